@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* The report for a person, on one screen: verdict, evidence, findings, what to do. */
+#include "output.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WIDTH 80
+
+static const char *const colours[] = {"\033[1;32m", "\033[1;33m", "\033[1;31m", "\033[1;35m"};
+
+static bool in_colour(FILE *out)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return !(no && *no) && isatty(fileno(out));
+}
+
+/* Wraps at words; continued lines are indented like the text. */
+static void wrap(FILE *out, const char *text, size_t column, size_t indent)
+{
+	while (*text) {
+		const size_t word = strcspn(text, " ");
+
+		if (column > indent && column + 1 + word > WIDTH) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			fputc(' ', out);
+			column++;
+		}
+		fwrite(text, 1, word, out);
+		column += word;
+		text += word;
+		text += strspn(text, " ");
+	}
+	fputc('\n', out);
+}
+
+const char *cpu_list(const struct fsgs_cpu_group *group, char text[CPU_LIST_SIZE])
+{
+	uint32_t named = 0;
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < group->ranges; i++) {
+		const uint32_t first = group->first[i], last = group->last[i];
+
+		used += (size_t)snprintf(text + used, CPU_LIST_SIZE - used,
+					 first == last ? "%s%u" : "%s%u-%u", i ? "," : "", first,
+					 last);
+		named += last - first + 1;
+	}
+	if (named < group->count)
+		snprintf(text + used, CPU_LIST_SIZE - used, ",... (%u in all)", group->count);
+	return text;
+}
+
+static void row(FILE *out, const char *source, const char *says, const char *more)
+{
+	fprintf(out, "  %-14s %-10s %s", source, says, more);
+	fputc('\n', out);
+}
+
+static const char *answer(uint32_t value)
+{
+	return fsgs_name(FSGS_LIST_ANSWER, value);
+}
+
+static void put_machine(FILE *out, const struct fsgs_report *r)
+{
+	char text[128];
+
+	snprintf(text, sizeof text, "%s", r->brand[0] ? r->brand : r->vendor);
+	row(out, "CPUID", answer(r->cpuid_fsgsbase), text);
+	row(out, "AT_HWCAP2", answer(r->hwcap2_fsgsbase),
+	    r->hwcap2_present == FSGS_ANSWER_NO ? "the entry is absent" : "");
+	snprintf(text, sizeof text, "Linux %s", r->kernel);
+	row(out, "/proc/cpuinfo", answer(r->cpuinfo_flag), r->kernel[0] ? text : "");
+	if (!r->hypervisor[0])
+		return;
+	snprintf(text, sizeof text, "%s", r->hypervisor);
+	if (r->hypervisor_build)
+		snprintf(text, sizeof text, "%s, build %u.%u.%u", r->hypervisor,
+			 r->hypervisor_version >> 16, r->hypervisor_version & 0xffff,
+			 r->hypervisor_build);
+	row(out, "hypervisor", "", text);
+}
+
+static void put_trials(FILE *out, const struct fsgs_report *r)
+{
+	for (uint32_t i = 0; i < FSGS_INSNS; i++) {
+		const struct fsgs_trial *trial = &r->trials[i];
+		char text[96] = "";
+
+		if (trial->outcome == FSGS_OUTCOME_NOT_TRIED && r->refusal)
+			snprintf(text, sizeof text, "%s",
+				 fsgs_describe(FSGS_LIST_REFUSAL, r->refusal));
+		else if (trial->signal)
+			snprintf(text, sizeof text, "%s, si_code %d%s", strsignal(trial->signal),
+				 trial->code, trial->width == 32 ? ", 32-bit form" : "");
+		else if (trial->width)
+			snprintf(text, sizeof text, "%u-bit form", trial->width);
+		row(out, fsgs_name(FSGS_LIST_INSN, i), fsgs_name(FSGS_LIST_OUTCOME, trial->outcome),
+		    text);
+	}
+}
+
+static void put_fallback(FILE *out, const struct fsgs_report *r)
+{
+	char text[64];
+
+	if (r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_UNKNOWN)
+		return;
+	snprintf(text, sizeof text, "FS %s, GS %s",
+		 fsgs_name(FSGS_LIST_FALLBACK, r->fallback[FSGS_SEGMENT_FS]),
+		 fsgs_name(FSGS_LIST_FALLBACK, r->fallback[FSGS_SEGMENT_GS]));
+	row(out, "arch_prctl", "", text);
+}
+
+static void put_survival(FILE *out, const struct fsgs_report *r)
+{
+	char text[160] = "over";
+
+	if (!r->survival_tried)
+		return;
+	for (uint32_t i = 0; i < FSGS_EVENTS; i++) {
+		const size_t used = strlen(text);
+
+		if (r->survival_tried >> i & 1)
+			snprintf(text + used, sizeof text - used, " %s%s",
+				 fsgs_name(FSGS_LIST_EVENT, i),
+				 r->survival_lost >> i & 1 ? " (lost)" : "");
+	}
+	row(out, "survival", r->survival_lost ? "lost" : "kept", text);
+}
+
+static void put_cpus(FILE *out, const struct result *result)
+{
+	for (uint32_t i = 0; i < result->group_count; i++) {
+		const struct fsgs_cpu_group *group = &result->groups[i];
+		char list[CPU_LIST_SIZE], text[CPU_LIST_SIZE + 160];
+		size_t used =
+			(size_t)snprintf(text, sizeof text, "CPUs %s: CPUID %s",
+					 cpu_list(group, list), answer(group->cpuid_fsgsbase));
+
+		for (uint32_t insn = 0; insn < FSGS_INSNS; insn++)
+			used += (size_t)snprintf(
+				text + used, sizeof text - used, ", %s %s",
+				fsgs_name(FSGS_LIST_INSN, insn),
+				fsgs_name(FSGS_LIST_OUTCOME, group->outcomes[insn]));
+		fputs("  ", out);
+		wrap(out, text, 2, 4);
+	}
+}
+
+static void put_findings(FILE *out, const struct fsgs_report *r)
+{
+	if (r->findings)
+		fputs("\nFindings\n", out);
+	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
+		if (has_finding(r, i)) {
+			const int width = fprintf(out, "  %s: ", fsgs_name(FSGS_LIST_FINDING, i));
+
+			wrap(out, fsgs_describe(FSGS_LIST_FINDING, i), (size_t)width - 1, 4);
+		}
+}
+
+static void put_advice(FILE *out, const struct fsgs_report *r)
+{
+	const char *step;
+
+	for (uint32_t i = 0; (step = fsgs_advice(r, sizeof *r, i)); i++) {
+		if (i == 0)
+			fputs("\nWhat to do, cheapest first\n", out);
+		fprintf(out, "  %u. ", i + 1);
+		wrap(out, step, 5, 5);
+	}
+}
+
+void print_human(FILE *out, const struct result *result)
+{
+	const struct fsgs_report *r = &result->report;
+	const bool colour = in_colour(out);
+
+	fprintf(out, "FSGSBASE: %s%s%s (%s)\n", colour ? colours[fsgs_exit_status(r->verdict)] : "",
+		fsgs_name(FSGS_LIST_VERDICT, r->verdict), colour ? "\033[0m" : "",
+		fsgs_name(FSGS_LIST_PROOF, r->proof));
+	wrap(out, fsgs_reason(r, sizeof *r), 0, 0);
+	fputc('\n', out);
+	put_machine(out, r);
+	put_trials(out, r);
+	put_fallback(out, r);
+	put_survival(out, r);
+	put_cpus(out, result);
+	fprintf(out, "  %-14s FS by %s, GS by %s\n", "access",
+		fsgs_name(FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_FS]),
+		fsgs_name(FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_GS]));
+	put_findings(out, r);
+	put_advice(out, r);
+}

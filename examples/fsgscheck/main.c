@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* fsgscheck: what this machine's FSGSBASE is worth. */
+#include "output.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The exit statuses are fsgs_exit_status(), and these. */
+enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
+
+static const char usage[] = "usage: fsgscheck [--json|--tap|--prometheus|--quiet] [--all-cpus] "
+			    "[--survival] [--no-trial]\n";
+
+static const char help[] =
+	"Tells whether the FSGSBASE instructions can really be used by programs here.\n"
+	"\n"
+	"Output (default: a page for a person)\n"
+	"  --json         one JSON object, schema 1\n"
+	"  --tap          Test Anything Protocol 13\n"
+	"  --prometheus   Prometheus text format\n"
+	"  --quiet        nothing: the exit status says it\n"
+	"\n"
+	"What is checked\n"
+	"  --all-cpus     also each CPU that this process may run on\n"
+	"  --survival     also whether a base outlives system calls, signals, context switches\n"
+	"  --no-trial     do not execute the instructions (so does FSGSCHECK_TRIAL=0)\n"
+	"\n"
+	"  --help, --version\n"
+	"\n"
+	"Exit status\n"
+	"  0   usable\n"
+	"  1   not usable, and that is consistent: unsupported, disabled\n"
+	"  2   needs a person: unadvertised, broken, inconsistent\n"
+	"  3   unknown, or could not run\n"
+	"  64  bad usage\n";
+
+static const struct option options[] = {
+	{"json", no_argument, NULL, 'j'},       {"tap", no_argument, NULL, 't'},
+	{"prometheus", no_argument, NULL, 'p'}, {"quiet", no_argument, NULL, 'q'},
+	{"all-cpus", no_argument, NULL, 'a'},   {"survival", no_argument, NULL, 's'},
+	{"no-trial", no_argument, NULL, 'n'},   {"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},    {NULL, 0, NULL, 0},
+};
+
+static int bad_usage(const char *what, const char *which)
+{
+	fprintf(stderr, "fsgscheck: %s%s; try 'fsgscheck --help'\n", what, which);
+	return BAD_USAGE;
+}
+
+/* Whether all that was printed has arrived. */
+static bool flushed(FILE *out)
+{
+	if (fflush(out) == 0 && !ferror(out))
+		return true;
+	fprintf(stderr, "fsgscheck: cannot write the output: %s\n", strerror(errno));
+	return false;
+}
+
+static void print_nothing(FILE *out, const struct result *result)
+{
+	(void)out;
+	(void)result;
+}
+
+static int run(uint32_t flags, print_result *print)
+{
+	struct result result = {.group_count = MAX_GROUPS};
+	int error;
+
+	if (flags & FSGS_CHECK_ALL_CPUS) {
+		error = fsgs_check_cpus(&result.report, sizeof result.report, flags, result.groups,
+					&result.group_count);
+	} else {
+		error = fsgs_check(&result.report, sizeof result.report, flags);
+		result.group_count = 0;
+	}
+	if (error) {
+		fprintf(stderr, "fsgscheck: the check could not run: %s\n", strerror(-error));
+		return CANNOT_RUN;
+	}
+	print(stdout, &result);
+	return flushed(stdout) ? fsgs_exit_status(result.report.verdict) : CANNOT_RUN;
+}
+
+int main(int argc, char **argv)
+{
+	print_result *print = NULL, *chosen;
+	uint32_t flags = FSGS_CHECK_CONTEXT;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		chosen = NULL;
+		switch (option) {
+		case 'j':
+			chosen = print_json;
+			break;
+		case 't':
+			chosen = print_tap;
+			break;
+		case 'p':
+			chosen = print_prometheus;
+			break;
+		case 'q':
+			chosen = print_nothing;
+			break;
+		case 'a':
+			flags |= FSGS_CHECK_ALL_CPUS;
+			break;
+		case 's':
+			flags |= FSGS_CHECK_SURVIVAL;
+			break;
+		case 'n':
+			flags |= FSGS_CHECK_NO_TRIAL;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			fputs(help, stdout);
+			return flushed(stdout) ? EXIT_SUCCESS : CANNOT_RUN;
+		case 'v':
+			printf("fsgscheck %s\n", fsgs_version_string());
+			return flushed(stdout) ? EXIT_SUCCESS : CANNOT_RUN;
+		default:
+			return bad_usage("bad option: ", argv[optind - 1]);
+		}
+		if (chosen && print && print != chosen)
+			return bad_usage("choose one form of output", "");
+		if (chosen)
+			print = chosen;
+	}
+	if (optind < argc)
+		return bad_usage("unexpected argument: ", argv[optind]);
+	return run(flags, print ? print : print_human);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command knows, and the forms in which it can say it. */
+#ifndef FSGSCHECK_OUTPUT_H
+#define FSGSCHECK_OUTPUT_H
+
+#include <fsgscheck.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Distinct results of a sweep that are told apart; a machine with more has one cause for all of them. */
+#define MAX_GROUPS 8
+
+struct result {
+	struct fsgs_report report;
+	struct fsgs_cpu_group groups[MAX_GROUPS];
+	uint32_t group_count; /* 0 without --all-cpus */
+};
+
+typedef void print_result(FILE *out, const struct result *result);
+
+print_result print_human;
+print_result print_json;
+print_result print_tap;
+print_result print_prometheus;
+
+static inline bool has_finding(const struct fsgs_report *report, uint32_t finding)
+{
+	return report->findings & FSGS_FINDING_BIT(finding);
+}
+
+/* "0-3,8" into a buffer; "..." at the end when the ranges do not name all CPUs. */
+#define CPU_LIST_SIZE 256
+const char *cpu_list(const struct fsgs_cpu_group *group, char text[CPU_LIST_SIZE]);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The report as JSON, schema 1. The keys are a contract. */
+#include "json.h"
+#include "output.h"
+
+#include <string.h>
+
+static void put_answer(struct json *json, const char *key, uint32_t answer)
+{
+	if (answer == FSGS_ANSWER_UNKNOWN)
+		json_null(json, key);
+	else
+		json_bool(json, key, answer == FSGS_ANSWER_YES);
+}
+
+static void put_name(struct json *json, const char *key, uint32_t list, uint32_t value)
+{
+	json_string(json, key, fsgs_name(list, value));
+}
+
+static void put_bits(struct json *json, const char *key, uint32_t list, uint64_t bits)
+{
+	json_begin(json, key, '[');
+	for (uint32_t i = 0; i < 64; i++)
+		if (bits >> i & 1)
+			put_name(json, NULL, list, i);
+	json_end(json, ']');
+}
+
+static void put_cpuid(struct json *json, const struct fsgs_report *r)
+{
+	const bool known = r->cpuid_faulting != FSGS_ANSWER_YES || r->vendor[0];
+
+	json_begin(json, "cpuid", '{');
+	if (known)
+		json_number(json, "max_leaf", r->cpuid_max_leaf);
+	else
+		json_null(json, "max_leaf");
+	put_answer(json, "fsgsbase", r->cpuid_fsgsbase);
+	json_string(json, "vendor", r->vendor);
+	json_string(json, "brand", r->brand);
+	json_number(json, "family", r->family);
+	json_number(json, "model", r->model);
+	json_number(json, "stepping", r->stepping);
+	json_string(json, "hypervisor", r->hypervisor);
+	if (r->hypervisor_build)
+		json_number(json, "hypervisor_build", r->hypervisor_build);
+	else
+		json_null(json, "hypervisor_build");
+	json_end(json, '}');
+}
+
+static void put_trials(struct json *json, const struct fsgs_report *r)
+{
+	json_begin(json, "trials", '{');
+	for (uint32_t i = 0; i < FSGS_INSNS; i++) {
+		const struct fsgs_trial *trial = &r->trials[i];
+
+		json_begin(json, fsgs_name(FSGS_LIST_INSN, i), '{');
+		put_name(json, "outcome", FSGS_LIST_OUTCOME, trial->outcome);
+		if (trial->signal) {
+			json_number(json, "signal", trial->signal);
+			json_number(json, "si_code", trial->code);
+		} else {
+			json_null(json, "signal");
+			json_null(json, "si_code");
+		}
+		json_end(json, '}');
+	}
+	json_end(json, '}');
+}
+
+static void put_cpus(struct json *json, const struct result *result)
+{
+	char text[CPU_LIST_SIZE];
+
+	json_begin(json, "cpus", '[');
+	for (uint32_t i = 0; i < result->group_count; i++) {
+		const struct fsgs_cpu_group *group = &result->groups[i];
+
+		json_begin(json, NULL, '{');
+		json_string(json, "cpus", cpu_list(group, text));
+		json_number(json, "count", group->count);
+		put_answer(json, "cpuid_fsgsbase", group->cpuid_fsgsbase);
+		for (uint32_t insn = 0; insn < FSGS_INSNS; insn++)
+			put_name(json, fsgs_name(FSGS_LIST_INSN, insn), FSGS_LIST_OUTCOME,
+				 group->outcomes[insn]);
+		json_end(json, '}');
+	}
+	json_end(json, ']');
+}
+
+static void put_advice(struct json *json, const struct fsgs_report *r)
+{
+	char text[4096] = "";
+	const char *step;
+
+	for (uint32_t i = 0; (step = fsgs_advice(r, sizeof *r, i)); i++) {
+		const size_t used = strlen(text);
+
+		snprintf(text + used, sizeof text - used, "%s%s", used ? "\n" : "", step);
+	}
+	json_string(json, "advice", text);
+}
+
+void print_json(FILE *out, const struct result *result)
+{
+	const struct fsgs_report *r = &result->report;
+	struct json json = {.out = out};
+
+	json_begin(&json, NULL, '{');
+	json_number(&json, "schema", 1);
+	put_name(&json, "verdict", FSGS_LIST_VERDICT, r->verdict);
+	put_name(&json, "fs", FSGS_LIST_VERDICT, r->verdicts[FSGS_SEGMENT_FS]);
+	put_name(&json, "gs", FSGS_LIST_VERDICT, r->verdicts[FSGS_SEGMENT_GS]);
+	put_name(&json, "proof", FSGS_LIST_PROOF, r->proof);
+	put_bits(&json, "findings", FSGS_LIST_FINDING, r->findings);
+	put_cpuid(&json, r);
+	json_begin(&json, "hwcap2", '{');
+	put_answer(&json, "present", r->hwcap2_present);
+	put_answer(&json, "fsgsbase", r->hwcap2_fsgsbase);
+	json_end(&json, '}');
+	put_answer(&json, "cpuinfo_flag", r->cpuinfo_flag);
+	put_trials(&json, r);
+	json_begin(&json, "access", '{');
+	put_name(&json, "fs", FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_FS]);
+	put_name(&json, "gs", FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_GS]);
+	json_end(&json, '}');
+	if (result->group_count)
+		put_cpus(&json, result);
+	if (r->survival_tried) {
+		json_begin(&json, "survival", '{');
+		put_bits(&json, "tried", FSGS_LIST_EVENT, r->survival_tried);
+		put_bits(&json, "lost", FSGS_LIST_EVENT, r->survival_lost);
+		json_end(&json, '}');
+	}
+	json_begin(&json, "kernel", '{');
+	json_string(&json, "release", r->kernel);
+	json_end(&json, '}');
+	json_string(&json, "reason", fsgs_reason(r, sizeof *r));
+	put_advice(&json, r);
+	json_string(&json, "library", fsgs_version_string());
+	json_end(&json, '}');
+}

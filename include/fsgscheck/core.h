@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * @brief The freestanding core: evidence and trial without an operating system.
+ *
+ * In `libfsgscheck-core.a` (pkg-config `fsgscheck-core`), which has no undefined symbol, uses general
+ * registers only, no red zone, no thread-local storage and no allocation. The Linux library links
+ * the same objects. None of this is exported by the shared library.
+ */
+#ifndef FSGSCHECK_CORE_H
+#define FSGSCHECK_CORE_H
+
+#include <fsgscheck/report.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @defgroup core The freestanding core
+ * @brief For kernels, boot programs and test harnesses: the trial with the caller's fault hook.
+ *
+ * An instruction under trial may raise an exception. Each sits in a *leaf*: an assembly function
+ * without a stack frame, with the addresses that may fault in one table. The caller's exception
+ * handler (or signal handler) hands the saved RIP and RDI to fsgs_leaf_recover(), which tells whether
+ * the fault belongs to a leaf, notes it, and gives the address to continue at.
+ * @{
+ */
+
+#pragma GCC visibility push(hidden)
+
+#if defined(__x86_64__)
+/** Leaves follow the System V calling convention, also in a Windows-target (UEFI) build. */
+#define FSGS_LEAF __attribute__((sysv_abi))
+#else
+#define FSGS_LEAF
+#endif
+
+/** @brief What goes into a leaf and what comes out. The leaf gets its address in RDI. */
+struct fsgs_leaf {
+	uint64_t in[2];    /**< Operands: see each leaf. */
+	uint64_t out[4];   /**< Results: see each leaf. */
+	uint64_t old;      /**< The base before a leaf that changes it. */
+	uint32_t step;     /**< The last instruction that was begun: enum fsgs_step. */
+	uint32_t reserved; /**< Zero. */
+	int32_t fault;     /**< By fsgs_leaf_recover(): signal or vector. */
+	int32_t code;      /**< By fsgs_leaf_recover(): si_code or error code. */
+};
+
+/** @brief The instructions of the leaf fsgs_leaf_mark_gs(), in their order; others use some of them. */
+enum fsgs_step {
+	FSGS_STEP_SAVE = 1,     /**< RDGSBASE r64: the old base, into old. */
+	FSGS_STEP_WRITE64 = 2,  /**< WRGSBASE r64 of in[0]. */
+	FSGS_STEP_READ64 = 3,   /**< RDGSBASE r64, into out[0]. */
+	FSGS_STEP_READ32 = 4,   /**< RDGSBASE r32 into a register of ones, into out[1]. */
+	FSGS_STEP_WRITE32 = 5,  /**< WRGSBASE r32 of in[1]. */
+	FSGS_STEP_REREAD64 = 6, /**< RDGSBASE r64, into out[2]. */
+	FSGS_STEP_RESTORE = 7,  /**< WRGSBASE r64 of old. */
+	FSGS_STEP_VERIFY = 8    /**< RDGSBASE r64, into out[3]. */
+};
+
+/** A leaf: 0 when every instruction ran, 1 when one faulted (only where the hook continues at the
+ *  address that fsgs_leaf_recover() gives; a hook may also never return into the leaf). */
+typedef FSGS_LEAF int fsgs_leaf_fn(struct fsgs_leaf *io);
+
+fsgs_leaf_fn fsgs_leaf_cpuid;  /**< CPUID: EAX=in[0], ECX=in[1]; EAX, EBX, ECX, EDX to out[0..3]. */
+fsgs_leaf_fn fsgs_leaf_rdfs64; /**< RDFSBASE r64, to out[0]. */
+fsgs_leaf_fn fsgs_leaf_rdfs32; /**< RDFSBASE r32 into a register of ones, to out[0]. */
+fsgs_leaf_fn fsgs_leaf_rdgs64; /**< RDGSBASE r64, to out[0]. */
+fsgs_leaf_fn fsgs_leaf_rdgs32; /**< RDGSBASE r32 into a register of ones, to out[0]. */
+fsgs_leaf_fn fsgs_leaf_wrfs64; /**< WRFSBASE r64 of in[0]. */
+fsgs_leaf_fn fsgs_leaf_wrfs32; /**< WRFSBASE r32 of in[0]. */
+fsgs_leaf_fn fsgs_leaf_wrgs64; /**< WRGSBASE r64 of in[0]. */
+fsgs_leaf_fn fsgs_leaf_wrgs32; /**< WRGSBASE r32 of in[0]. */
+fsgs_leaf_fn
+	fsgs_leaf_mark_gs; /**< Save, mark in both widths, read back, restore: enum fsgs_step. */
+/** WRFSBASE r64 of in[0], then RDFSBASE r64 to out[0]: ::FSGS_STEP_WRITE64, ::FSGS_STEP_READ64. */
+fsgs_leaf_fn fsgs_leaf_keep_fs;
+/** WRGSBASE r64 of in[0], then at once of in[1]: for a value that must not stay. step is
+ *  ::FSGS_STEP_WRITE64 or ::FSGS_STEP_RESTORE. */
+fsgs_leaf_fn fsgs_leaf_flash_gs;
+/** UD2: a fault for certain, to test a hook with, or what outlives a fault. */
+fsgs_leaf_fn fsgs_leaf_undefined;
+
+/**
+ * @brief To be called by the handler of #UD and #GP (SIGILL, SIGSEGV, SIGBUS).
+ *
+ * @param[in,out] rip    The saved instruction pointer. On success, the address to continue at: the
+ *                       leaf then returns 1.
+ * @param[in]     rdi    The saved RDI.
+ * @param[in]     fault  What to note: the vector, or the signal.
+ * @param[in]     code   What to note: the error code, or si_code.
+ *
+ * @return The leaf's argument block, with the fault noted; NULL, and nothing touched, when @p rip is
+ *         not an instruction of a leaf: the fault is somebody else's.
+ *
+ * @par Threads and signals
+ * Safe in any handler. Does not use FS or GS, which may hold a marker at this moment: neither must
+ * the handler before this call.
+ */
+struct fsgs_leaf *fsgs_leaf_recover(uint64_t *rip, uint64_t rdi, int32_t fault,
+				    int32_t code) FSGS_NOTHROW;
+
+/** @brief What the core asks of its surroundings. Every member may be NULL. */
+struct fsgs_core_ops {
+	void *context; /**< Handed to each function. */
+
+	/** Runs one leaf under the guard. Returns 0 when it ran, 1 when it faulted, with the fault
+	 *  noted in @p io. NULL: the leaf is called directly, which is right wherever the exception
+	 *  handler continues at the address of fsgs_leaf_recover(). */
+	int (*run)(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io);
+
+	/** Executes CPUID. Returns 0, or 1 when it faults. NULL: by fsgs_leaf_cpuid(). */
+	int (*cpuid)(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4]);
+
+	/** Reads a base by another way than the instructions: the MSR, arch_prctl, a self pointer.
+	 *  Returns 0 or a negative error. NULL: there is no other way. */
+	int (*get_base)(void *context, uint32_t segment, uint64_t *base);
+
+	/** Writes a base by another way than the instructions; used only to put a base back that an
+	 *  instruction failed to put back. Returns 0 or a negative error. */
+	int (*set_base)(void *context, uint32_t segment, uint64_t base);
+};
+
+/**
+ * @brief CPUID: the feature bit behind its leaf guard.
+ *
+ * Fills in cpuid_max_leaf, cpuid_fsgsbase and vendor; on a fault, cpuid_faulting. Executes CPUID twice.
+ * Leaf 7 is queried only when the maximum basic leaf is at least 7: below that, Intel processors
+ * return the data of their highest leaf (SDM vol. 2, CPUID).
+ */
+void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
+
+/**
+ * @brief CPUID: who made the processor and the hypervisor, for the words of the advice.
+ *
+ * Fills in family, model, stepping, brand, hypervisor and its build and version. The hypervisor leaves are read only
+ * where CPUID.1:ECX[31] says that they exist. A KVM or Xen signature above 40000100H wins over the
+ * Hyper-V interface that it may put in front of it. Call after fsgs_core_cpuid().
+ */
+void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
+
+/**
+ * @brief The trial of the four instructions on this CPU: fills in trials.
+ *
+ * Each is executed in its 64-bit form and its value checked, against the other way of reading the
+ * base where there is one; RDGSBASE and WRGSBASE in the 32-bit form, too. WRFSBASE writes only the
+ * value that the FS base already has. The GS base holds a marker for some twenty instructions inside
+ * one leaf, and is put back on the fault path, too. An instruction whose old base nobody can tell is
+ * not tried. Sets fallback to ::FSGS_FALLBACK_LIES for GS where the other way contradicts a
+ * reader that proved right. Asynchronous interrupts or signals whose handlers use GS must be off.
+ */
+void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
+
+/**
+ * @brief Whether WRGSBASE refuses a non-canonical address: fills in canonical_check.
+ *
+ * Writes 1<<63, which is non-canonical with 4-level and with 5-level paging, and expects #GP. Does
+ * nothing unless the trial found WRGSBASE and RDGSBASE to work.
+ */
+void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
+
+#pragma GCC visibility pop
+
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

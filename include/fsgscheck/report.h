@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * @brief The report: what was seen, and what it means.
+ *
+ * Needs no operating system. The Linux library, the ring-0 core and every binding use these types.
+ */
+#ifndef FSGSCHECK_REPORT_H
+#define FSGSCHECK_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fsgscheck/export.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @defgroup report The report
+ * @brief Evidence, verdict and findings in one structure without pointers.
+ *
+ * The numbers of every enumeration are part of the ABI and are never reused. A later library may
+ * return a number that is not listed here: treat such a verdict as ::FSGS_VERDICT_UNKNOWN and such
+ * an access method as ::FSGS_ACCESS_NONE. In all evidence zero means "not known".
+ * @{
+ */
+
+/** @brief The four instructions. The number is the /digit of the encoding (SDM vol. 2). */
+enum fsgs_insn {
+	FSGS_INSN_RDFSBASE = 0, /**< Read the FS base. */
+	FSGS_INSN_RDGSBASE = 1, /**< Read the GS base. */
+	FSGS_INSN_WRFSBASE = 2, /**< Write the FS base. */
+	FSGS_INSN_WRGSBASE = 3  /**< Write the GS base. */
+};
+
+/** How many instructions there are: the length of fsgs_report.trials. */
+#define FSGS_INSNS 4
+
+/** @brief The two segments that have a base of their own in 64-bit mode. */
+enum fsgs_segment {
+	FSGS_SEGMENT_FS = 0, /**< FS: the C library's thread pointer. */
+	FSGS_SEGMENT_GS = 1  /**< GS: free for the program's use. */
+};
+
+/** How many such segments there are. */
+#define FSGS_SEGMENTS 2
+
+/** @brief What the evidence adds up to. */
+enum fsgs_verdict {
+	FSGS_VERDICT_UNKNOWN = 0,      /**< The evidence could not be collected. */
+	FSGS_VERDICT_USABLE = 1,       /**< Advertised by the kernel, and nothing contradicts it. */
+	FSGS_VERDICT_UNSUPPORTED = 2,  /**< Not offered and does not run, or not 64-bit x86 code. */
+	FSGS_VERDICT_DISABLED = 3,     /**< Offered by CPUID, not enabled by the kernel. */
+	FSGS_VERDICT_UNADVERTISED = 4, /**< Runs although the kernel or CPUID does not offer it. */
+	FSGS_VERDICT_BROKEN = 5,       /**< Offered and enabled, but it does not work. */
+	FSGS_VERDICT_INCONSISTENT = 6  /**< CPUs differ, or the sources contradict each other. */
+};
+
+/** @brief How a base is to be read and written. */
+enum fsgs_access {
+	FSGS_ACCESS_NONE = 0,        /**< Neither way works here. */
+	FSGS_ACCESS_INSTRUCTION = 1, /**< By RDFSBASE and its siblings. */
+	FSGS_ACCESS_ARCH_PRCTL = 2   /**< By arch_prctl(2); in ring 0, by the MSRs. */
+};
+
+/** @brief What the verdict rests on. */
+enum fsgs_proof {
+	FSGS_PROOF_ADVERTISED =
+		0, /**< On what CPUID and the kernel say; not every instruction was tried. */
+	FSGS_PROOF_TRIED = 1 /**< Each of the four instructions was executed. */
+};
+
+/** @brief What came of executing one instruction. */
+enum fsgs_outcome {
+	FSGS_OUTCOME_NOT_TRIED = 0,   /**< It was not executed. */
+	FSGS_OUTCOME_OK = 1,          /**< It ran and gave the right value. */
+	FSGS_OUTCOME_UNDEFINED = 2,   /**< Invalid opcode: #UD, SIGILL. */
+	FSGS_OUTCOME_FAULTED = 3,     /**< Another fault, such as #GP. */
+	FSGS_OUTCOME_WRONG_VALUE = 4, /**< It ran and gave or stored a wrong value. */
+	FSGS_OUTCOME_VALUE_LOST = 5   /**< It stored the right value, which did not survive. */
+};
+
+/** @brief A yes-or-no answer of one source. */
+enum fsgs_answer {
+	FSGS_ANSWER_UNKNOWN = 0, /**< Not asked, or the source did not answer. */
+	FSGS_ANSWER_NO = 1,      /**< The source says no. */
+	FSGS_ANSWER_YES = 2      /**< The source says yes. */
+};
+
+/** @brief Which code was running, decided when the library was compiled. */
+enum fsgs_mode {
+	FSGS_MODE_UNKNOWN = 0, /**< Not known. */
+	FSGS_MODE_64BIT =
+		1, /**< 64-bit mode, x32 included: the only one that has the instructions. */
+	FSGS_MODE_COMPAT = 2, /**< 32-bit x86 code. */
+	FSGS_MODE_NOT_X86 = 3 /**< Another architecture. */
+};
+
+/** @brief Where the evidence was collected. */
+enum fsgs_vantage {
+	FSGS_VANTAGE_PROCESS = 0, /**< A process under a kernel. */
+	FSGS_VANTAGE_RING0 = 1    /**< Ring 0, where CR4 can be read and written. */
+};
+
+/** @brief Whether arch_prctl reaches a base. */
+enum fsgs_fallback {
+	FSGS_FALLBACK_UNKNOWN = 0, /**< Not tried. */
+	FSGS_FALLBACK_OK = 1,      /**< It answers, and nothing contradicts the answer. */
+	FSGS_FALLBACK_DENIED = 2,  /**< It fails: see fsgs_report.fallback_error. */
+	FSGS_FALLBACK_LIES = 3     /**< It reports success and a wrong value, or does nothing. */
+};
+
+/** @brief Why the instructions were not tried. */
+enum fsgs_refusal {
+	FSGS_REFUSAL_NONE = 0,        /**< They were tried. */
+	FSGS_REFUSAL_MODE = 1,        /**< There is nothing to try: not 64-bit x86 code. */
+	FSGS_REFUSAL_FLAG = 2,        /**< The caller passed ::FSGS_CHECK_NO_TRIAL. */
+	FSGS_REFUSAL_ENVIRONMENT = 3, /**< FSGSCHECK_TRIAL=0 is set. */
+	FSGS_REFUSAL_SYSTEM =
+		4 /**< A system call of the guard failed: fsgs_report.refusal_error. */
+};
+
+/** @brief What refines a verdict. A finding is the bit of this number in fsgs_report.findings. */
+enum fsgs_finding {
+	FSGS_FINDING_KERNEL_TOO_OLD =
+		0,                     /**< The kernel knows the flag but predates its use (5.9). */
+	FSGS_FINDING_SWITCHED_OFF = 1, /**< nofsgsbase, clearcpuid or a policy. */
+	FSGS_FINDING_UNPROVEN = 2,     /**< Only ring 0 can tell whether the machine executes it. */
+	FSGS_FINDING_UPGRADE_RISK = 3, /**< Unproven on Hyper-V with an AMD processor. */
+	FSGS_FINDING_WRONG_MODE = 4,   /**< Not 64-bit x86 code. */
+	FSGS_FINDING_CPUS_DIFFER = 5,  /**< Not all CPUs gave the same result. */
+	FSGS_FINDING_CPUID_MASKED = 6, /**< CPUID is intercepted for this process. */
+	FSGS_FINDING_EMULATED = 7,     /**< An emulator ran the instructions. */
+	FSGS_FINDING_NO_CANONICAL_CHECK = 8, /**< A non-canonical base was accepted. */
+	FSGS_FINDING_VALUE_LOST = 9,         /**< A base did not outlive an event. */
+	FSGS_FINDING_SANDBOXED = 10,         /**< A user-space kernel stands between. */
+	FSGS_FINDING_ARCH_PRCTL_DENIED = 11, /**< arch_prctl fails. */
+	FSGS_FINDING_ARCH_PRCTL_LIES = 12,   /**< arch_prctl gives wrong answers. */
+	FSGS_FINDING_INSTRUMENTED = 13,      /**< A tool changes what this process sees. */
+	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< Runs behind a genuine kernel that is unaware. */
+	FSGS_FINDING_INSN_UD = 15,           /**< Ring 0: undefined although CR4 has the bit. */
+	FSGS_FINDING_CR4_REFUSED = 16,       /**< Ring 0: setting the bit in CR4 faults. */
+	FSGS_FINDING_CR4_DROPPED = 17,       /**< Ring 0: the bit does not stay set in CR4. */
+	FSGS_FINDING_CR4_UNENFORCED = 18     /**< Ring 0: runs although CR4 has the bit clear. */
+};
+
+/** How many findings this header knows. */
+#define FSGS_FINDINGS             19
+
+/** The bit of one finding in fsgs_report.findings. */
+#define FSGS_FINDING_BIT(finding) (UINT64_C(1) << (finding))
+
+/** @brief Signs of an unusual surrounding: bits of fsgs_report.signs. */
+enum fsgs_sign {
+	FSGS_SIGN_TRACED = 1 << 0,         /**< Another process traces this one. */
+	FSGS_SIGN_AUXV_DIFFERS = 1 << 1,   /**< The copies of the auxiliary vector disagree. */
+	FSGS_SIGN_VENDOR_DIFFERS = 1 << 2, /**< CPUID and the kernel name different CPU vendors. */
+	FSGS_SIGN_UML = 1 << 3,            /**< The kernel is user-mode Linux. */
+	FSGS_SIGN_GVISOR = 1 << 4,         /**< The kernel is gVisor's. */
+	FSGS_SIGN_XEN_PV = 1 << 5          /**< The kernel is a paravirtual Xen guest. */
+};
+
+/** How many signs this header knows. */
+#define FSGS_SIGNS 6
+
+/** @brief What a base must outlive: bits of fsgs_report.survival_tried and survival_lost. */
+enum fsgs_event {
+	FSGS_EVENT_SYSCALL = 1 << 0, /**< A system call. */
+	FSGS_EVENT_SIGNAL = 1 << 1,  /**< A signal handler that ran and returned. */
+	FSGS_EVENT_YIELD = 1 << 2,   /**< sched_yield, with a rival thread on the same CPU. */
+	FSGS_EVENT_SLEEP = 1 << 3,   /**< A sleep while the rival writes its own base. */
+	FSGS_EVENT_FORK = 1 << 4,    /**< fork, seen from the child. */
+	FSGS_EVENT_HOP = 1 << 5      /**< A move to another CPU. */
+};
+
+/** How many events this header knows. */
+#define FSGS_EVENTS 6
+
+/** @brief The trial of one instruction. */
+struct fsgs_trial {
+	uint32_t outcome; /**< enum fsgs_outcome. */
+	uint32_t
+		width; /**< Operand width in bits, 64 or 32, of the form that failed; 0 if none did. */
+	int32_t signal; /**< The signal that it raised, in ring 0 the exception vector; else 0. */
+	int32_t code;   /**< That signal's si_code, in ring 0 the error code; else 0. */
+};
+
+/**
+ * @brief One check: first what was decided, then the evidence it was decided from.
+ *
+ * Allocated by the caller, holds no pointers, and is passed together with its size. It only ever
+ * grows, at its end: a program that was compiled against an older header passes a smaller size and
+ * gets what it knows. Strings are terminated by a zero byte and empty when unknown.
+ */
+struct fsgs_report {
+	/* Decision: written by fsgs_decide(). */
+	uint32_t verdict;                 /**< enum fsgs_verdict: the worse of the two below. */
+	uint32_t proof;                   /**< enum fsgs_proof. */
+	uint32_t verdicts[FSGS_SEGMENTS]; /**< enum fsgs_verdict, for FS and for GS. */
+	uint32_t access[FSGS_SEGMENTS];   /**< enum fsgs_access, for FS and for GS. */
+	uint64_t findings;                /**< Bits: ::FSGS_FINDING_BIT of enum fsgs_finding. */
+
+	/* Evidence: read by fsgs_decide(). */
+	uint32_t vantage;         /**< enum fsgs_vantage. */
+	uint32_t mode;            /**< enum fsgs_mode. */
+	uint32_t cpuid_max_leaf;  /**< The largest basic leaf, CPUID.0:EAX. */
+	uint32_t cpuid_fsgsbase;  /**< enum fsgs_answer: CPUID.(EAX=7,ECX=0):EBX[0]. */
+	uint32_t cpuid_faulting;  /**< enum fsgs_answer: CPUID raises a fault in this process. */
+	uint32_t hwcap2_present;  /**< enum fsgs_answer: the auxiliary vector has AT_HWCAP2. */
+	uint32_t hwcap2_fsgsbase; /**< enum fsgs_answer: AT_HWCAP2 bit 1 (mask 2). */
+	uint32_t cpuinfo_flag;    /**< enum fsgs_answer: `fsgsbase` in /proc/cpuinfo. */
+	struct fsgs_trial
+		trials[FSGS_INSNS];       /**< By enum fsgs_insn; in ring 0, with CR4 bit 16 set. */
+	uint32_t refusal;                 /**< enum fsgs_refusal: why nothing was tried. */
+	int32_t refusal_error;            /**< The errno behind ::FSGS_REFUSAL_SYSTEM. */
+	uint32_t canonical_check;         /**< enum fsgs_answer: WRGSBASE of 1<<63 raised #GP. */
+	uint32_t survival_tried;          /**< Bits of enum fsgs_event. */
+	uint32_t survival_lost;           /**< Bits of enum fsgs_event. */
+	uint32_t fallback[FSGS_SEGMENTS]; /**< enum fsgs_fallback, for FS and for GS. */
+	int32_t fallback_error[FSGS_SEGMENTS]; /**< The errno behind ::FSGS_FALLBACK_DENIED. */
+	uint32_t signs;                        /**< Bits of enum fsgs_sign. */
+	uint32_t
+		kernel_version; /**< major<<16 | minor<<8 | patch (255 at most), as in LINUX_VERSION_CODE. */
+	uint32_t cpus_checked; /**< How many CPUs were examined; 0 when only the current one. */
+	uint32_t cpus_differ;  /**< enum fsgs_answer: the CPUs did not all give the same result. */
+	uint32_t samples_differ; /**< enum fsgs_answer: repeated samples did not agree. */
+	uint32_t cr4_write;      /**< enum fsgs_outcome, ring 0: of setting CR4 bit 16. */
+	uint32_t cr4_sticks;     /**< enum fsgs_answer, ring 0: CR4 bit 16 reads back as 1. */
+	uint32_t cleared
+		[FSGS_INSNS]; /**< enum fsgs_outcome, ring 0: the trials with CR4 bit 16 clear. */
+	uint32_t family;      /**< CPU family, extended family added. */
+	uint32_t model;       /**< CPU model, extended model included. */
+	uint32_t stepping;    /**< CPU stepping. */
+	uint32_t hypervisor_build; /**< Hyper-V: CPUID.40000002H:EAX, 0 when it does not say. */
+	uint32_t
+		hypervisor_version; /**< Hyper-V: major<<16 | minor; Xen: the same, from its leaf 1. */
+	uint32_t reserved;          /**< Zero. */
+	char vendor[16];            /**< CPU vendor, 12 characters. */
+	char brand[56];             /**< CPU brand string, 48 characters at most. */
+	char hypervisor[16];        /**< Hypervisor signature, 12 characters. */
+	char kernel[72];            /**< Kernel release, as uname(2) gives it. */
+};
+
+/** The smallest report that the library accepts: the decision alone. */
+#define FSGS_REPORT_MIN offsetof(struct fsgs_report, vantage)
+
+/**
+ * @brief Decide: from the evidence in a report to its verdict, findings and access methods.
+ *
+ * A pure function of the evidence half of @p report: no system call, no global, no allocation. It
+ * can be called in ring 0, in a signal handler, in a fuzzer, on evidence of another machine.
+ *
+ * @param[in,out] report  The evidence is read, the decision half is written.
+ * @param[in]     size    `sizeof *report` in bytes; evidence beyond it counts as not known.
+ *
+ * @retval 0        Decided. ::FSGS_VERDICT_UNKNOWN is a decision, too.
+ * @retval -22      (-EINVAL) @p report is NULL or @p size is below ::FSGS_REPORT_MIN.
+ *
+ * @par Threads and signals
+ * Safe everywhere; touches nothing but @p report.
+ * @par Cost
+ * Some hundred instructions.
+ * @since 0.9
+ */
+FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
+
+/** @} */
+
+/**
+ * @defgroup names Names and sentences
+ * @brief The words for every number in a report, from one table each.
+ *
+ * All strings are static, in English, without a trailing newline, and never change at run time.
+ * @{
+ */
+
+/** @brief The lists of names. */
+enum fsgs_list {
+	FSGS_LIST_VERDICT = 0,  /**< enum fsgs_verdict. */
+	FSGS_LIST_FINDING = 1,  /**< enum fsgs_finding. */
+	FSGS_LIST_OUTCOME = 2,  /**< enum fsgs_outcome. */
+	FSGS_LIST_INSN = 3,     /**< enum fsgs_insn. */
+	FSGS_LIST_ACCESS = 4,   /**< enum fsgs_access. */
+	FSGS_LIST_PROOF = 5,    /**< enum fsgs_proof. */
+	FSGS_LIST_ANSWER = 6,   /**< enum fsgs_answer. */
+	FSGS_LIST_MODE = 7,     /**< enum fsgs_mode. */
+	FSGS_LIST_VANTAGE = 8,  /**< enum fsgs_vantage. */
+	FSGS_LIST_FALLBACK = 9, /**< enum fsgs_fallback. */
+	FSGS_LIST_REFUSAL = 10, /**< enum fsgs_refusal. */
+	FSGS_LIST_EVENT = 11,   /**< Bit numbers of enum fsgs_event. */
+	FSGS_LIST_SIGN = 12     /**< Bit numbers of enum fsgs_sign. */
+};
+
+/**
+ * @brief The name of a number, as the command, the JSON and every other output write it.
+ *
+ * @param[in] list   enum fsgs_list.
+ * @param[in] value  A number of that list, from 0.
+ * @return A static string; NULL when @p list or @p value is not known. Every list is without gaps, so
+ *         counting @p value up to the first NULL enumerates it.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @since 0.9
+ */
+FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
+
+/**
+ * @brief One sentence that explains a number.
+ *
+ * @param[in] list   enum fsgs_list.
+ * @param[in] value  A number of that list, from 0.
+ * @return A static string; NULL when @p list or @p value is not known.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @since 0.9
+ */
+FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
+
+/**
+ * @brief Why the verdict of a decided report is what it is, in one sentence.
+ *
+ * @param[in] report  A report that fsgs_check() or fsgs_decide() filled in.
+ * @param[in] size    `sizeof *report` in bytes.
+ * @return A static string, never NULL.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @since 0.9
+ */
+FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
+				 size_t size) FSGS_NOTHROW FSGS_PURE;
+
+/**
+ * @brief What to do about it: one step, beginning with the side that has to act.
+ *
+ * @param[in] report  A report that fsgs_check() or fsgs_decide() filled in.
+ * @param[in] size    `sizeof *report` in bytes.
+ * @param[in] step    0 for the cheapest step, then 1, 2, ...
+ * @return A static string; NULL when there is no such step. A healthy machine has none.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @since 0.9
+ */
+FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
+				 uint32_t step) FSGS_NOTHROW FSGS_PURE;
+
+/**
+ * @brief The exit status that stands for a verdict.
+ *
+ * @param[in] verdict  enum fsgs_verdict.
+ * @return 0 usable; 1 not usable and consistent; 2 needs a person; 3 unknown, also for a number that
+ *         the library does not know.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @since 0.9
+ */
+FSGS_API int fsgs_exit_status(uint32_t verdict) FSGS_NOTHROW FSGS_CONST;
+
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * @brief The version of the headers a program was compiled against.
+ *
+ * meson.build reads these three numbers, so the macros, the pkg-config file, the soname and
+ * fsgs_version() cannot drift apart.
+ */
+#ifndef FSGSCHECK_VERSION_H
+#define FSGSCHECK_VERSION_H
+
+#define FSGS_VERSION_MAJOR 0 /**< Incompatible changes; the soname follows it. */
+#define FSGS_VERSION_MINOR 9 /**< Compatible additions. */
+#define FSGS_VERSION_PATCH 0 /**< Repairs only. */
+
+/** The three numbers as one, for comparison: 0x00MMmmpp. */
+#define FSGS_VERSION       ((FSGS_VERSION_MAJOR << 16) | (FSGS_VERSION_MINOR << 8) | FSGS_VERSION_PATCH)
+
+#endif

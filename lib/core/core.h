@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by the files of the core. */
+#ifndef FSGSCHECK_LIB_CORE_H
+#define FSGSCHECK_LIB_CORE_H
+
+#include <fsgscheck/core.h>
+
+/* Freestanding code has no errno.h; Linux fixes this number for every architecture. */
+#define FSGS_EINVAL 22
+
+/* Copies at most as much of a caller's report as the caller has, and zeroes the rest: evidence that
+ * an older header does not know counts as not known. */
+static inline void fsgs_report_load(struct fsgs_report *to, const struct fsgs_report *from,
+				    size_t size)
+{
+	unsigned char *t = (unsigned char *)to;
+	const unsigned char *f = (const unsigned char *)from;
+
+	for (size_t i = 0; i < sizeof *to; i++)
+		t[i] = i < size ? f[i] : 0;
+}
+
+/* True when both strings are equal over their whole length. */
+static inline int fsgs_same(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+/* What the words of the decision and of the advice turn on, told by signature. */
+enum fsgs_product {
+	FSGS_PRODUCT_OTHER,
+	FSGS_PRODUCT_HYPERV,
+	FSGS_PRODUCT_KVM,
+	FSGS_PRODUCT_TCG,
+	FSGS_PRODUCT_XEN,
+	FSGS_PRODUCT_VMWARE
+};
+
+/* The product behind a hypervisor signature. */
+__attribute__((visibility("hidden"))) enum fsgs_product fsgs_product(const char *signature);
+
+#endif

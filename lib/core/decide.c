@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The decision: from evidence to verdict, findings and access. Pure.
+ *
+ * Two sources only say what somebody intends: CPUID (the hypervisor or the processor offers) and, in a
+ * process, AT_HWCAP2 (the kernel enabled). Execution alone says what is true. So a trial can veto an
+ * advertised feature, but never promote one that nobody advertises: behind a kernel that does not know
+ * of the instructions a user-writable GS base is a way into that kernel. And without a trial the
+ * advertised state stands, with proof `advertised`.
+ *
+ * What cannot be told apart from here must not be claimed: `disabled` does not say whether the machine
+ * would execute the instructions (only ring 0 can know), and `unadvertised` is a privilege risk only
+ * where every sign says that the kernel is a genuine one.
+ */
+#include "core.h"
+
+/* FSGSBASE is used since Linux 5.9; x86 has AT_HWCAP2 since 4.11. */
+#define LINUX_HWCAP2 ((4u << 16) | (11u << 8))
+
+/* The two instructions of each segment. */
+static const uint8_t segment_insns[FSGS_SEGMENTS][2] = {
+	[FSGS_SEGMENT_FS] = {FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE},
+	[FSGS_SEGMENT_GS] = {FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE},
+};
+
+/* From best to worst: what the overall verdict is chosen by. */
+static const uint8_t severity[] = {
+	[FSGS_VERDICT_USABLE] = 0,       [FSGS_VERDICT_UNSUPPORTED] = 1,
+	[FSGS_VERDICT_DISABLED] = 2,     [FSGS_VERDICT_UNKNOWN] = 3,
+	[FSGS_VERDICT_UNADVERTISED] = 4, [FSGS_VERDICT_INCONSISTENT] = 5,
+	[FSGS_VERDICT_BROKEN] = 6,
+};
+
+/* Executed, whatever came of it. */
+static int ran(uint32_t outcome)
+{
+	return outcome == FSGS_OUTCOME_OK || outcome == FSGS_OUTCOME_WRONG_VALUE ||
+	       outcome == FSGS_OUTCOME_VALUE_LOST;
+}
+
+static int failed(uint32_t outcome)
+{
+	return outcome != FSGS_OUTCOME_OK && outcome != FSGS_OUTCOME_NOT_TRIED;
+}
+
+typedef int outcome_test(uint32_t outcome);
+
+static int any(outcome_test *test, const struct fsgs_report *r, unsigned segment)
+{
+	return test(r->trials[segment_insns[segment][0]].outcome) ||
+	       test(r->trials[segment_insns[segment][1]].outcome);
+}
+
+static int any_at_all(outcome_test *test, const struct fsgs_report *r)
+{
+	return any(test, r, FSGS_SEGMENT_FS) || any(test, r, FSGS_SEGMENT_GS);
+}
+
+static int undefined(uint32_t outcome)
+{
+	return outcome == FSGS_OUTCOME_UNDEFINED;
+}
+
+/* A fault, as opposed to a wrong value. */
+static int raised(uint32_t outcome)
+{
+	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
+}
+
+/* Ring 0 with CR4 bit 16 clear. */
+static int any_ran_cleared(const struct fsgs_report *r)
+{
+	for (int i = 0; i < FSGS_INSNS; i++)
+		if (ran(r->cleared[i]))
+			return 1;
+	return 0;
+}
+
+static uint32_t decide_process(const struct fsgs_report *r, unsigned segment)
+{
+	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;
+	const int masked =
+		r->cpuid_fsgsbase == FSGS_ANSWER_NO || r->cpuid_faulting == FSGS_ANSWER_YES;
+
+	if (r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN)
+		return FSGS_VERDICT_UNKNOWN;
+	if (r->hwcap2_fsgsbase == FSGS_ANSWER_YES) {
+		if (masked)
+			return FSGS_VERDICT_INCONSISTENT;
+		return any(failed, r, segment) ? FSGS_VERDICT_BROKEN : FSGS_VERDICT_USABLE;
+	}
+	if (any(ran, r, segment))
+		return FSGS_VERDICT_UNADVERTISED;
+	if (offered)
+		return FSGS_VERDICT_DISABLED;
+	return r->cpuid_fsgsbase == FSGS_ANSWER_NO ? FSGS_VERDICT_UNSUPPORTED
+						   : FSGS_VERDICT_UNKNOWN;
+}
+
+static uint32_t decide_ring0(const struct fsgs_report *r, unsigned segment)
+{
+	if (r->cpuid_fsgsbase == FSGS_ANSWER_UNKNOWN)
+		return FSGS_VERDICT_UNKNOWN;
+	if (r->cpuid_fsgsbase == FSGS_ANSWER_NO)
+		return any(ran, r, segment) || any_ran_cleared(r) ? FSGS_VERDICT_UNADVERTISED
+								  : FSGS_VERDICT_UNSUPPORTED;
+	if (r->cr4_write == FSGS_OUTCOME_NOT_TRIED)
+		return FSGS_VERDICT_UNKNOWN;
+	if (failed(r->cr4_write) || r->cr4_sticks == FSGS_ANSWER_NO || any(failed, r, segment))
+		return FSGS_VERDICT_BROKEN;
+	return FSGS_VERDICT_USABLE;
+}
+
+static uint32_t decide_segment(const struct fsgs_report *r, unsigned segment)
+{
+	if (r->mode == FSGS_MODE_UNKNOWN)
+		return FSGS_VERDICT_UNKNOWN;
+	if (r->mode != FSGS_MODE_64BIT)
+		return FSGS_VERDICT_UNSUPPORTED;
+	if (r->cpus_differ == FSGS_ANSWER_YES || r->samples_differ == FSGS_ANSWER_YES)
+		return FSGS_VERDICT_INCONSISTENT;
+	return r->vantage == FSGS_VANTAGE_RING0 ? decide_ring0(r, segment)
+						: decide_process(r, segment);
+}
+
+static uint32_t decide_access(const struct fsgs_report *r, unsigned segment)
+{
+	if (r->verdicts[segment] == FSGS_VERDICT_USABLE)
+		return FSGS_ACCESS_INSTRUCTION;
+	if (r->mode == FSGS_MODE_COMPAT || r->mode == FSGS_MODE_NOT_X86)
+		return FSGS_ACCESS_NONE; /* arch_prctl has no ARCH_SET_FS for 32-bit code */
+	if (r->fallback[segment] == FSGS_FALLBACK_DENIED ||
+	    r->fallback[segment] == FSGS_FALLBACK_LIES)
+		return FSGS_ACCESS_NONE;
+	return FSGS_ACCESS_ARCH_PRCTL;
+}
+
+/* What stands between this process and the machine, if anything. */
+struct surroundings {
+	int emulated;
+	int sandboxed;
+	int instrumented;
+};
+
+/* An emulator: by name, or because the auxiliary vector lacks an entry that every kernel of this age
+ * gives, and nothing says that a tool took it out. */
+static int is_emulated(const struct fsgs_report *r, int instrumented)
+{
+	if (fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG || (r->signs & FSGS_SIGN_UML))
+		return 1;
+	return r->vantage == FSGS_VANTAGE_PROCESS && !instrumented &&
+	       r->hwcap2_present == FSGS_ANSWER_NO && r->kernel_version >= LINUX_HWCAP2;
+}
+
+/* gVisor: it says so, or by its mark: arch_prctl serves FS and knows nothing of GS. */
+static int is_sandboxed(const struct fsgs_report *r)
+{
+	return (r->signs & FSGS_SIGN_GVISOR) ||
+	       (r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_OK &&
+		r->fallback[FSGS_SEGMENT_GS] == FSGS_FALLBACK_DENIED &&
+		r->fallback_error[FSGS_SEGMENT_GS] == FSGS_EINVAL);
+}
+
+/* ILL_ILLOPC: hardware and kernel report an undefined instruction as ILL_ILLOPN, 2. */
+static int odd_signal(const struct fsgs_report *r)
+{
+	for (int i = 0; i < FSGS_INSNS; i++)
+		if (r->trials[i].outcome == FSGS_OUTCOME_UNDEFINED && r->trials[i].code == 1)
+			return 1;
+	return 0;
+}
+
+/* Only a verdict that a healthy machine does not give is worth the word. */
+static int is_instrumented(const struct fsgs_report *r)
+{
+	if (r->vantage != FSGS_VANTAGE_PROCESS || r->verdict == FSGS_VERDICT_USABLE)
+		return 0;
+	if (r->signs & FSGS_SIGN_AUXV_DIFFERS)
+		return 1;
+	if (odd_signal(r))
+		return 1;
+	if ((r->signs & FSGS_SIGN_VENDOR_DIFFERS) && !(r->signs & FSGS_SIGN_UML) &&
+	    fsgs_product(r->hypervisor) != FSGS_PRODUCT_TCG)
+		return 1;
+	if (r->verdict != FSGS_VERDICT_BROKEN)
+		return 0;
+	if (r->signs & FSGS_SIGN_TRACED)
+		return 1;
+	/* A kernel that lists the flag runs the instructions at each context switch: where they fault
+	 * it would be dead. So somebody else makes them fault here. */
+	return r->cpuinfo_flag == FSGS_ANSWER_YES && any_at_all(raised, r);
+}
+
+/* A genuine kernel's entry: present, or from before there was one. */
+static int genuine_entry(const struct fsgs_report *r)
+{
+	return r->hwcap2_present == FSGS_ANSWER_YES ||
+	       (r->kernel_version && r->kernel_version < LINUX_HWCAP2);
+}
+
+static uint64_t when(int condition, enum fsgs_finding finding)
+{
+	return condition ? FSGS_FINDING_BIT(finding) : 0;
+}
+
+/* The kernel did not enable what CPUID offers: because it is too old, or because it was told not to? */
+static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surroundings *around)
+{
+	if (r->hwcap2_fsgsbase != FSGS_ANSWER_NO || r->cpuid_fsgsbase != FSGS_ANSWER_YES ||
+	    !genuine_entry(r) || around->emulated || around->sandboxed || around->instrumented)
+		return 0;
+	return when(r->cpuinfo_flag == FSGS_ANSWER_YES, FSGS_FINDING_KERNEL_TOO_OLD) |
+	       /* A paravirtual Xen guest never sees the flag: nobody switched it off. */
+	       when(r->cpuinfo_flag == FSGS_ANSWER_NO && !(r->signs & FSGS_SIGN_XEN_PV),
+		    FSGS_FINDING_SWITCHED_OFF) |
+	       when(r->verdict == FSGS_VERDICT_UNADVERTISED, FSGS_FINDING_PRIVILEGE_RISK);
+}
+
+static uint64_t find_process(const struct fsgs_report *r)
+{
+	const int instrumented = is_instrumented(r);
+	const struct surroundings around = {
+		.instrumented = instrumented,
+		.emulated = is_emulated(r, instrumented),
+		.sandboxed = is_sandboxed(r),
+	};
+	const int unproven = r->verdict == FSGS_VERDICT_DISABLED;
+	const int at_risk = unproven && fsgs_product(r->hypervisor) == FSGS_PRODUCT_HYPERV &&
+			    fsgs_same(r->vendor, "AuthenticAMD");
+
+	return find_not_enabled(r, &around) | when(unproven, FSGS_FINDING_UNPROVEN) |
+	       when(at_risk, FSGS_FINDING_UPGRADE_RISK) |
+	       when(r->cpuid_fsgsbase != FSGS_ANSWER_YES && r->cpuid_faulting == FSGS_ANSWER_YES,
+		    FSGS_FINDING_CPUID_MASKED) |
+	       /* Where nothing ran, the emulator is not what the answer turns on. */
+	       when(around.emulated && any_at_all(ran, r), FSGS_FINDING_EMULATED) |
+	       when(around.sandboxed, FSGS_FINDING_SANDBOXED) |
+	       when(r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_DENIED ||
+			    r->fallback[FSGS_SEGMENT_GS] == FSGS_FALLBACK_DENIED,
+		    FSGS_FINDING_ARCH_PRCTL_DENIED) |
+	       when(r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_LIES ||
+			    r->fallback[FSGS_SEGMENT_GS] == FSGS_FALLBACK_LIES,
+		    FSGS_FINDING_ARCH_PRCTL_LIES) |
+	       when(instrumented, FSGS_FINDING_INSTRUMENTED);
+}
+
+static uint64_t find_ring0(const struct fsgs_report *r)
+{
+	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;
+	const int refused = failed(r->cr4_write);
+	const int dropped = !refused && r->cr4_sticks == FSGS_ANSWER_NO;
+
+	return when(offered && refused, FSGS_FINDING_CR4_REFUSED) |
+	       when(offered && dropped, FSGS_FINDING_CR4_DROPPED) |
+	       when(offered && r->cr4_sticks == FSGS_ANSWER_YES && any_at_all(undefined, r),
+		    FSGS_FINDING_INSN_UD) |
+	       when(offered && any_ran_cleared(r), FSGS_FINDING_CR4_UNENFORCED) |
+	       when(fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG && any_at_all(ran, r),
+		    FSGS_FINDING_EMULATED);
+}
+
+static uint64_t find(const struct fsgs_report *r)
+{
+	if (r->mode == FSGS_MODE_COMPAT || r->mode == FSGS_MODE_NOT_X86)
+		return FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE);
+
+	uint64_t findings = r->vantage == FSGS_VANTAGE_RING0 ? find_ring0(r) : find_process(r);
+
+	for (int i = 0; i < FSGS_INSNS; i++)
+		findings |= when(r->trials[i].outcome == FSGS_OUTCOME_VALUE_LOST,
+				 FSGS_FINDING_VALUE_LOST);
+	return findings | when(r->cpus_differ == FSGS_ANSWER_YES, FSGS_FINDING_CPUS_DIFFER) |
+	       when(r->canonical_check == FSGS_ANSWER_NO, FSGS_FINDING_NO_CANONICAL_CHECK);
+}
+
+static uint32_t decide_proof(const struct fsgs_report *r)
+{
+	for (int i = 0; i < FSGS_INSNS; i++)
+		if (r->trials[i].outcome == FSGS_OUTCOME_NOT_TRIED)
+			return FSGS_PROOF_ADVERTISED;
+	return FSGS_PROOF_TRIED;
+}
+
+int fsgs_decide(struct fsgs_report *report, size_t size)
+{
+	struct fsgs_report r;
+
+	if (!report || size < FSGS_REPORT_MIN)
+		return -FSGS_EINVAL;
+	fsgs_report_load(&r, report, size);
+
+	r.verdict = FSGS_VERDICT_USABLE;
+	for (unsigned segment = 0; segment < FSGS_SEGMENTS; segment++) {
+		r.verdicts[segment] = decide_segment(&r, segment);
+		r.access[segment] = decide_access(&r, segment);
+		if (severity[r.verdicts[segment]] > severity[r.verdict])
+			r.verdict = r.verdicts[segment];
+	}
+	r.proof = decide_proof(&r);
+	r.findings = find(&r);
+
+	report->verdict = r.verdict;
+	report->proof = r.proof;
+	report->findings = r.findings;
+	for (unsigned segment = 0; segment < FSGS_SEGMENTS; segment++) {
+		report->verdicts[segment] = r.verdicts[segment];
+		report->access[segment] = r.access[segment];
+	}
+	return 0;
+}

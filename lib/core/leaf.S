@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The leaves: each instruction that may fault, between an address that can be recognised and one
+ * where execution can go on.
+ *
+ * Rules that every leaf keeps, because a fault may leave it at any guarded instruction:
+ *  - RDI holds the argument block from entry to return, so that a handler can find it;
+ *  - RSP is as it was at entry, and every callee-saved register, too: the common way out is a RET;
+ *  - no memory is addressed through FS or GS: the bases are what is being tried.
+ */
+#include <fsgscheck/insn.h>
+
+#if defined(__CET__)
+#include <cet.h>
+#else
+#define _CET_ENDBR
+#endif
+
+/* Offsets into struct fsgs_leaf; lib/core/trial.c asserts them. */
+#define IN0  0
+#define IN1  8
+#define OUT0 16
+#define OUT1 24
+#define OUT2 32
+#define OUT3 40
+#define OLD  48
+#define STEP 56
+
+#if defined(__ELF__)
+#define TABLE_SECTION .section .rodata.fsgs_leaf_table, "a", @progbits
+	.macro leaf name
+	.globl \name
+	.hidden \name
+	.type \name, @function
+	.balign 16
+\name:
+	_CET_ENDBR
+	.endm
+	.macro leaf_end name
+	xorl %eax, %eax
+	ret
+	.size \name, . - \name
+	.endm
+#else
+#define TABLE_SECTION .section .rdata, "dr"
+	.macro leaf name
+	.globl \name
+	.balign 16
+\name:
+	_CET_ENDBR
+	.endm
+	.macro leaf_end name
+	xorl %eax, %eax
+	ret
+	.endm
+#endif
+
+/* One instruction that may fault, entered in the table of fsgs_leaf_recover(). The entry is relative
+ * to itself: the object needs no relocation at run time. */
+	.macro guarded insn:vararg
+	TABLE_SECTION
+	.balign 4
+	.long 771f - .
+	.text
+771:
+	\insn
+	.endm
+
+	TABLE_SECTION
+	.globl fsgs_leaf_table
+#if defined(__ELF__)
+	.hidden fsgs_leaf_table
+	.type fsgs_leaf_table, @object
+#endif
+	.balign 4
+fsgs_leaf_table:
+
+	.text
+
+leaf fsgs_leaf_cpuid
+	movl IN0(%rdi), %eax
+	movl IN1(%rdi), %ecx
+	movq %rbx, %r8		/* callee-saved; CPUID that faults leaves it alone */
+	guarded cpuid
+	xchgq %rbx, %r8
+	movq %rax, OUT0(%rdi)
+	movq %r8, OUT1(%rdi)
+	movq %rcx, OUT2(%rdi)
+	movq %rdx, OUT3(%rdi)
+leaf_end fsgs_leaf_cpuid
+
+	.macro read_leaf name mnemonic reg
+	leaf \name
+	movq $-1, %rax		/* a 32-bit read must clear the upper half */
+	guarded \mnemonic \reg
+	movq %rax, OUT0(%rdi)
+	leaf_end \name
+	.endm
+
+	.macro write_leaf name mnemonic reg
+	leaf \name
+	movq IN0(%rdi), %rcx
+	guarded \mnemonic \reg
+	leaf_end \name
+	.endm
+
+read_leaf fsgs_leaf_rdfs64 FSGS_RDFSBASE %rax
+read_leaf fsgs_leaf_rdfs32 FSGS_RDFSBASE %eax
+read_leaf fsgs_leaf_rdgs64 FSGS_RDGSBASE %rax
+read_leaf fsgs_leaf_rdgs32 FSGS_RDGSBASE %eax
+write_leaf fsgs_leaf_wrfs64 FSGS_WRFSBASE %rcx
+write_leaf fsgs_leaf_wrfs32 FSGS_WRFSBASE %ecx
+write_leaf fsgs_leaf_wrgs64 FSGS_WRGSBASE %rcx
+write_leaf fsgs_leaf_wrgs32 FSGS_WRGSBASE %ecx
+
+/* The GS base is foreign between WRITE64 and RESTORE: nothing there may enter a kernel. A kernel that
+ * is unaware of the instructions, or a sandbox that keeps its own state behind GS, would act on it. */
+leaf fsgs_leaf_mark_gs
+	movl $1, STEP(%rdi)
+	guarded FSGS_RDGSBASE %rax
+	movq %rax, OLD(%rdi)
+	movq IN0(%rdi), %rcx
+	movl $2, STEP(%rdi)
+	guarded FSGS_WRGSBASE %rcx
+	movl $3, STEP(%rdi)
+	guarded FSGS_RDGSBASE %rdx
+	movq %rdx, OUT0(%rdi)
+	movq $-1, %rdx
+	movl $4, STEP(%rdi)
+	guarded FSGS_RDGSBASE %edx
+	movq %rdx, OUT1(%rdi)
+	movq IN1(%rdi), %rcx
+	movl $5, STEP(%rdi)
+	guarded FSGS_WRGSBASE %ecx
+	movl $6, STEP(%rdi)
+	guarded FSGS_RDGSBASE %rdx
+	movq %rdx, OUT2(%rdi)
+	movl $7, STEP(%rdi)
+	guarded FSGS_WRGSBASE %rax
+	movl $8, STEP(%rdi)
+	guarded FSGS_RDGSBASE %rdx
+	movq %rdx, OUT3(%rdi)
+leaf_end fsgs_leaf_mark_gs
+
+leaf fsgs_leaf_keep_fs
+	movq IN0(%rdi), %rcx
+	movl $2, STEP(%rdi)
+	guarded FSGS_WRFSBASE %rcx
+	movl $3, STEP(%rdi)
+	guarded FSGS_RDFSBASE %rdx
+	movq %rdx, OUT0(%rdi)
+leaf_end fsgs_leaf_keep_fs
+
+leaf fsgs_leaf_flash_gs
+	movq IN0(%rdi), %rcx
+	movq IN1(%rdi), %rdx
+	movl $2, STEP(%rdi)
+	guarded FSGS_WRGSBASE %rcx
+	movl $7, STEP(%rdi)
+	guarded FSGS_WRGSBASE %rdx
+leaf_end fsgs_leaf_flash_gs
+
+leaf fsgs_leaf_undefined
+	guarded ud2
+leaf_end fsgs_leaf_undefined
+
+/* Where fsgs_leaf_recover() sends every leaf that faulted. */
+	.globl fsgs_leaf_fault
+#if defined(__ELF__)
+	.hidden fsgs_leaf_fault
+	.type fsgs_leaf_fault, @function
+#endif
+	.balign 16
+fsgs_leaf_fault:
+	movl $1, %eax
+	ret
+#if defined(__ELF__)
+	.size fsgs_leaf_fault, . - fsgs_leaf_fault
+#endif
+
+	TABLE_SECTION
+	.balign 4
+	.long 0			/* end of the table */
+#if defined(__ELF__)
+	.size fsgs_leaf_table, . - fsgs_leaf_table
+#endif
+
+#if defined(__ELF__)
+	.section .note.GNU-stack, "", @progbits
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The trial: what really happens when the four instructions are executed.
+ *
+ * What has to hold before a line of this runs: the guard of the caller is in place (a fault in a leaf
+ * comes back as a result), and nothing asynchronous that looks at FS or GS can interrupt this thread.
+ * Reading is tried before writing, because a write needs the old value to put it back; what a read
+ * cannot give, the caller's other way may. No base is ever written whose old value is not known.
+ */
+#include "core.h"
+
+/* lib/core/leaf.S knows these offsets. */
+_Static_assert(offsetof(struct fsgs_leaf, in) == 0, "IN0");
+_Static_assert(offsetof(struct fsgs_leaf, out) == 16, "OUT0");
+_Static_assert(offsetof(struct fsgs_leaf, old) == 48, "OLD");
+_Static_assert(offsetof(struct fsgs_leaf, step) == 56, "STEP");
+
+/* Canonical with every paging width, below every kernel half, with bits in both halves and no two
+ * bytes alike: a truncated, sign-extended or shifted copy cannot look like it. */
+#define MARKER64 UINT64_C(0x000051e7c3a59b20)
+/* For the 32-bit form: bit 31 set, so that a sign extension shows, and rubbish above that must not
+ * arrive. */
+#define MARKER32 UINT64_C(0xd00dfeed8badf00d)
+#define LOW_HALF UINT64_C(0xffffffff)
+
+/* SIGILL on Linux, and #UD. */
+static uint32_t classify(const struct fsgs_leaf *io, uint32_t vantage)
+{
+	const int32_t undefined = vantage == FSGS_VANTAGE_RING0 ? 6 : 4;
+
+	return io->fault == undefined ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
+}
+
+static int run(const struct fsgs_core_ops *ops, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+{
+	return ops->run ? ops->run(ops->context, leaf, io) : leaf(io);
+}
+
+static void set_fault(struct fsgs_trial *trial, const struct fsgs_leaf *io, uint32_t vantage,
+		      uint32_t width)
+{
+	trial->outcome = classify(io, vantage);
+	trial->width = width;
+	trial->signal = io->fault;
+	trial->code = io->code;
+}
+
+static void set_value(struct fsgs_trial *trial, int right, uint32_t width)
+{
+	trial->outcome = right ? FSGS_OUTCOME_OK : FSGS_OUTCOME_WRONG_VALUE;
+	trial->width = right ? 0 : width;
+}
+
+static int get_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t *base)
+{
+	return ops->get_base ? ops->get_base(ops->context, segment, base) : -1;
+}
+
+/* RDFSBASE, then WRFSBASE of the very same value: thread-local storage, errno and the stack protector's
+ * canary live behind FS. */
+static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
+{
+	struct fsgs_trial *rd = &report->trials[FSGS_INSN_RDFSBASE];
+	struct fsgs_trial *wr = &report->trials[FSGS_INSN_WRFSBASE];
+	struct fsgs_leaf io = {0};
+	uint64_t base = 0;
+	int known = get_base(ops, FSGS_SEGMENT_FS, &base) == 0;
+
+	if (run(ops, fsgs_leaf_rdfs64, &io)) {
+		set_fault(rd, &io, report->vantage, 64);
+	} else {
+		set_value(rd, !known || io.out[0] == base, 64);
+		if (!known)
+			base = io.out[0];
+		known = 1;
+	}
+	if (!known)
+		return;
+
+	io.in[0] = base;
+	if (rd->outcome != FSGS_OUTCOME_OK) {
+		if (run(ops, fsgs_leaf_wrfs64, &io))
+			set_fault(wr, &io, report->vantage, 64);
+		else
+			wr->outcome = FSGS_OUTCOME_OK;
+		return;
+	}
+	/* One leaf writes and reads back: if the write stored something else, no code that relies on
+	 * FS may run before the repair. */
+	if (!run(ops, fsgs_leaf_keep_fs, &io)) {
+		set_value(wr, io.out[0] == base, 64);
+		if (io.out[0] != base && ops->set_base)
+			(void)ops->set_base(ops->context, FSGS_SEGMENT_FS, base);
+	} else if (io.step == FSGS_STEP_WRITE64) {
+		set_fault(wr, &io, report->vantage, 64);
+	} else {
+		set_fault(rd, &io, report->vantage, 64);
+		wr->outcome = FSGS_OUTCOME_OK;
+	}
+}
+
+/* Puts GS back after a leaf that was left before its own restore. */
+static void restore_gs(const struct fsgs_core_ops *ops, uint64_t base)
+{
+	struct fsgs_leaf io = {.in = {base}};
+
+	if (run(ops, fsgs_leaf_wrgs64, &io) && ops->set_base)
+		(void)ops->set_base(ops->context, FSGS_SEGMENT_GS, base);
+}
+
+/* RDGSBASE cannot be believed, so a marker could not be seen: writes the base that the other way gave,
+ * and asks the other way again. */
+static void try_wrgs_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
+			   uint64_t base)
+{
+	struct fsgs_trial *wr = &report->trials[FSGS_INSN_WRGSBASE];
+	struct fsgs_leaf io = {.in = {base}};
+	uint64_t after;
+
+	if (run(ops, fsgs_leaf_wrgs64, &io)) {
+		set_fault(wr, &io, report->vantage, 64);
+		return;
+	}
+	wr->outcome = FSGS_OUTCOME_OK;
+	if (get_base(ops, FSGS_SEGMENT_GS, &after) || after == base)
+		return;
+	set_value(wr, 0, 64);
+	if (ops->set_base)
+		(void)ops->set_base(ops->context, FSGS_SEGMENT_GS, base);
+}
+
+/* The marker leaf ran to its end: what its readings say of the reader and of the writer. */
+static void judge_gs(struct fsgs_report *report, const struct fsgs_core_ops *ops,
+		     const struct fsgs_leaf *io, const uint64_t *known)
+{
+	struct fsgs_trial *rd = &report->trials[FSGS_INSN_RDGSBASE];
+	struct fsgs_trial *wr = &report->trials[FSGS_INSN_WRGSBASE];
+	const int marked64 = io->out[0] == MARKER64;
+	const int marked32 = io->out[2] == (MARKER32 & LOW_HALF);
+
+	if (known && io->old != *known) {
+		if (!marked64 || !marked32) {
+			/* The reader lied about the old base, too, and the leaf restored its lie. */
+			set_value(rd, 0, 64);
+			if (ops->set_base)
+				(void)ops->set_base(ops->context, FSGS_SEGMENT_GS, *known);
+			try_wrgs_blind(report, ops, *known);
+			return;
+		}
+		/* A reader that follows two markers is right: the other way is not. */
+		report->fallback[FSGS_SEGMENT_GS] = FSGS_FALLBACK_LIES;
+	}
+	set_value(rd, io->out[1] == (io->out[0] & LOW_HALF), 32);
+	set_value(wr, marked64, 64);
+	if (marked64)
+		set_value(wr, marked32, 32);
+	if (io->out[3] != io->old) {
+		set_value(wr, 0, 64);
+		restore_gs(ops, io->old);
+	}
+}
+
+/* One leaf tries both instructions in both widths, so that the marker is gone before anything can
+ * enter a kernel. A fault in it names the form at the step where it happened. */
+static void try_gs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
+{
+	struct fsgs_trial *rd = &report->trials[FSGS_INSN_RDGSBASE];
+	struct fsgs_trial *wr = &report->trials[FSGS_INSN_WRGSBASE];
+	struct fsgs_leaf io = {.in = {MARKER64, MARKER32}};
+	uint64_t base = 0;
+	int known = get_base(ops, FSGS_SEGMENT_GS, &base) == 0;
+
+	if (!run(ops, fsgs_leaf_mark_gs, &io)) {
+		judge_gs(report, ops, &io, known ? &base : NULL);
+		return;
+	}
+	switch (io.step) {
+	case FSGS_STEP_SAVE:
+		set_fault(rd, &io, report->vantage, 64);
+		if (known)
+			try_wrgs_blind(report, ops, base);
+		return;
+	case FSGS_STEP_WRITE64:
+		set_fault(wr, &io, report->vantage, 64);
+		set_value(rd, !known || io.old == base, 64);
+		return;
+	case FSGS_STEP_READ32:
+		set_fault(rd, &io, report->vantage, 32);
+		set_value(wr, io.out[0] == MARKER64, 64);
+		break;
+	case FSGS_STEP_WRITE32:
+		set_fault(wr, &io, report->vantage, 32);
+		set_value(rd, io.out[1] == (io.out[0] & LOW_HALF), 32);
+		break;
+	case FSGS_STEP_RESTORE:
+		set_fault(wr, &io, report->vantage, 64);
+		rd->outcome = FSGS_OUTCOME_OK;
+		break;
+	default: /* a 64-bit read after one that worked */
+		set_fault(rd, &io, report->vantage, 64);
+		wr->outcome = FSGS_OUTCOME_OK;
+		break;
+	}
+	restore_gs(ops, known ? base : io.old);
+}
+
+void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops)
+{
+	for (int i = 0; i < FSGS_INSNS; i++)
+		report->trials[i] = (struct fsgs_trial){0};
+	try_fs(report, ops);
+	try_gs(report, ops);
+}
+
+void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops)
+{
+	struct fsgs_leaf io = {0};
+
+	if (report->trials[FSGS_INSN_RDGSBASE].outcome != FSGS_OUTCOME_OK ||
+	    report->trials[FSGS_INSN_WRGSBASE].outcome != FSGS_OUTCOME_OK ||
+	    run(ops, fsgs_leaf_rdgs64, &io))
+		return;
+	io.in[0] = UINT64_C(1) << 63;
+	io.in[1] = io.out[0];
+	if (!run(ops, fsgs_leaf_flash_gs, &io))
+		report->canonical_check = FSGS_ANSWER_NO;
+	else if (io.step == FSGS_STEP_WRITE64)
+		report->canonical_check = FSGS_ANSWER_YES;
+	else
+		restore_gs(ops, io.in[1]);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The second witness: what the kernel enabled, by AT_HWCAP2.
+ *
+ * getauxval() reads the process's own copy, on the stack, which is what every other program goes by;
+ * it cannot tell an absent entry from one of zero. /proc/self/auxv is the kernel's copy.
+ * PR_GET_AUXV (Linux 6.4) reads the same, but past some tools that replace the file: a third opinion. A
+ * kernel that enabled nothing leaves the entry there with zero; emulators leave it out.
+ */
+#include "linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* <asm/hwcap2.h> of some kernel headers cannot be used; the bit is ABI. */
+#define HWCAP2_FSGSBASE 2u
+
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
+
+/* Larger than any kernel's vector: about 25 pairs today. */
+#define AUXV_SIZE 1024
+
+struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size)
+{
+	struct fsgs_hwcap2 hwcap2 = {FSGS_ANSWER_NO, 0};
+	unsigned long pair[2];
+
+	for (size_t at = 0; at + sizeof pair <= size; at += sizeof pair) {
+		memcpy(pair, (const char *)bytes + at, sizeof pair);
+		if (pair[0] == AT_NULL)
+			break;
+		if (pair[0] == AT_HWCAP2) {
+			hwcap2.present = FSGS_ANSWER_YES;
+			hwcap2.value = pair[1];
+			break;
+		}
+	}
+	return hwcap2;
+}
+
+void fsgs_auxv(struct fsgs_report *report)
+{
+	const int set = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
+
+	report->hwcap2_fsgsbase = set ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	report->hwcap2_present = set ? FSGS_ANSWER_YES : FSGS_ANSWER_UNKNOWN;
+}
+
+static struct fsgs_hwcap2 from_file(void)
+{
+	unsigned char bytes[AUXV_SIZE];
+	size_t size = 0;
+	ssize_t got;
+	int fd = open("/proc/self/auxv", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return (struct fsgs_hwcap2){FSGS_ANSWER_UNKNOWN, 0};
+	while (size < sizeof bytes && (got = read(fd, bytes + size, sizeof bytes - size)) != 0) {
+		if (got > 0)
+			size += (size_t)got;
+		else if (errno != EINTR)
+			break;
+	}
+	close(fd);
+	/* An empty file is one that this process may not read, not a kernel without entries. */
+	return size ? fsgs_auxv_parse(bytes, size) : (struct fsgs_hwcap2){FSGS_ANSWER_UNKNOWN, 0};
+}
+
+static struct fsgs_hwcap2 from_prctl(void)
+{
+	unsigned char bytes[AUXV_SIZE];
+	/* The kernel copies nothing beyond its own vector. */
+	int size = prctl(PR_GET_AUXV, bytes, sizeof bytes, 0UL, 0UL);
+
+	if (size <= 0)
+		return (struct fsgs_hwcap2){FSGS_ANSWER_UNKNOWN, 0};
+	return fsgs_auxv_parse(bytes, (size_t)size < sizeof bytes ? (size_t)size : sizeof bytes);
+}
+
+void fsgs_auxv_compare(struct fsgs_report *report)
+{
+	const struct fsgs_hwcap2 file = from_file(), kernel = from_prctl();
+	const int set = report->hwcap2_fsgsbase == FSGS_ANSWER_YES;
+
+	if (file.present != FSGS_ANSWER_UNKNOWN)
+		report->hwcap2_present = file.present;
+	else if (kernel.present != FSGS_ANSWER_UNKNOWN && !set)
+		report->hwcap2_present = kernel.present;
+
+	const struct fsgs_hwcap2 *opinions[] = {&file, &kernel};
+
+	for (int i = 0; i < 2; i++)
+		if (opinions[i]->present != FSGS_ANSWER_UNKNOWN &&
+		    ((opinions[i]->value & HWCAP2_FSGSBASE) != 0) != set)
+			report->signs |= FSGS_SIGN_AUXV_DIFFERS;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* The public face: collect, decide, hand out. */
+#include "linux.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#define THIS_MODE FSGS_MODE_64BIT
+#elif defined(__i386__)
+#define THIS_MODE FSGS_MODE_COMPAT
+#else
+#define THIS_MODE FSGS_MODE_NOT_X86
+#endif
+
+#define ALL_FLAGS                                                                    \
+	((uint32_t)(FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS | \
+		    FSGS_CHECK_SURVIVAL))
+
+static enum fsgs_refusal refusal(uint32_t flags)
+{
+	/* Nothing from the environment in a process that was given privileges. */
+	const char *trial = secure_getenv("FSGSCHECK_TRIAL");
+
+	if (flags & FSGS_CHECK_NO_TRIAL)
+		return FSGS_REFUSAL_FLAG;
+	if (trial && strcmp(trial, "0") == 0)
+		return FSGS_REFUSAL_ENVIRONMENT;
+	return FSGS_REFUSAL_NONE;
+}
+
+static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_cpu_group *groups,
+		    uint32_t *count)
+{
+	const enum fsgs_refusal no = refusal(flags);
+	char vendor[16] = "";
+
+	report->vantage = FSGS_VANTAGE_PROCESS;
+	report->mode = THIS_MODE;
+	fsgs_auxv(report);
+	if (flags & FSGS_CHECK_CONTEXT) {
+		fsgs_auxv_compare(report);
+		fsgs_surroundings(report);
+		fsgs_cpuinfo(report, vendor);
+	}
+	fsgs_try(report, flags, no);
+	if (vendor[0] && report->vendor[0] && strcmp(vendor, report->vendor) != 0)
+		report->signs |= FSGS_SIGN_VENDOR_DIFFERS;
+	if (flags & FSGS_CHECK_ALL_CPUS)
+		fsgs_sweep(report, no, groups, count);
+	if (flags & FSGS_CHECK_SURVIVAL)
+		fsgs_survive(report);
+}
+
+static int check(struct fsgs_report *report, size_t size, uint32_t flags,
+		 struct fsgs_cpu_group *groups, uint32_t *count)
+{
+	const int error = errno;
+	struct fsgs_report full;
+	int cancel;
+
+	if (!report || size < FSGS_REPORT_MIN || (flags & ~ALL_FLAGS))
+		return -EINVAL;
+	memset(&full, 0, sizeof full);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	collect(&full, flags, groups, count);
+	pthread_setcancelstate(cancel, &cancel);
+	fsgs_decide(&full, sizeof full);
+	memcpy(report, &full, size < sizeof full ? size : sizeof full);
+	if (size > sizeof full)
+		memset((char *)report + sizeof full, 0, size - sizeof full);
+	errno = error;
+	return 0;
+}
+
+int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
+{
+	struct fsgs_cpu_group group;
+	uint32_t count = 1;
+
+	return check(report, size, flags, &group, &count);
+}
+
+int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t flags,
+		    struct fsgs_cpu_group *groups, uint32_t *count)
+{
+	if (!groups || !count || *count == 0)
+		return -EINVAL;
+	return check(report, size, flags | FSGS_CHECK_ALL_CPUS, groups, count);
+}
+
+/* 0 not asked yet, else 1 + answer. Two threads that ask at once both find the same. */
+static atomic_int cached;
+
+int fsgs_usable(void)
+{
+	int answer = atomic_load_explicit(&cached, memory_order_relaxed);
+
+	if (!answer) {
+		struct fsgs_report report;
+
+		answer = 1 + (fsgs_check(&report, sizeof report, 0) == 0 &&
+			      report.verdict == FSGS_VERDICT_USABLE);
+		atomic_store_explicit(&cached, answer, memory_order_relaxed);
+	}
+	return answer - 1;
+}
+
+void fsgs_forget(void)
+{
+	atomic_store_explicit(&cached, 0, memory_order_relaxed);
+}
+
+#define STRING_(x) #x
+#define STRING(x)  STRING_(x)
+
+uint32_t fsgs_version(void)
+{
+	return FSGS_VERSION;
+}
+
+const char *fsgs_version_string(void)
+{
+	return STRING(FSGS_VERSION_MAJOR) "." STRING(FSGS_VERSION_MINOR) "." STRING(
+		FSGS_VERSION_PATCH);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The third witness: the `fsgsbase` word in /proc/cpuinfo.
+ *
+ * It is the kernel's capability set, not raw CPUID: kernels before 5.9 list the flag without enabling
+ * it, nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it tells too old from switched off.
+ * The file grows with every CPU and every flag, so it is read as a stream, as far as the first
+ * processor's end.
+ */
+#include "linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum field { KEY = 0, FLAGS, VENDOR, OTHER };
+
+static void end_word(struct fsgs_cpuinfo *c)
+{
+	/* A word that did not fit is none of those that matter. */
+	c->word[c->length < sizeof c->word ? c->length : 0] = '\0';
+	c->length = 0;
+	if (c->field == FLAGS && strcmp(c->word, "fsgsbase") == 0)
+		c->flag = FSGS_ANSWER_YES;
+	else if (c->field == VENDOR && !c->vendor[0])
+		memcpy(c->vendor, c->word, sizeof c->vendor);
+}
+
+static void end_key(struct fsgs_cpuinfo *c)
+{
+	while (c->length && c->length <= sizeof c->word &&
+	       (c->word[c->length - 1] == ' ' || c->word[c->length - 1] == '\t'))
+		c->length--;
+	c->word[c->length < sizeof c->word ? c->length : 0] = '\0';
+	c->length = 0;
+	c->field = OTHER;
+	if (strcmp(c->word, "flags") == 0) {
+		c->field = FLAGS;
+		if (c->flag == FSGS_ANSWER_UNKNOWN)
+			c->flag = FSGS_ANSWER_NO;
+	} else if (strcmp(c->word, "vendor_id") == 0) {
+		c->field = VENDOR;
+	}
+}
+
+void fsgs_cpuinfo_feed(struct fsgs_cpuinfo *c, const char *text, size_t size)
+{
+	for (size_t i = 0; i < size && !c->done; i++) {
+		const char ch = text[i];
+
+		if (ch == '\n') {
+			if (c->field == KEY)
+				c->done = c->length == 0 && (c->flag || c->vendor[0]);
+			else
+				end_word(c);
+			c->field = KEY;
+			c->length = 0;
+		} else if (c->field == KEY && ch == ':') {
+			end_key(c);
+		} else if (c->field == FLAGS && ch == ' ') {
+			end_word(c);
+		} else if (c->field == VENDOR && ch == ' ' && !c->spaced) {
+			c->spaced =
+				1; /* the separator; some vendors begin with spaces of their own */
+		} else {
+			if (c->length < sizeof c->word)
+				c->word[c->length] = ch;
+			if (c->length < UINT32_MAX)
+				c->length++;
+		}
+	}
+}
+
+void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16])
+{
+	struct fsgs_cpuinfo cpuinfo = {0};
+	char text[1024];
+	ssize_t got;
+	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+
+	vendor[0] = '\0';
+	if (fd < 0)
+		return;
+	while (!cpuinfo.done && (got = read(fd, text, sizeof text)) != 0) {
+		if (got > 0)
+			fsgs_cpuinfo_feed(&cpuinfo, text, (size_t)got);
+		else if (errno != EINTR)
+			break;
+	}
+	close(fd);
+
+	report->cpuinfo_flag = cpuinfo.flag;
+	memcpy(vendor, cpuinfo.vendor, sizeof cpuinfo.vendor);
+	if (strcmp(vendor, "User Mode Linux") == 0)
+		report->signs |= FSGS_SIGN_UML;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by the files of the Linux library. */
+#ifndef FSGSCHECK_LIB_LINUX_H
+#define FSGSCHECK_LIB_LINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fsgscheck.h>
+#include <fsgscheck/core.h>
+
+#pragma GCC visibility push(hidden)
+
+/* auxv.c: the second witness. */
+
+/* What one copy of the auxiliary vector says of AT_HWCAP2. */
+struct fsgs_hwcap2 {
+	uint32_t present; /* enum fsgs_answer; unknown when the copy could not be read */
+	uint64_t value;
+};
+
+/* Reads pairs of native words up to AT_NULL or to the end; a torn pair at the end is not looked at. */
+struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size);
+
+/* Fills in hwcap2_fsgsbase and what is known for free of hwcap2_present. */
+void fsgs_auxv(struct fsgs_report *report);
+
+/* Fills in hwcap2_present and FSGS_SIGN_AUXV_DIFFERS from all copies. */
+void fsgs_auxv_compare(struct fsgs_report *report);
+
+/* cpuinfo.c: the third. */
+
+/* Takes /proc/cpuinfo in pieces of any size and remembers what it needs of the first processor. */
+struct fsgs_cpuinfo {
+	uint32_t
+		flag; /* enum fsgs_answer: `fsgsbase` among the flags; unknown without such a line */
+	uint32_t field;  /* which line this is */
+	uint32_t length; /* of the word that has begun */
+	char word[16];
+	char vendor[16];
+	uint32_t spaced; /* the space before the vendor has been read */
+	uint32_t done;   /* the first processor has been read */
+};
+
+void fsgs_cpuinfo_feed(struct fsgs_cpuinfo *cpuinfo, const char *text, size_t size);
+
+/* Fills in cpuinfo_flag and FSGS_SIGN_UML; gives what the kernel calls the vendor. */
+void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
+
+/* surroundings.c: what the findings and the words of the advice need. */
+
+/* "6.1.0-56-amd64" to 6<<16 | 1<<8 | 0; 0 when it does not begin with two numbers. */
+uint32_t fsgs_kernel_version(const char *release);
+
+/* Fills in kernel, kernel_version and signs. */
+void fsgs_surroundings(struct fsgs_report *report);
+
+/* trial.c, or no-trial.c where there is nothing to try. */
+
+/* CPUID, and the trial unless `refusal` says why not. With FSGS_CHECK_CONTEXT also what has to run under
+ * the same guard: identification, the canonical check, the fallback. */
+void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refusal);
+
+/* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */
+void fsgs_survive(struct fsgs_report *report);
+
+/* sweep.c */
+void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal,
+		struct fsgs_cpu_group *groups, uint32_t *count);
+
+/* Adds one CPU's result to the groups. CPUs must come in ascending order. */
+void fsgs_cpu_group_add(struct fsgs_cpu_group *groups, uint32_t *count, uint32_t room, uint32_t cpu,
+			const struct fsgs_report *report);
+
+#pragma GCC visibility pop
+
+#endif

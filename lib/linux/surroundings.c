@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* What the findings and the words of the advice turn on, outside CPUID: the kernel and its kind, and
+ * who is watching. */
+#include "linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* The build string that gVisor gives whatever its age (pkg/sentry/syscalls/linux, Version). */
+#define GVISOR_VERSION "Sun Jan 10 15:06:54 PST 2016"
+
+static const char *number(const char *text, uint32_t *value)
+{
+	uint32_t n = 0;
+
+	while (*text >= '0' && *text <= '9') {
+		if (n < 0xffff)
+			n = n * 10 + (uint32_t)(*text - '0');
+		text++;
+	}
+	*value = n;
+	return text;
+}
+
+uint32_t fsgs_kernel_version(const char *release)
+{
+	uint32_t part[3] = {0};
+	const char *at = number(release, &part[0]);
+
+	if (at == release || *at != '.')
+		return 0;
+
+	const char *minor = at + 1;
+
+	at = number(minor, &part[1]);
+	if (at == minor)
+		return 0;
+	if (*at == '.')
+		number(at + 1, &part[2]);
+	for (int i = 0; i < 3; i++)
+		if (part[i] > 255)
+			part[i] = 255;
+	return part[0] << 16 | part[1] << 8 | part[2];
+}
+
+/* The beginning of a small file, as text. */
+static size_t read_text(const char *path, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t got;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	text[0] = '\0';
+	if (fd < 0)
+		return 0;
+	while (used < size - 1 && (got = read(fd, text + used, size - 1 - used)) != 0) {
+		if (got > 0)
+			used += (size_t)got;
+		else if (errno != EINTR)
+			break;
+	}
+	close(fd);
+	text[used] = '\0';
+	return used;
+}
+
+static int is_traced(void)
+{
+	static const char key[] = "\nTracerPid:";
+	char text[1024];
+
+	read_text("/proc/self/status", text, sizeof text);
+
+	const char *at = strstr(text, key);
+
+	return at && strtol(at + sizeof key - 1, NULL, 10) > 0;
+}
+
+static int is_xen_pv(void)
+{
+	char text[8];
+
+	read_text("/sys/hypervisor/guest_type", text, sizeof text);
+	return strcmp(text, "PV\n") == 0;
+}
+
+void fsgs_surroundings(struct fsgs_report *report)
+{
+	struct utsname name;
+
+	if (uname(&name) == 0) {
+		const size_t length = strnlen(name.release, sizeof report->kernel - 1);
+
+		memcpy(report->kernel, name.release, length);
+		report->kernel[length] = '\0';
+		report->kernel_version = fsgs_kernel_version(report->kernel);
+		if (strstr(name.version, GVISOR_VERSION))
+			report->signs |= FSGS_SIGN_GVISOR;
+	}
+	if (is_traced())
+		report->signs |= FSGS_SIGN_TRACED;
+	if (is_xen_pv())
+		report->signs |= FSGS_SIGN_XEN_PV;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Survival: does a base that WRGSBASE wrote outlive what a thread goes through?
+ *
+ * A trial cannot see it: under a paravirtual Xen before 4.15 all four instructions run, and a base is
+ * lost at a context switch. It takes a thread of our own, so that the caller's GS base is never
+ * touched, and a rival on the same CPU that writes its own base in between. GS only: a lost FS base
+ * would take the C library with it.
+ */
+#include "guard.h"
+#include "linux.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OURS        UINT64_C(0x00003a5bc6d7e8f0)
+#define RIVAL       UINT64_C(0x0000051e9e0ffee0)
+
+#define SLEEP_NS    2000000
+#define YIELDS      64
+#define STACK_EXTRA (64 * 1024)
+
+struct arena {
+	atomic_int stop;
+	atomic_uint turns; /* how often the rival has written its base */
+	int cpu;
+	uint32_t tried;
+	uint32_t lost;
+};
+
+static void write_gs(uint64_t base)
+{
+	struct fsgs_leaf io = {.in = {base}};
+
+	fsgs_leaf_wrgs64(&io);
+}
+
+static uint64_t read_gs(void)
+{
+	struct fsgs_leaf io = {0};
+
+	fsgs_leaf_rdgs64(&io);
+	return io.out[0];
+}
+
+static int pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	return sched_setaffinity(0, sizeof set, &set);
+}
+
+static void *rival(void *argument)
+{
+	struct arena *const arena = argument;
+
+	pin(arena->cpu);
+	while (!atomic_load(&arena->stop)) {
+		write_gs(RIVAL);
+		atomic_fetch_add(&arena->turns, 1);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void begin(void)
+{
+	write_gs(OURS);
+}
+
+static void end(struct arena *arena, uint32_t event)
+{
+	arena->tried |= event;
+	if (read_gs() != OURS)
+		arena->lost |= event;
+}
+
+static void outlive_syscall(struct arena *arena)
+{
+	begin();
+	(void)syscall(SYS_getppid);
+	end(arena, FSGS_EVENT_SYSCALL);
+}
+
+/* A fault under the guard is a signal that disturbs nobody's handlers. */
+static void outlive_signal(struct arena *arena)
+{
+	struct fsgs_leaf io = {0};
+
+	if (fsgs_guard_enter())
+		return;
+	begin();
+	fsgs_guard_run(NULL, fsgs_leaf_undefined, &io);
+	end(arena, FSGS_EVENT_SIGNAL);
+	fsgs_guard_leave();
+}
+
+/* Only counts when the rival has really run in between. */
+static void outlive_rival(struct arena *arena)
+{
+	const struct timespec moment = {0, SLEEP_NS};
+	unsigned turns = atomic_load(&arena->turns);
+
+	begin();
+	for (int i = 0; i < YIELDS && atomic_load(&arena->turns) == turns; i++)
+		sched_yield();
+	if (atomic_load(&arena->turns) != turns)
+		end(arena, FSGS_EVENT_YIELD);
+
+	turns = atomic_load(&arena->turns);
+	begin();
+	nanosleep(&moment, NULL);
+	if (atomic_load(&arena->turns) != turns)
+		end(arena, FSGS_EVENT_SLEEP);
+}
+
+/* The child sends no SIGCHLD and is invisible to the process's own wait(). */
+static void outlive_fork(struct arena *arena)
+{
+	int status = 0;
+
+	begin();
+	const long child = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
+
+	if (child == 0)
+		syscall(SYS_exit_group, read_gs() == OURS ? 0 : 1);
+	if (child < 0)
+		return;
+	end(arena, FSGS_EVENT_FORK);
+	if (waitpid((pid_t)child, &status, __WALL) != child || !WIFEXITED(status) ||
+	    WEXITSTATUS(status) != 0)
+		arena->lost |= FSGS_EVENT_FORK;
+}
+
+static void outlive_hops(struct arena *arena)
+{
+	cpu_set_t allowed;
+
+	if (pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed))
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET((size_t)cpu, &allowed) || cpu == sched_getcpu())
+			continue;
+		begin();
+		if (pin(cpu) == 0)
+			end(arena, FSGS_EVENT_HOP);
+	}
+}
+
+static int start(pthread_t *thread, void *(*body)(void *), struct arena *arena)
+{
+	pthread_attr_t attr;
+	int error = pthread_attr_init(&attr);
+
+	if (error)
+		return error;
+	pthread_attr_setstacksize(&attr, (size_t)PTHREAD_STACK_MIN + STACK_EXTRA);
+	error = pthread_create(thread, &attr, body, arena);
+	pthread_attr_destroy(&attr);
+	return error;
+}
+
+static void *subject(void *argument)
+{
+	struct arena *const arena = argument;
+	pthread_t opponent;
+
+	outlive_syscall(arena);
+	outlive_signal(arena);
+	outlive_fork(arena);
+	outlive_hops(arena);
+	arena->cpu = sched_getcpu();
+	if (arena->cpu < 0 || arena->cpu >= CPU_SETSIZE || pin(arena->cpu) ||
+	    start(&opponent, rival, arena))
+		return NULL;
+	while (!atomic_load(&arena->turns))
+		sched_yield();
+	outlive_rival(arena);
+	atomic_store(&arena->stop, 1);
+	pthread_join(opponent, NULL);
+	return NULL;
+}
+
+static int usable(const struct fsgs_report *report)
+{
+	return report->hwcap2_fsgsbase == FSGS_ANSWER_YES &&
+	       report->trials[FSGS_INSN_RDGSBASE].outcome == FSGS_OUTCOME_OK &&
+	       report->trials[FSGS_INSN_WRGSBASE].outcome == FSGS_OUTCOME_OK;
+}
+
+void fsgs_survive(struct fsgs_report *report)
+{
+	struct arena arena = {0};
+	pthread_t thread;
+	sigset_t all, old;
+
+	if (!usable(report))
+		return;
+	/* The threads inherit the mask: no handler of the process runs with a foreign GS base. */
+	sigfillset(&all);
+	if (pthread_sigmask(SIG_SETMASK, &all, &old))
+		return;
+	const int error = start(&thread, subject, &arena);
+
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error)
+		return;
+	pthread_join(thread, NULL);
+
+	report->survival_tried = arena.tried;
+	report->survival_lost = arena.lost;
+	if (arena.lost) {
+		report->trials[FSGS_INSN_WRGSBASE].outcome = FSGS_OUTCOME_VALUE_LOST;
+		report->trials[FSGS_INSN_WRGSBASE].width = 64;
+	}
+}

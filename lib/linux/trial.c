@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* The core's trial with Linux around it: the guard, and arch_prctl as the other way to a base. */
+#include "guard.h"
+#include "linux.h"
+
+#include <asm/prctl.h>
+#include <errno.h>
+
+/* Since Linux 4.12. */
+#ifndef ARCH_GET_CPUID
+#define ARCH_GET_CPUID 0x1011
+#endif
+
+/* No kernel gives this as a base: it is not canonical. What is still there was never written. */
+#define SENTINEL UINT64_C(0x8a5e000000005eb1)
+
+/* The ABI keeps the thread pointer at its own address, so that code can read it without the base
+ * (System V AMD64 TLS, variant II): no system call, and independent of the instructions. */
+static uint64_t thread_pointer(void)
+{
+	uint64_t self;
+
+	__asm__ volatile("movq %%fs:0, %0" : "=r"(self));
+	return self;
+}
+
+static int get_base(void *context, uint32_t segment, uint64_t *base)
+{
+	uint64_t value = SENTINEL;
+	long error;
+
+	(void)context;
+	if (segment == FSGS_SEGMENT_FS) {
+		*base = thread_pointer();
+		return 0;
+	}
+	error = fsgs_arch_prctl(ARCH_GET_GS, (uintptr_t)&value);
+	if (error)
+		return error < 0 ? (int)error : -EIO;
+	if (value == SENTINEL)
+		return -EIO;
+	*base = value;
+	return 0;
+}
+
+static int set_base(void *context, uint32_t segment, uint64_t base)
+{
+	(void)context;
+	return (int)fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base);
+}
+
+/* Asks arch_prctl for a base that is known by other means. Only reads: a wrong answer here is a reason
+ * not to trust it with a write. */
+static void try_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
+{
+	uint64_t value = SENTINEL;
+	const long error = fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_GET_FS : ARCH_GET_GS,
+					   (uintptr_t)&value);
+
+	if (report->fallback[segment] == FSGS_FALLBACK_LIES)
+		return; /* the trial has caught it already */
+	if (error < 0) {
+		report->fallback[segment] = FSGS_FALLBACK_DENIED;
+		report->fallback_error[segment] = (int32_t)-error;
+	} else if (value == SENTINEL || (known && value != base)) {
+		report->fallback[segment] = FSGS_FALLBACK_LIES;
+	} else {
+		report->fallback[segment] = FSGS_FALLBACK_OK;
+	}
+}
+
+/* Behind a kernel that is not aware of the instructions even a moment with a base of the kernel's half
+ * is dangerous (its entry code trusts the sign of the GS base), and user-mode Linux is known to die. */
+static int may_flash(const struct fsgs_report *report)
+{
+	return !(report->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV)) &&
+	       (report->hwcap2_fsgsbase == FSGS_ANSWER_YES ||
+		report->hwcap2_present == FSGS_ANSWER_NO);
+}
+
+static void try_context(struct fsgs_report *report, const struct fsgs_core_ops *ops)
+{
+	struct fsgs_leaf io = {0};
+	int known = report->trials[FSGS_INSN_RDGSBASE].outcome == FSGS_OUTCOME_OK;
+
+	if (fsgs_arch_prctl(ARCH_GET_CPUID, 0) == 0)
+		report->cpuid_faulting = FSGS_ANSWER_YES;
+	fsgs_core_identify(report, ops);
+	if (may_flash(report))
+		fsgs_core_canonical(report, ops);
+	try_fallback(report, FSGS_SEGMENT_FS, 1, thread_pointer());
+	known = known && !fsgs_guard_run(NULL, fsgs_leaf_rdgs64, &io);
+	try_fallback(report, FSGS_SEGMENT_GS, known, io.out[0]);
+}
+
+void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refusal)
+{
+	/* Without the guard CPUID runs bare: where it faults, the program that loaded us would have
+	 * died in its loader. */
+	static const struct fsgs_core_ops bare = {0};
+	static const struct fsgs_core_ops guarded = {
+		.run = fsgs_guard_run, .get_base = get_base, .set_base = set_base};
+	int error = 0;
+
+	if (refusal == FSGS_REFUSAL_NONE) {
+		error = fsgs_guard_enter();
+		if (error)
+			refusal = FSGS_REFUSAL_SYSTEM;
+	}
+	report->refusal = (uint32_t)refusal;
+	report->refusal_error = -error;
+	if (refusal != FSGS_REFUSAL_NONE) {
+		fsgs_core_cpuid(report, &bare);
+		if (flags & FSGS_CHECK_CONTEXT)
+			fsgs_core_identify(report, &bare);
+		return;
+	}
+	fsgs_core_cpuid(report, &guarded);
+	fsgs_core_trial(report, &guarded);
+	if (flags & FSGS_CHECK_CONTEXT)
+		try_context(report, &guarded);
+	fsgs_guard_leave();
+}
