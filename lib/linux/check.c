@@ -40,11 +40,15 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_cpu_
 
 	report->vantage = FSGS_VANTAGE_PROCESS;
 	report->mode = THIS_MODE;
-	fsgs_auxv(report);
-	if (flags & FSGS_CHECK_CONTEXT) {
-		fsgs_auxv_compare(report);
+	if (flags & FSGS_CHECK_CONTEXT)
 		fsgs_surroundings(report);
-		fsgs_cpuinfo(report, vendor);
+	/* Elsewhere that bit of AT_HWCAP2 means another feature. */
+	if (THIS_MODE != FSGS_MODE_NOT_X86) {
+		fsgs_auxv(report);
+		if (flags & FSGS_CHECK_CONTEXT) {
+			fsgs_auxv_compare(report);
+			fsgs_cpuinfo(report, vendor);
+		}
 	}
 	fsgs_try(report, flags, no);
 	if (vendor[0] && report->vendor[0] && strcmp(vendor, report->vendor) != 0)
