@@ -60,8 +60,20 @@ typedef uint64_t kernel_sigset;
  * SIGSYS, a debugger may stop at any of our instructions. */
 #define EXCHANGING (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE)))
 
+/* The kernel's own structure. What the C library reads and writes lacks the restorer, and a runtime that has
+ * one of its own must get it back. */
+struct kernel_action {
+	union {
+		void (*action)(int, siginfo_t *, void *);
+		void (*handler)(int);
+	};
+	unsigned long flags;
+	void (*restorer)(void);
+	uint32_t mask[2]; /* a kernel_sigset; with 32-bit pointers it is not aligned */
+};
+
 struct generation {
-	struct sigaction old[CAUGHT];
+	struct kernel_action old[CAUGHT];
 	atomic_int spent[CAUGHT]; /* SA_RESETHAND, and the handler has had its signal */
 };
 
@@ -88,6 +100,11 @@ static int set_mask(kernel_sigset mask, kernel_sigset *old)
 	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof mask);
 }
 
+static int exchange_action(int sig, const struct kernel_action *action, struct kernel_action *old)
+{
+	return (int)syscall(SYS_rt_sigaction, sig, action, old, sizeof(kernel_sigset));
+}
+
 static int slot_of(int sig)
 {
 	for (int i = 0; i < CAUGHT; i++)
@@ -98,13 +115,13 @@ static int slot_of(int sig)
 
 static void handle(int sig, siginfo_t *info, void *context);
 
-static int is_ours(const struct sigaction *action)
+static int is_ours(const struct kernel_action *action)
 {
-	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == handle;
+	return (action->flags & SA_SIGINFO) && action->action == handle;
 }
 
 /* The action that was there before, and the generation that it is from. */
-static struct generation *old_action(int slot, struct sigaction *old)
+static struct generation *old_action(int slot, struct kernel_action *old)
 {
 	unsigned before, after;
 
@@ -148,36 +165,31 @@ static void pass_on(int slot, siginfo_t *info, ucontext_t *context)
 {
 	const int sig = caught[slot];
 	const int from_kernel = info->si_code > 0;
-	struct sigaction old;
+	struct kernel_action old;
 	struct generation *generation = old_action(slot, &old);
 
-	if (((unsigned)old.sa_flags & SA_RESETHAND) &&
-	    atomic_exchange(&generation->spent[slot], 1)) {
+	if ((old.flags & SA_RESETHAND) && atomic_exchange(&generation->spent[slot], 1)) {
 		take_default(sig, info);
 		return;
 	}
-	if (!(old.sa_flags & SA_SIGINFO)) {
-		if (old.sa_handler == SIG_IGN && !from_kernel)
-			return;
-		/* The kernel does not let a fault be ignored. */
-		if (old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN) {
-			take_default(sig, info);
-			return;
-		}
+	if (old.handler == SIG_IGN && !from_kernel)
+		return;
+	/* The kernel does not let a fault be ignored. */
+	if (old.handler == SIG_DFL || old.handler == SIG_IGN) {
+		take_default(sig, info);
+		return;
 	}
 
 	kernel_sigset mask, add;
 
 	memcpy(&mask, &context->uc_sigmask, sizeof mask);
-	memcpy(&add, &old.sa_mask, sizeof add);
+	memcpy(&add, old.mask, sizeof add);
 	mask |= add;
-	if (!(old.sa_flags & SA_NODEFER))
+	if (!(old.flags & SA_NODEFER))
 		mask |= SIGNAL_BIT(sig);
 	set_mask(mask, NULL);
-	if (old.sa_flags & SA_SIGINFO)
-		old.sa_sigaction(sig, info, context);
-	else
-		old.sa_handler(sig);
+	/* On x86-64 a handler without SA_SIGINFO is called in the same way, and looks at less. */
+	old.action(sig, info, context);
 }
 
 /* Where the return from the handler leads: in the thread's own context, in place of the leaf. */
@@ -247,7 +259,7 @@ static int read_old(struct generation *next)
 	struct generation *const last = &ring[atomic_load(&current) % GENERATIONS];
 
 	for (int i = 0; i < CAUGHT; i++) {
-		if (sigaction(caught[i], NULL, &next->old[i]))
+		if (exchange_action(caught[i], NULL, &next->old[i]))
 			return -errno;
 		atomic_store_explicit(&next->spent[i], 0, memory_order_relaxed);
 		/* Somebody saved our handler during an earlier trial and put it back after it: what is
@@ -263,12 +275,38 @@ static int read_old(struct generation *next)
 static void restore(int slot)
 {
 	struct generation *const mine = &ring[atomic_load(&current) % GENERATIONS];
-	struct sigaction old = mine->old[slot], replaced;
+	struct kernel_action old = mine->old[slot], replaced;
 
 	if (atomic_load(&mine->spent[slot]))
-		old.sa_handler = SIG_DFL;
-	if (sigaction(caught[slot], &old, &replaced) == 0 && !is_ours(&replaced))
-		sigaction(caught[slot], &replaced, NULL);
+		old.handler = SIG_DFL;
+	if (exchange_action(caught[slot], &old, &replaced) == 0 && !is_ours(&replaced))
+		exchange_action(caught[slot], &replaced, NULL);
+}
+
+/* Through the C library, whose restorer the handler then returns by. */
+static int install_handler(int slot, struct kernel_action *old)
+{
+	const kernel_sigset mask = ~SYNCHRONOUS;
+	struct sigaction action, found;
+
+	memset(&action, 0, sizeof action);
+	action.sa_sigaction = handle;
+	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+	/* It decides about the system call that somebody's signal interrupts; one that is ignored
+	 * interrupts none. */
+	if ((old->flags & SA_RESTART) || old->handler == SIG_IGN)
+		action.sa_flags |= SA_RESTART;
+	memcpy(&action.sa_mask, &mask, sizeof mask);
+	if (sigaction(caught[slot], &action, &found))
+		return -errno;
+	/* Installed by another thread since it was read: the later one is the one to keep. */
+	if (found.sa_sigaction != handle && found.sa_sigaction != old->action) {
+		old->action = found.sa_sigaction;
+		old->flags = (unsigned)found.sa_flags;
+		old->restorer = found.sa_restorer;
+		memcpy(old->mask, &found.sa_mask, sizeof old->mask);
+	}
+	return 0;
 }
 
 static int install(void)
@@ -280,29 +318,12 @@ static int install(void)
 	if (error)
 		return error;
 	atomic_store_explicit(&current, next, memory_order_release);
-	for (int i = 0; i < CAUGHT; i++) {
-		const kernel_sigset mask = ~SYNCHRONOUS;
-		struct sigaction action, found;
-
-		memset(&action, 0, sizeof action);
-		action.sa_sigaction = handle;
-		/* SA_RESTART decides about the system call that somebody's signal interrupts. */
-		action.sa_flags =
-			SA_SIGINFO | SA_ONSTACK | SA_NODEFER | (mine->old[i].sa_flags & SA_RESTART);
-		if (!(mine->old[i].sa_flags & SA_SIGINFO) && mine->old[i].sa_handler == SIG_IGN)
-			action.sa_flags |= SA_RESTART;
-		memcpy(&action.sa_mask, &mask, sizeof mask);
-		if (sigaction(caught[i], &action, &found)) {
-			error = -errno;
-			while (i-- > 0)
-				restore(i);
-			return error;
-		}
-		/* Replaced between the two calls: the later one is the one to keep. */
-		if (!is_ours(&found))
-			mine->old[i] = found;
+	for (int i = 0; i < CAUGHT && !error; i++) {
+		error = install_handler(i, &mine->old[i]);
+		while (error && i-- > 0)
+			restore(i);
 	}
-	return 0;
+	return error;
 }
 
 /* Makes the stack reach below the coming frames. valgrind (3.19) does not extend the main thread's

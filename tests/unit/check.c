@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* fsgs_check() on this machine, whatever it is: what must hold on every one. */
+#include <criterion/criterion.h>
+
+#include <asm/prctl.h>
+#include <errno.h>
+#include <fsgscheck.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static uint64_t base(int code)
+{
+	uint64_t value = 0;
+
+	syscall(SYS_arch_prctl, code, &value);
+	return value;
+}
+
+struct state {
+	uint64_t fs, gs;
+	struct sigaction ill, segv;
+	sigset_t mask;
+	cpu_set_t cpus;
+};
+
+static struct state look(void)
+{
+	struct state s;
+
+	memset(&s, 0, sizeof s);
+	s.fs = base(ARCH_GET_FS);
+	s.gs = base(ARCH_GET_GS);
+	sigaction(SIGILL, NULL, &s.ill);
+	sigaction(SIGSEGV, NULL, &s.segv);
+	pthread_sigmask(SIG_SETMASK, NULL, &s.mask);
+	sched_getaffinity(0, sizeof s.cpus, &s.cpus);
+	return s;
+}
+
+static void expect_same(const struct state *before)
+{
+	const struct state after = look();
+
+	cr_expect_eq(after.fs, before->fs);
+	cr_expect_eq(after.gs, before->gs);
+	cr_expect_eq(after.ill.sa_handler, before->ill.sa_handler);
+	cr_expect_eq(after.segv.sa_handler, before->segv.sa_handler);
+	cr_expect_eq(memcmp(&after.mask, &before->mask, sizeof after.mask), 0);
+	cr_expect(CPU_EQUAL(&after.cpus, &before->cpus));
+}
+
+static const uint32_t every_flag = FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS | FSGS_CHECK_SURVIVAL;
+
+Test(check, leaves_nothing_changed)
+{
+	/* A GS base in use by the caller, and one of its own handlers. */
+	syscall(SYS_arch_prctl, ARCH_SET_GS, 0x123456000UL);
+	signal(SIGILL, SIG_IGN);
+
+	const struct state before = look();
+
+	for (uint32_t flags = 0; flags <= every_flag; flags++) {
+		struct fsgs_report r;
+
+		errno = 4711;
+		cr_assert_eq(fsgs_check(&r, sizeof r, flags), 0);
+		cr_expect_eq(errno, 4711);
+		expect_same(&before);
+	}
+}
+
+Test(check, agrees_with_itself)
+{
+	struct fsgs_report plain, full;
+
+	cr_assert_eq(fsgs_check(&plain, sizeof plain, 0), 0);
+	cr_assert_eq(fsgs_check(&full, sizeof full, every_flag), 0);
+	cr_expect_eq(plain.verdict, full.verdict);
+	cr_expect_eq(plain.proof, FSGS_PROOF_TRIED);
+	cr_expect_eq(fsgs_usable(), plain.verdict == FSGS_VERDICT_USABLE);
+	cr_expect_eq(plain.hwcap2_fsgsbase == FSGS_ANSWER_YES, (getauxval(AT_HWCAP2) & 2) != 0);
+	cr_expect_gt(full.cpus_checked, 0);
+	cr_expect_neq(full.kernel[0], '\0');
+	if (full.verdict == FSGS_VERDICT_USABLE)
+		cr_expect_eq(full.survival_tried & FSGS_EVENT_SYSCALL, FSGS_EVENT_SYSCALL);
+}
+
+Test(check, no_trial)
+{
+	struct fsgs_report r;
+
+	cr_assert_eq(fsgs_check(&r, sizeof r, FSGS_CHECK_NO_TRIAL), 0);
+	cr_expect_eq(r.refusal, FSGS_REFUSAL_FLAG);
+	cr_expect_eq(r.proof, FSGS_PROOF_ADVERTISED);
+	cr_expect_eq(r.trials[FSGS_INSN_RDFSBASE].outcome, FSGS_OUTCOME_NOT_TRIED);
+
+	setenv("FSGSCHECK_TRIAL", "0", 1);
+	cr_assert_eq(fsgs_check(&r, sizeof r, 0), 0);
+	cr_expect_eq(r.refusal, FSGS_REFUSAL_ENVIRONMENT);
+	cr_expect_eq(r.proof, FSGS_PROOF_ADVERTISED);
+
+	setenv("FSGSCHECK_TRIAL", "1", 1);
+	cr_assert_eq(fsgs_check(&r, sizeof r, 0), 0);
+	cr_expect_eq(r.refusal, FSGS_REFUSAL_NONE);
+	cr_expect_eq(r.proof, FSGS_PROOF_TRIED);
+}
+
+/* A guard that cannot be had leaves `advertised` and says why. */
+Test(check, trial_in_the_sweep_too)
+{
+	struct fsgs_cpu_group groups[4];
+	struct fsgs_report r;
+	uint32_t count = 4;
+
+	setenv("FSGSCHECK_TRIAL", "0", 1);
+	cr_assert_eq(fsgs_check_cpus(&r, sizeof r, 0, groups, &count), 0);
+	cr_assert_geq(count, 1);
+	cr_expect_eq(groups[0].outcomes[0], FSGS_OUTCOME_NOT_TRIED);
+}
+
+Test(check, refuses_bad_calls)
+{
+	struct fsgs_cpu_group group;
+	struct fsgs_report r;
+	uint32_t count = 0;
+
+	memset(&r, 0x5a, sizeof r);
+	cr_expect_eq(fsgs_check(NULL, sizeof r, 0), -EINVAL);
+	cr_expect_eq(fsgs_check(&r, FSGS_REPORT_MIN - 1, 0), -EINVAL);
+	cr_expect_eq(fsgs_check(&r, 0, 0), -EINVAL);
+	cr_expect_eq(fsgs_check(&r, sizeof r, 1u << 31), -EINVAL);
+	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, NULL, &count), -EINVAL);
+	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, &group, NULL), -EINVAL);
+	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, &group, &count), -EINVAL);
+	for (size_t i = 0; i < sizeof r; i++)
+		cr_assert_eq(((unsigned char *)&r)[i], 0x5a, "byte %zu was written", i);
+}
+
+/* An older program gets as much as it knows, a newer one zeroes for what the library does not know. */
+Test(check, every_size_of_report)
+{
+	struct fsgs_report whole;
+	unsigned char room[sizeof whole + 64];
+
+	cr_assert_eq(fsgs_check(&whole, sizeof whole, 0), 0);
+	for (size_t size = FSGS_REPORT_MIN; size <= sizeof room; size++) {
+		memset(room, 0x5a, sizeof room);
+		cr_assert_eq(fsgs_check((void *)room, size, 0), 0);
+		cr_expect_eq(memcmp(room, &whole, size < sizeof whole ? size : sizeof whole), 0,
+			     "size %zu", size);
+		for (size_t i = sizeof whole; i < size; i++)
+			cr_assert_eq(room[i], 0);
+		for (size_t i = size; i < sizeof room; i++)
+			cr_assert_eq(room[i], 0x5a, "size %zu: byte %zu was written", size, i);
+	}
+}
+
+Test(check, restores_affinity)
+{
+	cpu_set_t one, after;
+	struct fsgs_report r;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+	cr_assert_eq(fsgs_check(&r, sizeof r, FSGS_CHECK_ALL_CPUS), 0);
+	cr_expect_eq(r.cpus_checked, 1, "only what is allowed");
+	cr_expect_eq(r.cpus_differ, FSGS_ANSWER_NO);
+	sched_getaffinity(0, sizeof after, &after);
+	cr_expect(CPU_EQUAL(&one, &after));
+}
+
+Test(check, forgets)
+{
+	const int answer = fsgs_usable();
+
+	fsgs_forget();
+	cr_expect_eq(fsgs_usable(), answer);
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* The decision, row by row: what a process and what ring 0 can observe, and the right answer. */
+#include <criterion/criterion.h>
+
+#include <fsgscheck/report.h>
+#include <stdio.h>
+#include <string.h>
+
+#define N      FSGS_ANSWER_NO
+#define Y      FSGS_ANSWER_YES
+#define U      FSGS_ANSWER_UNKNOWN
+
+#define OK     FSGS_OUTCOME_OK
+#define UD     FSGS_OUTCOME_UNDEFINED
+#define GP     FSGS_OUTCOME_FAULTED
+#define WRONG  FSGS_OUTCOME_WRONG_VALUE
+#define LOST   FSGS_OUTCOME_VALUE_LOST
+#define UNDONE FSGS_OUTCOME_NOT_TRIED
+
+#define ALL(outcome)                               \
+	{                                          \
+		outcome, outcome, outcome, outcome \
+	}
+
+#define F(finding)          FSGS_FINDING_BIT(FSGS_FINDING_##finding)
+
+#define USABLE              FSGS_VERDICT_USABLE
+#define UNSUPPORTED         FSGS_VERDICT_UNSUPPORTED
+#define DISABLED            FSGS_VERDICT_DISABLED
+#define UNADVERTISED        FSGS_VERDICT_UNADVERTISED
+#define BROKEN              FSGS_VERDICT_BROKEN
+#define INCONSISTENT        FSGS_VERDICT_INCONSISTENT
+#define UNKNOWN             FSGS_VERDICT_UNKNOWN
+
+#define INSN                FSGS_ACCESS_INSTRUCTION
+#define ARCH_PRCTL          FSGS_ACCESS_ARCH_PRCTL
+#define NONE                FSGS_ACCESS_NONE
+
+#define LINUX(major, minor) ((major) << 16 | (minor) << 8)
+
+struct row {
+	const char *name;
+	/* Evidence. Left out: a 64-bit process on Linux 6.1 with AT_HWCAP2 present. */
+	uint32_t cpuid, cpuinfo, hwcap2;
+	uint32_t trials[FSGS_INSNS];
+	struct fsgs_report more;
+	/* The answer. */
+	uint32_t fs, gs;
+	uint64_t findings;
+	uint32_t fs_access, gs_access;
+};
+
+#define HYPERV           .hypervisor = "Microsoft Hv"
+#define TCG              .hypervisor = "TCGTCGTCGTCG"
+#define AMD              .vendor = "AuthenticAMD"
+#define ABSENT           .hwcap2_present = N
+#define NO_CHECK         .canonical_check = N
+#define GVISOR_GS        .fallback = {FSGS_FALLBACK_OK, FSGS_FALLBACK_DENIED}, .fallback_error = {0, 22}
+
+/* Each state of a process, by its row in the project's list of machine states. */
+/* clang-format off */
+static const struct row process_rows[] = {
+	{"A1 healthy", Y, Y, Y, ALL(OK), {0}, USABLE, USABLE, 0, INSN, INSN},
+	{"A1 not tried", Y, Y, Y, ALL(UNDONE), {0}, USABLE, USABLE, 0, INSN, INSN},
+	{"A1 no context", Y, U, Y, ALL(OK), {0}, USABLE, USABLE, 0, INSN, INSN},
+	{"A1 traced", Y, Y, Y, ALL(OK), {.signs = FSGS_SIGN_TRACED}, USABLE, USABLE, 0, INSN,
+	 INSN},
+	{"A1 arch_prctl denied", Y, Y, Y, ALL(OK), {.fallback = {FSGS_FALLBACK_DENIED,
+	 FSGS_FALLBACK_DENIED}, .fallback_error = {1, 1}}, USABLE, USABLE, F(ARCH_PRCTL_DENIED),
+	 INSN, INSN},
+	{"A2 Xen loses the base", Y, Y, Y, {OK, OK, OK, LOST}, {0}, USABLE, BROKEN,
+	 F(VALUE_LOST), INSN, ARCH_PRCTL},
+	{"A3 inside TCG", Y, Y, Y, ALL(OK), {TCG, NO_CHECK}, USABLE, USABLE, F(EMULATED) |
+	 F(NO_CANONICAL_CHECK), INSN, INSN},
+	{"B1 i386", Y, Y, Y, ALL(UNDONE), {.mode = FSGS_MODE_COMPAT}, UNSUPPORTED, UNSUPPORTED,
+	 F(WRONG_MODE), NONE, NONE},
+	{"B1 aarch64", U, U, U, ALL(UNDONE), {.mode = FSGS_MODE_NOT_X86}, UNSUPPORTED,
+	 UNSUPPORTED, F(WRONG_MODE), NONE, NONE},
+	{"B2 mixed CPUs", N, N, Y, ALL(UD), {.cpus_differ = Y}, INCONSISTENT, INCONSISTENT,
+	 F(CPUS_DIFFER), ARCH_PRCTL, ARCH_PRCTL},
+	{"B3 instrumented", Y, Y, Y, ALL(UD), {0}, BROKEN, BROKEN, F(INSTRUMENTED), ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"B3 one of four", Y, Y, Y, {OK, UD, OK, OK}, {0}, USABLE, BROKEN, F(INSTRUMENTED),
+	 INSN, ARCH_PRCTL},
+	{"B3 FS only", Y, Y, Y, {OK, OK, GP, OK}, {0}, BROKEN, USABLE, F(INSTRUMENTED),
+	 ARCH_PRCTL, INSN},
+	{"B3 wrong value", Y, Y, Y, {OK, WRONG, OK, OK}, {0}, USABLE, BROKEN, 0, INSN,
+	 ARCH_PRCTL},
+	{"B3 wrong value, traced", Y, Y, Y, {OK, WRONG, OK, OK}, {.signs = FSGS_SIGN_TRACED},
+	 USABLE, BROKEN, F(INSTRUMENTED), INSN, ARCH_PRCTL},
+	{"B3 kernel does not list it", Y, N, Y, ALL(UD), {0}, BROKEN, BROKEN, 0, ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"C1 module, old kernel", Y, Y, N, ALL(OK), {.kernel_version = LINUX(5, 4)},
+	 UNADVERTISED, UNADVERTISED, F(KERNEL_TOO_OLD) | F(PRIVILEGE_RISK), ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"C1 before AT_HWCAP2", Y, Y, N, ALL(OK), {ABSENT, .kernel_version = LINUX(3, 10)},
+	 UNADVERTISED, UNADVERTISED, F(KERNEL_TOO_OLD) | F(PRIVILEGE_RISK), ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"C2 Xen PV", Y, N, N, ALL(OK), {.signs = FSGS_SIGN_XEN_PV}, UNADVERTISED, UNADVERTISED,
+	 F(PRIVILEGE_RISK), ARCH_PRCTL, ARCH_PRCTL},
+	{"C3 gVisor", Y, Y, N, ALL(OK), {GVISOR_GS}, UNADVERTISED, UNADVERTISED, F(SANDBOXED) |
+	 F(ARCH_PRCTL_DENIED), ARCH_PRCTL, NONE},
+	{"C3 gVisor by name", Y, Y, N, ALL(OK), {GVISOR_GS, .signs = FSGS_SIGN_GVISOR},
+	 UNADVERTISED, UNADVERTISED, F(SANDBOXED) | F(ARCH_PRCTL_DENIED), ARCH_PRCTL, NONE},
+	{"C4 qemu-user", Y, Y, N, ALL(OK), {ABSENT, TCG, NO_CHECK, .signs =
+	 FSGS_SIGN_VENDOR_DIFFERS}, UNADVERTISED, UNADVERTISED, F(EMULATED) |
+	 F(NO_CANONICAL_CHECK), ARCH_PRCTL, ARCH_PRCTL},
+	{"C4 user-mode Linux", Y, Y, N, ALL(OK), {ABSENT, .signs = FSGS_SIGN_UML}, UNADVERTISED,
+	 UNADVERTISED, F(EMULATED), ARCH_PRCTL, ARCH_PRCTL},
+	{"C4 nameless emulator", Y, Y, N, ALL(OK), {ABSENT}, UNADVERTISED, UNADVERTISED,
+	 F(EMULATED), ARCH_PRCTL, ARCH_PRCTL},
+	{"C5 deprivileging host", Y, N, N, ALL(OK), {0}, UNADVERTISED, UNADVERTISED,
+	 F(SWITCHED_OFF) | F(PRIVILEGE_RISK), ARCH_PRCTL, ARCH_PRCTL},
+	{"forged AT_HWCAP2", Y, Y, N, ALL(OK), {.signs = FSGS_SIGN_AUXV_DIFFERS}, UNADVERTISED,
+	 UNADVERTISED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
+	{"D1 old kernel", Y, Y, N, ALL(UD), {.kernel_version = LINUX(5, 4)}, DISABLED, DISABLED,
+	 F(KERNEL_TOO_OLD) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D2 nofsgsbase", Y, N, N, ALL(UD), {0}, DISABLED, DISABLED, F(SWITCHED_OFF) |
+	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D2 not tried", Y, N, N, ALL(UNDONE), {0}, DISABLED, DISABLED, F(SWITCHED_OFF) |
+	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D3 rescued VM", Y, N, N, ALL(UD), {HYPERV, AMD}, DISABLED, DISABLED, F(SWITCHED_OFF) |
+	 F(UNPROVEN) | F(UPGRADE_RISK), ARCH_PRCTL, ARCH_PRCTL},
+	{"D3 on Intel", Y, N, N, ALL(UD), {HYPERV, .vendor = "GenuineIntel"}, DISABLED,
+	 DISABLED, F(SWITCHED_OFF) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D4 before the upgrade", Y, Y, N, ALL(UD), {HYPERV, AMD, .kernel_version = LINUX(4,
+	 19)}, DISABLED, DISABLED, F(KERNEL_TOO_OLD) | F(UNPROVEN) | F(UPGRADE_RISK), ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"D no context", Y, U, N, ALL(UD), {.hwcap2_present = U}, DISABLED, DISABLED,
+	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D arch_prctl lies", Y, N, N, ALL(UD), {.fallback = {FSGS_FALLBACK_OK,
+	 FSGS_FALLBACK_LIES}}, DISABLED, DISABLED, F(SWITCHED_OFF) | F(UNPROVEN) |
+	 F(ARCH_PRCTL_LIES), ARCH_PRCTL, NONE},
+	{"E1 old CPU", N, N, N, ALL(UD), {0}, UNSUPPORTED, UNSUPPORTED, 0, ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"E1 qemu-user", N, Y, N, ALL(UD), {ABSENT, TCG, .signs = FSGS_SIGN_VENDOR_DIFFERS},
+	 UNSUPPORTED, UNSUPPORTED, 0, ARCH_PRCTL, ARCH_PRCTL},
+	{"E2 valgrind", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_AUXV_DIFFERS},
+	 UNSUPPORTED, UNSUPPORTED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
+	{"E2 vendors differ", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_VENDOR_DIFFERS},
+	 UNSUPPORTED, UNSUPPORTED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
+	{"F hidden but live", N, N, N, ALL(OK), {0}, UNADVERTISED, UNADVERTISED, 0, ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"F GS only", N, N, N, {UD, OK, UD, OK}, {0}, UNSUPPORTED, UNADVERTISED, 0, ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"G masked CPUID", N, Y, Y, ALL(OK), {.cpuid_faulting = Y}, INCONSISTENT, INCONSISTENT,
+	 F(CPUID_MASKED), ARCH_PRCTL, ARCH_PRCTL},
+	{"G CPUID faults", U, Y, Y, ALL(OK), {.cpuid_faulting = Y}, INCONSISTENT, INCONSISTENT,
+	 F(CPUID_MASKED), ARCH_PRCTL, ARCH_PRCTL},
+	{"H forged", N, Y, Y, ALL(UD), {0}, INCONSISTENT, INCONSISTENT, 0, ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"no AT_HWCAP2 known", Y, U, U, ALL(OK), {0}, UNKNOWN, UNKNOWN, 0, ARCH_PRCTL,
+	 ARCH_PRCTL},
+	{"no CPUID known", U, U, N, ALL(UD), {0}, UNKNOWN, UNKNOWN, 0, ARCH_PRCTL, ARCH_PRCTL},
+	{"R10 samples differ", Y, Y, Y, ALL(OK), {.samples_differ = Y}, INCONSISTENT,
+	 INCONSISTENT, 0, ARCH_PRCTL, ARCH_PRCTL},
+};
+/* clang-format on */
+
+#define RING0            .vantage = FSGS_VANTAGE_RING0
+#define SET              .cr4_write = OK, .cr4_sticks = Y
+#define CLEARED(outcome) .cleared = ALL(outcome)
+
+/* clang-format off */
+static const struct row ring0_rows[] = {
+	{"R1 healthy", Y, U, U, ALL(OK), {RING0, SET, CLEARED(UD)}, USABLE, USABLE, 0, INSN,
+	 INSN},
+	{"R1 TCG", Y, U, U, ALL(OK), {RING0, SET, CLEARED(UD), TCG, NO_CHECK}, USABLE, USABLE,
+	 F(EMULATED) | F(NO_CANONICAL_CHECK), INSN, INSN},
+	{"R2 the report", Y, U, U, ALL(UD), {RING0, SET, CLEARED(UD)}, BROKEN, BROKEN,
+	 F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
+	{"R3 CR4 refuses", Y, U, U, ALL(UNDONE), {RING0, .cr4_write = GP, CLEARED(UD)}, BROKEN,
+	 BROKEN, F(CR4_REFUSED), ARCH_PRCTL, ARCH_PRCTL},
+	{"R4 CR4 drops", Y, U, U, ALL(UD), {RING0, .cr4_write = OK, .cr4_sticks = N,
+	 CLEARED(UD)}, BROKEN, BROKEN, F(CR4_DROPPED), ARCH_PRCTL, ARCH_PRCTL},
+	{"R5 not enforced", Y, U, U, ALL(OK), {RING0, SET, CLEARED(OK)}, USABLE, USABLE,
+	 F(CR4_UNENFORCED), INSN, INSN},
+	{"R6 not offered", N, U, U, ALL(UNDONE), {RING0, CLEARED(UD)}, UNSUPPORTED, UNSUPPORTED,
+	 0, ARCH_PRCTL, ARCH_PRCTL},
+	{"R7 hidden but settable", N, U, U, ALL(OK), {RING0, SET, CLEARED(UD)}, UNADVERTISED,
+	 UNADVERTISED, 0, ARCH_PRCTL, ARCH_PRCTL},
+	{"R7 hidden and live", N, U, U, ALL(UNDONE), {RING0, CLEARED(OK)}, UNADVERTISED,
+	 UNADVERTISED, 0, ARCH_PRCTL, ARCH_PRCTL},
+	{"R8 one of four", Y, U, U, {OK, OK, OK, UD}, {RING0, SET, CLEARED(UD)}, USABLE, BROKEN,
+	 F(INSN_UD), INSN, ARCH_PRCTL},
+	{"R8 wrong value", Y, U, U, {WRONG, OK, OK, OK}, {RING0, SET, CLEARED(UD)}, BROKEN,
+	 USABLE, 0, ARCH_PRCTL, INSN},
+	{"R8 lost value", Y, U, U, {OK, OK, OK, LOST}, {RING0, SET, CLEARED(UD)}, USABLE,
+	 BROKEN, F(VALUE_LOST), INSN, ARCH_PRCTL},
+	{"R9 CPUs differ", Y, U, U, ALL(UD), {RING0, SET, CLEARED(UD), .cpus_differ = Y},
+	 INCONSISTENT, INCONSISTENT, F(INSN_UD) | F(CPUS_DIFFER), ARCH_PRCTL, ARCH_PRCTL},
+	{"R10 samples differ", Y, U, U, ALL(OK), {RING0, SET, CLEARED(UD), .samples_differ = Y},
+	 INCONSISTENT, INCONSISTENT, 0, ARCH_PRCTL, ARCH_PRCTL},
+	{"CR4 not tried", Y, U, U, ALL(UNDONE), {RING0, CLEARED(UD)}, UNKNOWN, UNKNOWN, 0,
+	 ARCH_PRCTL, ARCH_PRCTL},
+};
+/* clang-format on */
+
+static struct fsgs_report evidence(const struct row *row)
+{
+	struct fsgs_report r = row->more;
+
+	if (!r.mode)
+		r.mode = FSGS_MODE_64BIT;
+	if (r.vantage == FSGS_VANTAGE_PROCESS) {
+		if (!r.kernel_version)
+			r.kernel_version = LINUX(6, 1);
+		/* "no context" is the one row that does not know. */
+		if (!r.hwcap2_present && !strstr(row->name, "no context"))
+			r.hwcap2_present = row->hwcap2 ? Y : U;
+	}
+	r.cpuid_fsgsbase = row->cpuid;
+	r.cpuinfo_flag = row->cpuinfo;
+	r.hwcap2_fsgsbase = row->hwcap2;
+	for (int i = 0; i < FSGS_INSNS; i++) {
+		r.trials[i].outcome = row->trials[i];
+		if (row->trials[i] == UD)
+			r.trials[i] = (struct fsgs_trial){UD, 64, 4,
+							  strstr(row->name, "E2 valgrind") ? 1 : 2};
+	}
+	return r;
+}
+
+static void write_findings(char *text, size_t size, uint64_t findings)
+{
+	text[0] = '\0';
+	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
+		if (findings >> i & 1) {
+			strncat(text, fsgs_name(FSGS_LIST_FINDING, i), size - strlen(text) - 1);
+			strncat(text, " ", size - strlen(text) - 1);
+		}
+}
+
+static void check_row(const struct row *row)
+{
+	struct fsgs_report r = evidence(row);
+	char seen[512], wanted[512];
+
+	cr_assert_eq(fsgs_decide(&r, sizeof r), 0);
+	write_findings(seen, sizeof seen, r.findings);
+	write_findings(wanted, sizeof wanted, row->findings);
+	cr_expect_str_eq(fsgs_name(FSGS_LIST_VERDICT, r.verdicts[0]),
+			 fsgs_name(FSGS_LIST_VERDICT, row->fs), "%s: FS", row->name);
+	cr_expect_str_eq(fsgs_name(FSGS_LIST_VERDICT, r.verdicts[1]),
+			 fsgs_name(FSGS_LIST_VERDICT, row->gs), "%s: GS", row->name);
+	cr_expect_str_eq(seen, wanted, "%s: findings", row->name);
+	cr_expect_str_eq(fsgs_name(FSGS_LIST_ACCESS, r.access[0]),
+			 fsgs_name(FSGS_LIST_ACCESS, row->fs_access), "%s: FS access", row->name);
+	cr_expect_str_eq(fsgs_name(FSGS_LIST_ACCESS, r.access[1]),
+			 fsgs_name(FSGS_LIST_ACCESS, row->gs_access), "%s: GS access", row->name);
+}
+
+Test(decide, process)
+{
+	for (size_t i = 0; i < sizeof process_rows / sizeof *process_rows; i++)
+		check_row(&process_rows[i]);
+}
+
+Test(decide, ring0)
+{
+	for (size_t i = 0; i < sizeof ring0_rows / sizeof *ring0_rows; i++)
+		check_row(&ring0_rows[i]);
+}
+
+/* Every row has a reason of its own kind, and every verdict but a healthy one some advice. */
+Test(decide, words)
+{
+	const char *nothing = fsgs_reason(NULL, 0);
+
+	for (size_t i = 0; i < sizeof process_rows / sizeof *process_rows; i++) {
+		struct fsgs_report r = evidence(&process_rows[i]);
+
+		fsgs_decide(&r, sizeof r);
+		cr_expect((fsgs_reason(&r, sizeof r) == nothing) == (r.verdict == UNKNOWN), "%s",
+			  process_rows[i].name);
+		cr_expect(fsgs_advice(&r, sizeof r, 0) || r.verdict == USABLE ||
+				  r.verdict == UNSUPPORTED,
+			  "%s: no advice", process_rows[i].name);
+	}
+	for (size_t i = 0; i < sizeof ring0_rows / sizeof *ring0_rows; i++) {
+		struct fsgs_report r = evidence(&ring0_rows[i]);
+
+		fsgs_decide(&r, sizeof r);
+		cr_expect((fsgs_reason(&r, sizeof r) == nothing) == (r.verdict == UNKNOWN), "%s",
+			  ring0_rows[i].name);
+		cr_expect(fsgs_advice(&r, sizeof r, 0) || r.verdict == USABLE ||
+				  r.verdict == UNSUPPORTED || r.verdict == UNKNOWN,
+			  "%s: no advice", ring0_rows[i].name);
+	}
+}
+
+static struct fsgs_report decided(const char *name)
+{
+	struct fsgs_report r = {0};
+
+	for (size_t i = 0; i < sizeof process_rows / sizeof *process_rows; i++)
+		if (strcmp(process_rows[i].name, name) == 0)
+			r = evidence(&process_rows[i]);
+	cr_assert(r.mode, "no row %s", name);
+	fsgs_decide(&r, sizeof r);
+	return r;
+}
+
+/* The two most valuable sentences: before an upgrade, and before nofsgsbase is removed. */
+Test(decide, warns_before_the_upgrade)
+{
+	struct fsgs_report old = decided("D4 before the upgrade"),
+			   rescued = decided("D3 rescued VM");
+
+	cr_expect(strstr(fsgs_advice(&old, sizeof old, 0), "before you upgrade"));
+	cr_expect(strstr(fsgs_advice(&rescued, sizeof rescued, 0), "keep nofsgsbase"));
+}
+
+/* On the report's machine the guest's command line comes first, then Hyper-V's setting with its cost. */
+Test(decide, advice_on_hyperv)
+{
+	struct fsgs_report r = evidence(&ring0_rows[2]);
+
+	strcpy(r.hypervisor, "Microsoft Hv");
+	fsgs_decide(&r, sizeof r);
+	cr_expect(strstr(fsgs_advice(&r, sizeof r, 0), "nofsgsbase"));
+	cr_expect(strstr(fsgs_advice(&r, sizeof r, 1), "CompatibilityForMigrationEnabled"));
+	cr_expect(strstr(fsgs_advice(&r, sizeof r, 1), "x86-64-v2"));
+}
+
+Test(decide, proof)
+{
+	struct fsgs_report r = decided("A1 healthy");
+
+	cr_expect_eq(r.proof, FSGS_PROOF_TRIED);
+	r.trials[FSGS_INSN_WRGSBASE].outcome = UNDONE;
+	fsgs_decide(&r, sizeof r);
+	cr_expect_eq(r.proof, FSGS_PROOF_ADVERTISED);
+}
+
+/* No evidence at all is `unknown`, and so is a report too short to hold any. */
+Test(decide, nothing_known)
+{
+	struct fsgs_report r = {0};
+
+	cr_expect_eq(fsgs_decide(&r, sizeof r), 0);
+	cr_expect_eq(r.verdict, UNKNOWN);
+	r.mode = FSGS_MODE_64BIT;
+	r.hwcap2_fsgsbase = Y;
+	r.cpuid_fsgsbase = Y;
+	cr_expect_eq(fsgs_decide(&r, FSGS_REPORT_MIN), 0);
+	cr_expect_eq(r.verdict, UNKNOWN);
+}
+
+Test(decide, refuses_bad_calls)
+{
+	struct fsgs_report r = {0};
+
+	cr_expect_eq(fsgs_decide(NULL, sizeof r), -22);
+	cr_expect_eq(fsgs_decide(&r, FSGS_REPORT_MIN - 1), -22);
+}
+
+/* What must hold for every combination of the evidence that decides. */
+Test(decide, properties_of_every_state)
+{
+	static const uint32_t modes[] = {FSGS_MODE_64BIT, FSGS_MODE_COMPAT};
+	struct fsgs_report r = {0};
+	unsigned long states = 0;
+
+	for (unsigned code = 0; code < 6 * 6 * 6 * 6; code++) {
+		const uint32_t outcome[] = {code % 6, code / 6 % 6, code / 36 % 6, code / 216};
+
+		for (unsigned rest = 0; rest < 3 * 3 * 3 * 3 * 2; rest++) {
+			r.cpuid_fsgsbase = rest % 3;
+			r.hwcap2_fsgsbase = rest / 3 % 3;
+			r.cpuinfo_flag = rest / 9 % 3;
+			r.cpus_differ = rest / 27 % 3;
+			r.mode = modes[rest / 81];
+			for (int i = 0; i < FSGS_INSNS; i++)
+				r.trials[i].outcome = outcome[i];
+			cr_assert_eq(fsgs_decide(&r, sizeof r), 0);
+			states++;
+			for (int segment = 0; segment < FSGS_SEGMENTS; segment++) {
+				const uint32_t rd = outcome[segment], wr = outcome[2 + segment];
+
+				if (r.access[segment] != INSN)
+					continue;
+				cr_assert_eq(r.hwcap2_fsgsbase, Y);
+				cr_assert_neq(r.cpuid_fsgsbase, N);
+				cr_assert_neq(r.cpus_differ, Y);
+				cr_assert_eq(r.mode, FSGS_MODE_64BIT);
+				cr_assert(rd == OK || rd == UNDONE);
+				cr_assert(wr == OK || wr == UNDONE);
+			}
+			cr_assert(r.verdict != USABLE ||
+				  (r.access[0] == INSN && r.access[1] == INSN));
+			cr_assert(fsgs_exit_status(r.verdict) >= fsgs_exit_status(r.verdicts[0]) ||
+				  r.verdicts[0] == UNKNOWN);
+			cr_assert(!(r.findings & F(PRIVILEGE_RISK)) || r.verdict == UNADVERTISED);
+			cr_assert(!(r.findings & F(UNPROVEN)) == (r.verdict != DISABLED));
+		}
+	}
+	cr_assert_eq(states, 6 * 6 * 6 * 6 * 162);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Results of many CPUs, grouped: one line for each distinct result, bounded whatever comes. */
+#include <criterion/criterion.h>
+
+#include <linux/linux.h>
+#include <string.h>
+
+#define ROOM 8
+
+static struct fsgs_report result(uint32_t outcome)
+{
+	struct fsgs_report r = {.cpuid_fsgsbase = FSGS_ANSWER_YES};
+
+	for (int i = 0; i < FSGS_INSNS; i++)
+		r.trials[i].outcome = outcome;
+	return r;
+}
+
+Test(sweep, ranges)
+{
+	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);
+	struct fsgs_cpu_group groups[ROOM];
+	uint32_t count = 0;
+
+	for (uint32_t cpu = 0; cpu < 8; cpu++)
+		if (cpu != 5)
+			fsgs_cpu_group_add(groups, &count, ROOM, cpu, cpu == 2 ? &ud : &ok);
+	cr_assert_eq(count, 2);
+	cr_expect_eq(groups[0].count, 6);
+	cr_expect_eq(groups[0].ranges, 3);
+	cr_expect_eq(groups[0].first[1], 3);
+	cr_expect_eq(groups[0].last[1], 4);
+	cr_expect_eq(groups[1].first[0], 2);
+	cr_expect_eq(groups[1].outcomes[FSGS_INSN_WRGSBASE], FSGS_OUTCOME_UNDEFINED);
+}
+
+Test(sweep, four_thousand_cpus)
+{
+	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);
+	struct fsgs_cpu_group groups[ROOM];
+	uint32_t count = 0;
+
+	for (uint32_t cpu = 0; cpu < 4096; cpu++)
+		fsgs_cpu_group_add(groups, &count, ROOM, cpu, cpu % 2 ? &ud : &ok);
+	cr_assert_eq(count, 2);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(groups[i].count, 2048);
+		cr_expect_eq(groups[i].ranges, FSGS_CPU_RANGES, "named as far as there is room");
+	}
+}
+
+/* More results than room: the last group takes them, and every CPU is counted once. */
+Test(sweep, more_results_than_room)
+{
+	struct fsgs_cpu_group groups[2];
+	uint32_t count = 0, total = 0;
+
+	for (uint32_t cpu = 0; cpu < 6; cpu++) {
+		const struct fsgs_report r = result(cpu);
+
+		fsgs_cpu_group_add(groups, &count, 2, cpu, &r);
+	}
+	cr_assert_eq(count, 2);
+	for (uint32_t i = 0; i < count; i++)
+		total += groups[i].count;
+	cr_expect_eq(total, 6);
+}

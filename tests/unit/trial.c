@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* The trial on machines that cannot be had: a model of the four instructions, each of which may be
+ * undefined, lie, or store nothing, in either width. */
+#include <criterion/criterion.h>
+
+#include <fsgscheck/core.h>
+#include <string.h>
+
+#define OK      FSGS_OUTCOME_OK
+#define UD      FSGS_OUTCOME_UNDEFINED
+#define GP      FSGS_OUTCOME_FAULTED
+#define WRONG   FSGS_OUTCOME_WRONG_VALUE
+#define UNDONE  FSGS_OUTCOME_NOT_TRIED
+
+#define FS_BASE UINT64_C(0x00007f0012345680)
+#define GS_BASE UINT64_C(0x0000123456789abc)
+
+enum behaviour { WORKS = 0, FAULTS, LIES, FAULTS_32, LIES_32 };
+
+struct machine {
+	uint32_t insn[FSGS_INSNS]; /* enum behaviour */
+	int signal;                /* of a fault */
+	int mute;                  /* there is no other way to GS */
+	int other_lies;            /* the other way gives a wrong GS base */
+	int checks_canonical;
+	uint64_t base[FSGS_SEGMENTS];
+};
+
+static int instruction(struct machine *m, struct fsgs_leaf *io, uint32_t insn, int width,
+		       uint64_t *value)
+{
+	const enum behaviour does = m->insn[insn];
+	uint64_t *const base = &m->base[insn & 1];
+	const uint64_t operand = width == 32 ? *value & 0xffffffff : *value;
+
+	if (does == FAULTS || (does == FAULTS_32 && width == 32)) {
+		io->fault = m->signal;
+		io->code = 2;
+		return 1;
+	}
+	const int lies = does == LIES || (does == LIES_32 && width == 32);
+
+	if (insn == FSGS_INSN_RDFSBASE || insn == FSGS_INSN_RDGSBASE) {
+		*value = width == 32 ? *base & 0xffffffff : *base;
+		if (lies)
+			*value = width == 32 ? *base | 0xffffffff00000000 : 0x1111;
+	} else if (m->checks_canonical && operand >> 47 && operand >> 47 != 0x1ffff) {
+		io->fault = 11;
+		io->code = 128;
+		return 1;
+	} else if (!lies) {
+		*base = operand;
+	}
+	return 0;
+}
+
+#define STEP(number, insn, width, value)                          \
+	do {                                                      \
+		io->step = (number);                              \
+		if (instruction(m, io, (insn), (width), (value))) \
+			return 1;                                 \
+	} while (0)
+
+static int mark_gs(struct machine *m, struct fsgs_leaf *io)
+{
+	STEP(FSGS_STEP_SAVE, FSGS_INSN_RDGSBASE, 64, &io->old);
+	STEP(FSGS_STEP_WRITE64, FSGS_INSN_WRGSBASE, 64, &io->in[0]);
+	STEP(FSGS_STEP_READ64, FSGS_INSN_RDGSBASE, 64, &io->out[0]);
+	STEP(FSGS_STEP_READ32, FSGS_INSN_RDGSBASE, 32, &io->out[1]);
+	STEP(FSGS_STEP_WRITE32, FSGS_INSN_WRGSBASE, 32, &io->in[1]);
+	STEP(FSGS_STEP_REREAD64, FSGS_INSN_RDGSBASE, 64, &io->out[2]);
+	STEP(FSGS_STEP_RESTORE, FSGS_INSN_WRGSBASE, 64, &io->old);
+	STEP(FSGS_STEP_VERIFY, FSGS_INSN_RDGSBASE, 64, &io->out[3]);
+	return 0;
+}
+
+static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+{
+	struct machine *const m = context;
+
+	if (leaf == fsgs_leaf_mark_gs)
+		return mark_gs(m, io);
+	if (leaf == fsgs_leaf_keep_fs) {
+		STEP(FSGS_STEP_WRITE64, FSGS_INSN_WRFSBASE, 64, &io->in[0]);
+		STEP(FSGS_STEP_READ64, FSGS_INSN_RDFSBASE, 64, &io->out[0]);
+		return 0;
+	}
+	if (leaf == fsgs_leaf_flash_gs) {
+		STEP(FSGS_STEP_WRITE64, FSGS_INSN_WRGSBASE, 64, &io->in[0]);
+		STEP(FSGS_STEP_RESTORE, FSGS_INSN_WRGSBASE, 64, &io->in[1]);
+		return 0;
+	}
+	if (leaf == fsgs_leaf_rdfs64)
+		return instruction(m, io, FSGS_INSN_RDFSBASE, 64, &io->out[0]);
+	if (leaf == fsgs_leaf_rdgs64)
+		return instruction(m, io, FSGS_INSN_RDGSBASE, 64, &io->out[0]);
+	if (leaf == fsgs_leaf_wrfs64)
+		return instruction(m, io, FSGS_INSN_WRFSBASE, 64, &io->in[0]);
+	if (leaf == fsgs_leaf_wrgs64)
+		return instruction(m, io, FSGS_INSN_WRGSBASE, 64, &io->in[0]);
+	cr_assert_fail("the model does not know this leaf");
+	return 1;
+}
+
+static int get_base(void *context, uint32_t segment, uint64_t *base)
+{
+	const struct machine *m = context;
+
+	if (segment == FSGS_SEGMENT_GS && m->mute)
+		return -1;
+	*base = m->base[segment] + (segment == FSGS_SEGMENT_GS && m->other_lies ? 8 : 0);
+	return 0;
+}
+
+static int set_base(void *context, uint32_t segment, uint64_t base)
+{
+	((struct machine *)context)->base[segment] = base;
+	return 0;
+}
+
+static struct fsgs_report try_machine(struct machine *m)
+{
+	const struct fsgs_core_ops ops = {m, run, NULL, get_base, set_base};
+	struct fsgs_report r = {0};
+
+	if (!m->signal)
+		m->signal = 4;
+	m->base[FSGS_SEGMENT_FS] = FS_BASE;
+	m->base[FSGS_SEGMENT_GS] = GS_BASE;
+	fsgs_core_trial(&r, &ops);
+	fsgs_core_canonical(&r, &ops);
+	return r;
+}
+
+struct row {
+	const char *name;
+	struct machine machine;
+	uint32_t outcomes[FSGS_INSNS];
+	uint32_t width; /* of the one that failed */
+};
+
+/* clang-format off */
+static const struct row rows[] = {
+	{"all work", {.insn = {0}}, {OK, OK, OK, OK}, 0},
+	{"none runs", {.insn = {FAULTS, FAULTS, FAULTS, FAULTS}}, {UD, UD, UD, UD}, 64},
+	{"none runs, no other way", {.insn = {FAULTS, FAULTS, FAULTS, FAULTS}, .mute = 1}, {UD, UD, UD,
+	 UNDONE}, 64},
+	{"all raise SIGSEGV", {.insn = {FAULTS, FAULTS, FAULTS, FAULTS}, .signal = 11}, {GP, GP, GP,
+	 GP}, 64},
+	{"rdfsbase", {.insn = {FAULTS, 0, 0, 0}}, {UD, OK, OK, OK}, 64},
+	{"rdgsbase", {.insn = {0, FAULTS, 0, 0}}, {OK, UD, OK, OK}, 64},
+	{"wrfsbase", {.insn = {0, 0, FAULTS, 0}}, {OK, OK, UD, OK}, 64},
+	{"wrgsbase", {.insn = {0, 0, 0, FAULTS}}, {OK, OK, OK, UD}, 64},
+	{"wrgsbase, no other way", {.insn = {0, 0, 0, FAULTS}, .mute = 1}, {OK, OK, OK, UD}, 64},
+	{"rdgsbase r32", {.insn = {0, FAULTS_32, 0, 0}}, {OK, UD, OK, OK}, 32},
+	{"wrgsbase r32", {.insn = {0, 0, 0, FAULTS_32}}, {OK, OK, OK, UD}, 32},
+	{"rdfsbase lies", {.insn = {LIES, 0, 0, 0}}, {WRONG, OK, OK, OK}, 64},
+	{"rdgsbase lies", {.insn = {0, LIES, 0, 0}}, {OK, WRONG, OK, OK}, 64},
+	{"wrgsbase stores nothing", {.insn = {0, 0, 0, LIES}}, {OK, OK, OK, WRONG}, 64},
+	{"wrgsbase stores nothing, no other way", {.insn = {0, 0, 0, LIES}, .mute = 1}, {OK, OK, OK,
+	 WRONG}, 64},
+	{"rdgsbase r32 keeps the upper half", {.insn = {0, LIES_32, 0, 0}}, {OK, WRONG, OK, OK}, 32},
+	{"wrgsbase r32 stores nothing", {.insn = {0, 0, 0, LIES_32}}, {OK, OK, OK, WRONG}, 32},
+	{"the other way lies", {.insn = {0}, .other_lies = 1}, {OK, OK, OK, OK}, 0},
+	{"GS only", {.insn = {FAULTS, 0, FAULTS, 0}}, {UD, OK, UD, OK}, 64},
+};
+/* clang-format on */
+
+Test(trial, each_instruction_on_its_own)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct machine m = rows[i].machine;
+		struct fsgs_report r = try_machine(&m);
+
+		for (uint32_t insn = 0; insn < FSGS_INSNS; insn++) {
+			cr_expect_str_eq(fsgs_name(FSGS_LIST_OUTCOME, r.trials[insn].outcome),
+					 fsgs_name(FSGS_LIST_OUTCOME, rows[i].outcomes[insn]),
+					 "%s: %s", rows[i].name, fsgs_name(FSGS_LIST_INSN, insn));
+			if (rows[i].outcomes[insn] != OK && rows[i].outcomes[insn] != UNDONE)
+				cr_expect_eq(r.trials[insn].width, rows[i].width, "%s",
+					     rows[i].name);
+		}
+		cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "%s: FS was left changed",
+			     rows[i].name);
+		cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE, "%s: GS was left changed",
+			     rows[i].name);
+	}
+}
+
+/* Every combination of behaviours: whatever happens, the bases are what they were, and a healthy
+ * instruction is never blamed when its partner is healthy, too. */
+Test(trial, bases_survive_everything)
+{
+	for (unsigned code = 0; code < 5 * 5 * 5 * 5 * 4; code++) {
+		struct machine m = {{code % 5, code / 5 % 5, code / 25 % 5, code / 125 % 5},
+				    .mute = code / 625 % 2,
+				    .checks_canonical = code / 1250 % 2};
+		/* A reader that lies about GS, with nobody to contradict it, cannot be seen through. */
+		const int blind = m.mute && m.insn[FSGS_INSN_RDGSBASE] == LIES;
+
+		try_machine(&m);
+		cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "combination %u", code);
+		cr_expect(m.base[FSGS_SEGMENT_GS] == GS_BASE || blind, "combination %u", code);
+	}
+}
+
+Test(trial, the_other_way_is_caught)
+{
+	struct machine m = {.other_lies = 1};
+
+	cr_expect_eq(try_machine(&m).fallback[FSGS_SEGMENT_GS], FSGS_FALLBACK_LIES);
+	m.other_lies = 0;
+	cr_expect_eq(try_machine(&m).fallback[FSGS_SEGMENT_GS], FSGS_FALLBACK_UNKNOWN);
+}
+
+Test(trial, canonical)
+{
+	struct machine checks = {.checks_canonical = 1}, accepts = {.checks_canonical = 0},
+		       broken = {.insn = {0, 0, 0, FAULTS}};
+
+	cr_expect_eq(try_machine(&checks).canonical_check, FSGS_ANSWER_YES);
+	cr_expect_eq(try_machine(&accepts).canonical_check, FSGS_ANSWER_NO);
+	cr_expect_eq(try_machine(&broken).canonical_check, FSGS_ANSWER_UNKNOWN);
+}
