@@ -125,7 +125,7 @@ static void put_banner(const char *word, unsigned background)
 					cells[(row + 1 + y) * SCREEN_COLUMNS + column + x] =
 						screen_make((char)SCREEN_BLOCK, SCREEN_WHITE,
 							    background);
-	row += BANNER_ROWS + 1;
+	row += BANNER_ROWS;
 }
 
 static void put_steps(const struct fsgs_report *r)
@@ -148,18 +148,23 @@ static void put_steps(const struct fsgs_report *r)
 
 static void put_machine(void)
 {
-	struct line host = {0}, processor = {0};
+	struct line host = {0}, processor = {0}, tested = {0};
 
 	machine_host_line(&host);
 	machine_processor_line(&processor);
+	for (uint32_t i = 0; i < machine.result_count; i++) {
+		line_text(&tested, i ? ", " : "");
+		machine_cpus(&tested, &machine.results[i]);
+		line_text(&tested, " ");
+		line_text(&tested, fsgs_name(FSGS_LIST_VERDICT, machine.results[i].report.verdict));
+	}
+	if (machine.tested < machine.present) {
+		line_text(&tested, ", no answer from ");
+		line_number(&tested, machine.present - machine.tested);
+	}
 	paragraph("Hypervisor: ", host.text, SCREEN_GREY);
 	paragraph("Processor:  ", processor.text, SCREEN_GREY);
-	for (uint32_t i = 0; i < machine.result_count; i++) {
-		struct line line = {0};
-
-		machine_result_line(&line, &machine.results[i]);
-		paragraph("", line.text, SCREEN_GREY);
-	}
+	paragraph("Tested:     ", tested.text, SCREEN_GREY);
 }
 
 static void put_findings(const struct fsgs_report *r)
@@ -183,15 +188,15 @@ void page_show(void)
 	row = cut = 0;
 	fill(0, SCREEN_ROWS, screen_make(' ', SCREEN_GREY, SCREEN_BLACK));
 	machine_version_line(&title);
-	line_text(&title, ": do the FSGSBASE instructions work on this machine?");
 	put(0, MARGIN, title.text, SCREEN_GREY, SCREEN_BLACK);
+	put(0, SCREEN_COLUMNS - MARGIN - (int)text_length(screen_hint), screen_hint, SCREEN_WHITE,
+	    SCREEN_BLACK);
 	row = 1;
 	put_banner(fsgs_name(FSGS_LIST_VERDICT, r->verdict),
 		   banner_colours[fsgs_exit_status(r->verdict)]);
 	paragraph("", meanings[r->verdict], SCREEN_WHITE);
 	row++;
 	put_steps(r);
-	row++;
 	paragraph("Why: ", fsgs_reason(r, sizeof *r), SCREEN_GREY);
 	put_machine();
 	put_findings(r);

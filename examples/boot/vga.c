@@ -12,6 +12,8 @@
 
 #define ORDINARY(c) screen_make((c), SCREEN_GREY, SCREEN_BLACK)
 
+const char screen_hint[] = "Finished: switch the machine off.";
+
 static volatile screen_cell *const memory = (volatile screen_cell *)0xb8000;
 
 /* Kept here as well: reading video memory is slow everywhere. */

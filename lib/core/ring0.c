@@ -131,7 +131,7 @@ static void put_back_bases(struct walk *walk)
 		(void)set_base(walk, segment, walk->base[segment]);
 }
 
-static void blame(struct walk *walk, enum fsgs_insn insn, enum fsgs_outcome outcome, uint32_t width)
+static void blame(struct walk *walk, enum fsgs_insn insn, uint32_t outcome, uint32_t width)
 {
 	struct fsgs_trial *trial = &walk->report->trials[insn];
 
