@@ -83,7 +83,7 @@ fsgs_leaf_fn fsgs_leaf_flash_gs;
 fsgs_leaf_fn fsgs_leaf_undefined;
 
 /**
- * @brief To be called by the handler of #UD and #GP (SIGILL, SIGSEGV, SIGBUS).
+ * @brief To be called by the handler of \#UD and \#GP (SIGILL, SIGSEGV, SIGBUS).
  *
  * @param[in,out] rip    The saved instruction pointer. On success, the address to continue at: the
  *                       leaf then returns 1.
@@ -128,6 +128,9 @@ struct fsgs_core_ops {
  * Fills in cpuid_max_leaf, cpuid_fsgsbase and vendor; on a fault, cpuid_faulting. Executes CPUID twice.
  * Leaf 7 is queried only when the maximum basic leaf is at least 7: below that, Intel processors
  * return the data of their highest leaf (SDM vol. 2, CPUID).
+ *
+ * @param[in,out] report  Where the evidence is written.
+ * @param[in]     ops     The surroundings.
  */
 void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -137,6 +140,9 @@ void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops
  * Fills in family, model, stepping, brand, hypervisor and its build and version. The hypervisor leaves are read only
  * where CPUID.1:ECX[31] says that they exist. A KVM or Xen signature above 40000100H wins over the
  * Hyper-V interface that it may put in front of it. Call after fsgs_core_cpuid().
+ *
+ * @param[in,out] report  Where the evidence is written.
+ * @param[in]     ops     The surroundings.
  */
 void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -149,14 +155,20 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  * one leaf, and is put back on the fault path, too. An instruction whose old base nobody can tell is
  * not tried. Sets fallback to ::FSGS_FALLBACK_LIES for GS where the other way contradicts a
  * reader that proved right. Asynchronous interrupts or signals whose handlers use GS must be off.
+ *
+ * @param[in,out] report  Where the evidence is written.
+ * @param[in]     ops     The surroundings.
  */
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
 /**
  * @brief Whether WRGSBASE refuses a non-canonical address: fills in canonical_check.
  *
- * Writes 1<<63, which is non-canonical with 4-level and with 5-level paging, and expects #GP. Does
+ * Writes 1<<63, which is non-canonical with 4-level and with 5-level paging, and expects \#GP. Does
  * nothing unless the trial found WRGSBASE and RDGSBASE to work.
+ *
+ * @param[in,out] report  Where the evidence is written.
+ * @param[in]     ops     The surroundings.
  */
 void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
