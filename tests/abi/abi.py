@@ -35,7 +35,7 @@ def declared():
     names = set()
     for header in PUBLIC:
         text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
-        names |= set(re.findall(r'FSGS_API\b[^;{]*?\b(fsgs_\w+)\s*\(', text))
+        names |= set(re.findall(r'FSGS_API\b[^;{]*?\b(fsgs_\w+)\s*[([]', text))
     return names
 
 
