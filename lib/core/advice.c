@@ -263,6 +263,11 @@ static const struct advice advices[] = {
 	 ANY_PRODUCT,
 	 "Process: look at what its sandbox refuses, and run the check outside it."},
 
+	{{VERDICT(UNKNOWN), 0, 0, RING0},
+	 ANY_PRODUCT,
+	 "Guest: run the test again with one CPU; if it ends the same way, the step that it "
+	 "printed last is the one to report to the hypervisor's vendor."},
+
 	/* These go with any verdict. */
 	{{ANY_VERDICT, BIT(ARCH_PRCTL_DENIED), BIT(SANDBOXED) | BIT(WRONG_MODE), ANYWHERE},
 	 ANY_PRODUCT,
