@@ -117,7 +117,7 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
 /**
  * @brief Whether all four instructions may be used by this process: the cached answer.
  *
- * The first call does fsgs_check(); later ones read one variable until fsgs_forget().
+ * The first call does fsgs_check(); later ones read one variable until fsgs_refresh().
  *
  * @retval 1  The verdict is ::FSGS_VERDICT_USABLE.
  * @retval 0  It is another one.
@@ -131,16 +131,18 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
 FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
 
 /**
- * @brief Forget what was cached, so that the next question looks again.
+ * @brief Look again: renew the answer of fsgs_usable() and the means of base access.
  *
  * To be called when the machine may have become another one: after a resume, a migration, or a
- * restore from a checkpoint.
+ * restore from a checkpoint. Until it returns, other threads go on with what was known.
  *
  * @par Threads and signals
- * Safe everywhere.
+ * Safe from any thread, not for signal handlers.
+ * @par Cost
+ * That of the first use: fsgs_usable(), fsgs_base_access().
  * @since 0.9
  */
-FSGS_API void fsgs_forget(void) FSGS_NOTHROW;
+FSGS_API void fsgs_refresh(void) FSGS_NOTHROW;
 
 /**
  * @brief The version of the library that is running.

@@ -59,8 +59,10 @@ const char *cpu_list(const struct fsgs_cpu_group *group, char text[CPU_LIST_SIZE
 
 static void row(FILE *out, const char *source, const char *says, const char *more)
 {
-	fprintf(out, "  %-14s %-10s %s", source, says, more);
-	fputc('\n', out);
+	if (*more)
+		fprintf(out, "  %-14s %-10s %s\n", source, says, more);
+	else
+		fprintf(out, "  %-14s %s\n", source, says);
 }
 
 static const char *answer(uint32_t value)

@@ -102,7 +102,7 @@ fsgs_leaf_fn fsgs_leaf_exits_gs;
 fsgs_leaf_fn fsgs_leaf_undefined;
 
 /**
- * @brief To be called by the handler of #UD and #GP (SIGILL, SIGSEGV, SIGBUS).
+ * @brief To be called by the handler of \#UD and \#GP (SIGILL, SIGSEGV, SIGBUS).
  *
  * @param[in,out] rip    The saved instruction pointer. On success, the address to continue at: the
  *                       leaf then returns 1.
@@ -156,6 +156,9 @@ struct fsgs_core_ops {
  * Fills in cpuid_max_leaf, cpuid_fsgsbase and vendor; on a fault, cpuid_faulting. Executes CPUID twice.
  * Leaf 7 is queried only when the maximum basic leaf is at least 7: below that, Intel processors
  * return the data of their highest leaf (SDM vol. 2, CPUID).
+ *
+ * @param[in,out] report  Where the evidence is written.
+ * @param[in]     ops     The surroundings.
  */
 void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -165,6 +168,9 @@ void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops
  * Fills in family, model, stepping, brand, hypervisor and its build and version. The hypervisor leaves are read only
  * where CPUID.1:ECX[31] says that they exist. A KVM or Xen signature above 40000100H wins over the
  * Hyper-V interface that it may put in front of it. Call after fsgs_core_cpuid().
+ *
+ * @param[in,out] report  Where the evidence is written.
+ * @param[in]     ops     The surroundings.
  */
 void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -178,20 +184,26 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  * one leaf, and is put back on the fault path, too. An instruction whose old base nobody can tell is
  * not tried. Sets fallback to ::FSGS_FALLBACK_LIES for GS where the other way contradicts a
  * reader that proved right. Asynchronous interrupts or signals whose handlers use GS must be off.
+ *
+ * @param[in,out] report  Where the evidence is written.
+ * @param[in]     ops     The surroundings.
  */
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
 /**
  * @brief Whether WRGSBASE refuses a non-canonical address: fills in canonical_check.
  *
- * Writes 1<<63, which is non-canonical with 4-level and with 5-level paging, and expects #GP. Does
+ * Writes 1<<63, which is non-canonical with 4-level and with 5-level paging, and expects \#GP. Does
  * nothing unless the trial found WRGSBASE and RDGSBASE to work.
+ *
+ * @param[in,out] report  Where the evidence is written.
+ * @param[in]     ops     The surroundings.
  */
 void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
 /** @brief What fsgs_core_ring0() may do besides: bits. */
 enum fsgs_ring0_flag {
-	/** Set CR4 bit 16 even where CPUID does not offer it. Every known processor raises #GP; QEMU's
+	/** Set CR4 bit 16 even where CPUID does not offer it. Every known processor raises \#GP; QEMU's
 	 *  emulation (7.2) hangs. */
 	FSGS_RING0_FORCE = 1 << 0
 };
@@ -199,7 +211,7 @@ enum fsgs_ring0_flag {
 /**
  * @brief All that ring 0 can find out about this CPU: fills in the evidence half of a report.
  *
- * CPUID; the four instructions with CR4 bit 16 clear, where they must raise #UD; setting the bit, and
+ * CPUID; the four instructions with CR4 bit 16 clear, where they must raise \#UD; setting the bit, and
  * reading it back; the trial in both widths, checked against MSR_FS_BASE and MSR_GS_BASE; the
  * non-canonical write; whether a base outlives CPUID, port I/O and HLT; the four once more, for an
  * answer that changes; and with the bit clear again. CR4 and both bases are then what they were. The bit is never
@@ -219,7 +231,7 @@ enum fsgs_ring0_flag {
  *
  * @par Interrupts
  * Off, on this CPU, from before the call to after it; an NMI or a machine check whose handler uses
- * FS or GS must not come. The handlers of #UD and #GP must already lead to fsgs_leaf_recover(). 64-bit
+ * FS or GS must not come. The handlers of \#UD and \#GP must already lead to fsgs_leaf_recover(). 64-bit
  * mode, CPL 0, about 1 KiB of stack.
  */
 int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
@@ -229,6 +241,10 @@ int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
  * @brief Whether two CPUs gave the same result in ring 0.
  *
  * Compares what fsgs_decide() decides by: CPUID's offer, CR4, every outcome, the canonical check.
+ *
+ * @param[in] a  The evidence of one CPU.
+ * @param[in] b  The evidence of another.
+ * @return 1 when they agree, else 0.
  */
 int fsgs_core_ring0_same(const struct fsgs_report *a,
 			 const struct fsgs_report *b) FSGS_NOTHROW FSGS_PURE;

@@ -76,8 +76,8 @@ enum fsgs_proof {
 enum fsgs_outcome {
 	FSGS_OUTCOME_NOT_TRIED = 0,   /**< It was not executed. */
 	FSGS_OUTCOME_OK = 1,          /**< It ran and gave the right value. */
-	FSGS_OUTCOME_UNDEFINED = 2,   /**< Invalid opcode: #UD, SIGILL. */
-	FSGS_OUTCOME_FAULTED = 3,     /**< Another fault, such as #GP. */
+	FSGS_OUTCOME_UNDEFINED = 2,   /**< Invalid opcode: \#UD, SIGILL. */
+	FSGS_OUTCOME_FAULTED = 3,     /**< Another fault, such as \#GP. */
 	FSGS_OUTCOME_WRONG_VALUE = 4, /**< It ran and gave or stored a wrong value. */
 	FSGS_OUTCOME_VALUE_LOST = 5   /**< It stored the right value, which did not survive. */
 };
@@ -218,7 +218,7 @@ struct fsgs_report {
 		trials[FSGS_INSNS];       /**< By enum fsgs_insn; in ring 0, with CR4 bit 16 set. */
 	uint32_t refusal;                 /**< enum fsgs_refusal: why nothing was tried. */
 	int32_t refusal_error;            /**< The errno behind ::FSGS_REFUSAL_SYSTEM. */
-	uint32_t canonical_check;         /**< enum fsgs_answer: WRGSBASE of 1<<63 raised #GP. */
+	uint32_t canonical_check;         /**< enum fsgs_answer: WRGSBASE of 1<<63 raised \#GP. */
 	uint32_t survival_tried;          /**< Bits of enum fsgs_event. */
 	uint32_t survival_lost;           /**< Bits of enum fsgs_event. */
 	uint32_t fallback[FSGS_SEGMENTS]; /**< enum fsgs_fallback, for FS and for GS. */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,28 +93,6 @@ int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t flags,
 	if (!groups || !count || *count == 0)
 		return -EINVAL;
 	return check(report, size, flags | FSGS_CHECK_ALL_CPUS, groups, count);
-}
-
-/* 0 not asked yet, else 1 + answer. Two threads that ask at once both find the same. */
-static atomic_int cached;
-
-int fsgs_usable(void)
-{
-	int answer = atomic_load_explicit(&cached, memory_order_relaxed);
-
-	if (!answer) {
-		struct fsgs_report report;
-
-		answer = 1 + (fsgs_check(&report, sizeof report, 0) == 0 &&
-			      report.verdict == FSGS_VERDICT_USABLE);
-		atomic_store_explicit(&cached, answer, memory_order_relaxed);
-	}
-	return answer - 1;
-}
-
-void fsgs_forget(void)
-{
-	atomic_store_explicit(&cached, 0, memory_order_relaxed);
 }
 
 #define STRING_(x) #x

@@ -20,6 +20,8 @@
  */
 #include "guard.h"
 
+#include "arch-prctl.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -395,13 +397,10 @@ int fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
 
 long fsgs_arch_prctl(int code, uint64_t address)
 {
-	long result;
-
 	guard.calling = 1;
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "0"((long)SYS_arch_prctl), "D"((long)code), "S"(address)
-			 : "rcx", "r11", "memory");
+
+	const long result = fsgs_raw_arch_prctl(code, address);
+
 	guard.calling = 0;
 	return result;
 }

@@ -64,6 +64,11 @@ void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refu
 /* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */
 void fsgs_survive(struct fsgs_report *report);
 
+/* means.c */
+
+/* fsgs_base_access(), of a segment that is one, without the detour over the procedure linkage table. */
+uint32_t fsgs_means(uint32_t segment);
+
 /* sweep.c */
 void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal,
 		struct fsgs_cpu_group *groups, uint32_t *count);

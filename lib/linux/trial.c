@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The core's trial with Linux around it: the guard, and arch_prctl as the other way to a base. */
+#include "arch-prctl.h"
 #include "guard.h"
 #include "linux.h"
 
-#include <asm/prctl.h>
 #include <errno.h>
 
 /* Since Linux 4.12. */
 #ifndef ARCH_GET_CPUID
 #define ARCH_GET_CPUID 0x1011
 #endif
-
-/* No kernel gives this as a base: it is not canonical. What is still there was never written. */
-#define SENTINEL UINT64_C(0x8a5e000000005eb1)
 
 /* The ABI keeps the thread pointer at its own address, so that code can read it without the base
  * (System V AMD64 TLS, variant II): no system call, and independent of the instructions. */
@@ -26,7 +23,7 @@ static uint64_t thread_pointer(void)
 
 static int get_base(void *context, uint32_t segment, uint64_t *base)
 {
-	uint64_t value = SENTINEL;
+	uint64_t value = FSGS_SENTINEL;
 	long error;
 
 	(void)context;
@@ -37,7 +34,7 @@ static int get_base(void *context, uint32_t segment, uint64_t *base)
 	error = fsgs_arch_prctl(ARCH_GET_GS, (uintptr_t)&value);
 	if (error)
 		return error < 0 ? (int)error : -EIO;
-	if (value == SENTINEL)
+	if (value == FSGS_SENTINEL)
 		return -EIO;
 	*base = value;
 	return 0;
@@ -53,7 +50,7 @@ static int set_base(void *context, uint32_t segment, uint64_t base)
  * not to trust it with a write. */
 static void try_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
 {
-	uint64_t value = SENTINEL;
+	uint64_t value = FSGS_SENTINEL;
 	const long error = fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_GET_FS : ARCH_GET_GS,
 					   (uintptr_t)&value);
 
@@ -62,7 +59,7 @@ static void try_fallback(struct fsgs_report *report, uint32_t segment, int known
 	if (error < 0) {
 		report->fallback[segment] = FSGS_FALLBACK_DENIED;
 		report->fallback_error[segment] = (int32_t)-error;
-	} else if (value == SENTINEL || (known && value != base)) {
+	} else if (value == FSGS_SENTINEL || (known && value != base)) {
 		report->fallback[segment] = FSGS_FALLBACK_LIES;
 	} else {
 		report->fallback[segment] = FSGS_FALLBACK_OK;

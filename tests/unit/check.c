@@ -180,6 +180,6 @@ Test(check, forgets)
 {
 	const int answer = fsgs_usable();
 
-	fsgs_forget();
+	fsgs_refresh();
 	cr_expect_eq(fsgs_usable(), answer);
 }

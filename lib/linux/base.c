@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Base access under one contract.
+ *
+ * Everything here may run with a foreign FS base, before whose restoration nothing may touch
+ * thread-local storage: the file is compiled without stack protector and sanitizers, and the only call
+ * out of it is the decision, which was made before. What the system call says is checked, because there
+ * are kernels that answer 0 and do nothing (Asterinas, enarx), return the base instead of storing it,
+ * or give a wrong one (WSL1).
+ */
+#include "linux.h"
+
+#include <fsgscheck/base.h>
+
+#include <errno.h>
+
+#if FSGS_BASE_INLINE
+#include "arch-prctl.h"
+
+static int get_by_prctl(uint32_t segment, uint64_t *base)
+{
+	uint64_t value = FSGS_SENTINEL;
+
+	if (fsgs_raw_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_GET_FS : ARCH_GET_GS,
+				(uintptr_t)&value) ||
+	    value == FSGS_SENTINEL)
+		return -ENOTSUP;
+	*base = value;
+	return 0;
+}
+
+static int set_by_prctl(uint32_t segment, uint64_t base)
+{
+	uint64_t after;
+
+	if (fsgs_raw_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base) ||
+	    get_by_prctl(segment, &after) || after != base)
+		return -ENOTSUP;
+	return 0;
+}
+
+int fsgs_get_base(uint32_t segment, uint64_t *base)
+{
+	if (segment >= FSGS_SEGMENTS)
+		return -EINVAL;
+	switch (fsgs_means(segment)) {
+	case FSGS_ACCESS_INSTRUCTION:
+		*base = segment == FSGS_SEGMENT_FS ? fsgs_read_fs_() : fsgs_read_gs_();
+		return 0;
+	case FSGS_ACCESS_ARCH_PRCTL:
+		return get_by_prctl(segment, base);
+	default:
+		return -ENOTSUP;
+	}
+}
+
+int fsgs_set_base(uint32_t segment, uint64_t base)
+{
+	if (segment >= FSGS_SEGMENTS)
+		return -EINVAL;
+	if (base >= FSGS_BASE_LIMIT)
+		return -EPERM;
+	switch (fsgs_means(segment)) {
+	case FSGS_ACCESS_INSTRUCTION:
+		if (segment == FSGS_SEGMENT_FS)
+			fsgs_write_fs_(base);
+		else
+			fsgs_write_gs_(base);
+		return 0;
+	case FSGS_ACCESS_ARCH_PRCTL:
+		return set_by_prctl(segment, base);
+	default:
+		return -ENOTSUP;
+	}
+}
+
+int fsgs_ensure_base(uint32_t segment, uint64_t base)
+{
+	uint64_t before;
+
+	if (base < FSGS_BASE_LIMIT && fsgs_get_base(segment, &before) == 0 && before == base)
+		return 0;
+	return fsgs_set_base(segment, base);
+}
+
+#else
+
+int fsgs_get_base(uint32_t segment, uint64_t *base)
+{
+	(void)base;
+	return segment < FSGS_SEGMENTS ? -ENOTSUP : -EINVAL;
+}
+
+int fsgs_set_base(uint32_t segment, uint64_t base)
+{
+	(void)base;
+	return segment < FSGS_SEGMENTS ? -ENOTSUP : -EINVAL;
+}
+
+int fsgs_ensure_base(uint32_t segment, uint64_t base)
+{
+	return fsgs_set_base(segment, base);
+}
+
+#endif
