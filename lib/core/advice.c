@@ -102,6 +102,9 @@ static const struct reason reasons[] = {
 	{{VERDICT(INCONSISTENT), 0, 0, ANYWHERE},
 	 "The kernel advertises the instructions, but CPUID does not offer them."},
 
+	{{VERDICT(UNKNOWN), BIT(UNPROVEN), 0, ANYWHERE},
+	 "The kernel lists the instructions, but nothing shows whether it enabled them or whether "
+	 "they run."},
 	{{ANY_VERDICT, 0, 0, ANYWHERE}, "The evidence could not be collected."},
 };
 
@@ -125,7 +128,7 @@ static const struct advice advices[] = {
 	 "Guest: keep nofsgsbase on the kernel command line until the fsgscheck boot image has "
 	 "said "
 	 "usable in this VM."},
-	{{VERDICT(DISABLED), BIT(UPGRADE_RISK), BIT(SWITCHED_OFF), ANYWHERE},
+	{{VERDICT(DISABLED) | VERDICT(UNKNOWN), BIT(UPGRADE_RISK), BIT(SWITCHED_OFF), ANYWHERE},
 	 ANY_PRODUCT,
 	 "Guest: run the fsgscheck boot image in this VM before you upgrade the kernel; if you "
 	 "cannot, "
@@ -259,7 +262,11 @@ static const struct advice advices[] = {
 	 "Host: the machine changed while it was watched; look for a migration or a restored "
 	 "state."},
 
-	{{VERDICT(UNKNOWN), 0, 0, PROCESS},
+	{{VERDICT(UNKNOWN), BIT(UNPROVEN), BIT(UPGRADE_RISK), PROCESS},
+	 ANY_PRODUCT,
+	 "Guest: run fsgscheck on this machine; if its kernel is older than Linux 5.9, run the "
+	 "fsgscheck boot image in this VM before you upgrade."},
+	{{VERDICT(UNKNOWN), 0, BIT(UNPROVEN), PROCESS},
 	 ANY_PRODUCT,
 	 "Process: look at what its sandbox refuses, and run the check outside it."},
 
