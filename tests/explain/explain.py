@@ -487,6 +487,13 @@ class Reports(Case):
                     'access', 'kernel', 'reason', 'advice'):
             self.assertEqual(again[key], json.loads(own)[key], key)
 
+    def test_own_output(self):
+        """Of a crash: read again, it gives the same advice."""
+        first = explain('--json', '-', text=STORY).stdout
+        again = self.report(first)
+        for key in ('verdict', 'findings', 'reason', 'advice'):
+            self.assertEqual(again[key], json.loads(first)[key], key)
+
     def test_forms(self):
         one, two = report_text(indent=2), report_text('broken', ['insn-ud'], 'b')
         for text in (f'{one}\n{two}\n', f'{one}{two}', f'[{one},\n{two}]\n', f'{two}\n{one}',
@@ -529,6 +536,12 @@ class Reports(Case):
         line = 'fsgscheck: verdict=broken findings=insn-ud,cr4-unenforced cpus=4\r\n'
         report = self.expect('TAP version 13\n' + line, 'broken', ['insn-ud', 'cr4-unenforced'])
         self.assertRegex(report['advice'], '^Guest: .*nofsgsbase')
+        report = self.report('# processor: AMD EPYC 7281 (family 23, model 1, stepping 2)\n'
+                             '# hypervisor: Microsoft Hv, version 10.0, build 20348\n' + line)
+        self.assertEqual(report['cpuid']['vendor'], 'AuthenticAMD')
+        self.assertEqual(report['cpuid']['family'], 23)
+        self.assertEqual(report['cpuid']['hypervisor_build'], 20348)
+        self.assertIn('CompatibilityForMigrationEnabled', report['advice'])
         self.expect('fsgscheck: verdict=usable findings= cpus=1\n', 'usable')
         self.expect_nothing('fsgscheck: verdict=usable findings=\n')
         self.expect_nothing('fsgscheck: verdict=nonsense findings= cpus=1\n')

@@ -157,6 +157,7 @@ struct explain {
 	struct explain_boot boot;
 	struct explain_crash crash[EXPLAIN_CRASHES];
 	struct explain_cpuinfo cpuinfo;
+	struct explain_source image;  /* what the boot image has said before its last line */
 	struct explain_source report; /* that is being read as JSON */
 	uint32_t report_seen;         /* what makes it one of ours */
 	struct json_reader json;
@@ -203,6 +204,8 @@ void explain_crash_rip(struct explain_crash *c, struct text t, bool eip);
 void explain_crash_code(struct explain_dump *d, struct text t);
 void explain_crash_registers(struct explain_dump *d, struct text t);
 void explain_crash_cr4(struct explain_dump *d, struct text t);
+/* The vendor that makes processors of this name, "" when it does not begin with one. */
+const char *explain_vendor(struct text brand);
 /* What the log has said so far of kernel, processor and hypervisor. */
 void explain_put_boot(struct fsgs_report *r, const struct explain_boot *b);
 
@@ -222,8 +225,10 @@ void explain_cpuinfo_end(struct explain *e);
 /* report.c: what we ourselves have said elsewhere. */
 void explain_report_begin(struct explain *e);
 void explain_report_end(struct explain *e);
-/* The boot image's last line, from its `verdict=` on. */
-void explain_image_line(struct explain *e, struct text t);
+/* The boot image's lines, from `# processor: `, `# hypervisor: ` and its last one's `verdict=` on. */
+void explain_image_processor(struct explain *e, struct text t);
+void explain_image_hypervisor(struct explain *e, struct text t);
+void explain_image_verdict(struct explain *e, struct text t);
 
 /* Hands over what has been decided already. */
 void explain_give(struct explain *e, const struct explain_source *source);

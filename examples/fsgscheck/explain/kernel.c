@@ -30,7 +30,9 @@ enum needle {
 	DISABLED,
 	CLEARED,
 	BOOT_CPU,
-	IMAGE,
+	IMAGE_PROCESSOR,
+	IMAGE_HYPERVISOR,
+	IMAGE_VERDICT,
 	ESCAPED,
 	NEEDLES
 };
@@ -65,7 +67,9 @@ static const struct {
 	{"FSGSBASE disabled via kernel command line", DISABLED, 0},
 	{"Clearing CPUID bits:", CLEARED, 0},
 	{"CPU0: ", BOOT_CPU, 2},
-	{"fsgscheck: verdict=", IMAGE, 0},
+	{"# processor: ", IMAGE_PROCESSOR, 0},
+	{"# hypervisor: ", IMAGE_HYPERVISOR, 0},
+	{"fsgscheck: verdict=", IMAGE_VERDICT, 0},
 	{"\033", ESCAPED, 0},
 };
 
@@ -341,13 +345,22 @@ static void take_host_build(struct explain_boot *b, struct text t)
 	b->hypervisor_version = major << 16 | (minor & 0xffff);
 }
 
-/* "AMD EPYC 7281 16-Core Processor (family: 0x17, model: 0x1, stepping: 0x2)" */
-static void take_boot_cpu(struct explain_boot *b, struct text t)
+const char *explain_vendor(struct text brand)
 {
 	static const struct {
 		const char *brand, *vendor;
 	} known[] = {
 		{"AMD ", "AuthenticAMD"}, {"Intel", "GenuineIntel"}, {"Hygon", "HygonGenuine"}};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (text_skip(&brand, known[i].brand))
+			return known[i].vendor;
+	return "";
+}
+
+/* "AMD EPYC 7281 16-Core Processor (family: 0x17, model: 0x1, stepping: 0x2)" */
+static void take_boot_cpu(struct explain_boot *b, struct text t)
+{
 	struct text version = t;
 	uint64_t number;
 
@@ -358,12 +371,7 @@ static void take_boot_cpu(struct explain_boot *b, struct text t)
 		b->model = (uint32_t)number;
 	if (text_skip(&version, ", stepping: ") && text_hex(&version, &number))
 		b->stepping = (uint32_t)number;
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-		struct text start = t;
-
-		if (text_skip(&start, known[i].brand))
-			strcpy(b->vendor, known[i].vendor);
-	}
+	strcpy(b->vendor, explain_vendor(t));
 
 	struct text brand = t;
 
@@ -403,8 +411,12 @@ static void take_boot_line(struct explain *e, const struct line *l)
 		b->cleared = 1;
 	if (!b->line && (b->disabled || b->cleared))
 		b->line = e->lines;
-	if (has(l, IMAGE))
-		explain_image_line(e, l->after[IMAGE]);
+	if (has(l, IMAGE_PROCESSOR))
+		explain_image_processor(e, l->after[IMAGE_PROCESSOR]);
+	if (has(l, IMAGE_HYPERVISOR))
+		explain_image_hypervisor(e, l->after[IMAGE_HYPERVISOR]);
+	if (has(l, IMAGE_VERDICT))
+		explain_image_verdict(e, l->after[IMAGE_VERDICT]);
 }
 
 static void take_crash_line(struct explain *e, const struct line *l)

@@ -173,6 +173,7 @@ void explain_end_file(struct explain *e)
 		end_kept(e);
 	e->in_json = OUTSIDE;
 	e->ended = '\0';
+	memset(&e->image, 0, sizeof e->image);
 	explain_cpuinfo_end(e);
 	explain_kernel_end(e);
 	e->lines = 0;

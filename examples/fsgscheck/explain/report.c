@@ -142,6 +142,12 @@ void explain_report_begin(struct explain *e)
 	json_reader_begin(&e->json, take, e);
 }
 
+/* What can only have been seen in ring 0: explain's own JSON of a crash is a report, too. */
+static const uint64_t ring0_findings = FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) |
+				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
+				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) |
+				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
+
 void explain_report_end(struct explain *e)
 {
 	struct fsgs_report *r = &e->report.report;
@@ -150,16 +156,53 @@ void explain_report_end(struct explain *e)
 		return; /* somebody else's JSON */
 	r->mode = (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE)) ? FSGS_MODE_UNKNOWN
 									    : FSGS_MODE_64BIT;
+	if (r->findings & ring0_findings)
+		r->vantage = FSGS_VANTAGE_RING0;
 	explain_give(e, &e->report);
 }
 
-/* "usable findings=a,b cpus=4" */
-void explain_image_line(struct explain *e, struct text t)
+/* "AMD EPYC 7281 16-Core Processor (family 23, model 1, stepping 2)" */
+void explain_image_processor(struct explain *e, struct text t)
 {
-	struct explain_source s = {.kind = EXPLAIN_IMAGE, .line = e->lines, .cpu = -1};
+	struct fsgs_report *r = &e->image.report;
+	struct text version = t;
+
+	if (!text_find(&version, " (family "))
+		return;
+	strcpy(r->vendor, explain_vendor(t));
+	t.end = version.at - strlen(" (family ");
+	text_copy(&t, "", r->brand, sizeof r->brand);
+	text_number(&version, &r->family);
+	if (text_skip(&version, ", model "))
+		text_number(&version, &r->model);
+	if (text_skip(&version, ", stepping "))
+		text_number(&version, &r->stepping);
+}
+
+/* "Microsoft Hv, version 10.0, build 20348", or "none that says so" */
+void explain_image_hypervisor(struct explain *e, struct text t)
+{
+	struct fsgs_report *r = &e->image.report;
+	uint32_t major = 0, minor = 0;
+
+	if (text_skip(&t, "none that says so"))
+		return;
+	text_copy(&t, ",", r->hypervisor, sizeof r->hypervisor);
+	if (text_skip(&t, ", version ") && text_number(&t, &major) && text_skip(&t, ".") &&
+	    text_number(&t, &minor))
+		r->hypervisor_version = major << 16 | (minor & 0xffff);
+	if (text_skip(&t, ", build "))
+		text_number(&t, &r->hypervisor_build);
+}
+
+/* "usable findings=a,b cpus=4" */
+void explain_image_verdict(struct explain *e, struct text t)
+{
+	struct explain_source s = e->image;
 	struct fsgs_report *r = &s.report;
 	char word[32];
 
+	memset(&e->image, 0, sizeof e->image);
 	text_copy(&t, " ", word, sizeof word);
 	r->verdict = number_of(FSGS_LIST_VERDICT, word, UINT32_MAX);
 	if (r->verdict == UINT32_MAX || !text_skip(&t, " findings="))
@@ -170,8 +213,15 @@ void explain_image_line(struct explain *e, struct text t)
 	} while (text_skip(&t, ","));
 	if (!text_skip(&t, " cpus=") || !text_number(&t, &r->cpus_checked))
 		return; /* cut off: the last finding may be, too */
+	s.kind = EXPLAIN_IMAGE;
+	s.line = e->lines;
+	s.cpu = -1;
 	r->vantage = FSGS_VANTAGE_RING0;
 	r->mode = FSGS_MODE_64BIT;
-	r->verdicts[FSGS_SEGMENT_FS] = r->verdicts[FSGS_SEGMENT_GS] = r->verdict;
+	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++) {
+		r->verdicts[segment] = r->verdict;
+		r->access[segment] = r->verdict == FSGS_VERDICT_USABLE ? FSGS_ACCESS_INSTRUCTION
+								       : FSGS_ACCESS_ARCH_PRCTL;
+	}
 	explain_give(e, &s);
 }
