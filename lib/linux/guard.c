@@ -45,6 +45,16 @@
 /* #UD; #GP and CPUID faulting; what some virtual machines make of either; seccomp's answer. */
 static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 
+/* MemorySanitizer does not see what the kernel writes for a handler. */
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define FROM_KERNEL __attribute__((no_sanitize("memory")))
+#endif
+#endif
+#ifndef FROM_KERNEL
+#define FROM_KERNEL
+#endif
+
 #define CAUGHT ((int)(sizeof caught / sizeof *caught))
 
 /* The kernel's signal set. The C library's functions refuse to block the signals that it keeps for
@@ -210,7 +220,7 @@ static void send(int sig, siginfo_t *info, int to_process)
 
 /* What the default action of all of these does is to end the process, with a core. It does so when
  * our handler has returned: where the signal came, with its siginfo. */
-static void take_default(int slot, siginfo_t *info)
+FROM_KERNEL static void take_default(int slot, siginfo_t *info)
 {
 	static const struct kernel_action none;
 	struct kernel_action old;
@@ -224,7 +234,7 @@ static void take_default(int slot, siginfo_t *info)
 }
 
 /* Does what the kernel would have done, had we not been there. */
-static void pass_on(unsigned variant, int slot, siginfo_t *info, void *context)
+FROM_KERNEL static void pass_on(unsigned variant, int slot, siginfo_t *info, void *context)
 {
 	const struct kernel_action *const old = &behind[slot][variant];
 	unsigned unspent = 2 + 2 * variant;
@@ -254,7 +264,7 @@ static _Noreturn void recover(void)
 	siglongjmp(guard.recovery, 1);
 }
 
-static void park(int slot, const siginfo_t *info)
+FROM_KERNEL static void park(int slot, const siginfo_t *info)
 {
 	const int at = atomic_fetch_add(&guard.parked[slot], 1);
 
@@ -271,14 +281,14 @@ static int is_trying(void)
 
 /* A frame below that of fsgs_arch_prctl(), by so little that it is on the same stack. Not by asking
  * for the thread's id: that may be what the sandbox forbids. */
-static int is_calling(const greg_t *regs)
+FROM_KERNEL static int is_calling(const greg_t *regs)
 {
 	const uintptr_t frame = atomic_load(&guard.calling);
 
 	return frame && frame - (uintptr_t)regs[REG_RSP] < 512;
 }
 
-static void handle(unsigned variant, int sig, siginfo_t *info, void *context)
+FROM_KERNEL static void handle(unsigned variant, int sig, siginfo_t *info, void *context)
 {
 	greg_t *const regs = ((ucontext_t *)context)->uc_mcontext.gregs;
 	const int slot = slot_of(sig);
@@ -418,6 +428,7 @@ static int look(int slot, struct kernel_action *found)
 	int error;
 
 	memset(found, 0, sizeof *found);
+	memset(&believed, 0, sizeof believed);
 	error = (int)exchange_in_kernel(caught[slot], NULL, found);
 	if (!error)
 		error = exchange_in_library(caught[slot], NULL, &believed);
