@@ -76,8 +76,8 @@ enum fsgs_proof {
 enum fsgs_outcome {
 	FSGS_OUTCOME_NOT_TRIED = 0,   /**< It was not executed. */
 	FSGS_OUTCOME_OK = 1,          /**< It ran and gave the right value. */
-	FSGS_OUTCOME_UNDEFINED = 2,   /**< Invalid opcode: #UD, SIGILL. */
-	FSGS_OUTCOME_FAULTED = 3,     /**< Another fault, such as #GP. */
+	FSGS_OUTCOME_UNDEFINED = 2,   /**< Invalid opcode: \#UD, SIGILL. */
+	FSGS_OUTCOME_FAULTED = 3,     /**< Another fault, such as \#GP. */
 	FSGS_OUTCOME_WRONG_VALUE = 4, /**< It ran and gave or stored a wrong value. */
 	FSGS_OUTCOME_VALUE_LOST = 5   /**< It stored the right value, which did not survive. */
 };
@@ -172,11 +172,14 @@ enum fsgs_event {
 	FSGS_EVENT_YIELD = 1 << 2,   /**< sched_yield, with a rival thread on the same CPU. */
 	FSGS_EVENT_SLEEP = 1 << 3,   /**< A sleep while the rival writes its own base. */
 	FSGS_EVENT_FORK = 1 << 4,    /**< fork, seen from the child. */
-	FSGS_EVENT_HOP = 1 << 5      /**< A move to another CPU. */
+	FSGS_EVENT_HOP = 1 << 5,     /**< A move to another CPU. */
+	FSGS_EVENT_CPUID = 1 << 6,   /**< Ring 0: CPUID, which a hypervisor intercepts. */
+	FSGS_EVENT_PORT = 1 << 7,    /**< Ring 0: a read of I/O port 80H. */
+	FSGS_EVENT_HALT = 1 << 8     /**< Ring 0: HLT until an interrupt. */
 };
 
 /** How many events this header knows. */
-#define FSGS_EVENTS 6
+#define FSGS_EVENTS 9
 
 /** @brief The trial of one instruction. */
 struct fsgs_trial {
@@ -215,7 +218,7 @@ struct fsgs_report {
 		trials[FSGS_INSNS];       /**< By enum fsgs_insn; in ring 0, with CR4 bit 16 set. */
 	uint32_t refusal;                 /**< enum fsgs_refusal: why nothing was tried. */
 	int32_t refusal_error;            /**< The errno behind ::FSGS_REFUSAL_SYSTEM. */
-	uint32_t canonical_check;         /**< enum fsgs_answer: WRGSBASE of 1<<63 raised #GP. */
+	uint32_t canonical_check;         /**< enum fsgs_answer: WRGSBASE of 1<<63 raised \#GP. */
 	uint32_t survival_tried;          /**< Bits of enum fsgs_event. */
 	uint32_t survival_lost;           /**< Bits of enum fsgs_event. */
 	uint32_t fallback[FSGS_SEGMENTS]; /**< enum fsgs_fallback, for FS and for GS. */

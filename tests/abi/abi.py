@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""The exported symbols, the headers, and what the libraries must not contain."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+SHARED = os.environ['SHARED']
+CORE = os.environ['CORE']
+SOURCE = Path(os.environ['SOURCE'])
+INCLUDE = SOURCE / 'include'
+PUBLIC = sorted(INCLUDE.rglob('*.h'))
+STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Wshadow', '-Werror', '-fsyntax-only']
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def exported():
+    """Name and version node of each symbol that the shared library defines."""
+    symbols = {}
+    for line in output('nm', '-D', '--defined-only', SHARED).splitlines():
+        name, _, node = line.split()[2].partition('@@')
+        symbols[name] = node
+    return {name: node for name, node in symbols.items() if name != node and not name.startswith('LIB')}
+
+
+def declared():
+    """Functions that the headers mark as exported."""
+    names = set()
+    for header in PUBLIC:
+        text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
+        names |= set(re.findall(r'FSGS_API\b[^;{]*?\b(fsgs_\w+)\s*[([]', text))
+    return names
+
+
+@unittest.skipIf(os.environ['INSTRUMENTED'], 'an instrumented build has symbols of its tool')
+class Symbols(unittest.TestCase):
+    def test_prefix_and_node(self):
+        self.assertTrue(exported())
+        for name, node in exported().items():
+            self.assertRegex(name, r'^fsgs_')
+            self.assertRegex(node, r'^LIBFSGSCHECK_\d+\.\d+$')
+
+    def test_headers_and_library_agree(self):
+        self.assertEqual(declared(), set(exported()))
+
+    def test_soname(self):
+        version = re.search(r'FSGS_VERSION_MAJOR (\d+)',
+                            (INCLUDE / 'fsgscheck/version.h').read_text(encoding='utf-8'))[1]
+        self.assertIn(f'[libfsgscheck.so.{version}]', output('readelf', '-dW', SHARED))
+
+    def test_prints_nothing_and_allocates_nothing(self):
+        imported = {line.split()[-1].partition('@')[0]
+                    for line in output('nm', '-D', '--undefined-only', SHARED).splitlines()}
+        forbidden = {'malloc', 'calloc', 'realloc', 'free', 'printf', '__printf_chk', 'fprintf',
+                     '__fprintf_chk', 'puts', 'perror', 'fputs', 'abort', 'exit', '_exit', '__assert_fail'}
+        self.assertEqual(imported & forbidden, set())
+
+    def test_no_constructor(self):
+        """One entry each is the C runtime's own (frame_dummy, __do_global_dtors_aux)."""
+        for section, size in re.findall(r'\.(init_array|fini_array|ctors|preinit_array)\s+\w+\s+\w+ \w+ (\w+)',
+                                        output('readelf', '-SW', SHARED)):
+            self.assertLessEqual(int(size, 16), 8, section)
+
+    def test_no_text_relocation(self):
+        self.assertNotIn('TEXTREL', output('readelf', '-dW', SHARED))
+
+
+class Core(unittest.TestCase):
+    @unittest.skipIf(os.environ['INSTRUMENTED'], 'an instrumented build has symbols of its tool')
+    def test_no_undefined_symbol(self):
+        with tempfile.TemporaryDirectory() as directory:
+            whole = os.path.join(directory, 'core.o')
+            subprocess.run(['ld', '-r', '--whole-archive', CORE, '-o', whole], check=True, timeout=60)
+            self.assertEqual(output('nm', '-u', whole), '')
+
+    def test_no_undefined_symbol_with_any_compiler(self):
+        flags = ['-std=c11', '-ffreestanding', '-mgeneral-regs-only', '-mno-red-zone',
+                 '-fno-stack-protector', '-fvisibility=hidden', '-fPIC', f'-I{INCLUDE}', '-c']
+        sources = sorted(str(p) for p in (SOURCE / 'lib/core').iterdir() if p.suffix in ('.c', '.S'))
+        for compiler in filter(shutil.which, ('gcc', 'clang')):
+            for level in ('-O1', '-O2', '-O3'):
+                extra = ['-fno-tree-loop-distribute-patterns'] if compiler == 'gcc' else []
+                with self.subTest(compiler=compiler, level=level), tempfile.TemporaryDirectory() as directory:
+                    subprocess.run([compiler, *flags, *extra, level, *sources], check=True, cwd=directory,
+                                   timeout=60)
+                    objects = [str(p) for p in Path(directory).glob('*.o')]
+                    whole = os.path.join(directory, 'core.o')
+                    subprocess.run(['ld', '-r', *objects, '-o', whole], check=True, timeout=60)
+                    self.assertEqual(output('nm', '-u', whole), '')
+
+
+class Headers(unittest.TestCase):
+    """Each compiles alone, in C and in C++, without any option for the instruction set."""
+
+    def compile(self, compiler, language, standard, header):
+        text = f'#include <{header.relative_to(INCLUDE)}>\nextern int not_an_empty_unit;\n'
+        subprocess.run([compiler, '-x', language, f'-std={standard}', *STRICT, f'-I{INCLUDE}', '-'],
+                       input=text, text=True, check=True, timeout=60)
+
+    def test_alone(self):
+        for compiler, language, standard in (('gcc', 'c', 'c11'), ('clang', 'c', 'c11'),
+                                             ('g++', 'c++', 'c++17'), ('clang++', 'c++', 'c++17')):
+            if not shutil.which(compiler):
+                continue
+            for header in PUBLIC:
+                with self.subTest(compiler=compiler, header=header.name):
+                    self.compile(compiler, language, standard, header)
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""The library as its users get it: by pkg-config from a prefix, and as a Meson subproject."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE = Path(os.environ['SOURCE'])
+MESON = os.environ['MESON']
+EXAMPLE = SOURCE / 'doc/examples/usable.c'
+
+
+def run(*command, **options):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=200, **options)
+    if done.returncode:
+        raise AssertionError(f'{command}: status {done.returncode}\n{done.stdout}{done.stderr}')
+    return done.stdout
+
+
+def verdict(*command, **environment):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **environment})
+    if done.returncode not in (0, 1, 2):
+        raise AssertionError(f'{command}: status {done.returncode}\n{done.stderr}')
+    return done.stdout
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.prefix = Path(cls.directory.name) / 'prefix'
+        build = Path(cls.directory.name) / 'build'
+        run(MESON, 'setup', build, SOURCE, f'--prefix={cls.prefix}', '--libdir=lib', '-Dtests=disabled',
+            '-Dbuildtype=release')
+        run(MESON, 'install', '-C', build)
+        cls.build = build
+        os.environ['PKG_CONFIG_PATH'] = str(cls.prefix / 'lib/pkgconfig')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.directory.cleanup()
+
+    def flags(self, package, *options):
+        return run('pkg-config', *options, '--cflags', '--libs', package).split()
+
+    def build_and_run(self, compiler, *options, flags):
+        program = Path(self.directory.name) / 'program'
+        run(compiler, EXAMPLE, '-o', program, *flags, *options)
+        return verdict(program, LD_LIBRARY_PATH=str(self.prefix / 'lib'))
+
+    def test_shared(self):
+        self.assertRegex(self.build_and_run('cc', flags=self.flags('fsgscheck')), r'^\w+: .+\.\n$')
+
+    def test_static(self):
+        self.assertRegex(self.build_and_run('cc', '-static', flags=self.flags('fsgscheck', '--static')),
+                         r'^\w+: .+\.\n$')
+
+    def test_core(self):
+        """A program without the Linux library: the decision alone."""
+        program = Path(self.directory.name) / 'core'
+        source = Path(self.directory.name) / 'core.c'
+        source.write_text('#include <fsgscheck/core.h>\n'
+                          'int main(void) { struct fsgs_report r = {0}; fsgs_decide(&r, sizeof r);'
+                          ' return fsgs_exit_status(r.verdict); }\n', encoding='utf-8')
+        run('cc', source, '-o', program, *self.flags('fsgscheck-core'))
+        self.assertEqual(subprocess.run([program], check=False, timeout=30).returncode, 3)
+
+    def test_command(self):
+        self.assertRegex(verdict(self.prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(self.prefix / 'lib')),
+                         r'^FSGSBASE: ')
+
+    def test_destdir(self):
+        with tempfile.TemporaryDirectory() as root:
+            run(MESON, 'install', '-C', self.build, '--destdir', root)
+            there = Path(root) / str(self.prefix).lstrip('/')
+            for file in ('include/fsgscheck.h', 'include/fsgscheck/core.h', 'lib/libfsgscheck.so.0',
+                         'lib/libfsgscheck.a', 'lib/libfsgscheck-core.a', 'lib/pkgconfig/fsgscheck.pc',
+                         'lib/pkgconfig/fsgscheck-core.pc', 'bin/fsgscheck'):
+                self.assertTrue((there / file).exists(), file)
+            version = run('pkg-config', '--modversion', 'fsgscheck').strip()
+            self.assertTrue((there / f'lib/libfsgscheck.so.{version}').exists())
+
+
+class Subproject(unittest.TestCase):
+    def test_dependency(self):
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory)
+            (root / 'subprojects').mkdir()
+            (root / 'subprojects/fsgscheck').symlink_to(SOURCE)
+            (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
+            (root / 'meson.build').write_text(
+                "project('user', 'c')\n"
+                "executable('user', 'usable.c', dependencies: dependency('fsgscheck',"
+                " fallback: ['fsgscheck', 'fsgscheck_dep']))\n", encoding='utf-8')
+            run(MESON, 'setup', root / 'build', root)
+            run('ninja', '-C', root / 'build')
+            self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
+            self.assertFalse((root / 'build/subprojects/fsgscheck/tests/unit').exists(), 'quiet as a guest')
+
+
+if __name__ == '__main__':
+    unittest.main()

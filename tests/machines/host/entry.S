@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything that has to be assembly: the way in (32-bit Multiboot to 64-bit C), the turn from
+ * machine to guest, one run of the guest, and the two ways out to the operating system.
+ */
+#include "layout.h"
+
+#define CR0_PE_PG     0x80000001
+#define CR0_PG_BIT    31
+#define CR4_PAE       0x20
+#define EFER_MSR      0xc0000080
+#define EFER_LME_BIT  8
+#define PAGE_TABLE    0x03 /* present, writable */
+#define PAGE_2M       0x83 /* present, writable, large */
+
+/*
+ * With address fields a loader takes the file as a flat image, so the file may be ELF64, which QEMU
+ * otherwise refuses.  The test payload is built without them, too.
+ */
+#ifndef HEADER_FLAGS
+#define HEADER_FLAGS 0x00010003 /* modules on pages, memory map, address fields */
+#endif
+
+	.section .multiboot, "a"
+	.balign 4
+header:
+	.long MULTIBOOT_HEADER_MAGIC
+	.long HEADER_FLAGS
+	.long -(MULTIBOOT_HEADER_MAGIC + HEADER_FLAGS)
+	.long header
+	.long image_start
+	.long image_load_end
+	.long image_end
+	.long start32
+
+	.text
+	.code32
+	.globl start32
+	.type start32, @function
+start32:
+	cli
+	cld
+	mov %eax, %ebp		/* the loader's magic; %ebx holds its information */
+
+	mov $bss_start, %edi
+	mov $image_end, %ecx
+	sub %edi, %ecx
+	xor %eax, %eax
+	rep stosb
+
+	/* 4 GiB mapped one to one in pages of 2 MiB. */
+	movl $(pdpt + PAGE_TABLE), pml4
+	mov $(directories + PAGE_TABLE), %eax
+	mov $pdpt, %edi
+	mov $4, %ecx
+1:	mov %eax, (%edi)
+	add $8, %edi
+	add $0x1000, %eax
+	loop 1b
+	mov $PAGE_2M, %eax
+	mov $directories, %edi
+	mov $(4 * 512), %ecx
+1:	mov %eax, (%edi)
+	add $8, %edi
+	add $0x200000, %eax
+	loop 1b
+
+	mov $pml4, %eax
+	mov %eax, %cr3
+	mov $CR4_PAE, %eax
+	mov %eax, %cr4
+	mov $EFER_MSR, %ecx
+	rdmsr
+	bts $EFER_LME_BIT, %eax
+	wrmsr
+	mov $CR0_PE_PG, %eax
+	mov %eax, %cr0
+	lgdt gdt_register
+	lidt idt_register
+	ljmp $SELECTOR_CODE64, $start64
+	.size start32, . - start32
+
+	.code64
+	.type start64, @function
+start64:
+	mov $SELECTOR_DATA, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	xor %eax, %eax
+	mov %eax, %fs
+	mov %eax, %gs
+	mov $loader_stack_top, %esp
+	mov %ebp, %edi
+	mov %ebx, %esi
+	xor %ebp, %ebp
+	call host_main		/* does not return */
+	.size start64, . - start64
+
+/*
+ * void become_guest(struct vmcb *vmcb, void (*host_loop)(void))
+ *
+ * Returns once, and in the guest: its stack and its next instruction are this caller's.  What
+ * called VMRUN lives on, on a stack of its own and with interrupts held off, in host_loop().
+ */
+	.globl become_guest
+	.type become_guest, @function
+become_guest:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, VMCB_RSP(%rdi)
+	lea 1f(%rip), %rax
+	mov %rax, VMCB_RIP(%rdi)
+	mov $host_stack_top, %esp
+	clgi
+	call *%rsi		/* does not return */
+1:	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+	.size become_guest, . - become_guest
+
+/*
+ * void run_guest(struct vmcb *vmcb, uint64_t gpr[16])
+ *
+ * One VMRUN.  The processor itself carries RAX and RSP, through the VMCB; FS, GS and the kernel's
+ * GS base it leaves in the registers, which is how they stay the guest's own.
+ */
+	.globl run_guest
+	.type run_guest, @function
+run_guest:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	push %rsi
+	mov %rdi, %rax
+	mov 0x08(%rsi), %rcx
+	mov 0x10(%rsi), %rdx
+	mov 0x18(%rsi), %rbx
+	mov 0x28(%rsi), %rbp
+	mov 0x38(%rsi), %rdi
+	mov 0x40(%rsi), %r8
+	mov 0x48(%rsi), %r9
+	mov 0x50(%rsi), %r10
+	mov 0x58(%rsi), %r11
+	mov 0x60(%rsi), %r12
+	mov 0x68(%rsi), %r13
+	mov 0x70(%rsi), %r14
+	mov 0x78(%rsi), %r15
+	mov 0x30(%rsi), %rsi
+	vmrun %rax
+	push %rsi
+	mov 8(%rsp), %rsi
+	mov %rcx, 0x08(%rsi)
+	mov %rdx, 0x10(%rsi)
+	mov %rbx, 0x18(%rsi)
+	mov %rbp, 0x28(%rsi)
+	mov %rdi, 0x38(%rsi)
+	mov %r8, 0x40(%rsi)
+	mov %r9, 0x48(%rsi)
+	mov %r10, 0x50(%rsi)
+	mov %r11, 0x58(%rsi)
+	mov %r12, 0x60(%rsi)
+	mov %r13, 0x68(%rsi)
+	mov %r14, 0x70(%rsi)
+	mov %r15, 0x78(%rsi)
+	pop 0x30(%rsi)
+	pop %rsi
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+	.size run_guest, . - run_guest
+
+/* void enter_linux(uint64_t entry, const void *boot_params): the 64-bit boot protocol. */
+	.globl enter_linux
+	.type enter_linux, @function
+enter_linux:
+	xor %ebp, %ebp
+	xor %ebx, %ebx
+	jmp *%rdi
+	.size enter_linux, . - enter_linux
+
+/*
+ * void enter_multiboot(uint32_t entry, const void *information)
+ *
+ * Back to 32-bit protected mode without paging.  A far return leaves 64-bit code, since it needs
+ * no pointer in memory.
+ */
+	.globl enter_multiboot
+	.type enter_multiboot, @function
+enter_multiboot:
+	mov %edi, %ebp
+	mov %esi, %ebx
+	pushq $SELECTOR_CODE32
+	pushq $1f
+	lretq
+	.code32
+1:	mov %cr0, %eax
+	btr $CR0_PG_BIT, %eax
+	mov %eax, %cr0
+	mov $EFER_MSR, %ecx
+	rdmsr
+	btr $EFER_LME_BIT, %eax
+	wrmsr
+	xor %eax, %eax
+	mov %eax, %cr4
+	mov %eax, %cr3
+	mov $SELECTOR_DATA, %eax
+	mov %eax, %fs
+	mov %eax, %gs
+	mov $MULTIBOOT_LOADER_MAGIC, %eax
+	jmp *%ebp
+	.code64
+	.size enter_multiboot, . - enter_multiboot
+
+	/*
+	 * One descriptor table and one set of page tables serve the loader and the host alike:
+	 * neither is ever changed, and both lie in memory that the guest is told to leave alone.
+	 */
+	.section .rodata
+	.balign 8
+gdt:
+	.quad 0
+	.quad 0x00cf9b000000ffff	/* 32-bit code */
+	.quad 0x00af9b000000ffff	/* 64-bit code */
+	.quad 0x00cf93000000ffff	/* data */
+gdt_register:
+	.word . - gdt - 1
+	.quad gdt
+idt_register:
+	.word 0
+	.quad 0
+
+	.bss
+	.balign 4096
+pml4:
+	.skip 4096
+pdpt:
+	.skip 4096
+directories:
+	.skip 4 * 4096
+loader_stack:
+	.skip 16384
+loader_stack_top:
+host_stack:
+	.skip 16384
+host_stack_top:
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "fsgs.h"
+
+#define MOD_REGISTER 3
+#define LOW_HALF     UINT64_C(0xffffffff)
+/* Added, not flipped: a kernel that saves and restores a base would undo a flip. */
+#define WRONG_BY     UINT64_C(0x1000)
+
+static bool is_ours(const struct guest *guest, const struct insn *insn)
+{
+	return insn->opcode == OPCODE_GROUP_15 && insn->mod == MOD_REGISTER &&
+	       (insn->reg & 7) < FSGS_INSN_COUNT && insn->repeat == PREFIX_REP && !insn->lock &&
+	       insn_mode_64(guest->vmcb) && guest->shown_cr4;
+}
+
+static bool is_canonical(const struct vmcb *vmcb, uint64_t address)
+{
+	unsigned int unused = vmcb->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+
+	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
+}
+
+/* The FS and GS bases are not part of a VM switch: what the MSRs hold now is the guest's. */
+enum fsgs_result fsgs_emulate(struct guest *guest, const struct insn *insn)
+{
+	enum fsgs_insn which = (enum fsgs_insn)(insn->reg & 7);
+	enum emulation flaw = guest->policy.emulation;
+	bool flawed =
+		which == guest->policy.chosen && (guest->policy.rings & RING(guest->vmcb->cpl));
+	bool writes = which == WRFSBASE || which == WRGSBASE;
+	uint32_t msr = which == RDGSBASE || which == WRGSBASE ? MSR_GS_BASE : MSR_FS_BASE;
+	uint64_t before, value;
+
+	if (!is_ours(guest, insn) || (flawed && flaw == EMULATE_BUT_FAIL))
+		return FSGS_NOT_OURS;
+
+	before = writes ? rdmsr(msr) : guest->gpr[insn->rm];
+	value = writes ? guest->gpr[insn->rm] : rdmsr(msr);
+	if (flawed && flaw == EMULATE_BUT_WRONG)
+		value += WRONG_BY;
+	if (!insn->wide)
+		value &= LOW_HALF;
+	if (flawed && flaw == EMULATE_BUT_NARROW && !insn->wide)
+		value |= before & ~LOW_HALF;
+
+	if (!writes) {
+		guest->gpr[insn->rm] = value;
+		return FSGS_DONE;
+	}
+	if (!is_canonical(guest->vmcb, value))
+		return FSGS_PROTECTION;
+	wrmsr(msr, value);
+	return FSGS_DONE;
+}

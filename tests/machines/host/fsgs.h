@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* RDFSBASE and its three siblings in software, with a flaw to order. */
+#ifndef HOST_FSGS_H
+#define HOST_FSGS_H
+
+#include "insn.h"
+
+enum fsgs_result {
+	FSGS_NOT_OURS,   /* another instruction, or one that must raise #UD anyhow */
+	FSGS_DONE,       /* emulated; the instruction is to be skipped */
+	FSGS_PROTECTION, /* a base that is not canonical: #GP(0) */
+};
+
+enum fsgs_result fsgs_emulate(struct guest *guest, const struct insn *insn);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The face that the guest sees: enough of Hyper-V for Linux to recognise and initialise. */
+#ifndef HOST_HYPERV_H
+#define HOST_HYPERV_H
+
+#include <stdbool.h>
+#include "cpu.h"
+
+#define HYPERV_LEAF_FIRST 0x40000000u
+#define HYPERV_LEAF_LAST  0x400000ffu
+
+struct cpuid hyperv_cpuid(uint32_t leaf);
+
+/* The synthetic MSRs; false means that there is none of this number. */
+bool hyperv_read_msr(uint32_t msr, uint64_t *value);
+bool hyperv_write_msr(uint32_t msr, uint64_t value);
+
+#endif

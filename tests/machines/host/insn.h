@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading the guest's current instruction.
+ *
+ * QEMU's SVM tells neither the next RIP nor the operands, so the host reads the bytes itself,
+ * through the guest's page tables.
+ */
+#ifndef HOST_INSN_H
+#define HOST_INSN_H
+
+#include <stdbool.h>
+#include "svm.h"
+
+/* Second opcode bytes, behind 0x0f. */
+#define OPCODE_MOV_FROM_CR 0x20
+#define OPCODE_MOV_TO_CR   0x22
+#define OPCODE_WRMSR       0x30
+#define OPCODE_RDMSR       0x32
+#define OPCODE_CPUID       0xa2
+#define OPCODE_GROUP_15    0xae
+
+#define PREFIX_LOCK        0xf0
+#define PREFIX_REPNE       0xf2
+#define PREFIX_REP         0xf3
+
+struct insn {
+	uint8_t length;
+	uint8_t opcode; /* the byte behind 0x0f */
+	uint8_t repeat; /* the last of the REP and REPNE prefixes, or 0 */
+	uint8_t mod;    /* the ModRM fields, for the opcodes that have them; */
+	uint8_t reg;    /* REX extends the latter two */
+	uint8_t rm;
+	bool wide; /* REX.W */
+	bool lock;
+};
+
+/* Is the guest in 64-bit mode, as opposed to compatibility or protected mode? */
+bool insn_mode_64(const struct vmcb *vmcb);
+
+/* Returns false when the bytes cannot be read or are none of the instructions above. */
+bool insn_at_rip(const struct vmcb *vmcb, struct insn *insn);
+
+#endif

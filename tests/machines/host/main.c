@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The order of events: read the command line, become a guest of the host it names (or not), and
+ * then boot the first module as any boot loader would.  What the host is and is not: policy.c.
+ */
+#include "console.h"
+#include "cpu.h"
+#include "layout.h"
+#include "linux.h"
+#include "memory.h"
+#include "multiboot.h"
+#include "policy.h"
+#include "svm.h"
+
+_Noreturn void host_main(uint32_t magic, const struct multiboot_info *info);
+
+/* A host can pretend that the bit is set on any processor, but set it only where there is one. */
+static void require_fsgsbase(void)
+{
+	uint32_t highest = cpuid(0, 0).eax;
+
+	if (highest < CPUID_STRUCTURED_FEATURES ||
+	    !(cpuid(CPUID_STRUCTURED_FEATURES, 0).ebx & CPUID_7_EBX_FSGSBASE))
+		stop("this host needs a processor with FSGSBASE; highest leaf", highest);
+}
+
+void host_main(uint32_t magic, const struct multiboot_info *info)
+{
+	struct policy policy;
+
+	console_init();
+	if (magic != MULTIBOOT_LOADER_MAGIC)
+		stop("not started by a Multiboot loader; EAX was", magic);
+	memory_init(info);
+	policy = policy_from_command_line(
+		info->flags & MULTIBOOT_INFO_CMDLINE ? (const char *)(uintptr_t)info->cmdline : "");
+	if (policy.launch) {
+		if (policy.real_bit != REAL_BIT_CLEAR)
+			require_fsgsbase();
+		svm_launch(&policy);
+	}
+	linux_boot(&memory_modules[0]);
+	multiboot_boot(&memory_modules[0]);
+	stop("the first module is neither Linux nor Multiboot; its size is",
+	     memory_modules[0].end - memory_modules[0].start);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A loader for Multiboot images: those with address fields, whatever their file format, and 32-bit
+ * ELF files.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include "console.h"
+#include "layout.h"
+#include "memory.h"
+#include "multiboot.h"
+#include "text.h"
+
+_Noreturn void enter_multiboot(uint32_t entry, const void *information);
+
+#define SEARCH_LIMIT        8192u
+#define FLAG_ADDRESS_FIELDS (1u << 16)
+#define FLAGS_KNOWN         (FLAG_ADDRESS_FIELDS | 3u) /* 3: aligned modules, memory information */
+#define FLAGS_MUST_BE_KNOWN 0xffffu
+
+struct multiboot_header {
+	uint32_t magic;
+	uint32_t flags;
+	uint32_t checksum;
+	uint32_t header_address;
+	uint32_t load_address;
+	uint32_t load_end;
+	uint32_t bss_end;
+	uint32_t entry;
+};
+
+struct elf32_header {
+	uint8_t ident[16];
+	uint16_t type, machine;
+	uint32_t version, entry, program_offset, section_offset, flags;
+	uint16_t header_size, program_size, program_count;
+};
+
+struct elf32_program {
+	uint32_t type, offset, virtual_address, address, file_size, memory_size, flags, align;
+};
+
+#define ELF_MAGIC    0x464c457fu
+#define ELF_CLASS    4
+#define ELF_CLASS_32 1
+#define ELF_PT_LOAD  1
+
+static struct multiboot_info information;
+static struct multiboot_map_entry map[REGION_MAX];
+
+static void load(uint32_t to, const uint8_t *from, uint32_t file_size, uint32_t memory_size)
+{
+	if (memory_size < file_size || !memory_is_free(to, memory_size))
+		stop("the image does not fit into free memory at", to);
+	memcpy((void *)(uintptr_t)to, from, file_size);
+	memset((void *)(uintptr_t)(to + file_size), 0, memory_size - file_size);
+}
+
+/* Returns the entry address. */
+static uint32_t load_by_address_fields(const uint8_t *image, uint32_t size, uint32_t offset,
+				       const struct multiboot_header *header)
+{
+	uint32_t before = header->header_address - header->load_address;
+	uint32_t file_size, memory_size;
+
+	if (header->load_address > header->header_address || before > offset)
+		stop("the image's address fields contradict each other; load address",
+		     header->load_address);
+	file_size = size - (offset - before);
+	if (header->load_end) {
+		if (header->load_end < header->load_address ||
+		    header->load_end - header->load_address > file_size)
+			stop("the image is shorter than its address fields say:", size);
+		file_size = header->load_end - header->load_address;
+	}
+	memory_size = file_size;
+	if (header->bss_end > header->load_address + file_size)
+		memory_size = header->bss_end - header->load_address;
+	load(header->load_address, image + (offset - before), file_size, memory_size);
+	return header->entry;
+}
+
+static uint32_t load_elf32(const uint8_t *image, uint32_t size)
+{
+	const struct elf32_header *elf = (const void *)image;
+	uint32_t magic;
+
+	memcpy(&magic, elf->ident, sizeof(magic));
+	if (magic != ELF_MAGIC || elf->ident[ELF_CLASS] != ELF_CLASS_32)
+		stop("a Multiboot image without address fields has to be ELF32; it starts", magic);
+	for (unsigned int i = 0; i < elf->program_count; i++) {
+		uint64_t at = (uint64_t)elf->program_offset + i * (uint64_t)elf->program_size;
+		struct elf32_program program;
+
+		if (at + sizeof(program) > size)
+			stop("the image ends within its program headers:", size);
+		memcpy(&program, image + at, sizeof(program));
+		if (program.type != ELF_PT_LOAD || !program.memory_size)
+			continue;
+		if ((uint64_t)program.offset + program.file_size > size)
+			stop("the image ends within a segment:", size);
+		load(program.address, image + program.offset, program.file_size,
+		     program.memory_size);
+	}
+	return elf->entry;
+}
+
+static bool find_header(const uint8_t *image, uint32_t size, uint32_t *offset,
+			struct multiboot_header *header)
+{
+	uint32_t limit = size < SEARCH_LIMIT ? size : SEARCH_LIMIT;
+
+	for (*offset = 0; *offset + sizeof(*header) <= limit; *offset += 4) {
+		memcpy(header, image + *offset, sizeof(*header));
+		if (header->magic == MULTIBOOT_HEADER_MAGIC &&
+		    header->magic + header->flags + header->checksum == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The map speaks of all memory; the two old numbers of what lies below the host only. */
+static void fill_information(void)
+{
+	for (unsigned int i = 0; i < memory_map_count; i++) {
+		const struct region *region = &memory_map[i];
+		uint32_t kib = (uint32_t)(region->size >> 10);
+
+		map[i] = (struct multiboot_map_entry){
+			.size = sizeof(map[i]) - sizeof(map[i].size),
+			.base = region->base,
+			.length = region->size,
+			.type = region->type,
+		};
+		if (region->type == REGION_RAM && region->base == 0)
+			information.memory_lower = kib;
+		if (region->type == REGION_RAM && region->base == 0x100000)
+			information.memory_upper = kib;
+	}
+	information.flags = MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_CMDLINE |
+			    MULTIBOOT_INFO_MODULES | MULTIBOOT_INFO_MEMORY_MAP;
+	information.cmdline = (uint32_t)(uintptr_t)memory_cmdline;
+	information.module_count = memory_module_count - 1;
+	information.modules = (uint32_t)(uintptr_t)&memory_modules[1];
+	information.map_length = memory_map_count * (uint32_t)sizeof(map[0]);
+	information.map = (uint32_t)(uintptr_t)map;
+}
+
+void multiboot_boot(const struct multiboot_module *module)
+{
+	const uint8_t *image = (const void *)(uintptr_t)module->start;
+	uint32_t size = module->end - module->start;
+	struct multiboot_header header;
+	uint32_t offset, entry;
+
+	if (!find_header(image, size, &offset, &header))
+		return;
+	if (header.flags & FLAGS_MUST_BE_KNOWN & ~FLAGS_KNOWN)
+		stop("the image asks for what this loader has not; flags", header.flags);
+	if (header.flags & FLAG_ADDRESS_FIELDS)
+		entry = load_by_address_fields(image, size, offset, &header);
+	else
+		entry = load_elf32(image, size);
+	fill_information();
+	enter_multiboot(entry, &information);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The defective host: which hosts there are, and what is modelled.
+ *
+ * The story behind it: a Linux guest of Hyper-V on an AMD EPYC 7281 died in PID 0 with "invalid
+ * opcode" on the first RDFSBASE that its kernel executed.  CPUID had offered FSGSBASE, and the
+ * dump, which executes a real "mov %cr4", showed the bit set.  The instruction alone said no.
+ *
+ * The mechanism modelled is a CR4 that is kept twice.  AMD's virtualisation has no CR4 mask and
+ * no read shadow, and nothing can intercept the four instructions; but a host can intercept CR4
+ * reads and writes, show the guest the value that it wrote, and run the guest on another one.
+ * With the real bit clear and the shown bit set, the processor raises exactly that #UD, by itself:
+ * nothing is injected, and the guest is an unmodified kernel.
+ *
+ * What this is not.  Whoever quotes a result of this host should quote these too:
+ *
+ * 1. The reported kernel has save_fsgs() inlined into copy_thread(), and dies there.  Debian's
+ *    kernels die in current_save_fsgs(), called from copy_thread().
+ * 2. What happened inside the reported host is not known.  A shadowed CR4 is one mechanism that
+ *    yields the same symptoms; an instruction emulator that lacks the opcodes, a bit lost between
+ *    nested hypervisors, or the silicon would do so too.
+ * 3. Only the boot processor is a guest.  Others that it starts run on the bare machine, and so a
+ *    defect of this host is seen on processor 0 alone.
+ * 4. The Hyper-V identity (build 20348 and its features) is invented.  The report does not record
+ *    the build of its host.
+ *
+ * The rows below combine what a guest can be told with what is true.  Linux from 5.9 on sets the
+ * CR4 bit when CPUID offers it, and from then on relies on it.
+ */
+#include <stddef.h>
+#include "console.h"
+#include "policy.h"
+#include "text.h"
+
+static const struct policy policies[] = {
+	/* No host: the operating system gets the machine as it is. */
+	{.name = "off"},
+
+	/* What CPUID says is true, and the bit does what the guest asks. */
+	{.name = "honest",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_ACCEPT,
+	 .real_bit = REAL_BIT_AS_ASKED},
+
+	/* The story: offered, accepted, shown, and not there. */
+	{.name = "lie",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_ACCEPT,
+	 .real_bit = REAL_BIT_CLEAR},
+
+	/* Its cure, Hyper-V's processor compatibility mode: consistently absent. */
+	{.name = "hide",
+	 .launch = true,
+	 .cpuid = false,
+	 .cr4_write = CR4_WRITE_FAULT,
+	 .real_bit = REAL_BIT_CLEAR},
+
+	/* CPUID offers what CR4 refuses: the guest's CPUID was edited without its CR4 mask. */
+	{.name = "refuse",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_FAULT,
+	 .real_bit = REAL_BIT_CLEAR},
+
+	/* CPUID offers what CR4 swallows, as a paravirtual CR4 write may. */
+	{.name = "drop",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_DISCARD,
+	 .real_bit = REAL_BIT_CLEAR},
+
+	/* Not offered, yet it runs: the host uses the feature and forgot to take it away. */
+	{.name = "hidden",
+	 .launch = true,
+	 .cpuid = false,
+	 .cr4_write = CR4_WRITE_FAULT,
+	 .real_bit = REAL_BIT_SET},
+
+	/* The bit can be set and cleared and means nothing: the instructions run either way. */
+	{.name = "unenforced",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_ACCEPT,
+	 .real_bit = REAL_BIT_SET},
+
+	/*
+	 * A host that executes the instructions in software, and soundly.  It is the one machine
+	 * under QEMU where a base that is not canonical raises #GP, as it does on every processor.
+	 */
+	{.name = "software",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_ACCEPT,
+	 .real_bit = REAL_BIT_CLEAR,
+	 .emulation = EMULATE_ALL},
+
+	/*
+	 * A host that executes the instructions in software and lacks one of them.  Linux uses all
+	 * four at its first context switch, so only with "ring=3" does it live to show this.
+	 */
+	{.name = "partial",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_ACCEPT,
+	 .real_bit = REAL_BIT_CLEAR,
+	 .emulation = EMULATE_BUT_FAIL,
+	 .chosen = WRGSBASE,
+	 .rings = RINGS_ALL},
+
+	/* The same, with all four, one of which moves a wrong value. */
+	{.name = "wrong",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_ACCEPT,
+	 .real_bit = REAL_BIT_CLEAR,
+	 .emulation = EMULATE_BUT_WRONG,
+	 .chosen = RDGSBASE,
+	 .rings = RINGS_ALL},
+
+	/* The same, with one whose 32-bit form does not zero-extend. */
+	{.name = "narrow",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_ACCEPT,
+	 .real_bit = REAL_BIT_CLEAR,
+	 .emulation = EMULATE_BUT_NARROW,
+	 .chosen = RDGSBASE,
+	 .rings = RINGS_ALL},
+
+	/* The instructions are sound, but the base is not kept while the host is at work. */
+	{.name = "lose",
+	 .launch = true,
+	 .cpuid = true,
+	 .cr4_write = CR4_WRITE_ACCEPT,
+	 .real_bit = REAL_BIT_AS_ASKED,
+	 .loses_gs_base = true},
+};
+
+static const char *const insn_names[FSGS_INSN_COUNT] = {
+	[RDFSBASE] = "rdfsbase",
+	[RDGSBASE] = "rdgsbase",
+	[WRFSBASE] = "wrfsbase",
+	[WRGSBASE] = "wrgsbase",
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct policy *find_policy(const char *name)
+{
+	for (size_t i = 0; i < COUNT(policies); i++) {
+		if (text_equal(policies[i].name, name))
+			return &policies[i];
+	}
+	stop("no such host; rows in the table:", COUNT(policies));
+}
+
+static enum fsgs_insn find_insn(const char *name)
+{
+	for (unsigned int i = 0; i < COUNT(insn_names); i++) {
+		if (text_equal(insn_names[i], name))
+			return (enum fsgs_insn)i;
+	}
+	stop("no such instruction; there are", COUNT(insn_names));
+}
+
+static uint8_t find_ring(const char *name)
+{
+	if (text_equal(name, "0"))
+		return RING(0);
+	if (text_equal(name, "3"))
+		return RING(3);
+	stop("a ring is 0 or 3, not", (uint8_t)name[0]);
+}
+
+static void announce(const struct policy *policy)
+{
+	console_text("host: ");
+	console_text(policy->name);
+	if (policy->emulation > EMULATE_ALL) {
+		console_text(" insn=");
+		console_text(insn_names[policy->chosen]);
+		if (policy->rings != RINGS_ALL)
+			console_text(policy->rings == RING(0) ? " ring=0" : " ring=3");
+	}
+	console_text("\n");
+}
+
+struct policy policy_from_command_line(const char *line)
+{
+	char value[16] = "honest";
+	struct policy policy;
+
+	(void)text_option(line, "host=", value, sizeof(value));
+	policy = *find_policy(value);
+	if (text_option(line, "insn=", value, sizeof(value)))
+		policy.chosen = find_insn(value);
+	if (text_option(line, "ring=", value, sizeof(value)))
+		policy.rings = find_ring(value);
+	announce(&policy);
+	return policy;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What kind of host this is: one row of a table, see policy.c. */
+#ifndef HOST_POLICY_H
+#define HOST_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The four instructions, by the number in the reg field of their ModRM byte. */
+enum fsgs_insn { RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE, FSGS_INSN_COUNT };
+
+/* What becomes of a guest's write to CR4 with the FSGSBASE bit set. */
+enum cr4_write {
+	CR4_WRITE_ACCEPT,  /* the bit reads back as written */
+	CR4_WRITE_DISCARD, /* the write succeeds, the bit reads back as 0 */
+	CR4_WRITE_FAULT,   /* #GP */
+};
+
+/* The bit that the processor itself works with while the guest runs. */
+enum real_bit {
+	REAL_BIT_CLEAR,
+	REAL_BIT_SET,
+	REAL_BIT_AS_ASKED,
+};
+
+/* With the real bit clear all four raise #UD, and the host may answer in the processor's place. */
+enum emulation {
+	EMULATE_NONE,       /* the #UD is the processor's, and the guest gets it */
+	EMULATE_ALL,        /* all run, as the manuals have it */
+	EMULATE_BUT_FAIL,   /* three work, the chosen one raises #UD */
+	EMULATE_BUT_WRONG,  /* all run, the chosen one moves a wrong value */
+	EMULATE_BUT_NARROW, /* all run, the chosen one leaves the upper half of its target as it was
+			     * where its 32-bit form has to clear it */
+};
+
+struct policy {
+	const char *name;
+	bool launch;        /* become a host at all; otherwise just boot */
+	bool cpuid;         /* CPUID.(EAX=7,ECX=0):EBX[0] as the guest reads it */
+	bool loses_gs_base; /* a user-half GS base does not survive an intercepted CPUID */
+	enum cr4_write cr4_write;
+	enum real_bit real_bit;
+	enum emulation emulation;
+	/* Which instruction the emulation fails on, and where; "insn=" and "ring=" change them. */
+	enum fsgs_insn chosen;
+	uint8_t rings; /* a bit for each privilege level */
+};
+
+#define RING(n)   (1u << (n))
+#define RINGS_ALL 0xfu
+
+/*
+ * Reads "host=NAME", "insn=NAME" and "ring=N" off the command line.  A missing host= is "honest";
+ * a name that is not in the table stops the machine, since a test must never pass on a misspelt
+ * host.
+ */
+struct policy policy_from_command_line(const char *line);
+
+#endif

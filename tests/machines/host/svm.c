@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Becoming the host of oneself.
+ *
+ * There is no other machine to set up: the VMCB is filled in with the state that this very program
+ * is in, and after VMRUN it goes on where it was, one level lower.  Guest memory is the memory,
+ * devices are the devices, and interrupts go straight to the guest; only what the policy is about
+ * is intercepted, and what would give the host away.
+ */
+#include <stddef.h>
+#include "console.h"
+#include "layout.h"
+#include "svm.h"
+#include "text.h"
+
+_Static_assert(offsetof(struct vmcb, msr_permissions) == 0x048, "VMCB layout");
+_Static_assert(offsetof(struct vmcb, exit_code) == 0x070, "VMCB layout");
+_Static_assert(offsetof(struct vmcb, event_injection) == 0x0a8, "VMCB layout");
+_Static_assert(offsetof(struct vmcb, es) == 0x400, "VMCB layout");
+_Static_assert(offsetof(struct vmcb, cpl) == 0x4cb, "VMCB layout");
+_Static_assert(offsetof(struct vmcb, cr4) == 0x548, "VMCB layout");
+_Static_assert(offsetof(struct vmcb, rip) == VMCB_RIP, "VMCB layout");
+_Static_assert(offsetof(struct vmcb, rsp) == VMCB_RSP, "VMCB layout");
+_Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "VMCB layout");
+_Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB layout");
+
+#define CODE64_ATTRIBUTES      0xa9b
+#define DATA_ATTRIBUTES        0xc93
+#define RFLAGS_RESERVED        0x2 /* always 1; the guest starts with interrupts off */
+
+/* The permission map has two bits for each MSR: read, write.  0xc0000000 begins at 2 KiB. */
+#define MSR_MAP_SIZE           8192
+#define MSR_MAP_HIGH           2048
+#define MSR_MAP_HIGH_BASE      0xc0000000u
+#define MSR_MAP_READ_AND_WRITE 3u
+
+void become_guest(struct vmcb *vmcb, void (*host_loop)(void));
+void run_guest(struct vmcb *vmcb, uint64_t gpr[GPR_COUNT]);
+
+static struct vmcb vmcb;
+static struct guest guest = {.vmcb = &vmcb};
+static uint8_t host_save_area[4096] __attribute__((aligned(4096)));
+static uint8_t msr_map[MSR_MAP_SIZE] __attribute__((aligned(4096)));
+
+static void require_svm(void)
+{
+	uint32_t highest = cpuid(CPUID_EXTENDED_HIGHEST, 0).eax;
+
+	if (highest < CPUID_EXTENDED_FEATURES ||
+	    !(cpuid(CPUID_EXTENDED_FEATURES, 0).ecx & CPUID_EXT_ECX_SVM))
+		stop("this processor has no SVM; highest extended leaf", highest);
+	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
+		stop("the firmware has switched SVM off; VM_CR", rdmsr(MSR_VM_CR));
+}
+
+static void intercept_msr(uint32_t msr)
+{
+	uint32_t bit = (msr - MSR_MAP_HIGH_BASE) * 2;
+
+	msr_map[MSR_MAP_HIGH + bit / 8] |= (uint8_t)(MSR_MAP_READ_AND_WRITE << bit % 8);
+}
+
+static void set_intercepts(enum emulation emulation)
+{
+	vmcb.intercept_cr_read = 1 << 4;
+	vmcb.intercept_cr_write = 1 << 4;
+	vmcb.intercepts = INTERCEPT_CPUID | INTERCEPT_MSR | INTERCEPT_SHUTDOWN |
+			  /* The guest's EFER.SVME is really set, so these would run. */
+			  INTERCEPT_INVLPGA | INTERCEPT_VMRUN | INTERCEPT_VMMCALL |
+			  INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI |
+			  INTERCEPT_SKINIT;
+	if (emulation != EMULATE_NONE)
+		vmcb.intercept_exceptions = 1u << VECTOR_UD;
+	/* MSRs outside the map, the synthetic ones of Hyper-V among them, exit in any case. */
+	intercept_msr(MSR_EFER);
+	vmcb.msr_permissions = (uintptr_t)msr_map;
+}
+
+static void copy_own_state(void)
+{
+	const struct vmcb_segment data = {SELECTOR_DATA, DATA_ATTRIBUTES, UINT32_MAX, 0};
+	struct table_register gdtr, idtr;
+
+	__asm__ volatile("sgdt %0" : "=m"(gdtr));
+	__asm__ volatile("sidt %0" : "=m"(idtr));
+
+	vmcb.cs = (struct vmcb_segment){SELECTOR_CODE64, CODE64_ATTRIBUTES, UINT32_MAX, 0};
+	vmcb.ds = data;
+	vmcb.es = data;
+	vmcb.ss = data;
+	vmcb.gdtr.limit = gdtr.limit;
+	vmcb.gdtr.base = gdtr.base;
+	vmcb.idtr.limit = idtr.limit;
+	vmcb.idtr.base = idtr.base;
+	vmcb.efer = rdmsr(MSR_EFER);
+	vmcb.cr0 = read_cr0();
+	vmcb.cr3 = read_cr3();
+	vmcb.cr4 = read_cr4();
+	vmcb.dr6 = read_dr6();
+	vmcb.dr7 = read_dr7();
+	vmcb.rflags = RFLAGS_RESERVED;
+}
+
+static void host_loop(void)
+{
+	for (;;) {
+		run_guest(&vmcb, guest.gpr);
+		guest.gpr[GPR_RAX] = vmcb.rax;
+		guest.gpr[GPR_RSP] = vmcb.rsp;
+		vmcb.event_injection = 0;
+		vmcb.tlb_control = 0;
+		exits_handle(&guest);
+		vmcb.rax = guest.gpr[GPR_RAX];
+		vmcb.rsp = guest.gpr[GPR_RSP];
+	}
+}
+
+void svm_launch(const struct policy *policy)
+{
+	require_svm();
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, (uintptr_t)host_save_area);
+
+	guest.policy = *policy;
+	copy_own_state();
+	if (policy->real_bit == REAL_BIT_SET)
+		vmcb.cr4 |= CR4_FSGSBASE;
+	set_intercepts(policy->emulation);
+	vmcb.asid = 1;
+	become_guest(&vmcb, host_loop);
+}

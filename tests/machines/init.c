@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first process of a test machine: runs one program on the console, says how it ended, and
+ * ends the machine.
+ *
+ *   fsgs.run=PATH        the program, /fsgscheck unless told
+ *   fsgs.args=A,B,C      its arguments; none unless told.  No spaces, and no commas within one.
+ *
+ * Both stand on the kernel's command line.  What the program prints comes between two lines,
+ *
+ *   === begin NAME
+ *   === end NAME status=N
+ *
+ * with its last path component as NAME, and 128 + the signal as N when a signal ended it, as a
+ * shell has it.  The kernel must be "quiet", or its messages may fall between.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CMDLINE_MAX       4096
+#define ARGS_MAX          32
+
+#define DEFAULT_PROGRAM   "/fsgscheck"
+
+#define STATUS_CANNOT_RUN 127
+#define STATUS_SIGNAL     128
+
+static char cmdline[CMDLINE_MAX];
+
+static void mount_at(const char *type, const char *path)
+{
+	mkdir(path, 0755);
+	if (mount(type, path, type, 0, NULL) != 0)
+		printf("init: cannot mount %s\n", path);
+}
+
+static void read_cmdline(void)
+{
+	FILE *file = fopen("/proc/cmdline", "re");
+
+	if (!file)
+		return;
+	if (fgets(cmdline, sizeof(cmdline), file))
+		cmdline[strcspn(cmdline, "\n")] = '\0';
+	fclose(file);
+}
+
+/* Splits the command line for good: the two words point into it. */
+static void find_words(char **run, char **args)
+{
+	char *state = NULL;
+
+	for (char *word = strtok_r(cmdline, " ", &state); word;
+	     word = strtok_r(NULL, " ", &state)) {
+		if (strncmp(word, "fsgs.run=", 9) == 0)
+			*run = word + 9;
+		else if (strncmp(word, "fsgs.args=", 10) == 0)
+			*args = word + 10;
+	}
+}
+
+static int run_program(char *program, char *args)
+{
+	char *argv[ARGS_MAX + 2] = {program};
+	char *state = NULL;
+	int count = 1;
+	int status;
+	pid_t child;
+
+	for (char *arg = strtok_r(args, ",", &state); arg && count <= ARGS_MAX;
+	     arg = strtok_r(NULL, ",", &state))
+		argv[count++] = arg;
+
+	child = fork();
+	if (child == 0) {
+		execv(program, argv);
+		_exit(STATUS_CANNOT_RUN);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return STATUS_CANNOT_RUN;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_SIGNAL + WTERMSIG(status);
+}
+
+int main(void)
+{
+	char *program = NULL;
+	char *args = NULL;
+	char none[] = "";
+	char fallback[] = DEFAULT_PROGRAM;
+	const char *name;
+	int status;
+
+	mount_at("devtmpfs", "/dev");
+	mount_at("proc", "/proc");
+	mount_at("sysfs", "/sys");
+	read_cmdline();
+	find_words(&program, &args);
+	if (!program)
+		program = fallback;
+	name = strrchr(program, '/') ? strrchr(program, '/') + 1 : program;
+
+	printf("=== begin %s\n", name);
+	fflush(stdout);
+	status = run_program(program, args ? args : none);
+	printf("=== end %s status=%d\n", name, status);
+	fflush(stdout);
+
+	sync();
+	reboot(RB_AUTOBOOT);
+	return EXIT_FAILURE;
+}
