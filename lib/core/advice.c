@@ -33,8 +33,7 @@ struct reason {
 /* The first row that applies is the reason. */
 static const struct reason reasons[] = {
 	{{VERDICT(USABLE), 0, 0, RING0},
-	 "CPUID offers the instructions, CR4 took the bit, and all four ran with the right "
-	 "values."},
+	 "CPUID offers the instructions, CR4 took the bit, and all four ran with the right values."},
 	{{VERDICT(USABLE), BIT(EMULATED), 0, TRIED},
 	 "The kernel advertises the instructions, and all four ran with the right values, in an "
 	 "emulator."},
@@ -46,16 +45,15 @@ static const struct reason reasons[] = {
 	{{VERDICT(UNSUPPORTED), BIT(WRONG_MODE), 0, ANYWHERE},
 	 "Only 64-bit x86 code has the instructions, and this is other code."},
 	{{VERDICT(UNSUPPORTED), BIT(INSTRUMENTED), 0, ANYWHERE},
-	 "CPUID as a tool shows it does not offer the instructions, and they do not run under that "
-	 "tool."},
+	 "CPUID as a tool shows it does not offer the instructions, and they do not run under "
+	 "that tool."},
 	{{VERDICT(UNSUPPORTED), 0, 0, TRIED},
 	 "CPUID does not offer the instructions, and they do not run."},
 	{{VERDICT(UNSUPPORTED), 0, 0, ANYWHERE}, "CPUID does not offer the instructions."},
 
 	{{VERDICT(DISABLED), BIT(KERNEL_TOO_OLD), 0, ANYWHERE},
 	 "CPUID offers the instructions, but this kernel does not enable them, as kernels before "
-	 "Linux "
-	 "5.9 do not."},
+	 "Linux 5.9 do not."},
 	{{VERDICT(DISABLED), BIT(SWITCHED_OFF), 0, ANYWHERE},
 	 "CPUID offers the instructions, but the kernel was told not to enable them."},
 	{{VERDICT(DISABLED), 0, 0, ANYWHERE},
@@ -64,17 +62,15 @@ static const struct reason reasons[] = {
 	{{VERDICT(UNADVERTISED), 0, 0, RING0},
 	 "The instructions run although CPUID does not offer them."},
 	{{VERDICT(UNADVERTISED), BIT(INSTRUMENTED), 0, ANYWHERE},
-	 "The instructions run although the kernel seems not to advertise them, but a tool changes "
-	 "what "
-	 "this process sees."},
+	 "The instructions run although the kernel seems not to advertise them, but a tool "
+	 "changes what this process sees."},
 	{{VERDICT(UNADVERTISED), BIT(EMULATED), 0, ANYWHERE},
 	 "An emulator runs the instructions and does not advertise them."},
 	{{VERDICT(UNADVERTISED), BIT(SANDBOXED), 0, ANYWHERE},
 	 "The instructions run, but the sandbox around this process does not advertise them."},
 	{{VERDICT(UNADVERTISED), BIT(PRIVILEGE_RISK), 0, ANYWHERE},
 	 "The instructions run although the kernel did not enable them, so it is not prepared for "
-	 "the "
-	 "bases that they write."},
+	 "the bases that they write."},
 	{{VERDICT(UNADVERTISED), 0, 0, OFFERED},
 	 "The instructions run although the kernel does not advertise them."},
 	{{VERDICT(UNADVERTISED), 0, 0, ANYWHERE},
@@ -102,6 +98,9 @@ static const struct reason reasons[] = {
 	{{VERDICT(INCONSISTENT), 0, 0, ANYWHERE},
 	 "The kernel advertises the instructions, but CPUID does not offer them."},
 
+	{{VERDICT(UNKNOWN), BIT(UNPROVEN), 0, ANYWHERE},
+	 "The kernel lists the instructions, but nothing shows whether it enabled them or whether "
+	 "they run."},
 	{{ANY_VERDICT, 0, 0, ANYWHERE}, "The evidence could not be collected."},
 };
 
@@ -123,26 +122,22 @@ static const struct advice advices[] = {
 	{{VERDICT(DISABLED), BIT(UPGRADE_RISK) | BIT(SWITCHED_OFF), 0, ANYWHERE},
 	 ANY_PRODUCT,
 	 "Guest: keep nofsgsbase on the kernel command line until the fsgscheck boot image has "
-	 "said "
-	 "usable in this VM."},
-	{{VERDICT(DISABLED), BIT(UPGRADE_RISK), BIT(SWITCHED_OFF), ANYWHERE},
+	 "said usable in this VM."},
+	{{VERDICT(DISABLED) | VERDICT(UNKNOWN), BIT(UPGRADE_RISK), BIT(SWITCHED_OFF), ANYWHERE},
 	 ANY_PRODUCT,
 	 "Guest: run the fsgscheck boot image in this VM before you upgrade the kernel; if you "
-	 "cannot, "
-	 "add nofsgsbase to its command line first."},
+	 "cannot, add nofsgsbase to its command line first."},
 	{{VERDICT(DISABLED), BIT(SWITCHED_OFF), BIT(UPGRADE_RISK), VIRTUAL},
 	 ANY_PRODUCT,
 	 "Guest: remove nofsgsbase or clearcpuid from the kernel command line only after a check "
-	 "in "
-	 "ring 0, such as the fsgscheck boot image, has said usable."},
+	 "in ring 0, such as the fsgscheck boot image, has said usable."},
 	{{VERDICT(DISABLED), BIT(KERNEL_TOO_OLD), BIT(UPGRADE_RISK), VIRTUAL},
 	 ANY_PRODUCT,
 	 "Guest: run the fsgscheck boot image in this VM, then upgrade to Linux 5.9 or later."},
 	{{VERDICT(DISABLED), BIT(SWITCHED_OFF), BIT(UPGRADE_RISK), ANYWHERE},
 	 ANY_PRODUCT,
 	 "Host: if this system is no VM, remove nofsgsbase or clearcpuid from its kernel command "
-	 "line, "
-	 "unless somebody had a reason to put it there."},
+	 "line, unless somebody had a reason to put it there."},
 	{{VERDICT(DISABLED), BIT(KERNEL_TOO_OLD), BIT(UPGRADE_RISK), ANYWHERE},
 	 ANY_PRODUCT,
 	 "Host: if this system is no VM, upgrade its kernel to Linux 5.9 or later."},
@@ -164,9 +159,8 @@ static const struct advice advices[] = {
 	 "Host: update Xen to 4.12 or later (XSA-293)."},
 	{{VERDICT(UNADVERTISED), BIT(PRIVILEGE_RISK) | BIT(KERNEL_TOO_OLD), 0, ANYWHERE},
 	 ANY_PRODUCT,
-	 "Host: unload the kernel module that set CR4.FSGSBASE, upgrade to Linux 5.9 or later, and "
-	 "treat "
-	 "the system as possibly compromised."},
+	 "Host: unload the kernel module that set CR4.FSGSBASE, upgrade to Linux 5.9 or later, "
+	 "and treat the system as possibly compromised."},
 	{{VERDICT(UNADVERTISED), BIT(PRIVILEGE_RISK), BIT(KERNEL_TOO_OLD), ANYWHERE},
 	 FSGS_PRODUCT_XEN,
 	 "Host: update Xen to 4.12 or later (XSA-293)."},
@@ -199,21 +193,18 @@ static const struct advice advices[] = {
 	{{VERDICT(BROKEN), 0, BIT(VALUE_LOST), RING0},
 	 ANY_PRODUCT,
 	 "Guest: add nofsgsbase to the guest's kernel command line; it costs a reboot, and the "
-	 "kernel "
-	 "then uses the older way."},
+	 "kernel then uses the older way."},
 	{{VERDICT(BROKEN), 0, BIT(VALUE_LOST), RING0},
 	 FSGS_PRODUCT_HYPERV,
 	 "Host: with the VM off, Set-VMProcessor -CompatibilityForMigrationEnabled $true "
-	 "(Processor, "
-	 "Compatibility); it also hides SSSE3, SSE4, POPCNT, AVX and AES-NI, so a guest that needs "
-	 "x86-64-v2 no longer starts. On Server 2025 add -CompatibilityForMigrationMode "
-	 "MinimumFeatureSet."},
+	 "(Processor, Compatibility); it also hides SSSE3, SSE4, POPCNT, AVX and AES-NI, so a "
+	 "guest that needs x86-64-v2 no longer starts. On Server 2025 add "
+	 "-CompatibilityForMigrationMode MinimumFeatureSet."},
 	{{VERDICT(BROKEN), 0, BIT(VALUE_LOST), RING0},
 	 FSGS_PRODUCT_KVM,
 	 "Host: take the feature out of the VM's CPU model: -cpu MODEL,-fsgsbase, in libvirt "
-	 "<feature "
-	 "policy='disable' name='fsgsbase'/>; and look for nofsgsbase on the host's own command "
-	 "line."},
+	 "<feature policy='disable' name='fsgsbase'/>; and look for nofsgsbase on the host's own "
+	 "command line."},
 	{{VERDICT(BROKEN), 0, BIT(VALUE_LOST), RING0},
 	 FSGS_PRODUCT_TCG,
 	 "Host: take the feature out of the VM's CPU model: -cpu MODEL,-fsgsbase."},
@@ -243,13 +234,11 @@ static const struct advice advices[] = {
 	{{VERDICT(INCONSISTENT), BIT(CPUS_DIFFER), 0, ANYWHERE},
 	 ANY_PRODUCT,
 	 "Host: give all virtual CPUs of the VM the same CPU model; on a physical machine, update "
-	 "the "
-	 "microcode."},
+	 "the microcode."},
 	{{VERDICT(INCONSISTENT), BIT(CPUID_MASKED), 0, ANYWHERE},
 	 ANY_PRODUCT,
-	 "Process: honour the mask and use arch_prctl; a tool such as a record-and-replay debugger "
-	 "hides "
-	 "the feature on purpose."},
+	 "Process: honour the mask and use arch_prctl; a tool such as a record-and-replay "
+	 "debugger hides the feature on purpose."},
 	{{VERDICT(INCONSISTENT), 0, BIT(CPUS_DIFFER) | BIT(CPUID_MASKED) | BIT(INSTRUMENTED),
 	  PROCESS},
 	 ANY_PRODUCT,
@@ -259,7 +248,11 @@ static const struct advice advices[] = {
 	 "Host: the machine changed while it was watched; look for a migration or a restored "
 	 "state."},
 
-	{{VERDICT(UNKNOWN), 0, 0, PROCESS},
+	{{VERDICT(UNKNOWN), BIT(UNPROVEN), BIT(UPGRADE_RISK), PROCESS},
+	 ANY_PRODUCT,
+	 "Guest: run fsgscheck on this machine; if its kernel is older than Linux 5.9, run the "
+	 "fsgscheck boot image in this VM before you upgrade."},
+	{{VERDICT(UNKNOWN), 0, BIT(UNPROVEN), PROCESS},
 	 ANY_PRODUCT,
 	 "Process: look at what its sandbox refuses, and run the check outside it."},
 
@@ -280,9 +273,8 @@ static const struct advice advices[] = {
 	 "Process: validate an address before writing it as a base; do not rely on #GP here."},
 	{{ANY_VERDICT, BIT(CR4_UNENFORCED), 0, ANYWHERE},
 	 ANY_PRODUCT,
-	 "Host: tell the hypervisor's vendor; on this machine nofsgsbase, or a kernel before Linux "
-	 "5.9, "
-	 "leaves the instructions live behind an unaware kernel."},
+	 "Host: tell the hypervisor's vendor; on this machine nofsgsbase, or a kernel before "
+	 "Linux 5.9, leaves the instructions live behind an unaware kernel."},
 };
 
 static int applies(const struct condition *when, const struct fsgs_report *r)

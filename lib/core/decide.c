@@ -230,7 +230,12 @@ static uint64_t find_process(const struct fsgs_report *r)
 		.emulated = is_emulated(r, instrumented),
 		.sandboxed = is_sandboxed(r),
 	};
-	const int unproven = r->verdict == FSGS_VERDICT_DISABLED;
+	/* A file that shows only the flag, such as a dump of /proc/cpuinfo, leaves open whether that kernel
+	 * enabled what it lists. */
+	const int only_listed = r->verdict == FSGS_VERDICT_UNKNOWN &&
+				r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN &&
+				r->cpuinfo_flag == FSGS_ANSWER_YES && !any_at_all(ran, r);
+	const int unproven = r->verdict == FSGS_VERDICT_DISABLED || only_listed;
 	const int at_risk = unproven && fsgs_product(r->hypervisor) == FSGS_PRODUCT_HYPERV &&
 			    fsgs_same(r->vendor, "AuthenticAMD");
 

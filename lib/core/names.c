@@ -34,57 +34,56 @@ static const struct word findings[] = {
 					 "The kernel lists the feature but does not enable it, as "
 					 "kernels before Linux 5.9 do."},
 	[FSGS_FINDING_SWITCHED_OFF] =
-		{"switched-off", "CPUID offers the feature and the kernel does not list it: it "
-				 "was switched off by nofsgsbase, clearcpuid or a policy."},
+		{"switched-off",
+		 "CPUID offers the feature and the kernel does not list it: it was switched off by nofsgsbase, clearcpuid or a policy."},
 	[FSGS_FINDING_UNPROVEN] =
-		{"unproven", "Whether this machine would execute the instructions if they were "
-			     "enabled is not known; only ring 0 can tell."},
+		{"unproven",
+		 "Whether this machine would execute the instructions if they were enabled is not known; only ring 0 can tell."},
 	[FSGS_FINDING_UPGRADE_RISK] =
-		{"upgrade-risk", "This is Hyper-V with an AMD processor, where a guest has been "
-				 "reported to die at boot as soon as its kernel used the "
-				 "instructions."},
+		{"upgrade-risk",
+		 "This is Hyper-V with an AMD processor, where a guest has been reported to die at boot as soon as its kernel used the instructions."},
 	[FSGS_FINDING_WRONG_MODE] =
-		{"wrong-mode", "Only 64-bit x86 code has the instructions, whatever the kernel "
-			       "advertises to other code."},
+		{"wrong-mode",
+		 "Only 64-bit x86 code has the instructions, whatever the kernel advertises to other code."},
 	[FSGS_FINDING_CPUS_DIFFER] = {"cpus-differ",
 				      "Not all CPUs of this machine gave the same result."},
 	[FSGS_FINDING_CPUID_MASKED] =
-		{"cpuid-masked", "CPUID is intercepted for this process, so what it says here "
-				 "is somebody's choice."},
+		{"cpuid-masked",
+		 "CPUID is intercepted for this process, so what it says here is somebody's choice."},
 	[FSGS_FINDING_EMULATED] = {"emulated",
 				   "An emulator ran the instructions; this says nothing about the "
 				   "processor."},
 	[FSGS_FINDING_NO_CANONICAL_CHECK] =
-		{"no-canonical-check", "WRGSBASE accepted a non-canonical address, which should "
-				       "have raised #GP."},
+		{"no-canonical-check",
+		 "WRGSBASE accepted a non-canonical address, which should have raised #GP."},
 	[FSGS_FINDING_VALUE_LOST] =
-		{"value-lost", "A base written by the instruction was gone after an event that "
-			       "it has to outlive."},
+		{"value-lost",
+		 "A base written by the instruction was gone after an event that it has to outlive."},
 	[FSGS_FINDING_SANDBOXED] =
-		{"sandboxed", "A user-space kernel such as gVisor stands between this process "
-			      "and the system."},
+		{"sandboxed",
+		 "A user-space kernel such as gVisor stands between this process and the system."},
 	[FSGS_FINDING_ARCH_PRCTL_DENIED] = {"arch-prctl-denied",
 					    "arch_prctl, the other way to the bases, is refused."},
 	[FSGS_FINDING_ARCH_PRCTL_LIES] = {"arch-prctl-lies",
 					  "arch_prctl reports success and gives a wrong base."},
 	[FSGS_FINDING_INSTRUMENTED] =
-		{"instrumented", "A debugger, tracer or instrumentation tool changes what this "
-				 "process sees."},
+		{"instrumented",
+		 "A debugger, tracer or instrumentation tool changes what this process sees."},
 	[FSGS_FINDING_PRIVILEGE_RISK] =
-		{"privilege-risk", "The instructions run behind a kernel that is not prepared "
-				   "for them: any local user may be able to become root."},
+		{"privilege-risk",
+		 "The instructions run behind a kernel that is not prepared for them: any local user may be able to become root."},
 	[FSGS_FINDING_INSN_UD] =
-		{"insn-ud", "CPUID offers the instructions and CR4 has them enabled, yet they "
-			    "raise invalid opcode."},
+		{"insn-ud",
+		 "CPUID offers the instructions and CR4 has them enabled, yet they raise invalid opcode."},
 	[FSGS_FINDING_CR4_REFUSED] =
-		{"cr4-refused", "CPUID offers the instructions, but setting CR4.FSGSBASE raises "
-				"a fault."},
+		{"cr4-refused",
+		 "CPUID offers the instructions, but setting CR4.FSGSBASE raises a fault."},
 	[FSGS_FINDING_CR4_DROPPED] =
-		{"cr4-dropped", "CPUID offers the instructions, but CR4.FSGSBASE does not stay "
-				"set."},
+		{"cr4-dropped",
+		 "CPUID offers the instructions, but CR4.FSGSBASE does not stay set."},
 	[FSGS_FINDING_CR4_UNENFORCED] =
-		{"cr4-unenforced", "The instructions run while CR4.FSGSBASE is clear, so a kernel "
-				   "cannot switch them off."},
+		{"cr4-unenforced",
+		 "The instructions run while CR4.FSGSBASE is clear, so a kernel cannot switch them off."},
 };
 
 static const struct word outcomes[] = {
