@@ -12,12 +12,13 @@
 #endif
 
 /* The ABI keeps the thread pointer at its own address, so that code can read it without the base
- * (System V AMD64 TLS, variant II): no system call, and independent of the instructions. */
+ * (System V AMD64 TLS, variant II): no system call, and independent of the instructions. A pointer
+ * of x32 is half as wide. */
 static uint64_t thread_pointer(void)
 {
-	uint64_t self;
+	uintptr_t self;
 
-	__asm__ volatile("movq %%fs:0, %0" : "=r"(self));
+	__asm__ volatile("mov %%fs:0, %0" : "=r"(self));
 	return self;
 }
 
