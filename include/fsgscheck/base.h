@@ -240,10 +240,12 @@ static inline void fsgs_write_gs_(uint64_t base)
 
 /* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken, and
  * that can be a register, too. Each user has its own, so this is no part of the ABI. */
+/** @cond INTERNAL */
 struct fsgs_got_ {
 	uint64_t base;
 	int error;
 };
+/** @endcond */
 
 static __attribute__((__unused__, __noinline__, __cold__)) struct fsgs_got_
 fsgs_get_by_call_(uint32_t segment)

@@ -181,10 +181,10 @@ void text_copy(struct text *t, const char *stops, char *to, size_t size);
 void text_clean(const char *from, char *to, size_t size); /* the same for a string */
 bool text_find(struct text *t, const char *what);         /* past the first one */
 
-/* lines.c. take() is called from feed() and from end_file(). */
+/* lines.c. take() is called from feed() and from end_file(), which gives how many lines the file had. */
 void explain_begin(struct explain *e, explain_take *take, void *context);
 void explain_feed(struct explain *e, const char *bytes, size_t size);
-void explain_end_file(struct explain *e);
+uint64_t explain_end_file(struct explain *e);
 
 /* The sentence of a note, by bit number. */
 const char *explain_note_text(uint32_t bit);

@@ -167,16 +167,20 @@ void explain_feed(struct explain *e, const char *bytes, size_t size)
 	}
 }
 
-void explain_end_file(struct explain *e)
+uint64_t explain_end_file(struct explain *e)
 {
 	if (e->length)
 		end_kept(e);
+
+	const uint64_t lines = e->lines;
+
 	e->in_json = OUTSIDE;
 	e->ended = '\0';
 	memset(&e->image, 0, sizeof e->image);
 	explain_cpuinfo_end(e);
 	explain_kernel_end(e);
 	e->lines = 0;
+	return lines;
 }
 
 const char *explain_note_text(uint32_t bit)

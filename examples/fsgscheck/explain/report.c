@@ -143,10 +143,9 @@ void explain_report_begin(struct explain *e)
 }
 
 /* What can only have been seen in ring 0: explain's own JSON of a crash is a report, too. */
-static const uint64_t ring0_findings = FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) |
-				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
-				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) |
-				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
+static const uint64_t ring0_findings =
+	FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
+	FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
 
 void explain_report_end(struct explain *e)
 {
