@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define BASE          UINT64_C(0x00004e8f21d7b650)
+#define BASE         UINT64_C(0x00004e8f21d7b650)
 /* TASK_SIZE_MAX with 4-level paging; with five levels it is higher, and the cases look it up. */
-#define TASK_SIZE_48  UINT64_C(0x00007ffffffff000)
-#define TASK_SIZE_57  UINT64_C(0x00fffffffffff000)
-#define KERNEL_BASE   UINT64_C(0xffff800000002000)
+#define TASK_SIZE_48 UINT64_C(0x00007ffffffff000)
+#define TASK_SIZE_57 UINT64_C(0x00fffffffffff000)
+#define KERNEL_BASE  UINT64_C(0xffff800000002000)
 
 static void need_prctl(const struct window *w, int s)
 {
@@ -125,16 +125,19 @@ static void in_turns(const struct test *t)
 		w->in[R11] = BASE + 0x10000 - 16 * i;
 		w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, R11);
 		foreign_window(w);
-		expect(BASE + 16 * i, w->before.insn[s], "RD%sBASE after ARCH_SET", segment_name(s));
-		need_prctl(w, s);
-		expect(BASE + 0x10000 - 16 * i, w->last.prctl[s], "ARCH_GET_%s after the instruction",
+		expect(BASE + 16 * i, w->before.insn[s], "RD%sBASE after ARCH_SET",
 		       segment_name(s));
+		need_prctl(w, s);
+		expect(BASE + 0x10000 - 16 * i, w->last.prctl[s],
+		       "ARCH_GET_%s after the instruction", segment_name(s));
 	}
 }
 
-#define BOTH(number, name, rule, k, f, function, b, c)                        \
-	{(number), "fs-" name, rule, k, 0, function, FS, b, c},               \
-		{(number) + 1, "gs-" name, rule, k, f, function, GS, b, c}
+#define BOTH(number, name, rule, k, f, function, b, c)                   \
+	{(number), "fs-" name, rule, k, 0, function, FS, b, c},          \
+	{                                                                \
+		(number) + 1, "gs-" name, rule, k, f, function, GS, b, c \
+	}
 
 const struct test agreement_tests[] = {
 	BOTH(401, "written-arch-prctl-gets", RULE_GET_PRCTL, K(6), 0, written_is_got, BASE, 0),
@@ -151,8 +154,8 @@ const struct test agreement_tests[] = {
 	BOTH(421, "kernel-half-refused", RULE_PRCTL_LIMIT, 0, 0, refused, KERNEL_BASE, 0),
 	BOTH(423, "not-canonical-refused", RULE_PRCTL_LIMIT, 0, 0, refused, UINT64_C(1) << 63, 0),
 	BOTH(425, "limit", RULE_PRCTL_LIMIT, 0, 0, limit, 0, 0),
-	BOTH(427, "beyond-arch-prctl", RULE_ANY_CANONICAL, 0, KERNEL_HALF, beyond_prctl, KERNEL_BASE,
-	     0),
+	BOTH(427, "beyond-arch-prctl", RULE_ANY_CANONICAL, 0, KERNEL_HALF, beyond_prctl,
+	     KERNEL_BASE, 0),
 	BOTH(429, "in-turns", RULE_GET_PRCTL, K(6), 0, in_turns, 0, 0),
 };
 const size_t agreement_count = sizeof agreement_tests / sizeof *agreement_tests;

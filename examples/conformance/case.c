@@ -172,12 +172,17 @@ const char *register_name(unsigned reg, uint64_t width)
 
 void *low_memory(size_t size)
 {
-	void *const memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	/* Not every emulator knows MAP_32BIT; a hint is what it keeps to. */
+	for (uintptr_t hint = 0x20000000; hint < 0x70000000; hint += 0x10000000) {
+		void *const memory = mmap((void *)hint, size, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
-	if (memory == MAP_FAILED || (uintptr_t)memory >> 31)
-		skip("no memory below 2 GiB");
-	return memory;
+		if (memory != MAP_FAILED && (uintptr_t)memory >> 31 == 0)
+			return memory;
+		if (memory != MAP_FAILED)
+			munmap(memory, size);
+	}
+	skip("no memory below 2 GiB");
 }
 
 static struct user_desc descriptor(unsigned entry, uint32_t base)
@@ -283,7 +288,8 @@ static void prepare(void)
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	foreign_crash = &record->crash;
-	stack.ss_sp = mmap(NULL, ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack.ss_sp =
+		mmap(NULL, ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stack.ss_sp == MAP_FAILED || sigaltstack(&stack, NULL))
 		skip("no alternate signal stack: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
@@ -300,7 +306,8 @@ static const char *reason_not_to(const struct test *test, bool risky)
 	if (test->flags & RISKY)
 		return "is known to take defective kernels down: needs --risky";
 	if (test->flags & KERNEL_HALF && !machine.half_safe)
-		return "a kernel that is not aware of the instructions may die of it: needs --risky";
+		return "a kernel that is not aware of the instructions may die of it: needs "
+		       "--risky";
 	return NULL;
 }
 
@@ -318,7 +325,8 @@ static void crashed(int status)
 			 crash->code, (unsigned long long)crash->address,
 			 (unsigned long long)crash->rip);
 	else if (WIFSIGNALED(status))
-		snprintf(record->seen, sizeof record->seen, "killed by signal %d", WTERMSIG(status));
+		snprintf(record->seen, sizeof record->seen, "killed by signal %d",
+			 WTERMSIG(status));
 	else
 		snprintf(record->seen, sizeof record->seen, "exit status %d", WEXITSTATUS(status));
 }
@@ -366,7 +374,8 @@ void run_case(const struct test *test, bool risky)
 		_exit(0);
 	}
 	if (!reaped(child, &status)) {
-		snprintf(record->note, sizeof record->note, "stopped after %d seconds", CASE_SECONDS);
+		snprintf(record->note, sizeof record->note, "stopped after %d seconds",
+			 CASE_SECONDS);
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
 	}

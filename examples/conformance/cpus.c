@@ -35,13 +35,14 @@ static void values_on(const struct test *t, int cpu)
 		w->in[RBX] = BASE;
 		w->stub = stub((unsigned)t->a, width, RBX);
 		foreign_window(w);
-		expect(0, (uint64_t)w->fault.signal, "signal of %s on CPU %d", insn_name(t->a, width),
-		       cpu);
+		expect(0, (uint64_t)w->fault.signal, "signal of %s on CPU %d",
+		       insn_name(t->a, width), cpu);
 		if (is_write(t->a))
 			expect(BASE & mask, w->last.prctl[s], "base after %s on CPU %d",
 			       insn_name(t->a, width), cpu);
 		else
-			expect(OTHER & mask, w->out[RBX], "%s on CPU %d", insn_name(t->a, width), cpu);
+			expect(OTHER & mask, w->out[RBX], "%s on CPU %d", insn_name(t->a, width),
+			       cpu);
 	}
 }
 
@@ -81,7 +82,8 @@ static void lock_on(const struct test *t, int cpu)
 		w->stub = odd_stub(ODD_LOCK64, insn);
 		foreign_window(w);
 		if (!w->fault.signal)
-			fail("#UD (SIGILL)", "executed", "LOCK %s on CPU %d", insn_name(insn, 64), cpu);
+			fail("#UD (SIGILL)", "executed", "LOCK %s on CPU %d", insn_name(insn, 64),
+			     cpu);
 		record->checks++;
 	}
 }

@@ -64,8 +64,8 @@ static void registers(const struct test *t)
 /* a: instruction, b: width */
 static void flags(const struct test *t)
 {
-	static const uint64_t patterns[] = {0, FLAGS_STATUS, 0x001, 0x004, 0x010,
-					    0x040, 0x080,    0x400, 0x800};
+	static const uint64_t patterns[] = {0,     FLAGS_STATUS, 0x001, 0x004, 0x010,
+					    0x040, 0x080,        0x400, 0x800};
 
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
 		struct window *const w = prepared(t->a, t->b, RAX);
@@ -138,7 +138,8 @@ static void length(const struct test *t)
 			if (w->trail[n] == w->stub)
 				next = w->trail[n + 1];
 		expect(w->stub + forms[i].bytes, next, "RIP of the trap after %s with %s",
-		       insn_name(t->a, forms[i].width), register_name(forms[i].reg, forms[i].width));
+		       insn_name(t->a, forms[i].width),
+		       register_name(forms[i].reg, forms[i].width));
 	}
 }
 
@@ -176,21 +177,25 @@ static void prefix(const struct test *t)
 	}
 }
 
-#define FORM(number, name, rule, k, function, c)                                                   \
-	{(number), "rdfsbase32-" name, rule, k, 0, function, FSGS_INSN_RDFSBASE, 32, c},           \
+#define FORM(number, name, rule, k, function, c)                                                     \
+	{(number), "rdfsbase32-" name, rule, k, 0, function, FSGS_INSN_RDFSBASE, 32, c},             \
 		{(number) + 1, "rdfsbase64-" name, rule, k, 0, function, FSGS_INSN_RDFSBASE, 64, c}, \
 		{(number) + 2, "rdgsbase32-" name, rule, k, 0, function, FSGS_INSN_RDGSBASE, 32, c}, \
 		{(number) + 3, "rdgsbase64-" name, rule, k, 0, function, FSGS_INSN_RDGSBASE, 64, c}, \
 		{(number) + 4, "wrfsbase32-" name, rule, k, 0, function, FSGS_INSN_WRFSBASE, 32, c}, \
 		{(number) + 5, "wrfsbase64-" name, rule, k, 0, function, FSGS_INSN_WRFSBASE, 64, c}, \
 		{(number) + 6, "wrgsbase32-" name, rule, k, 0, function, FSGS_INSN_WRGSBASE, 32, c}, \
-		{(number) + 7, "wrgsbase64-" name, rule, k, 0, function, FSGS_INSN_WRGSBASE, 64, c}
+	{                                                                                            \
+		(number) + 7, "wrgsbase64-" name, rule, k, 0, function, FSGS_INSN_WRGSBASE, 64, c    \
+	}
 
-#define EACH(number, name, rule, function)                                                  \
-	{(number), "rdfsbase-" name, rule, K(4), 0, function, FSGS_INSN_RDFSBASE, 0, 0},    \
+#define EACH(number, name, rule, function)                                                           \
+	{(number), "rdfsbase-" name, rule, K(4), 0, function, FSGS_INSN_RDFSBASE, 0, 0},             \
 		{(number) + 1, "rdgsbase-" name, rule, K(4), 0, function, FSGS_INSN_RDGSBASE, 0, 0}, \
 		{(number) + 2, "wrfsbase-" name, rule, K(4), 0, function, FSGS_INSN_WRFSBASE, 0, 0}, \
-		{(number) + 3, "wrgsbase-" name, rule, K(4), 0, function, FSGS_INSN_WRGSBASE, 0, 0}
+	{                                                                                            \
+		(number) + 3, "wrgsbase-" name, rule, K(4), 0, function, FSGS_INSN_WRGSBASE, 0, 0    \
+	}
 
 const struct test encoding_tests[] = {
 	FORM(1, "low-registers", RULE_OPERAND, K(4), registers, RAX),

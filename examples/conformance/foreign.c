@@ -77,8 +77,8 @@ static void write_base32(int segment, uint64_t base)
 
 static long set_prctl(int segment, uint64_t base)
 {
-	return call(__NR_arch_prctl, segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base, 0,
-		    0);
+	return call(__NR_arch_prctl, segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base,
+		    0, 0);
 }
 
 static void load_selector(int segment, uint32_t selector)
@@ -202,8 +202,9 @@ LANDING(event_addr32_fs);
 LANDING(event_addr32_gs);
 #pragma GCC visibility pop
 
-#define PLACE(name, text) ".globl " name "_at, " name "_on\n.hidden " name "_at, " name "_on\n" \
-			  name "_at:\n\t" text "\n" name "_on:\n"
+#define PLACE(name, text)                                                                          \
+	".globl " name "_at, " name "_on\n.hidden " name "_at, " name "_on\n" name "_at:\n\t" text \
+	"\n" name "_on:\n"
 
 static const char *landing(uint64_t rip)
 {
@@ -223,7 +224,7 @@ static const char *landing(uint64_t rip)
 	return 0;
 }
 
-/* A single step: the trail is what the traps' saved RIP were. */
+/* Of a single-stepped stub the trail is all that counts. */
 static void step(struct window *w, uint64_t rip)
 {
 	if (w->trails < TRAIL)
@@ -238,7 +239,7 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 	const char *on;
 
 	if (w && (signal == SIGUSR1 || signal == SIGTRAP)) {
-		if (signal == SIGTRAP && info->si_code == TRAP_TRACE)
+		if (signal == SIGTRAP)
 			step(w, rip);
 		w->signals++;
 		for (int s = 0; s < 2; s++) {

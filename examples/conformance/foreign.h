@@ -134,31 +134,31 @@ void foreign_rival_thread(void *w);
 /* Events. */
 void event_syscalls(struct window *w);
 void event_int80(struct window *w);
-void event_yield(struct window *w);   /* until the rival had two turns */
-void event_spin(struct window *w);    /* the same without giving the CPU away */
-void event_sleep(struct window *w);   /* argument 0: nanoseconds */
-void event_storm(struct window *w);   /* argument 0: how many signals to this thread */
-void event_touch(struct window *w);   /* argument 0: address, 1: pages */
-void event_hop(struct window *w);     /* over cpu[] */
+void event_yield(struct window *w); /* until the rival had two turns */
+void event_spin(struct window *w);  /* the same without giving the CPU away */
+void event_sleep(struct window *w); /* argument 0: nanoseconds */
+void event_storm(struct window *w); /* argument 0: how many signals to this thread */
+void event_touch(struct window *w); /* argument 0: address, 1: pages */
+void event_hop(struct window *w);   /* over cpu[] */
 void event_breakpoint(struct window *w);
 void event_undefined(struct window *w);
 void event_fault(struct window *w); /* a load that is not canonical */
 void event_divide(struct window *w);
-void event_step(struct window *w); /* a system call under the trap flag */
+void event_step(struct window *w);  /* a system call under the trap flag */
 void event_ticks(struct window *w); /* argument 0: nanoseconds of CPU time spent in user space */
-void event_stop(struct window *w); /* SIGSTOP to itself */
+void event_stop(struct window *w);  /* SIGSTOP to itself */
 void event_mark_and_spin(struct window *w); /* sets stop to 1, spins until it is 2 */
-void event_load(struct window *w); /* argument 0: segment, 1: offset; result and fault */
-void event_addr32(struct window *w); /* the same with a 32-bit effective address */
-void event_lea(struct window *w);    /* argument 0: segment; result */
-void event_store(struct window *w); /* argument 0: segment, 1: offset, 2: value */
-void event_fork(struct window *w); /* argument 0: clone flags, 1: stack, 2: TLS */
-void event_fork_change(struct window *w); /* the child writes other bases first: handler_base */
-void event_exec(struct window *w); /* argument 0: path, 1: argv, 2: envp */
+void event_load(struct window *w);          /* argument 0: segment, 1: offset; result and fault */
+void event_addr32(struct window *w);        /* the same with a 32-bit effective address */
+void event_lea(struct window *w);           /* argument 0: segment; result */
+void event_store(struct window *w);         /* argument 0: segment, 1: offset, 2: value */
+void event_fork(struct window *w);          /* argument 0: clone flags, 1: stack, 2: TLS */
+void event_fork_change(struct window *w);   /* the child writes other bases first: handler_base */
+void event_exec(struct window *w);          /* argument 0: path, 1: argv, 2: envp */
 void event_abort(struct window *w);
-void event_selector(struct window *w); /* argument 0: segment, 1: selector, 2: by POP */
+void event_selector(struct window *w);  /* argument 0: segment, 1: selector, 2: by POP */
 void event_set_prctl(struct window *w); /* argument 0: segment, 1: base; result */
-void event_read(struct window *w); /* argument 0: fd, 1: address, 2: size */
+void event_read(struct window *w);      /* argument 0: fd, 1: address, 2: size */
 
 #pragma GCC visibility pop
 

@@ -2,6 +2,7 @@
 /* Where a base goes when a process or thread is made, replaced, interrupted or dumped. */
 #include "suite.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,16 +29,16 @@
 #define STACK       (64 * 1024)
 #define FORK        ((uint64_t)SIGCHLD)
 #define VFORK       ((uint64_t)(CLONE_VM | CLONE_VFORK | SIGCHLD))
-#define THREAD                                                                            \
-	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |    \
+#define THREAD                                                                         \
+	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
 		    CLONE_SYSVSEM))
 
 /* A window whose event makes a child of the given kind. */
 static struct window *maker(uint64_t flags)
 {
 	struct window *const w = window_new();
-	void *const stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				 -1, 0);
+	void *const stack =
+		mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (stack == MAP_FAILED)
 		skip("no memory: %s", strerror(errno));
@@ -312,6 +313,18 @@ static void die_with_core(struct window *w, const char *directory)
 	_exit(78);
 }
 
+/* Emulators leave a file of their own there. */
+static void empty(const char *directory)
+{
+	DIR *const files = opendir(directory);
+
+	for (struct dirent *file; files && (file = readdir(files));)
+		unlinkat(dirfd(files), file->d_name, 0);
+	if (files)
+		closedir(files);
+	rmdir(directory);
+}
+
 /* a: segment, b: kernel half */
 static void core(const struct test *t)
 {
@@ -339,24 +352,29 @@ static void core(const struct test *t)
 		snprintf(path, sizeof path, "%s/%s.%d", directory, pattern, (int)child);
 	const bool found = core_registers(path, &regs);
 
-	unlink(path);
-	rmdir(directory);
+	empty(directory);
 	if (!WIFSIGNALED(status) || !WCOREDUMP(status) || !found)
 		skip("no core file can be had here");
+	/* Under an emulator it is the emulator's. */
+	if (regs.rip - (uintptr_t)event_abort > 1024)
+		skip("the core file is not of this program");
 	expect(base, s == FS ? regs.fs_base : regs.gs_base, "base of %s in the core file",
 	       segment_name(s));
 }
 
-#define BOTH(number, name, rule, k, f, function, b, c)                        \
-	{(number), "fs-" name, rule, k, 0, function, FS, b, c},               \
-		{(number) + 1, "gs-" name, rule, k, f, function, GS, b, c}
+#define BOTH(number, name, rule, k, f, function, b, c)                   \
+	{(number), "fs-" name, rule, k, 0, function, FS, b, c},          \
+	{                                                                \
+		(number) + 1, "gs-" name, rule, k, f, function, GS, b, c \
+	}
 
 const struct test inheritance_tests[] = {
 	BOTH(601, "fork", RULE_INHERIT, 0, 0, inherits, FORK, 0),
 	BOTH(603, "vfork", RULE_INHERIT, 0, 0, inherits, VFORK, 0),
 	BOTH(605, "thread", RULE_INHERIT, 0, 0, inherits, THREAD, 0),
 	BOTH(607, "fork-small", RULE_INHERIT, 0, 0, inherits_base, FORK, 1),
-	BOTH(609, "fork-kernel-half", RULE_INHERIT, 0, KERNEL_HALF, inherits_base, FORK, KERNEL_BASE),
+	BOTH(609, "fork-kernel-half", RULE_INHERIT, 0, KERNEL_HALF, inherits_base, FORK,
+	     KERNEL_BASE),
 	BOTH(611, "thread-kernel-half", RULE_INHERIT, 0, KERNEL_HALF, inherits_base, THREAD,
 	     KERNEL_BASE),
 	BOTH(613, "fork-ldt", RULE_INHERIT, K(9), 0, inherits_selector, FORK, 0),
@@ -367,12 +385,13 @@ const struct test inheritance_tests[] = {
 	{623, "settls-thread", RULE_SETTLS, 0, 0, settls, 0, THREAD, 0},
 	{624, "settls-process", RULE_SETTLS, 0, 0, settls, 0, CLONE_VM | SIGCHLD, 0},
 	{625, "settls-ldt", RULE_SETTLS, 0, 0, settls_selector, 0, 0, 0},
-	{626, "settls-limit", RULE_SETTLS, 0, 0, settls_limit, 0, 0, 0},
+	{626, "settls-limit", RULE_PRCTL_LIMIT, 0, 0, settls_limit, 0, 0, 0},
 	BOTH(627, "exec", RULE_EXEC, 0, 0, exec_traced, 0, 0),
 	BOTH(629, "exec-ldt", RULE_EXEC, 0, 0, exec_traced, 1, 0),
 	{631, "gs-exec-seen", RULE_EXEC, 0, 0, exec_seen, 0, 0, 0},
 	BOTH(633, "handler-sees", RULE_SIGNAL_FRAME, 0, 0, handler_sees, 0, 0),
-	BOTH(635, "handler-sees-kernel-half", RULE_SIGNAL_FRAME, 0, KERNEL_HALF, handler_sees, 1, 0),
+	BOTH(635, "handler-sees-kernel-half", RULE_SIGNAL_FRAME, 0, KERNEL_HALF, handler_sees, 1,
+	     0),
 	BOTH(637, "handler-changes", RULE_SIGNAL_FRAME, 0, 0, handler_changes, 0, 0),
 	BOTH(639, "trap-handler-changes", RULE_SIGNAL_FRAME, 0, 0, handler_changes, 1, 0),
 	BOTH(641, "core", RULE_CORE, 0, 0, core, 0, 0),

@@ -62,12 +62,18 @@ static const char help[] =
 	"  64  bad usage\n";
 
 static const struct option long_options[] = {
-	{"tap", no_argument, NULL, 't'},          {"ktap", no_argument, NULL, 'k'},
-	{"json", no_argument, NULL, 'j'},         {"list", no_argument, NULL, 'l'},
-	{"only", required_argument, NULL, 'o'},   {"repeat", required_argument, NULL, 'n'},
-	{"cpus", required_argument, NULL, 'c'},   {"risky", no_argument, NULL, 'r'},
-	{"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
-	{"gs-base-is-zero", no_argument, NULL, 'z'}, {NULL, 0, NULL, 0},
+	{"tap", no_argument, NULL, 't'},
+	{"ktap", no_argument, NULL, 'k'},
+	{"json", no_argument, NULL, 'j'},
+	{"list", no_argument, NULL, 'l'},
+	{"only", required_argument, NULL, 'o'},
+	{"repeat", required_argument, NULL, 'n'},
+	{"cpus", required_argument, NULL, 'c'},
+	{"risky", no_argument, NULL, 'r'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{"gs-base-is-zero", no_argument, NULL, 'z'},
+	{NULL, 0, NULL, 0},
 };
 
 static int bad_usage(const char *what, const char *which)
@@ -79,11 +85,16 @@ static int bad_usage(const char *what, const char *which)
 static size_t count_of(size_t theme)
 {
 	const size_t counts[THEMES] = {
-		[THEME_ENCODING] = encoding_count,       [THEME_VALUES] = value_count,
-		[THEME_FAULTS] = fault_count,            [THEME_SELECTORS] = selector_count,
-		[THEME_AGREEMENT] = agreement_count,     [THEME_PTRACE] = ptrace_count,
-		[THEME_INHERITANCE] = inheritance_count, [THEME_SURVIVAL] = survival_count,
-		[THEME_CPUS] = cpu_count,                [THEME_PROMISES] = promise_count,
+		[THEME_ENCODING] = encoding_count,
+		[THEME_VALUES] = value_count,
+		[THEME_FAULTS] = fault_count,
+		[THEME_SELECTORS] = selector_count,
+		[THEME_AGREEMENT] = agreement_count,
+		[THEME_PTRACE] = ptrace_count,
+		[THEME_INHERITANCE] = inheritance_count,
+		[THEME_SURVIVAL] = survival_count,
+		[THEME_CPUS] = cpu_count,
+		[THEME_PROMISES] = promise_count,
 	};
 
 	return counts[theme];
@@ -183,9 +194,9 @@ static void examine(void)
 	fsgs_check(r, sizeof *r, FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT);
 	machine.present = r->hwcap2_fsgsbase == FSGS_ANSWER_YES || rdgsbase_runs();
 	/* As the library's own canonical check: see may_flash() in lib/linux/trial.c. */
-	machine.half_safe = !(r->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV)) &&
-			    (r->hwcap2_fsgsbase == FSGS_ANSWER_YES ||
-			     r->hwcap2_present == FSGS_ANSWER_NO);
+	machine.half_safe =
+		!(r->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV)) &&
+		(r->hwcap2_fsgsbase == FSGS_ANSWER_YES || r->hwcap2_present == FSGS_ANSWER_NO);
 	snprintf(why, sizeof why, "this machine has no FSGSBASE: CPUID %s it, AT_HWCAP2 %s it",
 		 r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers" : "does not offer",
 		 r->hwcap2_present == FSGS_ANSWER_NO ? "is absent and cannot promise"
@@ -273,7 +284,8 @@ static int prepare_and_run(const struct options *options, const struct output *o
 {
 	sigset_t chld;
 
-	record = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	record = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (record == MAP_FAILED) {
 		perror("fsgs-conformance: mmap");
 		return CANNOT_RUN;

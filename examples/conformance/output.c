@@ -94,9 +94,9 @@ static void human_begin(unsigned total)
 		printf("  guest of %s\n", r->hypervisor);
 	printf("  CPUID %s, AT_HWCAP2 %s\n\n",
 	       r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers it" : "does not offer it",
-	       r->hwcap2_fsgsbase == FSGS_ANSWER_YES    ? "promises it"
+	       r->hwcap2_fsgsbase == FSGS_ANSWER_YES ? "promises it"
 	       : r->hwcap2_present == FSGS_ANSWER_NO ? "is absent"
-							: "does not promise it");
+						     : "does not promise it");
 }
 
 /* Skips of one reason in a row are one line. */
@@ -127,8 +127,9 @@ static void human_result(const struct result *r, unsigned index)
 
 static void human_end(const struct summary *s)
 {
-	printf("\n%u passed, %u classified, %u failed, %u skipped in %.1f s\n", s->counts[WORD_PASS],
-	       s->counts[WORD_CLASSIFIED], s->counts[WORD_FAIL], s->counts[WORD_SKIP], s->seconds);
+	printf("\n%u passed, %u classified, %u failed, %u skipped in %.1f s\n",
+	       s->counts[WORD_PASS], s->counts[WORD_CLASSIFIED], s->counts[WORD_FAIL],
+	       s->counts[WORD_SKIP], s->seconds);
 }
 
 const struct output output_human = {human_begin, human_result, human_end};

@@ -279,8 +279,8 @@ static void bad_selector(const struct test *t)
 	expect(0, (uint64_t)peek(child, BY_USER, s, &base), "%s", reading[BY_USER]);
 	/* A FS base of the C library stays, a GS base was zero: either way it is a user address. */
 	expect(0, base >> 47, "upper bits of the base that is read");
-	classify("writing selector 7: %s, then reading gives 0x%llx", error ? strerror(errno) : "ok",
-		 (unsigned long long)base);
+	classify("writing selector 7: %s, then reading gives 0x%llx",
+		 error ? strerror(errno) : "ok", (unsigned long long)base);
 	go_on(child);
 }
 
@@ -381,9 +381,11 @@ static void writes_in_turn(const struct test *t)
 	}
 }
 
-#define BOTH(number, name, rule, k, f, function, b, c)                  \
-	{(number), "fs-" name, rule, k, f, function, FS, b, c},         \
-		{(number) + 1, "gs-" name, rule, k, f, function, GS, b, c}
+#define BOTH(number, name, rule, k, f, function, b, c)                   \
+	{(number), "fs-" name, rule, k, f, function, FS, b, c},          \
+	{                                                                \
+		(number) + 1, "gs-" name, rule, k, f, function, GS, b, c \
+	}
 
 const struct test ptrace_tests[] = {
 	BOTH(501, "peekuser", RULE_PTRACE_READ, K(1), 0, reads, BY_USER, BASE),

@@ -127,9 +127,11 @@ static void other_kept(const struct test *t)
 	expect(BASE + 0x5000, w->last.insn[rest], "base of %s", segment_name(rest));
 }
 
-#define BOTH(number, name, rule, k, function, b, c)                           \
-	{(number), "fs-" name, rule, k, 0, function, FS, b, c},               \
-		{(number) + 1, "gs-" name, rule, k, 0, function, GS, b, c}
+#define BOTH(number, name, rule, k, function, b, c)                      \
+	{(number), "fs-" name, rule, k, 0, function, FS, b, c},          \
+	{                                                                \
+		(number) + 1, "gs-" name, rule, k, 0, function, GS, b, c \
+	}
 
 const struct test selector_tests[] = {
 	BOTH(301, "null-0", RULE_NULL_SELECTOR, K(7), null_load, 0, 0),

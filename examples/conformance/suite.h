@@ -15,8 +15,8 @@
 /* What came of a case, the worse the higher. */
 enum word {
 	WORD_NONE = 0,
-	WORD_SKIP,       /* could not be asked here, with the reason */
-	WORD_PASS,       /* the rule holds */
+	WORD_SKIP, /* could not be asked here, with the reason */
+	WORD_PASS, /* the rule holds */
 	WORD_CLASSIFIED, /* measured where vendors differ: no rule to break, the note says what was seen */
 	WORD_FAIL        /* the rule does not hold, or the case died */
 };
@@ -41,10 +41,10 @@ enum theme {
 #define ANYWHERE    (1u << 2) /* has something to say without the feature, too */
 
 /* The behaviours of the kernel's selftest, K1 to K15, as bits. */
-#define K(n) (1u << (n))
+#define K(n)        (1u << (n))
 
-#define FS   FSGS_SEGMENT_FS
-#define GS   FSGS_SEGMENT_GS
+#define FS          FSGS_SEGMENT_FS
+#define GS          FSGS_SEGMENT_GS
 
 struct test {
 	unsigned number; /* never reused, never changed */

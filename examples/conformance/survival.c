@@ -12,14 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OTHER      UINT64_C(0x00001d7b6a59c3e0)
-#define RIVAL_FS   UINT64_C(0x0000070707070700)
-#define RIVAL_GS   UINT64_C(0x0000090909090900)
-#define LDT_BASE   0x00234000u
-#define RIVAL_LDT  0x00567000u
-#define SLEEP_NS   200000
-#define TICKS_NS   6000000
-#define STACK      (64 * 1024)
+#define OTHER     UINT64_C(0x00001d7b6a59c3e0)
+#define RIVAL_FS  UINT64_C(0x0000070707070700)
+#define RIVAL_GS  UINT64_C(0x0000090909090900)
+#define LDT_BASE  0x00234000u
+#define RIVAL_LDT 0x00567000u
+#define SLEEP_NS  200000
+#define TICKS_NS  6000000
+#define STACK     (64 * 1024)
 
 /* Classes of bases: where kernels have drawn lines. */
 static const struct {
@@ -71,7 +71,7 @@ static void outlives(const struct test *t, an_event *event, const uint64_t argum
 {
 	const int s = (int)t->a;
 
-	for (size_t class = 0; class < CLASSES; class++) {
+	for (size_t class = 0; class < CLASSES; class ++) {
 		struct window *const w = window_new();
 
 		if (!wanted(s, class))
@@ -91,7 +91,7 @@ static void syscalls(const struct test *t)
 	outlives(t, event_syscalls, nothing);
 }
 
-static void int80(const struct test *t)
+static void need_int80(void)
 {
 	struct window *const w = window_new();
 
@@ -99,6 +99,11 @@ static void int80(const struct test *t)
 	event_int80(w);
 	if (w->result != getpid())
 		skip("INT 80h is not answered");
+}
+
+static void int80(const struct test *t)
+{
+	need_int80();
 	outlives(t, event_int80, nothing);
 }
 
@@ -156,7 +161,7 @@ static void page_faults(const struct test *t)
 
 	if (memory == MAP_FAILED)
 		skip("no memory: %s", strerror(errno));
-	for (size_t class = 0; class < CLASSES; class++) {
+	for (size_t class = 0; class < CLASSES; class ++) {
 		struct window *const w = window_new();
 
 		if (!wanted(s, class))
@@ -178,7 +183,7 @@ static void hops(const struct test *t)
 
 	if (count < 2)
 		skip("there is one CPU only");
-	for (size_t class = 0; class < CLASSES; class++) {
+	for (size_t class = 0; class < CLASSES; class ++) {
 		struct window *const w = window_new();
 
 		if (!wanted(s, class))
@@ -198,7 +203,7 @@ static void stops(const struct test *t)
 {
 	const int s = (int)t->a;
 
-	for (size_t class = 0; class < CLASSES; class++) {
+	for (size_t class = 0; class < CLASSES; class ++) {
 		struct window *const w = window_new();
 		int status = 0;
 
@@ -235,8 +240,8 @@ static struct window *start_rival(enum rival kind)
 	if (kind == RIVAL_ZERO)
 		r->set[FS] = r->set[GS] = 0;
 	if (kind == RIVAL_SELECTOR || kind == RIVAL_TLS || kind == RIVAL_THREAD) {
-		const unsigned selector = kind == RIVAL_TLS ? tls_selector(RIVAL_LDT)
-							    : ldt_selector(3, RIVAL_LDT);
+		const unsigned selector =
+			kind == RIVAL_TLS ? tls_selector(RIVAL_LDT) : ldt_selector(3, RIVAL_LDT);
 
 		for (int s = FS; s <= GS; s++) {
 			r->set_by[s] = SET_NOT;
@@ -274,7 +279,7 @@ static void against(const struct test *t)
 	stay();
 	struct window *const rival = start_rival((enum rival)t->c);
 
-	for (size_t class = 0; class < CLASSES; class++) {
+	for (size_t class = 0; class < CLASSES; class ++) {
 		struct window *const w = window_new();
 		const uint64_t turns = rival->turns;
 
@@ -381,17 +386,19 @@ static void nmi(const struct test *t)
 /* c: what enters the kernel, with a GS base of its own half. */
 static void entry(const struct test *t)
 {
-	static an_event *const events[] = {event_syscalls, event_int80,	    event_breakpoint,
-					   event_undefined, event_fault,    event_divide,
-					   event_step,	    event_storm,    event_touch,
-					   event_ticks,	    event_sleep};
+	static an_event *const events[] = {event_syscalls,  event_int80, event_breakpoint,
+					   event_undefined, event_fault, event_divide,
+					   event_step,      event_storm, event_touch,
+					   event_ticks,     event_sleep};
 	static const uint64_t bases[] = {UINT64_C(0xffff800000000000), UINT64_C(0xffffffffffff0000),
 					 UINT64_C(0xffffffff80000000), ~UINT64_C(0)};
-	char *const page = mmap(NULL, 16 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				-1, 0);
+	char *const page =
+		mmap(NULL, 16 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		skip("no memory: %s", strerror(errno));
+	if (events[t->c] == event_int80)
+		need_int80();
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
 		struct window *const w = window_new();
 
@@ -413,10 +420,15 @@ static void entry(const struct test *t)
 	}
 }
 
-#define BOTH(number, name, rule, k, f, function, b, c)                  \
-	{(number), "fs-" name, rule, k, f, function, FS, b, c},         \
-		{(number) + 1, "gs-" name, rule, k, f, function, GS, b, c}
-#define ENTRY(number, name, c) {(number), "entry-" name, RULE_ENTRY, K(15), KERNEL_HALF, entry, 0, 0, c}
+#define BOTH(number, name, rule, k, f, function, b, c)                   \
+	{(number), "fs-" name, rule, k, f, function, FS, b, c},          \
+	{                                                                \
+		(number) + 1, "gs-" name, rule, k, f, function, GS, b, c \
+	}
+#define ENTRY(number, name, c)                                                          \
+	{                                                                               \
+		(number), "entry-" name, RULE_ENTRY, K(15), KERNEL_HALF, entry, 0, 0, c \
+	}
 
 const struct test survival_tests[] = {
 	BOTH(701, "system-calls", RULE_SURVIVE, K(10), 0, syscalls, 0, 0),

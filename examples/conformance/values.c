@@ -4,7 +4,7 @@
 
 #include <sys/mman.h>
 
-#define LOW  UINT64_C(0xffffffff)
+#define LOW     UINT64_C(0xffffffff)
 #define RUBBISH UINT64_C(0xd00dfeed00000000)
 
 static void judge(const struct window *w, int s, uint64_t base)
@@ -75,7 +75,8 @@ static void write32(const struct test *t)
 static void write32_no_gp(const struct test *t)
 {
 	static const uint64_t upper[] = {UINT64_C(0x8000000000000000), UINT64_C(0x0100000000000000),
-					 UINT64_C(0x7fffffff00000000), UINT64_C(0xfffeffff00000000)};
+					 UINT64_C(0x7fffffff00000000),
+					 UINT64_C(0xfffeffff00000000)};
 	const int s = (int)t->a;
 
 	for (size_t i = 0; i < sizeof upper / sizeof *upper; i++) {
@@ -143,9 +144,9 @@ static void load_addr32(const struct test *t)
 {
 	const size_t size = 4096;
 	struct window *const w = window_new();
-	uint64_t *const data = mmap((void *)(uintptr_t)UINT64_C(0x210000000), size,
-				    PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	uint64_t *const data =
+		mmap((void *)(uintptr_t)UINT64_C(0x210000000), size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	if (data == MAP_FAILED)
 		skip("no memory at the address that this needs");
@@ -205,9 +206,11 @@ static void lea(const struct test *t)
 	expect(0x20, (uint64_t)w->result, "LEA of offset 20h in %s", segment_name((int)t->a));
 }
 
-#define BOTH(number, name, rule, k, f, function, b) \
-	{(number), "fs-" name, rule, k, 0, function, FS, b, 0}, \
-		{(number) + 1, "gs-" name, rule, k, f, function, GS, b, 0}
+#define BOTH(number, name, rule, k, f, function, b)                      \
+	{(number), "fs-" name, rule, k, 0, function, FS, b, 0},          \
+	{                                                                \
+		(number) + 1, "gs-" name, rule, k, f, function, GS, b, 0 \
+	}
 
 const struct test value_tests[] = {
 	BOTH(101, "zero", RULE_VALUE, K(10), 0, one, 0),
