@@ -18,7 +18,7 @@ static bool in_colour(FILE *out)
 }
 
 /* Wraps at words; continued lines are indented like the text. */
-static void wrap(FILE *out, const char *text, size_t column, size_t indent)
+void print_wrapped(FILE *out, const char *text, size_t column, size_t indent)
 {
 	while (*text) {
 		const size_t word = strcspn(text, " ");
@@ -153,23 +153,23 @@ static void put_cpus(FILE *out, const struct result *result)
 				fsgs_name(FSGS_LIST_INSN, insn),
 				fsgs_name(FSGS_LIST_OUTCOME, group->outcomes[insn]));
 		fputs("  ", out);
-		wrap(out, text, 2, 4);
+		print_wrapped(out, text, 2, 4);
 	}
 }
 
-static void put_findings(FILE *out, const struct fsgs_report *r)
+void print_findings(FILE *out, const struct fsgs_report *r)
 {
 	if (r->findings)
 		fputs("\nFindings\n", out);
 	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
 		if (has_finding(r, i)) {
-			const int width = fprintf(out, "  %s: ", fsgs_name(FSGS_LIST_FINDING, i));
+			const int width = fprintf(out, "  %s:", fsgs_name(FSGS_LIST_FINDING, i));
 
-			wrap(out, fsgs_describe(FSGS_LIST_FINDING, i), (size_t)width - 1, 4);
+			print_wrapped(out, fsgs_describe(FSGS_LIST_FINDING, i), (size_t)width, 4);
 		}
 }
 
-static void put_advice(FILE *out, const struct fsgs_report *r)
+void print_advice(FILE *out, const struct fsgs_report *r)
 {
 	const char *step;
 
@@ -177,20 +177,26 @@ static void put_advice(FILE *out, const struct fsgs_report *r)
 		if (i == 0)
 			fputs("\nWhat to do, cheapest first\n", out);
 		fprintf(out, "  %u. ", i + 1);
-		wrap(out, step, 5, 5);
+		print_wrapped(out, step, 5, 5);
 	}
 }
 
-void print_human(FILE *out, const struct result *result)
+void print_verdict(FILE *out, const struct fsgs_report *r)
 {
-	const struct fsgs_report *r = &result->report;
 	const bool colour = in_colour(out);
 
 	fprintf(out, "FSGSBASE: %s%s%s (%s)\n", colour ? colours[fsgs_exit_status(r->verdict)] : "",
 		fsgs_name(FSGS_LIST_VERDICT, r->verdict), colour ? "\033[0m" : "",
 		fsgs_name(FSGS_LIST_PROOF, r->proof));
-	wrap(out, fsgs_reason(r, sizeof *r), 0, 0);
+	print_wrapped(out, fsgs_reason(r, sizeof *r), 0, 0);
 	fputc('\n', out);
+}
+
+void print_human(FILE *out, const struct result *result)
+{
+	const struct fsgs_report *r = &result->report;
+
+	print_verdict(out, r);
 	put_machine(out, r);
 	put_trials(out, r);
 	put_fallback(out, r);
@@ -199,6 +205,6 @@ void print_human(FILE *out, const struct result *result)
 	fprintf(out, "  %-14s FS by %s, GS by %s\n", "access",
 		fsgs_name(FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_FS]),
 		fsgs_name(FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_GS]));
-	put_findings(out, r);
-	put_advice(out, r);
+	print_findings(out, r);
+	print_advice(out, r);
 }

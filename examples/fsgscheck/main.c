@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fsgscheck: what this machine's FSGSBASE is worth. */
 #include "output.h"
+#include "explain/command.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,7 +12,8 @@
 enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
 
 static const char usage[] = "usage: fsgscheck [--json|--tap|--prometheus|--quiet] [--all-cpus] "
-			    "[--survival] [--no-trial]\n";
+			    "[--survival] [--no-trial]\n"
+			    "       fsgscheck explain [--json] FILE...\n";
 
 static const char help[] =
 	"Tells whether the FSGSBASE instructions can really be used by programs here.\n"
@@ -26,6 +28,9 @@ static const char help[] =
 	"  --all-cpus     also each CPU that this process may run on\n"
 	"  --survival     also whether a base outlives system calls, signals, context switches\n"
 	"  --no-trial     do not execute the instructions (so does FSGSCHECK_TRIAL=0)\n"
+	"\n"
+	"explain\n"
+	"  the same for another machine, from its kernel log, /proc/cpuinfo or JSON reports\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -91,6 +96,8 @@ int main(int argc, char **argv)
 	uint32_t flags = FSGS_CHECK_CONTEXT;
 	int option;
 
+	if (argc > 1 && strcmp(argv[1], "explain") == 0)
+		return explain_command(argc - 1, argv + 1);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		chosen = NULL;

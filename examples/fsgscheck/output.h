@@ -23,6 +23,17 @@ print_result print_json;
 print_result print_tap;
 print_result print_prometheus;
 
+/* The parts of print_human() that do not depend on where the report comes from. */
+void print_verdict(FILE *out, const struct fsgs_report *report);
+void print_findings(FILE *out, const struct fsgs_report *report);
+void print_advice(FILE *out, const struct fsgs_report *report);
+/* Wraps at words; `column` is where the first line begins, `indent` where the others do. */
+void print_wrapped(FILE *out, const char *text, size_t column, size_t indent);
+
+/* The keys of print_json(), into an object that has begun. */
+struct json;
+void report_json(struct json *json, const struct result *result);
+
 static inline bool has_finding(const struct fsgs_report *report, uint32_t finding)
 {
 	return report->findings & FSGS_FINDING_BIT(finding);

@@ -27,26 +27,27 @@ static void put_bits(struct json *json, const char *key, uint32_t list, uint64_t
 	json_end(json, ']');
 }
 
+/* A number, or null when `known` is 0. */
+static void put_known(struct json *json, const char *key, uint32_t value, uint32_t known)
+{
+	if (known)
+		json_number(json, key, value);
+	else
+		json_null(json, key);
+}
+
 static void put_cpuid(struct json *json, const struct fsgs_report *r)
 {
-	const bool known = r->cpuid_faulting != FSGS_ANSWER_YES || r->vendor[0];
-
 	json_begin(json, "cpuid", '{');
-	if (known)
-		json_number(json, "max_leaf", r->cpuid_max_leaf);
-	else
-		json_null(json, "max_leaf");
+	put_known(json, "max_leaf", r->cpuid_max_leaf, r->cpuid_max_leaf);
 	put_answer(json, "fsgsbase", r->cpuid_fsgsbase);
 	json_string(json, "vendor", r->vendor);
 	json_string(json, "brand", r->brand);
-	json_number(json, "family", r->family);
-	json_number(json, "model", r->model);
-	json_number(json, "stepping", r->stepping);
+	put_known(json, "family", r->family, r->family);
+	put_known(json, "model", r->model, r->family);
+	put_known(json, "stepping", r->stepping, r->family);
 	json_string(json, "hypervisor", r->hypervisor);
-	if (r->hypervisor_build)
-		json_number(json, "hypervisor_build", r->hypervisor_build);
-	else
-		json_null(json, "hypervisor_build");
+	put_known(json, "hypervisor_build", r->hypervisor_build, r->hypervisor_build);
 	json_end(json, '}');
 }
 
@@ -103,42 +104,48 @@ static void put_advice(struct json *json, const struct fsgs_report *r)
 	json_string(json, "advice", text);
 }
 
-void print_json(FILE *out, const struct result *result)
+void report_json(struct json *json, const struct result *result)
 {
 	const struct fsgs_report *r = &result->report;
+
+	json_number(json, "schema", 1);
+	put_name(json, "verdict", FSGS_LIST_VERDICT, r->verdict);
+	put_name(json, "fs", FSGS_LIST_VERDICT, r->verdicts[FSGS_SEGMENT_FS]);
+	put_name(json, "gs", FSGS_LIST_VERDICT, r->verdicts[FSGS_SEGMENT_GS]);
+	put_name(json, "proof", FSGS_LIST_PROOF, r->proof);
+	put_bits(json, "findings", FSGS_LIST_FINDING, r->findings);
+	put_cpuid(json, r);
+	json_begin(json, "hwcap2", '{');
+	put_answer(json, "present", r->hwcap2_present);
+	put_answer(json, "fsgsbase", r->hwcap2_fsgsbase);
+	json_end(json, '}');
+	put_answer(json, "cpuinfo_flag", r->cpuinfo_flag);
+	put_trials(json, r);
+	json_begin(json, "access", '{');
+	put_name(json, "fs", FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_FS]);
+	put_name(json, "gs", FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_GS]);
+	json_end(json, '}');
+	if (result->group_count)
+		put_cpus(json, result);
+	if (r->survival_tried) {
+		json_begin(json, "survival", '{');
+		put_bits(json, "tried", FSGS_LIST_EVENT, r->survival_tried);
+		put_bits(json, "lost", FSGS_LIST_EVENT, r->survival_lost);
+		json_end(json, '}');
+	}
+	json_begin(json, "kernel", '{');
+	json_string(json, "release", r->kernel);
+	json_end(json, '}');
+	json_string(json, "reason", fsgs_reason(r, sizeof *r));
+	put_advice(json, r);
+	json_string(json, "library", fsgs_version_string());
+}
+
+void print_json(FILE *out, const struct result *result)
+{
 	struct json json = {.out = out};
 
 	json_begin(&json, NULL, '{');
-	json_number(&json, "schema", 1);
-	put_name(&json, "verdict", FSGS_LIST_VERDICT, r->verdict);
-	put_name(&json, "fs", FSGS_LIST_VERDICT, r->verdicts[FSGS_SEGMENT_FS]);
-	put_name(&json, "gs", FSGS_LIST_VERDICT, r->verdicts[FSGS_SEGMENT_GS]);
-	put_name(&json, "proof", FSGS_LIST_PROOF, r->proof);
-	put_bits(&json, "findings", FSGS_LIST_FINDING, r->findings);
-	put_cpuid(&json, r);
-	json_begin(&json, "hwcap2", '{');
-	put_answer(&json, "present", r->hwcap2_present);
-	put_answer(&json, "fsgsbase", r->hwcap2_fsgsbase);
-	json_end(&json, '}');
-	put_answer(&json, "cpuinfo_flag", r->cpuinfo_flag);
-	put_trials(&json, r);
-	json_begin(&json, "access", '{');
-	put_name(&json, "fs", FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_FS]);
-	put_name(&json, "gs", FSGS_LIST_ACCESS, r->access[FSGS_SEGMENT_GS]);
-	json_end(&json, '}');
-	if (result->group_count)
-		put_cpus(&json, result);
-	if (r->survival_tried) {
-		json_begin(&json, "survival", '{');
-		put_bits(&json, "tried", FSGS_LIST_EVENT, r->survival_tried);
-		put_bits(&json, "lost", FSGS_LIST_EVENT, r->survival_lost);
-		json_end(&json, '}');
-	}
-	json_begin(&json, "kernel", '{');
-	json_string(&json, "release", r->kernel);
-	json_end(&json, '}');
-	json_string(&json, "reason", fsgs_reason(r, sizeof *r));
-	put_advice(&json, r);
-	json_string(&json, "library", fsgs_version_string());
+	report_json(&json, result);
 	json_end(&json, '}');
 }

@@ -47,7 +47,8 @@ struct fsgs_leaf {
 	int32_t code;      /**< By fsgs_leaf_recover(): si_code or error code. */
 };
 
-/** @brief The instructions of the leaf fsgs_leaf_mark_gs(), in their order; others use some of them. */
+/** @brief The instructions of the leaves fsgs_leaf_mark_fs() and fsgs_leaf_mark_gs(), in their order;
+ *  others use some of them. The names are GS's; FS has the same. */
 enum fsgs_step {
 	FSGS_STEP_SAVE = 1,     /**< RDGSBASE r64: the old base, into old. */
 	FSGS_STEP_WRITE64 = 2,  /**< WRGSBASE r64 of in[0]. */
@@ -72,13 +73,31 @@ fsgs_leaf_fn fsgs_leaf_wrfs64; /**< WRFSBASE r64 of in[0]. */
 fsgs_leaf_fn fsgs_leaf_wrfs32; /**< WRFSBASE r32 of in[0]. */
 fsgs_leaf_fn fsgs_leaf_wrgs64; /**< WRGSBASE r64 of in[0]. */
 fsgs_leaf_fn fsgs_leaf_wrgs32; /**< WRGSBASE r32 of in[0]. */
-fsgs_leaf_fn
-	fsgs_leaf_mark_gs; /**< Save, mark in both widths, read back, restore: enum fsgs_step. */
+/** Save, mark with in[0] and in[1] in both widths, read back, restore: enum fsgs_step. Not for a
+ *  process, where thread-local storage lives behind FS. */
+fsgs_leaf_fn fsgs_leaf_mark_fs;
+/** The same for GS. */
+fsgs_leaf_fn fsgs_leaf_mark_gs;
 /** WRFSBASE r64 of in[0], then RDFSBASE r64 to out[0]: ::FSGS_STEP_WRITE64, ::FSGS_STEP_READ64. */
 fsgs_leaf_fn fsgs_leaf_keep_fs;
 /** WRGSBASE r64 of in[0], then at once of in[1]: for a value that must not stay. step is
  *  ::FSGS_STEP_WRITE64 or ::FSGS_STEP_RESTORE. */
 fsgs_leaf_fn fsgs_leaf_flash_gs;
+fsgs_leaf_fn fsgs_leaf_rdmsr; /**< Ring 0. RDMSR of in[0], to out[0]. */
+fsgs_leaf_fn fsgs_leaf_wrmsr; /**< Ring 0. WRMSR of in[1] to in[0]. */
+fsgs_leaf_fn fsgs_leaf_rdcr4; /**< Ring 0. CR4, to out[0]. */
+fsgs_leaf_fn fsgs_leaf_wrcr4; /**< Ring 0. CR4, from in[0]. */
+/** Ring 0. The instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to out[0];
+ *  WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how far it
+ *  came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
+fsgs_leaf_fn fsgs_leaf_msr_fs;
+/** The same for GS and MSR_GS_BASE. */
+fsgs_leaf_fn fsgs_leaf_msr_gs;
+/** Ring 0. A base over exits to a hypervisor: saves, writes in[0], reads it after CPUID to out[0] and
+ *  after a read of I/O port 80H to out[1], restores. */
+fsgs_leaf_fn fsgs_leaf_exits_fs;
+/** The same for GS. */
+fsgs_leaf_fn fsgs_leaf_exits_gs;
 /** UD2: a fault for certain, to test a hook with, or what outlives a fault. */
 fsgs_leaf_fn fsgs_leaf_undefined;
 
@@ -120,6 +139,15 @@ struct fsgs_core_ops {
 	/** Writes a base by another way than the instructions; used only to put a base back that an
 	 *  instruction failed to put back. Returns 0 or a negative error. */
 	int (*set_base)(void *context, uint32_t segment, uint64_t base);
+
+	/** Ring 0: told of each step before it is taken, so that a machine that dies has said where.
+	 *  The bases are the caller's own at this moment. @p text is static, without a newline. */
+	void (*step)(void *context, const char *text);
+
+	/** Ring 0: executes HLT and comes back by an interrupt. Returns 0 then, and otherwise when
+	 *  there is nothing to wake up by. A marker is in both bases meanwhile: neither this function
+	 *  nor the interrupt's handler may use FS or GS. NULL: HLT is not tried. */
+	int (*halt)(void *context);
 };
 
 /**
@@ -151,7 +179,8 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  *
  * Each is executed in its 64-bit form and its value checked, against the other way of reading the
  * base where there is one; RDGSBASE and WRGSBASE in the 32-bit form, too. WRFSBASE writes only the
- * value that the FS base already has. The GS base holds a marker for some twenty instructions inside
+ * value that the FS base already has, unless report->vantage is ::FSGS_VANTAGE_RING0: there FS is tried
+ * like GS. The GS base holds a marker for some twenty instructions inside
  * one leaf, and is put back on the fault path, too. An instruction whose old base nobody can tell is
  * not tried. Sets fallback to ::FSGS_FALLBACK_LIES for GS where the other way contradicts a
  * reader that proved right. Asynchronous interrupts or signals whose handlers use GS must be off.
@@ -171,6 +200,54 @@ void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops
  * @param[in]     ops     The surroundings.
  */
 void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
+
+/** @brief What fsgs_core_ring0() may do besides: bits. */
+enum fsgs_ring0_flag {
+	/** Set CR4 bit 16 even where CPUID does not offer it. Every known processor raises \#GP; QEMU's
+	 *  emulation (7.2) hangs. */
+	FSGS_RING0_FORCE = 1 << 0
+};
+
+/**
+ * @brief All that ring 0 can find out about this CPU: fills in the evidence half of a report.
+ *
+ * CPUID; the four instructions with CR4 bit 16 clear, where they must raise \#UD; setting the bit, and
+ * reading it back; the trial in both widths, checked against MSR_FS_BASE and MSR_GS_BASE; the
+ * non-canonical write; whether a base outlives CPUID, port I/O and HLT; the four once more, for an
+ * answer that changes; and with the bit clear again. CR4 and both bases are then what they were. The bit is never
+ * set where CPUID does not offer it, except with ::FSGS_RING0_FORCE; where it is found set without an
+ * offer, CR4 is left alone.
+ *
+ * Does not decide: call fsgs_decide() next, with several CPUs after setting cpus_differ by
+ * fsgs_core_ring0_same().
+ *
+ * @param[out] report  Written as a whole.
+ * @param[in]  ops     The caller's hooks; get_base and set_base are not used, since the MSRs are the
+ *                     other way to a base.
+ * @param[in]  flags   Bits of enum fsgs_ring0_flag.
+ *
+ * @retval 0    The report is filled in.
+ * @retval -22  (-EINVAL) Unknown flags. Nothing was done.
+ *
+ * @par Interrupts
+ * Off, on this CPU, from before the call to after it; an NMI or a machine check whose handler uses
+ * FS or GS must not come. The handlers of \#UD and \#GP must already lead to fsgs_leaf_recover(). 64-bit
+ * mode, CPL 0, 2 KiB of stack.
+ */
+int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
+		    uint32_t flags) FSGS_NOTHROW;
+
+/**
+ * @brief Whether two CPUs gave the same result in ring 0.
+ *
+ * Compares what fsgs_decide() decides by: CPUID's offer, CR4, every outcome, the canonical check.
+ *
+ * @param[in] a  The evidence of one CPU.
+ * @param[in] b  The evidence of another.
+ * @return 1 when they agree, else 0.
+ */
+int fsgs_core_ring0_same(const struct fsgs_report *a,
+			 const struct fsgs_report *b) FSGS_NOTHROW FSGS_PURE;
 
 #pragma GCC visibility pop
 

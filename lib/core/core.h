@@ -30,6 +30,23 @@ static inline int fsgs_same(const char *a, const char *b)
 	return *a == *b;
 }
 
+#if defined(__x86_64__)
+/* Runs a leaf under the caller's guard: 0 when it ran, 1 when it faulted. */
+static inline int fsgs_core_run(const struct fsgs_core_ops *ops, fsgs_leaf_fn *leaf,
+				struct fsgs_leaf *io)
+{
+	return ops->run ? ops->run(ops->context, leaf, io) : leaf(io);
+}
+#endif
+
+/* In strings that stand one behind the other, the next. */
+static inline const char *fsgs_next_string(const char *text)
+{
+	while (*text++)
+		;
+	return text;
+}
+
 /* What the words of the decision and of the advice turn on, told by signature. */
 enum fsgs_product {
 	FSGS_PRODUCT_OTHER,

@@ -18,8 +18,7 @@ static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t sublea
 		return ops->cpuid(ops->context, leaf, subleaf, regs);
 #if defined(__x86_64__)
 	struct fsgs_leaf io = {.in = {leaf, subleaf}};
-	int faulted =
-		ops->run ? ops->run(ops->context, fsgs_leaf_cpuid, &io) : fsgs_leaf_cpuid(&io);
+	int faulted = fsgs_core_run(ops, fsgs_leaf_cpuid, &io);
 
 	for (int i = 0; i < 4; i++)
 		regs[i] = (uint32_t)io.out[i];

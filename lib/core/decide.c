@@ -61,6 +61,11 @@ static int undefined(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_UNDEFINED;
 }
 
+static int not_tried(uint32_t outcome)
+{
+	return outcome == FSGS_OUTCOME_NOT_TRIED;
+}
+
 /* A fault, as opposed to a wrong value. */
 static int raised(uint32_t outcome)
 {
@@ -108,7 +113,8 @@ static uint32_t decide_ring0(const struct fsgs_report *r, unsigned segment)
 		return FSGS_VERDICT_UNKNOWN;
 	if (failed(r->cr4_write) || r->cr4_sticks == FSGS_ANSWER_NO || any(failed, r, segment))
 		return FSGS_VERDICT_BROKEN;
-	return FSGS_VERDICT_USABLE;
+	/* Here nobody's word stands for an execution. */
+	return any(not_tried, r, segment) ? FSGS_VERDICT_UNKNOWN : FSGS_VERDICT_USABLE;
 }
 
 static uint32_t decide_segment(const struct fsgs_report *r, unsigned segment)
@@ -224,7 +230,12 @@ static uint64_t find_process(const struct fsgs_report *r)
 		.emulated = is_emulated(r, instrumented),
 		.sandboxed = is_sandboxed(r),
 	};
-	const int unproven = r->verdict == FSGS_VERDICT_DISABLED;
+	/* A file that shows only the flag, such as a dump of /proc/cpuinfo, leaves open whether that kernel
+	 * enabled what it lists. */
+	const int only_listed = r->verdict == FSGS_VERDICT_UNKNOWN &&
+				r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN &&
+				r->cpuinfo_flag == FSGS_ANSWER_YES && !any_at_all(ran, r);
+	const int unproven = r->verdict == FSGS_VERDICT_DISABLED || only_listed;
 	const int at_risk = unproven && fsgs_product(r->hypervisor) == FSGS_PRODUCT_HYPERV &&
 			    fsgs_same(r->vendor, "AuthenticAMD");
 

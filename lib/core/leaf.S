@@ -113,34 +113,40 @@ write_leaf fsgs_leaf_wrfs32 FSGS_WRFSBASE %ecx
 write_leaf fsgs_leaf_wrgs64 FSGS_WRGSBASE %rcx
 write_leaf fsgs_leaf_wrgs32 FSGS_WRGSBASE %ecx
 
-/* The GS base is foreign between WRITE64 and RESTORE: nothing there may enter a kernel. A kernel that
- * is unaware of the instructions, or a sandbox that keeps its own state behind GS, would act on it. */
-leaf fsgs_leaf_mark_gs
+/* The base is foreign between WRITE64 and RESTORE: nothing there may enter a kernel. A kernel that is
+ * unaware of the instructions, or a sandbox that keeps its own state behind GS, would act on it. The
+ * first two instructions meet every fault that is to be expected, while the base is still the old one. */
+	.macro mark_leaf name rd wr
+	leaf \name
 	movl $1, STEP(%rdi)
-	guarded FSGS_RDGSBASE %rax
+	guarded \rd %rax
 	movq %rax, OLD(%rdi)
 	movq IN0(%rdi), %rcx
 	movl $2, STEP(%rdi)
-	guarded FSGS_WRGSBASE %rcx
+	guarded \wr %rcx
 	movl $3, STEP(%rdi)
-	guarded FSGS_RDGSBASE %rdx
+	guarded \rd %rdx
 	movq %rdx, OUT0(%rdi)
 	movq $-1, %rdx
 	movl $4, STEP(%rdi)
-	guarded FSGS_RDGSBASE %edx
+	guarded \rd %edx
 	movq %rdx, OUT1(%rdi)
 	movq IN1(%rdi), %rcx
 	movl $5, STEP(%rdi)
-	guarded FSGS_WRGSBASE %ecx
+	guarded \wr %ecx
 	movl $6, STEP(%rdi)
-	guarded FSGS_RDGSBASE %rdx
+	guarded \rd %rdx
 	movq %rdx, OUT2(%rdi)
 	movl $7, STEP(%rdi)
-	guarded FSGS_WRGSBASE %rax
+	guarded \wr %rax
 	movl $8, STEP(%rdi)
-	guarded FSGS_RDGSBASE %rdx
+	guarded \rd %rdx
 	movq %rdx, OUT3(%rdi)
-leaf_end fsgs_leaf_mark_gs
+	leaf_end \name
+	.endm
+
+mark_leaf fsgs_leaf_mark_fs FSGS_RDFSBASE FSGS_WRFSBASE
+mark_leaf fsgs_leaf_mark_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
 leaf fsgs_leaf_keep_fs
 	movq IN0(%rdi), %rcx
@@ -163,6 +169,100 @@ leaf_end fsgs_leaf_flash_gs
 leaf fsgs_leaf_undefined
 	guarded ud2
 leaf_end fsgs_leaf_undefined
+
+/* What follows is for ring 0 only; in a process each of these raises #GP, and is never called. */
+
+#define MSR_FS_BASE 0xc0000100
+#define MSR_GS_BASE 0xc0000101
+
+leaf fsgs_leaf_rdmsr
+	movl IN0(%rdi), %ecx
+	guarded rdmsr
+	movl %eax, OUT0(%rdi)
+	movl %edx, 4 + OUT0(%rdi)
+leaf_end fsgs_leaf_rdmsr
+
+leaf fsgs_leaf_wrmsr
+	movl IN0(%rdi), %ecx
+	movl IN1(%rdi), %eax
+	movl 4 + IN1(%rdi), %edx
+	guarded wrmsr
+leaf_end fsgs_leaf_wrmsr
+
+leaf fsgs_leaf_rdcr4
+	guarded movq %cr4, %rax
+	movq %rax, OUT0(%rdi)
+leaf_end fsgs_leaf_rdcr4
+
+leaf fsgs_leaf_wrcr4
+	movq IN0(%rdi), %rax
+	guarded movq %rax, %cr4
+leaf_end fsgs_leaf_wrcr4
+
+/* Each instruction against the MSR, both ways. The base is foreign from the first WRMSR to the last. */
+	.macro msr_leaf name msr rd wr
+	leaf \name
+	movl $\msr, %ecx
+	movl $1, STEP(%rdi)
+	guarded rdmsr
+	movl %eax, OLD(%rdi)
+	movl %edx, 4 + OLD(%rdi)
+	movl IN0(%rdi), %eax
+	movl 4 + IN0(%rdi), %edx
+	movl $2, STEP(%rdi)
+	guarded wrmsr
+	movl $3, STEP(%rdi)
+	guarded \rd %rax
+	movq %rax, OUT0(%rdi)
+	movq IN1(%rdi), %r8
+	movl $4, STEP(%rdi)
+	guarded \wr %r8
+	guarded rdmsr
+	movl %eax, OUT1(%rdi)
+	movl %edx, 4 + OUT1(%rdi)
+	movl $5, STEP(%rdi)
+	guarded \wr %r8d
+	guarded rdmsr
+	movl %eax, OUT2(%rdi)
+	movl %edx, 4 + OUT2(%rdi)
+	movl OLD(%rdi), %eax
+	movl 4 + OLD(%rdi), %edx
+	movl $7, STEP(%rdi)
+	guarded wrmsr
+	leaf_end \name
+	.endm
+
+msr_leaf fsgs_leaf_msr_fs MSR_FS_BASE FSGS_RDFSBASE FSGS_WRFSBASE
+msr_leaf fsgs_leaf_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
+
+/* A base over two exits to a hypervisor: CPUID, and a read of the port that everybody uses for delays. */
+	.macro exits_leaf name rd wr
+	leaf \name
+	movl $1, STEP(%rdi)
+	guarded \rd %r9
+	movq %r9, OLD(%rdi)
+	movq IN0(%rdi), %rcx
+	movl $2, STEP(%rdi)
+	guarded \wr %rcx
+	xorl %eax, %eax
+	xorl %ecx, %ecx
+	movq %rbx, %r8
+	guarded cpuid
+	movq %r8, %rbx
+	movl $3, STEP(%rdi)
+	guarded \rd %rdx
+	movq %rdx, OUT0(%rdi)
+	guarded inb $0x80, %al
+	movl $6, STEP(%rdi)
+	guarded \rd %rdx
+	movq %rdx, OUT1(%rdi)
+	movl $7, STEP(%rdi)
+	guarded \wr %r9
+	leaf_end \name
+	.endm
+
+exits_leaf fsgs_leaf_exits_fs FSGS_RDFSBASE FSGS_WRFSBASE
+exits_leaf fsgs_leaf_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
 /* Where fsgs_leaf_recover() sends every leaf that faulted. */
 	.globl fsgs_leaf_fault

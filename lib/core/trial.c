@@ -31,9 +31,25 @@ static uint32_t classify(const struct fsgs_leaf *io, uint32_t vantage)
 	return io->fault == undefined ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
 }
 
-static int run(const struct fsgs_core_ops *ops, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+/* A segment's two instructions, as indexes into fsgs_report.trials. */
+static enum fsgs_insn reader(uint32_t segment)
 {
-	return ops->run ? ops->run(ops->context, leaf, io) : leaf(io);
+	return segment == FSGS_SEGMENT_FS ? FSGS_INSN_RDFSBASE : FSGS_INSN_RDGSBASE;
+}
+
+static enum fsgs_insn writer(uint32_t segment)
+{
+	return segment == FSGS_SEGMENT_FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE;
+}
+
+static fsgs_leaf_fn *write_leaf(uint32_t segment)
+{
+	return segment == FSGS_SEGMENT_FS ? fsgs_leaf_wrfs64 : fsgs_leaf_wrgs64;
+}
+
+static fsgs_leaf_fn *mark_leaf(uint32_t segment)
+{
+	return segment == FSGS_SEGMENT_FS ? fsgs_leaf_mark_fs : fsgs_leaf_mark_gs;
 }
 
 static void set_fault(struct fsgs_trial *trial, const struct fsgs_leaf *io, uint32_t vantage,
@@ -66,7 +82,7 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 	uint64_t base = 0;
 	int known = get_base(ops, FSGS_SEGMENT_FS, &base) == 0;
 
-	if (run(ops, fsgs_leaf_rdfs64, &io)) {
+	if (fsgs_core_run(ops, fsgs_leaf_rdfs64, &io)) {
 		set_fault(rd, &io, report->vantage, 64);
 	} else {
 		set_value(rd, !known || io.out[0] == base, 64);
@@ -79,7 +95,7 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 
 	io.in[0] = base;
 	if (rd->outcome != FSGS_OUTCOME_OK) {
-		if (run(ops, fsgs_leaf_wrfs64, &io))
+		if (fsgs_core_run(ops, fsgs_leaf_wrfs64, &io))
 			set_fault(wr, &io, report->vantage, 64);
 		else
 			wr->outcome = FSGS_OUTCOME_OK;
@@ -87,7 +103,7 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 	}
 	/* One leaf writes and reads back: if the write stored something else, no code that relies on
 	 * FS may run before the repair. */
-	if (!run(ops, fsgs_leaf_keep_fs, &io)) {
+	if (!fsgs_core_run(ops, fsgs_leaf_keep_fs, &io)) {
 		set_value(wr, io.out[0] == base, 64);
 		if (io.out[0] != base && ops->set_base)
 			(void)ops->set_base(ops->context, FSGS_SEGMENT_FS, base);
@@ -99,42 +115,42 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 	}
 }
 
-/* Puts GS back after a leaf that was left before its own restore. */
-static void restore_gs(const struct fsgs_core_ops *ops, uint64_t base)
+/* Puts a base back after a leaf that was left before its own restore. */
+static void restore(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
 {
 	struct fsgs_leaf io = {.in = {base}};
 
-	if (run(ops, fsgs_leaf_wrgs64, &io) && ops->set_base)
-		(void)ops->set_base(ops->context, FSGS_SEGMENT_GS, base);
+	if (fsgs_core_run(ops, write_leaf(segment), &io) && ops->set_base)
+		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* RDGSBASE cannot be believed, so a marker could not be seen: writes the base that the other way gave,
+/* The reader cannot be believed, so a marker could not be seen: writes the base that the other way gave,
  * and asks the other way again. */
-static void try_wrgs_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
-			   uint64_t base)
+static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
+			    uint32_t segment, uint64_t base)
 {
-	struct fsgs_trial *wr = &report->trials[FSGS_INSN_WRGSBASE];
+	struct fsgs_trial *wr = &report->trials[writer(segment)];
 	struct fsgs_leaf io = {.in = {base}};
 	uint64_t after;
 
-	if (run(ops, fsgs_leaf_wrgs64, &io)) {
+	if (fsgs_core_run(ops, write_leaf(segment), &io)) {
 		set_fault(wr, &io, report->vantage, 64);
 		return;
 	}
 	wr->outcome = FSGS_OUTCOME_OK;
-	if (get_base(ops, FSGS_SEGMENT_GS, &after) || after == base)
+	if (get_base(ops, segment, &after) || after == base)
 		return;
 	set_value(wr, 0, 64);
 	if (ops->set_base)
-		(void)ops->set_base(ops->context, FSGS_SEGMENT_GS, base);
+		(void)ops->set_base(ops->context, segment, base);
 }
 
 /* The marker leaf ran to its end: what its readings say of the reader and of the writer. */
-static void judge_gs(struct fsgs_report *report, const struct fsgs_core_ops *ops,
-		     const struct fsgs_leaf *io, const uint64_t *known)
+static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, uint32_t segment,
+		  const struct fsgs_leaf *io, const uint64_t *known)
 {
-	struct fsgs_trial *rd = &report->trials[FSGS_INSN_RDGSBASE];
-	struct fsgs_trial *wr = &report->trials[FSGS_INSN_WRGSBASE];
+	struct fsgs_trial *rd = &report->trials[reader(segment)];
+	struct fsgs_trial *wr = &report->trials[writer(segment)];
 	const int marked64 = io->out[0] == MARKER64;
 	const int marked32 = io->out[2] == (MARKER32 & LOW_HALF);
 
@@ -143,12 +159,12 @@ static void judge_gs(struct fsgs_report *report, const struct fsgs_core_ops *ops
 			/* The reader lied about the old base, too, and the leaf restored its lie. */
 			set_value(rd, 0, 64);
 			if (ops->set_base)
-				(void)ops->set_base(ops->context, FSGS_SEGMENT_GS, *known);
-			try_wrgs_blind(report, ops, *known);
+				(void)ops->set_base(ops->context, segment, *known);
+			try_write_blind(report, ops, segment, *known);
 			return;
 		}
 		/* A reader that follows two markers is right: the other way is not. */
-		report->fallback[FSGS_SEGMENT_GS] = FSGS_FALLBACK_LIES;
+		report->fallback[segment] = FSGS_FALLBACK_LIES;
 	}
 	set_value(rd, io->out[1] == (io->out[0] & LOW_HALF), 32);
 	set_value(wr, marked64, 64);
@@ -156,29 +172,30 @@ static void judge_gs(struct fsgs_report *report, const struct fsgs_core_ops *ops
 		set_value(wr, marked32, 32);
 	if (io->out[3] != io->old) {
 		set_value(wr, 0, 64);
-		restore_gs(ops, io->old);
+		restore(ops, segment, io->old);
 	}
 }
 
 /* One leaf tries both instructions in both widths, so that the marker is gone before anything can
  * enter a kernel. A fault in it names the form at the step where it happened. */
-static void try_gs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
+static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *ops,
+		       uint32_t segment)
 {
-	struct fsgs_trial *rd = &report->trials[FSGS_INSN_RDGSBASE];
-	struct fsgs_trial *wr = &report->trials[FSGS_INSN_WRGSBASE];
+	struct fsgs_trial *rd = &report->trials[reader(segment)];
+	struct fsgs_trial *wr = &report->trials[writer(segment)];
 	struct fsgs_leaf io = {.in = {MARKER64, MARKER32}};
 	uint64_t base = 0;
-	int known = get_base(ops, FSGS_SEGMENT_GS, &base) == 0;
+	int known = get_base(ops, segment, &base) == 0;
 
-	if (!run(ops, fsgs_leaf_mark_gs, &io)) {
-		judge_gs(report, ops, &io, known ? &base : NULL);
+	if (!fsgs_core_run(ops, mark_leaf(segment), &io)) {
+		judge(report, ops, segment, &io, known ? &base : NULL);
 		return;
 	}
 	switch (io.step) {
 	case FSGS_STEP_SAVE:
 		set_fault(rd, &io, report->vantage, 64);
 		if (known)
-			try_wrgs_blind(report, ops, base);
+			try_write_blind(report, ops, segment, base);
 		return;
 	case FSGS_STEP_WRITE64:
 		set_fault(wr, &io, report->vantage, 64);
@@ -201,15 +218,18 @@ static void try_gs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 		wr->outcome = FSGS_OUTCOME_OK;
 		break;
 	}
-	restore_gs(ops, known ? base : io.old);
+	restore(ops, segment, known ? base : io.old);
 }
 
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
 		report->trials[i] = (struct fsgs_trial){0};
-	try_fs(report, ops);
-	try_gs(report, ops);
+	if (report->vantage == FSGS_VANTAGE_RING0)
+		try_marked(report, ops, FSGS_SEGMENT_FS); /* nothing lives behind FS there */
+	else
+		try_fs(report, ops);
+	try_marked(report, ops, FSGS_SEGMENT_GS);
 }
 
 void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops)
@@ -218,14 +238,14 @@ void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops 
 
 	if (report->trials[FSGS_INSN_RDGSBASE].outcome != FSGS_OUTCOME_OK ||
 	    report->trials[FSGS_INSN_WRGSBASE].outcome != FSGS_OUTCOME_OK ||
-	    run(ops, fsgs_leaf_rdgs64, &io))
+	    fsgs_core_run(ops, fsgs_leaf_rdgs64, &io))
 		return;
 	io.in[0] = UINT64_C(1) << 63;
 	io.in[1] = io.out[0];
-	if (!run(ops, fsgs_leaf_flash_gs, &io))
+	if (!fsgs_core_run(ops, fsgs_leaf_flash_gs, &io))
 		report->canonical_check = FSGS_ANSWER_NO;
 	else if (io.step == FSGS_STEP_WRITE64)
 		report->canonical_check = FSGS_ANSWER_YES;
 	else
-		restore_gs(ops, io.in[1]);
+		restore(ops, FSGS_SEGMENT_GS, io.in[1]);
 }

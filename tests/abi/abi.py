@@ -85,7 +85,7 @@ class Core(unittest.TestCase):
                  '-fno-stack-protector', '-fvisibility=hidden', '-fPIC', f'-I{INCLUDE}', '-c']
         sources = sorted(str(p) for p in (SOURCE / 'lib/core').iterdir() if p.suffix in ('.c', '.S'))
         for compiler in filter(shutil.which, ('gcc', 'clang')):
-            for level in ('-O1', '-O2', '-O3'):
+            for level in ('-Os', '-O1', '-O2', '-O3'):
                 extra = ['-fno-tree-loop-distribute-patterns'] if compiler == 'gcc' else []
                 with self.subTest(compiler=compiler, level=level), tempfile.TemporaryDirectory() as directory:
                     subprocess.run([compiler, *flags, *extra, level, *sources], check=True, cwd=directory,

@@ -133,7 +133,10 @@ class Human(unittest.TestCase):
             self.assertEqual([line for line in lines if line != line.rstrip()], [])
 
     def on_terminal(self, **environment):
-        reader, writer = pty.openpty()
+        try:
+            reader, writer = pty.openpty()
+        except OSError as error:
+            self.skipTest(f'no terminal to be had: {error}')
         with subprocess.Popen([COMMAND], stdout=writer, stdin=subprocess.DEVNULL,
                               env={**os.environ, **environment}) as process:
             os.close(writer)

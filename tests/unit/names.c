@@ -26,7 +26,7 @@ static const struct {
 	{FSGS_LIST_VANTAGE, 2, "process ring0"},
 	{FSGS_LIST_FALLBACK, 4, "unknown ok denied lies"},
 	{FSGS_LIST_REFUSAL, 5, "none mode flag environment system"},
-	{FSGS_LIST_EVENT, FSGS_EVENTS, "syscall signal yield sleep fork hop"},
+	{FSGS_LIST_EVENT, FSGS_EVENTS, "syscall signal yield sleep fork hop cpuid port halt"},
 	{FSGS_LIST_SIGN, FSGS_SIGNS, "traced auxv-differs vendor-differs uml gvisor xen-pv"},
 };
 

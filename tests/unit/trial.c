@@ -120,7 +120,8 @@ static int set_base(void *context, uint32_t segment, uint64_t base)
 
 static struct fsgs_report try_machine(struct machine *m)
 {
-	const struct fsgs_core_ops ops = {m, run, NULL, get_base, set_base};
+	const struct fsgs_core_ops ops = {
+		.context = m, .run = run, .get_base = get_base, .set_base = set_base};
 	struct fsgs_report r = {0};
 
 	if (!m->signal)

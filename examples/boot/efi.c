@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The image that UEFI firmware starts. It leaves boot services running, for the screen and for the
+ * other processors: the exception table is this program's own only while a leaf runs.
+ */
+#include "cpu.h"
+#include "efi.h"
+#include "machine.h"
+#include "screen.h"
+#include "serial.h"
+#include "trap.h"
+
+#define FLAGS_INTERRUPTS (1u << 9)
+#define UNICODE_BLOCK    0x2588
+#define TEST_LIMIT       20000000 /* microseconds for one processor */
+#define OPTIONS_READ     128
+
+efi_status efi_main(efi_handle image, struct efi_system_table *system);
+
+const char screen_hint[] = "Press a key to switch off.";
+
+static struct efi_system_table *firmware;
+static struct table_register firmware_exceptions;
+static uint32_t flags;
+
+/* Firmware serves the boot processor only. */
+static int other_at_work;
+
+/* Nothing may interrupt a leaf: firmware's handlers would run with a marker in the bases. */
+static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+{
+	struct table_register before;
+	uint64_t rflags;
+	int faulted;
+
+	(void)context;
+	__asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(rflags) : : "memory");
+	__asm__ volatile("sidt %0" : "=m"(before));
+	trap_use();
+	faulted = leaf(io);
+	__asm__ volatile("lidt %0" : : "m"(before));
+	if (rflags & FLAGS_INTERRUPTS)
+		__asm__ volatile("sti" : : : "memory");
+	return faulted;
+}
+
+static const struct fsgs_core_ops hooks = {.run = run};
+
+void trap_unexpected(uint64_t vector, uint64_t rip)
+{
+	struct line line = {0};
+
+	__asm__ volatile("lidt %0" : : "m"(firmware_exceptions));
+	line_text(&line, "unexpected exception ");
+	line_number(&line, (uint32_t)vector);
+	line_text(&line, " at ");
+	line_hex(&line, rip);
+	machine_exit(machine_give_up(line.text));
+	for (;;)
+		halt_for_ever();
+}
+
+void trap_timer(void)
+{
+	/* Interrupts are off whenever the table is in use. */
+}
+
+void screen_start(void)
+{
+	struct efi_output *out = firmware->output;
+
+	(void)out->set_mode(out, 0); /* 80 x 25, which every firmware has */
+	(void)out->set_attribute(out, SCREEN_GREY);
+	(void)out->clear_screen(out);
+	(void)out->enable_cursor(out, 0);
+}
+
+static efi_char to_unicode(screen_cell cell)
+{
+	const uint8_t c = (uint8_t)cell;
+
+	return c == SCREEN_BLOCK ? UNICODE_BLOCK : c;
+}
+
+/* Many firmwares copy their screen to the serial port, too: as a comment it does no harm there. */
+void screen_line(const char *text)
+{
+	efi_char line[SCREEN_COLUMNS + 1] = {'#', ' '};
+	int at = 2;
+
+	if (other_at_work)
+		return;
+	for (; *text && at < SCREEN_COLUMNS - 2; at++)
+		line[at] = (uint8_t)*text++;
+	line[at++] = '\r';
+	line[at++] = '\n';
+	line[at] = 0;
+	(void)firmware->output->output_string(firmware->output, line);
+}
+
+/* A blank looks the same in any foreground. */
+static int same_colours(screen_cell first, screen_cell next)
+{
+	return first >> 8 == next >> 8 || ((uint8_t)next == ' ' && first >> 12 == next >> 12);
+}
+
+static void show_row(const screen_cell *cells, int length)
+{
+	struct efi_output *out = firmware->output;
+	efi_char text[SCREEN_COLUMNS + 1];
+
+	for (int from = 0, to; from < length; from = to) {
+		for (to = from; to < length && same_colours(cells[from], cells[to]); to++)
+			text[to - from] = to_unicode(cells[to]);
+		text[to - from] = 0;
+		(void)out->set_attribute(out, cells[from] >> 8);
+		(void)out->output_string(out, text);
+	}
+}
+
+void screen_show(const screen_cell cells[SCREEN_ROWS * SCREEN_COLUMNS])
+{
+	struct efi_output *out = firmware->output;
+
+	if (other_at_work)
+		return;
+	(void)out->set_attribute(out, SCREEN_GREY);
+	(void)out->clear_screen(out);
+	for (int row = 0; row < SCREEN_ROWS; row++) {
+		/* A character in the last corner would scroll. */
+		(void)out->set_cursor_position(out, 0, (uint64_t)row);
+		show_row(cells + row * SCREEN_COLUMNS,
+			 row < SCREEN_ROWS - 1 ? SCREEN_COLUMNS : SCREEN_COLUMNS - 1);
+	}
+	(void)out->set_attribute(out, SCREEN_GREY);
+	serial_text("\n");
+}
+
+static void check_other(void *number)
+{
+	machine_check(*(const uint32_t *)number, &hooks, flags);
+}
+
+static void check_all(void)
+{
+	static const struct efi_guid guid = EFI_MP_SERVICES;
+	struct efi_mp_services *mp;
+	uint64_t all, enabled, self;
+
+	if (firmware->boot->locate_protocol(&guid, NULL, (void **)&mp) ||
+	    mp->get_number(mp, &all, &enabled) || mp->who_am_i(mp, &self)) {
+		machine_check(0, &hooks, flags);
+		return;
+	}
+	machine.present = (uint32_t)enabled;
+	machine_check((uint32_t)self, &hooks, flags);
+	other_at_work = 1;
+	for (uint32_t cpu = 0; cpu < all; cpu++)
+		if (cpu != self) /* a disabled one, or one that hangs, is not counted as tested */
+			(void)mp->start_one(mp, check_other, cpu, NULL, TEST_LIMIT, &cpu, NULL);
+	other_at_work = 0;
+}
+
+static void read_options(efi_handle image)
+{
+	static const struct efi_guid guid = EFI_LOADED_IMAGE;
+	struct efi_loaded_image *loaded;
+	char options[OPTIONS_READ + 1];
+	uint32_t length = 0;
+
+	if (firmware->boot->handle_protocol(image, &guid, (void **)&loaded) || !loaded->options)
+		return;
+	while (length < OPTIONS_READ && length < loaded->options_size / sizeof(efi_char)) {
+		options[length] = (char)loaded->options[length];
+		length++;
+	}
+	options[length] = '\0';
+	if (text_has_word(options, "force"))
+		flags = FSGS_RING0_FORCE;
+}
+
+efi_status efi_main(efi_handle image, struct efi_system_table *system)
+{
+	uint64_t index;
+
+	firmware = system;
+	__asm__ volatile("sidt %0" : "=m"(firmware_exceptions));
+	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* the page is to be read */
+	read_options(image);
+	serial_start();
+	screen_start();
+	tap_start();
+	trap_start();
+	check_all();
+	machine_exit(machine_finish());
+	(void)system->boot->wait_for_event(1, &system->input->wait_for_key, &index);
+	system->runtime->reset_system(EFI_RESET_SHUTDOWN, 0, 0, NULL);
+	return 0;
+}

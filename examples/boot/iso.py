@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Makes the hybrid ISO: BIOS and UEFI find the image on it, as a CD and as a disk.
+
+On a BIOS, GRUB starts the ELF image; UEFI firmware starts the UEFI program from a FAT file system
+that is a partition, too.
+"""
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+# What GRUB needs to find a file on the medium and start it, and nothing else.
+GRUB_MODULES = ("biosdisk", "iso9660", "multiboot", "search", "search_fs_file")
+
+# Its whole configuration. The image is looked for by name, because the medium may be a CD, a disk or a
+# stick. No comments in there: GRUB's small parser would take them for commands.
+GRUB_CONFIGURATION = """\
+search --file --set=root /fsgscheck-boot.elf
+multiboot /fsgscheck-boot.elf
+boot
+"""
+
+FAT_KIB = 128
+
+
+def run(*command):
+    """Runs a tool; its words are shown only when it fails."""
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed:\n{done.stdout.decode(errors='replace')}")
+
+
+def make_fat(tools, path, program):
+    """A file system with the one file that UEFI firmware looks for on a medium."""
+    path.write_bytes(bytes(FAT_KIB * 1024))
+    sectors = FAT_KIB * 2
+    run(tools.mformat, "-i", path, "-T", sectors, "-h", 1, "-s", 16, "-N", 0, "::")
+    run(tools.mmd, "-i", path, "::/EFI", "::/EFI/BOOT")
+    run(tools.mcopy, "-i", path, program, "::/EFI/BOOT/BOOTX64.EFI")
+
+
+def make_iso(tools, output):
+    """Collects the files of the ISO in a folder, and writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder) / "root"
+        root.mkdir()
+        configuration = pathlib.Path(folder) / "grub.cfg"
+        configuration.write_text(GRUB_CONFIGURATION, encoding="ascii")
+        shutil.copyfile(tools.elf, root / "fsgscheck-boot.elf")
+        run(tools.grub_mkimage, "-O", "i386-pc-eltorito", "-d", tools.grub, "-c", configuration,
+            "-p", "/boot/grub", "-o", root / "eltorito.img", *GRUB_MODULES)
+        make_fat(tools, root / "efi.img", tools.efi)
+        run(tools.xorriso, "-as", "mkisofs", "-V", "FSGSCHECK", "-R", "-o", output,
+            "-b", "eltorito.img", "-no-emul-boot", "-boot-load-size", 4, "-boot-info-table",
+            "--grub2-boot-info", "--grub2-mbr", tools.grub / "boot_hybrid.img",
+            "-eltorito-alt-boot", "-e", "efi.img", "-no-emul-boot", "-isohybrid-gpt-basdat", root)
+
+
+def main():
+    """Reads the arguments, which Meson gives."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("elf", "efi", "grub"):
+        parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
+    for name in ("grub-mkimage", "mformat", "mmd", "mcopy", "xorriso"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("output", type=pathlib.Path)
+    tools = parser.parse_args()
+    make_iso(tools, tools.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way into and out of an exception handler in C. For the ELF image and for the UEFI program, whose
+ * compiler follows another calling convention: trap() is declared with this one.
+ */
+#include "layout.h"
+
+/* The exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX. */
+#define HAS_ERROR_CODE 0x60227d00
+
+	.text
+	.globl trap_stubs
+	.balign TRAP_STUB_SIZE
+trap_stubs:
+	.set vector, 0
+	.rept TRAP_STUBS
+	.balign TRAP_STUB_SIZE
+	.if vector >= EXCEPTIONS || !((HAS_ERROR_CODE >> vector) & 1)
+	pushq $0		/* makes the frames alike */
+	.endif
+	pushq $vector
+	jmp enter
+	.set vector, vector + 1
+	.endr
+
+	.balign 16
+	.globl trap_ignore
+trap_ignore:
+	iretq
+
+enter:
+	pushq %rax
+	pushq %rcx
+	pushq %rdx
+	pushq %rsi
+	pushq %rdi
+	pushq %r8
+	pushq %r9
+	pushq %r10
+	pushq %r11
+	cld
+	movq %rsp, %rdi
+	call trap
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rdi
+	popq %rsi
+	popq %rdx
+	popq %rcx
+	popq %rax
+	addq $16, %rsp		/* the vector and the error code */
+	iretq
+
+#if defined(__ELF__)
+	.section .note.GNU-stack, "", @progbits
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* fsgscheck explain: from the files of another machine to the cause. */
+#include "command.h"
+#include "found.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
+
+static const char usage[] =
+	"usage: fsgscheck explain [--json] FILE...\n"
+	"\n"
+	"Tells what the files of another machine say about its FSGSBASE: kernel logs,\n"
+	"/proc/cpuinfo, the output of fsgscheck --json and of the boot image, in any mixture;\n"
+	"- is standard input.\n"
+	"\n"
+	"Exit status: that of fsgscheck, for the worst that was found; 3 when there is no\n"
+	"evidence in the files.\n";
+
+static const struct option options[] = {
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static void take(void *context, const struct explain_source *source)
+{
+	found_add(context, source);
+}
+
+static bool read_file(struct explain *e, struct found *found, const char *path)
+{
+	static char bytes[1 << 17];
+	const bool is_stdin = strcmp(path, "-") == 0;
+	const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	int error = fd < 0 ? errno : 0;
+	ssize_t got;
+
+	found->file = is_stdin ? "standard input" : path;
+	found->from_this_file = 0;
+	while (!error && (got = read(fd, bytes, sizeof bytes)) != 0) {
+		if (got > 0)
+			explain_feed(e, bytes, (size_t)got);
+		else if (errno != EINTR)
+			error = errno;
+	}
+	found->lines += explain_end_file(e);
+	if (fd >= 0 && !is_stdin)
+		close(fd);
+	if (error)
+		fprintf(stderr, "fsgscheck: %s: %s\n", found->file, strerror(error));
+	return !error;
+}
+
+static int status(const struct found *found, bool all_read)
+{
+	const int says = found->worst.count ? fsgs_exit_status(found->worst.source.report.verdict)
+					    : CANNOT_RUN;
+
+	/* A file that could not be read leaves a good answer open, but not a bad one. */
+	return all_read || says == fsgs_exit_status(FSGS_VERDICT_BROKEN) ? says : CANNOT_RUN;
+}
+
+int explain_command(int argc, char **argv)
+{
+	static struct explain explain;
+	static struct found found;
+	bool json = false, all_read = true;
+	int option;
+
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		}
+		if (option != 'j') {
+			fprintf(stderr,
+				"fsgscheck: bad option: %s; try 'fsgscheck explain --help'\n",
+				argv[optind - 1]);
+			return BAD_USAGE;
+		}
+		json = true;
+	}
+	if (optind == argc) {
+		fputs("fsgscheck: explain what? Name files, or - for standard input\n", stderr);
+		return BAD_USAGE;
+	}
+	explain_begin(&explain, take, &found);
+	for (int i = optind; i < argc; i++)
+		all_read &= read_file(&explain, &found, argv[i]);
+	found.crashes = explain.crashes;
+	found.foreign = explain.foreign;
+	if (json)
+		found_json(stdout, &found);
+	else
+		found_print(stdout, &found);
+	if (found.out_of_memory)
+		fputs("fsgscheck: out of memory: not all machines are listed\n", stderr);
+	for (size_t i = 0; i < found.machine_count; i++)
+		free(found.machines[i].name);
+	free(found.machines);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "fsgscheck: cannot write the output: %s\n", strerror(errno));
+		return CANNOT_RUN;
+	}
+	return status(&found, all_read && !found.out_of_memory);
+}

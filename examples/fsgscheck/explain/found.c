@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "found.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The order in which one verdict stands for all: as the decision orders FS and GS. */
+static const uint8_t severity[] = {
+	[FSGS_VERDICT_USABLE] = 1,       [FSGS_VERDICT_UNSUPPORTED] = 2,
+	[FSGS_VERDICT_DISABLED] = 3,     [FSGS_VERDICT_UNKNOWN] = 4,
+	[FSGS_VERDICT_UNADVERTISED] = 5, [FSGS_VERDICT_INCONSISTENT] = 6,
+	[FSGS_VERDICT_BROKEN] = 7,
+};
+
+static uint32_t weight(const struct explain_source *s)
+{
+	/* What cannot decide anything must not outweigh what can. */
+	if (s->report.verdict == FSGS_VERDICT_UNKNOWN &&
+	    (s->kind == EXPLAIN_CPUINFO || (s->notes & EXPLAIN_NOT_ENABLED)))
+		return 0;
+	return severity[s->report.verdict];
+}
+
+static bool is_machine(const struct explain_source *s)
+{
+	return s->kind == EXPLAIN_CPUINFO || s->kind == EXPLAIN_REPORT || s->kind == EXPLAIN_IMAGE;
+}
+
+static void set_item(struct found_item *item, const struct explain_source *s, const char *name)
+{
+	item->source = *s;
+	item->count = 1;
+	snprintf(item->name, sizeof item->name, "%s", name);
+}
+
+/* The host's name, or the file's without folders and ending; a file's second machine gets its line. */
+static void name_machine(const struct found *found, const struct explain_source *s,
+			 char name[MAX_NAME])
+{
+	const char *slash = strrchr(found->file, '/');
+	const char *base = slash ? slash + 1 : found->file;
+	const size_t length = strlen(base);
+	const int kept = length > 5 && strcmp(base + length - 5, ".json") == 0 ? (int)length - 5
+									       : (int)length;
+
+	if (s->host[0])
+		snprintf(name, MAX_NAME, "%s", s->host);
+	else if (found->from_this_file)
+		snprintf(name, MAX_NAME, "%.*s:%llu", kept, base, (unsigned long long)s->line);
+	else
+		snprintf(name, MAX_NAME, "%.*s", kept, base);
+}
+
+static uint32_t find_group(struct found *found, const struct explain_source *s, const char *name)
+{
+	for (uint32_t i = 0; i < found->group_count; i++) {
+		const struct fsgs_report *r = &found->groups[i].source.report;
+
+		if ((r->verdict == s->report.verdict && r->findings == s->report.findings) ||
+		    i == MAX_GROUPS_OF_MACHINES - 1) {
+			found->groups[i].count++;
+			return i;
+		}
+	}
+	set_item(&found->groups[found->group_count], s, name);
+	return found->group_count++;
+}
+
+static void add_machine(struct found *found, const struct explain_source *s)
+{
+	char name[MAX_NAME];
+
+	name_machine(found, s, name);
+	found->from_this_file++;
+	if (found->machine_count == found->machine_room) {
+		const size_t room = found->machine_room ? 2 * found->machine_room : 64;
+		struct machine *more = realloc(found->machines, room * sizeof *more);
+
+		if (!more) {
+			found->out_of_memory = true;
+			return;
+		}
+		found->machines = more;
+		found->machine_room = room;
+	}
+	if (found->machine_count < MAX_COLUMNS)
+		set_item(&found->columns[found->machine_count], s, name);
+
+	struct machine *machine = &found->machines[found->machine_count++];
+
+	machine->group = find_group(found, s, name);
+	machine->name = strdup(name);
+	if (!machine->name)
+		found->out_of_memory = true;
+}
+
+static bool is_same(const struct explain_source *a, const struct explain_source *b)
+{
+	return a->kind == b->kind && a->notes == b->notes && a->cr4 == b->cr4 && a->cpu == b->cpu &&
+	       strcmp(a->symbol, b->symbol) == 0 &&
+	       memcmp(&a->report, &b->report, sizeof a->report) == 0;
+}
+
+static void add_page(struct found *found, const struct explain_source *s)
+{
+	for (uint32_t i = 0; i < found->page_count; i++)
+		if (is_same(&found->pages[i].source, s)) {
+			found->pages[i].count++;
+			return;
+		}
+	if (found->page_count < MAX_PAGES)
+		set_item(&found->pages[found->page_count++], s, found->file);
+	else
+		found->more++;
+}
+
+void found_add(struct found *found, const struct explain_source *s)
+{
+	if (!found->worst.count || weight(s) > weight(&found->worst.source))
+		set_item(&found->worst, s, found->file);
+	if (is_machine(s))
+		add_machine(found, s);
+	else
+		add_page(found, s);
+}
+
+uint32_t found_usual(const struct found *found)
+{
+	uint32_t usual = 0;
+
+	for (uint32_t i = 1; i < found->group_count; i++) {
+		const struct found_item *a = &found->groups[i], *b = &found->groups[usual];
+
+		if (a->count > b->count ||
+		    (a->count == b->count && weight(&a->source) < weight(&b->source)))
+			usual = i;
+	}
+	return usual;
+}
+
+static const char *answer(uint32_t value)
+{
+	return value ? fsgs_name(FSGS_LIST_ANSWER, value) : "";
+}
+
+bool found_row(uint32_t row, const struct explain_source *s, const char **title, char *text,
+	       size_t size)
+{
+	static const char *const titles[] = {
+		"verdict",    "vendor",    "processor", "family/model/stepping",
+		"cpuinfo",    "CPUID",     "AT_HWCAP2", "hypervisor flag",
+		"hypervisor", "microcode", "kernel",    "processors",
+	};
+	const struct fsgs_report *r = &s->report;
+
+	if (row >= sizeof titles / sizeof *titles)
+		return false;
+	*title = titles[row];
+	text[0] = '\0';
+	if (row == 3) {
+		if (r->family)
+			snprintf(text, size, "%u/%u/%u", r->family, r->model, r->stepping);
+	} else if (row == 11) {
+		if (s->processors)
+			snprintf(text, size, "%u", s->processors);
+	} else {
+		const char *const texts[] = {
+			fsgs_name(FSGS_LIST_VERDICT, r->verdict),
+			r->vendor,
+			r->brand,
+			"",
+			answer(r->cpuinfo_flag),
+			answer(r->cpuid_fsgsbase),
+			answer(r->hwcap2_fsgsbase),
+			answer(s->hypervisor_flag),
+			r->hypervisor,
+			s->microcode,
+			r->kernel,
+		};
+
+		snprintf(text, size, "%s%s", texts[row],
+			 row == 8 && (s->notes & EXPLAIN_HYPERV_TRAIT) ? " (inferred)" : "");
+	}
+	return true;
+}
+
+/* What the columns have in common. */
+struct likeness {
+	bool same_processor;
+	bool same_flag;
+	bool all_offer;
+	bool tried; /* one of them has executed the instructions */
+};
+
+static struct likeness compare(const struct found *found)
+{
+	const struct fsgs_report *first = &found->columns[0].source.report;
+	struct likeness like = {true, true, true, false};
+
+	for (size_t i = 0; i < found->machine_count && i < MAX_COLUMNS; i++) {
+		const struct fsgs_report *r = &found->columns[i].source.report;
+
+		like.same_processor &= strcmp(r->vendor, first->vendor) == 0 &&
+				       r->family == first->family && r->model == first->model;
+		like.same_flag &= r->cpuinfo_flag == first->cpuinfo_flag;
+		like.all_offer &= r->cpuinfo_flag == FSGS_ANSWER_YES;
+		like.tried |= r->proof == FSGS_PROOF_TRIED;
+	}
+	return like;
+}
+
+const char *found_lesson(const struct found *found, uint32_t n)
+{
+	const struct likeness like = compare(found);
+	const char *const lessons[] = {
+		like.same_processor
+			? "The processors are of the same model, so what differs comes from the "
+			  "hypervisor, its settings, the microcode or the kernel."
+			: "The processors differ, so a guest that runs on one of them says nothing "
+			  "about the other.",
+		like.all_offer
+			? "All list fsgsbase: each kernel was offered the instructions. That they "
+			  "run is not shown by the flag."
+		: like.same_flag
+			? "The files do not differ in the flag, and it is not set in all of them."
+			: "Not all list fsgsbase: where it is missing it was masked by the "
+			  "hypervisor, switched off in the kernel, or is not in the processor; the "
+			  "files do not say which.",
+		like.tried ? "Where the instructions were tried, that counts more than any flag."
+			   : "Nothing here was executed. Which machine keeps its promise is shown "
+			     "only "
+			     "by running the fsgscheck boot image in each.",
+	};
+
+	return n < sizeof lessons / sizeof *lessons ? lessons[n] : NULL;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* What `explain` has found in all files, and the forms in which it says it. */
+#ifndef FSGSCHECK_FOUND_H
+#define FSGSCHECK_FOUND_H
+
+#include <stdio.h>
+
+#include "explain.h"
+
+/* Distinct crashes and boots of which each gets a page; a machine in a boot loop dies the same way. */
+#define MAX_PAGES              8
+/* Machines that fit beside each other. */
+#define MAX_COLUMNS            4
+/* Distinct pairs of verdict and findings; the last takes what did not fit. */
+#define MAX_GROUPS_OF_MACHINES 64
+#define MAX_NAME               96
+
+struct found_item {
+	struct explain_source source;
+	char name[MAX_NAME]; /* the file's, or the host's */
+	uint64_t count;      /* how often the same was found */
+};
+
+/* One machine, as far as a list of names needs it. */
+struct machine {
+	char *name;
+	uint32_t group;
+};
+
+struct found {
+	struct found_item pages[MAX_PAGES];
+	uint32_t page_count;
+	uint64_t more; /* pages that did not fit */
+
+	struct found_item groups[MAX_GROUPS_OF_MACHINES];
+	uint32_t group_count;
+	struct found_item columns[MAX_COLUMNS];
+	struct machine *machines;
+	size_t machine_count, machine_room;
+
+	struct found_item worst; /* count is 0 when there is nothing */
+	uint64_t lines, crashes, foreign;
+	bool out_of_memory;
+
+	const char *file;        /* that is being read */
+	uint32_t from_this_file; /* machines */
+};
+
+void found_add(struct found *found, const struct explain_source *source);
+
+/* The group that a healthy fleet would consist of: the largest. */
+uint32_t found_usual(const struct found *found);
+
+void found_print(FILE *out, const struct found *found);
+void found_json(FILE *out, const struct found *found);
+
+/* What a table of machines proves and what not: sentence `n`, NULL after the last. */
+const char *found_lesson(const struct found *found, uint32_t n);
+
+/* A row of that table. Gives false after the last. */
+bool found_row(uint32_t row, const struct explain_source *source, const char **title, char *text,
+	       size_t size);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What we ourselves have said elsewhere: the JSON of the command, the last line of the boot image.
+ * They were decided by whoever had all of the evidence, of which they give but a part. So they are
+ * not decided again.
+ */
+#include "explain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The number of a name, or `none`. */
+static uint32_t number_of(uint32_t list, const char *name, uint32_t none)
+{
+	const char *known;
+
+	for (uint32_t i = 0; (known = fsgs_name(list, i)); i++)
+		if (strcmp(known, name) == 0)
+			return i;
+	return none;
+}
+
+enum { SEEN_SCHEMA = 1, SEEN_VERDICT = 2 };
+
+/* Where a string, a name, a number or an answer goes. */
+struct field {
+	const char *path[4];
+	enum { STRING, NAME, NUMBER, ANSWER } form;
+	uint32_t list;
+	size_t offset;
+	size_t size;
+};
+
+#define AT(member)       offsetof(struct fsgs_report, member)
+#define TEXT(member)     STRING, 0, AT(member), sizeof((struct fsgs_report *)NULL)->member
+#define NAMED(l, member) NAME, FSGS_LIST_##l, AT(member), 0
+#define NUMBERED(member) NUMBER, 0, AT(member), 0
+#define ANSWERED(member) ANSWER, 0, AT(member), 0
+
+static const struct field fields[] = {
+	{{"fs"}, NAMED(VERDICT, verdicts[FSGS_SEGMENT_FS])},
+	{{"gs"}, NAMED(VERDICT, verdicts[FSGS_SEGMENT_GS])},
+	{{"proof"}, NAMED(PROOF, proof)},
+	{{"cpuid", "max_leaf"}, NUMBERED(cpuid_max_leaf)},
+	{{"cpuid", "fsgsbase"}, ANSWERED(cpuid_fsgsbase)},
+	{{"cpuid", "vendor"}, TEXT(vendor)},
+	{{"cpuid", "brand"}, TEXT(brand)},
+	{{"cpuid", "family"}, NUMBERED(family)},
+	{{"cpuid", "model"}, NUMBERED(model)},
+	{{"cpuid", "stepping"}, NUMBERED(stepping)},
+	{{"cpuid", "hypervisor"}, TEXT(hypervisor)},
+	{{"cpuid", "hypervisor_build"}, NUMBERED(hypervisor_build)},
+	{{"hwcap2", "present"}, ANSWERED(hwcap2_present)},
+	{{"hwcap2", "fsgsbase"}, ANSWERED(hwcap2_fsgsbase)},
+	{{"cpuinfo_flag"}, ANSWERED(cpuinfo_flag)},
+	{{"access", "fs"}, NAMED(ACCESS, access[FSGS_SEGMENT_FS])},
+	{{"access", "gs"}, NAMED(ACCESS, access[FSGS_SEGMENT_GS])},
+	{{"kernel", "release"}, TEXT(kernel)},
+};
+
+static void put_field(struct fsgs_report *r, const struct field *field,
+		      const struct json_reader *reader, enum json_type type)
+{
+	char *to = (char *)r + field->offset;
+	uint32_t value;
+
+	if (field->form == STRING) {
+		if (type == JSON_STRING)
+			text_clean(reader->text, to, field->size);
+		return;
+	}
+	if (field->form == NAME && type == JSON_STRING)
+		value = number_of(field->list, reader->text, 0);
+	else if (field->form == NUMBER && type == JSON_NUMBER)
+		value = (uint32_t)strtoul(reader->text, NULL, 10);
+	else if (field->form == ANSWER && (type == JSON_TRUE || type == JSON_FALSE))
+		value = type == JSON_TRUE ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	else
+		return;
+	memcpy(to, &value, sizeof value);
+}
+
+static void put_finding(struct fsgs_report *r, const char *name)
+{
+	const uint32_t finding = number_of(FSGS_LIST_FINDING, name, FSGS_FINDINGS);
+
+	/* A later version may have found what this one has no word for. */
+	if (finding < FSGS_FINDINGS)
+		r->findings |= FSGS_FINDING_BIT(finding);
+}
+
+static void take(void *context, const struct json_reader *reader, enum json_type type)
+{
+	static const char *const schema[] = {"schema", NULL}, *const verdict[] = {"verdict", NULL},
+				 *const host[] = {"host", NULL},
+				 *const finding[] = {"findings", "", NULL};
+	struct explain *e = context;
+	struct explain_source *s = &e->report;
+
+	if (json_reader_at(reader, schema)) {
+		/* Only this schema's keys are known to mean what they say here. */
+		if (type == JSON_NUMBER && strcmp(reader->text, "1") == 0)
+			e->report_seen |= SEEN_SCHEMA;
+		return;
+	}
+	if (json_reader_at(reader, verdict) && type == JSON_STRING) {
+		s->report.verdict =
+			number_of(FSGS_LIST_VERDICT, reader->text, FSGS_VERDICT_UNKNOWN);
+		e->report_seen |= SEEN_VERDICT;
+		return;
+	}
+	if (json_reader_at(reader, host) && type == JSON_STRING) {
+		text_clean(reader->text, s->host, sizeof s->host);
+		return;
+	}
+	if (json_reader_at(reader, finding) && type == JSON_STRING) {
+		put_finding(&s->report, reader->text);
+		return;
+	}
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (json_reader_at(reader, fields[i].path)) {
+			put_field(&s->report, &fields[i], reader, type);
+			return;
+		}
+	for (uint32_t i = 0; i < FSGS_INSNS; i++) {
+		const char *const trial[] = {"trials", fsgs_name(FSGS_LIST_INSN, i), "outcome",
+					     NULL};
+
+		if (type == JSON_STRING && json_reader_at(reader, trial))
+			s->report.trials[i].outcome =
+				number_of(FSGS_LIST_OUTCOME, reader->text, FSGS_OUTCOME_NOT_TRIED);
+	}
+}
+
+void explain_report_begin(struct explain *e)
+{
+	memset(&e->report, 0, sizeof e->report);
+	e->report.kind = EXPLAIN_REPORT;
+	e->report.line = e->lines;
+	e->report.cpu = -1;
+	e->report_seen = 0;
+	json_reader_begin(&e->json, take, e);
+}
+
+/* What can only have been seen in ring 0: explain's own JSON of a crash is a report, too. */
+static const uint64_t ring0_findings =
+	FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
+	FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
+
+void explain_report_end(struct explain *e)
+{
+	struct fsgs_report *r = &e->report.report;
+
+	if (e->report_seen != (SEEN_SCHEMA | SEEN_VERDICT))
+		return; /* somebody else's JSON */
+	r->mode = (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE)) ? FSGS_MODE_UNKNOWN
+									    : FSGS_MODE_64BIT;
+	if (r->findings & ring0_findings)
+		r->vantage = FSGS_VANTAGE_RING0;
+	explain_give(e, &e->report);
+}
+
+/* "AMD EPYC 7281 16-Core Processor (family 23, model 1, stepping 2)" */
+void explain_image_processor(struct explain *e, struct text t)
+{
+	struct fsgs_report *r = &e->image.report;
+	struct text version = t;
+
+	if (!text_find(&version, " (family "))
+		return;
+	strcpy(r->vendor, explain_vendor(t));
+	t.end = version.at - strlen(" (family ");
+	text_copy(&t, "", r->brand, sizeof r->brand);
+	text_number(&version, &r->family);
+	if (text_skip(&version, ", model "))
+		text_number(&version, &r->model);
+	if (text_skip(&version, ", stepping "))
+		text_number(&version, &r->stepping);
+}
+
+/* "Microsoft Hv, version 10.0, build 20348", or "none that says so" */
+void explain_image_hypervisor(struct explain *e, struct text t)
+{
+	struct fsgs_report *r = &e->image.report;
+	uint32_t major = 0, minor = 0;
+
+	if (text_skip(&t, "none that says so"))
+		return;
+	text_copy(&t, ",", r->hypervisor, sizeof r->hypervisor);
+	if (text_skip(&t, ", version ") && text_number(&t, &major) && text_skip(&t, ".") &&
+	    text_number(&t, &minor))
+		r->hypervisor_version = major << 16 | (minor & 0xffff);
+	if (text_skip(&t, ", build "))
+		text_number(&t, &r->hypervisor_build);
+}
+
+/* "usable findings=a,b cpus=4" */
+void explain_image_verdict(struct explain *e, struct text t)
+{
+	struct explain_source s = e->image;
+	struct fsgs_report *r = &s.report;
+	char word[32];
+
+	memset(&e->image, 0, sizeof e->image);
+	text_copy(&t, " ", word, sizeof word);
+	r->verdict = number_of(FSGS_LIST_VERDICT, word, UINT32_MAX);
+	if (r->verdict == UINT32_MAX || !text_skip(&t, " findings="))
+		return;
+	do {
+		text_copy(&t, ", ", word, sizeof word);
+		put_finding(r, word);
+	} while (text_skip(&t, ","));
+	if (!text_skip(&t, " cpus=") || !text_number(&t, &r->cpus_checked))
+		return; /* cut off: the last finding may be, too */
+	s.kind = EXPLAIN_IMAGE;
+	s.line = e->lines;
+	s.cpu = -1;
+	r->vantage = FSGS_VANTAGE_RING0;
+	r->mode = FSGS_MODE_64BIT;
+	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++) {
+		r->verdicts[segment] = r->verdict;
+		r->access[segment] = r->verdict == FSGS_VERDICT_USABLE ? FSGS_ACCESS_INSTRUCTION
+								       : FSGS_ACCESS_ARCH_PRCTL;
+	}
+	explain_give(e, &s);
+}

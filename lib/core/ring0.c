@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walk through ring 0: off, on, off again.
+ *
+ * A guest kernel believes CPUID, sets CR4.FSGSBASE and executes. A host can let it down at each of
+ * these, so each is taken by itself and announced before: the machine may not live to tell.
+ *
+ * An instruction is first executed with the value that its base already has. Only when all four have
+ * run do markers follow, so that the faults that have to be expected find both bases as they were, and
+ * a caller's exception handler may use them.
+ */
+#include "core.h"
+
+#define CR4_FSGSBASE   (UINT64_C(1) << 16)
+#define MSR_FS_BASE    0xc0000100u
+#define MSR_GS_BASE    0xc0000101u
+
+/* Canonical, with bit 31 set: a 32-bit write must clear the upper half, not extend the sign. No two of
+ * them share a half, so none can be left over from another. */
+#define MARKER_BY_MSR  UINT64_C(0x00003c5a96e1d287)
+#define MARKER_BY_INSN UINT64_C(0x000012f0b4a5c36d)
+#define MARKER_KEPT    UINT64_C(0x00006b1ef00d9a42)
+#define LOW_HALF       UINT64_C(0xffffffff)
+
+#define UNDEFINED      6 /* the vector of #UD */
+
+struct walk {
+	struct fsgs_report *report;
+	const struct fsgs_core_ops *caller;
+	struct fsgs_core_ops ops; /* the caller's guard, and the MSRs as the other way to a base */
+	uint64_t base[FSGS_SEGMENTS];
+};
+
+static void announce(const struct walk *walk, const char *text)
+{
+	if (walk->caller->step)
+		walk->caller->step(walk->caller->context, text);
+}
+
+static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+{
+	const struct walk *walk = context;
+
+	return fsgs_core_run(walk->caller, leaf, io);
+}
+
+static int cpuid(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+{
+	const struct walk *walk = context;
+
+	return walk->caller->cpuid(walk->caller->context, leaf, subleaf, regs);
+}
+
+static uint64_t msr_of(uint32_t segment)
+{
+	return segment == FSGS_SEGMENT_FS ? MSR_FS_BASE : MSR_GS_BASE;
+}
+
+static int get_base(void *context, uint32_t segment, uint64_t *base)
+{
+	struct fsgs_leaf io = {.in = {msr_of(segment)}};
+
+	if (run(context, fsgs_leaf_rdmsr, &io))
+		return -1;
+	*base = io.out[0];
+	return 0;
+}
+
+static int set_base(void *context, uint32_t segment, uint64_t base)
+{
+	struct fsgs_leaf io = {.in = {msr_of(segment), base}};
+
+	return run(context, fsgs_leaf_wrmsr, &io) ? -1 : 0;
+}
+
+static uint32_t outcome_of(int faulted, const struct fsgs_leaf *io)
+{
+	if (!faulted)
+		return FSGS_OUTCOME_OK;
+	return io->fault == UNDEFINED ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
+}
+
+/* Each instruction once, writing what is there already. */
+static void sample(struct walk *walk, uint32_t outcomes[FSGS_INSNS])
+{
+	struct fsgs_leaf fs = {.in = {walk->base[FSGS_SEGMENT_FS]}};
+	struct fsgs_leaf gs = {.in = {walk->base[FSGS_SEGMENT_GS]}};
+
+	announce(walk, "execute RDFSBASE");
+	outcomes[FSGS_INSN_RDFSBASE] = outcome_of(run(walk, fsgs_leaf_rdfs64, &fs), &fs);
+	announce(walk, "execute RDGSBASE");
+	outcomes[FSGS_INSN_RDGSBASE] = outcome_of(run(walk, fsgs_leaf_rdgs64, &gs), &gs);
+	announce(walk, "execute WRFSBASE");
+	outcomes[FSGS_INSN_WRFSBASE] = outcome_of(run(walk, fsgs_leaf_wrfs64, &fs), &fs);
+	announce(walk, "execute WRGSBASE");
+	outcomes[FSGS_INSN_WRGSBASE] = outcome_of(run(walk, fsgs_leaf_wrgs64, &gs), &gs);
+}
+
+/* With the bit clear nothing may run, before or after it was set: keeps the worst. */
+static void sample_cleared(struct walk *walk)
+{
+	uint32_t outcomes[FSGS_INSNS];
+
+	sample(walk, outcomes);
+	for (int i = 0; i < FSGS_INSNS; i++)
+		if (walk->report->cleared[i] != FSGS_OUTCOME_OK)
+			walk->report->cleared[i] = outcomes[i];
+}
+
+/* A trial whose instruction faulted, or did not, against a sample of the same. */
+static int agrees(const struct fsgs_trial *trial, uint32_t outcome)
+{
+	const int ran =
+		trial->outcome != FSGS_OUTCOME_UNDEFINED && trial->outcome != FSGS_OUTCOME_FAULTED;
+
+	/* The trial also tries a 32-bit form, which may fail by itself. */
+	return trial->width == 32 || ran == (outcome == FSGS_OUTCOME_OK);
+}
+
+static void compare_samples(struct walk *walk, const uint32_t outcomes[FSGS_INSNS])
+{
+	for (int i = 0; i < FSGS_INSNS; i++)
+		if (walk->report->trials[i].outcome != FSGS_OUTCOME_NOT_TRIED &&
+		    !agrees(&walk->report->trials[i], outcomes[i]))
+			walk->report->samples_differ = FSGS_ANSWER_YES;
+}
+
+static void put_back_bases(struct walk *walk)
+{
+	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
+		(void)set_base(walk, segment, walk->base[segment]);
+}
+
+static void blame(struct walk *walk, enum fsgs_insn insn, uint32_t outcome, uint32_t width)
+{
+	struct fsgs_trial *trial = &walk->report->trials[insn];
+
+	if (trial->outcome != FSGS_OUTCOME_OK)
+		return;
+	trial->outcome = outcome;
+	trial->width = width;
+}
+
+static int all_ran(const struct walk *walk)
+{
+	for (int i = 0; i < FSGS_INSNS; i++)
+		if (walk->report->trials[i].outcome != FSGS_OUTCOME_OK)
+			return 0;
+	return 1;
+}
+
+/* What the instructions and the MSR say of one base. A fault here, after the trial, is left to the
+ * samples. */
+static void check_msr(struct walk *walk, fsgs_leaf_fn *leaf, enum fsgs_insn rd, enum fsgs_insn wr)
+{
+	struct fsgs_leaf io = {.in = {MARKER_BY_MSR, MARKER_BY_INSN}};
+
+	if (run(walk, leaf, &io))
+		return;
+	if (io.out[0] != MARKER_BY_MSR)
+		blame(walk, rd, FSGS_OUTCOME_WRONG_VALUE, 64);
+	if (io.out[1] != MARKER_BY_INSN)
+		blame(walk, wr, FSGS_OUTCOME_WRONG_VALUE, 64);
+	else if (io.out[2] != (MARKER_BY_INSN & LOW_HALF))
+		blame(walk, wr, FSGS_OUTCOME_WRONG_VALUE, 32);
+}
+
+static void note_event(struct walk *walk, enum fsgs_event event, enum fsgs_insn writer, int kept)
+{
+	walk->report->survival_tried |= (uint32_t)event;
+	if (kept)
+		return;
+	walk->report->survival_lost |= (uint32_t)event;
+	blame(walk, writer, FSGS_OUTCOME_VALUE_LOST, 64);
+}
+
+static void check_exits(struct walk *walk, fsgs_leaf_fn *leaf, enum fsgs_insn writer)
+{
+	struct fsgs_leaf io = {.in = {MARKER_KEPT}};
+
+	if (run(walk, leaf, &io))
+		return;
+	note_event(walk, FSGS_EVENT_CPUID, writer, io.out[0] == MARKER_KEPT);
+	/* A base that CPUID lost cannot be lost again. */
+	if (io.out[0] == MARKER_KEPT)
+		note_event(walk, FSGS_EVENT_PORT, writer, io.out[1] == MARKER_KEPT);
+}
+
+static void check_halt(struct walk *walk)
+{
+	struct fsgs_leaf fs = {.in = {MARKER_KEPT}}, gs = {.in = {MARKER_KEPT}};
+	int halted;
+
+	announce(walk, "both bases over HLT");
+	if (run(walk, fsgs_leaf_wrfs64, &fs) || run(walk, fsgs_leaf_wrgs64, &gs))
+		return;
+	halted = walk->caller->halt(walk->caller->context) == 0;
+	if (!run(walk, fsgs_leaf_rdfs64, &fs) && halted)
+		note_event(walk, FSGS_EVENT_HALT, FSGS_INSN_WRFSBASE, fs.out[0] == MARKER_KEPT);
+	if (!run(walk, fsgs_leaf_rdgs64, &gs) && halted)
+		note_event(walk, FSGS_EVENT_HALT, FSGS_INSN_WRGSBASE, gs.out[0] == MARKER_KEPT);
+	put_back_bases(walk);
+}
+
+/* The instructions where they have been promised, or found to be live. */
+static void try_set(struct walk *walk)
+{
+	struct fsgs_report *report = walk->report;
+	uint32_t outcomes[FSGS_INSNS];
+
+	sample(walk, outcomes);
+	announce(walk, "markers in both bases and both widths");
+	fsgs_core_trial(report, &walk->ops);
+	put_back_bases(walk);
+	compare_samples(walk, outcomes);
+	if (!all_ran(walk))
+		return;
+
+	announce(walk, "the instructions against MSR_FS_BASE");
+	check_msr(walk, fsgs_leaf_msr_fs, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
+	put_back_bases(walk);
+	announce(walk, "the instructions against MSR_GS_BASE");
+	check_msr(walk, fsgs_leaf_msr_gs, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
+	put_back_bases(walk);
+	announce(walk, "WRGSBASE of a non-canonical address, which must raise #GP");
+	fsgs_core_canonical(report, &walk->ops);
+	put_back_bases(walk);
+	announce(walk, "the FS base over CPUID and port I/O");
+	check_exits(walk, fsgs_leaf_exits_fs, FSGS_INSN_WRFSBASE);
+	put_back_bases(walk);
+	announce(walk, "the GS base over CPUID and port I/O");
+	check_exits(walk, fsgs_leaf_exits_gs, FSGS_INSN_WRGSBASE);
+	put_back_bases(walk);
+	if (walk->caller->halt)
+		check_halt(walk);
+	sample(walk, outcomes);
+	compare_samples(walk, outcomes);
+}
+
+static int read_cr4(struct walk *walk, uint64_t *cr4)
+{
+	struct fsgs_leaf io = {0};
+
+	if (run(walk, fsgs_leaf_rdcr4, &io))
+		return -1;
+	*cr4 = io.out[0];
+	return 0;
+}
+
+static uint32_t write_cr4(struct walk *walk, uint64_t cr4)
+{
+	struct fsgs_leaf io = {.in = {cr4}};
+
+	return outcome_of(run(walk, fsgs_leaf_wrcr4, &io), &io);
+}
+
+/* Sets the bit, tries, and clears it again. */
+static void try_on_and_off(struct walk *walk, uint64_t cr4)
+{
+	struct fsgs_report *report = walk->report;
+	uint64_t after;
+
+	announce(walk, "set CR4.FSGSBASE");
+	report->cr4_write = write_cr4(walk, cr4 | CR4_FSGSBASE);
+	if (report->cr4_write != FSGS_OUTCOME_OK)
+		return;
+	announce(walk, "read CR4 back");
+	if (read_cr4(walk, &after))
+		return;
+	report->cr4_sticks = after & CR4_FSGSBASE ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	try_set(walk);
+	announce(walk, "clear CR4.FSGSBASE again: the instructions must raise #UD");
+	if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) == FSGS_OUTCOME_OK)
+		sample_cleared(walk);
+}
+
+static void walk_cr4(struct walk *walk, uint32_t flags)
+{
+	struct fsgs_report *report = walk->report;
+	const int offered = report->cpuid_fsgsbase == FSGS_ANSWER_YES;
+	uint64_t cr4;
+
+	announce(walk, "read CR4 and the bases");
+	if (read_cr4(walk, &cr4))
+		return;
+	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
+		if (get_base(walk, segment, &walk->base[segment]))
+			return;
+
+	if ((cr4 & CR4_FSGSBASE) && !offered) {
+		/* Once cleared, it might not be possible to set it again. */
+		report->cr4_sticks = FSGS_ANSWER_YES;
+		try_set(walk);
+		return;
+	}
+	announce(walk, "CR4.FSGSBASE clear: the instructions must raise #UD");
+	if ((cr4 & CR4_FSGSBASE) && write_cr4(walk, cr4 & ~CR4_FSGSBASE) != FSGS_OUTCOME_OK)
+		return;
+	sample_cleared(walk);
+	if (offered || (flags & FSGS_RING0_FORCE))
+		try_on_and_off(walk, cr4);
+	if (cr4 & CR4_FSGSBASE)
+		(void)write_cr4(walk, cr4);
+}
+
+int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops, uint32_t flags)
+{
+	struct walk walk = {.report = report, .caller = ops};
+
+	if (flags & ~(uint32_t)FSGS_RING0_FORCE)
+		return -FSGS_EINVAL;
+	fsgs_report_load(report, report, 0);
+	report->vantage = FSGS_VANTAGE_RING0;
+	report->mode = FSGS_MODE_64BIT;
+	walk.ops.context = &walk;
+	walk.ops.run = run;
+	walk.ops.cpuid = ops->cpuid ? cpuid : NULL;
+	walk.ops.get_base = get_base;
+	walk.ops.set_base = set_base;
+
+	announce(&walk, "CPUID");
+	fsgs_core_cpuid(report, &walk.ops);
+	fsgs_core_identify(report, &walk.ops);
+	walk_cr4(&walk, flags);
+	return 0;
+}
+
+int fsgs_core_ring0_same(const struct fsgs_report *a, const struct fsgs_report *b)
+{
+	for (int i = 0; i < FSGS_INSNS; i++)
+		if (a->trials[i].outcome != b->trials[i].outcome || a->cleared[i] != b->cleared[i])
+			return 0;
+	return a->cpuid_fsgsbase == b->cpuid_fsgsbase && a->cr4_write == b->cr4_write &&
+	       a->cr4_sticks == b->cr4_sticks && a->samples_differ == b->samples_differ &&
+	       a->canonical_check == b->canonical_check;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FSGSCHECK_FUZZ_H
+#define FSGSCHECK_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* libFuzzer's entry; replay.c calls it, too. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif
