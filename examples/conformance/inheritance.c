@@ -162,7 +162,6 @@ static void exec_traced(const struct test *t)
 {
 	static char path[] = "/proc/self/exe", option[] = "--version";
 	static char *argv[] = {path, option, NULL};
-	static char *envp[] = {NULL};
 	const int s = (int)t->a;
 	struct window *const w = window_new();
 	struct user_regs_struct regs = {0};
@@ -177,7 +176,7 @@ static void exec_traced(const struct test *t)
 	w->event = event_exec;
 	w->argument[0] = (uintptr_t)path;
 	w->argument[1] = (uintptr_t)argv;
-	w->argument[2] = (uintptr_t)envp;
+	w->argument[2] = (uintptr_t)environ;
 	const pid_t child = fork();
 
 	if (child < 0)
@@ -204,7 +203,6 @@ static void exec_seen(const struct test *t)
 {
 	static char path[] = "/proc/self/exe", option[] = "--gs-base-is-zero";
 	static char *argv[] = {path, option, NULL};
-	static char *envp[] = {NULL};
 	struct window *const w = window_new();
 
 	(void)t;
@@ -212,7 +210,7 @@ static void exec_seen(const struct test *t)
 	w->event = event_exec;
 	w->argument[0] = (uintptr_t)path;
 	w->argument[1] = (uintptr_t)argv;
-	w->argument[2] = (uintptr_t)envp;
+	w->argument[2] = (uintptr_t)environ;
 	end_window(start_window(w), "a program that looks for a GS base of zero");
 	expect(0, (uint64_t)w->result, "error of execve");
 }
