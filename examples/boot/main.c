@@ -26,8 +26,8 @@ struct pvh_start_info {
 };
 
 /* How long to wait, in io_delay()s: about a microsecond each on a physical machine. */
-#define ARRIVAL_LIMIT   1000000
-#define ARRIVAL_SETTLED 100000
+#define ARRIVAL_LIMIT   5000000
+#define ARRIVAL_SETTLED 1000000
 #define TEST_LIMIT      20000000
 
 /* entry.S counts in the first and last, and waits for the second. */
