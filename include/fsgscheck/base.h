@@ -182,6 +182,8 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
  */
 FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
 
+/** @cond internal */
+
 /* One comparison for both questions: is the instruction the means, and is this address allowed? */
 static inline int fsgs_may_write_(uint32_t segment, uint64_t base)
 {
@@ -262,6 +264,8 @@ static inline int fsgs_get_slowly_(uint32_t segment, uint64_t *base)
 		*base = got.base;
 	return got.error;
 }
+
+/** @endcond */
 
 /** @brief fsgs_get_base() of ::FSGS_SEGMENT_FS, inline. @since 0.9 */
 static inline int fsgs_get_fs_base(uint64_t *base)

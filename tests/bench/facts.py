@@ -80,7 +80,7 @@ def per_check(bench):
     calls = traced(bench, '--once')
     if calls is None:
         return None, None
-    marks = [i for i, name in enumerate(calls) if name == 'getppid']
+    marks = [i for i, name in enumerate(calls) if name == 'getppid'][-3:]
     return tuple(collections.Counter(calls[a + 1:b]) for a, b in zip(marks, marks[1:]))
 
 

@@ -260,6 +260,14 @@ class Evidence(Case):
         self.note(crash(symbol='init_module+0x8/0x20 [gsbase]'), 'broken', 'stands in a module',
                   ['insn-ud'])
 
+    def test_no_symbol(self):
+        """Cut off, it may have been a module's; with the bit in CR4 that does not matter."""
+        for symbol in ('', 'current_save', '0xffffffff8107a1c0'):
+            self.note(HEAD + crash(cr4='00000000001406b0', symbol=symbol), 'unknown', 'missing or cut off')
+            self.note(HEAD + crash(cr4='0000', symbol=symbol), 'unknown', 'missing or cut off')
+            self.expect(HEAD + crash(symbol=symbol), 'broken', ['insn-ud'])
+        self.note(crash(cr4='00000000001406b0', symbol='a' * 120 + '+0x8/0x20 [m]'), 'unknown', 'right answer')
+
     def test_refused_with_others(self):
         gp = {'header': 'general protection fault: 0000 [#1] SMP', 'code': '0f 22 e7 eb',
               'symbol': 'native_write_cr4+0x6/0x60'}
@@ -404,6 +412,7 @@ class Forms(Case):
             if report['verdict'] == 'broken':
                 self.assertIn('<f3> 48 0f ae c0', STORY[:end])
                 self.assertIn(report['findings'], ([], ['insn-ud']))
+                self.assertIn('RIP: 0010:current_save_fsgs+0x38/0xa0', STORY[:end])
 
     def test_pieces(self):
         """Whatever the sizes in which it arrives."""

@@ -109,14 +109,17 @@ static bool has(const struct line *line, enum needle needle)
 static void find_needle(struct line *line, const char *at)
 {
 	for (size_t i = 0; i < sizeof needles / sizeof *needles; i++) {
-		struct text t = {at - needles[i].anchor, line->all.end};
+		const uint8_t anchor = needles[i].anchor, needle = needles[i].needle;
 
-		if (needles[i].text[needles[i].anchor] != *at ||
-		    at - line->all.at < needles[i].anchor)
+		if (needles[i].text[anchor] != *at || at - line->all.at < anchor ||
+		    has(line, needle))
 			continue;
-		if (!has(line, needles[i].needle) && text_skip(&t, needles[i].text)) {
-			line->after[needles[i].needle] = t;
-			line->found |= 1u << needles[i].needle;
+
+		struct text t = {at - anchor, line->all.end};
+
+		if (text_skip(&t, needles[i].text)) {
+			line->after[needle] = t;
+			line->found |= 1u << needle;
 		}
 	}
 }
