@@ -153,7 +153,7 @@ static const struct word events[] = {
 	{"sleep", "a sleep beside a rival thread"},
 	{"fork", "a fork"},
 	{"hop", "a move to another CPU"},
-	{"cpuid", "an execution of CPUID in ring 0"},
+	{"cpuid", "an execution of CPUID"},
 	{"port", "a read of an I/O port in ring 0"},
 	{"halt", "a HLT in ring 0"},
 };
