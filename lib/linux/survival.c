@@ -107,6 +107,20 @@ static void outlive_signal(struct arena *arena)
 	fsgs_guard_leave();
 }
 
+/* Within a virtual machine, the shortest way to the hypervisor and back. Where CPUID faults, it is one
+ * more signal. */
+static void outlive_cpuid(struct arena *arena)
+{
+	struct fsgs_leaf io = {0};
+
+	if (fsgs_guard_enter())
+		return;
+	begin();
+	fsgs_guard_run(NULL, fsgs_leaf_cpuid, &io);
+	end(arena, FSGS_EVENT_CPUID);
+	fsgs_guard_leave();
+}
+
 /* Only counts when the rival has really run in between. */
 static void outlive_rival(struct arena *arena)
 {
@@ -187,6 +201,7 @@ static void *subject(void *argument)
 
 	outlive_syscall(arena);
 	outlive_signal(arena);
+	outlive_cpuid(arena);
 	outlive_fork(arena);
 	outlive_hops(arena);
 	arena->cpu = sched_getcpu();
