@@ -182,6 +182,8 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
  */
 FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
 
+/** @cond internal */
+
 /* One comparison for both questions: is the instruction the means, and is this address allowed? */
 static inline int fsgs_may_write_(uint32_t segment, uint64_t base)
 {
@@ -236,11 +238,40 @@ static inline void fsgs_write_gs_(uint64_t base)
 #endif
 }
 
+/* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken, and
+ * that can be a register, too. Each user has its own, so this is no part of the ABI. */
+/** @cond INTERNAL */
+struct fsgs_got_ {
+	uint64_t base;
+	int error;
+};
+/** @endcond */
+
+static __attribute__((__unused__, __noinline__, __cold__)) struct fsgs_got_
+fsgs_get_by_call_(uint32_t segment)
+{
+	struct fsgs_got_ got = {0, 0};
+
+	got.error = fsgs_get_base(segment, &got.base);
+	return got;
+}
+
+static inline int fsgs_get_slowly_(uint32_t segment, uint64_t *base)
+{
+	const struct fsgs_got_ got = fsgs_get_by_call_(segment);
+
+	if (!got.error)
+		*base = got.base;
+	return got.error;
+}
+
+/** @endcond */
+
 /** @brief fsgs_get_base() of ::FSGS_SEGMENT_FS, inline. @since 0.9 */
 static inline int fsgs_get_fs_base(uint64_t *base)
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_FS, 0))
-		return fsgs_get_base(FSGS_SEGMENT_FS, base);
+		return fsgs_get_slowly_(FSGS_SEGMENT_FS, base);
 	*base = fsgs_read_fs_();
 	return 0;
 }
@@ -249,7 +280,7 @@ static inline int fsgs_get_fs_base(uint64_t *base)
 static inline int fsgs_get_gs_base(uint64_t *base)
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_GS, 0))
-		return fsgs_get_base(FSGS_SEGMENT_GS, base);
+		return fsgs_get_slowly_(FSGS_SEGMENT_GS, base);
 	*base = fsgs_read_gs_();
 	return 0;
 }

@@ -72,6 +72,48 @@ static int get_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t 
 	return ops->get_base ? ops->get_base(ops->context, segment, base) : -1;
 }
 
+/* Puts a base back after a leaf that was left before its own restore, or whose writes cannot be trusted. */
+static void restore(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
+{
+	struct fsgs_leaf io = {.in = {base}};
+
+	(void)fsgs_core_run(ops, write_leaf(segment), &io);
+	if (ops->set_base)
+		(void)ops->set_base(ops->context, segment, base);
+}
+
+/* The reader cannot be believed, so a marker could not be seen: writes the base that the other way gave,
+ * and asks the other way again. */
+static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
+			    uint32_t segment, uint64_t base)
+{
+	struct fsgs_trial *wr = &report->trials[writer(segment)];
+	struct fsgs_leaf io = {.in = {base}};
+	uint64_t after;
+
+	if (fsgs_core_run(ops, write_leaf(segment), &io)) {
+		set_fault(wr, &io, report->vantage, 64);
+		return;
+	}
+	wr->outcome = FSGS_OUTCOME_OK;
+	if (get_base(ops, segment, &after) || after == base)
+		return;
+	set_value(wr, 0, 64);
+	if (ops->set_base)
+		(void)ops->set_base(ops->context, segment, base);
+}
+
+/* The same for FS, where a wrong value must be gone before anything that lives behind FS runs: so only
+ * where the other way has just shown that it can write. */
+static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
+			   uint64_t base)
+{
+	if (!ops->set_base || ops->set_base(ops->context, FSGS_SEGMENT_FS, base))
+		return;
+	try_write_blind(report, ops, FSGS_SEGMENT_FS, base);
+	(void)ops->set_base(ops->context, FSGS_SEGMENT_FS, base);
+}
+
 /* RDFSBASE, then WRFSBASE of the very same value: thread-local storage, errno and the stack protector's
  * canary live behind FS. */
 static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
@@ -95,10 +137,7 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 
 	io.in[0] = base;
 	if (rd->outcome != FSGS_OUTCOME_OK) {
-		if (fsgs_core_run(ops, fsgs_leaf_wrfs64, &io))
-			set_fault(wr, &io, report->vantage, 64);
-		else
-			wr->outcome = FSGS_OUTCOME_OK;
+		try_wrfs_blind(report, ops, base);
 		return;
 	}
 	/* One leaf writes and reads back: if the write stored something else, no code that relies on
@@ -113,36 +152,6 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 		set_fault(rd, &io, report->vantage, 64);
 		wr->outcome = FSGS_OUTCOME_OK;
 	}
-}
-
-/* Puts a base back after a leaf that was left before its own restore. */
-static void restore(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
-{
-	struct fsgs_leaf io = {.in = {base}};
-
-	if (fsgs_core_run(ops, write_leaf(segment), &io) && ops->set_base)
-		(void)ops->set_base(ops->context, segment, base);
-}
-
-/* The reader cannot be believed, so a marker could not be seen: writes the base that the other way gave,
- * and asks the other way again. */
-static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
-			    uint32_t segment, uint64_t base)
-{
-	struct fsgs_trial *wr = &report->trials[writer(segment)];
-	struct fsgs_leaf io = {.in = {base}};
-	uint64_t after;
-
-	if (fsgs_core_run(ops, write_leaf(segment), &io)) {
-		set_fault(wr, &io, report->vantage, 64);
-		return;
-	}
-	wr->outcome = FSGS_OUTCOME_OK;
-	if (get_base(ops, segment, &after) || after == base)
-		return;
-	set_value(wr, 0, 64);
-	if (ops->set_base)
-		(void)ops->set_base(ops->context, segment, base);
 }
 
 /* The marker leaf ran to its end: what its readings say of the reader and of the writer. */

@@ -39,12 +39,11 @@ static int set_by_prctl(uint32_t segment, uint64_t base)
 	return 0;
 }
 
-int fsgs_get_base(uint32_t segment, uint64_t *base)
+/* What is left when the bound does not allow the instruction at once. */
+static __attribute__((noinline)) int get_otherwise(uint32_t segment, uint64_t *base)
 {
-	if (segment >= FSGS_SEGMENTS)
-		return -EINVAL;
 	switch (fsgs_means(segment)) {
-	case FSGS_ACCESS_INSTRUCTION:
+	case FSGS_ACCESS_INSTRUCTION: /* decided by this call, or by another thread meanwhile */
 		*base = segment == FSGS_SEGMENT_FS ? fsgs_read_fs_() : fsgs_read_gs_();
 		return 0;
 	case FSGS_ACCESS_ARCH_PRCTL:
@@ -54,10 +53,8 @@ int fsgs_get_base(uint32_t segment, uint64_t *base)
 	}
 }
 
-int fsgs_set_base(uint32_t segment, uint64_t base)
+static __attribute__((noinline)) int set_otherwise(uint32_t segment, uint64_t base)
 {
-	if (segment >= FSGS_SEGMENTS)
-		return -EINVAL;
 	if (base >= FSGS_BASE_LIMIT)
 		return -EPERM;
 	switch (fsgs_means(segment)) {
@@ -72,6 +69,29 @@ int fsgs_set_base(uint32_t segment, uint64_t base)
 	default:
 		return -ENOTSUP;
 	}
+}
+
+int fsgs_get_base(uint32_t segment, uint64_t *base)
+{
+	if (segment >= FSGS_SEGMENTS)
+		return -EINVAL;
+	if (!fsgs_may_write_(segment, 0))
+		return get_otherwise(segment, base);
+	*base = segment == FSGS_SEGMENT_FS ? fsgs_read_fs_() : fsgs_read_gs_();
+	return 0;
+}
+
+int fsgs_set_base(uint32_t segment, uint64_t base)
+{
+	if (segment >= FSGS_SEGMENTS)
+		return -EINVAL;
+	if (!fsgs_may_write_(segment, base))
+		return set_otherwise(segment, base);
+	if (segment == FSGS_SEGMENT_FS)
+		fsgs_write_fs_(base);
+	else
+		fsgs_write_gs_(base);
+	return 0;
 }
 
 int fsgs_ensure_base(uint32_t segment, uint64_t base)

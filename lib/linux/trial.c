@@ -12,26 +12,35 @@
 #endif
 
 /* The ABI keeps the thread pointer at its own address, so that code can read it without the base
- * (System V AMD64 TLS, variant II): no system call, and independent of the instructions. */
+ * (System V AMD64 TLS, variant II): no system call, and independent of the instructions. A pointer
+ * of x32 is half as wide. */
 static uint64_t thread_pointer(void)
 {
-	uint64_t self;
+	uintptr_t self;
 
-	__asm__ volatile("movq %%fs:0, %0" : "=r"(self));
+	__asm__ volatile("mov %%fs:0, %0" : "=r"(self));
 	return self;
 }
 
+/* Once the FS base may be foreign, nothing here may touch what lives behind it: no memory through FS, no
+ * thread-local storage, and no stack protector, which lib/meson.build sees to. */
+struct fs_base {
+	uint64_t pointer; /* the base, from when it was right */
+	int kernel_tells; /* ARCH_GET_FS is known to give it */
+};
+
 static int get_base(void *context, uint32_t segment, uint64_t *base)
 {
+	const struct fs_base *const fs = context;
 	uint64_t value = FSGS_SENTINEL;
 	long error;
 
-	(void)context;
-	if (segment == FSGS_SEGMENT_FS) {
-		*base = thread_pointer();
+	if (segment == FSGS_SEGMENT_FS && !fs->kernel_tells) {
+		*base = fs->pointer;
 		return 0;
 	}
-	error = fsgs_arch_prctl(ARCH_GET_GS, (uintptr_t)&value);
+	error = fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_GET_FS : ARCH_GET_GS,
+				(uintptr_t)&value);
 	if (error)
 		return error < 0 ? (int)error : -EIO;
 	if (value == FSGS_SENTINEL)
@@ -42,8 +51,15 @@ static int get_base(void *context, uint32_t segment, uint64_t *base)
 
 static int set_base(void *context, uint32_t segment, uint64_t base)
 {
-	(void)context;
-	return (int)fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base);
+	struct fs_base *const fs = context;
+	uint64_t value = FSGS_SENTINEL;
+	const long error =
+		fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base);
+
+	if (segment == FSGS_SEGMENT_FS && !error)
+		fs->kernel_tells = fsgs_arch_prctl(ARCH_GET_FS, (uintptr_t)&value) == 0 &&
+				   value == fs->pointer;
+	return (int)error;
 }
 
 /* Asks arch_prctl for a base that is known by other means. Only reads: a wrong answer here is a reason
@@ -95,8 +111,9 @@ void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refu
 	/* Without the guard CPUID runs bare: where it faults, the program that loaded us would have
 	 * died in its loader. */
 	static const struct fsgs_core_ops bare = {0};
-	static const struct fsgs_core_ops guarded = {
-		.run = fsgs_guard_run, .get_base = get_base, .set_base = set_base};
+	struct fs_base fs = {.pointer = thread_pointer()};
+	const struct fsgs_core_ops guarded = {
+		.context = &fs, .run = fsgs_guard_run, .get_base = get_base, .set_base = set_base};
 	int error = 0;
 
 	if (refusal == FSGS_REFUSAL_NONE) {

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Base access and the check against their floors and against what else could be done.
+ *
+ *     bench [FILE.json]      measures
+ *     bench --once           one check, then its floor, between calls of getppid, for strace
+ */
+#include "floor.h"
+#include "harness.h"
+
+#include <fsgscheck.h>
+#include <fsgscheck/base.h>
+
+#include <asm/prctl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(HAVE_CPU_FEATURES)
+#include <cpu_features/cpuinfo_x86.h>
+#endif
+#if defined(HAVE_LIBCPUID)
+#include <libcpuid.h>
+#endif
+
+#define A UINT64_C(0x123456789000)
+#define B UINT64_C(0x12345678a000)
+
+static uint64_t home; /* the thread's FS base */
+
+/* Access: the raw instruction, the two forms of the library, and the system call. */
+
+/*
+ * Whether the load and the test in front of the instruction cost a cycle or nothing depends on where
+ * the loop lies in its 64 bytes of code, and so does the raw loop's own time. A caller's code lies
+ * anywhere: both are measured at sixteen places, and both minima are compared.
+ */
+#define PLACES 16
+#define AT(name, place, body)                                                             \
+	static __attribute__((noinline, aligned(64))) void name##_##place(unsigned times) \
+	{                                                                                 \
+		uint64_t base = home;                                                     \
+                                                                                          \
+		__asm__ volatile(".skip " #place ", 0x90");                               \
+		for (unsigned i = 0; i < times; i++) {                                    \
+			body;                                                             \
+		}                                                                         \
+		keep(base);                                                               \
+	}
+/* clang-format off */
+#define ALL_PLACES(X, ...) \
+	X(__VA_ARGS__, 0)  X(__VA_ARGS__, 4)  X(__VA_ARGS__, 8)  X(__VA_ARGS__, 12) \
+	X(__VA_ARGS__, 16) X(__VA_ARGS__, 20) X(__VA_ARGS__, 24) X(__VA_ARGS__, 28) \
+	X(__VA_ARGS__, 32) X(__VA_ARGS__, 36) X(__VA_ARGS__, 40) X(__VA_ARGS__, 44) \
+	X(__VA_ARGS__, 48) X(__VA_ARGS__, 52) X(__VA_ARGS__, 56) X(__VA_ARGS__, 60)
+/* clang-format on */
+#define DEFINE(name, body, place) AT(name, place, body)
+#define MENTION(name, place)      name##_##place,
+#define PLACED(name, body)                                                             \
+	ALL_PLACES(DEFINE, name, body)                                                 \
+	static void name(unsigned times)                                               \
+	{                                                                              \
+		static void (*const places[])(unsigned) = {ALL_PLACES(MENTION, name)}; \
+		static unsigned next;                                                  \
+                                                                                       \
+		places[next++ % PLACES](times);                                        \
+	}
+
+PLACED(raw_rdgs, __asm__ volatile(FSGS_ASM(FSGS_RDGSBASE, "%0") : "=r"(base)); keep(base))
+PLACED(raw_rdfs, __asm__ volatile(FSGS_ASM(FSGS_RDFSBASE, "%0") : "=r"(base)); keep(base))
+PLACED(raw_wrgs, __asm__ volatile(FSGS_ASM(FSGS_WRGSBASE, "%0") : : "r"(base) : "memory"))
+PLACED(raw_wrfs, __asm__ volatile(FSGS_ASM(FSGS_WRFSBASE, "%0") : : "r"(base) : "memory"))
+PLACED(get_gs, fsgs_get_gs_base(&base); keep(base))
+PLACED(get_fs, fsgs_get_fs_base(&base); keep(base))
+PLACED(set_gs, fsgs_set_gs_base(base))
+PLACED(set_fs, fsgs_set_fs_base(base))
+
+static void call_get_gs(unsigned times)
+{
+	uint64_t base = 0;
+
+	for (unsigned i = 0; i < times; i++) {
+		fsgs_get_base(FSGS_SEGMENT_GS, &base);
+		keep(base);
+	}
+}
+
+static void call_set_gs(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++)
+		fsgs_set_base(FSGS_SEGMENT_GS, A);
+}
+
+static void ensure_same(unsigned times)
+{
+	fsgs_set_gs_base(A);
+	for (unsigned i = 0; i < times; i++)
+		fsgs_ensure_gs_base(A);
+}
+
+static void ensure_other(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++)
+		fsgs_ensure_gs_base(i % 2 ? A : B);
+}
+
+/* Whether a function that does both would pay: it could not be faster than the two instructions. */
+static void raw_swap(unsigned times)
+{
+	uint64_t before;
+
+	for (unsigned i = 0; i < times; i++) {
+		__asm__ volatile(FSGS_ASM(FSGS_RDGSBASE, "%0") : "=r"(before));
+		keep(before);
+		__asm__ volatile(FSGS_ASM(FSGS_WRGSBASE, "%0") : : "r"(A) : "memory");
+	}
+}
+
+static void get_and_set(unsigned times)
+{
+	uint64_t before = 0;
+
+	for (unsigned i = 0; i < times; i++) {
+		fsgs_get_gs_base(&before);
+		keep(before);
+		fsgs_set_gs_base(A);
+	}
+}
+
+static void prctl_get(unsigned times)
+{
+	uint64_t base = 0;
+
+	for (unsigned i = 0; i < times; i++) {
+		syscall(SYS_arch_prctl, ARCH_GET_GS, &base);
+		keep(base);
+	}
+}
+
+static void prctl_set(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++)
+		syscall(SYS_arch_prctl, ARCH_SET_GS, A);
+}
+
+/* A sandbox: in, one access to its memory through GS, out again. */
+
+static uint64_t memory[8];
+
+static uint64_t guest(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("movq %%gs:8, %0" : "=r"(value));
+	return value;
+}
+
+static void sandbox(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		uint64_t outside = 0;
+
+		fsgs_get_gs_base(&outside);
+		fsgs_set_gs_base((uintptr_t)memory);
+		keep(guest());
+		fsgs_set_gs_base(outside);
+	}
+}
+
+static void sandbox_prctl(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		uint64_t outside = 0;
+
+		syscall(SYS_arch_prctl, ARCH_GET_GS, &outside);
+		syscall(SYS_arch_prctl, ARCH_SET_GS, (uintptr_t)memory);
+		keep(guest());
+		syscall(SYS_arch_prctl, ARCH_SET_GS, outside);
+	}
+}
+
+/* The check. */
+
+static void check(unsigned times)
+{
+	struct fsgs_report report;
+
+	for (unsigned i = 0; i < times; i++)
+		fsgs_check(&report, sizeof report, 0);
+}
+
+static void check_floor(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		floor_begin();
+		floor_get_gs();
+		floor_end();
+	}
+}
+
+static void usable(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++)
+		keep((uint64_t)fsgs_usable());
+}
+
+static void fork_and_wait(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		const pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			raw_rdfs(1);
+			_exit(0);
+		}
+		waitpid(child, &status, 0);
+	}
+}
+
+/* As it is often done: for each instruction a handler, a jump buffer with the mask, and back. */
+static sigjmp_buf jump;
+
+static void jump_out(int sig)
+{
+	(void)sig;
+	siglongjmp(jump, 1);
+}
+
+static void probe(void (*instruction)(unsigned times))
+{
+	struct sigaction action, previous;
+
+	memset(&action, 0, sizeof action);
+	action.sa_handler = jump_out;
+	sigaction(SIGILL, &action, &previous);
+	if (sigsetjmp(jump, 1) == 0)
+		instruction(1);
+	sigaction(SIGILL, &previous, NULL);
+}
+
+static void sigsetjmp_each(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		probe(raw_rdfs);
+		probe(raw_rdgs);
+		probe(raw_wrfs);
+		probe(raw_wrgs);
+	}
+}
+
+static void builtin(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		__builtin_cpu_init();
+		keep((uint64_t)__builtin_cpu_supports("avx2"));
+	}
+}
+
+#if defined(HAVE_CPU_FEATURES)
+#define NO_CPU_FEATURES NULL
+static void cpu_features(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		const X86Info info = GetX86Info();
+
+		keep((uint64_t)info.features.avx2);
+	}
+}
+#else
+#define NO_CPU_FEATURES "built without libcpu-features-dev"
+#define cpu_features    NULL
+#endif
+
+#if defined(HAVE_LIBCPUID)
+#define NO_LIBCPUID NULL
+static void libcpuid(unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		struct cpu_id_t id;
+
+		keep((uint64_t)cpu_identify(NULL, &id));
+	}
+}
+#else
+#define NO_LIBCPUID "built without libcpuid-dev"
+#define libcpuid    NULL
+#endif
+
+/* Which means a row wants. */
+
+static void automatic(void)
+{
+	fsgs_base_force(FSGS_SEGMENT_FS, FSGS_ACCESS_INSTRUCTION);
+	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_INSTRUCTION);
+}
+
+static void by_prctl(void)
+{
+	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
+}
+
+enum {
+	RAW_RDGS,
+	RAW_RDFS,
+	RAW_WRGS,
+	RAW_WRFS,
+	RAW_SWAP,
+	PRCTL_GET,
+	PRCTL_SET,
+	GET_GS,
+	GET_FS,
+	SET_GS,
+	SET_FS,
+	CALL_GET_GS,
+	CALL_GET_SPEEDUP,
+	CALL_SET_GS,
+	ENSURE_SAME,
+	ENSURE_OTHER,
+	GET_AND_SET,
+	FALLBACK_GET,
+	FALLBACK_SET,
+	FALLBACK_ENSURE,
+	SANDBOX_PRCTL,
+	SANDBOX,
+	SANDBOX_FALLBACK,
+	CHECK_FLOOR,
+	CHECK,
+	USABLE,
+	BUILTIN,
+	FORK,
+	SIGSETJMP,
+	CPU_FEATURES,
+	LIBCPUID,
+	ROWS
+};
+
+#define FAST 4000
+#define CALL 200
+
+/* Every member is named, whatever the kind of row has no use for. */
+#define FLOOR(name, body, times)                                     \
+	{                                                            \
+		name, body, times, NO_FLOOR, NO_BOUND, 0, NULL, NULL \
+	}
+#define AGAINST(floor, name, body, times, before)                   \
+	{                                                           \
+		name, body, times, floor, NO_BOUND, 0, before, NULL \
+	}
+#define BOUND(floor, kind, limit, name, body, times, before)        \
+	{                                                           \
+		name, body, times, floor, kind, limit, before, NULL \
+	}
+#define OPTIONAL(floor, skip, name, body)                     \
+	{                                                     \
+		name, body, 1, floor, NO_BOUND, 0, NULL, skip \
+	}
+
+static struct row rows[ROWS] = {
+	[RAW_RDGS] = FLOOR("RDGSBASE", raw_rdgs, FAST),
+	[RAW_RDFS] = FLOOR("RDFSBASE", raw_rdfs, FAST),
+	[RAW_WRGS] = FLOOR("WRGSBASE", raw_wrgs, FAST),
+	[RAW_WRFS] = FLOOR("WRFSBASE", raw_wrfs, FAST),
+	[RAW_SWAP] = FLOOR("RDGSBASE, WRGSBASE", raw_swap, FAST),
+	[PRCTL_GET] = FLOOR("arch_prctl(ARCH_GET_GS)", prctl_get, CALL),
+	[PRCTL_SET] = FLOOR("arch_prctl(ARCH_SET_GS)", prctl_set, CALL),
+	[GET_GS] = BOUND(RAW_RDGS, RATIO, 1.10, "inline get of GS", get_gs, FAST, automatic),
+	[GET_FS] = BOUND(RAW_RDFS, RATIO, 1.10, "inline get of FS", get_fs, FAST, automatic),
+	[SET_GS] = BOUND(RAW_WRGS, RATIO, 1.05, "inline set of GS", set_gs, FAST, automatic),
+	[SET_FS] = BOUND(RAW_WRFS, RATIO, 1.05, "inline set of FS", set_fs, FAST, automatic),
+	[CALL_GET_GS] =
+		BOUND(RAW_RDGS, EXCESS, 3, "out-of-line get of GS", call_get_gs, FAST, automatic),
+	[CALL_GET_SPEEDUP] = BOUND(PRCTL_GET, SPEEDUP, 25, "out-of-line get of GS, by arch_prctl",
+				   call_get_gs, FAST, automatic),
+	[CALL_SET_GS] = AGAINST(RAW_WRGS, "out-of-line set of GS", call_set_gs, FAST, automatic),
+	[ENSURE_SAME] = AGAINST(SET_GS, "ensure, base is right", ensure_same, FAST, automatic),
+	[ENSURE_OTHER] = AGAINST(SET_GS, "ensure, base is another", ensure_other, FAST, automatic),
+	[GET_AND_SET] =
+		AGAINST(RAW_SWAP, "inline get, then set of GS", get_and_set, FAST, automatic),
+	[FALLBACK_GET] =
+		BOUND(PRCTL_GET, RATIO, 1.10, "fallback get of GS", call_get_gs, CALL, by_prctl),
+	[FALLBACK_SET] = BOUND(PRCTL_SET, RATIO, 2.2, "fallback set of GS, with read-back",
+			       call_set_gs, CALL, by_prctl),
+	[FALLBACK_ENSURE] = AGAINST(FALLBACK_SET, "fallback ensure, base is right", ensure_same,
+				    CALL, by_prctl),
+	[SANDBOX_PRCTL] = FLOOR("sandbox call, plain arch_prctl", sandbox_prctl, CALL),
+	[SANDBOX] = AGAINST(SANDBOX_PRCTL, "sandbox call, instruction", sandbox, FAST, automatic),
+	[SANDBOX_FALLBACK] =
+		AGAINST(SANDBOX_PRCTL, "sandbox call, fallback", sandbox, CALL, by_prctl),
+	[CHECK_FLOOR] = FLOOR("floor: two CPUID, 17 system calls", check_floor, 4),
+	[CHECK] = BOUND(CHECK_FLOOR, RATIO, 1.25, "whole check, all four work", check, 4, NULL),
+	[USABLE] = BOUND(NO_FLOOR, ABSOLUTE, 2, "cached question", usable, FAST, NULL),
+	[BUILTIN] = AGAINST(USABLE, "__builtin_cpu_supports", builtin, FAST, NULL),
+	[FORK] = AGAINST(CHECK, "fork, RDFSBASE, wait", fork_and_wait, 1, NULL),
+	[SIGSETJMP] = AGAINST(CHECK, "sigsetjmp(1) and sigaction each, no CPUID", sigsetjmp_each, 4,
+			      NULL),
+	[CPU_FEATURES] = OPTIONAL(CHECK, NO_CPU_FEATURES, "cpu_features GetX86Info", cpu_features),
+	[LIBCPUID] = OPTIONAL(CHECK, NO_LIBCPUID, "libcpuid cpu_identify", libcpuid),
+};
+
+/* Rows that execute the instructions. */
+static const int instruction_rows[] = {
+	RAW_SWAP,    GET_AND_SET, RAW_RDGS,     RAW_RDFS, RAW_WRGS,    RAW_WRFS,
+	GET_GS,      GET_FS,      SET_GS,       SET_FS,   CALL_GET_GS, CALL_GET_SPEEDUP,
+	CALL_SET_GS, ENSURE_SAME, ENSURE_OTHER, SANDBOX,  FORK,        SIGSETJMP,
+	CHECK,       CHECK_FLOOR,
+};
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "--once") == 0) {
+		check(1);
+		syscall(SYS_getppid);
+		check(1);
+		syscall(SYS_getppid);
+		check_floor(1);
+		syscall(SYS_getppid);
+		return 0;
+	}
+	if (!fsgs_usable())
+		for (size_t i = 0; i < sizeof instruction_rows / sizeof *instruction_rows; i++)
+			rows[instruction_rows[i]].skip = "the instructions are not usable here";
+	if (fsgs_get_fs_base(&home) || fsgs_base_access(FSGS_SEGMENT_GS) == FSGS_ACCESS_NONE) {
+		puts("no means to reach the bases here");
+		return 77;
+	}
+	return bench("libfsgscheck", rows, ROWS, argv[1]);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "floor.h"
+
+#include "harness.h"
+
+#include <asm/prctl.h>
+#include <cpuid.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* As the kernel has it. */
+struct action {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
+
+#define CAUGHT (sizeof caught / sizeof *caught)
+
+static struct action old[CAUGHT];
+static uint64_t mask;
+
+void floor_begin(void)
+{
+	uint64_t all = 0;
+	unsigned regs[4];
+
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &mask, sizeof mask);
+	for (size_t i = 0; i < CAUGHT; i++)
+		syscall(SYS_rt_sigaction, caught[i], NULL, &old[i], sizeof mask);
+	for (size_t i = 0; i < CAUGHT; i++) {
+		const struct action same = old[i];
+		struct action found;
+
+		syscall(SYS_rt_sigaction, caught[i], &same, &found, sizeof mask);
+	}
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+	/* Kept, or a compiler may leave them out. */
+	__cpuid(0, regs[0], regs[1], regs[2], regs[3]);
+	keep(regs[0]);
+	__cpuid_count(7, 0, regs[0], regs[1], regs[2], regs[3]);
+	keep(regs[1]);
+}
+
+void floor_get_gs(void)
+{
+	uint64_t base;
+
+	syscall(SYS_arch_prctl, ARCH_GET_GS, &base);
+}
+
+void floor_end(void)
+{
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+	for (size_t i = 0; i < CAUGHT; i++) {
+		struct action found;
+
+		syscall(SYS_rt_sigaction, caught[i], &old[i], &found, sizeof mask);
+	}
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+}

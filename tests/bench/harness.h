@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Timing for the benchmarks.
+ *
+ * Every figure is the minimum of many short samples, and the samples of all rows are interleaved, so
+ * that a disturbance hits every row alike. Ratios are made within one run; what is printed is the
+ * median of several runs.
+ */
+#ifndef FSGSCHECK_BENCH_HARNESS_H
+#define FSGSCHECK_BENCH_HARNESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum bound {
+	NO_BOUND,
+	RATIO,    /* at most this many times the floor */
+	EXCESS,   /* at most the floor plus this many nanoseconds */
+	ABSOLUTE, /* at most this many nanoseconds */
+	SPEEDUP   /* the floor takes at least this many times as long */
+};
+
+#define NO_FLOOR (-1)
+#define MAX_ROWS 48
+
+struct row {
+	const char *name;
+	void (*body)(unsigned times);
+	unsigned times; /* a sample, to take some tens of microseconds */
+	int floor;      /* the row it is compared with */
+	enum bound bound;
+	double limit;
+	void (*before)(void); /* untimed, before each sample */
+	const char *skip;     /* why it cannot be measured here */
+};
+
+/* Measures, prints the table, writes the JSON file if its name is given. Returns what main() returns:
+ * 0 when every bound holds, 1 when one does not. */
+int bench(const char *title, const struct row *rows, size_t count, const char *json);
+
+/* The value is computed, whatever the optimiser thinks of it. */
+static inline void keep(uint64_t value)
+{
+	__asm__ volatile("" : : "r"(value));
+}
+
+#endif
