@@ -126,10 +126,6 @@ def clean(text):
     return re.sub(r'0x(40000|7f|55)[0-9a-f]{8,}', 'an address', str(text)).replace('|', '\\|')
 
 
-def ranges(names):
-    return ', '.join(f'`{name}`' for name in names)
-
-
 def listing(build):
     done = subprocess.run([str(build / 'examples/conformance/fsgs-conformance'), '--list'],
                           capture_output=True, text=True, check=True, timeout=60)
