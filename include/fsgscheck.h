@@ -83,9 +83,11 @@ struct fsgs_cpu_group {
  * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL.
  * @par Threads and signals
  * Any number of threads may call this at once; trials take turns. fork() waits for a trial to end.
- * Not for signal handlers. Not a cancellation point.
+ * Not for signal handlers. One that interrupts a check of its own thread gets no trial and no deadlock:
+ * ::FSGS_REFUSAL_SYSTEM with EDEADLK; so does a child that a bare clone() or _Fork() made during a trial of another
+ * thread. Not a cancellation point.
  * @par Cost
- * Two CPUID instructions, each of which leaves the guest in a VM, and about fifteen short system calls;
+ * Two CPUID instructions, each of which leaves the guest in a VM, and about thirty short system calls;
  * with ::FSGS_CHECK_CONTEXT some hundred microseconds.
  * @since 0.9
  */

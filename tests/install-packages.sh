@@ -3,7 +3,14 @@
 
 install_packages() {
 	missing=
+	# What another package brings along counts: some builds of nodejs contain npm.
+	provided=$(dpkg-query -W -f '${Provides},' | tr ',' '\n' | sed 's/ (.*//; s/ //g')
 	for package in "$@"; do
+		case $provided in
+		*"
+$package
+"*) continue ;;
+		esac
 		case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
 		installed) ;;
 		*) missing="$missing $package" ;;

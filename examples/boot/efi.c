@@ -17,7 +17,7 @@
 
 efi_status efi_main(efi_handle image, struct efi_system_table *system);
 
-const char screen_hint[] = "Finished: press a key to switch off.";
+const char screen_hint[] = "Press a key to switch off.";
 
 static struct efi_system_table *firmware;
 static struct table_register firmware_exceptions;

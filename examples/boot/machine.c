@@ -160,6 +160,17 @@ void machine_result_line(struct line *line, const struct result *result)
 	}
 }
 
+void machine_tested_line(struct line *line)
+{
+	const uint32_t present =
+		machine.present > machine.tested ? machine.present : machine.tested;
+
+	line_number(line, machine.tested);
+	line_text(line, " of ");
+	line_number(line, present);
+	line_text(line, present == 1 ? " CPU tested" : " CPUs tested");
+}
+
 void machine_host_line(struct line *line)
 {
 	const struct fsgs_report *r = &machine.report;

@@ -48,6 +48,9 @@ void machine_result_line(struct line *line, const struct result *result);
 /* "CPUs 0-3,7" */
 void machine_cpus(struct line *line, const struct result *result);
 
+/* "4 of 4 CPUs tested" */
+void machine_tested_line(struct line *line);
+
 /* Name, version and build of the hypervisor; the processor. */
 void machine_host_line(struct line *line);
 void machine_processor_line(struct line *line);

@@ -146,25 +146,29 @@ static void put_steps(const struct fsgs_report *r)
 	}
 }
 
-static void put_machine(void)
+/* One line for each distinct result, where there is more than one. */
+static void put_results(void)
 {
-	struct line host = {0}, processor = {0}, tested = {0};
+	struct line tested = {0};
 
-	machine_host_line(&host);
-	machine_processor_line(&processor);
 	for (uint32_t i = 0; i < machine.result_count; i++) {
 		line_text(&tested, i ? ", " : "");
 		machine_cpus(&tested, &machine.results[i]);
 		line_text(&tested, " ");
 		line_text(&tested, fsgs_name(FSGS_LIST_VERDICT, machine.results[i].report.verdict));
 	}
-	if (machine.tested < machine.present) {
-		line_text(&tested, ", no answer from ");
-		line_number(&tested, machine.present - machine.tested);
-	}
+	if (machine.result_count > 1)
+		paragraph("Tested:     ", tested.text, SCREEN_GREY);
+}
+
+static void put_machine(void)
+{
+	struct line host = {0}, processor = {0};
+
+	machine_host_line(&host);
+	machine_processor_line(&processor);
 	paragraph("Hypervisor: ", host.text, SCREEN_GREY);
 	paragraph("Processor:  ", processor.text, SCREEN_GREY);
-	paragraph("Tested:     ", tested.text, SCREEN_GREY);
 }
 
 static void put_findings(const struct fsgs_report *r)
@@ -180,29 +184,50 @@ static void put_findings(const struct fsgs_report *r)
 	}
 }
 
-void page_show(void)
+static void put_title(void)
 {
-	const struct fsgs_report *r = &machine.report;
-	struct line title = {0}, last = {0};
+	struct line title = {0};
 
-	row = cut = 0;
-	fill(0, SCREEN_ROWS, screen_make(' ', SCREEN_GREY, SCREEN_BLACK));
 	machine_version_line(&title);
+	line_text(&title, ": ");
+	machine_tested_line(&title);
 	put(0, MARGIN, title.text, SCREEN_GREY, SCREEN_BLACK);
 	put(0, SCREEN_COLUMNS - MARGIN - (int)text_length(screen_hint), screen_hint, SCREEN_WHITE,
 	    SCREEN_BLACK);
+}
+
+/* Returns whether all but the findings found room. */
+static int put_page(const struct fsgs_report *r, int spacing)
+{
+	int complete;
+
+	fill(0, SCREEN_ROWS, screen_make(' ', SCREEN_GREY, SCREEN_BLACK));
+	cut = 0;
+	put_title();
 	row = 1;
 	put_banner(fsgs_name(FSGS_LIST_VERDICT, r->verdict),
 		   banner_colours[fsgs_exit_status(r->verdict)]);
+	row += spacing;
 	paragraph("", meanings[r->verdict], SCREEN_WHITE);
 	row++;
 	put_steps(r);
+	row += spacing;
 	paragraph("Why: ", fsgs_reason(r, sizeof *r), SCREEN_GREY);
+	put_results();
 	put_machine();
+	complete = !cut;
 	put_findings(r);
+	return complete;
+}
 
-	if (cut)
-		line_text(&last, "(more on the serial line)  ");
+void page_show(void)
+{
+	const struct fsgs_report *r = &machine.report;
+	struct line last = {0};
+
+	if (!put_page(r, 1))
+		(void)put_page(r, 0);
+	/* It names the findings that found no room. */
 	machine_contract_line(&last);
 	fill(SCREEN_ROWS - 1, 1, screen_make(' ', SCREEN_BLACK, SCREEN_GREY));
 	put(SCREEN_ROWS - 1, MARGIN, last.text, SCREEN_BLACK, SCREEN_GREY);

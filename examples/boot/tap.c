@@ -140,10 +140,7 @@ static void put_summary(void)
 	const struct fsgs_report *r = &machine.report;
 	struct line line = {0};
 
-	line_number(&line, machine.tested);
-	line_text(&line, " of ");
-	line_number(&line, machine.present ? machine.present : machine.tested);
-	line_text(&line, " CPUs were tested");
+	machine_tested_line(&line);
 	point(machine.tested >= machine.present, NULL, line.text);
 	point(r->cpus_differ != FSGS_ANSWER_YES, NULL, "the CPUs agree");
 	line.used = 0;

@@ -12,7 +12,7 @@
 
 #define ORDINARY(c) screen_make((c), SCREEN_GREY, SCREEN_BLACK)
 
-const char screen_hint[] = "Finished: switch the machine off.";
+const char screen_hint[] = "You may switch off now.";
 
 static volatile screen_cell *const memory = (volatile screen_cell *)0xb8000;
 

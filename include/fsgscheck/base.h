@@ -182,6 +182,8 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
  */
 FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
 
+/** @cond internal */
+
 /* One comparison for both questions: is the instruction the means, and is this address allowed? */
 static inline int fsgs_may_write_(uint32_t segment, uint64_t base)
 {
@@ -238,10 +240,12 @@ static inline void fsgs_write_gs_(uint64_t base)
 
 /* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken, and
  * that can be a register, too. Each user has its own, so this is no part of the ABI. */
+/** @cond INTERNAL */
 struct fsgs_got_ {
 	uint64_t base;
 	int error;
 };
+/** @endcond */
 
 static __attribute__((__unused__, __noinline__, __cold__)) struct fsgs_got_
 fsgs_get_by_call_(uint32_t segment)
@@ -260,6 +264,8 @@ static inline int fsgs_get_slowly_(uint32_t segment, uint64_t *base)
 		*base = got.base;
 	return got.error;
 }
+
+/** @endcond */
 
 /** @brief fsgs_get_base() of ::FSGS_SEGMENT_FS, inline. @since 0.9 */
 static inline int fsgs_get_fs_base(uint64_t *base)

@@ -232,7 +232,7 @@ enum fsgs_ring0_flag {
  * @par Interrupts
  * Off, on this CPU, from before the call to after it; an NMI or a machine check whose handler uses
  * FS or GS must not come. The handlers of \#UD and \#GP must already lead to fsgs_leaf_recover(). 64-bit
- * mode, CPL 0, about 1 KiB of stack.
+ * mode, CPL 0, 2 KiB of stack.
  */
 int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 		    uint32_t flags) FSGS_NOTHROW;

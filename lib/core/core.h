@@ -39,6 +39,14 @@ static inline int fsgs_core_run(const struct fsgs_core_ops *ops, fsgs_leaf_fn *l
 }
 #endif
 
+/* In strings that stand one behind the other, the next. */
+static inline const char *fsgs_next_string(const char *text)
+{
+	while (*text++)
+		;
+	return text;
+}
+
 /* What the words of the decision and of the advice turn on, told by signature. */
 enum fsgs_product {
 	FSGS_PRODUCT_OTHER,

@@ -2,25 +2,19 @@
 /* The one place of every name and its sentence. The names are part of the contract. */
 #include "core.h"
 
-struct word {
-	const char *name;
-	const char *text;
-};
+/* A list is one string: the name and the sentence of each number, in the order of its enumeration. Without
+ * pointers it needs no relocation, in a program as in a boot image. */
+#define WORD(name, text) name "\0" text "\0"
 
-static const struct word verdicts[] = {
-	[FSGS_VERDICT_UNKNOWN] = {"unknown", "the evidence could not be collected"},
-	[FSGS_VERDICT_USABLE] =
-		{"usable", "the kernel advertises the instructions and nothing contradicts it"},
-	[FSGS_VERDICT_UNSUPPORTED] = {"unsupported",
-				      "the instructions are not offered and do not run"},
-	[FSGS_VERDICT_DISABLED] = {"disabled",
-				   "CPUID offers the instructions, the kernel did not enable them"},
-	[FSGS_VERDICT_UNADVERTISED] = {"unadvertised",
-				       "the instructions run although they are not offered"},
-	[FSGS_VERDICT_BROKEN] = {"broken", "offered and enabled, but the instructions do not work"},
-	[FSGS_VERDICT_INCONSISTENT] = {"inconsistent",
-				       "the CPUs or the sources contradict each other"},
-};
+/* clang-format off */
+static const char verdicts[] =
+	WORD("unknown", "the evidence could not be collected")
+	WORD("usable", "the kernel advertises the instructions and nothing contradicts it")
+	WORD("unsupported", "the instructions are not offered and do not run")
+	WORD("disabled", "CPUID offers the instructions, the kernel did not enable them")
+	WORD("unadvertised", "the instructions run although they are not offered")
+	WORD("broken", "offered and enabled, but the instructions do not work")
+	WORD("inconsistent", "the CPUs or the sources contradict each other");
 
 static const uint8_t exit_statuses[] = {
 	[FSGS_VERDICT_UNKNOWN] = 3,      [FSGS_VERDICT_USABLE] = 0,
@@ -29,152 +23,129 @@ static const uint8_t exit_statuses[] = {
 	[FSGS_VERDICT_INCONSISTENT] = 2,
 };
 
-static const struct word findings[] = {
-	[FSGS_FINDING_KERNEL_TOO_OLD] = {"kernel-too-old",
-					 "The kernel lists the feature but does not enable it, as "
-					 "kernels before Linux 5.9 do."},
-	[FSGS_FINDING_SWITCHED_OFF] =
-		{"switched-off",
-		 "CPUID offers the feature and the kernel does not list it: it was switched off by nofsgsbase, clearcpuid or a policy."},
-	[FSGS_FINDING_UNPROVEN] =
-		{"unproven",
-		 "Whether this machine would execute the instructions if they were enabled is not known; only ring 0 can tell."},
-	[FSGS_FINDING_UPGRADE_RISK] =
-		{"upgrade-risk",
-		 "This is Hyper-V with an AMD processor, where a guest has been reported to die at boot as soon as its kernel used the instructions."},
-	[FSGS_FINDING_WRONG_MODE] =
-		{"wrong-mode",
-		 "Only 64-bit x86 code has the instructions, whatever the kernel advertises to other code."},
-	[FSGS_FINDING_CPUS_DIFFER] = {"cpus-differ",
-				      "Not all CPUs of this machine gave the same result."},
-	[FSGS_FINDING_CPUID_MASKED] =
-		{"cpuid-masked",
-		 "CPUID is intercepted for this process, so what it says here is somebody's choice."},
-	[FSGS_FINDING_EMULATED] = {"emulated",
-				   "An emulator ran the instructions; this says nothing about the "
-				   "processor."},
-	[FSGS_FINDING_NO_CANONICAL_CHECK] =
-		{"no-canonical-check",
-		 "WRGSBASE accepted a non-canonical address, which should have raised #GP."},
-	[FSGS_FINDING_VALUE_LOST] =
-		{"value-lost",
-		 "A base written by the instruction was gone after an event that it has to outlive."},
-	[FSGS_FINDING_SANDBOXED] =
-		{"sandboxed",
-		 "A user-space kernel such as gVisor stands between this process and the system."},
-	[FSGS_FINDING_ARCH_PRCTL_DENIED] = {"arch-prctl-denied",
-					    "arch_prctl, the other way to the bases, is refused."},
-	[FSGS_FINDING_ARCH_PRCTL_LIES] = {"arch-prctl-lies",
-					  "arch_prctl reports success and gives a wrong base."},
-	[FSGS_FINDING_INSTRUMENTED] =
-		{"instrumented",
-		 "A debugger, tracer or instrumentation tool changes what this process sees."},
-	[FSGS_FINDING_PRIVILEGE_RISK] =
-		{"privilege-risk",
-		 "The instructions run behind a kernel that is not prepared for them: any local user may be able to become root."},
-	[FSGS_FINDING_INSN_UD] =
-		{"insn-ud",
-		 "CPUID offers the instructions and CR4 has them enabled, yet they raise invalid opcode."},
-	[FSGS_FINDING_CR4_REFUSED] =
-		{"cr4-refused",
-		 "CPUID offers the instructions, but setting CR4.FSGSBASE raises a fault."},
-	[FSGS_FINDING_CR4_DROPPED] =
-		{"cr4-dropped",
-		 "CPUID offers the instructions, but CR4.FSGSBASE does not stay set."},
-	[FSGS_FINDING_CR4_UNENFORCED] =
-		{"cr4-unenforced",
-		 "The instructions run while CR4.FSGSBASE is clear, so a kernel cannot switch them off."},
-};
+static const char findings[] =
+	WORD("kernel-too-old",
+	     "The kernel lists the feature but does not enable it, as kernels before Linux 5.9 "
+	     "do.")
+	WORD("switched-off",
+	     "CPUID offers the feature and the kernel does not list it: it was switched off by "
+	     "nofsgsbase, clearcpuid or a policy.")
+	WORD("unproven",
+	     "Whether this machine would execute the instructions if they were enabled is not "
+	     "known; only ring 0 can tell.")
+	WORD("upgrade-risk",
+	     "This is Hyper-V with an AMD processor, where a guest has been reported to die at "
+	     "boot as soon as its kernel used the instructions.")
+	WORD("wrong-mode",
+	     "Only 64-bit x86 code has the instructions, whatever the kernel advertises to "
+	     "other code.")
+	WORD("cpus-differ", "Not all CPUs of this machine gave the same result.")
+	WORD("cpuid-masked",
+	     "CPUID is intercepted for this process, so what it says here is somebody's choice.")
+	WORD("emulated", "An emulator ran the instructions; this says nothing about the processor.")
+	WORD("no-canonical-check",
+	     "WRGSBASE accepted a non-canonical address, which should have raised #GP.")
+	WORD("value-lost",
+	     "A base written by the instruction was gone after an event that it has to outlive.")
+	WORD("sandboxed",
+	     "A user-space kernel such as gVisor stands between this process and the system.")
+	WORD("arch-prctl-denied", "arch_prctl, the other way to the bases, is refused.")
+	WORD("arch-prctl-lies", "arch_prctl reports success and gives a wrong base.")
+	WORD("instrumented",
+	     "A debugger, tracer or instrumentation tool changes what this process sees.")
+	WORD("privilege-risk",
+	     "The instructions run behind a kernel that is not prepared for them: any local "
+	     "user may be able to become root.")
+	WORD("insn-ud",
+	     "CPUID offers the instructions and CR4 has them enabled, yet they raise invalid "
+	     "opcode.")
+	WORD("cr4-refused",
+	     "CPUID offers the instructions, but setting CR4.FSGSBASE raises a fault.")
+	WORD("cr4-dropped", "CPUID offers the instructions, but CR4.FSGSBASE does not stay set.")
+	WORD("cr4-unenforced",
+	     "The instructions run while CR4.FSGSBASE is clear, so a kernel cannot switch them "
+	     "off.");
 
-static const struct word outcomes[] = {
-	[FSGS_OUTCOME_NOT_TRIED] = {"not-tried", "was not executed"},
-	[FSGS_OUTCOME_OK] = {"ok", "ran with the right value"},
-	[FSGS_OUTCOME_UNDEFINED] = {"undefined", "raised invalid opcode (#UD)"},
-	[FSGS_OUTCOME_FAULTED] = {"faulted", "raised a fault other than invalid opcode"},
-	[FSGS_OUTCOME_WRONG_VALUE] = {"wrong-value", "ran with a wrong value"},
-	[FSGS_OUTCOME_VALUE_LOST] = {"value-lost", "ran, but its value did not survive"},
-};
+static const char outcomes[] =
+	WORD("not-tried", "was not executed")
+	WORD("ok", "ran with the right value")
+	WORD("undefined", "raised invalid opcode (#UD)")
+	WORD("faulted", "raised a fault other than invalid opcode")
+	WORD("wrong-value", "ran with a wrong value")
+	WORD("value-lost", "ran, but its value did not survive");
 
-static const struct word insns[] = {
-	[FSGS_INSN_RDFSBASE] = {"rdfsbase", "reads the FS base"},
-	[FSGS_INSN_RDGSBASE] = {"rdgsbase", "reads the GS base"},
-	[FSGS_INSN_WRFSBASE] = {"wrfsbase", "writes the FS base"},
-	[FSGS_INSN_WRGSBASE] = {"wrgsbase", "writes the GS base"},
-};
+static const char insns[] =
+	WORD("rdfsbase", "reads the FS base")
+	WORD("rdgsbase", "reads the GS base")
+	WORD("wrfsbase", "writes the FS base")
+	WORD("wrgsbase", "writes the GS base");
 
-static const struct word accesses[] = {
-	[FSGS_ACCESS_NONE] = {"none", "no way to the base works here"},
-	[FSGS_ACCESS_INSTRUCTION] = {"instruction", "by the instructions"},
-	[FSGS_ACCESS_ARCH_PRCTL] = {"arch_prctl", "by the arch_prctl system call"},
-};
+static const char accesses[] =
+	WORD("none", "no way to the base works here")
+	WORD("instruction", "by the instructions")
+	WORD("arch_prctl", "by the arch_prctl system call");
 
-static const struct word proofs[] = {
-	[FSGS_PROOF_ADVERTISED] = {"advertised", "not every instruction was tried"},
-	[FSGS_PROOF_TRIED] = {"tried", "each of the four instructions was tried"},
-};
+static const char proofs[] =
+	WORD("advertised", "not every instruction was tried")
+	WORD("tried", "each of the four instructions was tried");
 
-static const struct word answers[] = {
-	[FSGS_ANSWER_UNKNOWN] = {"unknown", "not asked, or no answer"},
-	[FSGS_ANSWER_NO] = {"no", "the source says no"},
-	[FSGS_ANSWER_YES] = {"yes", "the source says yes"},
-};
+static const char answers[] =
+	WORD("unknown", "not asked, or no answer")
+	WORD("no", "the source says no")
+	WORD("yes", "the source says yes");
 
-static const struct word modes[] = {
-	[FSGS_MODE_UNKNOWN] = {"unknown", "not known"},
-	[FSGS_MODE_64BIT] = {"64-bit", "64-bit x86 code"},
-	[FSGS_MODE_COMPAT] = {"32-bit", "32-bit x86 code"},
-	[FSGS_MODE_NOT_X86] = {"not-x86", "code of another architecture"},
-};
+static const char modes[] =
+	WORD("unknown", "not known")
+	WORD("64-bit", "64-bit x86 code")
+	WORD("32-bit", "32-bit x86 code")
+	WORD("not-x86", "code of another architecture");
 
-static const struct word vantages[] = {
-	[FSGS_VANTAGE_PROCESS] = {"process", "seen by a process"},
-	[FSGS_VANTAGE_RING0] = {"ring0", "seen in ring 0"},
-};
+static const char vantages[] =
+	WORD("process", "seen by a process")
+	WORD("ring0", "seen in ring 0");
 
-static const struct word fallbacks[] = {
-	[FSGS_FALLBACK_UNKNOWN] = {"unknown", "arch_prctl was not asked"},
-	[FSGS_FALLBACK_OK] = {"ok", "arch_prctl answers"},
-	[FSGS_FALLBACK_DENIED] = {"denied", "arch_prctl is refused"},
-	[FSGS_FALLBACK_LIES] = {"lies", "arch_prctl gives a wrong answer"},
-};
+static const char fallbacks[] =
+	WORD("unknown", "arch_prctl was not asked")
+	WORD("ok", "arch_prctl answers")
+	WORD("denied", "arch_prctl is refused")
+	WORD("lies", "arch_prctl gives a wrong answer");
 
-static const struct word refusals[] = {
-	[FSGS_REFUSAL_NONE] = {"none", "the instructions were tried"},
-	[FSGS_REFUSAL_MODE] = {"mode", "this is not 64-bit x86 code"},
-	[FSGS_REFUSAL_FLAG] = {"flag", "the caller asked for no trial"},
-	[FSGS_REFUSAL_ENVIRONMENT] = {"environment", "FSGSCHECK_TRIAL=0 is set"},
-	[FSGS_REFUSAL_SYSTEM] = {"system", "a system call that the guard needs failed"},
-};
+static const char refusals[] =
+	WORD("none", "the instructions were tried")
+	WORD("mode", "this is not 64-bit x86 code")
+	WORD("flag", "the caller asked for no trial")
+	WORD("environment", "FSGSCHECK_TRIAL=0 is set")
+	WORD("system", "a system call that the guard needs failed");
 
-static const struct word events[] = {
-	{"syscall", "a system call"},
-	{"signal", "a signal"},
-	{"yield", "a context switch to a rival thread"},
-	{"sleep", "a sleep beside a rival thread"},
-	{"fork", "a fork"},
-	{"hop", "a move to another CPU"},
-	{"cpuid", "an execution of CPUID"},
-	{"port", "a read of an I/O port in ring 0"},
-	{"halt", "a HLT in ring 0"},
-};
+static const char events[] =
+	WORD("syscall", "a system call")
+	WORD("signal", "a signal")
+	WORD("yield", "a context switch to a rival thread")
+	WORD("sleep", "a sleep beside a rival thread")
+	WORD("fork", "a fork")
+	WORD("hop", "a move to another CPU")
+	WORD("cpuid", "an execution of CPUID")
+	WORD("port", "a read of an I/O port in ring 0")
+	WORD("halt", "a HLT in ring 0");
 
-static const struct word signs[] = {
-	{"traced", "another process traces this one"},
-	{"auxv-differs", "the copies of the auxiliary vector disagree"},
-	{"vendor-differs", "CPUID and the kernel name different CPU vendors"},
-	{"uml", "the kernel is user-mode Linux"},
-	{"gvisor", "the kernel is gVisor's"},
-	{"xen-pv", "the kernel is a paravirtual Xen guest"},
-};
+static const char signs[] =
+	WORD("traced", "another process traces this one")
+	WORD("auxv-differs", "the copies of the auxiliary vector disagree")
+	WORD("vendor-differs", "CPUID and the kernel name different CPU vendors")
+	WORD("uml", "the kernel is user-mode Linux")
+	WORD("gvisor", "the kernel is gVisor's")
+	WORD("xen-pv", "the kernel is a paravirtual Xen guest");
 
-#define LIST(words)                                 \
-	{                                           \
-		words, sizeof words / sizeof *words \
+/* clang-format on */
+
+#define LIST(words)                     \
+	{                               \
+		words, sizeof words - 1 \
 	}
 
 static const struct {
-	const struct word *words;
-	uint32_t count;
+	const char *words;
+	uint32_t size;
 } lists[] = {
 	[FSGS_LIST_VERDICT] = LIST(verdicts), [FSGS_LIST_FINDING] = LIST(findings),
 	[FSGS_LIST_OUTCOME] = LIST(outcomes), [FSGS_LIST_INSN] = LIST(insns),
@@ -185,30 +156,29 @@ static const struct {
 	[FSGS_LIST_SIGN] = LIST(signs),
 };
 
-_Static_assert(sizeof findings / sizeof *findings == FSGS_FINDINGS, "a finding without a name");
-_Static_assert(sizeof insns / sizeof *insns == FSGS_INSNS, "an instruction without a name");
-_Static_assert(sizeof events / sizeof *events == FSGS_EVENTS, "an event without a name");
-_Static_assert(sizeof signs / sizeof *signs == FSGS_SIGNS, "a sign without a name");
-
-static const struct word *look_up(uint32_t list, uint32_t value)
+/* The name of a number; its sentence is the string behind. */
+static const char *look_up(uint32_t list, uint32_t value)
 {
-	if (list >= sizeof lists / sizeof *lists || value >= lists[list].count)
+	if (list >= sizeof lists / sizeof *lists)
 		return NULL;
-	return &lists[list].words[value];
+
+	const char *word = lists[list].words, *const end = word + lists[list].size;
+
+	while (value-- && word < end)
+		word = fsgs_next_string(fsgs_next_string(word));
+	return word < end ? word : NULL;
 }
 
 const char *fsgs_name(uint32_t list, uint32_t value)
 {
-	const struct word *word = look_up(list, value);
-
-	return word ? word->name : NULL;
+	return look_up(list, value);
 }
 
 const char *fsgs_describe(uint32_t list, uint32_t value)
 {
-	const struct word *word = look_up(list, value);
+	const char *word = look_up(list, value);
 
-	return word ? word->text : NULL;
+	return word ? fsgs_next_string(word) : NULL;
 }
 
 int fsgs_exit_status(uint32_t verdict)

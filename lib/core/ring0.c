@@ -125,10 +125,20 @@ static void compare_samples(struct walk *walk, const uint32_t outcomes[FSGS_INSN
 			walk->report->samples_differ = FSGS_ANSWER_YES;
 }
 
+/* By the instruction and by the MSR: on a healthy machine they are the same base. */
+static void put_back(struct walk *walk, uint32_t segment, enum fsgs_insn writer, fsgs_leaf_fn *leaf)
+{
+	struct fsgs_leaf io = {.in = {walk->base[segment]}};
+
+	if (walk->report->trials[writer].outcome != FSGS_OUTCOME_UNDEFINED)
+		(void)run(walk, leaf, &io);
+	(void)set_base(walk, segment, walk->base[segment]);
+}
+
 static void put_back_bases(struct walk *walk)
 {
-	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
-		(void)set_base(walk, segment, walk->base[segment]);
+	put_back(walk, FSGS_SEGMENT_FS, FSGS_INSN_WRFSBASE, fsgs_leaf_wrfs64);
+	put_back(walk, FSGS_SEGMENT_GS, FSGS_INSN_WRGSBASE, fsgs_leaf_wrgs64);
 }
 
 static void blame(struct walk *walk, enum fsgs_insn insn, uint32_t outcome, uint32_t width)
@@ -192,9 +202,8 @@ static void check_halt(struct walk *walk)
 	int halted;
 
 	announce(walk, "both bases over HLT");
-	if (run(walk, fsgs_leaf_wrfs64, &fs) || run(walk, fsgs_leaf_wrgs64, &gs))
-		return;
-	halted = walk->caller->halt(walk->caller->context) == 0;
+	halted = !run(walk, fsgs_leaf_wrfs64, &fs) && !run(walk, fsgs_leaf_wrgs64, &gs) &&
+		 walk->caller->halt(walk->caller->context) == 0;
 	if (!run(walk, fsgs_leaf_rdfs64, &fs) && halted)
 		note_event(walk, FSGS_EVENT_HALT, FSGS_INSN_WRFSBASE, fs.out[0] == MARKER_KEPT);
 	if (!run(walk, fsgs_leaf_rdgs64, &gs) && halted)

@@ -2,7 +2,7 @@
 /*
  * Trial execution inside somebody else's process.
  *
- * What must hold:
+ * What must hold (doc/handover.md has the properties and their proof):
  *  - Only a fault of our own is ours: raised by the kernel, in the trying thread, at an instruction of
  *    a leaf. Anything else goes to the action that was there before.
  *  - Every path restores handlers, mask and errno; a handler that somebody installed meanwhile stays.
@@ -14,9 +14,13 @@
  * sigreturn gives a thread back the MXCSR, x87 control word, PKRU, alternate stack and signal mask
  * that delivery took away, and a jump out of a handler would leave them changed for good.
  *
- * The old actions are published before the handlers are installed, in a ring of generations: a handler
- * that is late by less than a whole ring reads the actions that were there when its signal came, and
- * neither it nor the trying thread ever waits for the other.
+ * For each different action that we ever find installed there is a handler of its own, and what it
+ * passes signals on to never changes. So one that is late, or that somebody saved and calls or puts
+ * back long after the trial, still leads to the action that it stood in for, without a lock and
+ * without a wait. It runs with that action's own mask and flags: the kernel sees to it.
+ *
+ * The handler does not use the FS base: a fault may come from a thread that has a foreign one. Hence
+ * no errno, no pthread_self(), and no stack protector in this file.
  */
 #include "guard.h"
 
@@ -33,9 +37,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* <asm-generic/siginfo.h>; some C libraries do not have it. */
-#ifndef SYS_SECCOMP
-#define SYS_SECCOMP 1
+/* Some C libraries have neither. */
+#ifndef SA_RESTORER
+#define SA_RESTORER 0x04000000
 #endif
 
 /* #UD; #GP and CPUID faulting; what some virtual machines make of either; seccomp's answer. */
@@ -49,18 +53,13 @@ typedef uint64_t kernel_sigset;
 
 #define SIGNAL_BIT(sig) (UINT64_C(1) << ((sig)-1))
 
-/* Raised by what the thread itself does: blocking them does not delay them, it kills. */
-#define SYNCHRONOUS                                                                           \
-	(SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGSYS) | \
-	 SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE))
-
 #define CAUGHT_SET \
 	(SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGSYS))
 
 /* While handlers are being exchanged no handler of the process may run in this thread: it would run
- * with our lock held. SIGSYS, SIGTRAP and SIGFPE stay as they are: a sandbox may serve our own system calls by
- * SIGSYS, a debugger may stop at any of our instructions. */
-#define EXCHANGING (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE)))
+ * with our lock held. SIGSYS and SIGTRAP stay as they are: a sandbox may serve our own system calls
+ * by SIGSYS, a debugger may stop at any of our instructions, and blocking them would kill. */
+#define EXCHANGING (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP)))
 
 /* The kernel's own structure. What the C library reads and writes lacks the restorer, and a runtime that has
  * one of its own must get it back. */
@@ -74,124 +73,179 @@ struct kernel_action {
 	uint32_t mask[2]; /* a kernel_sigset; with 32-bit pointers it is not aligned */
 };
 
-struct generation {
-	struct kernel_action old[CAUGHT];
-	atomic_int spent[CAUGHT]; /* SA_RESETHAND, and the handler has had its signal */
-};
+/* How many different actions of one signal we can stand in for: far more than a process ever has. Where
+ * they do not suffice there is no trial. */
+#define VARIANTS 16
 
-#define GENERATIONS 8
+/* Written once, before the handler of that number is installed for the first time. */
+static struct kernel_action behind[CAUGHT][VARIANTS];
+static atomic_uint variants[CAUGHT];
 
-static struct generation ring[GENERATIONS];
-static atomic_uint current;
+/* What is installed now: 0, or 2 + 2 * variant, and 1 more when it has SA_RESETHAND and the handler has
+ * had its signal. */
+static atomic_uint installed[CAUGHT];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* The process whose thread has the lock: a child that was made without fork() may have got the lock
+ * without its owner. */
+static atomic_long holder;
+
+/* What this thread has the lock for. */
+static _Thread_local enum { NOTHING, TRIAL, FORK } purpose;
+
+/* More signals than these for one trial coalesce, as they do in the kernel while they are pending. */
+#define PARKED 4
+
 /* Of the trying thread; written under the lock. */
 static struct {
-	atomic_int armed;
-	pthread_t thread;
+	atomic_long thread; /* its kernel id; 0 when there is none */
 	sigjmp_buf recovery;
-	kernel_sigset mask; /* to be restored */
-	int calling;        /* inside fsgs_arch_prctl() */
-	int parked[CAUGHT]; /* a signal was put aside: its siginfo is below */
-	siginfo_t info[CAUGHT];
+	kernel_sigset mask;        /* to be restored */
+	int nested;                /* inside fork() */
+	atomic_uintptr_t calling;  /* inside fsgs_arch_prctl(): its frame */
+	int interposed[CAUGHT];    /* actions are exchanged by the C library's function */
+	atomic_int parked[CAUGHT]; /* how many signals were put aside */
+	siginfo_t info[CAUGHT][PARKED];
 } guard;
 
-static int set_mask(kernel_sigset mask, kernel_sigset *old)
+static long call(long number, long a, long b, long c, long d)
 {
-	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof mask);
+	register long r10 __asm__("r10") = d;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+	return result;
 }
 
-static int exchange_action(int sig, const struct kernel_action *action, struct kernel_action *old)
+static long set_mask(kernel_sigset mask, kernel_sigset *old)
 {
-	return (int)syscall(SYS_rt_sigaction, sig, action, old, sizeof(kernel_sigset));
+	return call(SYS_rt_sigprocmask, SIG_SETMASK, (long)(uintptr_t)&mask, (long)(uintptr_t)old,
+		    sizeof mask);
+}
+
+static long block(kernel_sigset mask, kernel_sigset *old)
+{
+	return call(SYS_rt_sigprocmask, SIG_BLOCK, (long)(uintptr_t)&mask, (long)(uintptr_t)old,
+		    sizeof mask);
+}
+
+/* Byte for byte that of the GNU C library, by which unwinders and debuggers know a signal frame. */
+void fsgs_guard_return(void) __attribute__((visibility("hidden")));
+
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+
+__asm__(".pushsection .text\n"
+	".balign 16\n"
+	"nop\n" /* unwinders look up the address before */
+	".hidden fsgs_guard_return\n"
+	".globl fsgs_guard_return\n"
+	".type fsgs_guard_return, @function\n"
+	"fsgs_guard_return:\n"
+	"movq $" TEXT(SYS_rt_sigreturn) ", %rax\n"
+					"syscall\n"
+					".size fsgs_guard_return, . - fsgs_guard_return\n"
+					".popsection\n");
+
+static long exchange_in_kernel(int sig, const struct kernel_action *action,
+			       struct kernel_action *old)
+{
+	return call(SYS_rt_sigaction, sig, (long)(uintptr_t)action, (long)(uintptr_t)old,
+		    sizeof(kernel_sigset));
+}
+
+static int exchange_in_library(int sig, const struct kernel_action *action,
+			       struct kernel_action *old)
+{
+	struct sigaction new, found;
+
+	memset(&new, 0, sizeof new);
+	if (action) {
+		new.sa_sigaction = action->action;
+		new.sa_flags = (int)(action->flags & ~(unsigned long)SA_RESTORER);
+		memcpy(&new.sa_mask, action->mask, sizeof action->mask);
+	}
+	memset(&found, 0, sizeof found);
+	if (sigaction(sig, action ? &new : NULL, &found))
+		return -errno;
+	memset(old, 0, sizeof *old);
+	old->action = found.sa_sigaction;
+	old->flags = (unsigned)found.sa_flags & ~(unsigned long)SA_RESTORER;
+	memcpy(old->mask, &found.sa_mask, sizeof old->mask);
+	return 0;
+}
+
+static int exchange_action(int slot, const struct kernel_action *action, struct kernel_action *old)
+{
+	return guard.interposed[slot] ? exchange_in_library(caught[slot], action, old)
+				      : (int)exchange_in_kernel(caught[slot], action, old);
 }
 
 static int slot_of(int sig)
 {
-	for (int i = 0; i < CAUGHT; i++)
-		if (caught[i] == sig)
-			return i;
-	return -1;
+	int slot = 0;
+
+	while (caught[slot] != sig)
+		slot++;
+	return slot;
 }
 
-static void handle(int sig, siginfo_t *info, void *context);
-
-static int is_ours(const struct kernel_action *action)
+/* Sends a signal to this thread, or to the process. The system calls that keep the siginfo want the id
+ * of the calling thread where it says that kill() sent it; for the process, any thread's will do. */
+static void send(int sig, siginfo_t *info, int to_process)
 {
-	return (action->flags & SA_SIGINFO) && action->action == handle;
+	const long pid = getpid(), tid = call(SYS_gettid, 0, 0, 0, 0);
+	const long error =
+		to_process ? call(SYS_rt_sigqueueinfo, tid, sig, (long)(uintptr_t)info, 0)
+			   : call(SYS_rt_tgsigqueueinfo, pid, tid, sig, (long)(uintptr_t)info);
+
+	/* A sandbox may allow no more than this; better the signal alone than nothing. */
+	if (error)
+		call(SYS_tgkill, pid, tid, sig, 0);
 }
 
-/* The action that was there before, and the generation that it is from. */
-static struct generation *old_action(int slot, struct kernel_action *old)
+/* What the default action of all of these does is to end the process, with a core. It does so when
+ * our handler has returned: where the signal came, with its siginfo. */
+static void take_default(int slot, siginfo_t *info)
 {
-	unsigned before, after;
+	static const struct kernel_action none;
+	struct kernel_action old;
 
-	do {
-		before = atomic_load_explicit(&current, memory_order_acquire);
-		*old = ring[before % GENERATIONS].old[slot];
-		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(&current, memory_order_relaxed);
-	} while (after - before >= GENERATIONS - 1); /* overwritten meanwhile */
-	return &ring[before % GENERATIONS];
-}
-
-/* Sends a signal once more. One that this thread would have taken anyway goes to it; one that it had
- * blocked goes to whom it was sent, and stays pending there. */
-static void resend(int sig, siginfo_t *info, kernel_sigset mask)
-{
-	const long pid = getpid(), tid = syscall(SYS_gettid);
-
-	if (info->si_code == SI_TKILL || !(mask & SIGNAL_BIT(sig)))
-		syscall(SYS_rt_tgsigqueueinfo, pid, tid, sig, info);
-	else
-		syscall(SYS_rt_sigqueueinfo, pid, sig, info);
-}
-
-/* The default action of all of these is to end the process with a core. */
-static void take_default(int sig, siginfo_t *info)
-{
-	struct sigaction action;
-
-	memset(&action, 0, sizeof action);
-	action.sa_handler = SIG_DFL;
-	sigaction(sig, &action, NULL);
-	/* A faulting instruction runs again when this returns and ends the process where the fault is.
-	 * What does not come back by itself is sent again. */
-	if (info->si_code <= 0 || sig == SIGSYS)
-		syscall(SYS_rt_tgsigqueueinfo, (long)getpid(), syscall(SYS_gettid), sig, info);
+	/* The kernel protects the first process of a container from what others send it. */
+	if (info->si_code <= 0 && getpid() == 1)
+		return;
+	exchange_in_kernel(caught[slot], &none, &old);
+	block(SIGNAL_BIT(caught[slot]), NULL);
+	send(caught[slot], info, 0);
 }
 
 /* Does what the kernel would have done, had we not been there. */
-static void pass_on(int slot, siginfo_t *info, ucontext_t *context)
+static void pass_on(unsigned variant, int slot, siginfo_t *info, void *context)
 {
-	const int sig = caught[slot];
-	const int from_kernel = info->si_code > 0;
-	struct kernel_action old;
-	struct generation *generation = old_action(slot, &old);
+	const struct kernel_action *const old = &behind[slot][variant];
+	unsigned unspent = 2 + 2 * variant;
 
-	if ((old.flags & SA_RESETHAND) && atomic_exchange(&generation->spent[slot], 1)) {
-		take_default(sig, info);
+	/* Only while we stand in for it: when somebody calls a handler that he saved, its flags are
+	 * his affair. */
+	if ((old->flags & SA_RESETHAND) &&
+	    !atomic_compare_exchange_strong(&installed[slot], &unspent, unspent + 1) &&
+	    unspent == 3 + 2 * variant) {
+		take_default(slot, info);
 		return;
 	}
-	if (old.handler == SIG_IGN && !from_kernel)
+	if (old->handler == SIG_IGN && info->si_code <= 0)
 		return;
 	/* The kernel does not let a fault be ignored. */
-	if (old.handler == SIG_DFL || old.handler == SIG_IGN) {
-		take_default(sig, info);
-		return;
-	}
-
-	kernel_sigset mask, add;
-
-	memcpy(&mask, &context->uc_sigmask, sizeof mask);
-	memcpy(&add, old.mask, sizeof add);
-	mask |= add;
-	if (!(old.flags & SA_NODEFER))
-		mask |= SIGNAL_BIT(sig);
-	set_mask(mask, NULL);
-	/* On x86-64 a handler without SA_SIGINFO is called in the same way, and looks at less. */
-	old.action(sig, info, context);
+	if (old->handler == SIG_DFL || old->handler == SIG_IGN)
+		take_default(slot, info);
+	else
+		/* On x86-64 a handler without SA_SIGINFO is called in the same way, and looks at
+		 * less. */
+		old->action(caught[slot], info, context);
 }
 
 /* Where the return from the handler leads: in the thread's own context, in place of the leaf. */
@@ -200,132 +254,293 @@ static _Noreturn void recover(void)
 	siglongjmp(guard.recovery, 1);
 }
 
-static void handle(int sig, siginfo_t *info, void *context)
+static void park(int slot, const siginfo_t *info)
 {
-	ucontext_t *const uc = context;
-	greg_t *const regs = uc->uc_mcontext.gregs;
-	const int slot = slot_of(sig);
-	const int error = errno;
+	const int at = atomic_fetch_add(&guard.parked[slot], 1);
 
-	if (atomic_load_explicit(&guard.armed, memory_order_acquire) &&
-	    pthread_equal(guard.thread, pthread_self())) {
-		if (info->si_code <= 0) {
-			/* One that is pending already absorbs the next, as in the kernel. */
-			if (!guard.parked[slot])
-				guard.info[slot] = *info;
-			guard.parked[slot] = 1;
-			return;
-		}
-		if (sig == SIGSYS && info->si_code == SYS_SECCOMP && guard.calling) {
+	if (at < PARKED)
+		guard.info[slot][at] = *info;
+}
+
+static int is_trying(void)
+{
+	const long thread = atomic_load_explicit(&guard.thread, memory_order_acquire);
+
+	return thread && call(SYS_gettid, 0, 0, 0, 0) == thread;
+}
+
+/* A frame below that of fsgs_arch_prctl(), by so little that it is on the same stack. Not by asking
+ * for the thread's id: that may be what the sandbox forbids. */
+static int is_calling(const greg_t *regs)
+{
+	const uintptr_t frame = atomic_load(&guard.calling);
+
+	return frame && frame - (uintptr_t)regs[REG_RSP] < 512;
+}
+
+/* Called by the assembly below. */
+void fsgs_guard_handle(int sig, siginfo_t *info, void *context, unsigned variant)
+	__attribute__((visibility("hidden"), used));
+void fsgs_guard_handlers(void) __attribute__((visibility("hidden")));
+
+void fsgs_guard_handle(int sig, siginfo_t *info, void *context, unsigned variant)
+{
+	greg_t *const regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const int slot = slot_of(sig);
+
+	if (sig == SIGSYS && info->si_code > 0) {
+		if (is_calling(regs)) {
 			regs[REG_RAX] = -ENOSYS;
 			return;
 		}
-
+	} else if (is_trying()) {
 		uint64_t rip = (uint64_t)regs[REG_RIP];
 
+		if (info->si_code <= 0) {
+			park(slot, info);
+			return;
+		}
 		if (fsgs_leaf_recover(&rip, (uint64_t)regs[REG_RDI], sig, info->si_code)) {
 			regs[REG_RIP] = (greg_t)(uintptr_t)recover;
 			return;
 		}
 	}
-	pass_on(slot, info, uc);
-	errno = error;
+	pass_on(variant, slot, info, context);
 }
 
-/* fork() in another thread: the child must not inherit our handlers, or a lock whose owner it lacks. */
-static void before_fork(void)
+/* One for each variant: nothing else tells a handler which action it stands in for. Each calls handle()
+ * with its number, and is as long as the next. */
+#define HANDLER_SIZE 16
+
+__asm__(".pushsection .text\n"
+	".balign " TEXT(
+		HANDLER_SIZE) "\n"
+			      ".hidden fsgs_guard_handlers\n"
+			      ".globl fsgs_guard_handlers\n"
+			      ".type fsgs_guard_handlers, @function\n"
+			      "fsgs_guard_handlers:\n"
+			      ".set variant, 0\n"
+			      ".rept " TEXT(
+				      VARIANTS) "\n"
+						"endbr64\n"
+						"movl $variant, %ecx\n"
+						"jmp fsgs_guard_handle\n"
+						".balign " TEXT(
+							HANDLER_SIZE) "\n"
+								      ".set variant, variant + 1\n"
+								      ".endr\n"
+								      ".size fsgs_guard_handlers, . - fsgs_guard_handlers\n"
+								      ".popsection\n");
+
+static uintptr_t handler_of(unsigned variant)
 {
-	pthread_mutex_lock(&lock);
+	return (uintptr_t)fsgs_guard_handlers + variant * HANDLER_SIZE;
 }
 
-static void after_fork(void)
+/* The variant that this action is, or VARIANTS. */
+static unsigned which_of_ours(const struct kernel_action *action)
 {
-	pthread_mutex_unlock(&lock);
+	unsigned variant = 0;
+
+	while (variant < VARIANTS && handler_of(variant) != (uintptr_t)action->action)
+		variant++;
+	return variant;
 }
 
-static int watch_forks(void)
+/* Of ours the variant says it all; what the kernel gives back of the mask lacks what cannot be blocked. */
+static int same(const struct kernel_action *a, const struct kernel_action *b)
 {
-	static int watching;
-
-	if (watching)
-		return 0;
-	int error = pthread_atfork(before_fork, after_fork, after_fork);
-
-	watching = !error;
-	return -error;
+	return a->action == b->action && (which_of_ours(a) < VARIANTS ||
+					  (a->flags == b->flags && a->restorer == b->restorer &&
+					   memcmp(a->mask, b->mask, sizeof a->mask) == 0));
 }
 
-/* The generation that the next guard publishes, from what is installed now. */
-static int read_old(struct generation *next)
+/* The variant that stands in for an action; VARIANTS when there is no room for one more. */
+static unsigned variant_for(int slot, const struct kernel_action *found)
 {
-	struct generation *const last = &ring[atomic_load(&current) % GENERATIONS];
+	const unsigned known = atomic_load(&variants[slot]);
+	/* Somebody saved our handler and put it back: what is behind it is still behind it. */
+	unsigned variant = which_of_ours(found);
 
-	for (int i = 0; i < CAUGHT; i++) {
-		if (exchange_action(caught[i], NULL, &next->old[i]))
-			return -errno;
-		atomic_store_explicit(&next->spent[i], 0, memory_order_relaxed);
-		/* Somebody saved our handler during an earlier trial and put it back after it: what is
-		 * behind it is what was behind it then. */
-		if (is_ours(&next->old[i])) {
-			next->old[i] = last->old[i];
-			atomic_store(&next->spent[i], atomic_load(&last->spent[i]));
-		}
+	if (variant < VARIANTS)
+		return variant;
+	for (variant = 0; variant < known; variant++)
+		if (same(&behind[slot][variant], found))
+			return variant;
+	if (variant < VARIANTS) {
+		behind[slot][variant] = *found;
+		atomic_store(&variants[slot], variant + 1);
 	}
-	return 0;
+	return variant;
+}
+
+/* Our handler with the mask and the flags of the one behind it. Without one, it interrupts no system
+ * call, and takes the alternate stack: some runtimes have no other that a handler may use. */
+static struct kernel_action ours(int slot, unsigned variant)
+{
+	const struct kernel_action *const old = &behind[slot][variant];
+	const kernel_sigset mask = EXCHANGING;
+	struct kernel_action action;
+
+	memset(&action, 0, sizeof action);
+	action.action = (void (*)(int, siginfo_t *, void *))handler_of(variant);
+	action.flags = SA_SIGINFO;
+	if (old->handler == SIG_DFL || old->handler == SIG_IGN) {
+		action.flags |= SA_ONSTACK | SA_RESTART;
+		memcpy(action.mask, &mask, sizeof action.mask);
+	} else {
+		action.flags |= old->flags & (SA_ONSTACK | SA_RESTART | SA_NODEFER);
+		memcpy(action.mask, old->mask, sizeof action.mask);
+	}
+	if (!guard.interposed[slot]) {
+		action.flags |= SA_RESTORER;
+		action.restorer = fsgs_guard_return;
+	}
+	return action;
+}
+
+/* Installs `next` in place of `expected`. sigaction() cannot compare and exchange, so what another
+ * thread installed in between comes out instead; then that is put back, and so on. */
+static void replace(int slot, const struct kernel_action *expected,
+		    const struct kernel_action *next)
+{
+	struct kernel_action last = *expected, put = *next, out;
+
+	memset(&out, 0, sizeof out);
+	while (exchange_action(slot, &put, &out) == 0 && !same(&out, &last)) {
+		last = put;
+		put = out;
+	}
 }
 
 static void restore(int slot)
 {
-	struct generation *const mine = &ring[atomic_load(&current) % GENERATIONS];
-	struct kernel_action old = mine->old[slot], replaced;
+	static const struct kernel_action none;
+	const unsigned was = atomic_exchange(&installed[slot], 0);
+	const unsigned variant = was / 2 - 1;
+	const struct kernel_action mine = ours(slot, variant);
+	struct kernel_action now;
 
-	if (atomic_load(&mine->spent[slot]))
-		old.handler = SIG_DFL;
-	if (exchange_action(caught[slot], &old, &replaced) == 0 && !is_ours(&replaced))
-		exchange_action(caught[slot], &replaced, NULL);
+	memset(&now, 0, sizeof now);
+	if (exchange_action(slot, NULL, &now) == 0 && same(&now, &mine))
+		replace(slot, &mine, was & 1 ? &none : &behind[slot][variant]);
 }
 
-/* Through the C library, whose restorer the handler then returns by. */
-static int install_handler(int slot, struct kernel_action *old)
+/* What the kernel has, and what the process believes to have. A library that comes before the C
+ * library's sigaction() and keeps the actions itself must see what we do, and only then. */
+static int look(int slot, struct kernel_action *found)
 {
-	const kernel_sigset mask = ~SYNCHRONOUS;
-	struct sigaction action, found;
+	struct kernel_action believed;
+	int error;
 
-	memset(&action, 0, sizeof action);
-	action.sa_sigaction = handle;
-	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-	/* It decides about the system call that somebody's signal interrupts; one that is ignored
-	 * interrupts none. */
-	if ((old->flags & SA_RESTART) || old->handler == SIG_IGN)
-		action.sa_flags |= SA_RESTART;
-	memcpy(&action.sa_mask, &mask, sizeof mask);
-	if (sigaction(caught[slot], &action, &found))
-		return -errno;
-	/* Installed by another thread since it was read: the later one is the one to keep. */
-	if (found.sa_sigaction != handle && found.sa_sigaction != old->action) {
-		old->action = found.sa_sigaction;
-		old->flags = (unsigned)found.sa_flags;
-		old->restorer = found.sa_restorer;
-		memcpy(old->mask, &found.sa_mask, sizeof old->mask);
+	memset(found, 0, sizeof *found);
+	error = (int)exchange_in_kernel(caught[slot], NULL, found);
+	if (!error)
+		error = exchange_in_library(caught[slot], NULL, &believed);
+	guard.interposed[slot] = !error && believed.action != found->action;
+	if (guard.interposed[slot])
+		*found = believed;
+	return error;
+}
+
+static int install_handler(int slot)
+{
+	struct kernel_action found, expected, out;
+	int error = look(slot, &found);
+
+	expected = found;
+	memset(&out, 0, sizeof out);
+	while (!error) {
+		const unsigned variant = variant_for(slot, &found);
+
+		if (variant == VARIANTS) {
+			error = -ENOSPC;
+			break;
+		}
+
+		const struct kernel_action action = ours(slot, variant);
+		const unsigned before = atomic_exchange(&installed[slot], 2 + 2 * variant);
+
+		error = exchange_action(slot, &action, &out);
+		if (error)
+			atomic_store(&installed[slot], before);
+		if (error || same(&out, &expected))
+			break;
+		/* Another thread installed this one since we looked: the later one is the one to
+		 * keep. */
+		expected = action;
+		found = out;
 	}
-	return 0;
+	/* Only the latter of two exchanges failed. */
+	if (error && atomic_load(&installed[slot]))
+		restore(slot);
+	return error;
 }
 
 static int install(void)
 {
-	const unsigned next = atomic_load(&current) + 1;
-	struct generation *const mine = &ring[next % GENERATIONS];
-	int error = read_old(mine);
+	int error = 0;
 
-	if (error)
-		return error;
-	atomic_store_explicit(&current, next, memory_order_release);
-	for (int i = 0; i < CAUGHT && !error; i++) {
-		error = install_handler(i, &mine->old[i]);
-		while (error && i-- > 0)
+	for (int slot = 0; slot < CAUGHT && !error; slot++) {
+		error = install_handler(slot);
+		for (int i = slot; error && i-- > 0;)
 			restore(i);
 	}
 	return error;
+}
+
+/* Takes the lock; the caller has blocked the signals whose handlers might want it, too. */
+static int take_lock(void)
+{
+	const long pid = getpid();
+	long nobody = 0;
+
+	atomic_compare_exchange_strong(&holder, &nobody, pid);
+	if (pthread_mutex_trylock(&lock)) {
+		/* The owner was left behind in another process: by _Fork() or a bare clone(). */
+		if (atomic_load(&holder) != pid)
+			return -EDEADLK;
+		pthread_mutex_lock(&lock);
+	}
+	atomic_store(&holder, pid);
+	return 0;
+}
+
+/* fork() in another thread: the child must not inherit our handlers, or a lock whose owner it lacks. In
+ * between, this thread may try: other people's handlers of fork() run. */
+static void before_fork(void)
+{
+	kernel_sigset old = 0;
+	const long error = block(EXCHANGING, &old);
+
+	if (purpose == NOTHING) {
+		if (take_lock() == 0)
+			purpose = FORK;
+	}
+	if (!error)
+		set_mask(old, NULL);
+}
+
+static void after_fork(void)
+{
+	kernel_sigset old = 0;
+	const long error = block(EXCHANGING, &old);
+
+	if (purpose == FORK) {
+		purpose = NOTHING;
+		atomic_store(&holder, (long)getpid());
+		pthread_mutex_unlock(&lock);
+	}
+	if (!error)
+		set_mask(old, NULL);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int cannot_watch;
+
+static void watch_forks(void)
+{
+	cannot_watch = pthread_atfork(before_fork, after_fork, after_fork);
 }
 
 /* Makes the stack reach below the coming frames. valgrind (3.19) does not extend the main thread's
@@ -338,52 +553,90 @@ static __attribute__((noinline)) void touch_stack(void)
 	__asm__ volatile("" : : "r"(below) : "memory");
 }
 
-int fsgs_guard_enter(void)
+/* With the lock. */
+static int begin(kernel_sigset old)
 {
-	const kernel_sigset all = EXCHANGING;
-	kernel_sigset old;
-	int error;
+	const long thread = call(SYS_gettid, 0, 0, 0, 0);
+	int error = thread < 0 ? (int)thread : 0;
 
-	touch_stack();
-	/* Before the lock: see EXCHANGING. */
-	if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &old, sizeof all))
-		return -errno;
-	pthread_mutex_lock(&lock);
-	error = watch_forks();
+	guard.mask = old;
+	for (int i = 0; i < CAUGHT; i++)
+		atomic_store(&guard.parked[i], 0);
 	if (!error) {
-		guard.thread = pthread_self();
-		guard.mask = old;
-		memset(guard.parked, 0, sizeof guard.parked);
-		atomic_store_explicit(&guard.armed, 1, memory_order_release);
+		atomic_store_explicit(&guard.thread, thread, memory_order_release);
 		error = install();
 	}
-	if (error) {
-		atomic_store(&guard.armed, 0);
+	if (error)
+		atomic_store(&guard.thread, 0);
+	return error;
+}
+
+static void drop_lock(void)
+{
+	purpose = guard.nested ? FORK : NOTHING;
+	if (purpose == NOTHING)
 		pthread_mutex_unlock(&lock);
-		set_mask(old, NULL);
-		return error;
+}
+
+int fsgs_guard_enter(void)
+{
+	kernel_sigset old = 0;
+	long error;
+
+	touch_stack();
+	/* A handler that interrupted this thread's own trial: a debugger's or a sandbox's. */
+	if (purpose == TRIAL)
+		return -EDEADLK;
+	/* Before the lock: see EXCHANGING. */
+	error = block(EXCHANGING, &old);
+	if (error)
+		return (int)error;
+	pthread_once(&once, watch_forks);
+	error = -cannot_watch;
+	if (!error && purpose == NOTHING)
+		error = take_lock();
+	if (!error) {
+		guard.nested = purpose == FORK;
+		purpose = TRIAL;
+		error = begin(old);
+		if (!error) {
+			error = set_mask((old | EXCHANGING) & ~CAUGHT_SET, NULL);
+			if (!error)
+				return 0;
+			fsgs_guard_leave();
+			return (int)error;
+		}
+		drop_lock();
 	}
-	set_mask((old | EXCHANGING) & ~CAUGHT_SET, NULL);
-	return 0;
+	set_mask(old, NULL);
+	return (int)error;
 }
 
 void fsgs_guard_leave(void)
 {
 	const kernel_sigset mask = guard.mask;
-	siginfo_t info[CAUGHT];
+	siginfo_t info[CAUGHT][PARKED];
 	int parked[CAUGHT];
 
 	set_mask(mask | EXCHANGING, NULL);
 	for (int i = CAUGHT - 1; i >= 0; i--)
 		restore(i);
-	atomic_store(&guard.armed, 0);
+	atomic_store(&guard.thread, 0);
+	for (int i = 0; i < CAUGHT; i++)
+		parked[i] = atomic_load(&guard.parked[i]);
 	memcpy(info, guard.info, sizeof info);
-	memcpy(parked, guard.parked, sizeof parked);
-	pthread_mutex_unlock(&lock);
+	drop_lock();
+	/* One that this thread would have taken anyway goes to it; one that it had blocked goes to whom
+	 * it was sent, and stays pending there. The first of each before anybody's handler can run, and
+	 * jump away from here; the next when the first is no longer pending. */
 	for (int i = 0; i < CAUGHT; i++)
 		if (parked[i])
-			resend(caught[i], &info[i], mask);
+			send(caught[i], &info[i][0],
+			     info[i][0].si_code != SI_TKILL && (mask & SIGNAL_BIT(caught[i])));
 	set_mask(mask, NULL);
+	for (int i = 0; i < CAUGHT; i++)
+		for (int n = 1; n < parked[i] && n < PARKED; n++)
+			send(caught[i], &info[i][n], info[i][n].si_code != SI_TKILL);
 }
 
 int fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
@@ -397,10 +650,10 @@ int fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
 
 long fsgs_arch_prctl(int code, uint64_t address)
 {
-	guard.calling = 1;
+	atomic_store(&guard.calling, (uintptr_t)__builtin_frame_address(0));
 
 	const long result = fsgs_raw_arch_prctl(code, address);
 
-	guard.calling = 0;
+	atomic_store(&guard.calling, 0);
 	return result;
 }

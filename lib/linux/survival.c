@@ -149,13 +149,20 @@ static void outlive_fork(struct arena *arena)
 	begin();
 	const long child = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
 
-	if (child == 0)
-		syscall(SYS_exit_group, read_gs() == OURS ? 0 : 1);
+	if (child == 0) {
+		const int lost = read_gs() != OURS;
+
+		syscall(SYS_exit_group, lost);
+		/* A sandbox refused. Nothing of the process may go on twice; SIGILL is blocked here,
+		 * so that this ends it. */
+		__builtin_trap();
+	}
 	if (child < 0)
 		return;
 	end(arena, FSGS_EVENT_FORK);
-	if (waitpid((pid_t)child, &status, __WALL) != child || !WIFEXITED(status) ||
-	    WEXITSTATUS(status) != 0)
+	/* A child that somebody else has waited for, or has killed, shows nothing. */
+	if (waitpid((pid_t)child, &status, __WALL) == child && WIFEXITED(status) &&
+	    WEXITSTATUS(status) == 1)
 		arena->lost |= FSGS_EVENT_FORK;
 }
 

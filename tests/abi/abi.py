@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 SHARED = os.environ['SHARED']
@@ -50,6 +51,25 @@ class Symbols(unittest.TestCase):
     def test_headers_and_library_agree(self):
         self.assertEqual(declared(), set(exported()))
 
+    @unittest.skipUnless(shutil.which('doxygen'), 'doxygen is not installed')
+    def test_headers_and_reference_agree(self):
+        with tempfile.TemporaryDirectory() as directory:
+            settings = (f'INPUT={INCLUDE}\nRECURSIVE=YES\nQUIET=YES\nGENERATE_HTML=NO\nGENERATE_LATEX=NO\n'
+                        f'GENERATE_XML=YES\nEXTRACT_ALL=NO\nOUTPUT_DIRECTORY={directory}\nMACRO_EXPANSION=YES\n'
+                        'EXPAND_ONLY_PREDEF=YES\nPREDEFINED=FSGS_API=exported FSGS_NOTHROW= FSGS_CONST= FSGS_PURE=\n')
+            subprocess.run(['doxygen', '-'], input=settings, text=True, check=True, timeout=60, capture_output=True)
+            documented = set()
+            for page in Path(directory, 'xml').glob('group__*.xml'):
+                for member in ElementTree.parse(page).iter('memberdef'):
+                    kind = ''.join(member.find('type').itertext()) if member.find('type') is not None else ''
+                    if 'exported' in kind and ''.join(member.find('briefdescription').itertext()).strip():
+                        documented.add(member.findtext('name'))
+        self.assertEqual(documented, set(exported()))
+
+    def test_version_script_and_headers_agree(self):
+        script = re.sub(r'/\*.*?\*/', '', (SOURCE / 'lib/libfsgscheck.map').read_text(encoding='utf-8'), flags=re.S)
+        self.assertEqual(set(re.findall(r'\b(\w+);', script)), declared())
+
     def test_soname(self):
         version = re.search(r'FSGS_VERSION_MAJOR (\d+)',
                             (INCLUDE / 'fsgscheck/version.h').read_text(encoding='utf-8'))[1]
@@ -85,7 +105,7 @@ class Core(unittest.TestCase):
                  '-fno-stack-protector', '-fvisibility=hidden', '-fPIC', f'-I{INCLUDE}', '-c']
         sources = sorted(str(p) for p in (SOURCE / 'lib/core').iterdir() if p.suffix in ('.c', '.S'))
         for compiler in filter(shutil.which, ('gcc', 'clang')):
-            for level in ('-O1', '-O2', '-O3'):
+            for level in ('-Os', '-O1', '-O2', '-O3'):
                 extra = ['-fno-tree-loop-distribute-patterns'] if compiler == 'gcc' else []
                 with self.subTest(compiler=compiler, level=level), tempfile.TemporaryDirectory() as directory:
                     subprocess.run([compiler, *flags, *extra, level, *sources], check=True, cwd=directory,
@@ -94,6 +114,55 @@ class Core(unittest.TestCase):
                     whole = os.path.join(directory, 'core.o')
                     subprocess.run(['ld', '-r', *objects, '-o', whole], check=True, timeout=60)
                     self.assertEqual(output('nm', '-u', whole), '')
+
+
+@unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
+class OlderHeader(unittest.TestCase):
+    """A program that was compiled when the report was shorter, with the library of today."""
+
+    PROGRAM = r'''
+#include <fsgscheck.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(void)
+{
+	struct { struct fsgs_report report; unsigned char beyond[1024]; } it;
+
+	memset(&it, 0xa5, sizeof it);
+	if (fsgs_check(&it.report, sizeof it.report, FSGS_CHECK_CONTEXT))
+		return 1;
+	for (size_t i = 0; i < sizeof it.beyond; i++)
+		if (it.beyond[i] != 0xa5)
+			return 2;
+	printf("%zu %s %s %s", sizeof it.report, fsgs_name(FSGS_LIST_VERDICT, it.report.verdict),
+	       fsgs_name(FSGS_LIST_OUTCOME, it.report.trials[3].outcome), fsgs_reason(&it.report, sizeof it.report));
+	return fsgs_decide(&it.report, sizeof it.report) ? 3 : 0;
+}
+'''
+
+    def say(self, cut):
+        with tempfile.TemporaryDirectory() as directory:
+            include = shutil.copytree(INCLUDE, Path(directory, 'include'))
+            header = include / 'fsgscheck/report.h'
+            text = header.read_text(encoding='utf-8')
+            if cut:
+                shorter = re.sub(cut + r'[\s\S]*?\n};', '};', text, count=1)
+                self.assertNotEqual(shorter, text)
+                header.write_text(shorter, encoding='utf-8')
+            program = os.path.join(directory, 'program')
+            subprocess.run([os.environ['CC'], '-x', 'c', '-', f'-I{include}', '-o', program, '-x', 'none', SHARED,
+                            f'-Wl,-rpath,{os.path.dirname(SHARED)}'], input=self.PROGRAM, text=True, check=True,
+                           timeout=60)
+            return output(program).split(maxsplit=1)
+
+    def test_shorter_report(self):
+        size, words = self.say(None)
+        for cut in (r'\tuint32_t family;', r'\tuint32_t refusal;'):
+            with self.subTest(cut=cut):
+                shorter, same = self.say(cut)
+                self.assertLess(int(shorter), int(size))
+                self.assertEqual(same, words)
 
 
 class Headers(unittest.TestCase):

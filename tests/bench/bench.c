@@ -108,6 +108,29 @@ static void ensure_other(unsigned times)
 		fsgs_ensure_gs_base(i % 2 ? A : B);
 }
 
+/* Whether a function that does both would pay: it could not be faster than the two instructions. */
+static void raw_swap(unsigned times)
+{
+	uint64_t before;
+
+	for (unsigned i = 0; i < times; i++) {
+		__asm__ volatile(FSGS_ASM(FSGS_RDGSBASE, "%0") : "=r"(before));
+		keep(before);
+		__asm__ volatile(FSGS_ASM(FSGS_WRGSBASE, "%0") : : "r"(A) : "memory");
+	}
+}
+
+static void get_and_set(unsigned times)
+{
+	uint64_t before = 0;
+
+	for (unsigned i = 0; i < times; i++) {
+		fsgs_get_gs_base(&before);
+		keep(before);
+		fsgs_set_gs_base(A);
+	}
+}
+
 static void prctl_get(unsigned times)
 {
 	uint64_t base = 0;
@@ -286,6 +309,7 @@ enum {
 	RAW_RDFS,
 	RAW_WRGS,
 	RAW_WRFS,
+	RAW_SWAP,
 	PRCTL_GET,
 	PRCTL_SET,
 	GET_GS,
@@ -297,6 +321,7 @@ enum {
 	CALL_SET_GS,
 	ENSURE_SAME,
 	ENSURE_OTHER,
+	GET_AND_SET,
 	FALLBACK_GET,
 	FALLBACK_SET,
 	FALLBACK_ENSURE,
@@ -340,6 +365,7 @@ static struct row rows[ROWS] = {
 	[RAW_RDFS] = FLOOR("RDFSBASE", raw_rdfs, FAST),
 	[RAW_WRGS] = FLOOR("WRGSBASE", raw_wrgs, FAST),
 	[RAW_WRFS] = FLOOR("WRFSBASE", raw_wrfs, FAST),
+	[RAW_SWAP] = FLOOR("RDGSBASE, WRGSBASE", raw_swap, FAST),
 	[PRCTL_GET] = FLOOR("arch_prctl(ARCH_GET_GS)", prctl_get, CALL),
 	[PRCTL_SET] = FLOOR("arch_prctl(ARCH_SET_GS)", prctl_set, CALL),
 	[GET_GS] = BOUND(RAW_RDGS, RATIO, 1.10, "inline get of GS", get_gs, FAST, automatic),
@@ -353,6 +379,8 @@ static struct row rows[ROWS] = {
 	[CALL_SET_GS] = AGAINST(RAW_WRGS, "out-of-line set of GS", call_set_gs, FAST, automatic),
 	[ENSURE_SAME] = AGAINST(SET_GS, "ensure, base is right", ensure_same, FAST, automatic),
 	[ENSURE_OTHER] = AGAINST(SET_GS, "ensure, base is another", ensure_other, FAST, automatic),
+	[GET_AND_SET] =
+		AGAINST(RAW_SWAP, "inline get, then set of GS", get_and_set, FAST, automatic),
 	[FALLBACK_GET] =
 		BOUND(PRCTL_GET, RATIO, 1.10, "fallback get of GS", call_get_gs, CALL, by_prctl),
 	[FALLBACK_SET] = BOUND(PRCTL_SET, RATIO, 2.2, "fallback set of GS, with read-back",
@@ -376,9 +404,10 @@ static struct row rows[ROWS] = {
 
 /* Rows that execute the instructions. */
 static const int instruction_rows[] = {
-	RAW_RDGS,     RAW_RDFS, RAW_WRGS,    RAW_WRFS,         GET_GS,      GET_FS,
-	SET_GS,       SET_FS,   CALL_GET_GS, CALL_GET_SPEEDUP, CALL_SET_GS, ENSURE_SAME,
-	ENSURE_OTHER, SANDBOX,  FORK,        SIGSETJMP,        CHECK,       CHECK_FLOOR,
+	RAW_SWAP,    GET_AND_SET, RAW_RDGS,     RAW_RDFS, RAW_WRGS,    RAW_WRFS,
+	GET_GS,      GET_FS,      SET_GS,       SET_FS,   CALL_GET_GS, CALL_GET_SPEEDUP,
+	CALL_SET_GS, ENSURE_SAME, ENSURE_OTHER, SANDBOX,  FORK,        SIGSETJMP,
+	CHECK,       CHECK_FLOOR,
 };
 
 int main(int argc, char **argv)

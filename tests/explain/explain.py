@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`fsgscheck explain`, one class for each promise: explain.py CLASS."""
 
+import fcntl
 import glob
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -258,6 +260,14 @@ class Evidence(Case):
         self.note(crash(symbol='init_module+0x8/0x20 [gsbase]'), 'broken', 'stands in a module',
                   ['insn-ud'])
 
+    def test_no_symbol(self):
+        """Cut off, it may have been a module's; with the bit in CR4 that does not matter."""
+        for symbol in ('', 'current_save', '0xffffffff8107a1c0'):
+            self.note(HEAD + crash(cr4='00000000001406b0', symbol=symbol), 'unknown', 'missing or cut off')
+            self.note(HEAD + crash(cr4='0000', symbol=symbol), 'unknown', 'missing or cut off')
+            self.expect(HEAD + crash(symbol=symbol), 'broken', ['insn-ud'])
+        self.note(crash(cr4='00000000001406b0', symbol='a' * 120 + '+0x8/0x20 [m]'), 'unknown', 'right answer')
+
     def test_refused_with_others(self):
         gp = {'header': 'general protection fault: 0000 [#1] SMP', 'code': '0f 22 e7 eb',
               'symbol': 'native_write_cr4+0x6/0x60'}
@@ -336,15 +346,16 @@ class Encodings(Case):
             text = base.replace('<0f> 22 e7', f'<{code[:2]}>{code[2:]} eb 1a')
             text = re.sub(rf'{register}: \w{{16}}', f'{register}: 00000000000106b0', text)
             self.expect(HEAD + text, 'broken', ['cr4-refused'])
+        every = re.sub(r'(R\w\w): \w{16}', r'\1: 00000000000106b0', base)
         for code in ('0f 22 d8', '0f 20 e0', '44 0f 22 e0', '0f 23 e0'):
-            self.expect_nothing(HEAD + base.replace('<0f> 22 e7', f'<{code[:2]}>{code[2:]}'))
+            self.expect_nothing(HEAD + every.replace('<0f> 22 e7', f'<{code[:2]}>{code[2:]}'))
 
 
 class Forms(Case):
     """The same crash through every console that is known to mangle it."""
 
     def same(self, text):
-        self.expect(text, 'broken', ['insn-ud'], 'rdfsbase')
+        return self.expect(text, 'broken', ['insn-ud'], 'rdfsbase')['explain']
 
     def lines(self, put):
         return ''.join(put(line, n) for n, line in enumerate(STORY.splitlines()))
@@ -358,8 +369,12 @@ class Forms(Case):
 
     def test_line_ends(self):
         for end in ('\n', '\r\n', '\n\r', '\r', '\r\r\n'):
-            self.same(self.lines(lambda line, n: line + end))
+            seen = self.same(self.lines(lambda line, n: line + end))
+            self.assertEqual(seen['lines'], STORY.count('\n') * end.count('\r' if '\r' in end else '\n'))
+            self.assertEqual(self.same(self.lines(lambda line, n: line + end) * 3)['sources'][0]['count'], 3)
         self.same(STORY.rstrip('\n'))
+        for text, lines in (('a\r\n\r\n\r\nb\r\n', 4), ('a\n\n\nb', 4), ('a\r\r\rb\r', 4), ('\n\r\n\r', 2)):
+            self.assertEqual(self.expect_nothing(text)['explain']['lines'], lines)
 
     def test_colours(self):
         self.same(self.lines(lambda line, n: f'\033[32m[    0.5] \033[0m\033[33m{line}\033[0m\n'))
@@ -370,10 +385,10 @@ class Forms(Case):
         """Two CPUs at once, told apart by their callers; and other lines without a caller in between."""
         other = HEAD + crash(code='0f 0b 66 90', who='1 PID: 7 Comm: x', symbol='slab_free+0x1/0x2',
                              cr4='00000000001406b0')
-        pairs = zip(STORY.splitlines(), other.splitlines())
-        body = [f'[    0.5][    T0] {a}\n[    0.5][   T77] {b}\n' for a, b in pairs]
-        report = self.expect(''.join(body), 'broken', ['insn-ud'])
-        self.assertEqual(report['explain']['other_crashes'], 1)
+        pairs = list(zip(STORY.splitlines(), other.splitlines()))
+        for body in ([f'[    0.5][    T0] {a}\n[    0.5][   T77] {b}\n' for a, b in pairs],
+                     [f'[    0.5][   C3] {b}\n[    0.5][    C0] {a}\n' for a, b in pairs]):
+            self.assertEqual(self.same(''.join(body))['other_crashes'], 1)
         self.same(self.lines(lambda line, n: f'{line}\nusb 1-1: new high-speed USB device number {n}\n'))
 
     def test_warning_in_between(self):
@@ -387,6 +402,7 @@ class Forms(Case):
         """The first dump loses the end of each line; the one after the trace is whole."""
         cut = ''.join(line[:28] + '\n' for line in dump().splitlines())
         self.same(HEAD + crash().replace(dump(), cut) + dump())
+        self.same(HEAD + crash(cr4='00000000') + dump())
 
     def test_cut_anywhere(self):
         """A log that ends early never says more than the whole."""
@@ -396,6 +412,7 @@ class Forms(Case):
             if report['verdict'] == 'broken':
                 self.assertIn('<f3> 48 0f ae c0', STORY[:end])
                 self.assertIn(report['findings'], ([], ['insn-ud']))
+                self.assertIn('RIP: 0010:current_save_fsgs+0x38/0xa0', STORY[:end])
 
     def test_pieces(self):
         """Whatever the sizes in which it arrives."""
@@ -405,6 +422,8 @@ class Forms(Case):
                                      stdout=subprocess.PIPE, bufsize=0)
             for at in range(0, len(STORY), size):
                 child.stdin.write(STORY[at:at + size].encode())
+                while fcntl.ioctl(child.stdin, termios.FIONREAD, b'\0\0\0\0') != b'\0\0\0\0':
+                    time.sleep(0)
             self.assertEqual(child.communicate()[0], whole)
 
     def test_terminal(self):

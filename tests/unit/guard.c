@@ -415,3 +415,338 @@ Test(guard, fork_in_another_thread)
 	pthread_join(thread, NULL);
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
 }
+
+/* One that kill(2) sent to a process that has it blocked everywhere, met by a thread that is not the
+ * first: the kernel lets only a thread of that id repeat it. */
+static void *try_once(void *argument)
+{
+	struct fsgs_leaf io = {0};
+
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	*(int *)argument = fault(&io);
+	fsgs_guard_leave();
+	return NULL;
+}
+
+Test(guard, a_killed_signal_stays_pending_for_the_process)
+{
+	const struct timespec now = {0, 0};
+	int caught_it = 0, status;
+	pthread_t thread;
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+
+	const pid_t sender = fork();
+
+	if (sender == 0)
+		_exit(kill(getppid(), SIGILL));
+	cr_assert_eq(waitpid(sender, &status, 0), sender);
+	cr_assert_eq(pthread_create(&thread, NULL, try_once, &caught_it), 0);
+	pthread_join(thread, NULL);
+	cr_expect_eq(caught_it, 1);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(info.si_code, SI_USER);
+	cr_expect_eq(info.si_pid, sender);
+}
+
+/* A thread and its process can each have the same signal pending. */
+Test(guard, both_pending_signals_stay_pending)
+{
+	const struct timespec now = {0, 0};
+	union sigval value = {.sival_int = 42};
+	int caught_it;
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigqueue(getpid(), SIGILL, value);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
+	try_once(&caught_it);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(info.si_value.sival_int, 42);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
+}
+
+/* Not blocked, they arrive one after the other. */
+Test(guard, each_sent_signal_reaches_its_handler)
+{
+	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
+	struct fsgs_leaf io = {0};
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	for (int i = 0; i < 3; i++)
+		kill(getpid(), SIGILL);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&seen), 4);
+}
+
+/* Somebody who installs a handler during a trial, saves ours, and passes on to it what he does not
+ * want: it must not come back to him, however many trials later. */
+static struct sigaction saved;
+static atomic_int chained;
+
+static void chain(int sig, siginfo_t *info, void *context)
+{
+	if (atomic_fetch_add(&chained, 1) > 20)
+		_exit(1);
+	saved.sa_sigaction(sig, info, context);
+}
+
+Test(guard, a_chain_has_an_end)
+{
+	struct sigaction first = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
+	struct sigaction theirs = {.sa_sigaction = chain, .sa_flags = SA_SIGINFO};
+	struct fsgs_leaf io = {0};
+
+	sigaction(SIGILL, &first, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	sigaction(SIGILL, &theirs, &saved);
+	cr_expect_eq(fault(&io), 1, "our own fault comes to us through the chain");
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&chained), 1);
+	for (int i = 1; i <= 3; i++) {
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		in_another_thread();
+		cr_expect_eq(fault(&io), 1);
+		fsgs_guard_leave();
+		__asm__ volatile("ud2");
+		cr_expect_eq(atomic_load(&seen), 2 * i);
+		cr_expect_eq(atomic_load(&chained), 1 + 2 * i);
+	}
+}
+
+/* Some handlers tell the interrupted code by errno what has happened. */
+static void set_errno(int sig, siginfo_t *info, void *context)
+{
+	errno = EFAULT;
+	skip(sig, info, context);
+}
+
+static void *genuine_and_errno(void *argument)
+{
+	errno = 0;
+	__asm__ volatile("ud2" : : : "memory");
+	*(int *)argument = errno;
+	return NULL;
+}
+
+Test(guard, the_owner_may_change_errno)
+{
+	struct sigaction action = {.sa_sigaction = set_errno, .sa_flags = SA_SIGINFO};
+	pthread_t thread;
+	int error = 0;
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, genuine_and_errno, &error), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect_eq(error, EFAULT);
+}
+
+/* The owner's handler runs on the stack that it asked for. */
+static char alternate[65536];
+static atomic_int on_alternate;
+
+static void look_at_stack(int sig, siginfo_t *info, void *context)
+{
+	const char here = 0;
+	const uintptr_t at = (uintptr_t)&here;
+
+	atomic_store(&on_alternate, at - (uintptr_t)alternate < sizeof alternate);
+	skip(sig, info, context);
+}
+
+static void *genuine_with_stack(void *argument)
+{
+	stack_t stack = {.ss_sp = alternate, .ss_size = sizeof alternate};
+
+	sigaltstack(&stack, NULL);
+	return genuine(argument);
+}
+
+static void runs_on(int flag)
+{
+	struct sigaction action = {.sa_sigaction = look_at_stack, .sa_flags = SA_SIGINFO | flag};
+	pthread_t thread;
+
+	atomic_store(&on_alternate, -1);
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, genuine_with_stack, NULL), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&on_alternate), flag == SA_ONSTACK);
+}
+
+Test(guard, the_owner_chooses_the_stack)
+{
+	runs_on(0);
+	runs_on(SA_ONSTACK);
+}
+
+/* A handler that runs inside this thread's own trial is told so. */
+static int inner;
+
+static void try_in_handler(int sig)
+{
+	(void)sig;
+	inner = fsgs_guard_enter();
+	if (inner == 0)
+		fsgs_guard_leave();
+}
+
+Test(guard, a_trial_inside_a_trial_is_refused)
+{
+	struct fsgs_leaf io = {0};
+
+	signal(SIGTRAP, try_in_handler);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	raise(SIGTRAP);
+	cr_expect_eq(inner, -EDEADLK);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	inner = 1;
+	raise(SIGTRAP);
+	cr_expect_eq(inner, 0);
+}
+
+/* Other people's handlers of fork() may ask, with our lock held by the fork. */
+static int in_prepare = -1, in_child = -1, in_parent = -1;
+
+static int ask(void)
+{
+	struct fsgs_leaf io = {0};
+	int answer;
+
+	if (fsgs_guard_enter())
+		return -1;
+	answer = fault(&io);
+	fsgs_guard_leave();
+	return answer;
+}
+
+static void ask_before(void)
+{
+	in_prepare = ask();
+}
+
+static void ask_in_parent(void)
+{
+	in_parent = ask();
+}
+
+static void ask_in_child(void)
+{
+	in_child = ask();
+}
+
+Test(guard, handlers_of_fork_may_try)
+{
+	int status;
+
+	/* Registered before ours: runs in the child while the lock is still taken. */
+	pthread_atfork(ask_before, ask_in_parent, ask_in_child);
+	cr_expect_eq(ask(), 1);
+
+	const pid_t child = fork();
+
+	if (child == 0)
+		_exit(in_child == 1 && ask() == 1 ? 0 : 1);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+	cr_expect_eq(in_prepare, 1);
+	cr_expect_eq(in_parent, 1);
+	cr_expect_eq(ask(), 1);
+}
+
+/* A child made without fork() has no owner of the lock: it is told so, and its signals are its own. */
+static void *bare_child(void *argument)
+{
+	const long child = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
+
+	if (child == 0) {
+		alarm(10);
+		if (fsgs_guard_enter() != -EDEADLK)
+			_exit(1);
+		__asm__ volatile("ud2");
+		_exit(atomic_load(&seen) == 1 ? 0 : 2);
+	}
+	waitpid((pid_t)child, argument, 0);
+	return NULL;
+}
+
+Test(guard, a_bare_clone_is_sane)
+{
+	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
+	pthread_t thread;
+	int status = -1;
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, bare_child, &status), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+}
+
+/* A crash handler that forks to write its report, in the trying thread. */
+static void fork_in_handler(int sig)
+{
+	const pid_t child = fork();
+
+	(void)sig;
+	if (child == 0)
+		_exit(0);
+	waitpid(child, &inner, 0);
+}
+
+Test(guard, a_handler_inside_a_trial_may_fork)
+{
+	struct fsgs_leaf io = {0};
+
+	signal(SIGTRAP, fork_in_handler);
+	inner = -1;
+	alarm(10);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	raise(SIGTRAP);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(inner, 0);
+	cr_expect_eq(ask(), 1);
+}
+
+/* More handlers than anybody has: no trial, nothing changed. */
+Test(guard, too_many_actions)
+{
+	struct sigaction action = {.sa_handler = own_handler}, after;
+	int error = 0, rounds = 0;
+
+	for (; !error && rounds < 100; rounds++) {
+		memcpy(&action.sa_mask, &(uint64_t){(uint64_t)rounds << 10}, sizeof(uint64_t));
+		sigaction(SIGILL, &action, NULL);
+		error = fsgs_guard_enter();
+		if (!error)
+			fsgs_guard_leave();
+	}
+	cr_expect_eq(error, -ENOSPC);
+	cr_expect_eq(rounds, 17);
+
+	const struct state before = look();
+
+	cr_expect_eq(fsgs_guard_enter(), -ENOSPC);
+	expect_same(&before);
+	sigaction(SIGILL, NULL, &after);
+	cr_expect_eq(after.sa_handler, own_handler);
+	signal(SIGILL, SIG_DFL);
+}

@@ -49,8 +49,7 @@ static bool read_file(struct explain *e, struct found *found, const char *path)
 		else if (errno != EINTR)
 			error = errno;
 	}
-	found->lines += e->lines;
-	explain_end_file(e);
+	found->lines += explain_end_file(e);
 	if (fd >= 0 && !is_stdin)
 		close(fd);
 	if (error)

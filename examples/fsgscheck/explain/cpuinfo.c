@@ -24,6 +24,8 @@ static enum key find_key(struct text *t)
 	};
 
 	text_blank(t);
+	if (t->at == t->end || !memchr("cfmpsv", *t->at, 6))
+		return NONE; /* as nearly every line of a log */
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		struct text rest = *t;
 

@@ -82,6 +82,12 @@ static bool in_module(const char *symbol)
 	return strstr(symbol, " [") != NULL;
 }
 
+/* "copy_thread+0x9b/0x280": the whole of it, so that no module's name can have been cut off. */
+static bool in_kernel(const char *symbol)
+{
+	return strstr(symbol, "/0x") && !in_module(symbol);
+}
+
 static bool is_ours_by_name(const char *symbol)
 {
 	return strstr(symbol, "fsgs") || strstr(symbol, "fsbase") || strstr(symbol, "gsbase");
@@ -120,6 +126,10 @@ static bool judge_opcode(const struct explain *e, const struct explain_crash *c,
 
 	if (!enabled && (old || in_module(d->symbol) || e->boot.disabled || e->boot.cleared)) {
 		s->notes |= EXPLAIN_NOT_ENABLED;
+		return true;
+	}
+	if (!enabled && !in_kernel(d->symbol)) {
+		s->notes |= EXPLAIN_NO_SYMBOL;
 		return true;
 	}
 	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* else this kernel would not have come here */

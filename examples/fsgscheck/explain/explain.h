@@ -37,10 +37,11 @@ enum explain_note {
 	EXPLAIN_PINNED = 1 << 7,       /* something else than bring-up changed CR4.FSGSBASE */
 	EXPLAIN_CLEARED = 1 << 8,      /* clearcpuid: whether CPUID had it is not said */
 	EXPLAIN_HYPERV_TRAIT = 1 << 9, /* Hyper-V is inferred from a trait */
-	EXPLAIN_FLAG_ONLY = 1 << 10    /* nothing but the flag */
+	EXPLAIN_FLAG_ONLY = 1 << 10,   /* nothing but the flag */
+	EXPLAIN_NO_SYMBOL = 1 << 11    /* no CR4 bit, and whose code it was is missing */
 };
 
-#define EXPLAIN_NOTES   11
+#define EXPLAIN_NOTES   12
 
 #define EXPLAIN_CR4_BIT 16
 
@@ -54,7 +55,7 @@ struct explain_source {
 	struct fsgs_report report;
 
 	/* A crash. */
-	char symbol[80];      /* RIP, as the kernel wrote it; empty when unknown */
+	char symbol[160];     /* RIP, as the kernel wrote it; empty when unknown */
 	uint32_t has_insn;    /* insn is known */
 	uint32_t insn;        /* enum fsgs_insn */
 	uint32_t code_length; /* how many of the bytes are known */
@@ -93,7 +94,7 @@ struct explain_boot {
 
 /* One dump of registers. */
 struct explain_dump {
-	char symbol[80];
+	char symbol[160];
 	uint8_t seen; /* there is a RIP */
 	uint8_t user; /* of user space, or of a 32-bit kernel: not what crashed */
 	uint8_t has_cr4;
@@ -181,10 +182,10 @@ void text_copy(struct text *t, const char *stops, char *to, size_t size);
 void text_clean(const char *from, char *to, size_t size); /* the same for a string */
 bool text_find(struct text *t, const char *what);         /* past the first one */
 
-/* lines.c. take() is called from feed() and from end_file(). */
+/* lines.c. take() is called from feed() and from end_file(), which gives how many lines the file had. */
 void explain_begin(struct explain *e, explain_take *take, void *context);
 void explain_feed(struct explain *e, const char *bytes, size_t size);
-void explain_end_file(struct explain *e);
+uint64_t explain_end_file(struct explain *e);
 
 /* The sentence of a note, by bit number. */
 const char *explain_note_text(uint32_t bit);

@@ -278,7 +278,8 @@ static uint32_t number_state(uint32_t state, char c)
 	case ZERO:
 		if (c == '.')
 			return POINT;
-		return (c | 0x20) == 'e' ? EXPONENT : digit ? VALUE : COMMA_OR_END;
+		return (c | 0x20) == 'e' ? EXPONENT
+					 : COMMA_OR_END; /* where a digit after 0 is refused */
 	case POINT:
 		return digit ? FRACTION : VALUE;
 	case FRACTION:

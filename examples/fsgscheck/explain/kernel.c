@@ -45,22 +45,22 @@ static const struct {
 } needles[] = {
 	{"invalid opcode: ", INVALID, 1},
 	{"PANIC: early exception ", EARLY, 0},
-	{"general protection fault", PROTECTION, 0},
+	{"general protection fault", PROTECTION, 22},
 	{"pinned CR4 bits changed: ", PIN, 7},
 	{"BUG: ", BUG, 0},
 	{" [#", DIE, 1},
-	{"Kernel panic - not syncing", PANIC, 0},
+	{"Kernel panic - not syncing", PANIC, 20},
 	{"RIP: ", RIP, 0},
 	{"EIP: ", EIP, 0},
 	{"Code: ", CODE, 0},
 	{"CR4: ", CR4, 0},
-	{"RAX: ", REGS, 0},
+	{"RAX: ", REGS, 1},
 	{"RDX: ", REGS, 0},
 	{"RBP: ", REGS, 0},
 	{"R10: ", REGS, 0},
 	{"R13: ", REGS, 0},
-	{"RSP: ", REGS, 0},
-	{"CPU: ", CPU, 0},
+	{"RSP: ", REGS, 1},
+	{"CPU: ", CPU, 2},
 	{"Linux version ", VERSION, 0},
 	{"Hypervisor detected: ", HYPERVISOR, 0},
 	{"Host Build", HOST_BUILD, 0},
@@ -69,7 +69,7 @@ static const struct {
 	{"CPU0: ", BOOT_CPU, 2},
 	{"# processor: ", IMAGE_PROCESSOR, 0},
 	{"# hypervisor: ", IMAGE_HYPERVISOR, 0},
-	{"fsgscheck: verdict=", IMAGE_VERDICT, 0},
+	{"fsgscheck: verdict=", IMAGE_VERDICT, 17},
 	{"\033", ESCAPED, 0},
 };
 
@@ -109,14 +109,17 @@ static bool has(const struct line *line, enum needle needle)
 static void find_needle(struct line *line, const char *at)
 {
 	for (size_t i = 0; i < sizeof needles / sizeof *needles; i++) {
-		struct text t = {at - needles[i].anchor, line->all.end};
+		const uint8_t anchor = needles[i].anchor, needle = needles[i].needle;
 
-		if (needles[i].text[needles[i].anchor] != *at ||
-		    at - line->all.at < needles[i].anchor)
+		if (needles[i].text[anchor] != *at || at - line->all.at < anchor ||
+		    has(line, needle))
 			continue;
-		if (!has(line, needles[i].needle) && text_skip(&t, needles[i].text)) {
-			line->after[needles[i].needle] = t;
-			line->found |= 1u << needles[i].needle;
+
+		struct text t = {at - anchor, line->all.end};
+
+		if (text_skip(&t, needles[i].text)) {
+			line->after[needle] = t;
+			line->found |= 1u << needle;
 		}
 	}
 }

@@ -167,16 +167,20 @@ void explain_feed(struct explain *e, const char *bytes, size_t size)
 	}
 }
 
-void explain_end_file(struct explain *e)
+uint64_t explain_end_file(struct explain *e)
 {
 	if (e->length)
 		end_kept(e);
+
+	const uint64_t lines = e->lines;
+
 	e->in_json = OUTSIDE;
 	e->ended = '\0';
 	memset(&e->image, 0, sizeof e->image);
 	explain_cpuinfo_end(e);
 	explain_kernel_end(e);
 	e->lines = 0;
+	return lines;
 }
 
 const char *explain_note_text(uint32_t bit)
@@ -203,6 +207,8 @@ const char *explain_note_text(uint32_t bit)
 		"The flag shows that the kernel knows of the instructions, not that they run. Had "
 		"this kernel been Linux 5.9 or later it would have run them before this file was "
 		"written; the file does not say which kernel it was.",
+		"CR4 does not show the bit, and where the instruction stands is missing or cut off. "
+		"The kernel's own code would have enabled it; a module's need not.",
 	};
 
 	return bit < EXPLAIN_NOTES ? texts[bit] : NULL;

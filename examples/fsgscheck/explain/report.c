@@ -117,6 +117,9 @@ static void take(void *context, const struct json_reader *reader, enum json_type
 		put_finding(&s->report, reader->text);
 		return;
 	}
+	/* Nothing else is in an array, and foreign JSON may have long ones. */
+	if (reader->bracket[reader->depth - 1] == '[')
+		return;
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		if (json_reader_at(reader, fields[i].path)) {
 			put_field(&s->report, &fields[i], reader, type);
@@ -143,10 +146,9 @@ void explain_report_begin(struct explain *e)
 }
 
 /* What can only have been seen in ring 0: explain's own JSON of a crash is a report, too. */
-static const uint64_t ring0_findings = FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) |
-				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
-				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) |
-				       FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
+static const uint64_t ring0_findings =
+	FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
+	FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
 
 void explain_report_end(struct explain *e)
 {

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+
+// Package fsgscheck tells whether the FSGSBASE instructions can really be used here: libfsgscheck by cgo.
+//
+// Any goroutine may call anything at any time: a check is one C call, during which the goroutine
+// stays on its thread, and signals that the Go runtime needs reach it. A base belongs to a thread:
+// between GetBase and SetBase hold it by runtime.LockOSThread.
+package fsgscheck
+
+// #cgo pkg-config: fsgscheck
+// #include <fsgscheck.h>
+// #include <fsgscheck/base.h>
+import "C"
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// Flags say what a check does besides the plain one.
+type Flags uint32
+
+const (
+	NoTrial  Flags = C.FSGS_CHECK_NO_TRIAL
+	Context  Flags = C.FSGS_CHECK_CONTEXT
+	AllCPUs  Flags = C.FSGS_CHECK_ALL_CPUS
+	Survival Flags = C.FSGS_CHECK_SURVIVAL
+)
+
+// Segment is one of the two segments that have a base.
+type Segment uint32
+
+const (
+	FS Segment = C.FSGS_SEGMENT_FS // the C library's and Go's thread pointer: leave it alone
+	GS Segment = C.FSGS_SEGMENT_GS
+)
+
+// Verdict is what the evidence adds up to. One that this package does not list counts as Unknown.
+type Verdict uint32
+
+const (
+	Unknown      Verdict = C.FSGS_VERDICT_UNKNOWN
+	Usable       Verdict = C.FSGS_VERDICT_USABLE
+	Unsupported  Verdict = C.FSGS_VERDICT_UNSUPPORTED
+	Disabled     Verdict = C.FSGS_VERDICT_DISABLED
+	Unadvertised Verdict = C.FSGS_VERDICT_UNADVERTISED
+	Broken       Verdict = C.FSGS_VERDICT_BROKEN
+	Inconsistent Verdict = C.FSGS_VERDICT_INCONSISTENT
+)
+
+// Access is how a base is to be read and written.
+type Access uint32
+
+const (
+	None        Access = C.FSGS_ACCESS_NONE
+	Instruction Access = C.FSGS_ACCESS_INSTRUCTION
+	ArchPrctl   Access = C.FSGS_ACCESS_ARCH_PRCTL
+)
+
+// Finding refines a verdict, Outcome is what came of one instruction, Proof what the verdict rests on.
+type (
+	Finding uint32
+	Outcome uint32
+	Insn    uint32
+	Proof   uint32
+)
+
+func name(list, value uint32) string {
+	if name := C.fsgs_name(C.uint32_t(list), C.uint32_t(value)); name != nil {
+		return C.GoString(name)
+	}
+	return C.GoString(C.fsgs_name(C.uint32_t(list), 0))
+}
+
+func (v Verdict) String() string { return name(C.FSGS_LIST_VERDICT, uint32(v)) }
+func (a Access) String() string  { return name(C.FSGS_LIST_ACCESS, uint32(a)) }
+func (f Finding) String() string { return name(C.FSGS_LIST_FINDING, uint32(f)) }
+func (o Outcome) String() string { return name(C.FSGS_LIST_OUTCOME, uint32(o)) }
+func (i Insn) String() string    { return name(C.FSGS_LIST_INSN, uint32(i)) }
+func (p Proof) String() string   { return name(C.FSGS_LIST_PROOF, uint32(p)) }
+
+// Text is the sentence that explains a finding.
+func (f Finding) Text() string {
+	return C.GoString(C.fsgs_describe(C.FSGS_LIST_FINDING, C.uint32_t(f)))
+}
+
+// Report is one check: what was decided, and evidence.
+type Report struct {
+	Verdict  Verdict
+	Proof    Proof
+	Verdicts [C.FSGS_SEGMENTS]Verdict // by Segment
+	Access   [C.FSGS_SEGMENTS]Access  // by Segment
+	Outcomes [C.FSGS_INSNS]Outcome    // by Insn
+	Findings []Finding
+	CPUID    *bool // nil: not known
+	HWCAP2   *bool
+	Vendor   string
+	Kernel   string
+	Reason   string
+	Advice   []string
+}
+
+func answer(value C.uint32_t) *bool {
+	if value == C.FSGS_ANSWER_UNKNOWN {
+		return nil
+	}
+	yes := value == C.FSGS_ANSWER_YES
+	return &yes
+}
+
+func failed(status C.int) error {
+	if status == 0 {
+		return nil
+	}
+	return syscall.Errno(-status)
+}
+
+// Check collects evidence and decides. Any verdict can come with a nil error.
+func Check(flags Flags) (*Report, error) {
+	var raw C.struct_fsgs_report
+	size := C.size_t(unsafe.Sizeof(raw))
+	if err := failed(C.fsgs_check(&raw, size, C.uint32_t(flags))); err != nil {
+		return nil, err
+	}
+	report := &Report{
+		Verdict: Verdict(raw.verdict),
+		Proof:   Proof(raw.proof),
+		CPUID:   answer(raw.cpuid_fsgsbase),
+		HWCAP2:  answer(raw.hwcap2_fsgsbase),
+		Vendor:  C.GoString(&raw.vendor[0]),
+		Kernel:  C.GoString(&raw.kernel[0]),
+		Reason:  C.GoString(C.fsgs_reason(&raw, size)),
+	}
+	for i := range report.Verdicts {
+		report.Verdicts[i] = Verdict(raw.verdicts[i])
+		report.Access[i] = Access(raw.access[i])
+	}
+	for i := range report.Outcomes {
+		report.Outcomes[i] = Outcome(raw.trials[i].outcome)
+	}
+	for i := Finding(0); i < C.FSGS_FINDINGS; i++ {
+		if raw.findings>>i&1 == 1 {
+			report.Findings = append(report.Findings, i)
+		}
+	}
+	for step := C.uint32_t(0); ; step++ {
+		text := C.fsgs_advice(&raw, size, step)
+		if text == nil {
+			return report, nil
+		}
+		report.Advice = append(report.Advice, C.GoString(text))
+	}
+}
+
+// CanUse tells whether all four instructions may be used by this process; cached until Refresh.
+func CanUse() bool { return C.fsgs_usable() == 1 }
+
+// Refresh looks again: after a resume, a migration, a restore.
+func Refresh() { C.fsgs_refresh() }
+
+// GetBase reads a base of the calling thread.
+func GetBase(segment Segment) (uint64, error) {
+	var base C.uint64_t
+	err := failed(C.fsgs_get_base(C.uint32_t(segment), &base))
+	return uint64(base), err
+}
+
+// SetBase writes a base of the calling thread.
+func SetBase(segment Segment, base uint64) error {
+	return failed(C.fsgs_set_base(C.uint32_t(segment), C.uint64_t(base)))
+}
+
+// Version is that of the library that is running.
+func Version() string { return C.GoString(C.fsgs_version_string()) }

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module fsgscheck.example
+
+go 1.19

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+
+// Test checks from many goroutines under the garbage collector, while others recover from nil
+// pointers (SIGSEGV) and are preempted (SIGURG); then it prints facts for tests/ffi/ffi.py to compare.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"fsgscheck.example/fsgscheck"
+)
+
+const (
+	goroutines = 8
+	checks     = 50
+)
+
+var (
+	agreed, panics int64
+	garbage        atomic.Value
+)
+
+// wander stays on no thread: every check may be made by another one.
+func wander(expected fsgscheck.Verdict) {
+	for i := 0; i < checks; i++ {
+		flags := fsgscheck.Flags(0)
+		if i%10 == 0 {
+			flags = fsgscheck.Context
+			runtime.GC()
+		}
+		report, err := fsgscheck.Check(flags)
+		if err == nil && report.Verdict == expected {
+			atomic.AddInt64(&agreed, 1)
+		}
+		garbage.Store(make([]byte, 1<<16))
+		runtime.Gosched()
+	}
+}
+
+// stay keeps its thread, and a base of its own in it.
+func stay(number int, expected fsgscheck.Verdict) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	marker := uint64(0x1000 * (number + 1))
+	before, err := fsgscheck.GetBase(fsgscheck.GS)
+	if err != nil || fsgscheck.SetBase(fsgscheck.GS, marker) != nil {
+		return
+	}
+	defer fsgscheck.SetBase(fsgscheck.GS, before)
+	for i := 0; i < checks; i++ {
+		report, err := fsgscheck.Check(0)
+		base, baseErr := fsgscheck.GetBase(fsgscheck.GS)
+		if err == nil && baseErr == nil && report.Verdict == expected && base == marker {
+			atomic.AddInt64(&agreed, 1)
+		}
+		garbage.Store(make([]byte, 1<<16))
+	}
+}
+
+// crash reads through a nil pointer: the Go runtime makes a panic of the SIGSEGV.
+func crash(pointer *[]byte) {
+	defer func() {
+		if err, ok := recover().(runtime.Error); ok && strings.Contains(err.Error(), "nil pointer") {
+			panics++
+		}
+	}()
+	garbage.Store(*pointer)
+}
+
+func threads(expected fsgscheck.Verdict) {
+	var workers, crashing sync.WaitGroup
+	var done atomic.Bool
+	tries := int64(0)
+
+	crashing.Add(1)
+	go func() {
+		defer crashing.Done()
+		for ; !done.Load(); tries++ {
+			crash(nil)
+		}
+	}()
+	for i := 0; i < goroutines; i++ {
+		i := i
+		workers.Add(2)
+		go func() { defer workers.Done(); wander(expected) }()
+		go func() { defer workers.Done(); stay(i, expected) }()
+	}
+	workers.Wait()
+	done.Store(true)
+	crashing.Wait()
+	fmt.Printf("threads %d of %d\n", agreed, 2*goroutines*checks)
+	if tries == 0 || panics != tries {
+		fmt.Printf("recovered %d of %d panics\n", panics, tries)
+		os.Exit(1)
+	}
+}
+
+func answer(value *bool) string {
+	if value == nil {
+		return "none"
+	}
+	return fmt.Sprint(*value)
+}
+
+func main() {
+	report, err := fsgscheck.Check(fsgscheck.Context)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	threads(report.Verdict)
+
+	var errno syscall.Errno
+	if _, err := fsgscheck.Check(1 << 31); errors.As(err, &errno) {
+		fmt.Println("error.check", int(errno))
+	}
+	if errors.As(fsgscheck.SetBase(fsgscheck.GS, 1<<63), &errno) {
+		fmt.Println("error.set_base", int(errno))
+	}
+	findings := []string{}
+	for _, finding := range report.Findings {
+		findings = append(findings, finding.String())
+	}
+	fmt.Println("verdict", report.Verdict)
+	fmt.Println("proof", report.Proof)
+	fmt.Println("findings", strings.Join(findings, ","))
+	fmt.Println("reason", report.Reason)
+	fmt.Println("library", fsgscheck.Version())
+	fmt.Println("cpuid.vendor", report.Vendor)
+	fmt.Println("kernel.release", report.Kernel)
+	fmt.Println("cpuid.fsgsbase", answer(report.CPUID))
+	fmt.Println("hwcap2.fsgsbase", answer(report.HWCAP2))
+	fmt.Println("fs", report.Verdicts[fsgscheck.FS])
+	fmt.Println("gs", report.Verdicts[fsgscheck.GS])
+	fmt.Println("access.fs", report.Access[fsgscheck.FS])
+	fmt.Println("access.gs", report.Access[fsgscheck.GS])
+	for insn, outcome := range report.Outcomes {
+		fmt.Printf("trial.%v %v\n", fsgscheck.Insn(insn), outcome)
+	}
+	for _, step := range report.Advice {
+		fmt.Println("advice", step)
+	}
+	for identifier, verdict := range map[string]fsgscheck.Verdict{
+		"Unknown": fsgscheck.Unknown, "Usable": fsgscheck.Usable, "Unsupported": fsgscheck.Unsupported,
+		"Disabled": fsgscheck.Disabled, "Unadvertised": fsgscheck.Unadvertised, "Broken": fsgscheck.Broken,
+		"Inconsistent": fsgscheck.Inconsistent,
+	} {
+		fmt.Println("name verdict", uint32(verdict), identifier)
+	}
+	for identifier, access := range map[string]fsgscheck.Access{
+		"None": fsgscheck.None, "Instruction": fsgscheck.Instruction, "ArchPrctl": fsgscheck.ArchPrctl,
+	} {
+		fmt.Println("name access", uint32(access), identifier)
+	}
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+//! Checks from many threads that allocate and free meanwhile, then prints facts for tests/ffi/ffi.py to compare.
+
+use fsgscheck::{check, get_base, set_gs_base, sys, Options, Report, Segment, Verdict};
+use std::thread;
+
+const THREADS: u64 = 8;
+const CHECKS: u64 = 50;
+
+fn work(number: u64, expected: Verdict) -> std::io::Result<u64> {
+    let marker = 0x1000 * (number + 1);
+    let before = get_base(Segment::Gs)?;
+    let mut agreed = 0;
+
+    set_gs_base(marker)?;
+    for i in 0..CHECKS {
+        let report = Box::new(check(Options { context: i % 10 == 0, ..Options::default() })?);
+        if report.verdict() == expected && get_base(Segment::Gs)? == marker {
+            agreed += 1;
+        }
+    }
+    set_gs_base(before)?;
+    Ok(agreed)
+}
+
+fn threads(expected: Verdict) {
+    let workers: Vec<_> = (0..THREADS).map(|i| thread::spawn(move || work(i, expected))).collect();
+    let agreed: u64 = workers.into_iter().map(|w| w.join().unwrap().unwrap()).sum();
+    println!("threads {} of {}", agreed, THREADS * CHECKS);
+}
+
+fn answer(value: Option<bool>) -> String {
+    value.map_or("none".to_string(), |yes| yes.to_string())
+}
+
+fn facts(report: &Report) {
+    let findings: Vec<String> = report.findings().map(|f| f.to_string()).collect();
+
+    println!("verdict {}", report.verdict());
+    println!("proof {}", report.proof());
+    println!("findings {}", findings.join(","));
+    println!("reason {}", report.reason());
+    println!("library {}", fsgscheck::version());
+    println!("cpuid.vendor {}", report.vendor());
+    println!("kernel.release {}", report.kernel());
+    println!("cpuid.fsgsbase {}", answer(report.cpuid()));
+    println!("hwcap2.fsgsbase {}", answer(report.hwcap2()));
+    for (name, segment) in [("fs", Segment::Fs), ("gs", Segment::Gs)] {
+        println!("{} {}", name, report.verdict_of(segment));
+        println!("access.{} {}", name, report.access(segment));
+    }
+    for &insn in fsgscheck::Insn::ALL {
+        println!("trial.{} {}", insn, report.outcome(insn));
+    }
+    for step in report.advice() {
+        println!("advice {}", step);
+    }
+}
+
+macro_rules! names {
+    ($($list:literal $name:ident,)*) => {
+        $(for &word in fsgscheck::$name::ALL {
+            println!("name {} {} {:?}", $list, word as u32, word);
+        })*
+    };
+}
+
+macro_rules! layout {
+    ($raw:expr, $($field:ident)*) => {
+        $(println!("layout {} {}", stringify!($field),
+                   &$raw.$field as *const _ as usize - $raw as *const _ as usize);)*
+    };
+}
+
+macro_rules! constants {
+    ($($name:ident)*) => { $(println!("constant {} {}", stringify!($name), sys::$name);)* };
+}
+
+fn main() -> std::io::Result<()> {
+    let report = check(Options { context: true, ..Options::default() })?;
+    let raw = report.raw();
+
+    threads(report.verdict());
+    println!("error.set_base {}", set_gs_base(1 << 63).err().and_then(|e| e.raw_os_error()).unwrap_or(0));
+    facts(&report);
+    names! { "verdict" Verdict, "finding" Finding, "outcome" Outcome, "insn" Insn, "access" Access, "proof" Proof, }
+    layout! { raw, verdict proof verdicts access findings vantage mode cpuid_max_leaf cpuid_fsgsbase cpuid_faulting
+              hwcap2_present hwcap2_fsgsbase cpuinfo_flag trials refusal refusal_error canonical_check
+              survival_tried survival_lost fallback fallback_error signs kernel_version cpus_checked cpus_differ
+              samples_differ cr4_write cr4_sticks cleared family model stepping hypervisor_build
+              hypervisor_version reserved vendor brand hypervisor kernel }
+    println!("layout sizeof {}", std::mem::size_of::<sys::Report>());
+    constants! { FSGS_CHECK_NO_TRIAL FSGS_CHECK_CONTEXT FSGS_CHECK_ALL_CPUS FSGS_CHECK_SURVIVAL
+                 FSGS_SEGMENT_FS FSGS_SEGMENT_GS FSGS_LIST_VERDICT FSGS_LIST_FINDING FSGS_LIST_OUTCOME
+                 FSGS_LIST_INSN FSGS_LIST_ACCESS FSGS_LIST_PROOF }
+    Ok(())
+}

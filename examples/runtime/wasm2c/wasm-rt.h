@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What C code that wasm2c generates asks of its embedder, as far as a module without tables and imports
+ * needs it. The names are wasm2c's. The three at the end are where libfsgscheck comes in.
+ */
+#ifndef WASM_RT_H_
+#define WASM_RT_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIKELY(x)             __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)           __builtin_expect(!!(x), 0)
+#define wasm_rt_memcpy        memcpy
+
+#define WASM_RT_USE_SEGUE     1
+/* Each access first compares the GS base with the memory. */
+#define WASM_RT_SANITY_CHECKS 1
+
+typedef enum { WASM_RT_I32, WASM_RT_I64, WASM_RT_F32, WASM_RT_F64 } wasm_rt_type_t;
+
+typedef enum {
+	WASM_RT_TRAP_NONE,
+	WASM_RT_TRAP_OOB,
+	WASM_RT_TRAP_INT_OVERFLOW,
+	WASM_RT_TRAP_DIV_BY_ZERO,
+	WASM_RT_TRAP_INVALID_CONVERSION,
+	WASM_RT_TRAP_UNREACHABLE,
+	WASM_RT_TRAP_CALL_INDIRECT,
+	WASM_RT_TRAP_EXHAUSTION
+} wasm_rt_trap_t;
+
+typedef const char *wasm_rt_func_type_t;
+typedef void (*wasm_rt_function_ptr_t)(void);
+
+typedef struct wasm_rt_tailcallee_t {
+	void (*fn)(void **instance, void *stack, struct wasm_rt_tailcallee_t *next);
+} wasm_rt_tailcallee_t;
+
+typedef struct {
+	wasm_rt_func_type_t func_type;
+	wasm_rt_function_ptr_t func;
+	wasm_rt_tailcallee_t func_tailcallee;
+	void *module_instance;
+} wasm_rt_funcref_t;
+
+typedef void *wasm_rt_externref_t;
+
+#define wasm_rt_funcref_null_value   ((wasm_rt_funcref_t){0})
+#define wasm_rt_externref_null_value ((wasm_rt_externref_t)0)
+
+typedef struct {
+	uint8_t *data;
+	uint64_t pages, max_pages;
+	uint64_t size;
+} wasm_rt_memory_t;
+
+typedef struct {
+	wasm_rt_funcref_t *data;
+	uint32_t size, max_size;
+} wasm_rt_funcref_table_t;
+
+typedef struct {
+	wasm_rt_externref_t *data;
+	uint32_t size, max_size;
+} wasm_rt_externref_table_t;
+
+bool wasm_rt_is_initialized(void);
+_Noreturn void wasm_rt_trap(wasm_rt_trap_t trap);
+void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t max_pages,
+			     bool is64, uint32_t page_size);
+void wasm_rt_free_memory(wasm_rt_memory_t *memory);
+
+/* Asked at each entry of an exported function. */
+extern bool wasm_rt_fsgsbase_inst_supported;
+void wasm_rt_syscall_set_segue_base(void *base);
+void *wasm_rt_syscall_get_segue_base(void);
+
+#endif

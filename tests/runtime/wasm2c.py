@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""A client that nobody here wrote: C code from wasm2c, which addresses its memory through GS.
+
+    wasm2c.py SOURCE-ROOT LIBRARY FSGSCHECK SCRATCH
+
+Fetches the npm package wabt by name, turns sum.wat into C, compiles that with clang -mfsgsbase against
+the library by the three hooks of examples/runtime/wasm2c, and runs it in every state. Skips, saying
+why, when a tool is missing or the package cannot be had. The generated code stays in SCRATCH.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import states
+
+# The first with Segue; Debian's package is older.
+PACKAGE = 'wabt@1.0.39'
+NEEDED = ('clang', 'node', 'npm')
+
+
+def skip(reason):
+    print(f'1..0 # SKIP {reason}')
+    sys.exit(0)
+
+
+def fetch(scratch):
+    """The folder of the unpacked package; fetched once."""
+    package = os.path.join(scratch, 'package')
+    if not os.path.exists(os.path.join(package, 'bin', 'wasm2c')):
+        try:
+            done = subprocess.run(['npm', 'pack', PACKAGE, '--silent', '--pack-destination', scratch],
+                                  cwd=scratch, capture_output=True, text=True, timeout=120,
+                                  check=False)
+        except subprocess.TimeoutExpired:
+            skip(f'{PACKAGE} cannot be fetched in time')
+        if done.returncode:
+            skip(f'{PACKAGE} cannot be fetched')
+        archive = os.path.join(scratch, done.stdout.split()[-1])
+        with tarfile.open(archive) as tar:
+            tar.extractall(scratch)
+    return os.path.join(package, 'bin')
+
+
+def build(root, library, scratch, tools):
+    own = os.path.join(root, 'examples', 'runtime', 'wasm2c')
+    wasm, generated, client = (os.path.join(scratch, name) for name in ('sum.wasm', 'sum.c', 'client'))
+    folder = os.path.dirname(library)
+    include = ['-I', scratch, '-I', own, '-I', os.path.join(root, 'include')]
+
+    for command in (
+            ['node', os.path.join(tools, 'wat2wasm'), os.path.join(own, 'sum.wat'), '-o', wasm],
+            ['node', os.path.join(tools, 'wasm2c'), wasm, '-o', generated],
+            ['clang', '-O2', '-mfsgsbase', *include, '-c', generated, '-o', generated + '.o'],
+            ['clang', '-O2', '-Wall', '-Wextra', '-Werror', *include,
+             '-c', os.path.join(own, 'host.c'), '-o', client + '.o'],
+            ['clang', generated + '.o', client + '.o', library, f'-Wl,-rpath,{folder}', '-lm',
+             '-o', client]):
+        subprocess.run(command, check=True, stdout=sys.stderr, timeout=120)
+    return client
+
+
+def main():
+    root, library, command, scratch = (os.path.abspath(path) for path in sys.argv[1:])
+    for tool in NEEDED:
+        if not shutil.which(tool):
+            skip(f'{tool} is missing')
+    os.makedirs(scratch, exist_ok=True)
+    client = build(root, library, scratch, fetch(scratch))
+    tap = states.Tap()
+    states.every_state(tap, client, command)
+    return tap.end()
+
+
+sys.exit(main())

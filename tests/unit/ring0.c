@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk through ring 0 on machines that cannot be had: a model of CPUID, CR4, the MSRs and the four
+ * instructions, with the faults of hosts that are known, and of some that are only feared. */
+#include <criterion/criterion.h>
+
+#include <fsgscheck/core.h>
+#include <string.h>
+
+#define BIT        (UINT64_C(1) << 16)
+#define CR4_BEFORE UINT64_C(0x1506b0)
+#define FS_BASE    UINT64_C(0x00007f0012345680)
+#define GS_BASE    UINT64_C(0xffff888012340000)
+#define MSR_FS     0xc0000100u
+#define VECTOR_UD  6
+#define VECTOR_GP  13
+
+enum cr4_write { ACCEPTS = 0, REFUSES, DROPS };
+
+struct machine {
+	/* What it is. */
+	int offers;           /* CPUID */
+	uint32_t max_leaf;    /* 7 unless set */
+	uint32_t cr4_write;   /* enum cr4_write: of the bit */
+	int never_clears;     /* once set, the real bit stays, whatever CR4 shows */
+	int runs_cleared;     /* the real bit does not matter */
+	uint32_t undefined;   /* bits of enum fsgs_insn */
+	uint32_t wrong_32;    /* the same: the 32-bit form does not zero-extend */
+	int accepts_any;      /* no canonical check */
+	int no_msr;           /* RDMSR and WRMSR of the bases fault */
+	uint32_t msr_apart;   /* 1: WRMSR does not reach the base; 2: the instruction not the MSR */
+	uint32_t loses;       /* bits of enum fsgs_event */
+	int starts_set;       /* CR4 has the bit when the walk begins */
+	int no_timer;         /* HLT cannot be tried */
+	unsigned fails_after; /* so many instructions, when not 0 */
+	unsigned works_after; /* the same, the other way round */
+
+	/* What it does. */
+	uint64_t cr4, base[FSGS_SEGMENTS], msr[FSGS_SEGMENTS];
+	int real_bit;
+	unsigned executed, set_without_offer;
+	const char *step;
+};
+
+static int fault(struct fsgs_leaf *io, int vector)
+{
+	io->fault = vector;
+	io->code = 0;
+	return 1;
+}
+
+static int runs(struct machine *m, uint32_t insn)
+{
+	m->executed++;
+	if (m->fails_after && m->executed > m->fails_after)
+		return 0;
+	if (m->works_after && m->executed > m->works_after)
+		return 1;
+	return (m->real_bit || m->runs_cleared) && !(m->undefined >> insn & 1);
+}
+
+static int execute(struct machine *m, struct fsgs_leaf *io, uint32_t insn, int width,
+		   uint64_t *value)
+{
+	uint64_t *const base = &m->base[insn & 1];
+	uint64_t operand = width == 32 ? *value & 0xffffffff : *value;
+
+	if (!runs(m, insn))
+		return fault(io, VECTOR_UD);
+	if (insn == FSGS_INSN_RDFSBASE || insn == FSGS_INSN_RDGSBASE) {
+		*value = width == 32 && !(m->wrong_32 >> insn & 1) ? *base & 0xffffffff : *base;
+		return 0;
+	}
+	if (width == 32 && (m->wrong_32 >> insn & 1))
+		operand = *value;
+	if (!m->accepts_any && operand >> 47 && operand >> 47 != 0x1ffff)
+		return fault(io, VECTOR_GP);
+	*base = operand;
+	if (!(m->msr_apart & 2))
+		m->msr[insn & 1] = operand;
+	return 0;
+}
+
+static int read_msr(struct machine *m, struct fsgs_leaf *io, uint32_t segment, uint64_t *value)
+{
+	if (m->no_msr)
+		return fault(io, VECTOR_GP);
+	*value = m->msr[segment];
+	return 0;
+}
+
+static int write_msr(struct machine *m, struct fsgs_leaf *io, uint32_t segment, uint64_t value)
+{
+	if (m->no_msr)
+		return fault(io, VECTOR_GP);
+	m->msr[segment] = value;
+	if (!(m->msr_apart & 1))
+		m->base[segment] = value;
+	return 0;
+}
+
+static int write_cr4(struct machine *m, struct fsgs_leaf *io, uint64_t value)
+{
+	const int sets = (value & BIT) && !(m->cr4 & BIT);
+
+	if (sets && !m->offers)
+		m->set_without_offer++;
+	if (sets && m->cr4_write == REFUSES)
+		return fault(io, VECTOR_GP);
+	if (m->cr4_write == DROPS)
+		value &= ~BIT;
+	m->cr4 = value;
+	m->real_bit = (value & BIT) || (m->never_clears && m->real_bit);
+	return 0;
+}
+
+#define TRY(call)                 \
+	do {                      \
+		if (call)         \
+			return 1; \
+	} while (0)
+#define STEP(number, insn, width, value)                     \
+	do {                                                 \
+		io->step = (number);                         \
+		TRY(execute(m, io, (insn), (width), value)); \
+	} while (0)
+
+static int mark(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t wr)
+{
+	STEP(FSGS_STEP_SAVE, rd, 64, &io->old);
+	STEP(FSGS_STEP_WRITE64, wr, 64, &io->in[0]);
+	STEP(FSGS_STEP_READ64, rd, 64, &io->out[0]);
+	STEP(FSGS_STEP_READ32, rd, 32, &io->out[1]);
+	STEP(FSGS_STEP_WRITE32, wr, 32, &io->in[1]);
+	STEP(FSGS_STEP_REREAD64, rd, 64, &io->out[2]);
+	STEP(FSGS_STEP_RESTORE, wr, 64, &io->old);
+	STEP(FSGS_STEP_VERIFY, rd, 64, &io->out[3]);
+	return 0;
+}
+
+static int against_msr(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t wr)
+{
+	const uint32_t segment = rd & 1;
+
+	TRY(read_msr(m, io, segment, &io->old));
+	TRY(write_msr(m, io, segment, io->in[0]));
+	STEP(3, rd, 64, &io->out[0]);
+	STEP(4, wr, 64, &io->in[1]);
+	TRY(read_msr(m, io, segment, &io->out[1]));
+	STEP(5, wr, 32, &io->in[1]);
+	TRY(read_msr(m, io, segment, &io->out[2]));
+	return write_msr(m, io, segment, io->old);
+}
+
+static void event(struct machine *m, uint32_t which, uint32_t segment)
+{
+	if (m->loses & which)
+		m->base[segment] = m->msr[segment] = 0;
+}
+
+static int exits(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t wr)
+{
+	STEP(FSGS_STEP_SAVE, rd, 64, &io->old);
+	STEP(FSGS_STEP_WRITE64, wr, 64, &io->in[0]);
+	event(m, FSGS_EVENT_CPUID, rd & 1);
+	STEP(FSGS_STEP_READ64, rd, 64, &io->out[0]);
+	event(m, FSGS_EVENT_PORT, rd & 1);
+	STEP(FSGS_STEP_REREAD64, rd, 64, &io->out[1]);
+	STEP(FSGS_STEP_RESTORE, wr, 64, &io->old);
+	return 0;
+}
+
+/* What must have been announced last before a leaf, so that a machine that dies in it has said so. */
+static const struct {
+	fsgs_leaf_fn *leaf;
+	const char *step, *or_step;
+} announced[] = {
+	{fsgs_leaf_rdfs64, "RDFSBASE", "HLT"},
+	{fsgs_leaf_rdgs64, "RDGSBASE", "HLT"},
+	{fsgs_leaf_mark_fs, "markers", NULL},
+	{fsgs_leaf_mark_gs, "markers", NULL},
+	{fsgs_leaf_msr_fs, "MSR_FS_BASE", NULL},
+	{fsgs_leaf_msr_gs, "MSR_GS_BASE", NULL},
+	{fsgs_leaf_flash_gs, "non-canonical", NULL},
+	{fsgs_leaf_exits_fs, "FS base over CPUID", NULL},
+	{fsgs_leaf_exits_gs, "GS base over CPUID", NULL},
+};
+
+static void check_announced(const struct machine *m, fsgs_leaf_fn *leaf)
+{
+	for (size_t i = 0; i < sizeof announced / sizeof *announced; i++)
+		if (leaf == announced[i].leaf)
+			cr_expect(strstr(m->step, announced[i].step) ||
+					  (announced[i].or_step &&
+					   strstr(m->step, announced[i].or_step)) ||
+					  strstr(m->step, "non-canonical"),
+				  "leaf %zu was announced as '%s'", i, m->step);
+}
+
+static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+{
+	struct machine *const m = context;
+	const uint32_t segment = io->in[0] == MSR_FS ? FSGS_SEGMENT_FS : FSGS_SEGMENT_GS;
+
+	check_announced(m, leaf);
+	if (leaf == fsgs_leaf_rdcr4) {
+		io->out[0] = m->cr4;
+		return 0;
+	}
+	if (leaf == fsgs_leaf_wrcr4)
+		return write_cr4(m, io, io->in[0]);
+	if (leaf == fsgs_leaf_rdmsr)
+		return read_msr(m, io, segment, &io->out[0]);
+	if (leaf == fsgs_leaf_wrmsr)
+		return write_msr(m, io, segment, io->in[1]);
+	if (leaf == fsgs_leaf_mark_fs)
+		return mark(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
+	if (leaf == fsgs_leaf_mark_gs)
+		return mark(m, io, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
+	if (leaf == fsgs_leaf_msr_fs)
+		return against_msr(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
+	if (leaf == fsgs_leaf_msr_gs)
+		return against_msr(m, io, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
+	if (leaf == fsgs_leaf_exits_fs)
+		return exits(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
+	if (leaf == fsgs_leaf_exits_gs)
+		return exits(m, io, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
+	if (leaf == fsgs_leaf_flash_gs) {
+		STEP(FSGS_STEP_WRITE64, FSGS_INSN_WRGSBASE, 64, &io->in[0]);
+		STEP(FSGS_STEP_RESTORE, FSGS_INSN_WRGSBASE, 64, &io->in[1]);
+		return 0;
+	}
+	if (leaf == fsgs_leaf_rdfs64)
+		return execute(m, io, FSGS_INSN_RDFSBASE, 64, &io->out[0]);
+	if (leaf == fsgs_leaf_rdgs64)
+		return execute(m, io, FSGS_INSN_RDGSBASE, 64, &io->out[0]);
+	if (leaf == fsgs_leaf_wrfs64)
+		return execute(m, io, FSGS_INSN_WRFSBASE, 64, &io->in[0]);
+	if (leaf == fsgs_leaf_wrgs64)
+		return execute(m, io, FSGS_INSN_WRGSBASE, 64, &io->in[0]);
+	cr_assert_fail("the model does not know this leaf");
+	return 1;
+}
+
+static int cpuid(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+{
+	const struct machine *m = context;
+
+	(void)subleaf;
+	memset(regs, 0, 4 * sizeof *regs);
+	if (leaf == 0)
+		regs[0] = m->max_leaf;
+	if (leaf == 7)
+		regs[1] = m->offers ? 1 : 0;
+	return 0;
+}
+
+static void step(void *context, const char *text)
+{
+	struct machine *const m = context;
+
+	m->step = text;
+	/* A hook may use the bases, as a kernel's printing does. */
+	cr_expect_eq(m->base[FSGS_SEGMENT_FS], FS_BASE, "before '%s'", text);
+	cr_expect_eq(m->base[FSGS_SEGMENT_GS], GS_BASE, "before '%s'", text);
+}
+
+static int halt(void *context)
+{
+	struct machine *const m = context;
+
+	cr_expect(strstr(m->step, "HLT"));
+	cr_expect_neq(m->base[FSGS_SEGMENT_FS], FS_BASE);
+	cr_expect_neq(m->base[FSGS_SEGMENT_GS], GS_BASE);
+	if (m->no_timer)
+		return -1;
+	event(m, FSGS_EVENT_HALT, FSGS_SEGMENT_FS);
+	event(m, FSGS_EVENT_HALT, FSGS_SEGMENT_GS);
+	return 0;
+}
+
+static struct fsgs_report walk(struct machine *m, uint32_t flags)
+{
+	const struct fsgs_core_ops ops = {
+		.context = m, .run = run, .cpuid = cpuid, .step = step, .halt = halt};
+	struct fsgs_report r;
+
+	memset(&r, 0xff, sizeof r);
+	if (!m->max_leaf)
+		m->max_leaf = 7;
+	m->cr4 = CR4_BEFORE & ~BIT;
+	if (m->starts_set) {
+		m->cr4 |= BIT;
+		m->real_bit = 1;
+	}
+	m->base[FSGS_SEGMENT_FS] = m->msr[FSGS_SEGMENT_FS] = FS_BASE;
+	m->base[FSGS_SEGMENT_GS] = m->msr[FSGS_SEGMENT_GS] = GS_BASE;
+	cr_assert_eq(fsgs_core_ring0(&r, &ops, flags), 0);
+	cr_assert_eq(fsgs_decide(&r, sizeof r), 0);
+	return r;
+}
+
+#define ALL       0xfu
+#define ONE(insn) (1u << FSGS_INSN_##insn)
+#define F(name)   FSGS_FINDING_BIT(FSGS_FINDING_##name)
+#define NONE      0
+
+struct row {
+	const char *name;
+	struct machine machine;
+	uint32_t flags;
+	uint32_t verdict;
+	uint64_t findings;
+};
+
+/* clang-format off */
+static const struct row rows[] = {
+	{"R1 healthy", {.offers = 1}, 0, FSGS_VERDICT_USABLE, NONE},
+	{"R1 enabled by firmware", {.offers = 1, .starts_set = 1}, 0, FSGS_VERDICT_USABLE, NONE},
+	{"R1 without a timer", {.offers = 1, .no_timer = 1}, 0, FSGS_VERDICT_USABLE, NONE},
+	{"R1 no canonical check", {.offers = 1, .accepts_any = 1}, 0, FSGS_VERDICT_USABLE,
+	 F(NO_CANONICAL_CHECK)},
+	{"R2 the report", {.offers = 1, .undefined = ALL}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
+	{"R3 refused", {.offers = 1, .cr4_write = REFUSES}, 0, FSGS_VERDICT_BROKEN, F(CR4_REFUSED)},
+	{"R4 dropped", {.offers = 1, .cr4_write = DROPS}, 0, FSGS_VERDICT_BROKEN, F(CR4_DROPPED)},
+	{"R5 not enforced", {.offers = 1, .runs_cleared = 1}, 0, FSGS_VERDICT_USABLE,
+	 F(CR4_UNENFORCED)},
+	{"R5 not enforced once set", {.offers = 1, .never_clears = 1}, 0, FSGS_VERDICT_USABLE,
+	 F(CR4_UNENFORCED)},
+	{"R6 not offered", {.offers = 0}, 0, FSGS_VERDICT_UNSUPPORTED, NONE},
+	{"R6 below leaf 7", {.offers = 1, .max_leaf = 6}, 0, FSGS_VERDICT_UNSUPPORTED, NONE},
+	{"R6 forced and refused", {.offers = 0, .cr4_write = REFUSES}, FSGS_RING0_FORCE,
+	 FSGS_VERDICT_UNSUPPORTED, NONE},
+	{"R7 hidden and live", {.runs_cleared = 1}, 0, FSGS_VERDICT_UNADVERTISED, NONE},
+	{"R7 hidden and set", {.starts_set = 1}, 0, FSGS_VERDICT_UNADVERTISED, NONE},
+	{"R7 hidden and settable", {.offers = 0}, FSGS_RING0_FORCE, FSGS_VERDICT_UNADVERTISED, NONE},
+	{"R8 rdfsbase", {.offers = 1, .undefined = ONE(RDFSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
+	{"R8 rdgsbase", {.offers = 1, .undefined = ONE(RDGSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
+	{"R8 wrfsbase", {.offers = 1, .undefined = ONE(WRFSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
+	{"R8 wrgsbase", {.offers = 1, .undefined = ONE(WRGSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
+	{"R8 rdfsbase r32", {.offers = 1, .wrong_32 = ONE(RDFSBASE)}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 wrfsbase r32", {.offers = 1, .wrong_32 = ONE(WRFSBASE)}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 WRMSR is not seen", {.offers = 1, .msr_apart = 1}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 RDMSR does not see", {.offers = 1, .msr_apart = 2}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 the MSRs are others", {.offers = 1, .msr_apart = 3}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 lost by CPUID", {.offers = 1, .loses = FSGS_EVENT_CPUID}, 0, FSGS_VERDICT_BROKEN,
+	 F(VALUE_LOST)},
+	{"R8 lost by a port", {.offers = 1, .loses = FSGS_EVENT_PORT}, 0, FSGS_VERDICT_BROKEN,
+	 F(VALUE_LOST)},
+	{"R8 lost by HLT", {.offers = 1, .loses = FSGS_EVENT_HALT}, 0, FSGS_VERDICT_BROKEN,
+	 F(VALUE_LOST)},
+	/* The first sample is four instructions with the bit clear, the second four with it set. */
+	{"R10 stops after a sample", {.offers = 1, .fails_after = 8}, 0, FSGS_VERDICT_INCONSISTENT,
+	 F(INSN_UD)},
+	{"R10 begins after a sample", {.offers = 1, .undefined = ALL, .works_after = 8}, 0,
+	 FSGS_VERDICT_INCONSISTENT, F(CR4_UNENFORCED)},
+	{"no MSRs", {.offers = 1, .no_msr = 1}, 0, FSGS_VERDICT_UNKNOWN, NONE},
+};
+/* clang-format on */
+
+Test(ring0, rows)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct machine m = rows[i].machine;
+		const struct fsgs_report r = walk(&m, rows[i].flags);
+		const uint64_t before = CR4_BEFORE & ~BIT;
+
+		cr_expect_str_eq(fsgs_name(FSGS_LIST_VERDICT, r.verdict),
+				 fsgs_name(FSGS_LIST_VERDICT, rows[i].verdict), "%s", rows[i].name);
+		cr_expect_eq(r.findings, rows[i].findings, "%s: findings %#lx", rows[i].name,
+			     (unsigned long)r.findings);
+		cr_expect_eq(m.cr4, m.starts_set ? before | BIT : before,
+			     "%s: CR4 was left changed", rows[i].name);
+		if (!(rows[i].flags & FSGS_RING0_FORCE))
+			cr_expect_eq(m.set_without_offer, 0, "%s", rows[i].name);
+		cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "%s", rows[i].name);
+		cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE, "%s", rows[i].name);
+	}
+}
+
+/* Wherever it begins to fail, the bases and CR4 are what they were, and it is not called usable. */
+Test(ring0, failing_at_any_instruction)
+{
+	struct machine healthy = {.offers = 1};
+
+	walk(&healthy, 0);
+	/* The last four have to fail. */
+	for (unsigned n = 1; n < healthy.executed - 4; n++) {
+		struct machine m = {.offers = 1, .fails_after = n};
+		const struct fsgs_report r = walk(&m, 0);
+
+		cr_expect_neq(r.verdict, FSGS_VERDICT_USABLE, "after %u of %u", n,
+			      healthy.executed);
+		cr_expect_eq(m.cr4, CR4_BEFORE & ~BIT, "after %u", n);
+		cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "after %u", n);
+		cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE, "after %u", n);
+	}
+}
+
+Test(ring0, tries_the_events_that_it_can)
+{
+	struct machine with = {.offers = 1}, without = {.offers = 1, .no_timer = 1};
+
+	cr_expect_eq(walk(&with, 0).survival_tried,
+		     FSGS_EVENT_CPUID | FSGS_EVENT_PORT | FSGS_EVENT_HALT);
+	cr_expect_eq(walk(&without, 0).survival_tried, FSGS_EVENT_CPUID | FSGS_EVENT_PORT);
+}
+
+Test(ring0, refuses_unknown_flags)
+{
+	const struct fsgs_core_ops ops = {.run = run};
+	struct fsgs_report r = {.verdict = 1234};
+
+	cr_expect_eq(fsgs_core_ring0(&r, &ops, ~(uint32_t)FSGS_RING0_FORCE), -22);
+	cr_expect_eq(r.verdict, 1234);
+}
+
+Test(ring0, tells_cpus_apart)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct machine a = rows[i].machine, again = rows[i].machine, good = {.offers = 1};
+		const struct fsgs_report r = walk(&a, rows[i].flags);
+		const struct fsgs_report s = walk(&again, rows[i].flags);
+		const struct fsgs_report healthy = walk(&good, 0);
+
+		cr_expect(fsgs_core_ring0_same(&r, &s), "%s", rows[i].name);
+		cr_expect_eq(fsgs_core_ring0_same(&r, &healthy),
+			     r.verdict == FSGS_VERDICT_USABLE && !r.findings, "%s", rows[i].name);
+	}
+}
+
+/* R2 and R4 differ in nothing but what CR4 reads. */
+Test(ring0, tells_a_dropped_bit_from_a_lie)
+{
+	struct machine drops = {.offers = 1, .cr4_write = DROPS};
+	struct machine lies = {.offers = 1, .undefined = ALL};
+	const struct fsgs_report a = walk(&drops, 0), b = walk(&lies, 0);
+
+	cr_expect(!fsgs_core_ring0_same(&a, &b));
+}
+
+/* In a process the kernel's word stands for an execution; here nobody's does. */
+Test(ring0, usable_needs_every_trial)
+{
+	struct machine m = {.offers = 1};
+	struct fsgs_report r = walk(&m, 0);
+
+	r.trials[FSGS_INSN_WRFSBASE].outcome = FSGS_OUTCOME_NOT_TRIED;
+	cr_assert_eq(fsgs_decide(&r, sizeof r), 0);
+	cr_expect_eq(r.verdicts[FSGS_SEGMENT_FS], FSGS_VERDICT_UNKNOWN);
+	cr_expect_eq(r.verdicts[FSGS_SEGMENT_GS], FSGS_VERDICT_USABLE);
+	cr_expect_eq(r.verdict, FSGS_VERDICT_UNKNOWN);
+}
