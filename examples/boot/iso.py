@@ -58,7 +58,8 @@ def make_iso(tools, output):
         run(tools.xorriso, "-as", "mkisofs", "-V", "FSGSCHECK", "-R", "-o", output,
             "-b", "eltorito.img", "-no-emul-boot", "-boot-load-size", 4, "-boot-info-table",
             "--grub2-boot-info", "--grub2-mbr", tools.grub / "boot_hybrid.img",
-            "-eltorito-alt-boot", "-e", "efi.img", "-no-emul-boot", "-isohybrid-gpt-basdat", root)
+            "--efi-boot", "efi.img", "-efi-boot-part", "--efi-boot-image",
+            "--protective-msdos-label", root)
 
 
 def main():

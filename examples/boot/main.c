@@ -39,9 +39,11 @@ void smp_main(uint32_t cpu);
 
 static const struct fsgs_core_ops with_timer = {.halt = apic_halt}, without = {0};
 static uint32_t flags;
+static int ended;
 
 _Noreturn static void end(int status)
 {
+	ended = 1;
 	machine_exit(status);
 	for (;;)
 		halt_for_ever();
@@ -51,6 +53,9 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 {
 	struct line line = {0};
 
+	/* An NMI, say: the verdict has been given. */
+	if (ended)
+		return;
 	line_text(&line, "unexpected exception ");
 	line_number(&line, (uint32_t)vector);
 	line_text(&line, " at ");

@@ -173,7 +173,7 @@ enum fsgs_event {
 	FSGS_EVENT_SLEEP = 1 << 3,   /**< A sleep while the rival writes its own base. */
 	FSGS_EVENT_FORK = 1 << 4,    /**< fork, seen from the child. */
 	FSGS_EVENT_HOP = 1 << 5,     /**< A move to another CPU. */
-	FSGS_EVENT_CPUID = 1 << 6,   /**< Ring 0: CPUID, which a hypervisor intercepts. */
+	FSGS_EVENT_CPUID = 1 << 6,   /**< CPUID, which a hypervisor intercepts. */
 	FSGS_EVENT_PORT = 1 << 7,    /**< Ring 0: a read of I/O port 80H. */
 	FSGS_EVENT_HALT = 1 << 8     /**< Ring 0: HLT until an interrupt. */
 };

@@ -213,7 +213,11 @@ static uint64_t when(int condition, enum fsgs_finding finding)
 static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surroundings *around)
 {
 	if (r->hwcap2_fsgsbase != FSGS_ANSWER_NO || r->cpuid_fsgsbase != FSGS_ANSWER_YES ||
-	    !genuine_entry(r) || around->emulated || around->sandboxed || around->instrumented)
+	    !genuine_entry(r) || around->sandboxed || around->instrumented)
+		return 0;
+	/* That an emulator runs them says nothing of its kernel. That they do not run does: an emulated
+	 * machine obeys CR4, and a process emulator has none. */
+	if (around->emulated && !any_at_all(undefined, r))
 		return 0;
 	return when(r->cpuinfo_flag == FSGS_ANSWER_YES, FSGS_FINDING_KERNEL_TOO_OLD) |
 	       /* A paravirtual Xen guest never sees the flag: nobody switched it off. */

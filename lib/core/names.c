@@ -124,7 +124,7 @@ static const char events[] =
 	WORD("sleep", "a sleep beside a rival thread")
 	WORD("fork", "a fork")
 	WORD("hop", "a move to another CPU")
-	WORD("cpuid", "an execution of CPUID in ring 0")
+	WORD("cpuid", "an execution of CPUID")
 	WORD("port", "a read of an I/O port in ring 0")
 	WORD("halt", "a HLT in ring 0");
 

@@ -75,7 +75,7 @@ struct kernel_action {
 
 /* How many different actions of one signal we can stand in for: far more than a process ever has. Where
  * they do not suffice there is no trial. */
-#define VARIANTS 32
+#define VARIANTS 16
 
 /* Written once, before the handler of that number is installed for the first time. */
 static struct kernel_action behind[CAUGHT][VARIANTS];
@@ -278,7 +278,12 @@ static int is_calling(const greg_t *regs)
 	return frame && frame - (uintptr_t)regs[REG_RSP] < 512;
 }
 
-static void handle(unsigned variant, int sig, siginfo_t *info, void *context)
+/* Called by the assembly below. */
+void fsgs_guard_handle(int sig, siginfo_t *info, void *context, unsigned variant)
+	__attribute__((visibility("hidden"), used));
+void fsgs_guard_handlers(void) __attribute__((visibility("hidden")));
+
+void fsgs_guard_handle(int sig, siginfo_t *info, void *context, unsigned variant)
 {
 	greg_t *const regs = ((ucontext_t *)context)->uc_mcontext.gregs;
 	const int slot = slot_of(sig);
@@ -303,33 +308,41 @@ static void handle(unsigned variant, int sig, siginfo_t *info, void *context)
 	pass_on(variant, slot, info, context);
 }
 
-/* One for each variant: nothing else tells a handler which action it stands in for. */
-/* clang-format off */
-#define EACH(do)                                                                 \
-	do(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10)       \
-	do(11) do(12) do(13) do(14) do(15) do(16) do(17) do(18) do(19) do(20)    \
-	do(21) do(22) do(23) do(24) do(25) do(26) do(27) do(28) do(29) do(30)    \
-	do(31)
-/* clang-format on */
-#define DEFINE(n)                                                       \
-	static void handle_##n(int sig, siginfo_t *info, void *context) \
-	{                                                               \
-		handle(n, sig, info, context);                          \
-	}
-#define NAME(n) handle_##n,
+/* One for each variant: nothing else tells a handler which action it stands in for. Each calls handle()
+ * with its number, and is as long as the next. */
+#define HANDLER_SIZE 16
 
-EACH(DEFINE)
+__asm__(".pushsection .text\n"
+	".balign " TEXT(
+		HANDLER_SIZE) "\n"
+			      ".hidden fsgs_guard_handlers\n"
+			      ".globl fsgs_guard_handlers\n"
+			      ".type fsgs_guard_handlers, @function\n"
+			      "fsgs_guard_handlers:\n"
+			      ".set variant, 0\n"
+			      ".rept " TEXT(
+				      VARIANTS) "\n"
+						"endbr64\n"
+						"movl $variant, %ecx\n"
+						"jmp fsgs_guard_handle\n"
+						".balign " TEXT(
+							HANDLER_SIZE) "\n"
+								      ".set variant, variant + 1\n"
+								      ".endr\n"
+								      ".size fsgs_guard_handlers, . - fsgs_guard_handlers\n"
+								      ".popsection\n");
 
-static void (*const handlers[])(int, siginfo_t *, void *) = {EACH(NAME)};
-
-_Static_assert(sizeof handlers / sizeof *handlers == VARIANTS, "EACH");
+static uintptr_t handler_of(unsigned variant)
+{
+	return (uintptr_t)fsgs_guard_handlers + variant * HANDLER_SIZE;
+}
 
 /* The variant that this action is, or VARIANTS. */
 static unsigned which_of_ours(const struct kernel_action *action)
 {
 	unsigned variant = 0;
 
-	while (variant < VARIANTS && handlers[variant] != action->action)
+	while (variant < VARIANTS && handler_of(variant) != (uintptr_t)action->action)
 		variant++;
 	return variant;
 }
@@ -370,7 +383,7 @@ static struct kernel_action ours(int slot, unsigned variant)
 	struct kernel_action action;
 
 	memset(&action, 0, sizeof action);
-	action.action = handlers[variant];
+	action.action = (void (*)(int, siginfo_t *, void *))handler_of(variant);
 	action.flags = SA_SIGINFO;
 	if (old->handler == SIG_DFL || old->handler == SIG_IGN) {
 		action.flags |= SA_ONSTACK | SA_RESTART;

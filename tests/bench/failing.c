@@ -40,11 +40,18 @@ static int get_base(void *context, uint32_t segment, uint64_t *base)
 	return 0;
 }
 
+static int set_base(void *context, uint32_t segment, uint64_t base)
+{
+	(void)context;
+	return (int)fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base);
+}
+
 static struct fsgs_report report;
 
 static void failing_check(unsigned times)
 {
-	static const struct fsgs_core_ops ops = {.run = run_undefined, .get_base = get_base};
+	static const struct fsgs_core_ops ops = {
+		.run = run_undefined, .get_base = get_base, .set_base = set_base};
 
 	for (unsigned i = 0; i < times; i++) {
 		memset(&report, 0, sizeof report);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks the boot image as files: that it links the core's objects, and that it is small."""
+"""Checks the boot image as files: that it links the core's objects, is small, and is a disk, too."""
 
 import argparse
 import pathlib
@@ -42,6 +42,18 @@ def undefined(tools):
                 if not line.endswith(" _GLOBAL_OFFSET_TABLE_")]
 
 
+def check_disk(iso):
+    """Firmware that starts the ISO as a disk looks for a boot sector or for a partition."""
+    with iso.open("rb") as file:
+        head = file.read(1024)
+    problems = []
+    if head[510:512] != b"\x55\xaa" or not any(head[:64]):
+        problems.append("the ISO has no boot sector")
+    if head[512:520] != b"EFI PART":
+        problems.append("the ISO has no partition table")
+    return problems
+
+
 def check(tools):
     """Returns what is wrong."""
     problems = []
@@ -52,6 +64,8 @@ def check(tools):
         if core.get(name) != size:
             problems.append(f"{name} is not the core's: {size} bytes, not {core.get(name)}")
     problems += [f"the core asks for {name}" for name in undefined(tools)]
+    if tools.iso:
+        problems += check_disk(tools.iso)
     for file, limit in ((tools.elf, ELF_LIMIT), (tools.iso, ISO_LIMIT)):
         if file and file.stat().st_size > limit:
             problems.append(f"{file.name} has {file.stat().st_size} bytes, more than {limit}")

@@ -5,8 +5,9 @@
  *
  *   fsgs.run=PATH        the program, /fsgscheck unless told
  *   fsgs.args=A,B,C      its arguments; none unless told.  No spaces, and no commas within one.
+ *   fsgs.end=off         switches the machine off: user-mode Linux would start again
  *
- * Both stand on the kernel's command line.  What the program prints comes between two lines,
+ * They stand on the kernel's command line.  What the program prints comes between two lines,
  *
  *   === begin NAME
  *   === end NAME status=N
@@ -52,7 +53,7 @@ static void read_cmdline(void)
 }
 
 /* Splits the command line for good: the two words point into it. */
-static void find_words(char **run, char **args)
+static void find_words(char **run, char **args, int *end)
 {
 	char *state = NULL;
 
@@ -62,6 +63,8 @@ static void find_words(char **run, char **args)
 			*run = word + 9;
 		else if (strncmp(word, "fsgs.args=", 10) == 0)
 			*args = word + 10;
+		else if (strcmp(word, "fsgs.end=off") == 0)
+			*end = RB_POWER_OFF;
 	}
 }
 
@@ -94,13 +97,14 @@ int main(void)
 	char none[] = "";
 	char fallback[] = DEFAULT_PROGRAM;
 	const char *name;
+	int end = RB_AUTOBOOT;
 	int status;
 
 	mount_at("devtmpfs", "/dev");
 	mount_at("proc", "/proc");
 	mount_at("sysfs", "/sys");
 	read_cmdline();
-	find_words(&program, &args);
+	find_words(&program, &args, &end);
 	if (!program)
 		program = fallback;
 	name = strrchr(program, '/') ? strrchr(program, '/') + 1 : program;
@@ -112,6 +116,6 @@ int main(void)
 	fflush(stdout);
 
 	sync();
-	reboot(RB_AUTOBOOT);
+	reboot(end);
 	return EXIT_FAILURE;
 }

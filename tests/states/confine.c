@@ -2,12 +2,15 @@
 /*
  * Enters a state that outlives exec, then runs a program in it.
  *
- *   confine [arch_prctl=HOW] [rt_sigaction=HOW] [sigill=blocked|ignored] -- PROGRAM ARGUMENT...
+ *   confine [arch_prctl=HOW] [rt_sigaction=HOW] [xstate=HOW] [sigill=blocked|ignored] -- PROGRAM ...
  *
  * HOW a seccomp filter answers the system call: eperm, enosys, trap (SIGSYS). Of arch_prctl only what a C
- * library needs to start goes through: ARCH_SET_FS, and what it asks about shadow stacks.
+ * library needs to start goes through: ARCH_SET_FS, and what it asks about shadow stacks. xstate is the
+ * extended state that a tracer reads: user-mode Linux 6.1 has no room for that of recent processors, and
+ * does without when it cannot have it.
  */
 #include <asm/prctl.h>
+#include <elf.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -17,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -76,6 +80,22 @@ static void refuse_sigaction(const char *how)
 	install(code, sizeof code / sizeof *code);
 }
 
+static void refuse_xstate(const char *how)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PTRACE_GETREGSET, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NT_X86_XSTATE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, answer(how)),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	install(code, sizeof code / sizeof *code);
+}
+
 static void treat_sigill(const char *how)
 {
 	sigset_t set;
@@ -102,15 +122,17 @@ int main(int argc, char **argv)
 		{"arch_prctl=", refuse_arch_prctl},
 		{"rt_sigaction=", refuse_sigaction},
 		{"sigill=", treat_sigill},
+		{"xstate=", refuse_xstate},
 	};
+	const size_t count = sizeof states / sizeof *states;
 	int at = 1;
 
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
 		size_t i = 0;
 
-		while (i < 3 && strncmp(argv[at], states[i].key, strlen(states[i].key)) != 0)
+		while (i < count && strncmp(argv[at], states[i].key, strlen(states[i].key)) != 0)
 			i++;
-		if (i == 3) {
+		if (i == count) {
 			errno = EINVAL;
 			give_up(argv[at]);
 		}

@@ -9,22 +9,30 @@ had here.  What was said, and what others answer in the same state, stays in DIR
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import fcntl
+import itertools
 import json
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
-
-import table  # noqa: E402
-
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent / "machines"))
+
+import machine  # noqa: E402  (the path has to be known first)
+import table  # noqa: E402
+
 SKIP = 77
-SECONDS = 50  # for one program; its test has 60
+SECONDS = 50  # for one program; its test has 120
 
 # How a build for another machine is made: compiler, cross file, whether the program is shared.
 BUILDS = {
@@ -36,8 +44,7 @@ BUILDS = {
 }
 
 
-class Unavailable(Exception):
-    """Something that is not part of the project is missing: a reason to skip, not to fail."""
+Unavailable = machine.Unavailable
 
 
 class Failed(Exception):
@@ -51,30 +58,47 @@ class Programs:
     """The builds of the command, and of the peers' program, that a state may ask for."""
 
     def __init__(self, build, given):
-        self.build = pathlib.Path(build)
+        self.build = pathlib.Path(build).resolve()
         self.given = given
 
     def command(self, key):
-        """The path of a build of fsgscheck, or of a helper."""
-        return self._cross(key) if key in BUILDS else self._given(key)
+        """What stands for a word in braces: a build of fsgscheck, a helper, or a file."""
+        if key in BUILDS:
+            return self._cross(key)
+        if key in FILES:
+            return self._file(key)
+        if key == "cpu":
+            return str(max(os.sched_getaffinity(0)))
+        if not self.given.get(key):
+            raise Unavailable(f"this build has no {key}")
+        return self.given[key]
 
     def peers(self, key):
-        """The path of the peers' program as the same build."""
+        """The same, with the peers' program in fsgscheck's place."""
         if key not in ("static", "shared", *BUILDS):
-            return self._given(key)
+            return self.command(key)
         compiler, _, shared = BUILDS.get(key, ("gcc", None, key == "shared"))
         output = self.build / "peers" / key
         source = HERE / "peers.c"
-        with self._locked("peers"):
+        with self.locked("peers"):
             if not output.exists() or output.stat().st_mtime < source.stat().st_mtime:
                 _build([compiler, "-O2", "-D_GNU_SOURCE", *([] if shared else ["-static"]),
                         "-o", str(output), str(source)])
         return str(output)
 
-    def _given(self, key):
-        if not self.given.get(key):
-            raise Unavailable(f"this build has no {key}")
-        return self.given[key]
+    def kernel(self):
+        """The path of a distribution's kernel."""
+        with self.locked("kernel"):
+            return machine.kernel(self.build / "kernels")
+
+    @contextlib.contextmanager
+    def locked(self, name):
+        """Two tests that want to make the same thing take turns."""
+        folder = self.build / "peers"
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / f"{name}.lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _cross(self, key):
         compiler, cross, shared = BUILDS[key]
@@ -82,7 +106,7 @@ class Programs:
             raise Unavailable(f"{compiler} is not installed")
         folder = self.build / cross.removesuffix(".ini")
         target = "examples/fsgscheck/fsgscheck" if shared else "tests/fsgscheck-static"
-        with self._locked(folder.name):
+        with self.locked(folder.name):
             if not (folder / "build.ninja").exists():
                 shutil.rmtree(folder, ignore_errors=True)
                 _build(["meson", "setup", str(folder), str(SOURCE), "--werror",
@@ -90,13 +114,28 @@ class Programs:
             _build(["ninja", "-C", str(folder), target])
         return str(folder / target)
 
-    def _locked(self, name):
-        """Two tests that want the same build take turns."""
-        folder = self.build / "peers"
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / f"{name}.lock", "w", encoding="ascii")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return lock
+    def _file(self, key):
+        path = self.build / "peers" / f"{key}.txt"
+        with self.locked("files"):
+            path.write_text(FILES[key](), encoding="utf-8")
+        return str(path)
+
+
+def _cpuinfo(flag, amd):
+    """This machine's /proc/cpuinfo with another flag, and of another vendor."""
+    text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    if not flag:
+        text = re.sub(r" fsgsbase\b", "", text)
+    return re.sub(r"(?m)^(vendor_id\s*: ).*", r"\1AuthenticAMD", text) if amd else text
+
+
+# Files that a tracer shows in the place of others.
+FILES = {
+    "cpuinfo-without": lambda: _cpuinfo(False, False),
+    "cpuinfo-amd-with": lambda: _cpuinfo(True, True),
+    "cpuinfo-amd-without": lambda: _cpuinfo(False, True),
+    "xen-pv": lambda: "PV\n",
+}
 
 
 def _build(command):
@@ -130,21 +169,26 @@ def require(needs):
         raise Unavailable("this machine itself has no FSGSBASE")
     if "cpuid_fault" in needs and "cpuid_fault" not in _cpuinfo_flags():
         raise Unavailable("this processor has no CPUID faulting")
+    if "cpus" in needs and len(os.sched_getaffinity(0)) < 2:
+        raise Unavailable("this machine has one CPU")
 
 
-def run_process(machine, resolve, arguments):
+def run_process(state, resolve, arguments):
     """Runs one program in a state of this machine; returns its output and its exit status."""
     def fill(word):
-        if word.startswith("{") and word.endswith("}"):
-            return resolve(word[1:-1])
-        return word
+        return re.sub(r"\{([a-z0-9-]+)\}", lambda found: resolve(found[1]), word)
 
-    words = [fill(word) for word in machine.command.split()] + arguments
-    if not shutil.which(words[0]):
-        raise Unavailable(f"{words[0]} is not installed")
+    words = [fill(word) for word in shlex.split(state.command)] + arguments
     # Nobody's variables but the state's own: Meson sets some for the loader and the allocator.
     environment = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
-    environment |= {key: fill(value) for key, value in machine.environment}
+    environment |= {key: fill(value) for key, value in state.environment}
+    run = _run(words, environment)
+    return run.stdout.decode(), run.returncode
+
+
+def _run(words, environment=None):
+    if not shutil.which(words[0]):
+        raise Unavailable(f"{words[0]} is not installed")
     try:
         run = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, check=False,
                              capture_output=True, timeout=SECONDS)
@@ -154,7 +198,69 @@ def run_process(machine, resolve, arguments):
         raise Failed(f"{' '.join(words)} did not end within {SECONDS} s") from error
     sys.stderr.buffer.write(run.stderr)
     sys.stderr.flush()
-    return run.stdout.decode(), run.returncode
+    return run
+
+
+def ask_process(state, programs, arguments):
+    """Returns what the peers say, and what fsgscheck says and its status, in a process's state."""
+    require(state.needs)
+    said = run_process(state, programs.command, arguments)
+    answers, _ = run_process(state, programs.peers, [])
+    return answers, *said
+
+
+# -- kernels --------------------------------------------------------------------------------------
+
+
+def _split(section):
+    """The output of the peers' program, which runs fsgscheck when it is done."""
+    if not section:
+        return None
+    answers, _, report = section[0].partition("\n")
+    return answers, report, section[1]
+
+
+def ask_system(state, programs, arguments):
+    """The same in an emulated machine."""
+    words = ["console=ttyS0", "panic=-1", "quiet", "fsgs.run=/peers",
+             "fsgs.args=" + ",".join(["/fsgscheck", *arguments]), *state.append.split()]
+    host = {}
+    if state.host:
+        host = {"host": state.host, "host_elf": programs.command("host")}
+    cpu = machine.CPU_OF_REPORT if state.host else state.cpu
+    with tempfile.TemporaryDirectory() as folder:
+        initrd = machine.initrd(pathlib.Path(folder) / "initrd",
+                                [("/init", programs.command("init")),
+                                 ("/fsgscheck", programs.command("static")),
+                                 ("/peers", programs.peers("static"))])
+        run = machine.boot(programs.kernel(), append=" ".join(words), initrd=initrd, cpu=cpu,
+                           smp=state.smp, timeout=2 * SECONDS, **host)
+    answers = _split(run.section("peers"))
+    if not answers:
+        raise Failed(f"the machine did not run it to its end\n{run.log[-4000:]}{run.errors}")
+    return answers
+
+
+# Debian's 6.1 neither knows the extended state of recent processors nor keeps it: no AVX there.
+UML_TUNABLES = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-AVX_Fast_Unaligned_Load"
+
+
+def ask_uml(_, programs, arguments):
+    """The same in user-mode Linux, with this machine's root as its own."""
+    if not shutil.which("linux.uml"):
+        raise Unavailable("linux.uml is not installed")
+    run = _run([programs.command("confine"), "xstate=eperm", "--", "linux.uml",
+                "rootfstype=hostfs", "ro", f"init={programs.command('init')}", "con0=fd:0,fd:1",
+                "con=null", "mem=128M", "quiet", f"GLIBC_TUNABLES={UML_TUNABLES}",
+                f"fsgs.run={programs.peers('static')}",
+                "fsgs.args=" + ",".join([programs.command("static"), *arguments]),
+                "fsgs.end=off"])
+    log = machine.Run(log=run.stdout.decode("utf-8", "replace").replace("\r", ""),
+                      status=run.returncode, seconds=0, timed_out=False, errors="")
+    answers = _split(log.section("static"))
+    if not answers:
+        raise Failed(f"it did not run to its end\n{log.log[-4000:]}")
+    return answers
 
 
 # -- the comparison -------------------------------------------------------------------------------
@@ -163,9 +269,12 @@ def run_process(machine, resolve, arguments):
 def field(report, path):
     """The value at "a.b.c", or a word that no report contains."""
     for key in path.split("."):
-        if not isinstance(report, dict) or key not in report:
+        if isinstance(report, list) and key.isdigit() and int(key) < len(report):
+            report = report[int(key)]
+        elif isinstance(report, dict) and key in report:
+            report = report[key]
+        else:
             return "(absent)"
-        report = report[key]
     return sorted(report) if path == "findings" else report
 
 
@@ -176,18 +285,20 @@ def differences(expected, report):
 
 
 def parse(text, what):
+    """The JSON object in an output to which a debugger may have added lines."""
     try:
-        return json.loads(text)
+        return json.loads(text[text.find("{"):text.rfind("}") + 1])
     except json.JSONDecodeError as error:
         raise Failed(f"{what} printed no JSON: {error}\n{text}") from error
 
 
+ASK = {table.Process: ask_process, table.System: ask_system, table.Uml: ask_uml}
+
+
 def enter(case, programs):
-    """Runs everybody in the state; returns fsgscheck's report, with its status, and the peers'."""
+    """Asks everybody in a state; returns fsgscheck's report, with its status, and the peers'."""
     arguments = ["--json", *case.args.split()]
-    require(case.machine.needs)
-    text, status = run_process(case.machine, programs.command, arguments)
-    answers, _ = run_process(case.machine, programs.peers, [])
+    answers, text, status = ASK[type(case.machine)](case.machine, programs, arguments)
     report = parse(text, "fsgscheck")
     if report["schema"] != 1:
         raise Failed(f"schema {report['schema']}")
@@ -198,14 +309,7 @@ def run(case, programs, results):
     """Runs one case and returns the test's exit status."""
     result = results / f"{case.name}.json"
     result.unlink(missing_ok=True)
-    try:
-        report, answers = enter(case, programs)
-    except Unavailable as reason:
-        print(f"{case.name}: skipped: {reason}")
-        return SKIP
-    except Failed as reason:
-        print(f"{case.name}: {reason}")
-        return 1
+    report, answers = enter(case, programs)
     wrong = differences(case.expected, report)
     results.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps({"report": report, "peers": answers}), encoding="utf-8")
@@ -217,19 +321,97 @@ def run(case, programs, results):
     return 0
 
 
+# -- every combination ----------------------------------------------------------------------------
+
+SEVERITY = (table.USABLE, table.UNSUPPORTED, table.DISABLED, table.UNADVERTISED,
+            table.INCONSISTENT, table.BROKEN)
+OUTCOMES = {"right": "ok", **{how: table.OUTCOME_OF[how] for how in ("ud", "gp", "wrong")}}
+
+
+def decide(offered, hwcap2, outcomes):
+    """The decision once more, from its description, for a tracer's process on a healthy machine."""
+    def segment(letter):
+        own = [outcomes[insn] for insn in table.INSTRUCTIONS if insn[2] == letter]
+        if hwcap2 == "promised" and not offered:
+            return table.INCONSISTENT
+        if hwcap2 == "promised":
+            return table.USABLE if own == ["ok", "ok"] else table.BROKEN
+        if any(outcome in ("ok", "wrong-value") for outcome in own):
+            return table.UNADVERTISED
+        return table.DISABLED if offered else table.UNSUPPORTED
+
+    fs, gs = segment("f"), segment("g")
+    verdict = max(fs, gs, key=SEVERITY.index)
+    ran = any(outcome in ("ok", "wrong-value") for outcome in outcomes.values())
+    findings = [finding for finding, condition in (
+        ("instrumented", verdict == table.BROKEN),
+        ("unproven", verdict == table.DISABLED),
+        ("kernel-too-old", hwcap2 == "refused" and offered),
+        ("privilege-risk", hwcap2 == "refused" and offered and verdict == table.UNADVERTISED),
+        ("emulated", hwcap2 == "absent" and ran)) if condition]
+    case = table.Case("", "", None, False, verdict, " ".join(findings), fs=fs, gs=gs,
+                      also={f"trials.{insn}.outcome": outcomes[insn]
+                            for insn in table.INSTRUCTIONS})
+    return case.expected
+
+
+def run_combination(programs, options, hows, expected):
+    """One process; returns what is wrong with its report."""
+    words = [f"--insn={insn}:{how}" for insn, how in zip(table.INSTRUCTIONS, hows)]
+    state = table.launched(" ".join([*options, *words]))
+    text, status = run_process(state, programs.command, ["--json"])
+    wrong = differences(expected, parse(text, "fsgscheck") | {"status": status})
+    return [f"{' '.join(words)}: {line}" for line in wrong]
+
+
+def run_every(name, programs):
+    """All outcomes of all four instructions under one answer of the two who promise."""
+    offered, hwcap2 = table.EVERY[name]
+    options = {"promised": [], "refused": [table.H0], "absent": [table.ABSENT]}[hwcap2]
+    options += [] if offered else [table.NO_CPUID]
+
+    def combination(hows):
+        outcomes = {insn: OUTCOMES[how] for insn, how in zip(table.INSTRUCTIONS, hows)}
+        return run_combination(programs, options, hows, decide(offered, hwcap2, outcomes))
+
+    require(("fsgsbase",))
+    every = list(itertools.product(OUTCOMES, repeat=len(table.INSTRUCTIONS)))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        wrong = [line for lines in pool.map(combination, every) for line in lines]
+    print(f"{name}: {len(every)} processes, {len(wrong)} fields are wrong", *wrong, sep="\n  ")
+    return bool(wrong)
+
+
+# -- the program ----------------------------------------------------------------------------------
+
+
+def run_test(name, programs, results):
+    """Runs one test of the table and returns its exit status."""
+    try:
+        if name in table.EVERY:
+            return int(run_every(name, programs))
+        return run(next(case for case in table.CASES if case.name == name), programs, results)
+    except Unavailable as reason:
+        print(f"{name}: skipped: {reason}")
+        return SKIP
+    except Failed as reason:
+        print(f"{name}: {reason}")
+        return 1
+
+
 def main():
     """Runs what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     actions = parser.add_subparsers(dest="action", required=True)
     action = actions.add_parser("run", help="one case")
-    action.add_argument("name", choices=[case.name for case in table.CASES], metavar="NAME")
+    action.add_argument("name", metavar="NAME",
+                        choices=[*(case.name for case in table.CASES), *table.EVERY])
     action.add_argument("--build", required=True, help="folder for what is built and found")
     action.add_argument("--program", nargs="*", default=[], metavar="KEY=FILE")
     arguments = parser.parse_args()
 
     programs = Programs(arguments.build, dict(pair.split("=", 1) for pair in arguments.program))
-    case = next(case for case in table.CASES if case.name == arguments.name)
-    return run(case, programs, pathlib.Path(arguments.build) / "results")
+    return run_test(arguments.name, programs, programs.build / "results")
 
 
 if __name__ == "__main__":

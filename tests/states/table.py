@@ -6,6 +6,7 @@ As a program it prints the names, for Meson.  states.py enters the states.
 """
 
 import dataclasses
+import os
 import sys
 
 USABLE, UNSUPPORTED, DISABLED = "usable", "unsupported", "disabled"
@@ -22,14 +23,29 @@ INSTRUCTIONS = ("rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase")
 class Process:
     """A process of this machine.
 
-    command   what runs, split at blanks.  {static} and its like are builds of the command; the
+    command   what runs, split as a shell does.  {static} and its like are builds of the command; the
               words that follow go to it, or to whatever runs it
-    needs     what this machine has to be capable of: "fsgsbase", "cpuid_fault"
+    needs     what this machine has to be capable of: "fsgsbase", "cpuid_fault", "cpus"
     """
 
     command: str
     environment: tuple = ()
     needs: tuple = ("fsgsbase",)
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """An emulated machine with a distribution's kernel; the words are machine.py's."""
+
+    append: str = ""
+    cpu: str = "EPYC"
+    smp: int = 1
+    host: str = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Uml:
+    """A kernel that is a process: user-mode Linux."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +92,14 @@ def signal(number, code):
 
 SIGILL, ILL_ILLOPC, ILL_ILLOPN = 4, 1, 2
 
-SURVIVED = {"survival.tried": ["syscall", "signal", "yield", "sleep", "fork", "hop"],
-            "survival.lost": []}
+EVENTS = ["syscall", "signal", "yield", "sleep", "fork", "hop", "cpuid"]
+
+
+def survival(*lost, cpus=len(os.sched_getaffinity(0))):
+    """Fields for a survival check in which all but the named events kept the base."""
+    tried = [event for event in EVENTS if event != "hop" or cpus > 1]
+    return {"survival.tried": tried, "survival.lost": list(lost)}
+
 
 # -- this machine, and other builds on it ---------------------------------------------------------
 
@@ -147,24 +169,217 @@ SIGNALS = [
          True, USABLE, proof="advertised", also=outcomes("not-tried")),
     *(Case(f"sigill-{how}", f"SIGILL is {how}",
            Process(f"{{confine}} sigill={how} -- {{static}}"),
-           True, USABLE, args="--survival", also=outcomes("ok") | SURVIVED)
+           True, USABLE, args="--survival", also=outcomes("ok") | survival())
       for how in ("blocked", "ignored")),
     Case("sigill-handled", "SIGILL belongs to a handler of the process",
          Process("{shared}", environment=(("FOREIGN", "sigill"), ("LD_PRELOAD", "{foreign}"))),
-         True, USABLE, args="--survival", also=outcomes("ok") | SURVIVED),
+         True, USABLE, args="--survival", also=outcomes("ok") | survival()),
     Case("cpuid-faulting", "CPUID faults in this process, and nobody answers in its place",
          Process("{shared}", environment=(("FOREIGN", "cpuid"), ("LD_PRELOAD", "{foreign}")),
                  needs=("fsgsbase", "cpuid_fault")),
          False, INCONSISTENT, "cpuid-masked", also={"cpuid.fsgsbase": None}),
 ]
 
-CASES = [*NATIVE, *TOOLS, *SIGNALS]
+
+# -- under a debugger -----------------------------------------------------------------------------
+
+GDB = "gdb -q -nx --batch -return-child-result"
+
+DEBUGGERS = [
+    Case("gdb", "gdb, which lets the process have its signals",
+         Process(f"{GDB} -ex 'handle SIGILL SIGSEGV nostop noprint pass' -ex run --args {{static}}"),
+         True, USABLE, also=outcomes("ok")),
+    Case("gdb-no-trial", "gdb as it is, which stops at the signals of a trial",
+         Process(f"{GDB} -ex run --args {{static}}", environment=(("FSGSCHECK_TRIAL", "0"),)),
+         True, USABLE, proof="advertised", also=outcomes("not-tried")),
+]
+
+# -- states made by a tracer ----------------------------------------------------------------------
+
+
+def launched(options, needs=("fsgsbase",)):
+    """The command under the tracer of launch.c."""
+    return Process(f"{{launch}} {options} -- {{static}}", needs=needs)
+
+
+ALL_UD = " ".join(f"--insn={insn}:ud" for insn in INSTRUCTIONS)
+NO_CPUID = "--cpuid=7:ebx:0xfffffffe:0"
+# AT_HWCAP2 in all its copies, and the flag of /proc/cpuinfo: with both gone, nothing differs from a
+# kernel that was told not to enable the instructions.
+H0, ABSENT = "--hwcap2=0 --everywhere", "--hwcap2=absent --everywhere"
+P0 = "--file=/proc/cpuinfo={cpuinfo-without}"
+OLD = "--uname=release:5.4.0-42-generic"
+
+
+def signature(text):
+    """CPUID with the hypervisor bit and a signature of 12 characters."""
+    words = [int.from_bytes(text.encode()[i:i + 4], "little") for i in (0, 4, 8)]
+    return " ".join(["--cpuid=1:ecx:0xffffffff:0x80000000", "--cpuid=0x40000000:eax:0:0x40000001",
+                     *(f"--cpuid=0x40000000:{reg}:0:{word:#x}"
+                       for reg, word in zip(("ebx", "ecx", "edx"), words))])
+
+
+AMD = " ".join(f"--cpuid=0:{reg}:0:{word:#x}"
+               for reg, word in (("ebx", 0x68747541), ("edx", 0x69746e65), ("ecx", 0x444d4163)))
+XEN_PV = signature("XenVMMXenVMM") + " --file=/sys/hypervisor/guest_type={xen-pv}"
+
+OUTCOME_OF = {"ud": "undefined", "gp": "faulted", "wrong": "wrong-value", "narrow": "wrong-value"}
+
+
+def one_of_four(insn, how):
+    """One instruction that does not do what it should: the other segment stays usable."""
+    segment, other = ("fs", "gs") if "fs" in insn else ("gs", "fs")
+    access = "arch_prctl instruction" if segment == "fs" else "instruction arch_prctl"
+    return Case(f"only-{insn}-{how}", f"{insn} alone: {OUTCOME_OF[how]}",
+                launched(f"--insn={insn}:{how}"), False, BROKEN, "instrumented", access=access,
+                **{segment: BROKEN, other: USABLE}, also=outcomes("ok", **{insn: OUTCOME_OF[how]}))
+
+
+def lost(event):
+    """A base that does not outlive one event, and a tracer that does not show itself."""
+    return Case(f"lost-{event}", f"the GS base is lost at: {event}",
+                launched(f"--lose={event} --untraced",
+                         needs=("fsgsbase", *(["cpus"] if event == "hop" else []))),
+                False, BROKEN, "value-lost",
+                access="instruction arch_prctl", fs=USABLE, gs=BROKEN, args="--survival",
+                also=outcomes("ok", wrgsbase="value-lost") | survival(event))
+
+
+LAUNCHED = [
+    Case("launched", "a tracer that changes nothing", launched(""), True, USABLE,
+         args="--survival", also=outcomes("ok") | survival()),
+    *(one_of_four(insn, how) for insn in INSTRUCTIONS for how in ("ud", "gp", "wrong")),
+    *(one_of_four(insn, "narrow") for insn in ("rdgsbase", "wrgsbase")),
+    Case("all-undefined", "a promise, and all four are undefined (row B3)", launched(ALL_UD),
+         False, BROKEN, "instrumented",
+         also=outcomes("undefined") | signal(SIGILL, ILL_ILLOPN)),
+    *(Case(f"all-undefined-sigill-{how}", f"the same while SIGILL is {how}",
+           Process(f"{{confine}} sigill={how} -- {{launch}} {ALL_UD} -- {{static}}"),
+           False, BROKEN, "instrumented", also=outcomes("undefined"))
+      for how in ("blocked", "ignored")),
+    Case("all-undefined-sigill-handled", "the same while SIGILL belongs to a handler",
+         Process(f"{{launch}} {ALL_UD} -- {{shared}}",
+                 environment=(("FOREIGN", "sigill"), ("LD_PRELOAD", "{foreign}"))),
+         False, BROKEN, "instrumented", also=outcomes("undefined")),
+    *(lost(event) for event in ("syscall", "signal", "yield", "sleep", "fork", "hop")),
+    Case("xen-pv-loses", "Xen before 4.15 loses the base of a PV guest (row A2)",
+         launched(f"{XEN_PV} --lose=yield --lose=sleep --untraced"),
+         False, BROKEN, "value-lost", access="instruction arch_prctl", fs=USABLE, gs=BROKEN,
+         args="--survival", also=survival("yield", "sleep")),
+    Case("forged-hwcap2", "AT_HWCAP2 is cleared on the stack alone", launched("--hwcap2=0"),
+         False, UNADVERTISED, "instrumented", also={"hwcap2.fsgsbase": False}),
+    Case("removed-hwcap2", "AT_HWCAP2 is removed from the stack alone",
+         launched("--hwcap2=absent"), False, UNADVERTISED, "instrumented",
+         also={"hwcap2.fsgsbase": False}),
+    Case("unaware-kernel", "it runs behind a kernel before 5.9 (row C1)", launched(f"{H0} {OLD}"),
+         False, UNADVERTISED, "kernel-too-old privilege-risk"),
+    Case("xen-pv-leaks", "Xen before 4.12 and a PV guest, XSA-293 (row C2)",
+         launched(f"{H0} {P0} {XEN_PV}"), False, UNADVERTISED, "privilege-risk"),
+    Case("gvisor", "a sandbox whose arch_prctl does not know GS (row C3)",
+         launched(f"{H0} --arch_prctl=0x1004:einval"),
+         False, UNADVERTISED, "sandboxed arch-prctl-denied", access="arch_prctl none"),
+    Case("nameless-emulator", "no AT_HWCAP2 at all, and it runs (row C4)", launched(ABSENT),
+         False, UNADVERTISED, "emulated", also={"hwcap2.present": False}),
+    Case("unenforced", "nofsgsbase, and it runs all the same (row C5)", launched(f"{H0} {P0}"),
+         False, UNADVERTISED, "switched-off privilege-risk"),
+    Case("old-kernel", "a kernel before 5.9 (row D1)", launched(f"{H0} {OLD} {ALL_UD}"),
+         False, DISABLED, "kernel-too-old unproven"),
+    Case("switched-off", "nofsgsbase (row D2)", launched(f"{H0} {P0} {ALL_UD}"),
+         False, DISABLED, "switched-off unproven"),
+    Case("hyperv-switched-off", "nofsgsbase on Hyper-V with an AMD processor (row D3)",
+         launched(f"{H0} --file=/proc/cpuinfo={{cpuinfo-amd-without}} {ALL_UD} {AMD} "
+                  + signature("Microsoft Hv")),
+         False, DISABLED, "switched-off unproven upgrade-risk"),
+    Case("hyperv-old-kernel", "a kernel before 5.9 on Hyper-V with an AMD processor (row D4)",
+         launched(f"{H0} {OLD} --file=/proc/cpuinfo={{cpuinfo-amd-with}} {ALL_UD} {AMD} "
+                  + signature("Microsoft Hv")),
+         False, DISABLED, "kernel-too-old unproven upgrade-risk"),
+    Case("old-processor", "nobody offers it, and it does not run (row E1)",
+         launched(f"{H0} {P0} {NO_CPUID} {ALL_UD}"), False, UNSUPPORTED),
+    Case("old-leaves", "CPUID ends before leaf 7", launched(f"{H0} {P0} --cpuid=0:eax:0:6 {ALL_UD}"),
+         False, UNSUPPORTED, also={"cpuid.max_leaf": 6, "cpuid.fsgsbase": False}),
+    Case("last-leaf", "CPUID ends with leaf 7", launched("--cpuid=0:eax:0:7"), True, USABLE,
+         also={"cpuid.max_leaf": 7, "cpuid.fsgsbase": True}),
+    Case("hidden", "nobody offers it, and it runs (row F)", launched(f"{H0} {P0} {NO_CPUID}"),
+         False, UNADVERTISED),
+    Case("masked", "a debugger answers CPUID in the processor's place (row G)",
+         launched(f"{NO_CPUID} --cpuid-faulting", needs=("fsgsbase", "cpuid_fault")),
+         False, INCONSISTENT, "cpuid-masked", also={"cpuid.fsgsbase": False}),
+    Case("forged-cpuid", "the kernel promises what CPUID does not offer (row H)",
+         launched(NO_CPUID), False, INCONSISTENT),
+    *(Case(f"arch_prctl-lies-{segment}", f"arch_prctl gives a wrong {segment.upper()} base",
+           launched(f"--arch_prctl={code}:lies"), True, USABLE, "arch-prctl-lies")
+      for segment, code in (("fs", "0x1003"), ("gs", "0x1004"))),
+    Case("cpus-differ-cpuid", "one CPU does not offer it (row B2)",
+         launched(f"{NO_CPUID} --cpu={{cpu}}", needs=("fsgsbase", "cpus")),
+         False, INCONSISTENT, "cpus-differ", args="--all-cpus",
+         also={"cpus.0.cpuid_fsgsbase": True, "cpus.1.cpuid_fsgsbase": False,
+               "cpus.1.count": 1}),
+    Case("cpus-differ-insn", "WRGSBASE is undefined on one CPU",
+         launched("--insn=wrgsbase:ud --cpu={cpu}", needs=("fsgsbase", "cpus")),
+         False, INCONSISTENT, "cpus-differ", args="--all-cpus",
+         also={"cpus.0.wrgsbase": "ok", "cpus.1.wrgsbase": "undefined", "cpus.1.count": 1}),
+]
+
+# -- machines with a kernel of their own ----------------------------------------------------------
+
+# What QEMU's own emulation adds to a positive answer.
+TCG = "emulated no-canonical-check"
+
+KERNELS = [
+    Case("uml", "user-mode Linux", Uml(), False, UNADVERTISED, "emulated",
+         also={"hwcap2.present": False} | outcomes("ok")),
+    Case("system", "an emulated machine, Debian's kernel", System(), True, USABLE, TCG,
+         also=outcomes("ok")),
+    Case("system-nofsgsbase", "the same with nofsgsbase", System("nofsgsbase"),
+         False, DISABLED, "switched-off unproven",
+         also={"hwcap2.present": True, "cpuid.fsgsbase": True} | outcomes("undefined")),
+    Case("system-clearcpuid", "the same with clearcpuid=fsgsbase", System("clearcpuid=fsgsbase"),
+         False, DISABLED, "switched-off unproven", also={"cpuid.fsgsbase": True}),
+    Case("system-epyc-no-fsgsbase", "an EPYC without it", System(cpu="EPYC,-fsgsbase"),
+         False, UNSUPPORTED, also={"hwcap2.present": True}),
+    Case("system-nehalem", "an old processor", System(cpu="Nehalem"), False, UNSUPPORTED),
+    Case("system-4-cpus", "four CPUs", System(smp=4), True, USABLE, TCG,
+         args="--all-cpus --survival",
+         also={"cpus.0.cpus": "0-3", "cpus.0.count": 4, "cpus.1": "(absent)"} | survival(cpus=4)),
+    Case("host-honest", "a hypervisor that keeps its promises", System(host="honest"),
+         True, USABLE, "no-canonical-check", args="--survival",
+         also={"cpuid.hypervisor": "Microsoft Hv"} | survival(cpus=1)),
+    Case("host-lie-nofsgsbase", "the VM of the crash report, rescued by nofsgsbase (row D3)",
+         System("nofsgsbase", host="lie"), False, DISABLED, "switched-off unproven upgrade-risk"),
+    Case("host-hide", "the same VM in compatibility mode (row E1)", System(host="hide"),
+         False, UNSUPPORTED),
+    Case("host-hide-2-cpus", "compatibility mode on one of two CPUs (row B2)",
+         System(host="hide", smp=2), False, INCONSISTENT, "cpus-differ", args="--all-cpus",
+         also={"cpus.0.cpuid_fsgsbase": False, "cpus.1.cpuid_fsgsbase": True}),
+    Case("host-hidden", "hidden by CPUID, and live (row F)", System(host="hidden"),
+         False, UNADVERTISED),
+    Case("host-unenforced", "nofsgsbase, and the hypervisor does not care (row C5)",
+         System("nofsgsbase", host="unenforced"), False, UNADVERTISED,
+         "switched-off privilege-risk"),
+    Case("host-wrong", "RDGSBASE gives a wrong value in user mode",
+         System(host="wrong ring=3"), False, BROKEN, access="instruction arch_prctl",
+         fs=USABLE, gs=BROKEN, also=outcomes("ok", rdgsbase="wrong-value")),
+    Case("host-narrow", "RDGSBASE keeps the upper half in user mode",
+         System(host="narrow ring=3"), False, BROKEN, access="instruction arch_prctl",
+         fs=USABLE, gs=BROKEN, also=outcomes("ok", rdgsbase="wrong-value")),
+    Case("host-lose", "the hypervisor loses the GS base", System(host="lose"),
+         False, BROKEN, "value-lost no-canonical-check", access="instruction arch_prctl",
+         fs=USABLE, gs=BROKEN, args="--survival", also=survival("cpuid", cpus=1)),
+]
+
+CASES = [*NATIVE, *TOOLS, *SIGNALS, *DEBUGGERS, *LAUNCHED, *KERNELS]
+
+# Every outcome of every instruction, under each answer of CPUID and of AT_HWCAP2: 256 live processes
+# for each of these.
+EVERY = {f"every-{'offered' if offered else 'hidden'}-{hwcap2}": (offered, hwcap2)
+         for offered in (True, False) for hwcap2 in ("promised", "refused", "absent")}
 
 
 def main():
     """Prints the names, one a line."""
-    for case in CASES:
-        print(case.name)
+    for name in [*(case.name for case in CASES), *EVERY]:
+        print(name)
 
 
 if __name__ == "__main__":

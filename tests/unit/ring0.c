@@ -27,7 +27,7 @@ struct machine {
 	uint32_t wrong_32;    /* the same: the 32-bit form does not zero-extend */
 	int accepts_any;      /* no canonical check */
 	int no_msr;           /* RDMSR and WRMSR of the bases fault */
-	int msr_apart;        /* they are not the bases that the instructions use */
+	uint32_t msr_apart;   /* 1: WRMSR does not reach the base; 2: the instruction not the MSR */
 	uint32_t loses;       /* bits of enum fsgs_event */
 	int starts_set;       /* CR4 has the bit when the walk begins */
 	int no_timer;         /* HLT cannot be tried */
@@ -75,7 +75,7 @@ static int execute(struct machine *m, struct fsgs_leaf *io, uint32_t insn, int w
 	if (!m->accepts_any && operand >> 47 && operand >> 47 != 0x1ffff)
 		return fault(io, VECTOR_GP);
 	*base = operand;
-	if (!m->msr_apart)
+	if (!(m->msr_apart & 2))
 		m->msr[insn & 1] = operand;
 	return 0;
 }
@@ -93,7 +93,7 @@ static int write_msr(struct machine *m, struct fsgs_leaf *io, uint32_t segment, 
 	if (m->no_msr)
 		return fault(io, VECTOR_GP);
 	m->msr[segment] = value;
-	if (!m->msr_apart)
+	if (!(m->msr_apart & 1))
 		m->base[segment] = value;
 	return 0;
 }
@@ -339,7 +339,9 @@ static const struct row rows[] = {
 	{"R8 wrgsbase", {.offers = 1, .undefined = ONE(WRGSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
 	{"R8 rdfsbase r32", {.offers = 1, .wrong_32 = ONE(RDFSBASE)}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 wrfsbase r32", {.offers = 1, .wrong_32 = ONE(WRFSBASE)}, 0, FSGS_VERDICT_BROKEN, NONE},
-	{"R8 the MSRs are others", {.offers = 1, .msr_apart = 1}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 WRMSR is not seen", {.offers = 1, .msr_apart = 1}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 RDMSR does not see", {.offers = 1, .msr_apart = 2}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 the MSRs are others", {.offers = 1, .msr_apart = 3}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 lost by CPUID", {.offers = 1, .loses = FSGS_EVENT_CPUID}, 0, FSGS_VERDICT_BROKEN,
 	 F(VALUE_LOST)},
 	{"R8 lost by a port", {.offers = 1, .loses = FSGS_EVENT_PORT}, 0, FSGS_VERDICT_BROKEN,
@@ -424,4 +426,27 @@ Test(ring0, tells_cpus_apart)
 		cr_expect_eq(fsgs_core_ring0_same(&r, &healthy),
 			     r.verdict == FSGS_VERDICT_USABLE && !r.findings, "%s", rows[i].name);
 	}
+}
+
+/* R2 and R4 differ in nothing but what CR4 reads. */
+Test(ring0, tells_a_dropped_bit_from_a_lie)
+{
+	struct machine drops = {.offers = 1, .cr4_write = DROPS};
+	struct machine lies = {.offers = 1, .undefined = ALL};
+	const struct fsgs_report a = walk(&drops, 0), b = walk(&lies, 0);
+
+	cr_expect(!fsgs_core_ring0_same(&a, &b));
+}
+
+/* In a process the kernel's word stands for an execution; here nobody's does. */
+Test(ring0, usable_needs_every_trial)
+{
+	struct machine m = {.offers = 1};
+	struct fsgs_report r = walk(&m, 0);
+
+	r.trials[FSGS_INSN_WRFSBASE].outcome = FSGS_OUTCOME_NOT_TRIED;
+	cr_assert_eq(fsgs_decide(&r, sizeof r), 0);
+	cr_expect_eq(r.verdicts[FSGS_SEGMENT_FS], FSGS_VERDICT_UNKNOWN);
+	cr_expect_eq(r.verdicts[FSGS_SEGMENT_GS], FSGS_VERDICT_USABLE);
+	cr_expect_eq(r.verdict, FSGS_VERDICT_UNKNOWN);
 }

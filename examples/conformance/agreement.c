@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* The instruction, arch_prctl and a load through the segment speak of one base. ptrace.c has the fourth. */
+#include "suite.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BASE         UINT64_C(0x00004e8f21d7b650)
+/* TASK_SIZE_MAX with 4-level paging; with five levels it is higher, and the cases look it up. */
+#define TASK_SIZE_48 UINT64_C(0x00007ffffffff000)
+#define TASK_SIZE_57 UINT64_C(0x00fffffffffff000)
+#define KERNEL_BASE  UINT64_C(0xffff800000002000)
+
+static void need_prctl(const struct window *w, int s)
+{
+	if (w->last.error[s] < 0)
+		skip("ARCH_GET_%s: %s", segment_name(s), strerror((int)-w->last.error[s]));
+}
+
+/* a: segment, b: base */
+static void written_is_got(const struct test *t)
+{
+	const int s = (int)t->a;
+	struct window *const w = window_new();
+
+	window_base(w, s, t->b);
+	foreign_window(w);
+	need_prctl(w, s);
+	expect(t->b, w->last.prctl[s], "ARCH_GET_%s after the instruction", segment_name(s));
+}
+
+static struct window *set_prctl(uint64_t s, uint64_t base)
+{
+	struct window *const w = window_new();
+
+	window_base(w, (int)s, BASE);
+	w->event = event_set_prctl;
+	w->argument[0] = s;
+	w->argument[1] = base;
+	foreign_window(w);
+	return w;
+}
+
+/* a: segment, b: base, c: 0 by the instruction, 1 by arch_prctl */
+static void set_is_read(const struct test *t)
+{
+	const int s = (int)t->a;
+	const struct window *const w = set_prctl(t->a, t->b);
+
+	/* "May be disabled", says the document of ARCH_SET_GS. */
+	if (w->result == -EPERM || w->result == -ENOSYS || w->result == -EINVAL)
+		skip("ARCH_SET_%s: %s", segment_name(s), strerror((int)-w->result));
+	expect(0, (uint64_t)w->result, "ARCH_SET_%s", segment_name(s));
+	if (t->c) {
+		need_prctl(w, s);
+		expect(t->b, w->last.prctl[s], "ARCH_GET_%s", segment_name(s));
+	} else {
+		expect(t->b, w->last.insn[s], "RD%sBASE", segment_name(s));
+	}
+}
+
+/* a: segment */
+static void set_is_loaded(const struct test *t)
+{
+	static uint64_t data = UINT64_C(0x7766554433221100);
+	struct window *const w = window_new();
+
+	window_prctl(w, (int)t->a, (uintptr_t)&data);
+	w->want_load[t->a] = 1;
+	foreign_window(w);
+	expect(data, w->last.load[t->a], "what is loaded through %s", segment_name((int)t->a));
+}
+
+/* a: segment, b: base that is too high */
+static void refused(const struct test *t)
+{
+	const int s = (int)t->a;
+	const struct window *const w = set_prctl(t->a, t->b);
+
+	expect((uint64_t)-EPERM, (uint64_t)w->result, "ARCH_SET_%s of 0x%llx", segment_name(s),
+	       (unsigned long long)t->b);
+	expect(BASE, w->last.insn[s], "base of %s after it", segment_name(s));
+}
+
+/* a: segment. Exactly at the limit, whichever of the two it is here. */
+static void limit(const struct test *t)
+{
+	const bool five = set_prctl(t->a, TASK_SIZE_48)->result == 0;
+	const uint64_t end = five ? TASK_SIZE_57 : TASK_SIZE_48;
+	const struct window *const below = set_prctl(t->a, end - 1);
+	const struct window *const at = set_prctl(t->a, end);
+
+	if (below->result == -EPERM)
+		skip("ARCH_SET_%s is disabled", segment_name((int)t->a));
+	expect(0, (uint64_t)below->result, "ARCH_SET_%s of 0x%llx", segment_name((int)t->a),
+	       (unsigned long long)end - 1);
+	expect(end - 1, below->last.insn[t->a], "base after it");
+	expect((uint64_t)-EPERM, (uint64_t)at->result, "ARCH_SET_%s of 0x%llx",
+	       segment_name((int)t->a), (unsigned long long)end);
+	expect(BASE, at->last.insn[t->a], "base after it");
+}
+
+/* a: segment. What arch_prctl refuses, the instruction takes. */
+static void beyond_prctl(const struct test *t)
+{
+	const int s = (int)t->a;
+	struct window *const w = window_new();
+
+	w->in[RAX] = t->b;
+	w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, RAX);
+	foreign_window(w);
+	expect(0, (uint64_t)w->fault.signal, "signal of the write");
+	expect(t->b, w->last.insn[s], "base of %s", segment_name(s));
+}
+
+/* a: segment. In turns, so that no side can answer from what it remembers. */
+static void in_turns(const struct test *t)
+{
+	const int s = (int)t->a;
+
+	for (uint64_t i = 0; i < 50; i++) {
+		struct window *const w = window_new();
+
+		window_prctl(w, s, BASE + 16 * i);
+		w->in[R11] = BASE + 0x10000 - 16 * i;
+		w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, R11);
+		foreign_window(w);
+		expect(BASE + 16 * i, w->before.insn[s], "RD%sBASE after ARCH_SET",
+		       segment_name(s));
+		need_prctl(w, s);
+		expect(BASE + 0x10000 - 16 * i, w->last.prctl[s],
+		       "ARCH_GET_%s after the instruction", segment_name(s));
+	}
+}
+
+#define BOTH(number, name, rule, k, f, function, b, c)                   \
+	{(number), "fs-" name, rule, k, 0, function, FS, b, c},          \
+	{                                                                \
+		(number) + 1, "gs-" name, rule, k, f, function, GS, b, c \
+	}
+
+const struct test agreement_tests[] = {
+	BOTH(401, "written-arch-prctl-gets", RULE_GET_PRCTL, K(6), 0, written_is_got, BASE, 0),
+	BOTH(403, "written-zero-arch-prctl-gets", RULE_GET_PRCTL, K(6), 0, written_is_got, 0, 0),
+	BOTH(405, "kernel-half-arch-prctl-gets", RULE_GET_PRCTL, K(6), KERNEL_HALF, written_is_got,
+	     KERNEL_BASE, 0),
+	BOTH(407, "set-0-is-read", RULE_SET_PRCTL, K(5), 0, set_is_read, 0, 0),
+	BOTH(409, "set-1-is-read", RULE_SET_PRCTL, K(5), 0, set_is_read, 1, 0),
+	BOTH(411, "set-8g-is-read", RULE_SET_PRCTL, K(5), 0, set_is_read, UINT64_C(0x200000000), 0),
+	BOTH(413, "set-is-read", RULE_SET_PRCTL, K(5), 0, set_is_read, BASE, 0),
+	BOTH(415, "set-0-is-got", RULE_GET_PRCTL, K(6), 0, set_is_read, 0, 1),
+	BOTH(417, "set-8g-is-got", RULE_GET_PRCTL, K(6), 0, set_is_read, UINT64_C(0x200000000), 1),
+	BOTH(419, "set-is-loaded", RULE_LINEAR, K(5), 0, set_is_loaded, 0, 0),
+	BOTH(421, "kernel-half-refused", RULE_PRCTL_LIMIT, 0, 0, refused, KERNEL_BASE, 0),
+	BOTH(423, "not-canonical-refused", RULE_PRCTL_LIMIT, 0, 0, refused, UINT64_C(1) << 63, 0),
+	BOTH(425, "limit", RULE_PRCTL_LIMIT, 0, 0, limit, 0, 0),
+	BOTH(427, "beyond-arch-prctl", RULE_ANY_CANONICAL, 0, KERNEL_HALF, beyond_prctl,
+	     KERNEL_BASE, 0),
+	BOTH(429, "in-turns", RULE_GET_PRCTL, K(6), 0, in_turns, 0, 0),
+};
+const size_t agreement_count = sizeof agreement_tests / sizeof *agreement_tests;

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One case in one child: what it ruins, it ruins for itself alone. Its record is memory that the runner
+ * shares; a child that does not finish is a failure, told with signal, si_code and address.
+ */
+#include "suite.h"
+
+#include <asm/ldt.h>
+#include <asm/prctl.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ALTSTACK (64 * 1024)
+
+struct machine machine;
+struct record *record;
+
+static void put(char *to, size_t room, const char *format, va_list arguments)
+{
+	const size_t used = strlen(to);
+
+	if (used && used + 2 < room) {
+		memcpy(to + used, "; ", 3);
+		vsnprintf(to + used + 2, room - used - 2, format, arguments);
+	} else if (!used) {
+		vsnprintf(to, room, format, arguments);
+	}
+}
+
+void expect(uint64_t expected, uint64_t seen, const char *what, ...)
+{
+	va_list arguments;
+
+	record->checks++;
+	if (expected == seen || record->failures++)
+		return;
+	va_start(arguments, what);
+	put(record->what, sizeof record->what, what, arguments);
+	va_end(arguments);
+	snprintf(record->expected, sizeof record->expected, "0x%llx", (unsigned long long)expected);
+	snprintf(record->seen, sizeof record->seen, "0x%llx", (unsigned long long)seen);
+}
+
+void fail(const char *expected, const char *seen, const char *what, ...)
+{
+	va_list arguments;
+
+	record->checks++;
+	if (record->failures++)
+		return;
+	va_start(arguments, what);
+	put(record->what, sizeof record->what, what, arguments);
+	va_end(arguments);
+	snprintf(record->expected, sizeof record->expected, "%s", expected);
+	snprintf(record->seen, sizeof record->seen, "%s", seen);
+}
+
+void skip(const char *why, ...)
+{
+	va_list arguments;
+
+	record->word = WORD_SKIP;
+	record->note[0] = '\0';
+	va_start(arguments, why);
+	put(record->note, sizeof record->note, why, arguments);
+	va_end(arguments);
+	record->finished = 1;
+	_exit(0);
+}
+
+void classify(const char *what, ...)
+{
+	va_list arguments;
+
+	record->word = WORD_CLASSIFIED;
+	va_start(arguments, what);
+	put(record->note, sizeof record->note, what, arguments);
+	va_end(arguments);
+}
+
+static uint64_t thread_pointer(void)
+{
+	uint64_t self;
+
+	__asm__ volatile("movq %%fs:0, %0" : "=r"(self));
+	return self;
+}
+
+struct window *window_new(void)
+{
+	struct window *const w =
+		mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t gs = 0;
+
+	if (w == MAP_FAILED)
+		skip("no memory: %s", strerror(errno));
+	syscall(SYS_arch_prctl, ARCH_GET_GS, &gs);
+	w->own[FS] = thread_pointer();
+	w->own[GS] = gs;
+	w->flags = FLAGS_FIXED;
+	return w;
+}
+
+void window_base(struct window *w, int segment, uint64_t base)
+{
+	w->set_by[segment] = SET_INSN;
+	w->set[segment] = base;
+}
+
+void window_prctl(struct window *w, int segment, uint64_t base)
+{
+	w->set_by[segment] = SET_PRCTL;
+	w->set[segment] = base;
+}
+
+uint64_t stub(unsigned insn, unsigned width, unsigned reg)
+{
+	return (uintptr_t)window_stubs + STUB_BYTES * STUB_INDEX(insn, width, reg);
+}
+
+uint64_t odd_stub(unsigned odd, unsigned insn)
+{
+	return (uintptr_t)window_odd + STUB_BYTES * (odd * FSGS_INSNS + insn);
+}
+
+bool is_write(uint64_t insn)
+{
+	return insn == FSGS_INSN_WRFSBASE || insn == FSGS_INSN_WRGSBASE;
+}
+
+int segment_of(uint64_t insn)
+{
+	return insn & 1 ? GS : FS;
+}
+
+const char *segment_name(int segment)
+{
+	return segment == FS ? "FS" : "GS";
+}
+
+const char *insn_name(uint64_t insn, uint64_t width)
+{
+	static const char *const names[2][FSGS_INSNS] = {
+		{"RDFSBASE r32", "RDGSBASE r32", "WRFSBASE r32", "WRGSBASE r32"},
+		{"RDFSBASE r64", "RDGSBASE r64", "WRFSBASE r64", "WRGSBASE r64"},
+	};
+
+	return names[width == 64][insn];
+}
+
+const char *register_name(unsigned reg, uint64_t width)
+{
+	static const char *const names[2][REGISTERS] = {
+		{"EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI", "R8D", "R9D", "R10D",
+		 "R11D", "R12D", "R13D", "R14D", "R15D"},
+		{"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8", "R9", "R10", "R11",
+		 "R12", "R13", "R14", "R15"},
+	};
+
+	return names[width == 64][reg];
+}
+
+void *low_memory(size_t size)
+{
+	/* Not every emulator knows MAP_32BIT; a hint is what it keeps to. */
+	for (uintptr_t hint = 0x20000000; hint < 0x70000000; hint += 0x10000000) {
+		void *const memory = mmap((void *)hint, size, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+		if (memory != MAP_FAILED && (uintptr_t)memory >> 31 == 0)
+			return memory;
+		if (memory != MAP_FAILED)
+			munmap(memory, size);
+	}
+	skip("no memory below 2 GiB");
+}
+
+static struct user_desc descriptor(unsigned entry, uint32_t base)
+{
+	struct user_desc d = {.entry_number = entry,
+			      .base_addr = base,
+			      .limit = 0xfffff,
+			      .seg_32bit = 1,
+			      .limit_in_pages = 1,
+			      .useable = 1};
+
+	return d;
+}
+
+unsigned ldt_selector(unsigned entry, uint32_t base)
+{
+	struct user_desc d = descriptor(entry, base);
+
+	/* Cast: the system call returns a 32-bit value that libc would take for a large number. */
+	if ((int)syscall(SYS_modify_ldt, 1, &d, sizeof d) != 0)
+		skip("modify_ldt is not available: %s", strerror(errno));
+	return entry << 3 | 7;
+}
+
+/* The 64-bit system call refuses; the 32-bit one is reached by INT 80h, with a pointer below 4 GiB. */
+unsigned tls_selector(uint32_t base)
+{
+	struct user_desc *const d = low_memory(4096);
+	int result = 243;
+
+	*d = descriptor((unsigned)-1, base);
+	__asm__ volatile("int $0x80"
+			 : "+a"(result)
+			 : "b"((uint32_t)(uintptr_t)d)
+			 : "r8", "r9", "r10", "r11", "memory");
+	if (result)
+		skip("set_thread_area is not available: %s", strerror(-result));
+	return d->entry_number << 3 | 3;
+}
+
+bool pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
+size_t allowed_cpus(int *cpus, size_t room)
+{
+	cpu_set_t set;
+	size_t count = 0;
+
+	if (sched_getaffinity(0, sizeof set, &set))
+		return 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE && count < room; cpu++)
+		if (CPU_ISSET((size_t)cpu, &set))
+			cpus[count++] = cpu;
+	return count;
+}
+
+pid_t start_window(struct window *w)
+{
+	const pid_t child = fork();
+
+	if (child < 0)
+		skip("fork: %s", strerror(errno));
+	if (child == 0) {
+		foreign_window(w);
+		_exit(0);
+	}
+	return child;
+}
+
+void end_window(pid_t child, const char *who)
+{
+	int status = 0;
+	char seen[64];
+
+	if (waitpid(child, &status, __WALL) != child) {
+		fail("an end", strerror(errno), "waiting for %s", who);
+		return;
+	}
+	record->checks++;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	if (WIFSIGNALED(status))
+		snprintf(seen, sizeof seen, "killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(seen, sizeof seen, "wait status 0x%x", (unsigned)status);
+	fail("exits in order", seen, "%s", who);
+}
+
+/* In the child: handlers that need no FS, on a stack of their own. */
+static void prepare(void)
+{
+	static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGTRAP, SIGUSR1};
+	struct sigaction action = {.sa_sigaction = foreign_signal,
+				   .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	stack_t stack = {.ss_size = ALTSTACK};
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	foreign_crash = &record->crash;
+	stack.ss_sp =
+		mmap(NULL, ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (stack.ss_sp == MAP_FAILED || sigaltstack(&stack, NULL))
+		skip("no alternate signal stack: %s", strerror(errno));
+	for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
+		if (sigaction(caught[i], &action, NULL))
+			skip("sigaction: %s", strerror(errno));
+}
+
+static const char *reason_not_to(const struct test *test, bool risky)
+{
+	if (!machine.present && !(test->flags & ANYWHERE))
+		return machine.why;
+	if (risky)
+		return NULL;
+	if (test->flags & RISKY)
+		return "is known to take defective kernels down: needs --risky";
+	if (test->flags & KERNEL_HALF && !machine.half_safe)
+		return "a kernel that is not aware of the instructions may die of it: needs "
+		       "--risky";
+	return NULL;
+}
+
+static void crashed(int status)
+{
+	struct foreign_fault *const crash = &record->crash;
+
+	record->failures++;
+	record->word = WORD_FAIL;
+	snprintf(record->what, sizeof record->what, "the case did not finish");
+	snprintf(record->expected, sizeof record->expected, "returns");
+	if (crash->signal)
+		snprintf(record->seen, sizeof record->seen,
+			 "signal %d, si_code %d, si_addr 0x%llx, RIP 0x%llx", crash->signal,
+			 crash->code, (unsigned long long)crash->address,
+			 (unsigned long long)crash->rip);
+	else if (WIFSIGNALED(status))
+		snprintf(record->seen, sizeof record->seen, "killed by signal %d",
+			 WTERMSIG(status));
+	else
+		snprintf(record->seen, sizeof record->seen, "exit status %d", WEXITSTATUS(status));
+}
+
+/* Waits for the child, but not for ever. SIGCHLD is blocked in the runner. */
+static bool reaped(pid_t child, int *status)
+{
+	struct timespec left = {CASE_SECONDS, 0};
+	sigset_t chld;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	while (waitpid(child, status, WNOHANG) != child)
+		if (sigtimedwait(&chld, NULL, &left) < 0 && errno == EAGAIN)
+			return waitpid(child, status, WNOHANG) == child;
+	return true;
+}
+
+void run_case(const struct test *test, bool risky)
+{
+	const char *const reason = reason_not_to(test, risky);
+	int status = 0;
+
+	memset(record, 0, sizeof *record);
+	if (reason) {
+		record->word = WORD_SKIP;
+		snprintf(record->note, sizeof record->note, "%s", reason);
+		return;
+	}
+	const pid_t child = fork();
+
+	if (child < 0) {
+		record->word = WORD_SKIP;
+		snprintf(record->note, sizeof record->note, "fork: %s", strerror(errno));
+		return;
+	}
+	if (child == 0) {
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		prepare();
+		test->run(test);
+		record->finished = 1;
+		_exit(0);
+	}
+	if (!reaped(child, &status)) {
+		snprintf(record->note, sizeof record->note, "stopped after %d seconds",
+			 CASE_SECONDS);
+		kill(child, SIGKILL);
+		waitpid(child, &status, 0);
+	}
+	/* Rivals and tracees that a failed case left behind. */
+	kill(-child, SIGKILL);
+	if (!record->finished)
+		crashed(status);
+	else if (record->failures)
+		record->word = WORD_FAIL;
+	else if (!record->word)
+		record->word = record->checks ? WORD_PASS : WORD_SKIP;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs while FS or GS holds a foreign base. No thread-local storage, no C library, no stack
+ * protector: foreign.c is compiled for that, and calls nothing but itself and window.S.
+ */
+#ifndef CONFORMANCE_FOREIGN_H
+#define CONFORMANCE_FOREIGN_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(hidden)
+
+/* A fault as the kernel told it. */
+struct foreign_fault {
+	int32_t signal; /* 0: none */
+	int32_t code;
+	uint64_t address; /* si_addr */
+	uint64_t rip;
+	uint64_t trap; /* the exception vector */
+	uint64_t error;
+};
+
+/* The bases and selectors at one moment, by every means that needs nobody else. */
+struct sight {
+	uint64_t insn[2]; /* RDFSBASE, RDGSBASE */
+	uint64_t prctl[2];
+	int64_t error[2];     /* of arch_prctl */
+	uint64_t load[2];     /* what stands at offset 0 of the segment, where asked for */
+	uint16_t selector[6]; /* ES CS SS DS FS GS */
+};
+
+enum sight_selector { SEL_ES, SEL_CS, SEL_SS, SEL_DS, SEL_FS, SEL_GS };
+
+enum set_by { SET_NOT, SET_PRCTL, SET_INSN, SET_INSN32 };
+
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, REGISTERS };
+
+#define TRAIL        16
+#define WINDOW_CPUS  64
+
+#define FLAG_TRAP    0x100
+/* CF PF AF ZF SF DF OF: what a program can set without consequences. */
+#define FLAGS_STATUS UINT64_C(0xcd5)
+/* IF and the fixed bit: always as the kernel wants them. */
+#define FLAGS_FIXED  UINT64_C(0x202)
+
+struct window {
+	/* window.S knows these offsets. */
+	uint64_t in[REGISTERS], out[REGISTERS];
+	uint64_t flags, after;
+	uint64_t stub; /* 0: nothing is executed */
+
+	/* Before the stub. */
+	uint32_t load_selector[2]; /* 1: load the selector below first */
+	uint16_t selector[2];
+	uint32_t set_by[2];
+	uint64_t set[2];
+	uint32_t reload[2]; /* 1: after the base, load the selector again */
+
+	/* After it. */
+	void (*event)(struct window *w);
+	uint64_t argument[4]; /* of the event */
+	uint32_t want_load[2];
+
+	/* What was seen. */
+	struct sight before; /* after the bases were set */
+	struct sight last;   /* after the event */
+	struct sight child;  /* by a child that the event made */
+	struct sight handler;
+	struct foreign_fault fault; /* of the stub, or of the event's own access */
+	int64_t result;             /* of the event */
+
+	/* The signal handler's orders. */
+	uint32_t change_in_handler[2];
+	uint64_t handler_base[2];
+	volatile uint32_t signals; /* how many it saw */
+	uint32_t trails;
+	uint64_t trail[TRAIL]; /* RIP of the traps of a single-stepped stub */
+	uint64_t low, low_end; /* another place where a stub may stand */
+
+	/* For rivals and hops. */
+	volatile uint64_t turns;
+	volatile uint32_t stop;
+	uint32_t cpus;
+	uint16_t cpu[WINDOW_CPUS];
+
+	uint64_t own[2]; /* what to put back */
+	uint32_t own_by[2];
+};
+
+/* window.S */
+void window_enter(struct window *w);
+extern char window_back[], window_stubs[], window_odd[], window_ud2[], window_end[];
+extern char compat_page[], compat_page_end[];
+long foreign_clone(unsigned long flags, void *stack, int *parent, int *child, unsigned long tls,
+		   void (*body)(void *), void *argument);
+
+/* Index of a stub: see window.S. */
+#define STUB_BYTES                   16
+#define STUB_INDEX(insn, width, reg) (((insn)*2 + ((width) == 64)) * 16 + (reg))
+
+/* The other stubs, four each. */
+enum odd {
+	ODD_LOCK64,
+	ODD_LOCK32,
+	ODD_REX_R,
+	ODD_REX_X,
+	ODD_REX_FIRST,
+	ODD_66,
+	ODD_67,
+	ODD_F2_F3,
+	ODD_F3_F2,
+	ODD_CS,
+	ODD_FS,
+	ODD_GS
+};
+
+/* Sets the bases, executes the stub, lets the event happen, looks, and puts the bases back. */
+void foreign_window(struct window *w);
+
+/* The handler of every signal of the suite. A fault in a stub ends the stub; one that nobody expected is
+ * noted in *foreign_crash, and ends the process. */
+void foreign_signal(int signal, siginfo_t *info, void *context);
+extern struct window *foreign_now;
+extern struct foreign_fault *foreign_crash;
+
+/* Never returns: sets its own bases again and again, counts turns in *w, yields. For another process or
+ * thread on the same CPU. */
+void foreign_rival(struct window *w);
+/* The same for a thread that shares the memory. */
+void foreign_rival_thread(void *w);
+
+/* Events. */
+void event_syscalls(struct window *w);
+void event_int80(struct window *w);
+void event_yield(struct window *w); /* until the rival had two turns */
+void event_spin(struct window *w);  /* the same without giving the CPU away */
+void event_sleep(struct window *w); /* argument 0: nanoseconds */
+void event_storm(struct window *w); /* argument 0: how many signals to this thread */
+void event_touch(struct window *w); /* argument 0: address, 1: pages */
+void event_hop(struct window *w);   /* over cpu[] */
+void event_breakpoint(struct window *w);
+void event_undefined(struct window *w);
+void event_fault(struct window *w); /* a load that is not canonical */
+void event_divide(struct window *w);
+void event_step(struct window *w);  /* a system call under the trap flag */
+void event_ticks(struct window *w); /* argument 0: nanoseconds of CPU time spent in user space */
+void event_stop(struct window *w);  /* SIGSTOP to itself */
+void event_mark_and_spin(struct window *w); /* sets stop to 1, spins until it is 2 */
+void event_load(struct window *w);          /* argument 0: segment, 1: offset; result and fault */
+void event_addr32(struct window *w);        /* the same with a 32-bit effective address */
+void event_lea(struct window *w);           /* argument 0: segment; result */
+void event_store(struct window *w);         /* argument 0: segment, 1: offset, 2: value */
+void event_fork(struct window *w);          /* argument 0: clone flags, 1: stack, 2: TLS */
+void event_fork_change(struct window *w);   /* the child writes other bases first: handler_base */
+void event_exec(struct window *w);          /* argument 0: path, 1: argv, 2: envp */
+void event_abort(struct window *w);
+void event_selector(struct window *w);  /* argument 0: segment, 1: selector, 2: by POP */
+void event_set_prctl(struct window *w); /* argument 0: segment, 1: base; result */
+void event_read(struct window *w);      /* argument 0: fd, 1: address, 2: size */
+
+#pragma GCC visibility pop
+
+#endif

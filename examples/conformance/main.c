@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* fsgs-conformance: what FSGSBASE must do, case by case. */
+#include "suite.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* As kselftest counts; 64 is EX_USAGE, which no result is. */
+enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4, CANNOT_RUN = 3, BAD_USAGE = 64 };
+
+#define MAX_REPEAT 1000000
+
+const struct theme_cases themes[THEMES] = {
+	[THEME_ENCODING] = {"encoding", encoding_tests, 0},
+	[THEME_VALUES] = {"values", value_tests, 0},
+	[THEME_FAULTS] = {"faults", fault_tests, 0},
+	[THEME_SELECTORS] = {"selectors", selector_tests, 0},
+	[THEME_AGREEMENT] = {"agreement", agreement_tests, 0},
+	[THEME_PTRACE] = {"ptrace", ptrace_tests, 0},
+	[THEME_INHERITANCE] = {"inheritance", inheritance_tests, 0},
+	[THEME_SURVIVAL] = {"survival", survival_tests, 0},
+	[THEME_CPUS] = {"cpus", cpu_tests, 0},
+	[THEME_PROMISES] = {"promises", promise_tests, 0},
+};
+
+static const char usage[] =
+	"usage: fsgs-conformance [--tap|--ktap|--json] [--list] [--only PATTERN] [--repeat N]\n"
+	"                        [--cpus LIST] [--risky]\n";
+
+static const char help[] =
+	"Checks each rule of FSGSBASE, one numbered case a rule.\n"
+	"\n"
+	"Output (default: a summary for a person)\n"
+	"  --tap           Test Anything Protocol 13, as prove reads it\n"
+	"  --ktap          Kernel TAP, as kselftest reads it\n"
+	"  --json          one JSON object, schema 1\n"
+	"\n"
+	"Choice\n"
+	"  --list          the cases, their rules and sources; runs nothing\n"
+	"  --only PATTERN  only cases whose number, theme, name or theme/name matches\n"
+	"  --repeat N      each case N times; the worst result counts\n"
+	"  --cpus LIST     only on these CPUs, such as 0-3,8\n"
+	"  --risky         also what is known to take a defective kernel down\n"
+	"\n"
+	"  --help, --version\n"
+	"\n"
+	"Exit status\n"
+	"  0   no case failed\n"
+	"  1   a case failed\n"
+	"  3   could not run\n"
+	"  4   no case had anything to say: the machine has no FSGSBASE\n"
+	"  64  bad usage\n";
+
+static const struct option long_options[] = {
+	{"tap", no_argument, NULL, 't'},
+	{"ktap", no_argument, NULL, 'k'},
+	{"json", no_argument, NULL, 'j'},
+	{"list", no_argument, NULL, 'l'},
+	{"only", required_argument, NULL, 'o'},
+	{"repeat", required_argument, NULL, 'n'},
+	{"cpus", required_argument, NULL, 'c'},
+	{"risky", no_argument, NULL, 'r'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{"gs-base-is-zero", no_argument, NULL, 'z'},
+	{NULL, 0, NULL, 0},
+};
+
+static int bad_usage(const char *what, const char *which)
+{
+	fprintf(stderr, "fsgs-conformance: %s%s; try 'fsgs-conformance --help'\n", what, which);
+	return BAD_USAGE;
+}
+
+static size_t count_of(size_t theme)
+{
+	const size_t counts[THEMES] = {
+		[THEME_ENCODING] = encoding_count,
+		[THEME_VALUES] = value_count,
+		[THEME_FAULTS] = fault_count,
+		[THEME_SELECTORS] = selector_count,
+		[THEME_AGREEMENT] = agreement_count,
+		[THEME_PTRACE] = ptrace_count,
+		[THEME_INHERITANCE] = inheritance_count,
+		[THEME_SURVIVAL] = survival_count,
+		[THEME_CPUS] = cpu_count,
+		[THEME_PROMISES] = promise_count,
+	};
+
+	return counts[theme];
+}
+
+static bool selected(const char *pattern, const struct theme_cases *theme, const struct test *test)
+{
+	char number[16], path[128];
+
+	if (!pattern)
+		return true;
+	snprintf(number, sizeof number, "%u", test->number);
+	snprintf(path, sizeof path, "%s/%s", theme->name, test->name);
+	return fnmatch(pattern, number, 0) == 0 || fnmatch(pattern, theme->name, 0) == 0 ||
+	       fnmatch(pattern, test->name, 0) == 0 || fnmatch(pattern, path, 0) == 0;
+}
+
+static unsigned count_selected(const char *pattern)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < THEMES; i++)
+		for (size_t n = 0; n < count_of(i); n++)
+			count += selected(pattern, &themes[i], &themes[i].tests[n]);
+	return count;
+}
+
+static void list(const char *pattern)
+{
+	for (size_t i = 0; i < THEMES; i++) {
+		for (size_t n = 0; n < count_of(i); n++) {
+			const struct test *const t = &themes[i].tests[n];
+
+			if (!selected(pattern, &themes[i], t))
+				continue;
+			printf("%u\t%s/%s\t%s\t%s", t->number, themes[i].name, t->name,
+			       rules[t->rule].text, rules[t->rule].source);
+			for (unsigned k = 1; k <= 15; k++)
+				if (t->covers & K(k))
+					printf("\tK%u", k);
+			if (t->flags & RISKY)
+				printf("\trisky");
+			putchar('\n');
+		}
+	}
+}
+
+/* "0-3,8" as a set; false when it is not one. */
+static bool parse_cpus(const char *text, cpu_set_t *set)
+{
+	CPU_ZERO(set);
+	do {
+		char *end;
+		const unsigned long first = strtoul(text, &end, 10);
+		unsigned long last = first;
+
+		if (end == text)
+			return false;
+		if (*end == '-') {
+			text = end + 1;
+			last = strtoul(text, &end, 10);
+			if (end == text)
+				return false;
+		}
+		if (last < first || last >= CPU_SETSIZE)
+			return false;
+		for (unsigned long cpu = first; cpu <= last; cpu++)
+			CPU_SET(cpu, set);
+		text = end;
+	} while (*text++ == ',');
+	return text[-1] == '\0';
+}
+
+/* Whether RDGSBASE runs, asked in a child: where it is undefined, nothing of ours is touched. */
+static bool rdgsbase_runs(void)
+{
+	int status = 0;
+	const pid_t child = fork();
+
+	if (child == 0) {
+		static struct window w = {.flags = FLAGS_FIXED};
+
+		signal(SIGILL, SIG_DFL);
+		w.stub = stub(FSGS_INSN_RDGSBASE, 64, RAX);
+		window_enter(&w);
+		_exit(0);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}
+
+static void examine(void)
+{
+	static char why[160];
+	struct fsgs_report *const r = &machine.report;
+
+	fsgs_check(r, sizeof *r, FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT);
+	machine.present = r->hwcap2_fsgsbase == FSGS_ANSWER_YES || rdgsbase_runs();
+	/* As the library's own canonical check: see may_flash() in lib/linux/trial.c. */
+	machine.half_safe =
+		!(r->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV)) &&
+		(r->hwcap2_fsgsbase == FSGS_ANSWER_YES || r->hwcap2_present == FSGS_ANSWER_NO);
+	snprintf(why, sizeof why, "this machine has no FSGSBASE: CPUID %s it, AT_HWCAP2 %s it",
+		 r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers" : "does not offer",
+		 r->hwcap2_present == FSGS_ANSWER_NO ? "is absent and cannot promise"
+						     : "does not promise");
+	machine.why = why;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void repeat(const struct test *test, const struct options *options, struct result *result)
+{
+	const double begin = seconds();
+
+	for (unsigned i = 0; i < options->repeat; i++) {
+		run_case(test, options->risky);
+		result->runs++;
+		result->failed_runs += record->word == WORD_FAIL;
+		if (record->word > result->record.word)
+			result->record = *record;
+		if (record->word == WORD_SKIP)
+			break; /* a reason does not change */
+	}
+	result->seconds = seconds() - begin;
+}
+
+static void progress(const struct result *result, unsigned index, unsigned total)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K%u/%u %s/%s", index, total, result->theme->name,
+			result->test->name);
+}
+
+static int run(const struct options *options, const struct output *output)
+{
+	const unsigned total = count_selected(options->only);
+	struct summary summary = {.total = total};
+	const double begin = seconds();
+	unsigned index = 0;
+
+	output->begin(total);
+	for (size_t i = 0; i < THEMES; i++) {
+		for (size_t n = 0; n < count_of(i); n++) {
+			struct result result = {.theme = &themes[i], .test = &themes[i].tests[n]};
+
+			if (!selected(options->only, result.theme, result.test))
+				continue;
+			progress(&result, ++index, total);
+			/* A child that dies in the C library must not print our buffer again. */
+			fflush(stdout);
+			repeat(result.test, options, &result);
+			summary.counts[result.record.word]++;
+			output->result(&result, index);
+		}
+	}
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
+	summary.seconds = seconds() - begin;
+	output->end(&summary);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "fsgs-conformance: cannot write the output: %s\n", strerror(errno));
+		return CANNOT_RUN;
+	}
+	if (summary.counts[WORD_FAIL])
+		return EXIT_FAIL;
+	return summary.counts[WORD_PASS] + summary.counts[WORD_CLASSIFIED] ? EXIT_PASS : EXIT_SKIP;
+}
+
+/* The other end of inheritance/gs-exec-seen. */
+static int gs_base_is_zero(void)
+{
+	static struct window w = {.flags = FLAGS_FIXED};
+
+	w.stub = stub(FSGS_INSN_RDGSBASE, 64, RAX);
+	window_enter(&w);
+	return w.out[RAX] != 0;
+}
+
+static int prepare_and_run(const struct options *options, const struct output *output)
+{
+	sigset_t chld;
+
+	record = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	if (record == MAP_FAILED) {
+		perror("fsgs-conformance: mmap");
+		return CANNOT_RUN;
+	}
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, NULL);
+	examine();
+	return run(options, output);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.repeat = 1};
+	const struct output *output = NULL, *chosen;
+	bool listing = false;
+	cpu_set_t cpus;
+	char *end;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		chosen = NULL;
+		switch (option) {
+		case 't':
+			chosen = &output_tap;
+			break;
+		case 'k':
+			chosen = &output_ktap;
+			break;
+		case 'j':
+			chosen = &output_json;
+			break;
+		case 'l':
+			listing = true;
+			break;
+		case 'o':
+			options.only = optarg;
+			break;
+		case 'n':
+			options.repeat = (unsigned)strtoul(optarg, &end, 10);
+			if (*end || !options.repeat || options.repeat > MAX_REPEAT)
+				return bad_usage("not a number of repeats: ", optarg);
+			break;
+		case 'c':
+			if (!parse_cpus(optarg, &cpus))
+				return bad_usage("not a list of CPUs: ", optarg);
+			if (sched_setaffinity(0, sizeof cpus, &cpus))
+				return bad_usage("cannot run on CPUs ", optarg);
+			break;
+		case 'r':
+			options.risky = true;
+			break;
+		case 'z':
+			return gs_base_is_zero();
+		case 'h':
+			fputs(usage, stdout);
+			fputs(help, stdout);
+			return EXIT_PASS;
+		case 'v':
+			printf("fsgs-conformance %s\n", fsgs_version_string());
+			return EXIT_PASS;
+		default:
+			return bad_usage("bad option: ", argv[optind - 1]);
+		}
+		if (chosen && output && output != chosen)
+			return bad_usage("choose one form of output", "");
+		if (chosen)
+			output = chosen;
+	}
+	if (optind < argc)
+		return bad_usage("unexpected argument: ", argv[optind]);
+	if (!count_selected(options.only))
+		return bad_usage("no case matches: ", options.only);
+	if (listing) {
+		list(options.only);
+		return EXIT_PASS;
+	}
+	return prepare_and_run(&options, output ? output : &output_human);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* The forms of output for programs that read lines, and for people. */
+#include "suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *word_name(unsigned word)
+{
+	static const char *const names[] = {"none", "skip", "pass", "classified", "fail"};
+
+	return names[word];
+}
+
+/* What a deviation is, as lines with a prefix. */
+static void explain(const struct result *r, const char *prefix)
+{
+	const struct rule_text *const rule = &rules[r->test->rule];
+
+	printf("%srule: %s\n", prefix, rule->text);
+	printf("%ssource: %s\n", prefix, rule->source);
+	printf("%s%s: expected %s, seen %s\n", prefix, r->record.what, r->record.expected,
+	       r->record.seen);
+	if (r->record.failures > 1)
+		printf("%sthe first of %u deviations in %u checks\n", prefix, r->record.failures,
+		       r->record.checks);
+	if (r->runs > 1)
+		printf("%s%u of %u runs failed\n", prefix, r->failed_runs, r->runs);
+	if (r->record.note[0])
+		printf("%s%s\n", prefix, r->record.note);
+	printf("%sknown of: %s\n", prefix, rule->known ? rule->known : "nobody");
+}
+
+/* Both protocols: a number sign begins a directive, which no text of ours may do by chance. */
+static void put_clean(const char *text)
+{
+	for (; *text; text++)
+		putchar(*text == '#' || *text == '\n' ? ' ' : *text);
+}
+
+static void tap_result(const struct result *r, unsigned index)
+{
+	printf("%s %u - %u %s/%s", r->record.word == WORD_FAIL ? "not ok" : "ok", index,
+	       r->test->number, r->theme->name, r->test->name);
+	if (r->record.word == WORD_SKIP) {
+		fputs(" # SKIP ", stdout);
+		put_clean(r->record.note);
+	}
+	putchar('\n');
+	if (r->record.word == WORD_FAIL)
+		explain(r, "# ");
+	else if (r->record.word == WORD_CLASSIFIED)
+		printf("# measured: %s\n", r->record.note);
+	fflush(stdout);
+}
+
+static void tap_begin(unsigned total)
+{
+	printf("TAP version 13\n1..%u\n", total);
+}
+
+static void tap_end(const struct summary *s)
+{
+	printf("# %u passed, %u classified, %u failed, %u skipped\n", s->counts[WORD_PASS],
+	       s->counts[WORD_CLASSIFIED], s->counts[WORD_FAIL], s->counts[WORD_SKIP]);
+}
+
+static void ktap_begin(unsigned total)
+{
+	printf("KTAP version 1\n1..%u\n", total);
+}
+
+/* The line that kselftest.h ends with. */
+static void ktap_end(const struct summary *s)
+{
+	printf("# Totals: pass:%u fail:%u xfail:0 xpass:0 skip:%u error:0\n",
+	       s->counts[WORD_PASS] + s->counts[WORD_CLASSIFIED], s->counts[WORD_FAIL],
+	       s->counts[WORD_SKIP]);
+}
+
+const struct output output_tap = {tap_begin, tap_result, tap_end};
+const struct output output_ktap = {ktap_begin, tap_result, ktap_end};
+
+static void human_begin(unsigned total)
+{
+	const struct fsgs_report *const r = &machine.report;
+
+	printf("FSGSBASE conformance, %u cases\n", total);
+	printf("  CPU     %s\n", r->brand[0] ? r->brand : r->vendor);
+	printf("  kernel  %s\n", r->kernel);
+	if (r->hypervisor[0])
+		printf("  guest of %s\n", r->hypervisor);
+	printf("  CPUID %s, AT_HWCAP2 %s\n\n",
+	       r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers it" : "does not offer it",
+	       r->hwcap2_fsgsbase == FSGS_ANSWER_YES ? "promises it"
+	       : r->hwcap2_present == FSGS_ANSWER_NO ? "is absent"
+						     : "does not promise it");
+}
+
+/* Skips of one reason in a row are one line. */
+static void human_result(const struct result *r, unsigned index)
+{
+	static char last[sizeof r->record.note];
+
+	(void)index;
+	switch (r->record.word) {
+	case WORD_FAIL:
+		printf("FAIL  %u %s/%s\n", r->test->number, r->theme->name, r->test->name);
+		explain(r, "      ");
+		break;
+	case WORD_CLASSIFIED:
+		printf("note  %u %s/%s: %s\n", r->test->number, r->theme->name, r->test->name,
+		       r->record.note);
+		break;
+	case WORD_SKIP:
+		if (strcmp(last, r->record.note) != 0)
+			printf("skip  %u %s/%s: %s\n", r->test->number, r->theme->name,
+			       r->test->name, r->record.note);
+		snprintf(last, sizeof last, "%s", r->record.note);
+		break;
+	default:
+		break;
+	}
+}
+
+static void human_end(const struct summary *s)
+{
+	printf("\n%u passed, %u classified, %u failed, %u skipped in %.1f s\n",
+	       s->counts[WORD_PASS], s->counts[WORD_CLASSIFIED], s->counts[WORD_FAIL],
+	       s->counts[WORD_SKIP], s->seconds);
+}
+
+const struct output output_human = {human_begin, human_result, human_end};

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "rules.h"
+
+#include <stddef.h>
+
+#define SDM2  "SDM vol. 2, "
+#define RD    "RDFSBASE/RDGSBASE"
+#define WR    "WRFSBASE/WRGSBASE"
+#define APM   "; APM vol. 3, RDFSBASE, WRFSBASE"
+#define FSGS  "Linux, Documentation/arch/x86/x86_64/fsgs.rst"
+#define QEMU  "QEMU (user and system emulation), which does not check the operand"
+#define XENPV "Xen before 4.15, 64-bit paravirtual guests"
+
+const struct rule_text rules[RULES] = {
+	[RULE_OPERAND] = {"operand", "the operand may be any of the sixteen general registers",
+			  SDM2 RD " and " WR ", Op/En M; 2.2.1 (REX.B)" APM, NULL},
+	[RULE_FLAGS] = {"flags", "no flag is affected", SDM2 RD " and " WR ", Flags Affected" APM,
+			NULL},
+	[RULE_OTHERS] = {"others", "nothing but the destination changes",
+			 SDM2 RD " and " WR ", Operation" APM, NULL},
+	[RULE_SELECTOR_KEPT] = {"selector-kept", "the segment registers keep their selectors",
+				SDM2 WR ", Operation (the base alone is loaded)" APM, NULL},
+	[RULE_LENGTH] = {"length", "4 bytes without REX, 5 bytes with it; execution goes on there",
+			 SDM2 RD " and " WR ", Opcode; vol. 3, 18.3.1.4 (single-step exception)",
+			 NULL},
+	[RULE_REX_IGNORED] = {"rex-ignored",
+			      "REX.R and REX.X do not matter to an opcode extension "
+			      "with a register operand",
+			      SDM2 "2.2.1.2", NULL},
+	[RULE_REX_PLACE] = {"rex-place", "a REX prefix that is not next to the opcode is ignored",
+			    SDM2 "2.2.1", "QEMU 7.2 (it counts in front of F3, too)"},
+	[RULE_PREFIX] = {"prefix",
+			 "redundant prefixes: not specified for these instructions, measured",
+			 SDM2 "2.1.1", NULL},
+	[RULE_VALUE] = {"value", "the base is what was written, in all of its bits",
+			SDM2 RD " and " WR ", Operation" APM, NULL},
+	[RULE_ZERO_EXTEND_REGISTER] = {"zero-extend-register",
+				       "a 32-bit read clears the upper half of the register",
+				       SDM2 RD ", Description; vol. 1, 3.4.1.1" APM, NULL},
+	[RULE_ZERO_EXTEND_BASE] = {"zero-extend-base",
+				   "a 32-bit write clears the upper half of the base",
+				   SDM2 WR ", Description" APM, NULL},
+	[RULE_32_NO_GP] = {"no-gp-32", "a 32-bit write cannot be refused as not canonical",
+			   SDM2 WR ", 64-Bit Mode Exceptions" APM, NULL},
+	[RULE_LINEAR] = {"linear",
+			 "an access through the segment uses base + effective address, "
+			 "modulo 2^64",
+			 "SDM vol. 1, 3.3.7 and 3.4.2.1; vol. 3, 3.4.4", NULL},
+	[RULE_LEA] = {"lea", "LEA gives the effective address: the base is not part of it",
+		      SDM2 "LEA", NULL},
+	[RULE_CANONICAL] = {"canonical", "#GP(0) if the source of a 64-bit write is not canonical",
+			    SDM2 WR ", 64-Bit Mode Exceptions" APM, QEMU},
+	[RULE_CANONICAL_KEEPS] = {"canonical-keeps", "a write that faults changes nothing",
+				  "SDM vol. 3, 6.5 (faults are restartable); " SDM2 WR, QEMU},
+	[RULE_CANONICAL_WIDTH] = {"canonical-width",
+				  "canonical in 57 but not in 48 bits: depends on the processor, "
+				  "measured",
+				  "SDM vol. 1, 3.3.7.1; Linux commit 9245fd6b8531 (KVM)", NULL},
+	[RULE_GP_SIGNAL] =
+		{"gp-signal",
+		 "#GP arrives as SIGSEGV, si_code SI_KERNEL, si_addr 0, vector 13, error "
+		 "code 0, at the instruction",
+		 "Linux, arch/x86/kernel/traps.c, exc_general_protection", QEMU},
+	[RULE_LOCK] = {"lock", "#UD if the LOCK prefix is used",
+		       SDM2 RD " and " WR ", Exceptions" APM,
+		       "guests of the PVM module, in ring 0"},
+	[RULE_UD_SIGNAL] = {"ud-signal",
+			    "#UD arrives as SIGILL, si_code ILL_ILLOPN, si_addr and RIP at the "
+			    "instruction, vector 6",
+			    "Linux, arch/x86/kernel/traps.c, exc_invalid_op",
+			    "valgrind 3.19 (si_code "
+			    "ILL_ILLOPC), "
+			    "qemu-user 7.2 (no "
+			    "vector)"},
+	[RULE_COMPAT] = {"compat", "#UD in compatibility mode",
+			 SDM2 RD " and " WR ", Compatibility Mode Exceptions" APM, NULL},
+	[RULE_NULL_SELECTOR] =
+		{"null-selector",
+		 "whether loading a null selector clears the base differs by vendor, "
+		 "measured",
+		 "Linux, X86_BUG_NULL_SEG; APM, CPUID 8000_0021 EAX[6]", NULL},
+	[RULE_DESCRIPTOR] = {"descriptor",
+			     "loading a selector loads the zero-extended 32-bit base of its "
+			     "descriptor",
+			     "SDM vol. 3, 3.4.4; APM vol. 2, 4.8", NULL},
+	[RULE_SET_PRCTL] = {"set-prctl",
+			    "ARCH_SET_FS and ARCH_SET_GS set the base and zero the selector",
+			    FSGS "; arch_prctl(2); arch/x86/kernel/process_64.c, do_arch_prctl_64",
+			    "kernels and sandboxes that refuse ARCH_SET_GS, which is allowed"},
+	[RULE_GET_PRCTL] = {"get-prctl", "ARCH_GET_FS and ARCH_GET_GS give the base in use",
+			    FSGS "; arch_prctl(2)", "WSL1 (ARCH_GET_GS), old Asterinas and Enarx"},
+	[RULE_PRCTL_LIMIT] =
+		{"prctl-limit",
+		 "arch_prctl and CLONE_SETTLS refuse an address of TASK_SIZE_MAX or more "
+		 "with EPERM and change nothing",
+		 "Linux, arch/x86/kernel/process_64.c, do_arch_prctl_64",
+		 "qemu-user 7.2 (any "
+		 "address is "
+		 "taken)"},
+	[RULE_ANY_CANONICAL] =
+		{"any-canonical",
+		 "the instructions take any canonical address, the kernel's half too, "
+		 "at any privilege level",
+		 SDM2 WR APM, NULL},
+	[RULE_PTRACE_READ] = {"ptrace-read", "a tracer reads the bases that the tracee has",
+			      FSGS "; arch/x86/kernel/ptrace.c, getreg", NULL},
+	[RULE_PTRACE_WRITE] = {"ptrace-write", "a tracee has the bases that its tracer wrote",
+			       "Linux, arch/x86/kernel/ptrace.c, putreg", NULL},
+	[RULE_PTRACE_SELECTOR] = {"ptrace-selector",
+				  "a tracer that writes a base leaves the selector alone",
+				  "Linux, arch/x86/kernel/ptrace.c, putreg; selftest fsgsbase.c",
+				  "Linux before 5.9"},
+	[RULE_PTRACE_LIMIT] = {"ptrace-limit",
+			       "a tracer cannot write a base of TASK_SIZE_MAX or more",
+			       "Linux, arch/x86/kernel/ptrace.c, putreg (EIO)", NULL},
+	[RULE_INHERIT] = {"inherit", "a new process or thread has the bases of its maker",
+			  FSGS "; clone(2); arch/x86/kernel/process.c, copy_thread", XENPV},
+	[RULE_SETTLS] = {"settls",
+			 "CLONE_SETTLS sets the FS base of the new thread and leaves GS alone",
+			 "clone(2); arch/x86/kernel/process.c, copy_thread", NULL},
+	[RULE_EXEC] = {"exec", "execve zeroes bases and selectors",
+		       "Linux, arch/x86/kernel/process_64.c, start_thread_common", NULL},
+	[RULE_OWN] = {"own", "each thread has its own bases", FSGS, XENPV},
+	[RULE_SIGNAL_FRAME] =
+		{"signal-frame",
+		 "a signal handler starts with the bases of the code it interrupted, and "
+		 "sigreturn does not restore them",
+		 "Linux, arch/x86/kernel/signal_64.c (the frame holds no base)", NULL},
+	[RULE_CORE] = {"core", "a core dump's NT_PRSTATUS holds the bases",
+		       "Linux, arch/x86/include/asm/elf.h, ELF_CORE_COPY_REGS", NULL},
+	[RULE_SURVIVE] = {"survive",
+			  "a base is as it was written until the thread itself changes it", FSGS,
+			  XENPV},
+	[RULE_ENTRY] = {"entry", "the kernel's entry code works whatever GS base user space has",
+			"Linux, Documentation/arch/x86/entry_64.rst; selftest syscall_arg_fault.c",
+			"kernels before 5.9 under modules that set CR4.FSGSBASE; user-mode Linux"},
+	[RULE_EVERY_CPU] = {"every-cpu", "the rules hold on each CPU",
+			    "Linux, HWCAP2_FSGSBASE is one promise for all CPUs",
+			    "mixed hosts; "
+			    "Zhaoxin ZX-C "
+			    "before microcode "
+			    "0x20e"},
+	[RULE_HWCAP2] = {"hwcap2",
+			 "AT_HWCAP2 bit 1 is set where, and only where, the instructions work",
+			 FSGS, "qemu-user, user-mode Linux and gVisor (run, and do not say so)"},
+	[RULE_CPUID] = {"cpuid", "#UD where CPUID.(EAX=7,ECX=0):EBX[0] is 0",
+			SDM2 RD " and " WR ", Exceptions; CPUID" APM,
+			"KVM on VMX with a host on nofsgsbase"},
+	[RULE_SOURCES] =
+		{"sources", "the kernel says the same in every place",
+		 "Linux, getauxval(3), /proc/pid/auxv, prctl(2) PR_GET_AUXV, /proc/cpuinfo",
+		 "valgrind 3.19 (AT_HWCAP2)"},
+};

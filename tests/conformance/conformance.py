@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""The suite as its users run it: natively, read by prove and kselftest, on machines that deviate."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SUITE = os.environ['CONFORMANCE']
+MUTATE = os.environ['MUTATE']
+FOREIGN = os.environ['FOREIGN']
+
+CANONICAL = set(range(201, 223)) | {805, 806}
+# What qemu-user deviates in, each looked at by hand: doc/conformance.md has the words.
+QEMU_USER = CANONICAL | {43, 246, 902, 626} | set(range(421, 427))
+
+
+def run(*options, wrapper=(), timeout=120):
+    return subprocess.run([*wrapper, SUITE, *options], capture_output=True, text=True, timeout=timeout,
+                          stdin=subprocess.DEVNULL)
+
+
+def cases(done):
+    return {case['number']: case for case in json.loads(done.stdout)['cases']}
+
+
+def failed(done):
+    return {number for number, case in cases(done).items() if case['result'] == 'fail'}
+
+
+def present():
+    return run('--only', '1').returncode != 4
+
+
+class Ktap:
+    """As strict as Documentation/dev-tools/ktap.rst: version, plan, results in order, diagnostics."""
+
+    def __init__(self, text, version='KTAP version 1'):
+        lines = text.splitlines()
+        assert text.endswith('\n'), 'the last line is not ended'
+        assert lines[0] == version, lines[0]
+        self.plan = int(re.fullmatch(r'1\.\.(\d+)', lines[1])[1])
+        self.results = []
+        for line in lines[2:]:
+            result = re.fullmatch(r'(ok|not ok) (\d+) - ([^#]+?)(?: # (SKIP)(?: ([^#]*))?)?', line)
+            if result is None:
+                assert line.startswith('# '), f'neither a result nor a diagnostic: {line}'
+                continue
+            assert int(result[2]) == len(self.results) + 1, f'out of order: {line}'
+            assert not (result[4] and result[1] == 'not ok'), f'failed and skipped: {line}'
+            self.results.append((result[1], result[3], result[4]))
+        assert len(self.results) == self.plan, f'{self.plan} planned, {len(self.results)} there'
+
+
+class Native(unittest.TestCase):
+    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    def test_passes(self):
+        done = run('--json')
+        seen = cases(done)
+        for number in sorted(failed(done)):
+            case = seen[number]
+            print(number, case['name'], case['what'], case['expected'], case['seen'], file=sys.stderr)
+        self.assertEqual(failed(done), set())
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr, '')
+        self.assertGreaterEqual(len(seen), 150)
+        for case in seen.values():
+            self.assertTrue(case['source'] and case['text'])
+            self.assertTrue(case['checks'] or case['result'] != 'pass', case['name'])
+            self.assertTrue(case['note'] or case['result'] not in ('skip', 'classified'), case['name'])
+        covered = {k for case in seen.values() for k in case['covers']}
+        self.assertEqual(covered, {f'K{n}' for n in range(1, 16)})
+
+    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    def test_repeat_and_cpus(self):
+        cpu = min(os.sched_getaffinity(0))
+        done = run('--json', '--only', 'cpus', '--repeat', '3', '--cpus', str(cpu))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual({case['runs'] for case in cases(done).values() if case['result'] != 'skip'}, {3})
+
+    def test_risky_only_when_asked(self):
+        seen = cases(run('--json', '--only', '*bad-selector'))
+        self.assertEqual({case['result'] for case in seen.values()}, {'skip'})
+        self.assertTrue(all(case['risky'] for case in seen.values()))
+
+    def test_numbers(self):
+        lines = [line.split('\t') for line in run('--list').stdout.splitlines()]
+        numbers = [int(line[0]) for line in lines]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertEqual(len({line[1] for line in lines}), len(lines))
+
+    def test_usage(self):
+        for options in (['--no-such'], ['--only', 'no-such'], ['--repeat', '0'], ['--repeat', 'x'],
+                        ['--cpus', '1-'], ['--tap', '--json'], ['--cpus', '3-1'], ['word']):
+            done = run(*options)
+            self.assertEqual((done.returncode, done.stdout), (64, ''), options)
+            self.assertEqual(len(done.stderr.splitlines()), 1, options)
+
+
+class Protocols(unittest.TestCase):
+    def test_ktap(self):
+        done = run('--ktap')
+        parsed = Ktap(done.stdout)
+        totals = re.search(r'^# Totals: pass:(\d+) fail:(\d+) xfail:0 xpass:0 skip:(\d+) error:0$', done.stdout,
+                           re.M)
+        skipped = sum(1 for result in parsed.results if result[2])
+        failures = sum(1 for result in parsed.results if result[0] == 'not ok')
+        self.assertEqual([int(n) for n in totals.groups()],
+                         [parsed.plan - skipped - failures, failures, skipped])
+
+    def test_tap(self):
+        Ktap(run('--tap', '--only', 'values').stdout, 'TAP version 13')
+
+    def test_parser_is_strict(self):
+        for text in ('KTAP version 1\n1..1\nok 2 - a\n', 'KTAP version 1\n1..2\nok 1 - a\n',
+                     'KTAP version 1\n1..1\nok 1 - a\nnoise\n', 'TAP version 13\n1..1\nok 1 - a\n',
+                     'KTAP version 1\n1..1\nok 1 - a'):
+            with self.assertRaises(AssertionError):
+                Ktap(text)
+
+    @unittest.skipUnless(shutil.which('prove'), 'prove is not installed')
+    def test_prove(self):
+        with tempfile.TemporaryDirectory() as directory:
+            script = os.path.join(directory, 'conformance.t')
+            # Where the feature is missing all is skipped, and that passes, too.
+            for wrapper, passes in (('', True), (f'{MUTATE} gp-missing', not present())):
+                with open(script, 'w', encoding='utf-8') as file:
+                    file.write(f'exec {wrapper} {SUITE} --tap --only faults\n')
+                done = subprocess.run(['prove', '--exec', 'sh', script], capture_output=True, text=True,
+                                      timeout=60)
+                self.assertEqual(done.returncode == 0, passes, done.stdout + done.stderr)
+
+
+class Machines(unittest.TestCase):
+    @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
+    def test_qemu_user(self):
+        done = run('--json', wrapper=['qemu-x86_64', '-cpu', 'max'])
+        found = failed(done)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(CANONICAL - found, set(), 'the missing #GP must be found')
+        self.assertEqual(found - QEMU_USER, set(), 'nothing else is known to deviate')
+
+    @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
+    def test_without_the_feature(self):
+        for model in ('Nehalem', 'qemu64', 'Haswell,-fsgsbase'):
+            done = run('--json', wrapper=['qemu-x86_64', '-cpu', model])
+            self.assertEqual(done.returncode, 4, model)
+            self.assertEqual({case['result'] for case in cases(done).values()}, {'skip'}, model)
+            self.assertTrue(all(case['note'] for case in cases(done).values()))
+
+    @unittest.skipUnless(shutil.which('valgrind'), 'valgrind is not installed')
+    def test_valgrind(self):
+        done = run('--json', wrapper=['valgrind', '-q'])
+        self.assertEqual(failed(done), {239})
+        self.assertIn('si_code', cases(done)[239]['what'])
+        self.assertEqual({case['result'] for number, case in cases(done).items() if number != 239}, {'skip'})
+
+
+class Foreign(unittest.TestCase):
+    """What runs on foreign bases must not reach for what stands behind FS."""
+
+    @unittest.skipUnless(shutil.which('objdump') and shutil.which('nm'), 'binutils are not installed')
+    def test_code(self):
+        text = subprocess.run(['objdump', '-d', FOREIGN], capture_output=True, text=True, check=True,
+                              timeout=60).stdout
+        # FS and GS are addressed where that is the question, and nowhere else.
+        function, places = None, set()
+        for line in text.splitlines():
+            if match := re.match(r'[0-9a-f]+ <(\w+)>:', line):
+                function = match[1]
+            if re.search(r'%[fg]s:', line):
+                places.add(re.sub(r'_(fs|gs)_(at|on)$', '', function))
+        self.assertLessEqual(places, {'look', 'foreign_window', 'in_child', 'in_changing_child', 'event_lea',
+                                      'event_load', 'event_addr32', 'event_store'})
+        self.assertNotRegex(text, r'%[xyz]mm')
+        undefined = subprocess.run(['nm', '-u', FOREIGN], capture_output=True, text=True, check=True,
+                                   timeout=60).stdout
+        self.assertLessEqual(set(re.findall(r'U (\w+)', undefined)),
+                             {'foreign_clone', 'window_back', 'window_end', 'window_enter', 'window_stubs'})
+
+
+if __name__ == '__main__':
+    unittest.main(argv=[sys.argv[0], *sys.argv[1:]], verbosity=2)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Each case fails when its rule is broken: the suite on machines that break one rule each."""
+
+import json
+import os
+import subprocess
+import sys
+
+SUITE, MUTATE = os.environ['CONFORMANCE'], os.environ['MUTATE']
+
+# What a tracer cannot stand beside: traps of the program's own, and a process that it stops itself.
+DISTURBED = set(range(37, 41)) | {639, 640, 709, 710, 717, 718, 727, 728, 757, 761}
+
+
+def span(*numbers):
+    """201, (205, 208) and so on as a set."""
+    return {n for item in numbers
+            for n in (range(item[0], item[1] + 1) if isinstance(item, tuple) else [item])}
+
+
+# Mutation, theme, and the cases that must notice. Those of an exact row are all that may.
+EXACT = [
+    ('rd32-upper', 'encoding', span(1, 3, 9, 11, 17, 19, 25, 27, 43)),
+    ('rd32-upper', 'values', span((139, 142))),
+    ('rex-b-ignored', 'encoding', span((9, 12), (25, 28))),
+    ('wr32-gp', 'values', span((131, 138), (149, 150))),
+    ('gp-missing', 'faults', span((201, 214), (217, 222))),
+    ('gp-missing', 'cpus', span(805, 806)),
+    ('gp-maperr', 'faults', span(213, 214)),
+    ('gp-stores', 'faults', span(215, 216, 219, 220)),
+    ('lock-accepted', 'faults', span((231, 238), 240, 246)),
+    ('lock-accepted', 'cpus', span(807)),
+    ('flags', 'encoding', span((17, 24))),
+    ('clobber', 'encoding', span((25, 32))),
+    ('selector', 'selectors', span((323, 326))),
+    ('ud-code', 'faults', span(239)),
+    ('compat-runs', 'faults', span((241, 244))),
+    ('limit-shifts', 'agreement', span((421, 424))),
+    ('settls-ignored', 'inheritance', span((623, 626))),
+    ('exec-spoils', 'inheritance', span(631)),
+    ('hwcap2-missing', 'promises', span(902, 905, 906)),
+]
+AT_LEAST = [
+    ('rd-value', 'encoding', span((1, 4), (9, 12))),
+    ('wr-ignored', 'encoding', span((5, 8), (13, 16))),
+    ('wr64-truncates', 'values', span((109, 116), (125, 130), (143, 148), (151, 154), 157, 158)),
+    ('wr-aligns', 'values', span(103, 104, 107, 108, (135, 138))),
+    ('kernel-half-gp', 'values', span((117, 124), 127, 128, 147, 148)),
+    ('set-shifts', 'agreement', span((409, 414), 417, 418, 429, 430)),
+    ('get-lies', 'agreement', span((401, 406), (415, 418))),
+    ('fork-spoils', 'inheritance', span((601, 616), 623, 624)),
+    ('signal-spoils', 'inheritance', span((633, 636))),
+    ('signal-spoils', 'survival', span(707, 708, (711, 716), 758, 759, 760, 762)),
+    ('call-spoils', 'survival', span(701, 702, 705, 706, 725, 726, 729, 730, (733, 751), 755, 765)),
+    ('call-spoils', 'cpus', span(808, 809)),
+]
+
+
+def run(mutation, theme):
+    done = subprocess.run([MUTATE, mutation, SUITE, '--json', '--only', theme], capture_output=True,
+                          text=True, timeout=100, stdin=subprocess.DEVNULL)
+    if done.returncode not in (0, 1, 4):
+        sys.exit(f'{mutation}: exit status {done.returncode}: {done.stderr}')
+    return {case['number']: case['result'] for case in json.loads(done.stdout)['cases']}
+
+
+def main():
+    probe = subprocess.run([MUTATE, 'none', SUITE, '--only', '4'], capture_output=True, text=True, timeout=60)
+    if probe.returncode != 0:
+        print('no FSGSBASE here, or no tracing:', probe.stderr)
+        return 77
+    control = {theme: run('none', theme) for theme in {row[1] for row in EXACT + AT_LEAST}}
+    bad, shown = [], set()
+    for theme, results in control.items():
+        disturbed = {n for n, result in results.items() if result == 'fail'}
+        if disturbed - DISTURBED:
+            bad.append(f'{theme}: fails under the tracer alone: {sorted(disturbed - DISTURBED)}')
+    for row in EXACT + AT_LEAST:
+        mutation, theme, expected = row
+        # What this machine cannot ask (no LDT, one CPU) cannot fail either.
+        asked = {n for n, result in control[theme].items() if result != 'skip'} - DISTURBED
+        failed = {n for n, result in run(mutation, theme).items() if result == 'fail'} & asked
+        missed, wrong = (expected & asked) - failed, failed - expected
+        shown |= failed & expected
+        if missed:
+            bad.append(f'{mutation}: not noticed by {sorted(missed)}')
+        if wrong and row in EXACT:
+            bad.append(f'{mutation}: also fails {sorted(wrong)}')
+    print(f'{len(shown)} cases fail when their rule is broken')
+    if len(shown) < 50:
+        bad.append('fewer than 50')
+    for line in bad:
+        print(line)
+    return bool(bad)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

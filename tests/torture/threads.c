@@ -1,0 +1,736 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * 64 threads check at once, while others live: raise genuine faults, send signals in every way, wait
+ * for them in every way, exchange handlers, fork, spawn and end. Every signal must reach its owner
+ * exactly once with its siginfo intact, every check must give the same answer and leave the thread as
+ * it was.
+ *
+ * A sender waits until its signal has arrived before it sends the next: two that are pending at once
+ * coalesce in any process, and could not be counted.
+ */
+#include "torture.h"
+
+#include <errno.h>
+#include <fsgscheck.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+
+#define CHECKERS    (SLOW_TOOL ? 8 : 64)
+#define PATIENCE    60.0 /* seconds; a signal that takes longer is lost */
+#define TOKEN       0x746f7274L
+#define GUARD_PAGES 16
+
+/* Where signals come from. Each has one outstanding at most. */
+enum source {
+	GENUINE_ILL,
+	GENUINE_ILL_2,
+	GENUINE_SEGV,
+	GENUINE_SEGV_2,
+	QUEUED_TO_THREAD,
+	QUEUED_TO_PROCESS,
+	KILLED_BY_CHILD,
+	WAITED_FOR,
+	WAITED_FOR_KILLED,
+	READ_FROM_FD,
+	SOURCES
+};
+
+static const char *const source_names[SOURCES] = {
+	"genuine SIGILL",
+	"genuine SIGILL, second thread",
+	"genuine SIGSEGV",
+	"genuine SIGSEGV, second thread",
+	"SIGILL queued to a thread",
+	"SIGILL queued to the process",
+	"SIGILL by kill() of a child",
+	"SIGBUS for sigwaitinfo",
+	"SIGBUS for sigwaitinfo, by kill()",
+	"SIGSYS for a signalfd",
+};
+
+static struct {
+	atomic_long sent, received;
+	atomic_int expected; /* pid of the sender */
+} sources[SOURCES];
+
+/* What the process has installed for SIGILL and SIGSEGV; changed from time to time. */
+enum phase {
+	WITH_INFO,
+	PLAIN, /* no SA_SIGINFO, leaves by siglongjmp() */
+	ON_STACK,
+	NO_DEFER,
+	RESET_HAND,
+	IGNORED,
+	REPLACED, /* by one of the two others, all the time */
+	CHAINED,  /* the same, by one that saves what it finds and calls it */
+	PHASES
+};
+
+static const char *const phase_names[PHASES] = {"SA_SIGINFO", "plain",        "SA_ONSTACK",
+						"SA_NODEFER", "SA_RESETHAND", "ignored",
+						"replaced",   "chained"};
+
+static atomic_int phase, stop, checks_done, stale;
+static atomic_long checks, forks, spawns, vforks, threads, replacements, chained;
+static pthread_rwlock_t phase_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+static struct fsgs_report reference, full_reference;
+static unsigned char *wall; /* pages that nobody may touch */
+
+static _Thread_local sigjmp_buf way_out;
+static _Thread_local volatile int source_here = -1;
+static _Thread_local volatile int installed_here, at_once_here;
+
+static void arrived(int source)
+{
+	const long n = atomic_fetch_add(&sources[source].received, 1) + 1;
+
+	EXPECT(n == atomic_load(&sources[source].sent), "%s arrived twice (%ld)",
+	       source_names[source], n);
+}
+
+static void wait_for(int source)
+{
+	const double start = torture_now();
+
+	while (atomic_load(&sources[source].received) < atomic_load(&sources[source].sent)) {
+		sched_yield();
+		if (torture_now() - start > PATIENCE) {
+			EXPECT(0, "%s lost in phase %s", source_names[source],
+			       phase_names[atomic_load(&phase)]);
+			exit(1);
+		}
+	}
+}
+
+static void check_mask(void)
+{
+	sigset_t mask;
+
+	/* The owner's: SIGUSR2 by sa_mask. */
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	EXPECT(sigismember(&mask, SIGUSR2), "a handler without its mask");
+}
+
+static void received(int sig, siginfo_t *info, void *context)
+{
+	greg_t *const regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const int error = errno;
+
+	check_mask();
+	if (info->si_code == SI_QUEUE) {
+		const int source = info->si_value.sival_int;
+
+		EXPECT(sig == SIGILL && info->si_pid == getpid(), "siginfo of a queued signal");
+		EXPECT(source == QUEUED_TO_THREAD || source == QUEUED_TO_PROCESS, "value %d",
+		       source);
+		arrived(source);
+	} else if (info->si_code == SI_USER) {
+		EXPECT(sig == SIGILL &&
+			       info->si_pid == atomic_load(&sources[KILLED_BY_CHILD].expected),
+		       "siginfo of kill(): pid %d", info->si_pid);
+		arrived(KILLED_BY_CHILD);
+	} else if (sig == SIGILL) {
+		EXPECT(info->si_code == ILL_ILLOPN, "si_code %d", info->si_code);
+		EXPECT((greg_t)(uintptr_t)info->si_addr == regs[REG_RIP] && regs[REG_RBX] == TOKEN,
+		       "SIGILL not from our UD2");
+		regs[REG_RIP] += 2;
+		arrived(source_here);
+	} else {
+		EXPECT(info->si_code == SEGV_ACCERR, "si_code %d", info->si_code);
+		EXPECT(info->si_addr == wall + 4096 * source_here && regs[REG_RBX] == TOKEN,
+		       "SIGSEGV not from our load");
+		regs[REG_RIP] += 2; /* movb (%rax), %al */
+		arrived(source_here);
+	}
+	errno = error;
+}
+
+static void received_plain(int sig)
+{
+	check_mask();
+	if (source_here < 0) {
+		EXPECT(0, "a plain handler for signal %d in a thread that raised none", sig);
+		return;
+	}
+	arrived(source_here);
+	siglongjmp(way_out, 1);
+}
+
+static char stacks[CHECKERS + 64][65536];
+static atomic_int next_stack;
+static _Thread_local char *stack_here;
+
+static void take_stack(void)
+{
+	stack_here = stacks[atomic_fetch_add(&next_stack, 1)];
+
+	const stack_t stack = {.ss_sp = stack_here, .ss_size = sizeof *stacks};
+
+	EXPECT(sigaltstack(&stack, NULL) == 0, "sigaltstack");
+}
+
+static void received_on_stack(int sig, siginfo_t *info, void *context)
+{
+	char here;
+	const uintptr_t at = (uintptr_t)&here;
+
+	EXPECT(!stack_here || at - (uintptr_t)stack_here < sizeof *stacks,
+	       "not on the alternate stack");
+	received(sig, info, context);
+}
+
+static void install(int sig, void (*handler)(int, siginfo_t *, void *), int flags)
+{
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = flags};
+
+	sigaddset(&action.sa_mask, SIGUSR2);
+	EXPECT(sigaction(sig, &action, NULL) == 0, "sigaction");
+}
+
+/* Once, and then it installs itself again, as a handler of System V did. */
+static void received_once(int sig, siginfo_t *info, void *context)
+{
+	received(sig, info, context);
+	install(sig, received_once, (int)(SA_SIGINFO | SA_RESETHAND));
+}
+
+static void called_late(void)
+{
+	atomic_fetch_add(&stale, 1);
+	EXPECT(at_once_here, "a handler that was replaced is still called");
+}
+
+static void received_first(int sig, siginfo_t *info, void *context)
+{
+	if (installed_here == 2)
+		called_late();
+	received(sig, info, context);
+}
+
+static void received_second(int sig, siginfo_t *info, void *context)
+{
+	if (installed_here == 1)
+		called_late();
+	received(sig, info, context);
+}
+
+static struct sigaction behind_chain;
+
+static void received_by_chain(int sig, siginfo_t *info, void *context)
+{
+	static _Thread_local int depth;
+
+	atomic_fetch_add(&chained, 1);
+	EXPECT(depth == 0, "a chain without an end");
+	if (depth++ < 10)
+		behind_chain.sa_sigaction(sig, info, context);
+	depth--;
+}
+
+/* sigaction() cannot compare and exchange. One that meets an exchange of the library's takes effect when
+ * that is over, and so before a check that begins later ends. */
+static void settle(void)
+{
+	struct fsgs_report r;
+
+	EXPECT(fsgs_check(&r, sizeof r, 0) == 0 && r.verdict == reference.verdict, "verdict %u",
+	       r.verdict);
+}
+
+static void set_phase(int next)
+{
+	static void (*const handlers[PHASES])(int, siginfo_t *, void *) = {
+		received,      NULL, received_on_stack, received,
+		received_once, NULL, received_first,    received,
+	};
+	static const int flags[PHASES] = {SA_SIGINFO,
+					  0,
+					  SA_SIGINFO | SA_ONSTACK,
+					  SA_SIGINFO | SA_NODEFER,
+					  (int)(SA_SIGINFO | SA_RESETHAND),
+					  0,
+					  SA_SIGINFO,
+					  SA_SIGINFO};
+
+	pthread_rwlock_wrlock(&phase_lock);
+	for (int sig = SIGILL; sig; sig = sig == SIGILL ? SIGSEGV : 0) {
+		if (handlers[next]) {
+			install(sig, handlers[next], flags[next]);
+		} else {
+			struct sigaction action = {.sa_handler = next == PLAIN ? received_plain
+									       : SIG_IGN};
+
+			sigaddset(&action.sa_mask, SIGUSR2);
+			sigaction(sig, &action, NULL);
+		}
+	}
+	settle();
+	atomic_store(&phase, next);
+	pthread_rwlock_unlock(&phase_lock);
+}
+
+/* --- Those who raise --- */
+
+static void raise_genuine(int source)
+{
+	source_here = source;
+	atomic_fetch_add(&sources[source].sent, 1);
+	if (sigsetjmp(way_out, 1) == 0) {
+		if (source == GENUINE_ILL || source == GENUINE_ILL_2)
+			__asm__ volatile("ud2" : : "b"(TOKEN) : "memory");
+		else
+			__asm__ volatile("movb (%0), %%al"
+					 :
+					 : "a"(wall + 4096 * source), "b"(TOKEN)
+					 : "memory");
+	}
+	wait_for(source);
+	source_here = -1;
+}
+
+/* Where the action is gone after one signal, or the signal is ignored, a fault of a second thread
+ * would end the process, rightly. */
+static int may_raise(int source)
+{
+	const int now = atomic_load(&phase);
+
+	return now != IGNORED &&
+	       (now != RESET_HAND || source == GENUINE_ILL || source == GENUINE_SEGV);
+}
+
+static void *genuine(void *argument)
+{
+	const int source = (int)(intptr_t)argument;
+
+	take_stack();
+	while (!atomic_load(&stop)) {
+		pthread_rwlock_rdlock(&phase_lock);
+		for (int i = 0; i < 20 && may_raise(source); i++) {
+			raise_genuine(source);
+			if (atomic_load(&phase) == RESET_HAND)
+				settle();
+		}
+		pthread_rwlock_unlock(&phase_lock);
+		usleep(100);
+	}
+	return NULL;
+}
+
+static void queue(int source, int sig, int to_thread)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof info);
+	info.si_signo = sig;
+	info.si_code = SI_QUEUE;
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = source;
+	if (to_thread)
+		syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), sig, &info);
+	else
+		syscall(SYS_rt_sigqueueinfo, getpid(), sig, &info);
+}
+
+/* By kill(), from a process of its own. */
+static void kill_by_child(int source, int sig)
+{
+	int status = 0;
+	int turn[2];
+	char byte = 0;
+
+	if (pipe(turn))
+		return;
+
+	const pid_t child = fork();
+
+	if (child == 0) {
+		close(turn[1]);
+		_exit(read(turn[0], &byte, 1) == 1 ? kill(getppid(), sig) : 1);
+	}
+	atomic_store(&sources[source].expected, child);
+	if (write(turn[1], &byte, 1) != 1 || child < 0)
+		EXPECT(0, "no child: errno %d", errno);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+	close(turn[0]);
+	close(turn[1]);
+}
+
+/* With handlers, in phases where one more SIGILL is harmless. The plain handler cannot tell them. */
+static int may_send(void)
+{
+	const int now = atomic_load(&phase);
+
+	return now != PLAIN && now != RESET_HAND;
+}
+
+static void *sender(void *argument)
+{
+	take_stack();
+	while (!atomic_load(&stop)) {
+		pthread_rwlock_rdlock(&phase_lock);
+		for (int i = 0; i < 21 && may_send(); i++) {
+			const int source = i == 20 ? KILLED_BY_CHILD : QUEUED_TO_THREAD + i % 2;
+			const int ignored = atomic_load(&phase) == IGNORED;
+
+			if (!ignored)
+				atomic_fetch_add(&sources[source].sent, 1);
+			if (source == KILLED_BY_CHILD)
+				kill_by_child(source, SIGILL);
+			else
+				queue(source, SIGILL, source == QUEUED_TO_THREAD);
+			if (!ignored)
+				wait_for(source);
+		}
+		pthread_rwlock_unlock(&phase_lock);
+		usleep(50);
+	}
+	return argument;
+}
+
+/* SIGBUS and SIGSYS are blocked in every thread. */
+static void *waiter(void *argument)
+{
+	const struct timespec moment = {0, 50000000};
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGBUS);
+	while (!atomic_load(&stop)) {
+		if (sigtimedwait(&set, &info, &moment) != SIGBUS)
+			continue;
+		if (info.si_code == SI_USER) {
+			EXPECT(info.si_pid == atomic_load(&sources[WAITED_FOR_KILLED].expected),
+			       "pid %d", info.si_pid);
+			arrived(WAITED_FOR_KILLED);
+		} else {
+			EXPECT(info.si_code == SI_QUEUE && info.si_value.sival_int == WAITED_FOR,
+			       "code %d", info.si_code);
+			arrived(WAITED_FOR);
+		}
+	}
+	return argument;
+}
+
+static void *reader(void *argument)
+{
+	struct signalfd_siginfo info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGSYS);
+
+	struct pollfd fd = {.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .events = POLLIN};
+
+	while (!atomic_load(&stop)) {
+		if (poll(&fd, 1, 50) != 1 || read(fd.fd, &info, sizeof info) != sizeof info)
+			continue;
+		EXPECT(info.ssi_signo == SIGSYS && info.ssi_code == SI_QUEUE &&
+			       info.ssi_int == READ_FROM_FD,
+		       "signo %u code %d", info.ssi_signo, info.ssi_code);
+		arrived(READ_FROM_FD);
+	}
+	close(fd.fd);
+	return argument;
+}
+
+static void *patient_sender(void *argument)
+{
+	for (unsigned turn = 0; !atomic_load(&stop); turn++) {
+		atomic_fetch_add(&sources[WAITED_FOR].sent, 1);
+		queue(WAITED_FOR, SIGBUS, 0);
+		wait_for(WAITED_FOR);
+		if (turn % 16 == 0) {
+			atomic_fetch_add(&sources[WAITED_FOR_KILLED].sent, 1);
+			kill_by_child(WAITED_FOR_KILLED, SIGBUS);
+			wait_for(WAITED_FOR_KILLED);
+		}
+		atomic_fetch_add(&sources[READ_FROM_FD].sent, 1);
+		queue(READ_FROM_FD, SIGSYS, 0);
+		wait_for(READ_FROM_FD);
+		usleep(50);
+	}
+	return argument;
+}
+
+/* --- Those who change things --- */
+
+/* Every other time it faults at once, and counts how often the handler before it was called: see
+ * settle(). Never twice, never lost. */
+static void replace_and_fault(unsigned turn)
+{
+	installed_here = 1 + turn % 2;
+	install(SIGSEGV, turn % 2 ? received_second : received_first, SA_SIGINFO);
+	if (turn / 2 % 2)
+		settle();
+	else
+		at_once_here = 1;
+	raise_genuine(GENUINE_SEGV_2);
+	installed_here = at_once_here = 0;
+	atomic_fetch_add(&replacements, 1);
+}
+
+static void chain_and_fault(void)
+{
+	struct sigaction theirs = {.sa_sigaction = received_by_chain, .sa_flags = SA_SIGINFO};
+	struct sigaction found;
+
+	sigaddset(&theirs.sa_mask, SIGUSR2);
+	sigaction(SIGSEGV, NULL, &found);
+	if (found.sa_sigaction == received) {
+		sigaction(SIGSEGV, &theirs, &found);
+		/* Maybe the library's by now: then it has to lead to `received`. */
+		behind_chain = found;
+		atomic_fetch_add(&replacements, 1);
+	}
+	raise_genuine(GENUINE_SEGV_2);
+}
+
+static void *replacer(void *argument)
+{
+	take_stack();
+	for (unsigned turn = 0; !atomic_load(&stop); turn++) {
+		pthread_rwlock_rdlock(&phase_lock);
+		if (atomic_load(&phase) == REPLACED)
+			replace_and_fault(turn);
+		else if (atomic_load(&phase) == CHAINED)
+			chain_and_fault();
+		else if (may_raise(GENUINE_SEGV_2))
+			raise_genuine(GENUINE_SEGV_2);
+		pthread_rwlock_unlock(&phase_lock);
+		usleep(100);
+	}
+	return argument;
+}
+
+static int same_answer(const struct fsgs_report *r, const struct fsgs_report *expected)
+{
+	return r->verdict == expected->verdict && r->proof == expected->proof &&
+	       r->findings == expected->findings && r->refusal == expected->refusal &&
+	       memcmp(r->access, expected->access, sizeof r->access) == 0 &&
+	       memcmp(r->trials, expected->trials, sizeof r->trials) == 0;
+}
+
+static void *forker(void *argument)
+{
+	while (!atomic_load(&stop)) {
+		const pid_t child = fork();
+		int status = 0;
+
+		if (child == 0) {
+			struct fsgs_report r;
+
+			alarm((unsigned)PATIENCE);
+			_exit(fsgs_check(&r, sizeof r, 0) == 0 && same_answer(&r, &reference) ? 0
+											      : 1);
+		}
+		while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+		EXPECT(child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		       "a forked child: %d, status %#x", child, status);
+		atomic_fetch_add(&forks, 1);
+		usleep(2000);
+	}
+	return argument;
+}
+
+extern char **environ;
+
+static void *spawner(void *argument)
+{
+	while (!atomic_load(&stop)) {
+		char *arguments[] = {"true", NULL};
+		int status = 0;
+		pid_t child = 0;
+
+		if (posix_spawnp(&child, "true", NULL, NULL, arguments, environ) == 0) {
+			while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+				;
+			EXPECT(status == 0, "a spawned child: status %#x", status);
+			atomic_fetch_add(&spawns, 1);
+		}
+		child = vfork();
+		if (child == 0)
+			_exit(0);
+		while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+		EXPECT(status == 0, "a child of vfork(): status %#x", status);
+		atomic_fetch_add(&vforks, 1);
+		usleep(2000);
+	}
+	return argument;
+}
+
+static void *one_check(void *argument)
+{
+	struct fsgs_report r;
+
+	EXPECT(fsgs_check(&r, sizeof r, 0) == 0 && same_answer(&r, &reference), "verdict %u",
+	       r.verdict);
+	if ((intptr_t)argument % 2)
+		pthread_exit(NULL);
+	return NULL;
+}
+
+static void *creator(void *argument)
+{
+	for (intptr_t i = 0; !atomic_load(&stop); i++) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, one_check, (void *)i) == 0) {
+			if (i % 3 == 0)
+				pthread_cancel(thread);
+			pthread_join(thread, NULL);
+			atomic_fetch_add(&threads, 1);
+		}
+		usleep(1000);
+	}
+	return argument;
+}
+
+/* --- Those who check --- */
+
+/* Who installs a handler during a trial, and does not pass on what is not his, gets the faults of the
+ * trial itself. So there are none at that time: no check that faults on a sound machine, and no such
+ * phase on another. */
+static int is_replaced(int now)
+{
+	return now == REPLACED || now == CHAINED || now == RESET_HAND;
+}
+
+static void *checker(void *argument)
+{
+	const uint64_t gs = 0x10000000u + 0x1000u * (uint64_t)(uintptr_t)argument;
+	const int moves = syscall(SYS_arch_prctl, ARCH_SET_GS, gs) == 0;
+	const uint64_t fs = torture_base(ARCH_GET_FS);
+	uint64_t mask, now;
+	cpu_set_t cpus, cpus_now;
+	stack_t stack, stack_now;
+
+	take_stack();
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof mask);
+	sched_getaffinity(0, sizeof cpus, &cpus);
+	sigaltstack(NULL, &stack);
+	for (long round = 0; !atomic_load(&checks_done); round++) {
+		struct fsgs_report r;
+		int full = round % 64 == 63;
+
+		if (full) {
+			pthread_rwlock_rdlock(&phase_lock);
+			full = !is_replaced(atomic_load(&phase));
+		}
+		errno = 4711;
+		EXPECT(fsgs_check(&r, sizeof r,
+				  full ? FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS : 0) == 0,
+		       "fsgs_check");
+		EXPECT(errno == 4711, "errno %d", errno);
+		EXPECT(same_answer(&r, full ? &full_reference : &reference),
+		       "verdict %u refusal %u (%d)", r.verdict, r.refusal, r.refusal_error);
+		if (round % 64 == 63)
+			pthread_rwlock_unlock(&phase_lock);
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &now, sizeof now);
+		EXPECT(now == mask, "mask %#lx, was %#lx", (unsigned long)now, (unsigned long)mask);
+		EXPECT(torture_base(ARCH_GET_FS) == fs, "FS base");
+		EXPECT(!moves || torture_base(ARCH_GET_GS) == gs, "GS base");
+		if (full) {
+			sched_getaffinity(0, sizeof cpus_now, &cpus_now);
+			EXPECT(CPU_EQUAL(&cpus, &cpus_now), "affinity");
+			sigaltstack(NULL, &stack_now);
+			EXPECT(stack_now.ss_sp == stack.ss_sp &&
+				       stack_now.ss_flags == stack.ss_flags,
+			       "alternate stack");
+		}
+		atomic_fetch_add(&checks, 1);
+	}
+	return NULL;
+}
+
+static void start(pthread_t *thread, void *(*body)(void *), intptr_t argument)
+{
+	if (pthread_create(thread, NULL, body, (void *)argument)) {
+		perror("pthread_create");
+		exit(EXIT_SKIP);
+	}
+}
+
+int main(void)
+{
+	static void *(*const others[])(void *) = {genuine, genuine, genuine,        sender,
+						  waiter,  reader,  patient_sender, replacer,
+						  forker,  spawner, creator};
+	enum { OTHERS = sizeof others / sizeof *others };
+	const double seconds = torture_seconds(24), begun = torture_now();
+	pthread_t checkers[CHECKERS], rest[OTHERS];
+	struct sigaction last;
+	sigset_t blocked;
+	long sent = 0;
+
+	wall = mmap(NULL, 4096 * GUARD_PAGES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGBUS);
+	sigaddset(&blocked, SIGSYS);
+	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
+	take_stack();
+	fsgs_check(&reference, sizeof reference, 0);
+	fsgs_check(&full_reference, sizeof full_reference,
+		   FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
+	set_phase(WITH_INFO);
+	for (int i = 0; i < OTHERS; i++)
+		start(&rest[i], others[i], i);
+	for (int i = 0; i < CHECKERS; i++)
+		start(&checkers[i], checker, i);
+	for (int turn = 0; torture_now() - begun < seconds; turn++) {
+		if (is_replaced(turn % PHASES) && reference.verdict != FSGS_VERDICT_USABLE)
+			continue;
+		set_phase(turn % PHASES);
+		usleep((useconds_t)(seconds / PHASES / 2 * 1e6));
+	}
+	/* Those who send end first: what they wait for must still arrive. */
+	set_phase(WITH_INFO);
+	pthread_rwlock_wrlock(&phase_lock);
+	pthread_rwlock_unlock(&phase_lock);
+	atomic_store(&stop, 1);
+	for (int i = 0; i < OTHERS; i++)
+		pthread_join(rest[i], NULL);
+	atomic_store(&checks_done, 1);
+	for (int i = 0; i < CHECKERS; i++)
+		pthread_join(checkers[i], NULL);
+
+	for (int i = 0; i < SOURCES; i++) {
+		const long n = atomic_load(&sources[i].received);
+
+		printf("%-34s %9ld sent %9ld received\n", source_names[i],
+		       atomic_load(&sources[i].sent), n);
+		EXPECT(n == atomic_load(&sources[i].sent), "%s", source_names[i]);
+		sent += n;
+	}
+	sigaction(SIGILL, NULL, &last);
+	EXPECT(last.sa_sigaction == received && (last.sa_flags & 0xffff) == SA_SIGINFO,
+	       "SIGILL not restored");
+	sigaction(SIGSEGV, NULL, &last);
+	EXPECT(last.sa_sigaction == received && (last.sa_flags & 0xffff) == SA_SIGINFO,
+	       "SIGSEGV not restored");
+	sigaction(SIGBUS, NULL, &last);
+	EXPECT(last.sa_handler == SIG_DFL, "SIGBUS not restored");
+	printf("%ld checks by %d threads, %ld signals, %ld forks, %ld spawns, %ld vforks, %ld threads, "
+	       "%ld replacements, %ld calls through a chain, %d to the action just replaced\n",
+	       atomic_load(&checks), CHECKERS, sent, atomic_load(&forks), atomic_load(&spawns),
+	       atomic_load(&vforks), atomic_load(&threads), atomic_load(&replacements),
+	       atomic_load(&chained), atomic_load(&stale));
+	/* Ten thousand rounds of all threads are for the full length. */
+	EXPECT(seconds < 600 || SLOW_TOOL || atomic_load(&checks) >= 10000L * CHECKERS,
+	       "only %ld checks", atomic_load(&checks));
+	return torture_status("threads");
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by the torture programs: plain C, so that nothing but them and the library touches signals. */
+#ifndef TORTURE_H
+#define TORTURE_H
+
+#include <asm/prctl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXIT_SKIP 77
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SLOW_TOOL 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define SLOW_TOOL 1
+#endif
+#ifndef SLOW_TOOL
+#define SLOW_TOOL 0
+#endif
+
+static atomic_ulong torture_failures;
+
+/* Counts a failure and shows the first ones. */
+#define EXPECT(condition, ...)                                                          \
+	do {                                                                            \
+		if (!(condition) && atomic_fetch_add(&torture_failures, 1) < 20) {      \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
+			fprintf(stderr, __VA_ARGS__);                                   \
+			fputc('\n', stderr);                                            \
+		}                                                                       \
+	} while (0)
+
+static inline int torture_status(const char *name)
+{
+	const unsigned long failures = atomic_load(&torture_failures);
+
+	printf("%s: %lu failures\n", name, failures);
+	return failures ? 1 : 0;
+}
+
+/* How long the parts that have no end of their own go on. */
+static inline double torture_seconds(double usual)
+{
+	const char *text = getenv("FSGSCHECK_TORTURE_SECONDS");
+
+	return text ? atof(text) : usual;
+}
+
+static inline double torture_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static inline uint64_t torture_base(int code)
+{
+	uint64_t value = 0;
+
+	syscall(SYS_arch_prctl, code, &value);
+	return value;
+}
+
+#endif
