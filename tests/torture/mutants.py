@@ -44,7 +44,7 @@ MUTANTS = [
      'unit-guard', 'passes_on_with_the_owners_mask'),
     ('errno changed', CHECK, [('\terrno = error;\n', '')], 'torture-callers', None),
     ('FS written with a foreign value', TRIAL, [('\tio.in[0] = base;', '\tio.in[0] = base + 64;')],
-     'torture-callers', None),
+     'unit-trial', None),
     ('GS not put back after a fault', TRIAL, [('\trestore(ops, segment, known ? base : io.old);', '')],
      'torture-inject', None),
     ('an ignored signal is not ignored', GUARD,
