@@ -446,7 +446,7 @@ static int look(int slot, struct kernel_action *found)
 
 static int install_handler(int slot)
 {
-	struct kernel_action found, expected, out;
+	struct kernel_action found, expected, out = {.flags = 0};
 	int error = look(slot, &found);
 
 	expected = found;

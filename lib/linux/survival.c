@@ -170,6 +170,7 @@ static void outlive_hops(struct arena *arena)
 {
 	cpu_set_t allowed;
 
+	CPU_ZERO(&allowed);
 	if (pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed))
 		return;
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {

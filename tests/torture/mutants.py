@@ -30,7 +30,7 @@ MUTANTS = [
      'unit-guard', 'passes_on_its_own_threads_fault'),
     ('thread not looked at', GUARD,
      [('return thread && call(SYS_gettid, 0, 0, 0, 0) == thread;', 'return thread != 0;')],
-     'torture-threads', None),
+     'unit-guard', 'passes_on_another_threads_sent_signal'),
     ('no lock', GUARD,
      [('if (pthread_mutex_trylock(&lock)) {', 'if (0) {'),
       ('\t\tpthread_mutex_unlock(&lock);\n}\n\nint fsgs_guard_enter', '\t\t;\n}\n\nint fsgs_guard_enter')],
@@ -44,7 +44,7 @@ MUTANTS = [
      'unit-guard', 'passes_on_with_the_owners_mask'),
     ('errno changed', CHECK, [('\terrno = error;\n', '')], 'torture-callers', None),
     ('FS written with a foreign value', TRIAL, [('\tio.in[0] = base;', '\tio.in[0] = base + 64;')],
-     'torture-callers', None),
+     'unit-trial', None),
     ('GS not put back after a fault', TRIAL, [('\trestore(ops, segment, known ? base : io.old);', '')],
      'torture-inject', None),
     ('an ignored signal is not ignored', GUARD,
@@ -97,7 +97,7 @@ def run(program, objects, test, directory):
                     *sources, *objects, *libraries, '-pthread'], check=True)
     arguments = ['--filter', '*/' + test, '--timeout', '20'] if test else []
     try:
-        done = subprocess.run([binary, *arguments], cwd=directory, timeout=60, stdout=subprocess.DEVNULL,
+        done = subprocess.run([binary, *arguments], cwd=directory, timeout=30, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, env={'FSGSCHECK_TORTURE_SECONDS': '3',
                                                               'PATH': '/usr/bin:/bin'})
     except subprocess.TimeoutExpired:

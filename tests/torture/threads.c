@@ -79,7 +79,7 @@ static const char *const phase_names[PHASES] = {"SA_SIGINFO", "plain",        "S
 						"SA_NODEFER", "SA_RESETHAND", "ignored",
 						"replaced",   "chained"};
 
-static atomic_int phase, stop, checks_done, stale;
+static atomic_int phase, stop, all_sent, checks_done, stale;
 static atomic_long checks, forks, spawns, vforks, threads, replacements, chained;
 static pthread_rwlock_t phase_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static struct fsgs_report reference, full_reference;
@@ -408,7 +408,7 @@ static void *waiter(void *argument)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGBUS);
-	while (!atomic_load(&stop)) {
+	while (!atomic_load(&all_sent)) {
 		if (sigtimedwait(&set, &info, &moment) != SIGBUS)
 			continue;
 		if (info.si_code == SI_USER) {
@@ -434,7 +434,7 @@ static void *reader(void *argument)
 
 	struct pollfd fd = {.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .events = POLLIN};
 
-	while (!atomic_load(&stop)) {
+	while (!atomic_load(&all_sent)) {
 		if (poll(&fd, 1, 50) != 1 || read(fd.fd, &info, sizeof info) != sizeof info)
 			continue;
 		EXPECT(info.ssi_signo == SIGSYS && info.ssi_code == SI_QUEUE &&
@@ -703,7 +703,12 @@ int main(void)
 	pthread_rwlock_unlock(&phase_lock);
 	atomic_store(&stop, 1);
 	for (int i = 0; i < OTHERS; i++)
-		pthread_join(rest[i], NULL);
+		if (others[i] != waiter && others[i] != reader)
+			pthread_join(rest[i], NULL);
+	atomic_store(&all_sent, 1);
+	for (int i = 0; i < OTHERS; i++)
+		if (others[i] == waiter || others[i] == reader)
+			pthread_join(rest[i], NULL);
 	atomic_store(&checks_done, 1);
 	for (int i = 0; i < CHECKERS; i++)
 		pthread_join(checkers[i], NULL);

@@ -768,3 +768,32 @@ Test(guard, passes_on_its_own_threads_fault)
 	cr_expect_eq(atomic_load(&seen), 1);
 	fsgs_guard_leave();
 }
+
+/* One that is sent to another thread arrives there, and at once. */
+static atomic_long seen_by;
+
+static void note_thread(int sig)
+{
+	(void)sig;
+	atomic_store(&seen_by, syscall(SYS_gettid));
+}
+
+static void *send_and_look(void *argument)
+{
+	send(argument);
+	*(int *)argument = atomic_load(&seen_by) == syscall(SYS_gettid);
+	return NULL;
+}
+
+Test(guard, passes_on_another_threads_sent_signal)
+{
+	pthread_t thread;
+	int arrived = 0;
+
+	signal(SIGILL, note_thread);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, send_and_look, &arrived), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect_eq(arrived, 1);
+}
