@@ -247,7 +247,15 @@ struct fsgs_got_ {
 };
 /** @endcond */
 
-static __attribute__((__unused__, __noinline__, __cold__)) struct fsgs_got_
+/* It runs while the FS base is foreign, where the canary cannot be read. A function of its own that has
+ * the address of a local is what -fstack-protector-strong, the distributions' default, would give one. */
+#if defined(__has_attribute) && __has_attribute(__no_stack_protector__)
+#define FSGS_NO_CANARY_ __no_stack_protector__
+#else
+#define FSGS_NO_CANARY_ __optimize__("no-stack-protector")
+#endif
+
+static __attribute__((__unused__, __noinline__, __cold__, FSGS_NO_CANARY_)) struct fsgs_got_
 fsgs_get_by_call_(uint32_t segment)
 {
 	struct fsgs_got_ got = {0, 0};
