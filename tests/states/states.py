@@ -4,10 +4,12 @@
 
     states.py run NAME --build DIR --program KEY=FILE...
     states.py page --build DIR --committed FILE
+    states.py sites --build DIR --program KEY=FILE...
 
 Status 0 when all is as the table says, 1 when it is not, 77 with a reason when the state cannot be
 had here.  What was said, and what others answer in the same state, stays in DIR/results; of that,
 "page" makes the page about the peers, DIR/peers.md, and compares it with the committed one.
+"sites" compares the instructions that the tracer finds by their bytes with those of a disassembler.
 """
 
 import argparse
@@ -384,6 +386,21 @@ def run_every(name, programs):
     return bool(wrong)
 
 
+# -- what the tracer changes ----------------------------------------------------------------------
+
+
+def run_sites(programs):
+    """The tracer must change these instructions, and nothing that merely looks like them."""
+    static = programs.command("static")
+    found = _run([programs.command("launch"), "--sites", "--", static]).stdout.decode()
+    code = _run(["objdump", "-d", "--no-show-raw-insn", static]).stdout.decode()
+    counts = {insn: len(re.findall(rf"\t{insn}\b", code))
+              for insn in (*table.INSTRUCTIONS, "cpuid")}
+    right = "".join(f"{insn} {count}\n" for insn, count in counts.items())
+    print("by bytes:", *found.split(), "disassembled:", *right.split())
+    return int(found != right or 0 in counts.values())
+
+
 # -- the page about the peers ---------------------------------------------------------------------
 
 PEERS = {
@@ -519,21 +536,26 @@ def main():
     """Runs what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     actions = parser.add_subparsers(dest="action", required=True)
-    action = actions.add_parser("run", help="one case")
-    action.add_argument("name", metavar="NAME",
-                        choices=[*(case.name for case in table.CASES), *table.EVERY])
-    action.add_argument("--build", required=True, help="folder for what is built and found")
-    action.add_argument("--program", nargs="*", default=[], metavar="KEY=FILE")
-    action = actions.add_parser("page", help="the page about the peers")
-    action.add_argument("--build", required=True)
-    action.add_argument("--committed", required=True, metavar="FILE")
+    run_action = actions.add_parser("run", help="one case")
+    run_action.add_argument("name", metavar="NAME",
+                            choices=[*(case.name for case in table.CASES), *table.EVERY])
+    sites_action = actions.add_parser("sites", help="what the tracer changes")
+    page_action = actions.add_parser("page", help="the page about the peers")
+    page_action.add_argument("--committed", required=True, metavar="FILE")
+    for action in (run_action, sites_action, page_action):
+        action.add_argument("--build", required=True, help="folder for what is built and found")
+    for action in (run_action, sites_action):
+        action.add_argument("--program", nargs="*", default=[], metavar="KEY=FILE")
     arguments = parser.parse_args()
 
     try:
         if arguments.action == "page":
             return run_page(pathlib.Path(arguments.build), arguments.committed)
         given = dict(pair.split("=", 1) for pair in arguments.program)
-        return run_test(arguments.name, Programs(arguments.build, given))
+        programs = Programs(arguments.build, given)
+        if arguments.action == "sites":
+            return run_sites(programs)
+        return run_test(arguments.name, programs)
     except Unavailable as reason:
         print(f"skipped: {reason}")
         return SKIP

@@ -220,8 +220,14 @@ def signature(text):
                        for reg, word in zip(("ebx", "ecx", "edx"), words))])
 
 
-AMD = " ".join(f"--cpuid=0:{reg}:0:{word:#x}"
-               for reg, word in (("ebx", 0x68747541), ("edx", 0x69746e65), ("ecx", 0x444d4163)))
+def vendor(text):
+    """CPUID with another maker of the processor, of 12 characters."""
+    words = [int.from_bytes(text.encode()[i:i + 4], "little") for i in (0, 4, 8)]
+    return " ".join(f"--cpuid=0:{reg}:0:{word:#x}"
+                    for reg, word in zip(("ebx", "edx", "ecx"), words))
+
+
+AMD = vendor("AuthenticAMD")
 XEN_PV = signature("XenVMMXenVMM") + " --file=/sys/hypervisor/guest_type={xen-pv}"
 
 OUTCOME_OF = {"ud": "undefined", "gp": "faulted", "wrong": "wrong-value", "narrow": "wrong-value"}
@@ -272,6 +278,8 @@ LAUNCHED = [
     Case("removed-hwcap2", "AT_HWCAP2 is removed from the stack alone",
          launched("--hwcap2=absent"), False, UNADVERTISED, "instrumented",
          also={"hwcap2.fsgsbase": False}),
+    Case("forged-vendor", "CPUID and the kernel name different makers of the processor",
+         launched(f"{H0} " + vendor("CyrixInstead")), False, UNADVERTISED, "instrumented"),
     Case("unaware-kernel", "it runs behind a kernel before 5.9 (row C1)", launched(f"{H0} {OLD}"),
          False, UNADVERTISED, "kernel-too-old privilege-risk"),
     Case("xen-pv-leaks", "Xen before 4.12 and a PV guest, XSA-293 (row C2)",
@@ -287,6 +295,11 @@ LAUNCHED = [
          False, DISABLED, "kernel-too-old unproven"),
     Case("switched-off", "nofsgsbase (row D2)", launched(f"{H0} {P0} {ALL_UD}"),
          False, DISABLED, "switched-off unproven"),
+    *(Case(f"switched-off-seccomp-{how}", "the same, and a seccomp filter leaves no other way",
+           Process(f"{{confine}} arch_prctl={how} -- {{launch}} {H0} {P0} {ALL_UD} -- {{static}}"),
+           False, DISABLED, "switched-off unproven arch-prctl-denied", access="none",
+           proof="advertised", also=outcomes("undefined", wrgsbase="not-tried"))
+      for how in ("eperm", "trap")),
     Case("hyperv-switched-off", "nofsgsbase on Hyper-V with an AMD processor (row D3)",
          launched(f"{H0} --file=/proc/cpuinfo={{cpuinfo-amd-without}} {ALL_UD} {AMD} "
                   + signature("Microsoft Hv")),

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A sweep over more CPUs than any machine here has: 1 to 4096 are simulated at the system call, and each
+ * still gets its own trial. What must hold:
+ *  - the cost is linear, and no memory is allocated, whatever the number;
+ *  - a CPU that cannot be had is left out, and the affinity is restored then, too;
+ *  - the report of 4096 CPUs that do not agree is one screen.
+ * The CPUs that there are, are measured as well.
+ */
+#include "output.h"
+
+#include <linux/linux.h>
+
+#include <errno.h>
+#include <malloc.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#define CPUS          4096
+#define SCREEN_LINES  50
+#define SCREEN_WIDTH  100
+/* What the cost for one CPU may differ by between few and many. */
+#define LINEAR_WITHIN 1.5
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* The simulated machine; none when there are no CPUs. */
+static struct {
+	unsigned cpus;
+	unsigned absent; /* this one cannot be had; CPUS: all can */
+	unsigned long affinity[CPUS / 64];
+	unsigned calls;
+} simulated;
+
+static void allow(unsigned long *mask, unsigned cpus)
+{
+	memset(mask, 0, CPUS / 8);
+	for (unsigned cpu = 0; cpu < cpus; cpu++)
+		mask[cpu / 64] |= 1UL << cpu % 64;
+}
+
+static long set_affinity(size_t size, const unsigned long *mask)
+{
+	unsigned long wanted[CPUS / 64] = {0};
+	unsigned count = 0;
+
+	memcpy(wanted, mask, size < sizeof wanted ? size : sizeof wanted);
+	for (size_t i = 0; i < CPUS / 64; i++)
+		count += (unsigned)__builtin_popcountl(wanted[i]);
+	simulated.calls++;
+	if (count == 1 && simulated.absent < CPUS &&
+	    (wanted[simulated.absent / 64] >> simulated.absent % 64 & 1)) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(simulated.affinity, wanted, sizeof wanted);
+	return 0;
+}
+
+long __wrap_syscall(long number, ...)
+{
+	long arguments[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		arguments[i] = va_arg(list, long);
+	va_end(list);
+	if (simulated.cpus && number == SYS_sched_getaffinity) {
+		memcpy((void *)arguments[2], simulated.affinity, CPUS / 8);
+		return CPUS / 8;
+	}
+	if (simulated.cpus && number == SYS_sched_setaffinity)
+		return set_affinity((size_t)arguments[1], (const unsigned long *)arguments[2]);
+	return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3],
+			      arguments[4], arguments[5]);
+}
+
+static int failures;
+
+static void expect(int good, const char *what)
+{
+	printf("%s - %s\n", good ? "ok" : "not ok", what);
+	failures += !good;
+}
+
+/* Processor time, which does not count what other programs take. */
+static double microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/* The least time of several sweeps. */
+static double time_sweep(int rounds, uint32_t *checked)
+{
+	struct fsgs_cpu_group groups[MAX_GROUPS];
+	struct fsgs_report report;
+	double least = 1e12;
+
+	for (int i = 0; i < rounds; i++) {
+		uint32_t count = MAX_GROUPS;
+		const double begin = microseconds();
+
+		fsgs_check_cpus(&report, sizeof report, 0, groups, &count);
+
+		const double took = microseconds() - begin;
+
+		if (took < least)
+			least = took;
+	}
+	*checked = report.cpus_checked;
+	return least;
+}
+
+static void measure_simulated(void)
+{
+	double few = 0, many = 0;
+	uint32_t checked;
+	size_t before = 0;
+
+	for (unsigned cpus = 1; cpus <= CPUS; cpus *= 4) {
+		simulated.cpus = cpus;
+		simulated.absent = CPUS;
+		allow(simulated.affinity, cpus);
+
+		const double took = time_sweep(cpus < 256 ? 16 : 3, &checked);
+
+		printf("# %4u simulated CPUs: %8.0f us, %.2f us each\n", cpus, took, took / cpus);
+		if (cpus == 1)
+			before = mallinfo2().uordblks;
+		if (cpus == 64)
+			few = took / cpus;
+		many = took / cpus;
+		if (checked != cpus)
+			expect(0, "every CPU is checked");
+	}
+	expect(many < few * LINEAR_WITHIN, "the cost is linear");
+	expect(mallinfo2().uordblks == before, "no memory is kept");
+}
+
+static void measure_real(void)
+{
+	cpu_set_t all, some;
+	uint32_t checked;
+	int used = 0;
+
+	simulated.cpus = 0;
+	if (sched_getaffinity(0, sizeof all, &all))
+		return;
+	CPU_ZERO(&some);
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_SET(cpu, &some);
+		used++;
+		sched_setaffinity(0, sizeof some, &some);
+
+		const double took = time_sweep(16, &checked);
+
+		printf("# %4d real CPUs: %8.0f us, %.2f us each\n", used, took, took / used);
+	}
+	sched_setaffinity(0, sizeof all, &all);
+}
+
+static void leave_one_out(void)
+{
+	unsigned long before[CPUS / 64];
+	uint32_t checked;
+
+	simulated.cpus = 100;
+	simulated.absent = 7;
+	allow(simulated.affinity, simulated.cpus);
+	memcpy(before, simulated.affinity, sizeof before);
+	time_sweep(1, &checked);
+	expect(checked == 99, "a CPU that cannot be had is left out");
+	expect(memcmp(before, simulated.affinity, sizeof before) == 0, "the affinity is restored");
+
+	/* The last one fails, so that nothing follows it but the restoration. */
+	simulated.absent = 99;
+	time_sweep(1, &checked);
+	expect(memcmp(before, simulated.affinity, sizeof before) == 0,
+	       "the affinity is restored after an error at the end");
+}
+
+/* Each CPU in its turn gives another of more results than are told apart. */
+static void print_disagreement(void)
+{
+	struct result result = {
+		.report = {.mode = FSGS_MODE_64BIT, .cpus_differ = FSGS_ANSWER_YES}};
+	size_t size, lines = 0, width = 0, column = 0;
+	char *text = NULL;
+	FILE *const out = open_memstream(&text, &size);
+
+	for (uint32_t cpu = 0; cpu < CPUS; cpu++) {
+		struct fsgs_report one = {.cpuid_fsgsbase = 1 + cpu % 2};
+
+		for (int i = 0; i < FSGS_INSNS; i++)
+			one.trials[i].outcome = (cpu >> i) % 5;
+		fsgs_cpu_group_add(result.groups, &result.group_count, MAX_GROUPS, cpu, &one);
+	}
+	fsgs_decide(&result.report, sizeof result.report);
+	print_human(out, &result);
+	fclose(out);
+	for (size_t i = 0; i < size; i++) {
+		column = text[i] == '\n' ? 0 : column + 1;
+		lines += text[i] == '\n';
+		if (column > width)
+			width = column;
+	}
+	free(text);
+	printf("# the report has %zu lines of %zu columns at most\n", lines, width);
+	expect(result.group_count == MAX_GROUPS, "results are told apart as far as there is room");
+	expect(lines <= SCREEN_LINES && width <= SCREEN_WIDTH, "the report is one screen");
+}
+
+int main(void)
+{
+	measure_simulated();
+	measure_real();
+	leave_one_out();
+	print_disagreement();
+	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
