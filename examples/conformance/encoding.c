@@ -100,7 +100,7 @@ static void others(const struct test *t)
 	}
 }
 
-/* a: instruction. Null selectors other than 0 would show a selector that was cleared. */
+/* a: instruction. Descriptors, because IRET may turn the null selectors 1 to 3 into 0 at any interrupt. */
 static void selectors(const struct test *t)
 {
 	for (unsigned width = 32; width <= 64; width += 32) {
@@ -111,7 +111,7 @@ static void selectors(const struct test *t)
 		window_base(w, segment_of(t->a), w->set[segment_of(t->a)]);
 		for (int s = FS; s <= GS; s++) {
 			w->load_selector[s] = 1;
-			w->selector[s] = (uint16_t)(3 - s);
+			w->selector[s] = (uint16_t)ldt_selector((unsigned)s, 0x1000);
 		}
 		foreign_window(w);
 		for (int i = 0; i < 6; i++)

@@ -495,11 +495,11 @@ void event_addr32(struct window *w)
 
 void event_lea(struct window *w)
 {
-	/* The prefix apart: assemblers warn of a segment in LEA. */
+	/* The prefix as a byte: assemblers warn of a segment in LEA. */
 	if (w->argument[0] == FSGS_SEGMENT_FS)
-		__asm__ volatile("fs leaq 0x20, %0" : "=r"(w->result));
+		__asm__ volatile(".byte 0x64\n\tleaq 0x20, %0" : "=r"(w->result));
 	else
-		__asm__ volatile("gs leaq 0x20, %0" : "=r"(w->result));
+		__asm__ volatile(".byte 0x65\n\tleaq 0x20, %0" : "=r"(w->result));
 }
 
 void event_store(struct window *w)
@@ -594,9 +594,4 @@ void event_selector(struct window *w)
 void event_set_prctl(struct window *w)
 {
 	w->result = set_prctl((int)w->argument[0], w->argument[1]);
-}
-
-void event_read(struct window *w)
-{
-	w->result = call(__NR_read, w->argument[0], w->argument[1], w->argument[2], 0);
 }

@@ -158,7 +158,6 @@ void event_exec(struct window *w);          /* argument 0: path, 1: argv, 2: env
 void event_abort(struct window *w);
 void event_selector(struct window *w);  /* argument 0: segment, 1: selector, 2: by POP */
 void event_set_prctl(struct window *w); /* argument 0: segment, 1: base; result */
-void event_read(struct window *w);      /* argument 0: fd, 1: address, 2: size */
 
 #pragma GCC visibility pop
 

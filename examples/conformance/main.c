@@ -228,11 +228,10 @@ static void repeat(const struct test *test, const struct options *options, struc
 	result->seconds = seconds() - begin;
 }
 
-static void progress(const struct result *result, unsigned index, unsigned total)
+/* For a person who waits. Where lines for a program go to the same terminal it would be in between. */
+static bool shows_progress(const struct output *output)
 {
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K%u/%u %s/%s", index, total, result->theme->name,
-			result->test->name);
+	return isatty(STDERR_FILENO) && (output == &output_human || !isatty(STDOUT_FILENO));
 }
 
 static int run(const struct options *options, const struct output *output)
@@ -240,6 +239,7 @@ static int run(const struct options *options, const struct output *output)
 	const unsigned total = count_selected(options->only);
 	struct summary summary = {.total = total};
 	const double begin = seconds();
+	const bool progress = shows_progress(output);
 	unsigned index = 0;
 
 	output->begin(total);
@@ -249,16 +249,19 @@ static int run(const struct options *options, const struct output *output)
 
 			if (!selected(options->only, result.theme, result.test))
 				continue;
-			progress(&result, ++index, total);
+			index++;
+			if (progress)
+				fprintf(stderr, "%u/%u %s/%s", index, total, result.theme->name,
+					result.test->name);
 			/* A child that dies in the C library must not print our buffer again. */
 			fflush(stdout);
 			repeat(result.test, options, &result);
 			summary.counts[result.record.word]++;
+			if (progress)
+				fputs("\r\033[K", stderr);
 			output->result(&result, index);
 		}
 	}
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K");
 	summary.seconds = seconds() - begin;
 	output->end(&summary);
 	if (fflush(stdout) || ferror(stdout)) {

@@ -434,6 +434,7 @@ static int look(int slot, struct kernel_action *found)
 	int error;
 
 	memset(found, 0, sizeof *found);
+	memset(&believed, 0, sizeof believed);
 	error = (int)exchange_in_kernel(caught[slot], NULL, found);
 	if (!error)
 		error = exchange_in_library(caught[slot], NULL, &believed);

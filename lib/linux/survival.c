@@ -227,17 +227,20 @@ void fsgs_survive(struct fsgs_report *report)
 {
 	struct arena arena = {0};
 	pthread_t thread;
-	sigset_t all, old;
+	sigset_t all;
+	uint64_t old = 0;
 
 	if (!usable(report))
 		return;
-	/* The threads inherit the mask: no handler of the process runs with a foreign GS base. */
+	/* The threads inherit the mask: no handler of the process runs with a foreign GS base. The C
+	 * library leaves out the signals that it keeps for itself, and would unblock them for a caller
+	 * who has them blocked. */
 	sigfillset(&all);
-	if (pthread_sigmask(SIG_SETMASK, &all, &old))
+	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old))
 		return;
 	const int error = start(&thread, subject, &arena);
 
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 	if (error)
 		return;
 	pthread_join(thread, NULL);

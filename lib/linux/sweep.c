@@ -69,7 +69,7 @@ void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal,
 		struct fsgs_cpu_group *groups, uint32_t *count)
 {
 	const uint32_t room = *count;
-	struct cpu_mask allowed;
+	struct cpu_mask allowed = {{0}};
 	struct fsgs_cpu_group differing[2];
 	uint32_t distinct = 0;
 	const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof allowed, &allowed);

@@ -61,7 +61,7 @@ def linux(build, cache, folder, append='', **settings):
     initrd = machine.initrd(folder / 'initrd', [
         ('/init', build / 'tests/machines/init'),
         ('/fsgs-conformance', build / 'tests/conformance/fsgs-conformance-static')])
-    run = machine.boot(machine.kernel(cache), initrd=initrd, timeout=LIMIT, until='=== end',
+    run = machine.boot(machine.kernel(cache), initrd=initrd, timeout=LIMIT, until=r'=== end \S+ status=\d+\n',
                        append='console=ttyS0 panic=-1 quiet fsgs.run=/fsgs-conformance fsgs.args=--tap '
                               + append, **settings)
     section = run.section('fsgs-conformance')
@@ -85,7 +85,7 @@ def uml(build, folder):
                    timeout=LIMIT, check=False)
     text = out.read_text(encoding='utf-8') if out.exists() else ''
     return {'cases': parse(text), 'status': 0 if '=== end' in text else None,
-            'died': '' if '=== end' in text else 'the run did not end'}
+            'died': '' if '=== end' in text else 'its first process was killed at its start'}
 
 
 def machines(build, cache, folder):
@@ -124,10 +124,6 @@ def collect(build, cache):
 def clean(text):
     """No address of this run, no bar that would end a table's cell."""
     return re.sub(r'0x(40000|7f|55)[0-9a-f]{8,}', 'an address', str(text)).replace('|', '\\|')
-
-
-def ranges(names):
-    return ', '.join(f'`{name}`' for name in names)
 
 
 def listing(build):

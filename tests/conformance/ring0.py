@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""The ring-0 half on machines that are right, defective and without the feature; and the reproducers."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / 'machines'))
+
+import machine  # noqa: E402  (the path has to be known first)
+import table  # noqa: E402
+
+IMAGE, HOST = os.environ['IMAGE'], os.environ['HOST']
+REPRODUCERS = HERE.parent.parent / 'doc/reproducers'
+
+# QEMU checks neither the operand of a write nor that of WRMSR.
+CANONICAL = set(range(1050, 1059))
+# Exit statuses at QEMU's debug device: 16 and the kselftest status.
+PASS, FAIL, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 4))
+
+
+def boot(**settings):
+    run = machine.boot(IMAGE, memory=64, timeout=60, **settings)
+    return run, table.parse(run.log)
+
+
+def failed(cases):
+    return {number for number, case in cases.items() if case['result'] == 'fail'}
+
+
+@unittest.skipUnless(shutil.which('qemu-system-x86_64'), 'QEMU is not installed')
+class Ring0(unittest.TestCase):
+    def test_every_processor(self):
+        run, cases = boot(smp=2)
+        self.assertGreaterEqual(len(cases), 40)
+        self.assertEqual(failed(cases), CANONICAL)
+        self.assertEqual(run.status, FAIL)
+        self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=9 skipped=0 cpus=2\n\Z')
+
+    def test_without_the_feature(self):
+        run, cases = boot(cpu='Nehalem')
+        self.assertEqual({case['result'] for case in cases.values()}, {'skip'})
+        self.assertEqual(run.status, SKIP)
+
+    def test_defective_hosts(self):
+        """Each mode is found, and by the cases of the rule that it breaks."""
+        for mode, first in (('lie', {1011, 1012, 1013, 1014, 1017}), ('drop', {1001}), ('refuse', {1001}),
+                            ('unenforced', set(range(1003, 1015))), ('partial insn=wrgsbase', {1022, 1024}),
+                            ('wrong', {1018, 1034}), ('lose', set())):
+            _, cases = boot(host=mode, host_elf=HOST)
+            self.assertLessEqual(first, failed(cases), mode)
+            self.assertTrue(failed(cases) - CANONICAL, mode)
+        _, cases = boot(host='honest', host_elf=HOST)
+        self.assertEqual(failed(cases), CANONICAL)
+
+
+class Reproducers(unittest.TestCase):
+    TOOLS = {'valgrind-code': ['valgrind', '-q']}
+
+    def test_each(self):
+        sources = sorted(REPRODUCERS.glob('*.c'))
+        self.assertEqual(len(sources), 6)
+        flags = pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8').split()
+        for source in sources:
+            self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30, source.name)
+            tool = self.TOOLS.get(source.stem, ['qemu-x86_64', '-cpu', 'max'])
+            with tempfile.TemporaryDirectory() as folder:
+                program = f'{folder}/{source.stem}'
+                subprocess.run([os.environ['CC'], '-O1', '-Wall', '-Wextra', '-Werror', '-o', program, source],
+                               check=True, timeout=60)
+                if 'fsgsbase' in flags:
+                    self.assertEqual(subprocess.run([program], stdout=subprocess.DEVNULL, timeout=60,
+                                                    check=False).returncode, 0, source.name)
+                if shutil.which(tool[0]):
+                    self.assertEqual(subprocess.run([*tool, program], stdout=subprocess.DEVNULL,
+                                                    stderr=subprocess.DEVNULL, timeout=60,
+                                                    check=False).returncode, 1, source.name)
+
+
+if __name__ == '__main__':
+    unittest.main(argv=[sys.argv[0], *sys.argv[1:]], verbosity=2)

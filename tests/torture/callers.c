@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* The states in which a caller may be. Each in a process of its own. */
+#include "state.h"
+
+#include <fsgscheck/core.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+static struct fsgs_report reference;
+
+/* The answer must be that of an ordinary caller. */
+static void expect_answer(const struct fsgs_report *r, const char *name)
+{
+	EXPECT(r->verdict == reference.verdict && r->proof == reference.proof &&
+		       r->refusal == reference.refusal,
+	       "%s: verdict %u proof %u refusal %u (%d)", name, r->verdict, r->proof, r->refusal,
+	       r->refusal_error);
+}
+
+static void check_as_usual(const char *name)
+{
+	const struct fsgs_report r = check_unchanged(name, EVERYTHING);
+
+	expect_answer(&r, name);
+}
+
+static void handler(int sig)
+{
+	(void)sig;
+}
+
+static void blocked(const char *name)
+{
+	const uint64_t all = ~UINT64_C(0);
+
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
+	check_as_usual(name);
+}
+
+static void ignored(const char *name)
+{
+	for (int sig = 1; sig < 32; sig++)
+		signal(sig, SIG_IGN);
+	check_as_usual(name);
+}
+
+static void handled(const char *name)
+{
+	struct sigaction action = {.sa_handler = handler,
+				   .sa_flags = (int)(SA_RESETHAND | SA_NODEFER | SA_RESTART)};
+
+	for (int sig = 1; sig < 32; sig++)
+		sigaction(sig, &action, NULL);
+	check_as_usual(name);
+}
+
+/* A stack between two pages that nobody may touch. */
+static char *fenced(size_t size)
+{
+	char *at = mmap(NULL, size + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(at + 4096, size, PROT_READ | PROT_WRITE);
+	return at + 4096;
+}
+
+static void in_thread(void *(*body)(void *), void *argument, size_t size)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	EXPECT(pthread_attr_setstack(&attr, fenced(size), size) == 0, "pthread_attr_setstack");
+	EXPECT(pthread_create(&thread, &attr, body, argument) == 0, "pthread_create");
+	pthread_join(thread, NULL);
+}
+
+/* Not through check_unchanged(): its own frame is large. */
+static void *check_in_thread(void *argument)
+{
+	static struct fsgs_report r;
+
+	EXPECT(fsgs_check(&r, sizeof r, 0) == 0, "small stack");
+	EXPECT(fsgs_check(&r, sizeof r, EVERYTHING) == 0, "small stack");
+	expect_answer(&r, argument);
+	return NULL;
+}
+
+static void small_stack(const char *name)
+{
+	in_thread(check_in_thread, (void *)(uintptr_t)name, SLOW_TOOL ? 1 << 18 : 16384);
+}
+
+/* What the kernel's frame takes, and one kilobyte for a handler: less than any handler can have. The
+ * fence tells whether it is enough. */
+static void small_alternate_stack(const char *name)
+{
+	const size_t frame = getauxval(AT_MINSIGSTKSZ) ? getauxval(AT_MINSIGSTKSZ) : 2048;
+	const size_t size = frame + (SLOW_TOOL ? 1 << 16 : 1024);
+	char *const low = fenced((size + 4095) & ~(size_t)4095);
+	const stack_t stack = {.ss_sp = low, .ss_size = size};
+
+	EXPECT(sigaltstack(&stack, NULL) == 0, "sigaltstack of %zu bytes", size);
+	check_as_usual(name);
+}
+
+static volatile sig_atomic_t in_handler;
+
+static void check_in_handler(int sig)
+{
+	check_as_usual("in a handler");
+	in_handler = sig;
+}
+
+static void called_from_handler(const char *name)
+{
+	static char memory[1 << 18];
+	const stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};
+	struct sigaction action = {.sa_handler = check_in_handler, .sa_flags = SA_ONSTACK};
+
+	sigaltstack(&stack, NULL);
+	for (int sig = SIGUSR1; sig; sig = sig == SIGUSR1 ? SIGILL : 0) {
+		sigaction(sig, &action, NULL);
+		raise(sig);
+		EXPECT(in_handler == sig, "%s", name);
+	}
+}
+
+static struct fsgs_report from_constructor;
+
+static __attribute__((constructor)) void constructor(void)
+{
+	fsgs_check(&from_constructor, sizeof from_constructor, 0);
+}
+
+static void called_from_constructor(const char *name)
+{
+	expect_answer(&from_constructor, name);
+}
+
+static struct fsgs_report from_child;
+
+static void in_child(void)
+{
+	fsgs_check(&from_child, sizeof from_child, 0);
+}
+
+static void called_from_atfork(const char *name)
+{
+	pthread_atfork(NULL, NULL, in_child);
+
+	const pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		alarm(30);
+		expect_answer(&from_child, name);
+		check_as_usual(name);
+		_exit(atomic_load(&torture_failures) != 0);
+	}
+	waitpid(child, &status, 0);
+	EXPECT(status == 0, "%s: status %#x", name, status);
+	check_as_usual(name);
+}
+
+static atomic_int cancel_begun;
+
+static void *check_and_be_cancelled(void *argument)
+{
+	struct fsgs_report r;
+	int type;
+
+	pthread_setcanceltype(*(int *)argument, &type);
+	atomic_store(&cancel_begun, 1);
+	for (;;) {
+		EXPECT(fsgs_check(&r, sizeof r, FSGS_CHECK_CONTEXT) == 0, "cancelled");
+		pthread_testcancel();
+	}
+	return NULL;
+}
+
+static void cancelled(const char *name)
+{
+	for (int i = 0; i < 200; i++) {
+		int type = i % 2 ? PTHREAD_CANCEL_DEFERRED : PTHREAD_CANCEL_ASYNCHRONOUS;
+		pthread_t thread;
+
+		atomic_store(&cancel_begun, 0);
+		EXPECT(pthread_create(&thread, NULL, check_and_be_cancelled, &type) == 0, "%s",
+		       name);
+		while (!atomic_load(&cancel_begun))
+			sched_yield();
+		usleep((useconds_t)(i * 7 % 100));
+		pthread_cancel(thread);
+		pthread_join(thread, NULL);
+	}
+	/* Neither lock nor handlers stayed behind. */
+	check_as_usual(name);
+}
+
+static void other_gs(const char *name)
+{
+	static const uint64_t bases[] = {
+		0, 0x1000, 0x123456789000, 0x7fffffffe000, 0xffff800000000000, 0xffffffffffffffff};
+
+	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+		struct fsgs_leaf io = {.in = {bases[i]}};
+
+		/* Bases of the kernel's half are for the instruction alone. */
+		if (reference.access[FSGS_SEGMENT_GS] == FSGS_ACCESS_INSTRUCTION)
+			fsgs_leaf_wrgs64(&io);
+		else if (syscall(SYS_arch_prctl, ARCH_SET_GS, bases[i]))
+			continue;
+		EXPECT(torture_base(ARCH_GET_GS) == bases[i], "%s", name);
+		check_as_usual(name);
+		EXPECT(torture_base(ARCH_GET_GS) == bases[i], "%s", name);
+	}
+}
+
+static void limited(const char *name)
+{
+	static const int limits[] = {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_STACK,
+				     RLIMIT_DATA,   RLIMIT_AS,    RLIMIT_MEMLOCK,    RLIMIT_CORE};
+
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		struct rlimit old;
+		struct fsgs_report r;
+
+		/* A tool needs memory for each thread. */
+		if (SLOW_TOOL && (limits[i] == RLIMIT_AS || limits[i] == RLIMIT_DATA))
+			continue;
+		getrlimit((__rlimit_resource_t)limits[i], &old);
+		setrlimit((__rlimit_resource_t)limits[i], &(struct rlimit){0, old.rlim_max});
+		r = check_unchanged(name, EVERYTHING);
+		EXPECT(r.verdict == reference.verdict, "%s: %d", name, limits[i]);
+		setrlimit((__rlimit_resource_t)limits[i], &old);
+	}
+}
+
+/* The first process of a container: the kernel keeps what others send it from ending it. */
+static void first_process(const char *name)
+{
+	const long child = syscall(SYS_clone, 0x20000000L | SIGCHLD, 0L, 0L, 0L, 0L); /* NEWPID */
+	int status = 0;
+
+	if (child == 0) {
+		for (int i = 0; i < 2000; i++) {
+			struct fsgs_report r;
+
+			kill(1, SIGILL);
+			fsgs_check(&r, sizeof r, 0);
+		}
+		_exit(0);
+	}
+	if (child < 0)
+		return;
+	waitpid((pid_t)child, &status, 0);
+	EXPECT(status == 0, "%s: status %#x", name, status);
+}
+
+static const struct {
+	const char *name;
+	void (*test)(const char *name);
+} states[] = {
+	{"all signals blocked", blocked},
+	{"all signals ignored", ignored},
+	{"all signals handled", handled},
+	{"a stack of 16 KiB", small_stack},
+	{"the smallest alternate stack", small_alternate_stack},
+	{"called from a handler", called_from_handler},
+	{"called from a constructor", called_from_constructor},
+	{"called from fork's handler in the child", called_from_atfork},
+	{"cancelled", cancelled},
+	{"other GS bases", other_gs},
+	{"resource limits", limited},
+	{"the first process of a container", first_process},
+};
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IONBF, 0);
+	fsgs_check(&reference, sizeof reference, EVERYTHING);
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		const pid_t child = fork();
+		int status = 0;
+
+		if (child == 0) {
+			alarm(120);
+			atomic_store(&torture_failures, 0);
+			states[i].test(states[i].name);
+			exit(atomic_load(&torture_failures) != 0);
+		}
+		waitpid(child, &status, 0);
+		EXPECT(status == 0, "%s: status %#x", states[i].name, status);
+		printf("%-45s %s\n", states[i].name, status ? "FAILED" : "ok");
+	}
+	return torture_status("callers");
+}

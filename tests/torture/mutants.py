@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Shows that the tests notice: seeds one defect after another into a copy of the library, and expects
+the named test to fail. The unchanged library has to pass the same tests first.
+
+  mutants.py SOURCE-ROOT SCRATCH-DIRECTORY COMPILER...
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+
+root, scratch, compiler = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
+GUARD, CHECK, TRIAL, SURVIVAL = ('lib/linux/guard.c', 'lib/linux/check.c', 'lib/core/trial.c',
+                                 'lib/linux/survival.c')
+FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-pthread', '-fno-stack-protector', '-w']
+
+# Name, file, replacements, program, test in it.
+MUTANTS = [
+    ('handler not restored on the fault path', GUARD,
+     [('static _Noreturn void recover(void)\n{',
+       'static int faulted;\nstatic _Noreturn void recover(void)\n{\n\tfaulted = 1;'),
+      ('i >= 0; i--)\n\t\trestore(i);', 'i >= 0; i--)\n\t\tif (!faulted)\n\t\t\trestore(i);')],
+     'unit-guard', 'catches_again_and_again'),
+    ('mask not restored', GUARD, [('\tset_mask(mask, NULL);\n\tfor', '\tfor')],
+     'unit-guard', 'restores_any_action_and_mask'),
+    ('RIP not looked at', GUARD,
+     [('if (fsgs_leaf_recover(&rip, (uint64_t)regs[REG_RDI], sig, info->si_code)) {',
+       'fsgs_leaf_recover(&rip, (uint64_t)regs[REG_RDI], sig, info->si_code);\n\t\t{')],
+     'unit-guard', 'passes_on_its_own_threads_fault'),
+    ('thread not looked at', GUARD,
+     [('return thread && call(SYS_gettid, 0, 0, 0, 0) == thread;', 'return thread != 0;')],
+     'torture-threads', None),
+    ('no lock', GUARD,
+     [('if (pthread_mutex_trylock(&lock)) {', 'if (0) {'),
+      ('\t\tpthread_mutex_unlock(&lock);\n}\n\nint fsgs_guard_enter', '\t\t;\n}\n\nint fsgs_guard_enter')],
+     'torture-threads', None),
+    ('no lock around fork', GUARD, [('if (take_lock() == 0)\n\t\t\tpurpose = FORK;', ';')],
+     'unit-guard', 'fork_in_another_thread'),
+    ('SA_ONSTACK left out', GUARD, [('(SA_ONSTACK | SA_RESTART | SA_NODEFER)', '(SA_RESTART | SA_NODEFER)')],
+     'unit-guard', 'the_owner_chooses_the_stack'),
+    ('mask of the owner left out', GUARD,
+     [('memcpy(action.mask, old->mask, sizeof action.mask);', ';')],
+     'unit-guard', 'passes_on_with_the_owners_mask'),
+    ('errno changed', CHECK, [('\terrno = error;\n', '')], 'torture-callers', None),
+    ('FS written with a foreign value', TRIAL, [('\tio.in[0] = base;', '\tio.in[0] = base + 64;')],
+     'torture-callers', None),
+    ('GS not put back after a fault', TRIAL, [('\trestore(ops, segment, known ? base : io.old);', '')],
+     'torture-inject', None),
+    ('an ignored signal is not ignored', GUARD,
+     [('if (old->handler == SIG_IGN && info->si_code <= 0)', 'if (0)')],
+     'unit-guard', 'a_sent_signal_stays_ignored'),
+    ('a fault is ignored', GUARD,
+     [('if (old->handler == SIG_IGN && info->si_code <= 0)', 'if (old->handler == SIG_IGN)')],
+     'unit-guard', 'a_fault_cannot_be_ignored'),
+    ('SA_RESETHAND left out', GUARD, [('if ((old->flags & SA_RESETHAND) &&', 'if (0 &&')],
+     'unit-guard', 'passes_on_once_with_resethand'),
+    ('a foreign handler is replaced', GUARD, [('&& same(&now, &mine))', ')')],
+     'unit-guard', 'leaves_a_new_handler'),
+    ('sent signals taken for faults', GUARD, [('if (info->si_code <= 0) {', 'if (0) {')],
+     'unit-guard', 'a_sent_signal_reaches_its_handler'),
+    ('a put-aside signal repeated under the wrong id', GUARD,
+     [('call(SYS_rt_sigqueueinfo, tid,', 'call(SYS_rt_sigqueueinfo, pid,')],
+     'unit-guard', 'a_killed_signal_stays_pending_for_the_process'),
+    ('one of two pending signals lost', GUARD, [('#define PARKED 4', '#define PARKED 1')],
+     'unit-guard', 'both_pending_signals_stay_pending'),
+    ('one handler for all actions', GUARD,
+     [('if (same(&behind[slot][variant], found))',
+       'if (behind[slot][variant] = *found, 1)')],
+     'unit-guard', 'a_chain_has_an_end'),
+    ('mask not restored after survival', SURVIVAL,
+     [('syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);', '')],
+     'torture-callers', None),
+]
+
+
+def program_sources(program):
+    kind, name = program.split('-')
+    return [root / 'tests' / kind / (name + '.c')], ['-lcriterion'] if kind == 'unit' else []
+
+
+def compile_object(source, to, include):
+    subprocess.run([*compiler, *FLAGS, '-I', include / 'include', '-I', include / 'lib',
+                    *[x for d in ('core', 'linux') for x in ('-I', include / 'lib' / d)],
+                    '-c', source, '-o', to], check=True)
+
+
+def library(tree):
+    sources = sorted(p for p in (tree / 'lib').glob('*/*.[cS]') if p.name != 'no-trial.c')
+    return {str(p.relative_to(tree)): p for p in sources}
+
+
+def run(program, objects, test, directory):
+    sources, libraries = program_sources(program)
+    binary = directory / program
+    subprocess.run([*compiler, *FLAGS, '-I', root / 'include', '-I', root / 'lib', '-o', binary,
+                    *sources, *objects, *libraries, '-pthread'], check=True)
+    arguments = ['--filter', '*/' + test, '--timeout', '20'] if test else []
+    try:
+        done = subprocess.run([binary, *arguments], cwd=directory, timeout=60, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, env={'FSGSCHECK_TORTURE_SECONDS': '3',
+                                                              'PATH': '/usr/bin:/bin'})
+    except subprocess.TimeoutExpired:
+        return 'hangs'
+    return {0: 'passes', 77: 'skips'}.get(done.returncode, 'fails')
+
+
+def main():
+    if subprocess.run([*compiler, '-E', '-x', 'c', '-include', 'criterion/criterion.h', '/dev/null'],
+                      capture_output=True).returncode:
+        print('no criterion')
+        return 77
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    objects = {}
+    for name, path in library(root).items():
+        objects[name] = scratch / (name.replace('/', '-') + '.o')
+        compile_object(path, objects[name], root)
+
+    tests = sorted({(m[3], m[4]) for m in MUTANTS}, key=str)
+    skipped = set()
+    for program, test in tests:
+        result = run(program, objects.values(), test, scratch)
+        if result == 'skips':
+            skipped.add(program)
+        elif result != 'passes':
+            print(f'the unchanged library {result}: {program} {test or ""}')
+            return 1
+
+    missed = 0
+    for name, file, replacements, program, test in MUTANTS:
+        text = (root / file).read_text()
+        for old, new in replacements:
+            if text.count(old) != 1:
+                print(f'{name}: "{old}" is not there once: this script is out of date')
+                return 1
+            text = text.replace(old, new)
+        mutant = scratch / file.replace('/', '-')
+        mutant.write_text(text)
+        changed = scratch / 'mutant.o'
+        compile_object(mutant, changed, root)
+        if program in skipped:
+            result = 'skips'
+        else:
+            result = run(program, [changed if n == file else o for n, o in objects.items()], test, scratch)
+        print(f'{name}: {program} {test or ""} {result}', flush=True)
+        missed += result == 'passes'
+    print(f'{len(MUTANTS)} defects, {missed} not noticed')
+    return 1 if missed else 0
+
+
+sys.exit(main())
