@@ -122,8 +122,9 @@ def collect(build, cache):
 
 
 def clean(text):
-    """No address of this run, no bar that would end a table's cell."""
-    return re.sub(r'0x(40000|7f|55)[0-9a-f]{8,}', 'an address', str(text)).replace('|', '\\|')
+    """No address of this run, no bar that would end a table's cell, no #GP that Doxygen takes for a link."""
+    text = re.sub(r'0x(40000|7f|55)[0-9a-f]{8,}', 'an address', str(text))
+    return text.replace('|', '\\|').replace('#', '\\#')
 
 
 def listing(build):
