@@ -2,7 +2,7 @@
 /*
  * Trial execution inside somebody else's process.
  *
- * What must hold (doc/handover.md has the properties and their proof):
+ * What must hold (doc/handover.md has the properties):
  *  - Only a fault of our own is ours: raised by the kernel, in the trying thread, at an instruction of
  *    a leaf. Anything else goes to the action that was there before.
  *  - Every path restores handlers, mask and errno; a handler that somebody installed meanwhile stays.
