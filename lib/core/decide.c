@@ -215,6 +215,10 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	if (r->hwcap2_fsgsbase != FSGS_ANSWER_NO || r->cpuid_fsgsbase != FSGS_ANSWER_YES ||
 	    !genuine_entry(r) || around->sandboxed || around->instrumented)
 		return 0;
+	/* What one CPU offers is no reason for what the kernel does, and the next check may begin on
+	 * another. */
+	if (r->cpus_differ == FSGS_ANSWER_YES)
+		return 0;
 	/* That an emulator runs them says nothing of its kernel. That they do not run does: an emulated
 	 * machine obeys CR4, and a process emulator has none. */
 	if (around->emulated && !any_at_all(undefined, r))

@@ -78,6 +78,8 @@ static const struct row process_rows[] = {
 	 UNSUPPORTED, F(WRONG_MODE), NONE, NONE},
 	{"B2 mixed CPUs", N, N, Y, ALL(UD), {.cpus_differ = Y}, INCONSISTENT, INCONSISTENT,
 	 F(CPUS_DIFFER), ARCH_PRCTL, ARCH_PRCTL},
+	{"B2 seen from a CPU that has it", Y, N, N, ALL(UD), {.cpus_differ = Y}, INCONSISTENT,
+	 INCONSISTENT, F(CPUS_DIFFER), ARCH_PRCTL, ARCH_PRCTL},
 	{"B3 instrumented", Y, Y, Y, ALL(UD), {0}, BROKEN, BROKEN, F(INSTRUMENTED), ARCH_PRCTL,
 	 ARCH_PRCTL},
 	{"B3 one of four", Y, Y, Y, {OK, UD, OK, OK}, {0}, USABLE, BROKEN, F(INSTRUMENTED),
