@@ -70,6 +70,10 @@ class Symbols(unittest.TestCase):
         script = re.sub(r'/\*.*?\*/', '', (SOURCE / 'lib/libfsgscheck.map').read_text(encoding='utf-8'), flags=re.S)
         self.assertEqual(set(re.findall(r'\b(\w+);', script)), declared())
 
+    def test_debian_symbols_agree(self):
+        text = (SOURCE / 'doc/debian/libfsgscheck0.symbols').read_text(encoding='utf-8')
+        self.assertEqual(set(re.findall(r'^ (fsgs_\w+)@', text, re.M)), declared())
+
     def test_soname(self):
         version = re.search(r'FSGS_VERSION_MAJOR (\d+)',
                             (INCLUDE / 'fsgscheck/version.h').read_text(encoding='utf-8'))[1]

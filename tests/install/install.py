@@ -2,6 +2,8 @@
 """The library as its users get it: by pkg-config from a prefix, and as a Meson subproject."""
 
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -71,6 +73,67 @@ class Installed(unittest.TestCase):
     def test_command(self):
         self.assertRegex(verdict(self.prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(self.prefix / 'lib')),
                          r'^FSGSBASE: ')
+
+    def test_cpp_static(self):
+        """A C++ program with the static library."""
+        program = Path(self.directory.name) / 'cpp'
+        source = Path(self.directory.name) / 'program.cpp'
+        source.write_text('#include <fsgscheck.h>\n#include <fsgscheck/base.h>\n#include <iostream>\n'
+                          'int main() { fsgs_report r; std::uint64_t base = 0;\n'
+                          'if (fsgs_check(&r, sizeof r, 0) || fsgs_get_gs_base(&base)) return 4;\n'
+                          'std::cout << fsgs_name(FSGS_LIST_VERDICT, r.verdict) << base; }\n', encoding='utf-8')
+        run('c++', '-std=c++17', '-Wall', '-Wextra', '-Werror', '-static', source, '-o', program,
+            *self.flags('fsgscheck', '--static'))
+        self.assertRegex(verdict(program), r'^\w+?\d+$')
+
+    @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
+    def test_cmake(self):
+        """CMake finds it by pkg-config: no file of ours is needed for that."""
+        root = Path(self.directory.name) / 'cmake'
+        root.mkdir()
+        (root / 'CMakeLists.txt').write_text(
+            'cmake_minimum_required(VERSION 3.13)\nproject(user C)\nfind_package(PkgConfig REQUIRED)\n'
+            'pkg_check_modules(FSGSCHECK REQUIRED IMPORTED_TARGET fsgscheck)\n'
+            f'add_executable(user {EXAMPLE})\ntarget_link_libraries(user PkgConfig::FSGSCHECK)\n', encoding='utf-8')
+        run('cmake', '-S', root, '-B', root / 'build')
+        run('cmake', '--build', root / 'build')
+        self.assertRegex(verdict(root / 'build/user', LD_LIBRARY_PATH=str(self.prefix / 'lib')), r'^\w+: ')
+
+    def test_static_flags(self):
+        """What the static library needs and the shared one has inside; on this C library, nothing more."""
+        static = run('pkg-config', '--static', '--libs', 'fsgscheck').split()
+        self.assertIn('-lfsgscheck', static)
+        for package in ('fsgscheck', 'fsgscheck-core'):
+            text = (self.prefix / f'lib/pkgconfig/{package}.pc').read_text(encoding='utf-8')
+            self.assertNotIn(str(self.build), text)
+
+    def test_manual(self):
+        for page in ('man1/fsgscheck.1', 'man1/fsgscheck-explain.1', 'man3/libfsgscheck.3', 'man3/fsgs_check.3',
+                     'man3/fsgs_decide.3', 'man3/fsgs_get_base.3', 'man3/fsgs_core.3'):
+            with self.subTest(page=page):
+                path = self.prefix / 'share/man' / page
+                self.assertNotIn('@', path.read_text(encoding='utf-8'))
+                if shutil.which('mandoc'):
+                    said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True,
+                                          text=True, check=False, timeout=30).stdout
+                    self.assertEqual([line for line in said.splitlines() if 'missing date' not in line], [])
+
+    def test_every_function_has_a_manual(self):
+        shared = self.prefix / 'lib/libfsgscheck.so.0'
+        functions = {line.split()[2].partition('@')[0] for line in run('nm', '-D', '--defined-only', shared).splitlines()
+                     if line.split()[1] == 'T'}
+        pages = ''.join(path.read_text(encoding='utf-8') for path in (self.prefix / 'share/man/man3').iterdir())
+        self.assertTrue(functions)
+        self.assertEqual({name for name in functions if f'.SS {name}()' not in pages}, set())
+
+    def test_completion(self):
+        """It offers what the command's help names."""
+        helped = run(self.prefix / 'bin/fsgscheck', '--help', env={**os.environ, 'LD_LIBRARY_PATH':
+                                                                   str(self.prefix / 'lib')})
+        script = self.prefix / 'share/bash-completion/completions/fsgscheck'
+        offered = run('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck ""); COMP_CWORD=1; _fsgscheck;'
+                                    ' echo "${COMPREPLY[@]}"').split()
+        self.assertEqual(set(re.findall(r'--[a-z][a-z-]*', helped)) | {'explain'}, set(offered))
 
     def test_destdir(self):
         with tempfile.TemporaryDirectory() as root:
