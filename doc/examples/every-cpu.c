@@ -8,8 +8,8 @@ int main(void)
 	struct fsgs_cpu_group groups[8];
 	uint32_t count = 8;
 
-	if (fsgs_check_cpus(&report, sizeof report, FSGS_CHECK_CONTEXT | FSGS_CHECK_SURVIVAL, groups,
-			    &count))
+	if (fsgs_check_cpus(&report, sizeof report, FSGS_CHECK_CONTEXT | FSGS_CHECK_SURVIVAL,
+			    groups, &count))
 		return 3;
 	for (uint32_t i = 0; i < count; i++)
 		printf("%u CPUs like CPU %u: wrgsbase %s\n", groups[i].count, groups[i].first[0],
