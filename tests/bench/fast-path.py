@@ -11,7 +11,8 @@ import sys
 
 WANTED = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase',
           'user_set_gs': 'wrgsbase', 'user_set_fs': 'wrfsbase'}
-# ENDBR, the GOT's address, the load, the test, the jump, the instruction, the store, the result, RET.
+# The GOT's address, the load, the test, the jump, the instruction, the store, the result or one saved register,
+# RET. ENDBR, which -fcf-protection puts before all, is not counted.
 MOST = 9
 
 
@@ -46,7 +47,7 @@ def main():
     found = functions(listing)
     for name, instruction in WANTED.items():
         path = walk(found[name])
-        steps = [mnemonic for mnemonic, _ in path]
+        steps = [mnemonic for mnemonic, _ in path if mnemonic != 'endbr64']
         print(f'{name}: {" ".join(steps)}')
         if steps.count(instruction) != 1 or len(steps) > MOST:
             raise SystemExit(f'not ok: {name} is not a load, a test and {instruction}')
