@@ -66,13 +66,9 @@ typedef FSGS_LEAF int fsgs_leaf_fn(struct fsgs_leaf *io);
 
 fsgs_leaf_fn fsgs_leaf_cpuid;  /**< CPUID: EAX=in[0], ECX=in[1]; EAX, EBX, ECX, EDX to out[0..3]. */
 fsgs_leaf_fn fsgs_leaf_rdfs64; /**< RDFSBASE r64, to out[0]. */
-fsgs_leaf_fn fsgs_leaf_rdfs32; /**< RDFSBASE r32 into a register of ones, to out[0]. */
 fsgs_leaf_fn fsgs_leaf_rdgs64; /**< RDGSBASE r64, to out[0]. */
-fsgs_leaf_fn fsgs_leaf_rdgs32; /**< RDGSBASE r32 into a register of ones, to out[0]. */
 fsgs_leaf_fn fsgs_leaf_wrfs64; /**< WRFSBASE r64 of in[0]. */
-fsgs_leaf_fn fsgs_leaf_wrfs32; /**< WRFSBASE r32 of in[0]. */
 fsgs_leaf_fn fsgs_leaf_wrgs64; /**< WRGSBASE r64 of in[0]. */
-fsgs_leaf_fn fsgs_leaf_wrgs32; /**< WRGSBASE r32 of in[0]. */
 /** Save, mark with in[0] and in[1] in both widths, read back, restore: enum fsgs_step. Not for a
  *  process, where thread-local storage lives behind FS. */
 fsgs_leaf_fn fsgs_leaf_mark_fs;

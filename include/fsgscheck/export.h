@@ -7,16 +7,13 @@
 #define FSGSCHECK_EXPORT_H
 
 /** Marks what the shared library exports; the version script lists the same names. */
-#define FSGS_API        __attribute__((visibility("default")))
-
-/** Marks a result that must not be ignored. */
-#define FSGS_MUST_CHECK __attribute__((warn_unused_result))
+#define FSGS_API   __attribute__((visibility("default")))
 
 /** The function's result depends on its arguments alone; calls with equal arguments may be merged. */
-#define FSGS_CONST      __attribute__((const))
+#define FSGS_CONST __attribute__((const))
 
 /** The function's result depends on its arguments and on the memory that they point to. */
-#define FSGS_PURE       __attribute__((pure))
+#define FSGS_PURE  __attribute__((pure))
 
 /** No C++ exception leaves the library. */
 #ifdef __cplusplus

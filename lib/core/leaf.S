@@ -89,29 +89,24 @@ leaf fsgs_leaf_cpuid
 	movq %rdx, OUT3(%rdi)
 leaf_end fsgs_leaf_cpuid
 
-	.macro read_leaf name mnemonic reg
+	.macro read_leaf name mnemonic
 	leaf \name
-	movq $-1, %rax		/* a 32-bit read must clear the upper half */
-	guarded \mnemonic \reg
+	guarded \mnemonic %rax
 	movq %rax, OUT0(%rdi)
 	leaf_end \name
 	.endm
 
-	.macro write_leaf name mnemonic reg
+	.macro write_leaf name mnemonic
 	leaf \name
 	movq IN0(%rdi), %rcx
-	guarded \mnemonic \reg
+	guarded \mnemonic %rcx
 	leaf_end \name
 	.endm
 
-read_leaf fsgs_leaf_rdfs64 FSGS_RDFSBASE %rax
-read_leaf fsgs_leaf_rdfs32 FSGS_RDFSBASE %eax
-read_leaf fsgs_leaf_rdgs64 FSGS_RDGSBASE %rax
-read_leaf fsgs_leaf_rdgs32 FSGS_RDGSBASE %eax
-write_leaf fsgs_leaf_wrfs64 FSGS_WRFSBASE %rcx
-write_leaf fsgs_leaf_wrfs32 FSGS_WRFSBASE %ecx
-write_leaf fsgs_leaf_wrgs64 FSGS_WRGSBASE %rcx
-write_leaf fsgs_leaf_wrgs32 FSGS_WRGSBASE %ecx
+read_leaf fsgs_leaf_rdfs64 FSGS_RDFSBASE
+read_leaf fsgs_leaf_rdgs64 FSGS_RDGSBASE
+write_leaf fsgs_leaf_wrfs64 FSGS_WRFSBASE
+write_leaf fsgs_leaf_wrgs64 FSGS_WRGSBASE
 
 /* The base is foreign between WRITE64 and RESTORE: nothing there may enter a kernel. A kernel that is
  * unaware of the instructions, or a sandbox that keeps its own state behind GS, would act on it. The
@@ -127,7 +122,7 @@ write_leaf fsgs_leaf_wrgs32 FSGS_WRGSBASE %ecx
 	movl $3, STEP(%rdi)
 	guarded \rd %rdx
 	movq %rdx, OUT0(%rdi)
-	movq $-1, %rdx
+	movq $-1, %rdx		/* a 32-bit read must clear the upper half */
 	movl $4, STEP(%rdi)
 	guarded \rd %edx
 	movq %rdx, OUT1(%rdi)
