@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The library built in many ways, its tests run in each; at the end a table.
 
-    python3 tests/matrix/matrix.py [NAME...]        all of it takes some minutes; --list names the rows
+    python3 tests/matrix/matrix.py [--fast | --list | NAME...]        all of it takes some minutes
 
 Each row is a build directory of its own with the unit tests and the command's. Criterion is not to be had for
 musl, so its rows run the command's tests.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -94,8 +95,19 @@ def build_and_test(name, work):
     return status, detail
 
 
-def main(names):
-    rows = FAST if names == ['--fast'] else names or ROWS
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--fast', action='store_true', help='the rows that tests/run takes')
+    parser.add_argument('--list', action='store_true', help='print the names of the rows')
+    parser.add_argument('name', nargs='*', help='rows to build; none: all')
+    options = parser.parse_args()
+    unknown = set(options.name) - set(ROWS)
+    if unknown:
+        parser.error(f'no such row: {", ".join(sorted(unknown))}; --list names them')
+    if options.list:
+        print(*ROWS, sep='\n')
+        return 0
+    rows = options.name or (FAST if options.fast else ROWS)
     table = []
     with tempfile.TemporaryDirectory() as directory:
         for name in rows:
@@ -112,7 +124,4 @@ def main(names):
 
 
 if __name__ == '__main__':
-    if sys.argv[1:] == ['--list']:
-        print(*ROWS, sep='\n')
-    else:
-        sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
