@@ -10,6 +10,7 @@
 #define FSGS  "Linux, Documentation/arch/x86/x86_64/fsgs.rst"
 #define QEMU  "QEMU (user and system emulation), which does not check the operand"
 #define XENPV "Xen before 4.15, 64-bit paravirtual guests"
+#define UML   "user-mode Linux (after a switch FS is as arch_prctl set it)"
 
 const struct rule_text rules[RULES] = {
 	[RULE_OPERAND] = {"operand", "the operand may be any of the sixteen general registers",
@@ -68,10 +69,7 @@ const struct rule_text rules[RULES] = {
 			    "#UD arrives as SIGILL, si_code ILL_ILLOPN, si_addr and RIP at the "
 			    "instruction, vector 6",
 			    "Linux, arch/x86/kernel/traps.c, exc_invalid_op",
-			    "valgrind 3.19 (si_code "
-			    "ILL_ILLOPC), "
-			    "qemu-user 7.2 (no "
-			    "vector)"},
+			    "valgrind 3.19 (si_code ILL_ILLOPC), qemu-user 7.2 (no vector)"},
 	[RULE_COMPAT] = {"compat", "#UD in compatibility mode",
 			 SDM2 RD " and " WR ", Compatibility Mode Exceptions" APM, NULL},
 	[RULE_NULL_SELECTOR] =
@@ -94,18 +92,16 @@ const struct rule_text rules[RULES] = {
 		 "arch_prctl and CLONE_SETTLS refuse an address of TASK_SIZE_MAX or more "
 		 "with EPERM and change nothing",
 		 "Linux, arch/x86/kernel/process_64.c, do_arch_prctl_64",
-		 "qemu-user 7.2 (any "
-		 "address is "
-		 "taken)"},
+		 "qemu-user 7.2 and user-mode Linux (any address is taken)"},
 	[RULE_ANY_CANONICAL] =
 		{"any-canonical",
 		 "the instructions take any canonical address, the kernel's half too, "
 		 "at any privilege level",
 		 SDM2 WR APM, NULL},
 	[RULE_PTRACE_READ] = {"ptrace-read", "a tracer reads the bases that the tracee has",
-			      FSGS "; arch/x86/kernel/ptrace.c, getreg", NULL},
+			      FSGS "; arch/x86/kernel/ptrace.c, getreg", UML},
 	[RULE_PTRACE_WRITE] = {"ptrace-write", "a tracee has the bases that its tracer wrote",
-			       "Linux, arch/x86/kernel/ptrace.c, putreg", NULL},
+			       "Linux, arch/x86/kernel/ptrace.c, putreg", UML},
 	[RULE_PTRACE_SELECTOR] = {"ptrace-selector",
 				  "a tracer that writes a base leaves the selector alone",
 				  "Linux, arch/x86/kernel/ptrace.c, putreg; selftest fsgsbase.c",
@@ -114,13 +110,14 @@ const struct rule_text rules[RULES] = {
 			       "a tracer cannot write a base of TASK_SIZE_MAX or more",
 			       "Linux, arch/x86/kernel/ptrace.c, putreg (EIO)", NULL},
 	[RULE_INHERIT] = {"inherit", "a new process or thread has the bases of its maker",
-			  FSGS "; clone(2); arch/x86/kernel/process.c, copy_thread", XENPV},
+			  FSGS "; clone(2); arch/x86/kernel/process.c, copy_thread",
+			  XENPV "; " UML},
 	[RULE_SETTLS] = {"settls",
 			 "CLONE_SETTLS sets the FS base of the new thread and leaves GS alone",
 			 "clone(2); arch/x86/kernel/process.c, copy_thread", NULL},
 	[RULE_EXEC] = {"exec", "execve zeroes bases and selectors",
 		       "Linux, arch/x86/kernel/process_64.c, start_thread_common", NULL},
-	[RULE_OWN] = {"own", "each thread has its own bases", FSGS, XENPV},
+	[RULE_OWN] = {"own", "each thread has its own bases", FSGS, XENPV "; " UML},
 	[RULE_SIGNAL_FRAME] =
 		{"signal-frame",
 		 "a signal handler starts with the bases of the code it interrupted, and "
@@ -130,16 +127,13 @@ const struct rule_text rules[RULES] = {
 		       "Linux, arch/x86/include/asm/elf.h, ELF_CORE_COPY_REGS", NULL},
 	[RULE_SURVIVE] = {"survive",
 			  "a base is as it was written until the thread itself changes it", FSGS,
-			  XENPV},
+			  XENPV "; " UML},
 	[RULE_ENTRY] = {"entry", "the kernel's entry code works whatever GS base user space has",
 			"Linux, Documentation/arch/x86/entry_64.rst; selftest syscall_arg_fault.c",
 			"kernels before 5.9 under modules that set CR4.FSGSBASE; user-mode Linux"},
 	[RULE_EVERY_CPU] = {"every-cpu", "the rules hold on each CPU",
 			    "Linux, HWCAP2_FSGSBASE is one promise for all CPUs",
-			    "mixed hosts; "
-			    "Zhaoxin ZX-C "
-			    "before microcode "
-			    "0x20e"},
+			    "mixed hosts; Zhaoxin ZX-C before microcode 0x20e"},
 	[RULE_HWCAP2] = {"hwcap2",
 			 "AT_HWCAP2 bit 1 is set where, and only where, the instructions work",
 			 FSGS, "qemu-user, user-mode Linux and gVisor (run, and do not say so)"},

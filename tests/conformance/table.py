@@ -71,21 +71,12 @@ def linux(build, cache, folder, append='', **settings):
     return {'cases': parse(section[0]), 'status': section[1]}
 
 
-def uml(build, folder):
-    if not shutil.which('linux.uml'):
-        raise machine.Unavailable('user-mode-linux is not installed')
-    init = folder / 'init.sh'
-    out = folder / 'tap'
-    init.write_text('#!/bin/sh\nmount -t proc proc /proc\n'
-                    f'{build}/tests/conformance/fsgs-conformance-static --tap > {out} 2>&1\n'
-                    f'echo === end >> {out}\nsync\nhalt -f -p\n', encoding='utf-8')
-    init.chmod(0o755)
-    subprocess.run(['linux.uml', 'rootfstype=hostfs', 'rw', f'init={init}', 'con0=null', 'con=null', 'mem=128M'],
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   timeout=LIMIT, check=False)
-    text = out.read_text(encoding='utf-8') if out.exists() else ''
-    return {'cases': parse(text), 'status': 0 if '=== end' in text else None,
-            'died': '' if '=== end' in text else 'its first process was killed at its start'}
+def uml(build):
+    run = machine.user_mode_linux(build / 'tests/states/confine', build / 'tests/machines/init',
+                                  build / 'tests/conformance/fsgs-conformance-static', ['--tap'], timeout=LIMIT)
+    section = run.section('fsgs-conformance-static')
+    return {'cases': parse(section[0] if section else run.log), 'status': section[1] if section else None,
+            'died': '' if section else 'it did not run to its end'}
 
 
 def machines(build, cache, folder):
@@ -96,7 +87,7 @@ def machines(build, cache, folder):
     for model in ('max', 'EPYC', 'Haswell', 'Nehalem'):
         yield f'qemu-user {model}', lambda model=model: program('qemu-x86_64', '-cpu', model, suite, '--tap')
     yield 'valgrind', lambda: program('valgrind', '-q', suite, '--tap')
-    yield 'user-mode Linux', lambda: uml(build, folder)
+    yield 'user-mode Linux', lambda: uml(build)
     yield 'Linux in QEMU EPYC', lambda: linux(build, cache, folder)
     yield 'Linux in QEMU EPYC, nofsgsbase', lambda: linux(build, cache, folder, 'nofsgsbase')
     for mode in HOST_LINUX:
@@ -178,7 +169,7 @@ def render(runs, cases):
     out += ['', '## Deviations', '',
             'Cases of one cause are one line, with the words of the first. Reproducers of what real projects',
             'show, at most 30 lines each, are in [reproducers](reproducers): `qemu-canonical.c`, `qemu-rex.c`,',
-            '`qemu-user-limit.c`, `qemu-user-vector.c`, `hwcap2.c`, `valgrind-code.c`.', '']
+            '`qemu-user-limit.c`, `qemu-user-vector.c`, `hwcap2.c`, `uml-fs-lost.c`, `valgrind-code.c`.', '']
     for name, run in runs.items():
         rows = list(deviations(run))
         if not rows:

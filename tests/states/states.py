@@ -245,25 +245,14 @@ def ask_system(state, programs, arguments):
     return answers
 
 
-# Debian's 6.1 neither knows the extended state of recent processors nor keeps it: no AVX there.
-UML_TUNABLES = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-AVX_Fast_Unaligned_Load"
-
-
 def ask_uml(_, programs, arguments):
-    """The same in user-mode Linux, with this machine's root as its own."""
-    if not shutil.which("linux.uml"):
-        raise Unavailable("linux.uml is not installed")
-    run = _run([programs.command("confine"), "xstate=eperm", "--", "linux.uml",
-                "rootfstype=hostfs", "ro", f"init={programs.command('init')}", "con0=fd:0,fd:1",
-                "con=null", "mem=128M", "quiet", f"GLIBC_TUNABLES={UML_TUNABLES}",
-                f"fsgs.run={programs.peers('static')}",
-                "fsgs.args=" + ",".join([programs.command("static"), *arguments]),
-                "fsgs.end=off"])
-    log = machine.Run(log=run.stdout.decode("utf-8", "replace").replace("\r", ""),
-                      status=run.returncode, seconds=0, timed_out=False, errors="")
-    answers = _split(log.section("static"))
+    """The same in user-mode Linux."""
+    run = machine.user_mode_linux(programs.command("confine"), programs.command("init"),
+                                  programs.peers("static"),
+                                  [programs.command("static"), *arguments], timeout=SECONDS)
+    answers = _split(run.section("static"))
     if not answers:
-        raise Failed(f"it did not run to its end\n{log.log[-4000:]}")
+        raise Failed(f"it did not run to its end\n{run.log[-4000:]}{run.errors}")
     return answers
 
 

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Each reproducer in doc/: at most 30 lines, ok on the processor, not ok in the program that it is about."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / 'machines'))
+
+import machine  # noqa: E402  (the path has to be known first)
+
+REPRODUCERS = HERE.parent.parent / 'doc/reproducers'
+OK, NOT_OK = 0, 1
+
+
+def status(*command):
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60,
+                          check=False).returncode
+
+
+def in_user_mode_linux(program):
+    run = machine.user_mode_linux(os.environ['CONFINE'], os.environ['INIT'], program, [])
+    section = run.section(pathlib.Path(program).name)
+    return section[1] if section else run.log + run.errors
+
+
+class Reproducers(unittest.TestCase):
+    """One test for each file that stands there: none can be forgotten."""
+
+    def check(self, source):
+        self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30)
+        with tempfile.TemporaryDirectory() as folder:
+            program = f'{folder}/{source.stem}'
+            subprocess.run([os.environ['CC'], '-O1', '-static', '-Wall', '-Wextra', '-Werror', '-o', program, source],
+                           check=True, timeout=60)
+            if 'fsgsbase' in pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8').split():
+                self.assertEqual(status(program), OK)
+            tool = {'uml': 'linux.uml', 'valgrind': 'valgrind'}.get(source.stem.split('-')[0], 'qemu-x86_64')
+            if not shutil.which(tool):
+                self.skipTest(f'{tool} is not installed')
+            if tool == 'linux.uml':
+                self.assertEqual(in_user_mode_linux(program), NOT_OK)
+            elif tool == 'valgrind':
+                self.assertEqual(status(tool, '-q', program), NOT_OK)
+            else:
+                self.assertEqual(status(tool, '-cpu', 'max', program), NOT_OK)
+
+
+for path in REPRODUCERS.glob('*.c'):
+    setattr(Reproducers, 'test_' + path.stem.replace('-', '_'), lambda self, path=path: self.check(path))
+
+if __name__ == '__main__':
+    unittest.main(argv=[sys.argv[0], *sys.argv[1:]], verbosity=2)
