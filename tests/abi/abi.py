@@ -5,10 +5,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+import parts  # noqa: E402  (the path has to be known first)
 
 SHARED = os.environ['SHARED']
 CORE = os.environ['CORE']
@@ -188,4 +194,4 @@ class Headers(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    parts.run()

@@ -18,6 +18,11 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+import parts  # noqa: E402  (the path has to be known first)
+
 SOURCE = Path(os.environ['SOURCE']).resolve()
 BASELINE = SOURCE / 'tests/abi/libfsgscheck.abi'
 HEADERS = ('fsgscheck.h', 'fsgscheck/report.h', 'fsgscheck/base.h')
@@ -184,4 +189,4 @@ if __name__ == '__main__':
     if sys.argv[1:] == ['update']:
         update()
     else:
-        unittest.main()
+        parts.run()

@@ -9,8 +9,14 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+import parts  # noqa: E402  (the path has to be known first)
 
 COMMAND = os.environ['FSGSCHECK']
 STATIC = os.environ['FSGSCHECK_STATIC']
@@ -191,4 +197,4 @@ class Usage(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    parts.run()

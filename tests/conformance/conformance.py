@@ -10,6 +10,11 @@ import sys
 import tempfile
 import unittest
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+import parts  # noqa: E402  (the path has to be known first)
+
 SUITE = os.environ['CONFORMANCE']
 MUTATE = os.environ['MUTATE']
 FOREIGN = os.environ['FOREIGN']
@@ -184,4 +189,4 @@ class Foreign(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main(argv=[sys.argv[0], *sys.argv[1:]], verbosity=2)
+    parts.run()

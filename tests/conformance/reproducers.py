@@ -11,9 +11,10 @@ import unittest
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / 'machines'))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / 'machines')]
 
 import machine  # noqa: E402  (the path has to be known first)
+import parts  # noqa: E402
 
 REPRODUCERS = HERE.parent.parent / 'doc/reproducers'
 OK, NOT_OK = 0, 1
@@ -56,4 +57,4 @@ for path in REPRODUCERS.glob('*.c'):
     setattr(Reproducers, 'test_' + path.stem.replace('-', '_'), lambda self, path=path: self.check(path))
 
 if __name__ == '__main__':
-    unittest.main(argv=[sys.argv[0], *sys.argv[1:]], verbosity=2)
+    parts.run()

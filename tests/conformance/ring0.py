@@ -9,9 +9,10 @@ import unittest
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / 'machines'))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / 'machines')]
 
 import machine  # noqa: E402  (the path has to be known first)
+import parts  # noqa: E402
 import table  # noqa: E402
 
 IMAGE, HOST = os.environ['IMAGE'], os.environ['HOST']
@@ -58,4 +59,4 @@ class Ring0(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main(argv=[sys.argv[0], *sys.argv[1:]], verbosity=2)
+    parts.run()

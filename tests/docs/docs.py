@@ -5,9 +5,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+import parts  # noqa: E402  (the path has to be known first)
 
 SOURCE = Path(os.environ['SOURCE'])
 SHARED = Path(os.environ['SHARED'])
@@ -106,4 +112,4 @@ class Pages(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    parts.run()

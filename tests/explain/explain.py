@@ -13,6 +13,11 @@ import termios
 import time
 import unittest
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+import parts  # noqa: E402  (the path has to be known first)
+
 COMMAND = os.environ['FSGSCHECK']
 HERE = os.path.dirname(os.path.abspath(__file__))
 OWN = os.path.join(HERE, 'logs')
@@ -655,7 +660,4 @@ class Usage(Case):
 
 
 if __name__ == '__main__':
-    result = unittest.main(exit=False, verbosity=2).result
-    if not result.wasSuccessful():
-        sys.exit(1)
-    sys.exit(77 if result.testsRun == len(result.skipped) else 0)
+    parts.run()
