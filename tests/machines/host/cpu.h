@@ -8,6 +8,7 @@
 #define MSR_EFER                  0xc0000080u
 #define MSR_FS_BASE               0xc0000100u
 #define MSR_GS_BASE               0xc0000101u
+#define MSR_KERNEL_GS_BASE        0xc0000102u
 #define MSR_VM_CR                 0xc0010114u
 #define MSR_VM_HSAVE_PA           0xc0010117u
 

@@ -115,14 +115,27 @@ static bool write_efer(struct vmcb *vmcb, uint64_t value)
 	return true;
 }
 
+/* False: #GP. */
+static bool write_msr(struct guest *guest, uint32_t msr, uint64_t value)
+{
+	switch (msr) {
+	case MSR_EFER:
+		return write_efer(guest->vmcb, value);
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE:
+		return fsgs_write_base(guest->vmcb, msr, value);
+	default:
+		return hyperv_write_msr(msr, value);
+	}
+}
+
 static void exit_wrmsr(struct guest *guest, const struct insn *insn)
 {
 	uint32_t msr = (uint32_t)guest->gpr[GPR_RCX];
 	uint64_t value = guest->gpr[GPR_RDX] << 32 | (uint32_t)guest->gpr[GPR_RAX];
-	bool exists =
-		msr == MSR_EFER ? write_efer(guest->vmcb, value) : hyperv_write_msr(msr, value);
 
-	if (exists)
+	if (write_msr(guest, msr, value))
 		skip(guest, insn);
 	else
 		inject(guest, VECTOR_GP);

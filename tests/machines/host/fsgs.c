@@ -21,6 +21,14 @@ static bool is_canonical(const struct vmcb *vmcb, uint64_t address)
 }
 
 /* The FS and GS bases are not part of a VM switch: what the MSRs hold now is the guest's. */
+bool fsgs_write_base(const struct vmcb *vmcb, uint32_t msr, uint64_t base)
+{
+	if (!is_canonical(vmcb, base))
+		return false;
+	wrmsr(msr, base);
+	return true;
+}
+
 enum fsgs_result fsgs_emulate(struct guest *guest, const struct insn *insn)
 {
 	enum fsgs_insn which = (enum fsgs_insn)(insn->reg & 7);
@@ -47,8 +55,5 @@ enum fsgs_result fsgs_emulate(struct guest *guest, const struct insn *insn)
 		guest->gpr[insn->rm] = value;
 		return FSGS_DONE;
 	}
-	if (!is_canonical(guest->vmcb, value))
-		return FSGS_PROTECTION;
-	wrmsr(msr, value);
-	return FSGS_DONE;
+	return fsgs_write_base(guest->vmcb, msr, value) ? FSGS_DONE : FSGS_PROTECTION;
 }

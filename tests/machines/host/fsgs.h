@@ -11,6 +11,9 @@ enum fsgs_result {
 	FSGS_PROTECTION, /* a base that is not canonical: #GP(0) */
 };
 
+/* Writes one of the guest's base MSRs; false, and nothing done, if the base is not canonical. */
+bool fsgs_write_base(const struct vmcb *vmcb, uint32_t msr, uint64_t base);
+
 enum fsgs_result fsgs_emulate(struct guest *guest, const struct insn *insn);
 
 #endif

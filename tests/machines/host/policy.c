@@ -87,7 +87,8 @@ static const struct policy policies[] = {
 
 	/*
 	 * A host that executes the instructions in software, and soundly.  It is the one machine
-	 * under QEMU where a base that is not canonical raises #GP, as it does on every processor.
+	 * under QEMU where a base that is not canonical raises #GP, by instruction and by WRMSR,
+	 * as it does on every processor.
 	 */
 	{.name = "software",
 	 .launch = true,

@@ -24,15 +24,16 @@ _Static_assert(offsetof(struct vmcb, rsp) == VMCB_RSP, "VMCB layout");
 _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "VMCB layout");
 _Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB layout");
 
-#define CODE64_ATTRIBUTES      0xa9b
-#define DATA_ATTRIBUTES        0xc93
-#define RFLAGS_RESERVED        0x2 /* always 1; the guest starts with interrupts off */
+#define CODE64_ATTRIBUTES 0xa9b
+#define DATA_ATTRIBUTES   0xc93
+#define RFLAGS_RESERVED   0x2 /* always 1; the guest starts with interrupts off */
 
 /* The permission map has two bits for each MSR: read, write.  0xc0000000 begins at 2 KiB. */
-#define MSR_MAP_SIZE           8192
-#define MSR_MAP_HIGH           2048
-#define MSR_MAP_HIGH_BASE      0xc0000000u
-#define MSR_MAP_READ_AND_WRITE 3u
+#define MSR_MAP_SIZE      8192
+#define MSR_MAP_HIGH      2048
+#define MSR_MAP_HIGH_BASE 0xc0000000u
+#define MSR_MAP_READ      1u
+#define MSR_MAP_WRITE     2u
 
 void become_guest(struct vmcb *vmcb, void (*host_loop)(void));
 void run_guest(struct vmcb *vmcb, uint64_t gpr[GPR_COUNT]);
@@ -53,11 +54,11 @@ static void require_svm(void)
 		stop("the firmware has switched SVM off; VM_CR", rdmsr(MSR_VM_CR));
 }
 
-static void intercept_msr(uint32_t msr)
+static void intercept_msr(uint32_t msr, unsigned int accesses)
 {
 	uint32_t bit = (msr - MSR_MAP_HIGH_BASE) * 2;
 
-	msr_map[MSR_MAP_HIGH + bit / 8] |= (uint8_t)(MSR_MAP_READ_AND_WRITE << bit % 8);
+	msr_map[MSR_MAP_HIGH + bit / 8] |= (uint8_t)(accesses << bit % 8);
 }
 
 static void set_intercepts(enum emulation emulation)
@@ -69,10 +70,15 @@ static void set_intercepts(enum emulation emulation)
 			  INTERCEPT_INVLPGA | INTERCEPT_VMRUN | INTERCEPT_VMMCALL |
 			  INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI |
 			  INTERCEPT_SKINIT;
-	if (emulation != EMULATE_NONE)
-		vmcb.intercept_exceptions = 1u << VECTOR_UD;
 	/* MSRs outside the map, the synthetic ones of Hyper-V among them, exit in any case. */
-	intercept_msr(MSR_EFER);
+	intercept_msr(MSR_EFER, MSR_MAP_READ | MSR_MAP_WRITE);
+	if (emulation != EMULATE_NONE) {
+		vmcb.intercept_exceptions = 1u << VECTOR_UD;
+		/* QEMU checks neither the instructions' operand nor that of WRMSR. */
+		intercept_msr(MSR_FS_BASE, MSR_MAP_WRITE);
+		intercept_msr(MSR_GS_BASE, MSR_MAP_WRITE);
+		intercept_msr(MSR_KERNEL_GS_BASE, MSR_MAP_WRITE);
+	}
 	vmcb.msr_permissions = (uintptr_t)msr_map;
 }
 
