@@ -83,6 +83,11 @@ fsgs_leaf_fn fsgs_leaf_rdmsr; /**< Ring 0. RDMSR of in[0], to out[0]. */
 fsgs_leaf_fn fsgs_leaf_wrmsr; /**< Ring 0. WRMSR of in[1] to in[0]. */
 fsgs_leaf_fn fsgs_leaf_rdcr4; /**< Ring 0. CR4, to out[0]. */
 fsgs_leaf_fn fsgs_leaf_wrcr4; /**< Ring 0. CR4, from in[0]. */
+/** Ring 0. MSR_FS_BASE to old, WRFSBASE of old, MSR_FS_BASE to out[0]; WRMSR of old if they differ.
+ *  step: 1 RDMSR, 4 WRFSBASE, 7 WRMSR. */
+fsgs_leaf_fn fsgs_leaf_rewrite_fs;
+/** The same for GS and MSR_GS_BASE. */
+fsgs_leaf_fn fsgs_leaf_rewrite_gs;
 /** Ring 0. The instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to out[0];
  *  WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how far it
  *  came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
@@ -201,7 +206,10 @@ void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops 
 enum fsgs_ring0_flag {
 	/** Set CR4 bit 16 even where CPUID does not offer it. Every known processor raises \#GP; QEMU's
 	 *  emulation (7.2) hangs. */
-	FSGS_RING0_FORCE = 1 << 0
+	FSGS_RING0_FORCE = 1 << 0,
+	/** Write to a base nothing but what it holds: for a kernel that needs its bases, and goes on. Leaves
+	 *  out the 32-bit forms, the canonical check and what a base has to outlive. An NMI may come. */
+	FSGS_RING0_KEEP = 1 << 1
 };
 
 /**
@@ -227,7 +235,7 @@ enum fsgs_ring0_flag {
  *
  * @par Interrupts
  * Off, on this CPU, from before the call to after it; an NMI or a machine check whose handler uses
- * FS or GS must not come. The handlers of \#UD and \#GP must already lead to fsgs_leaf_recover(). 64-bit
+ * FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must already lead to fsgs_leaf_recover(). 64-bit
  * mode, CPL 0, 2 KiB of stack.
  */
 int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,

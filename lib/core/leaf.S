@@ -10,10 +10,22 @@
  */
 #include <fsgscheck/insn.h>
 
+#if defined(FSGS_LEAF_HEADER)
+/* A kernel's own words: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table, and FSGS_NOTE_FAULT. */
+#include FSGS_LEAF_HEADER
+#else
 #if defined(__CET__)
 #include <cet.h>
+#define FSGS_ENDBR _CET_ENDBR
 #else
-#define _CET_ENDBR
+#define FSGS_ENDBR
+#endif
+#define FSGS_RET ret
+/* An entry in the table of fsgs_leaf_recover(), relative to itself: the object needs no relocation at
+ * run time. */
+#define FSGS_GUARD(insn) TABLE_SECTION; .balign 4; .long insn - .; .text
+/* fsgs_leaf_recover() has done it. */
+#define FSGS_NOTE_FAULT
 #endif
 
 /* Offsets into struct fsgs_leaf; lib/core/trial.c asserts them. */
@@ -25,6 +37,7 @@
 #define OUT3 40
 #define OLD  48
 #define STEP 56
+#define FAULT 64
 
 #if defined(__ELF__)
 #define TABLE_SECTION .section .rodata.fsgs_leaf_table, "a", @progbits
@@ -34,11 +47,11 @@
 	.type \name, @function
 	.balign 16
 \name:
-	_CET_ENDBR
+	FSGS_ENDBR
 	.endm
 	.macro leaf_end name
 	xorl %eax, %eax
-	ret
+	FSGS_RET
 	.size \name, . - \name
 	.endm
 #else
@@ -47,25 +60,22 @@
 	.globl \name
 	.balign 16
 \name:
-	_CET_ENDBR
+	FSGS_ENDBR
 	.endm
 	.macro leaf_end name
 	xorl %eax, %eax
-	ret
+	FSGS_RET
 	.endm
 #endif
 
-/* One instruction that may fault, entered in the table of fsgs_leaf_recover(). The entry is relative
- * to itself: the object needs no relocation at run time. */
+/* One instruction that may fault. */
 	.macro guarded insn:vararg
-	TABLE_SECTION
-	.balign 4
-	.long 771f - .
-	.text
 771:
 	\insn
+	FSGS_GUARD(771b)
 	.endm
 
+#if !defined(FSGS_LEAF_HEADER)
 	TABLE_SECTION
 	.globl fsgs_leaf_table
 #if defined(__ELF__)
@@ -74,6 +84,7 @@
 #endif
 	.balign 4
 fsgs_leaf_table:
+#endif
 
 	.text
 
@@ -194,6 +205,34 @@ leaf fsgs_leaf_wrcr4
 	guarded movq %rax, %cr4
 leaf_end fsgs_leaf_wrcr4
 
+/* A base is written with what it holds, and by the MSR if the instruction stored something else: for code that
+ * needs both bases itself. */
+	.macro rewrite_leaf name msr wr
+	leaf \name
+	movl $\msr, %ecx
+	movl $1, STEP(%rdi)
+	guarded rdmsr
+	movl %eax, OLD(%rdi)
+	movl %edx, 4 + OLD(%rdi)
+	movq OLD(%rdi), %r8
+	movl $4, STEP(%rdi)
+	guarded \wr %r8
+	guarded rdmsr
+	movl %eax, OUT0(%rdi)
+	movl %edx, 4 + OUT0(%rdi)
+	cmpq %r8, OUT0(%rdi)
+	je 772f
+	movl OLD(%rdi), %eax
+	movl 4 + OLD(%rdi), %edx
+	movl $7, STEP(%rdi)
+	guarded wrmsr
+772:
+	leaf_end \name
+	.endm
+
+rewrite_leaf fsgs_leaf_rewrite_fs MSR_FS_BASE FSGS_WRFSBASE
+rewrite_leaf fsgs_leaf_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
+
 /* Each instruction against the MSR, both ways. The base is foreign from the first WRMSR to the last. */
 	.macro msr_leaf name msr rd wr
 	leaf \name
@@ -259,7 +298,7 @@ msr_leaf fsgs_leaf_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 exits_leaf fsgs_leaf_exits_fs FSGS_RDFSBASE FSGS_WRFSBASE
 exits_leaf fsgs_leaf_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
-/* Where fsgs_leaf_recover() sends every leaf that faulted. */
+/* Where every leaf goes that faulted. */
 	.globl fsgs_leaf_fault
 #if defined(__ELF__)
 	.hidden fsgs_leaf_fault
@@ -267,17 +306,20 @@ exits_leaf fsgs_leaf_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 #endif
 	.balign 16
 fsgs_leaf_fault:
+	FSGS_NOTE_FAULT
 	movl $1, %eax
-	ret
+	FSGS_RET
 #if defined(__ELF__)
 	.size fsgs_leaf_fault, . - fsgs_leaf_fault
 #endif
 
+#if !defined(FSGS_LEAF_HEADER)
 	TABLE_SECTION
 	.balign 4
 	.long 0			/* end of the table */
 #if defined(__ELF__)
 	.size fsgs_leaf_table, . - fsgs_leaf_table
+#endif
 #endif
 
 #if defined(__ELF__)

@@ -5,8 +5,8 @@
  * A guest kernel believes CPUID, sets CR4.FSGSBASE and executes. A host can let it down at each of
  * these, so each is taken by itself and announced before: the machine may not live to tell.
  *
- * An instruction is first executed with the value that its base already has. Only when all four have
- * run do markers follow, so that the faults that have to be expected find both bases as they were, and
+ * An instruction is first executed with the value that its base already has, and for a caller that needs its
+ * bases this is all. Only when all four have run do markers follow, so that the faults that have to be expected find both bases as they were, and
  * a caller's exception handler may use them.
  */
 #include "core.h"
@@ -29,6 +29,7 @@ struct walk {
 	const struct fsgs_core_ops *caller;
 	struct fsgs_core_ops ops; /* the caller's guard, and the MSRs as the other way to a base */
 	uint64_t base[FSGS_SEGMENTS];
+	int keep; /* write nothing but what is there */
 };
 
 static void announce(const struct walk *walk, const char *text)
@@ -80,48 +81,67 @@ static uint32_t outcome_of(int faulted, const struct fsgs_leaf *io)
 	return io->fault == UNDEFINED ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
 }
 
-/* Each instruction once, writing what is there already. */
-static void sample(struct walk *walk, uint32_t outcomes[FSGS_INSNS])
+/* One instruction, which leaves its base as it is and gives it in out[0]. */
+static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_leaf_fn *leaf,
+		       uint64_t base)
 {
-	struct fsgs_leaf fs = {.in = {walk->base[FSGS_SEGMENT_FS]}};
-	struct fsgs_leaf gs = {.in = {walk->base[FSGS_SEGMENT_GS]}};
+	struct fsgs_leaf io = {0};
+	const int faulted = run(walk, leaf, &io);
+
+	*trial = (struct fsgs_trial){.outcome = outcome_of(faulted, &io)};
+	if (faulted) {
+		trial->signal = io.fault;
+		trial->code = io.code;
+	} else if (io.out[0] != base) {
+		trial->outcome = FSGS_OUTCOME_WRONG_VALUE;
+	}
+	trial->width = trial->outcome == FSGS_OUTCOME_OK ? 0 : 64;
+}
+
+/* Each instruction once, writing what is there already. */
+static void sample(struct walk *walk, struct fsgs_trial trials[FSGS_INSNS])
+{
+	const uint64_t fs = walk->base[FSGS_SEGMENT_FS], gs = walk->base[FSGS_SEGMENT_GS];
 
 	announce(walk, "execute RDFSBASE");
-	outcomes[FSGS_INSN_RDFSBASE] = outcome_of(run(walk, fsgs_leaf_rdfs64, &fs), &fs);
+	sample_one(walk, &trials[FSGS_INSN_RDFSBASE], fsgs_leaf_rdfs64, fs);
 	announce(walk, "execute RDGSBASE");
-	outcomes[FSGS_INSN_RDGSBASE] = outcome_of(run(walk, fsgs_leaf_rdgs64, &gs), &gs);
+	sample_one(walk, &trials[FSGS_INSN_RDGSBASE], fsgs_leaf_rdgs64, gs);
 	announce(walk, "execute WRFSBASE");
-	outcomes[FSGS_INSN_WRFSBASE] = outcome_of(run(walk, fsgs_leaf_wrfs64, &fs), &fs);
+	sample_one(walk, &trials[FSGS_INSN_WRFSBASE], fsgs_leaf_rewrite_fs, fs);
 	announce(walk, "execute WRGSBASE");
-	outcomes[FSGS_INSN_WRGSBASE] = outcome_of(run(walk, fsgs_leaf_wrgs64, &gs), &gs);
+	sample_one(walk, &trials[FSGS_INSN_WRGSBASE], fsgs_leaf_rewrite_gs, gs);
+}
+
+static int raised(uint32_t outcome)
+{
+	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
 }
 
 /* With the bit clear nothing may run, before or after it was set: keeps the worst. */
 static void sample_cleared(struct walk *walk)
 {
-	uint32_t outcomes[FSGS_INSNS];
+	uint32_t *cleared = walk->report->cleared;
+	struct fsgs_trial trials[FSGS_INSNS];
 
-	sample(walk, outcomes);
+	sample(walk, trials);
 	for (int i = 0; i < FSGS_INSNS; i++)
-		if (walk->report->cleared[i] != FSGS_OUTCOME_OK)
-			walk->report->cleared[i] = outcomes[i];
+		if (cleared[i] == FSGS_OUTCOME_NOT_TRIED || raised(cleared[i]))
+			cleared[i] = trials[i].outcome;
 }
 
-/* A trial whose instruction faulted, or did not, against a sample of the same. */
-static int agrees(const struct fsgs_trial *trial, uint32_t outcome)
+/* Whether what ran in one ran in the other. */
+static int agrees(const struct fsgs_trial *a, const struct fsgs_trial *b)
 {
-	const int ran =
-		trial->outcome != FSGS_OUTCOME_UNDEFINED && trial->outcome != FSGS_OUTCOME_FAULTED;
-
 	/* The trial also tries a 32-bit form, which may fail by itself. */
-	return trial->width == 32 || ran == (outcome == FSGS_OUTCOME_OK);
+	return a->width == 32 || raised(a->outcome) == raised(b->outcome);
 }
 
-static void compare_samples(struct walk *walk, const uint32_t outcomes[FSGS_INSNS])
+static void compare_samples(struct walk *walk, const struct fsgs_trial sampled[FSGS_INSNS])
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
 		if (walk->report->trials[i].outcome != FSGS_OUTCOME_NOT_TRIED &&
-		    !agrees(&walk->report->trials[i], outcomes[i]))
+		    !agrees(&walk->report->trials[i], &sampled[i]))
 			walk->report->samples_differ = FSGS_ANSWER_YES;
 }
 
@@ -215,13 +235,19 @@ static void check_halt(struct walk *walk)
 static void try_set(struct walk *walk)
 {
 	struct fsgs_report *report = walk->report;
-	uint32_t outcomes[FSGS_INSNS];
+	struct fsgs_trial sampled[FSGS_INSNS];
 
-	sample(walk, outcomes);
+	if (walk->keep) {
+		sample(walk, report->trials);
+		sample(walk, sampled);
+		compare_samples(walk, sampled);
+		return;
+	}
+	sample(walk, sampled);
 	announce(walk, "markers in both bases and both widths");
 	fsgs_core_trial(report, &walk->ops);
 	put_back_bases(walk);
-	compare_samples(walk, outcomes);
+	compare_samples(walk, sampled);
 	if (!all_ran(walk))
 		return;
 
@@ -242,8 +268,8 @@ static void try_set(struct walk *walk)
 	put_back_bases(walk);
 	if (walk->caller->halt)
 		check_halt(walk);
-	sample(walk, outcomes);
-	compare_samples(walk, outcomes);
+	sample(walk, sampled);
+	compare_samples(walk, sampled);
 }
 
 static int read_cr4(struct walk *walk, uint64_t *cr4)
@@ -314,9 +340,9 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 
 int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops, uint32_t flags)
 {
-	struct walk walk = {.report = report, .caller = ops};
+	struct walk walk = {.report = report, .caller = ops, .keep = !!(flags & FSGS_RING0_KEEP)};
 
-	if (flags & ~(uint32_t)FSGS_RING0_FORCE)
+	if (flags & ~(uint32_t)(FSGS_RING0_FORCE | FSGS_RING0_KEEP))
 		return -FSGS_EINVAL;
 	fsgs_report_load(report, report, 0);
 	report->vantage = FSGS_VANTAGE_RING0;

@@ -14,6 +14,7 @@ _Static_assert(offsetof(struct fsgs_leaf, in) == 0, "IN0");
 _Static_assert(offsetof(struct fsgs_leaf, out) == 16, "OUT0");
 _Static_assert(offsetof(struct fsgs_leaf, old) == 48, "OLD");
 _Static_assert(offsetof(struct fsgs_leaf, step) == 56, "STEP");
+_Static_assert(offsetof(struct fsgs_leaf, fault) == 64, "FAULT");
 
 /* Canonical with every paging width, below every kernel half, with bits in both halves and no two
  * bytes alike: a truncated, sign-extended or shifted copy cannot look like it. */

@@ -25,6 +25,7 @@ struct machine {
 	int runs_cleared;     /* the real bit does not matter */
 	uint32_t undefined;   /* bits of enum fsgs_insn */
 	uint32_t wrong_32;    /* the same: the 32-bit form does not zero-extend */
+	uint32_t wrong_store; /* the same: another value is stored */
 	int accepts_any;      /* no canonical check */
 	int no_msr;           /* RDMSR and WRMSR of the bases fault */
 	uint32_t msr_apart;   /* 1: WRMSR does not reach the base; 2: the instruction not the MSR */
@@ -37,7 +38,7 @@ struct machine {
 	/* What it does. */
 	uint64_t cr4, base[FSGS_SEGMENTS], msr[FSGS_SEGMENTS];
 	int real_bit;
-	unsigned executed, set_without_offer;
+	unsigned executed, set_without_offer, strayed;
 	const char *step;
 };
 
@@ -74,6 +75,10 @@ static int execute(struct machine *m, struct fsgs_leaf *io, uint32_t insn, int w
 		operand = *value;
 	if (!m->accepts_any && operand >> 47 && operand >> 47 != 0x1ffff)
 		return fault(io, VECTOR_GP);
+	if (m->wrong_store >> insn & 1)
+		operand ^= 0x1000;
+	if (*base != operand)
+		m->strayed++;
 	*base = operand;
 	if (!(m->msr_apart & 2))
 		m->msr[insn & 1] = operand;
@@ -137,6 +142,16 @@ static int mark(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t w
 	return 0;
 }
 
+static int rewrite(struct machine *m, struct fsgs_leaf *io, uint32_t wr)
+{
+	const uint32_t segment = wr & 1;
+
+	TRY(read_msr(m, io, segment, &io->old));
+	STEP(4, wr, 64, &io->old);
+	TRY(read_msr(m, io, segment, &io->out[0]));
+	return io->out[0] == io->old ? 0 : write_msr(m, io, segment, io->old);
+}
+
 static int against_msr(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t wr)
 {
 	const uint32_t segment = rd & 1;
@@ -176,6 +191,8 @@ static const struct {
 } announced[] = {
 	{fsgs_leaf_rdfs64, "RDFSBASE", "HLT"},
 	{fsgs_leaf_rdgs64, "RDGSBASE", "HLT"},
+	{fsgs_leaf_rewrite_fs, "WRFSBASE", NULL},
+	{fsgs_leaf_rewrite_gs, "WRGSBASE", NULL},
 	{fsgs_leaf_mark_fs, "markers", NULL},
 	{fsgs_leaf_mark_gs, "markers", NULL},
 	{fsgs_leaf_msr_fs, "MSR_FS_BASE", NULL},
@@ -216,6 +233,10 @@ static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
 		return mark(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
 	if (leaf == fsgs_leaf_mark_gs)
 		return mark(m, io, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
+	if (leaf == fsgs_leaf_rewrite_fs)
+		return rewrite(m, io, FSGS_INSN_WRFSBASE);
+	if (leaf == fsgs_leaf_rewrite_gs)
+		return rewrite(m, io, FSGS_INSN_WRGSBASE);
 	if (leaf == fsgs_leaf_msr_fs)
 		return against_msr(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
 	if (leaf == fsgs_leaf_msr_gs)
@@ -353,6 +374,26 @@ static const struct row rows[] = {
 	 F(INSN_UD)},
 	{"R10 begins after a sample", {.offers = 1, .undefined = ALL, .works_after = 8}, 0,
 	 FSGS_VERDICT_INCONSISTENT, F(CR4_UNENFORCED)},
+	{"R8 wrfsbase stores another", {.offers = 1, .wrong_store = ONE(WRFSBASE)}, 0,
+	 FSGS_VERDICT_BROKEN, NONE},
+	{"kept R1 healthy", {.offers = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_USABLE, NONE},
+	{"kept R2 the report", {.offers = 1, .undefined = ALL}, FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN,
+	 F(INSN_UD)},
+	{"kept R3 refused", {.offers = 1, .cr4_write = REFUSES}, FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN,
+	 F(CR4_REFUSED)},
+	{"kept R4 dropped", {.offers = 1, .cr4_write = DROPS}, FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN,
+	 F(CR4_DROPPED)},
+	{"kept R5 not enforced", {.offers = 1, .runs_cleared = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_USABLE,
+	 F(CR4_UNENFORCED)},
+	{"kept R6 not offered", {.offers = 0}, FSGS_RING0_KEEP, FSGS_VERDICT_UNSUPPORTED, NONE},
+	{"kept R8 wrgsbase", {.offers = 1, .undefined = ONE(WRGSBASE)}, FSGS_RING0_KEEP,
+	 FSGS_VERDICT_BROKEN, F(INSN_UD)},
+	{"kept R8 wrfsbase stores another", {.offers = 1, .wrong_store = ONE(WRFSBASE)},
+	 FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN, NONE},
+	{"kept R8 wrgsbase stores another", {.offers = 1, .wrong_store = ONE(WRGSBASE)},
+	 FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN, NONE},
+	{"kept R10 stops after a sample", {.offers = 1, .fails_after = 8}, FSGS_RING0_KEEP,
+	 FSGS_VERDICT_INCONSISTENT, NONE},
 	{"no MSRs", {.offers = 1, .no_msr = 1}, 0, FSGS_VERDICT_UNKNOWN, NONE},
 };
 /* clang-format on */
@@ -370,6 +411,8 @@ Test(ring0, rows)
 			     (unsigned long)r.findings);
 		cr_expect_eq(m.cr4, m.starts_set ? before | BIT : before,
 			     "%s: CR4 was left changed", rows[i].name);
+		if ((rows[i].flags & FSGS_RING0_KEEP) && !m.wrong_store)
+			cr_expect_eq(m.strayed, 0, "%s: a base changed", rows[i].name);
 		if (!(rows[i].flags & FSGS_RING0_FORCE))
 			cr_expect_eq(m.set_without_offer, 0, "%s", rows[i].name);
 		cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "%s", rows[i].name);
@@ -410,7 +453,8 @@ Test(ring0, refuses_unknown_flags)
 	const struct fsgs_core_ops ops = {.run = run};
 	struct fsgs_report r = {.verdict = 1234};
 
-	cr_expect_eq(fsgs_core_ring0(&r, &ops, ~(uint32_t)FSGS_RING0_FORCE), -22);
+	cr_expect_eq(fsgs_core_ring0(&r, &ops, ~(uint32_t)(FSGS_RING0_FORCE | FSGS_RING0_KEEP)),
+		     -22);
 	cr_expect_eq(r.verdict, 1234);
 }
 
@@ -420,7 +464,7 @@ Test(ring0, tells_cpus_apart)
 		struct machine a = rows[i].machine, again = rows[i].machine, good = {.offers = 1};
 		const struct fsgs_report r = walk(&a, rows[i].flags);
 		const struct fsgs_report s = walk(&again, rows[i].flags);
-		const struct fsgs_report healthy = walk(&good, 0);
+		const struct fsgs_report healthy = walk(&good, rows[i].flags & FSGS_RING0_KEEP);
 
 		cr_expect(fsgs_core_ring0_same(&r, &s), "%s", rows[i].name);
 		cr_expect_eq(fsgs_core_ring0_same(&r, &healthy),
