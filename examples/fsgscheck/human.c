@@ -38,25 +38,6 @@ void print_wrapped(FILE *out, const char *text, size_t column, size_t indent)
 	fputc('\n', out);
 }
 
-const char *cpu_list(const struct fsgs_cpu_group *group, char text[CPU_LIST_SIZE])
-{
-	uint32_t named = 0;
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (uint32_t i = 0; i < group->ranges; i++) {
-		const uint32_t first = group->first[i], last = group->last[i];
-
-		used += (size_t)snprintf(text + used, CPU_LIST_SIZE - used,
-					 first == last ? "%s%u" : "%s%u-%u", i ? "," : "", first,
-					 last);
-		named += last - first + 1;
-	}
-	if (named < group->count)
-		snprintf(text + used, CPU_LIST_SIZE - used, ",... (%u in all)", group->count);
-	return text;
-}
-
 static void row(FILE *out, const char *source, const char *says, const char *more)
 {
 	if (*more)
@@ -107,6 +88,28 @@ static void put_trials(FILE *out, const struct fsgs_report *r)
 		row(out, fsgs_name(FSGS_LIST_INSN, i), fsgs_name(FSGS_LIST_OUTCOME, trial->outcome),
 		    text);
 	}
+}
+
+static void put_ring0(FILE *out, const struct fsgs_report *r)
+{
+	char text[128] = "";
+
+	if (r->cr4_write == FSGS_OUTCOME_NOT_TRIED)
+		return;
+	snprintf(text, sizeof text, "set in ring 0, reads as set: %s", answer(r->cr4_sticks));
+	row(out, "CR4.FSGSBASE", fsgs_name(FSGS_LIST_OUTCOME, r->cr4_write),
+	    r->cr4_write == FSGS_OUTCOME_OK ? text : "when set in ring 0");
+	if (r->cr4_sticks == FSGS_ANSWER_UNKNOWN)
+		return;
+	text[0] = '\0';
+	for (uint32_t i = 0; i < FSGS_INSNS; i++) {
+		const size_t used = strlen(text);
+
+		snprintf(text + used, sizeof text - used, "%s%s %s", used ? ", " : "",
+			 fsgs_name(FSGS_LIST_INSN, i), fsgs_name(FSGS_LIST_OUTCOME, r->ring0[i]));
+	}
+	fprintf(out, "  %-14s ", "in ring 0");
+	print_wrapped(out, text, 17, 17);
 }
 
 static void put_fallback(FILE *out, const struct fsgs_report *r)
@@ -199,6 +202,7 @@ void print_human(FILE *out, const struct result *result)
 	print_verdict(out, r);
 	put_machine(out, r);
 	put_trials(out, r);
+	put_ring0(out, r);
 	put_fallback(out, r);
 	put_survival(out, r);
 	put_cpus(out, result);

@@ -29,11 +29,10 @@ static size_t utf8_length(const unsigned char *s)
 	return length;
 }
 
-static void quote(FILE *out, const char *text)
+static void escape(FILE *out, const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
 
-	fputc('"', out);
 	while (*s) {
 		const size_t length = utf8_length(s);
 
@@ -49,6 +48,12 @@ static void quote(FILE *out, const char *text)
 			fwrite(s, 1, length, out);
 		s += length ? length : 1;
 	}
+}
+
+static void quote(FILE *out, const char *text)
+{
+	fputc('"', out);
+	escape(out, text);
 	fputc('"', out);
 }
 
@@ -98,6 +103,24 @@ void json_string(struct json *json, const char *key, const char *value)
 		quote(json->out, value);
 	else
 		fputs("null", json->out);
+}
+
+void json_lines(struct json *json, const char *key, json_line *line, const void *context)
+{
+	const char *text = line(context, 0);
+
+	if (!text) {
+		json_null(json, key);
+		return;
+	}
+	element(json, key);
+	fputc('"', json->out);
+	for (uint32_t i = 1; text; text = line(context, i++)) {
+		if (i > 1)
+			escape(json->out, "\n");
+		escape(json->out, text);
+	}
+	fputc('"', json->out);
 }
 
 void json_number(struct json *json, const char *key, int64_t value)

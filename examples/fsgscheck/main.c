@@ -86,6 +86,14 @@ static int run(uint32_t flags, print_result *print)
 		fprintf(stderr, "fsgscheck: the check could not run: %s\n", strerror(-error));
 		return CANNOT_RUN;
 	}
+	/* Only there does it leave anything open; and it executes the instructions, too. */
+	if (result.report.verdict == FSGS_VERDICT_DISABLED && !result.report.refusal) {
+		error = ring0_ask(&result.report, RING0_DEVICE);
+		if (error && print != print_nothing)
+			fprintf(stderr, "fsgscheck: ring 0 was not asked: " RING0_DEVICE ": %s%s\n",
+				strerror(-error),
+				error == -EACCES || error == -EPERM ? "; run this as root" : "");
+	}
 	print(stdout, &result);
 	return flushed(stdout) ? fsgs_exit_status(result.report.verdict) : CANNOT_RUN;
 }

@@ -16,6 +16,13 @@ struct result {
 	uint32_t group_count; /* 0 without --all-cpus */
 };
 
+/* The kernel module of examples/kmod: it answers with a report of ring 0. */
+#define RING0_DEVICE "/dev/fsgscheck"
+
+/* Puts what ring 0 says into the evidence, and decides again. 0, also where nobody answers; a negative errno
+ * where somebody does and the answer cannot be had. */
+int ring0_ask(struct fsgs_report *report, const char *path);
+
 typedef void print_result(FILE *out, const struct result *result);
 
 print_result print_human;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The report as JSON, schema 1. The keys are a contract. */
+/* The report as JSON, schema 1. The keys are a contract. The kernel module builds this file, too. */
 #include "json.h"
 #include "output.h"
-
-#include <string.h>
 
 static void put_answer(struct json *json, const char *key, uint32_t answer)
 {
@@ -71,6 +69,25 @@ static void put_trials(struct json *json, const struct fsgs_report *r)
 	json_end(json, '}');
 }
 
+static void put_ring0(struct json *json, const struct fsgs_report *r)
+{
+	json_begin(json, "ring0", '{');
+	put_name(json, "cr4_write", FSGS_LIST_OUTCOME, r->cr4_write);
+	put_answer(json, "cr4_sticks", r->cr4_sticks);
+	put_answer(json, "cpus_differ", r->cpus_differ);
+	put_answer(json, "samples_differ", r->samples_differ);
+	json_begin(json, "set", '{');
+	for (uint32_t i = 0; i < FSGS_INSNS; i++)
+		put_name(json, fsgs_name(FSGS_LIST_INSN, i), FSGS_LIST_OUTCOME,
+			 r->vantage == FSGS_VANTAGE_RING0 ? r->trials[i].outcome : r->ring0[i]);
+	json_end(json, '}');
+	json_begin(json, "cleared", '{');
+	for (uint32_t i = 0; i < FSGS_INSNS; i++)
+		put_name(json, fsgs_name(FSGS_LIST_INSN, i), FSGS_LIST_OUTCOME, r->cleared[i]);
+	json_end(json, '}');
+	json_end(json, '}');
+}
+
 static void put_cpus(struct json *json, const struct result *result)
 {
 	char text[CPU_LIST_SIZE];
@@ -91,17 +108,9 @@ static void put_cpus(struct json *json, const struct result *result)
 	json_end(json, ']');
 }
 
-static void put_advice(struct json *json, const struct fsgs_report *r)
+static const char *advice(const void *report, uint32_t step)
 {
-	char text[4096] = "";
-	const char *step;
-
-	for (uint32_t i = 0; (step = fsgs_advice(r, sizeof *r, i)); i++) {
-		const size_t used = strlen(text);
-
-		snprintf(text + used, sizeof text - used, "%s%s", used ? "\n" : "", step);
-	}
-	json_string(json, "advice", text);
+	return fsgs_advice(report, sizeof(struct fsgs_report), step);
 }
 
 void report_json(struct json *json, const struct result *result)
@@ -133,11 +142,13 @@ void report_json(struct json *json, const struct result *result)
 		put_bits(json, "lost", FSGS_LIST_EVENT, r->survival_lost);
 		json_end(json, '}');
 	}
+	if (r->cr4_write != FSGS_OUTCOME_NOT_TRIED)
+		put_ring0(json, r);
 	json_begin(json, "kernel", '{');
 	json_string(json, "release", r->kernel);
 	json_end(json, '}');
 	json_string(json, "reason", fsgs_reason(r, sizeof *r));
-	put_advice(json, r);
+	json_lines(json, "advice", advice, r);
 	json_string(json, "library", fsgs_version_string());
 }
 

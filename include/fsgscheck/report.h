@@ -143,11 +143,13 @@ enum fsgs_finding {
 	FSGS_FINDING_INSN_UD = 15,           /**< Ring 0: undefined although CR4 has the bit. */
 	FSGS_FINDING_CR4_REFUSED = 16,       /**< Ring 0: setting the bit in CR4 faults. */
 	FSGS_FINDING_CR4_DROPPED = 17,       /**< Ring 0: the bit does not stay set in CR4. */
-	FSGS_FINDING_CR4_UNENFORCED = 18     /**< Ring 0: runs although CR4 has the bit clear. */
+	FSGS_FINDING_CR4_UNENFORCED = 18,    /**< Ring 0: runs although CR4 has the bit clear. */
+	FSGS_FINDING_PROVEN =
+		19 /**< Disabled, and ring 0 has shown that the machine executes it. */
 };
 
 /** How many findings this header knows. */
-#define FSGS_FINDINGS             19
+#define FSGS_FINDINGS             20
 
 /** The bit of one finding in fsgs_report.findings. */
 #define FSGS_FINDING_BIT(finding) (UINT64_C(1) << (finding))
@@ -244,6 +246,12 @@ struct fsgs_report {
 	char brand[56];             /**< CPU brand string, 48 characters at most. */
 	char hypervisor[16];        /**< Hypervisor signature, 12 characters. */
 	char kernel[72];            /**< Kernel release, as uname(2) gives it. */
+
+	/** enum fsgs_outcome, in a process: what somebody in ring 0 of the running system saw with CR4 bit
+	 *  16 set. Not filled in by the library: who has asked there sets this, cr4_write, cr4_sticks and
+	 *  cleared, and calls fsgs_decide() again.
+	 *  @since 0.9 */
+	uint32_t ring0[FSGS_INSNS];
 };
 
 /** The smallest report that the library accepts: the decision alone. */

@@ -2,7 +2,8 @@
 /*
  * Why, and what to do: the same sentences for the library, the command, the boot image and whoever reads
  * a log. They stand in advice.def, each with its condition; here they become a list of conditions
- * and one string with the texts in the same order, which needs no relocation.
+ * and the texts one behind the other in the same order, which needs no relocation. Each text is a
+ * member of its own: together they are longer than a string has to be able to be (C11 5.2.4.1).
  */
 #include "core.h"
 
@@ -10,6 +11,9 @@
 #define VERDICT(verdict) (1u << FSGS_VERDICT_##verdict)
 #define ANY_VERDICT      UINT8_MAX
 #define ANY_PRODUCT      UINT8_MAX
+
+#define MEMBER_(line)    text_##line
+#define MEMBER(line)     MEMBER_(line)
 
 _Static_assert(FSGS_FINDINGS <= 32, "a finding does not fit into a condition");
 
@@ -20,6 +24,8 @@ enum {
 	TRIED = 4,    /* all four instructions were tried */
 	OFFERED = 8,  /* CPUID offers the instructions */
 	VIRTUAL = 16, /* a hypervisor has signed its leaves */
+	ASKED = 32,   /* ring 0 has been asked, from there or by a process */
+	UNASKED = 64,
 };
 
 struct condition {
@@ -35,10 +41,13 @@ static const struct condition reasons[] = {
 #include "advice.def"
 };
 
-#define REASON(verdicts, with, without, where, text) text "\0"
-static const char reason_texts[] =
+#define REASON(verdicts, with, without, where, text) char MEMBER(__LINE__)[sizeof text];
+static const struct {
 #include "advice.def"
-	;
+} reason_texts = {
+#define REASON(verdicts, with, without, where, text) text,
+#include "advice.def"
+};
 
 #define ADVICE(verdicts, with, without, where, product, text) \
 	{with, without, verdicts, where, product},
@@ -46,14 +55,19 @@ static const struct condition advices[] = {
 #include "advice.def"
 };
 
-#define ADVICE(verdicts, with, without, where, product, text) text "\0"
-static const char advice_texts[] =
+#define ADVICE(verdicts, with, without, where, product, text) char MEMBER(__LINE__)[sizeof text];
+static const struct {
 #include "advice.def"
-	;
+} advice_texts = {
+#define ADVICE(verdicts, with, without, where, product, text) text,
+#include "advice.def"
+};
 
 static int applies(const struct condition *when, const struct fsgs_report *r)
 {
-	const uint32_t vantage = r->vantage == FSGS_VANTAGE_RING0 ? RING0 : PROCESS;
+	const uint32_t vantage = r->vantage == FSGS_VANTAGE_RING0 ? RING0 | ASKED
+				 : r->cr4_write                   ? PROCESS | ASKED
+								  : PROCESS | UNASKED;
 	const uint32_t is = vantage | (r->proof == FSGS_PROOF_TRIED ? TRIED : 0u) |
 			    (r->cpuid_fsgsbase == FSGS_ANSWER_YES ? OFFERED : 0u) |
 			    (r->hypervisor[0] ? VIRTUAL : 0u);
@@ -82,7 +96,8 @@ const char *fsgs_reason(const struct fsgs_report *report, size_t size)
 	/* The last reason is for every verdict; one that this library does not know has none. */
 	if (r.verdict >= 8)
 		r.verdict = FSGS_VERDICT_UNKNOWN;
-	return choose(reasons, sizeof reasons / sizeof *reasons, reason_texts, &r, 0);
+	return choose(reasons, sizeof reasons / sizeof *reasons, (const char *)&reason_texts, &r,
+		      0);
 }
 
 const char *fsgs_advice(const struct fsgs_report *report, size_t size, uint32_t step)
@@ -92,5 +107,6 @@ const char *fsgs_advice(const struct fsgs_report *report, size_t size, uint32_t 
 	if (!report || size < FSGS_REPORT_MIN)
 		return NULL;
 	fsgs_report_load(&r, report, size);
-	return choose(advices, sizeof advices / sizeof *advices, advice_texts, &r, step);
+	return choose(advices, sizeof advices / sizeof *advices, (const char *)&advice_texts, &r,
+		      step);
 }

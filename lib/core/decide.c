@@ -9,8 +9,8 @@
  * advertised state stands, with proof `advertised`.
  *
  * What cannot be told apart from here must not be claimed: `disabled` does not say whether the machine
- * would execute the instructions (only ring 0 can know), and `unadvertised` is a privilege risk only
- * where every sign says that the kernel is a genuine one.
+ * would execute the instructions (only ring 0 can know, and may have been asked), and `unadvertised` is
+ * a privilege risk only where every sign says that the kernel is a genuine one.
  */
 #include "core.h"
 
@@ -45,6 +45,7 @@ static int failed(uint32_t outcome)
 
 typedef int outcome_test(uint32_t outcome);
 
+/* What this process saw, or this code in ring 0. */
 static int any(outcome_test *test, const struct fsgs_report *r, unsigned segment)
 {
 	return test(r->trials[segment_insns[segment][0]].outcome) ||
@@ -54,6 +55,19 @@ static int any(outcome_test *test, const struct fsgs_report *r, unsigned segment
 static int any_at_all(outcome_test *test, const struct fsgs_report *r)
 {
 	return any(test, r, FSGS_SEGMENT_FS) || any(test, r, FSGS_SEGMENT_GS);
+}
+
+/* What ring 0 saw with CR4 bit 16 set, be it here or asked by a process. */
+static int any_in_ring0(outcome_test *test, const struct fsgs_report *r, unsigned segment)
+{
+	return r->vantage == FSGS_VANTAGE_RING0 ? any(test, r, segment)
+						: test(r->ring0[segment_insns[segment][0]]) ||
+							  test(r->ring0[segment_insns[segment][1]]);
+}
+
+static int any_at_all_in_ring0(outcome_test *test, const struct fsgs_report *r)
+{
+	return any_in_ring0(test, r, FSGS_SEGMENT_FS) || any_in_ring0(test, r, FSGS_SEGMENT_GS);
 }
 
 static int undefined(uint32_t outcome)
@@ -81,6 +95,13 @@ static int any_ran_cleared(const struct fsgs_report *r)
 	return 0;
 }
 
+/* CR4, or an instruction, did not keep CPUID's promise. */
+static int broken_in_ring0(const struct fsgs_report *r, unsigned segment)
+{
+	return failed(r->cr4_write) || r->cr4_sticks == FSGS_ANSWER_NO ||
+	       any_in_ring0(failed, r, segment);
+}
+
 static uint32_t decide_process(const struct fsgs_report *r, unsigned segment)
 {
 	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;
@@ -92,12 +113,13 @@ static uint32_t decide_process(const struct fsgs_report *r, unsigned segment)
 	if (r->hwcap2_fsgsbase == FSGS_ANSWER_YES) {
 		if (masked)
 			return FSGS_VERDICT_INCONSISTENT;
-		return any(failed, r, segment) ? FSGS_VERDICT_BROKEN : FSGS_VERDICT_USABLE;
+		return any(failed, r, segment) || broken_in_ring0(r, segment) ? FSGS_VERDICT_BROKEN
+									      : FSGS_VERDICT_USABLE;
 	}
 	if (any(ran, r, segment))
 		return FSGS_VERDICT_UNADVERTISED;
 	if (offered)
-		return FSGS_VERDICT_DISABLED;
+		return broken_in_ring0(r, segment) ? FSGS_VERDICT_BROKEN : FSGS_VERDICT_DISABLED;
 	return r->cpuid_fsgsbase == FSGS_ANSWER_NO ? FSGS_VERDICT_UNSUPPORTED
 						   : FSGS_VERDICT_UNKNOWN;
 }
@@ -111,7 +133,7 @@ static uint32_t decide_ring0(const struct fsgs_report *r, unsigned segment)
 								  : FSGS_VERDICT_UNSUPPORTED;
 	if (r->cr4_write == FSGS_OUTCOME_NOT_TRIED)
 		return FSGS_VERDICT_UNKNOWN;
-	if (failed(r->cr4_write) || r->cr4_sticks == FSGS_ANSWER_NO || any(failed, r, segment))
+	if (broken_in_ring0(r, segment))
 		return FSGS_VERDICT_BROKEN;
 	/* Here nobody's word stands for an execution. */
 	return any(not_tried, r, segment) ? FSGS_VERDICT_UNKNOWN : FSGS_VERDICT_USABLE;
@@ -188,7 +210,8 @@ static int is_instrumented(const struct fsgs_report *r)
 	if ((r->signs & FSGS_SIGN_VENDOR_DIFFERS) && !(r->signs & FSGS_SIGN_UML) &&
 	    fsgs_product(r->hypervisor) != FSGS_PRODUCT_TCG)
 		return 1;
-	if (r->verdict != FSGS_VERDICT_BROKEN)
+	/* What ring 0 saw, no tool has made. */
+	if (r->verdict != FSGS_VERDICT_BROKEN || r->hwcap2_fsgsbase != FSGS_ANSWER_YES)
 		return 0;
 	if (r->signs & FSGS_SIGN_TRACED)
 		return 1;
@@ -230,6 +253,21 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	       when(r->verdict == FSGS_VERDICT_UNADVERTISED, FSGS_FINDING_PRIVILEGE_RISK);
 }
 
+/* The promise of CPUID and CR4, and what came of it. */
+static uint64_t find_in_ring0(const struct fsgs_report *r)
+{
+	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;
+	const int refused = failed(r->cr4_write);
+	const int dropped = !refused && r->cr4_sticks == FSGS_ANSWER_NO;
+
+	return when(offered && refused, FSGS_FINDING_CR4_REFUSED) |
+	       when(offered && dropped, FSGS_FINDING_CR4_DROPPED) |
+	       when(offered && r->cr4_sticks == FSGS_ANSWER_YES &&
+			    any_at_all_in_ring0(undefined, r),
+		    FSGS_FINDING_INSN_UD) |
+	       when(offered && any_ran_cleared(r), FSGS_FINDING_CR4_UNENFORCED);
+}
+
 static uint64_t find_process(const struct fsgs_report *r)
 {
 	const int instrumented = is_instrumented(r);
@@ -243,12 +281,15 @@ static uint64_t find_process(const struct fsgs_report *r)
 	const int only_listed = r->verdict == FSGS_VERDICT_UNKNOWN &&
 				r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN &&
 				r->cpuinfo_flag == FSGS_ANSWER_YES && !any_at_all(ran, r);
-	const int unproven = r->verdict == FSGS_VERDICT_DISABLED || only_listed;
+	const int disabled = r->verdict == FSGS_VERDICT_DISABLED;
+	const int proven = disabled && r->cr4_write == FSGS_OUTCOME_OK &&
+			   r->cr4_sticks == FSGS_ANSWER_YES && !any_at_all_in_ring0(not_tried, r);
+	const int unproven = (disabled && !proven) || only_listed;
 	const int at_risk = unproven && fsgs_product(r->hypervisor) == FSGS_PRODUCT_HYPERV &&
 			    fsgs_same(r->vendor, "AuthenticAMD");
 
-	return find_not_enabled(r, &around) | when(unproven, FSGS_FINDING_UNPROVEN) |
-	       when(at_risk, FSGS_FINDING_UPGRADE_RISK) |
+	return find_not_enabled(r, &around) | find_in_ring0(r) | when(proven, FSGS_FINDING_PROVEN) |
+	       when(unproven, FSGS_FINDING_UNPROVEN) | when(at_risk, FSGS_FINDING_UPGRADE_RISK) |
 	       when(r->cpuid_fsgsbase != FSGS_ANSWER_YES && r->cpuid_faulting == FSGS_ANSWER_YES,
 		    FSGS_FINDING_CPUID_MASKED) |
 	       /* Where nothing ran, the emulator is not what the answer turns on. */
@@ -265,15 +306,7 @@ static uint64_t find_process(const struct fsgs_report *r)
 
 static uint64_t find_ring0(const struct fsgs_report *r)
 {
-	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;
-	const int refused = failed(r->cr4_write);
-	const int dropped = !refused && r->cr4_sticks == FSGS_ANSWER_NO;
-
-	return when(offered && refused, FSGS_FINDING_CR4_REFUSED) |
-	       when(offered && dropped, FSGS_FINDING_CR4_DROPPED) |
-	       when(offered && r->cr4_sticks == FSGS_ANSWER_YES && any_at_all(undefined, r),
-		    FSGS_FINDING_INSN_UD) |
-	       when(offered && any_ran_cleared(r), FSGS_FINDING_CR4_UNENFORCED) |
+	return find_in_ring0(r) |
 	       when(fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG && any_at_all(ran, r),
 		    FSGS_FINDING_EMULATED);
 }

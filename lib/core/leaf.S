@@ -11,7 +11,8 @@
 #include <fsgscheck/insn.h>
 
 #if defined(FSGS_LEAF_HEADER)
-/* A kernel's own words: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table, and FSGS_NOTE_FAULT. */
+/* A kernel's own words: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table, and FSGS_FAULT, the end of
+ * every leaf, for where its exception handler goes on. */
 #include FSGS_LEAF_HEADER
 #else
 #if defined(__CET__)
@@ -24,8 +25,8 @@
 /* An entry in the table of fsgs_leaf_recover(), relative to itself: the object needs no relocation at
  * run time. */
 #define FSGS_GUARD(insn) TABLE_SECTION; .balign 4; .long insn - .; .text
-/* fsgs_leaf_recover() has done it. */
-#define FSGS_NOTE_FAULT
+/* fsgs_leaf_fault is there for all. */
+#define FSGS_FAULT
 #endif
 
 /* Offsets into struct fsgs_leaf; lib/core/trial.c asserts them. */
@@ -52,6 +53,7 @@
 	.macro leaf_end name
 	xorl %eax, %eax
 	FSGS_RET
+	FSGS_FAULT
 	.size \name, . - \name
 	.endm
 #else
@@ -65,6 +67,7 @@
 	.macro leaf_end name
 	xorl %eax, %eax
 	FSGS_RET
+	FSGS_FAULT
 	.endm
 #endif
 
@@ -172,9 +175,11 @@ leaf fsgs_leaf_flash_gs
 	guarded FSGS_WRGSBASE %rdx
 leaf_end fsgs_leaf_flash_gs
 
+#if !defined(FSGS_LEAF_HEADER) /* a kernel's object checker takes what follows UD2 for dead code */
 leaf fsgs_leaf_undefined
 	guarded ud2
 leaf_end fsgs_leaf_undefined
+#endif
 
 /* What follows is for ring 0 only; in a process each of these raises #GP, and is never called. */
 
@@ -298,7 +303,8 @@ msr_leaf fsgs_leaf_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 exits_leaf fsgs_leaf_exits_fs FSGS_RDFSBASE FSGS_WRFSBASE
 exits_leaf fsgs_leaf_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
-/* Where every leaf goes that faulted. */
+#if !defined(FSGS_LEAF_HEADER)
+/* Where fsgs_leaf_recover() sends every leaf that faulted. */
 	.globl fsgs_leaf_fault
 #if defined(__ELF__)
 	.hidden fsgs_leaf_fault
@@ -306,14 +312,12 @@ exits_leaf fsgs_leaf_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 #endif
 	.balign 16
 fsgs_leaf_fault:
-	FSGS_NOTE_FAULT
 	movl $1, %eax
-	FSGS_RET
+	ret
 #if defined(__ELF__)
 	.size fsgs_leaf_fault, . - fsgs_leaf_fault
 #endif
 
-#if !defined(FSGS_LEAF_HEADER)
 	TABLE_SECTION
 	.balign 4
 	.long 0			/* end of the table */

@@ -64,7 +64,10 @@ static const char findings[] =
 	WORD("cr4-dropped", "CPUID offers the instructions, but CR4.FSGSBASE does not stay set.")
 	WORD("cr4-unenforced",
 	     "The instructions run while CR4.FSGSBASE is clear, so a kernel cannot switch them "
-	     "off.");
+	     "off.")
+	WORD("proven",
+	     "Ring 0 of this running system enabled the instructions and executed all four, in the "
+	     "64-bit form that kernels use, with the right values.");
 
 static const char outcomes[] =
 	WORD("not-tried", "was not executed")

@@ -55,6 +55,9 @@ struct row {
 #define AMD              .vendor = "AuthenticAMD"
 #define ABSENT           .hwcap2_present = N
 #define NO_CHECK         .canonical_check = N
+#define SET              .cr4_write = OK, .cr4_sticks = Y
+/* By somebody in ring 0 of the same system. */
+#define ASKED(outcome)   SET, .ring0 = ALL(outcome), .cleared = ALL(UD)
 #define GVISOR_GS        .fallback = {FSGS_FALLBACK_OK, FSGS_FALLBACK_DENIED}, .fallback_error = {0, 22}
 
 /* Each state of a process, by its row in the project's list of machine states. */
@@ -139,6 +142,32 @@ static const struct row process_rows[] = {
 	{"D arch_prctl lies", Y, N, N, ALL(UD), {.fallback = {FSGS_FALLBACK_OK,
 	 FSGS_FALLBACK_LIES}}, DISABLED, DISABLED, F(SWITCHED_OFF) | F(UNPROVEN) |
 	 F(ARCH_PRCTL_LIES), ARCH_PRCTL, NONE},
+	{"D1 proven", Y, Y, N, ALL(UD), {ASKED(OK), .kernel_version = LINUX(5, 4)}, DISABLED, DISABLED,
+	 F(KERNEL_TOO_OLD) | F(PROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D3 proven", Y, N, N, ALL(UD), {ASKED(OK), HYPERV, AMD}, DISABLED, DISABLED,
+	 F(SWITCHED_OFF) | F(PROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D proven, no context", Y, U, N, ALL(UD), {ASKED(OK)}, DISABLED, DISABLED, F(PROVEN),
+	 ARCH_PRCTL, ARCH_PRCTL},
+	{"D2 half proven", Y, N, N, ALL(UD), {SET, .ring0 = {OK, OK, OK, UNDONE}}, DISABLED,
+	 DISABLED, F(SWITCHED_OFF) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"R2 behind D3", Y, N, N, ALL(UD), {ASKED(UD), HYPERV, AMD}, BROKEN, BROKEN,
+	 F(SWITCHED_OFF) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
+	{"R2 behind D1", Y, Y, N, ALL(UD), {ASKED(UD), .kernel_version = LINUX(5, 4)}, BROKEN, BROKEN,
+	 F(KERNEL_TOO_OLD) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
+	{"R2 behind D1, traced", Y, Y, N, ALL(UD), {ASKED(UD), .kernel_version = LINUX(5, 4), .signs =
+	 FSGS_SIGN_TRACED}, BROKEN, BROKEN, F(KERNEL_TOO_OLD) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
+	{"R3 behind D2", Y, N, N, ALL(UD), {.cr4_write = GP}, BROKEN, BROKEN, F(SWITCHED_OFF) |
+	 F(CR4_REFUSED), ARCH_PRCTL, ARCH_PRCTL},
+	{"R4 behind D2", Y, N, N, ALL(UD), {.cr4_write = OK, .cr4_sticks = N, .ring0 = ALL(UD)}, BROKEN, BROKEN,
+	 F(SWITCHED_OFF) | F(CR4_DROPPED), ARCH_PRCTL, ARCH_PRCTL},
+	{"R8 behind D2", Y, N, N, ALL(UD), {SET, .ring0 = {OK, OK, OK, UD}}, DISABLED, BROKEN,
+	 F(SWITCHED_OFF) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
+	{"R8 wrong value behind D2", Y, N, N, ALL(UD), {SET, .ring0 = {WRONG, OK, OK, OK}},
+	 BROKEN, DISABLED, F(SWITCHED_OFF), ARCH_PRCTL, ARCH_PRCTL},
+	{"R9 behind D2", Y, N, N, ALL(UD), {ASKED(OK), .cpus_differ = Y}, INCONSISTENT, INCONSISTENT,
+	 F(CPUS_DIFFER), ARCH_PRCTL, ARCH_PRCTL},
+	{"R2 asked in spite of AT_HWCAP2", Y, N, Y, ALL(OK), {ASKED(UD)}, BROKEN, BROKEN, F(INSN_UD),
+	 ARCH_PRCTL, ARCH_PRCTL},
 	{"E1 old CPU", N, N, N, ALL(UD), {0}, UNSUPPORTED, UNSUPPORTED, 0, ARCH_PRCTL,
 	 ARCH_PRCTL},
 	{"E1 qemu-user", N, Y, N, ALL(UD), {ABSENT, TCG, .signs = FSGS_SIGN_VENDOR_DIFFERS},
@@ -166,7 +195,6 @@ static const struct row process_rows[] = {
 /* clang-format on */
 
 #define RING0            .vantage = FSGS_VANTAGE_RING0
-#define SET              .cr4_write = OK, .cr4_sticks = Y
 #define CLEARED(outcome) .cleared = ALL(outcome)
 
 /* clang-format off */
@@ -318,6 +346,33 @@ Test(decide, warns_before_the_upgrade)
 
 	cr_expect(strstr(fsgs_advice(&old, sizeof old, 0), "before you upgrade"));
 	cr_expect(strstr(fsgs_advice(&rescued, sizeof rescued, 0), "keep nofsgsbase"));
+}
+
+/* What the same two become when ring 0 has been asked. */
+Test(decide, settles_the_upgrade)
+{
+	static const struct {
+		const char *row, *says;
+	} first_steps[] = {
+		{"D1 proven", "upgrade freely"},
+		{"D3 proven", "upgrade freely"},
+		{"R2 behind D1", "add nofsgsbase to the kernel command line before you upgrade"},
+		{"R2 behind D3", "keep nofsgsbase"},
+		{"R3 behind D2", "keep nofsgsbase"},
+		{"R4 behind D2", "keep nofsgsbase"},
+	};
+
+	for (size_t i = 0; i < sizeof first_steps / sizeof *first_steps; i++) {
+		struct fsgs_report r = decided(first_steps[i].row);
+		const char *step;
+
+		cr_expect(strstr(fsgs_advice(&r, sizeof r, 0), first_steps[i].says), "%s: %s",
+			  first_steps[i].row, fsgs_advice(&r, sizeof r, 0));
+		/* There is nothing left to find out with the boot image. */
+		for (uint32_t n = 0; (step = fsgs_advice(&r, sizeof r, n)); n++)
+			cr_expect(!strstr(step, "boot image") || strstr(step, "move the VM"),
+				  "%s: %s", first_steps[i].row, step);
+	}
 }
 
 /* On the report's machine the guest's command line comes first, then Hyper-V's setting with its cost. */

@@ -16,7 +16,7 @@ static const struct {
 	 "kernel-too-old switched-off unproven upgrade-risk wrong-mode cpus-differ cpuid-masked "
 	 "emulated "
 	 "no-canonical-check value-lost sandboxed arch-prctl-denied arch-prctl-lies instrumented "
-	 "privilege-risk insn-ud cr4-refused cr4-dropped cr4-unenforced"},
+	 "privilege-risk insn-ud cr4-refused cr4-dropped cr4-unenforced proven"},
 	{FSGS_LIST_OUTCOME, 6, "not-tried ok undefined faulted wrong-value value-lost"},
 	{FSGS_LIST_INSN, FSGS_INSNS, "rdfsbase rdgsbase wrfsbase wrgsbase"},
 	{FSGS_LIST_ACCESS, 3, "none instruction arch_prctl"},

@@ -26,7 +26,8 @@ Test(report, layout)
 	AT(brand, 248);
 	AT(hypervisor, 304);
 	AT(kernel, 320);
-	cr_expect_eq(sizeof(struct fsgs_report), 392);
+	AT(ring0, 392);
+	cr_expect_eq(sizeof(struct fsgs_report), 408);
 	cr_expect_eq(sizeof(struct fsgs_trial), 16);
 	cr_expect_eq(sizeof(struct fsgs_cpu_group), 104);
 	cr_expect_eq(FSGS_REPORT_MIN, 32);

@@ -226,6 +226,9 @@ void explain_cpuinfo_end(struct explain *e);
 /* report.c: what we ourselves have said elsewhere. */
 void explain_report_begin(struct explain *e);
 void explain_report_end(struct explain *e);
+/* Takes a scalar of such JSON, if it is evidence. */
+void explain_report_field(struct fsgs_report *r, const struct json_reader *reader,
+			  enum json_type type);
 /* The boot image's lines, from `# processor: `, `# hypervisor: ` and its last one's `verdict=` on. */
 void explain_image_processor(struct explain *e, struct text t);
 void explain_image_hypervisor(struct explain *e, struct text t);

@@ -56,6 +56,20 @@ static const struct field fields[] = {
 	{{"access", "fs"}, NAMED(ACCESS, access[FSGS_SEGMENT_FS])},
 	{{"access", "gs"}, NAMED(ACCESS, access[FSGS_SEGMENT_GS])},
 	{{"kernel", "release"}, TEXT(kernel)},
+	{{"ring0", "cr4_write"}, NAMED(OUTCOME, cr4_write)},
+	{{"ring0", "cr4_sticks"}, ANSWERED(cr4_sticks)},
+	{{"ring0", "cpus_differ"}, ANSWERED(cpus_differ)},
+	{{"ring0", "samples_differ"}, ANSWERED(samples_differ)},
+};
+
+/* The same for each of the four instructions, whose name stands for the star. */
+static const struct {
+	const char *path[4];
+	size_t offset, stride;
+} outcomes[] = {
+	{{"trials", "*", "outcome"}, AT(trials[0].outcome), sizeof(struct fsgs_trial)},
+	{{"ring0", "set", "*"}, AT(ring0), sizeof(uint32_t)},
+	{{"ring0", "cleared", "*"}, AT(cleared), sizeof(uint32_t)},
 };
 
 static void put_field(struct fsgs_report *r, const struct field *field,
@@ -89,6 +103,37 @@ static void put_finding(struct fsgs_report *r, const char *name)
 		r->findings |= FSGS_FINDING_BIT(finding);
 }
 
+static void put_outcome(struct fsgs_report *r, const struct json_reader *reader)
+{
+	const uint32_t outcome = number_of(FSGS_LIST_OUTCOME, reader->text, FSGS_OUTCOME_NOT_TRIED);
+
+	for (size_t n = 0; n < sizeof outcomes / sizeof *outcomes; n++)
+		for (uint32_t i = 0; i < FSGS_INSNS; i++) {
+			const char *path[4];
+
+			for (int level = 0; level < 4; level++) {
+				path[level] = outcomes[n].path[level];
+				if (path[level] && path[level][0] == '*')
+					path[level] = fsgs_name(FSGS_LIST_INSN, i);
+			}
+			if (json_reader_at(reader, path))
+				memcpy((char *)r + outcomes[n].offset + i * outcomes[n].stride,
+				       &outcome, sizeof outcome);
+		}
+}
+
+void explain_report_field(struct fsgs_report *r, const struct json_reader *reader,
+			  enum json_type type)
+{
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (json_reader_at(reader, fields[i].path)) {
+			put_field(r, &fields[i], reader, type);
+			return;
+		}
+	if (type == JSON_STRING)
+		put_outcome(r, reader);
+}
+
 static void take(void *context, const struct json_reader *reader, enum json_type type)
 {
 	static const char *const schema[] = {"schema", NULL}, *const verdict[] = {"verdict", NULL},
@@ -120,19 +165,7 @@ static void take(void *context, const struct json_reader *reader, enum json_type
 	/* Nothing else is in an array, and foreign JSON may have long ones. */
 	if (reader->bracket[reader->depth - 1] == '[')
 		return;
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-		if (json_reader_at(reader, fields[i].path)) {
-			put_field(&s->report, &fields[i], reader, type);
-			return;
-		}
-	for (uint32_t i = 0; i < FSGS_INSNS; i++) {
-		const char *const trial[] = {"trials", fsgs_name(FSGS_LIST_INSN, i), "outcome",
-					     NULL};
-
-		if (type == JSON_STRING && json_reader_at(reader, trial))
-			s->report.trials[i].outcome =
-				number_of(FSGS_LIST_OUTCOME, reader->text, FSGS_OUTCOME_NOT_TRIED);
-	}
+	explain_report_field(&s->report, reader, type);
 }
 
 void explain_report_begin(struct explain *e)
@@ -158,7 +191,8 @@ void explain_report_end(struct explain *e)
 		return; /* somebody else's JSON */
 	r->mode = (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE)) ? FSGS_MODE_UNKNOWN
 									    : FSGS_MODE_64BIT;
-	if (r->findings & ring0_findings)
+	/* Not that of a process that has asked the kernel module. */
+	if ((r->findings & ring0_findings) && r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN)
 		r->vantage = FSGS_VANTAGE_RING0;
 	explain_give(e, &e->report);
 }

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+
+#define PRId64 "lld"

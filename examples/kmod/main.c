@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Whether this machine would execute the FSGSBASE instructions if the kernel enabled them, asked
+ * on the running kernel: what a process cannot know, and what otherwise takes a reboot.
+ *
+ * On each CPU in turn, with interrupts off, CR4.FSGSBASE is set by a raw write, because the
+ * kernel's own writes keep pinned bits as they were at boot; the four instructions are executed
+ * under the exception table, each writing what its base holds already; and CR4 is put back. No
+ * base changes on a sound machine. On one that stores something else, the MSR brings the old base
+ * back at once.
+ *
+ * An NMI or a machine check may come meanwhile. Its entry code was patched at boot for a kernel
+ * without the feature and does not look at CR4: it takes MSR_GS_BASE for the kernel's if the sign
+ * is set (paranoid_entry() in arch/x86/entry/entry_64.S). That is so all the while. The rule fails
+ * only when a program has put such a value into its own GS base, for which it would have to run on
+ * this CPU while the bit is set (Documentation/arch/x86/x86_64/fsgs.rst), and nothing else runs
+ * here.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/capability.h>
+#include <linux/cpu.h>
+#include <linux/cpufeature.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/stringify.h>
+#include <linux/utsname.h>
+
+#include <fsgscheck.h>
+#include <fsgscheck/core.h>
+#include <json.h>
+#include <output.h>
+
+#define VERSION                                                                              \
+	__stringify(FSGS_VERSION_MAJOR) "." __stringify(FSGS_VERSION_MINOR) "." __stringify( \
+		FSGS_VERSION_PATCH)
+#define CR4_FSGSBASE BIT_ULL(16)
+/* What is printed takes about 3 KiB; if it did not fit, the file would ask the machine again. */
+#define ROOM         16384
+
+struct cpu_check {
+	struct fsgs_report report;
+	u64 before, after; /* CR4 */
+};
+
+/* The faults of leaves end in the kernel's exception table: there is nothing to hook. */
+static const struct fsgs_core_ops ops;
+
+static u64 read_cr4(void)
+{
+	struct fsgs_leaf io = {};
+
+	fsgs_leaf_rdcr4(&io);
+	return io.out[0];
+}
+
+/* On the CPU in question, with interrupts off. */
+static void check_this_cpu(void *data)
+{
+	struct cpu_check *check = data;
+
+	check->before = read_cr4();
+	fsgs_core_ring0(&check->report, &ops, FSGS_RING0_KEEP);
+	check->after = read_cr4();
+}
+
+/* All CPUs, one after the other: the report is that of the first, and tells if others differ. */
+static int check_cpus(struct fsgs_report *report)
+{
+	struct cpu_check *check = kzalloc(sizeof(*check), GFP_KERNEL);
+	unsigned int cpu;
+	int error = 0;
+
+	if (!check)
+		return -ENOMEM;
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		error = smp_call_function_single(cpu, check_this_cpu, check, 1);
+		if (error)
+			break;
+		if (check->after != check->before)
+			pr_alert("CPU %u: CR4 was %#llx and stays %#llx\n", cpu, check->before,
+				 check->after);
+		if (!report->cpus_checked)
+			*report = check->report;
+		else if (!fsgs_core_ring0_same(report, &check->report))
+			report->cpus_differ = FSGS_ANSWER_YES;
+		if (check->report.samples_differ == FSGS_ANSWER_YES)
+			report->samples_differ = FSGS_ANSWER_YES;
+		report->cpus_checked++;
+	}
+	cpus_read_unlock();
+	kfree(check);
+	if (!error && report->cpus_differ == FSGS_ANSWER_UNKNOWN)
+		report->cpus_differ = FSGS_ANSWER_NO;
+	return error;
+}
+
+const char *fsgs_version_string(void)
+{
+	return VERSION;
+}
+
+/* Each read from the start asks the machine again: it may have been resumed or moved since. */
+static int show(struct seq_file *file, void *unused)
+{
+	static DEFINE_MUTEX(turn);
+	struct result *result = kzalloc(sizeof(*result), GFP_KERNEL);
+	int error;
+
+	if (!result)
+		return -ENOMEM;
+	mutex_lock(&turn);
+	error = check_cpus(&result->report);
+	mutex_unlock(&turn);
+	if (!error) {
+		strscpy(result->report.kernel, init_utsname()->release,
+			sizeof(result->report.kernel));
+		fsgs_decide(&result->report, sizeof(result->report));
+		print_json(file, result);
+	}
+	kfree(result);
+	return error;
+}
+
+static int open(struct inode *inode, struct file *file)
+{
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	/* The misc device put itself there. */
+	file->private_data = NULL;
+	return single_open_size(file, show, NULL, ROOM);
+}
+
+static const struct file_operations operations = {
+	.owner = THIS_MODULE,
+	.open = open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = KBUILD_MODNAME,
+	.fops = &operations,
+	.mode = 0400,
+};
+
+static int __init begin(void)
+{
+	struct fsgs_report report = {};
+
+	if (cpu_feature_enabled(X86_FEATURE_XENPV)) {
+		pr_err("not loaded: under Xen PV the hypervisor owns CR4\n");
+		return -EOPNOTSUPP;
+	}
+	if (read_cr4() & CR4_FSGSBASE) {
+		pr_err("not loaded: this kernel uses FSGSBASE itself, so there is nothing to settle\n");
+		return -EBUSY;
+	}
+	fsgs_core_cpuid(&report, &ops);
+	if (report.cpuid_fsgsbase != FSGS_ANSWER_YES) {
+		pr_err("not loaded: CPUID does not offer FSGSBASE, so no kernel will use it\n");
+		return -ENODEV;
+	}
+	return misc_register(&device);
+}
+module_init(begin);
+
+static void __exit end(void)
+{
+	misc_deregister(&device);
+}
+module_exit(end);
+
+MODULE_DESCRIPTION("Tells whether this machine would execute the FSGSBASE instructions");
+MODULE_LICENSE("Dual MIT/GPL");
+MODULE_VERSION(VERSION);
