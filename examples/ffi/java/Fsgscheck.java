@@ -41,7 +41,7 @@ public final class Fsgscheck {
     public enum Finding {
         KERNEL_TOO_OLD, SWITCHED_OFF, UNPROVEN, UPGRADE_RISK, WRONG_MODE, CPUS_DIFFER, CPUID_MASKED, EMULATED,
         NO_CANONICAL_CHECK, VALUE_LOST, SANDBOXED, ARCH_PRCTL_DENIED, ARCH_PRCTL_LIES, INSTRUMENTED,
-        PRIVILEGE_RISK, INSN_UD, CR4_REFUSED, CR4_DROPPED, CR4_UNENFORCED
+        PRIVILEGE_RISK, INSN_UD, CR4_REFUSED, CR4_DROPPED, CR4_UNENFORCED, PROVEN
     }
 
     /** What came of executing one instruction. */
@@ -83,7 +83,7 @@ public final class Fsgscheck {
         "refusal_error", "canonical_check", "survival_tried", "survival_lost", "fallback", "fallback_error", "signs",
         "kernel_version", "cpus_checked", "cpus_differ", "samples_differ", "cr4_write", "cr4_sticks", "cleared",
         "family", "model", "stepping", "hypervisor_build", "hypervisor_version", "reserved", "vendor", "brand",
-        "hypervisor", "kernel"})
+        "hypervisor", "kernel", "ring0"})
     public static class RawReport extends Structure {
         public int verdict, proof;
         public int[] verdicts = new int[2], access = new int[2];
@@ -97,6 +97,7 @@ public final class Fsgscheck {
         public int[] cleared = new int[4];
         public int family, model, stepping, hypervisor_build, hypervisor_version, reserved;
         public byte[] vendor = new byte[16], brand = new byte[56], hypervisor = new byte[16], kernel = new byte[72];
+        public int[] ring0 = new int[4];
 
         /** Where a field is, for the test that compares this with the header. */
         public int offset(String field) {

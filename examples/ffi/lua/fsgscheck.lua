@@ -28,6 +28,7 @@ struct fsgs_report {
 	uint32_t signs, kernel_version, cpus_checked, cpus_differ, samples_differ, cr4_write, cr4_sticks,
 		cleared[4], family, model, stepping, hypervisor_build, hypervisor_version, reserved;
 	char vendor[16], brand[56], hypervisor[16], kernel[72];
+	uint32_t ring0[4];
 };
 
 int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags);

@@ -26,6 +26,7 @@ const report = koffi.struct({
 	family: 'uint32_t', model: 'uint32_t', stepping: 'uint32_t', hypervisor_build: 'uint32_t',
 	hypervisor_version: 'uint32_t', reserved: 'uint32_t', vendor: koffi.array('char', 16),
 	brand: koffi.array('char', 56), hypervisor: koffi.array('char', 16), kernel: koffi.array('char', 72),
+	ring0: koffi.array('uint32_t', 4),
 });
 const size = koffi.sizeof(report);
 

@@ -112,6 +112,7 @@ class RawReport(ctypes.Structure):
         ('hypervisor_build', ctypes.c_uint32), ('hypervisor_version', ctypes.c_uint32),
         ('reserved', ctypes.c_uint32), ('vendor', ctypes.c_char * 16), ('brand', ctypes.c_char * 56),
         ('hypervisor', ctypes.c_char * 16), ('kernel', ctypes.c_char * 72),
+        ('ring0', ctypes.c_uint32 * 4),
     ]
 
 

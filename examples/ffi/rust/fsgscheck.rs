@@ -63,6 +63,7 @@ pub mod sys {
         pub brand: [c_char; 56],
         pub hypervisor: [c_char; 16],
         pub kernel: [c_char; 72],
+        pub ring0: [u32; 4],
     }
 
     pub const FSGS_CHECK_NO_TRIAL: u32 = 1;
@@ -148,7 +149,7 @@ words! {
     KernelTooOld = 0, SwitchedOff = 1, Unproven = 2, UpgradeRisk = 3, WrongMode = 4, CpusDiffer = 5,
     CpuidMasked = 6, Emulated = 7, NoCanonicalCheck = 8, ValueLost = 9, Sandboxed = 10,
     ArchPrctlDenied = 11, ArchPrctlLies = 12, Instrumented = 13, PrivilegeRisk = 14, InsnUd = 15,
-    Cr4Refused = 16, Cr4Dropped = 17, Cr4Unenforced = 18,
+    Cr4Refused = 16, Cr4Dropped = 17, Cr4Unenforced = 18, Proven = 19,
 }
 words! {
     /// What came of executing one instruction.

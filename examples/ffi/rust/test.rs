@@ -88,7 +88,7 @@ fn main() -> std::io::Result<()> {
               hwcap2_present hwcap2_fsgsbase cpuinfo_flag trials refusal refusal_error canonical_check
               survival_tried survival_lost fallback fallback_error signs kernel_version cpus_checked cpus_differ
               samples_differ cr4_write cr4_sticks cleared family model stepping hypervisor_build
-              hypervisor_version reserved vendor brand hypervisor kernel }
+              hypervisor_version reserved vendor brand hypervisor kernel ring0 }
     println!("layout sizeof {}", std::mem::size_of::<sys::Report>());
     constants! { FSGS_CHECK_NO_TRIAL FSGS_CHECK_CONTEXT FSGS_CHECK_ALL_CPUS FSGS_CHECK_SURVIVAL
                  FSGS_SEGMENT_FS FSGS_SEGMENT_GS FSGS_LIST_VERDICT FSGS_LIST_FINDING FSGS_LIST_OUTCOME

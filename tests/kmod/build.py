@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""The module's sources: that they build against old and new kernels, and that kernel tools have no complaint."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import kbuild  # noqa: E402  (the path has to be known first)
+import parts  # noqa: E402
+
+machine = kbuild.machine
+KMOD = kbuild.SOURCE / 'examples/kmod'
+CACHE = os.environ['CACHE']
+
+# Some steps of a build say so when they are left out, and that a kernel was built by another gcc 12.
+HARMLESS = re.compile(r'Skipping BTF generation|the compiler differs from the one|The kernel was built by|You are using')
+
+
+def complaints(said):
+    return [line for line in said.splitlines()
+            if re.search('warning|error', line, re.I) and not HARMLESS.search(line)]
+
+
+class Build(unittest.TestCase):
+    def setUp(self):
+        self.work = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def build(self, release, *arguments):
+        try:
+            return kbuild.build(self.work / release, kbuild.headers(CACHE, release), *arguments)
+        except machine.Unavailable as reason:
+            self.skipTest(str(reason))
+
+    def releases(self):
+        try:
+            return kbuild.releases()
+        except machine.Unavailable as reason:
+            self.skipTest(str(reason))
+
+    def test_oldest_and_newest_headers(self):
+        """With the warnings that the kernel keeps for newcomers, and its object checker's."""
+        releases = self.releases()
+        for release in (releases[0], releases[-1]):
+            with self.subTest(release=release):
+                module, said = self.build(release, 'W=1')
+                self.assertEqual(complaints(said), [])
+                self.assertIn('license=Dual MIT/GPL'.encode(), module.read_bytes())
+                print(f'built for {release}: {module.stat().st_size} bytes')
+
+    @unittest.skipUnless(shutil.which('sparse'), 'sparse is not installed')
+    def test_sparse(self):
+        # The oldest: newer headers use what Debian's sparse does not know yet.
+        _, said = self.build(self.releases()[0], 'C=2')
+        sources = set(re.findall(r'[\w/-]+\.o', (KMOD / 'Kbuild').read_text(encoding='utf-8'))) - {'fsgscheck.o', 'core/leaf.o'}
+        self.assertEqual(len(re.findall(r'^  CHECK ', said, re.M)), len(sources))
+        self.assertEqual(complaints(said), [])
+
+    def test_dkms(self):
+        """The tree that is laid out for DKMS builds by the commands of its dkms.conf, and needs no other."""
+        release = self.releases()[-1]
+        try:
+            tree = kbuild.headers(CACHE, release)
+        except machine.Unavailable as reason:
+            self.skipTest(str(reason))
+        subprocess.run(['make', '-s', '-C', KMOD, 'install-source', f'DESTDIR={self.work}'], check=True)
+        laid_out, = (self.work / 'usr/src').iterdir()
+        # What dkms does: the sources are linked or copied to its own tree, and make is called there.
+        script = (f'set -eu; kernelver={release} kernel_source_dir={tree} dkms_tree={self.work}/dkms; '
+                  f'. {laid_out}/dkms.conf; [ {laid_out.name} = $PACKAGE_NAME-$PACKAGE_VERSION ]; '
+                  'build=$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION/build; mkdir -p $build; '
+                  f'cp -r {laid_out}/. $build; . $build/dkms.conf; '
+                  'eval "${MAKE[0]}"; [ -f $build/${BUILT_MODULE_NAME[0]}.ko ]; eval "$CLEAN"; '
+                  '[ ! -f $build/${BUILT_MODULE_NAME[0]}.ko ]')
+        done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_version(self):
+        header = (kbuild.SOURCE / 'include/fsgscheck/version.h').read_text(encoding='utf-8')
+        version = '.'.join(re.search(rf'FSGS_VERSION_{part} (\d+)', header)[1] for part in ('MAJOR', 'MINOR', 'PATCH'))
+        self.assertIn(f'PACKAGE_VERSION="{version}"', (KMOD / 'dkms.conf').read_text(encoding='utf-8'))
+
+    def test_small(self):
+        lines = sum(len(file.read_text(encoding='utf-8').splitlines())
+                    for file in KMOD.rglob('*') if file.suffix in ('.c', '.h', '.S') and 'build' not in file.parts)
+        print(f'{lines} lines')
+        self.assertLess(lines, 400)
+
+
+if __name__ == '__main__':
+    parts.run()
