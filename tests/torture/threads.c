@@ -75,11 +75,12 @@ enum phase {
 	PHASES
 };
 
-static const char *const phase_names[PHASES] = {"SA_SIGINFO", "plain",        "SA_ONSTACK",
-						"SA_NODEFER", "SA_RESETHAND", "ignored",
+static const char *const phase_names[PHASES] = {"SA_SIGINFO", "no SA_SIGINFO", "SA_ONSTACK",
+						"SA_NODEFER", "SA_RESETHAND",  "ignored",
 						"replaced",   "chained"};
 
 static atomic_int phase, stop, all_sent, checks_done, stale;
+static atomic_long arrived_in[PHASES];
 static atomic_long checks, forks, spawns, vforks, threads, replacements, chained;
 static pthread_rwlock_t phase_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static struct fsgs_report reference, full_reference;
@@ -93,6 +94,7 @@ static void arrived(int source)
 {
 	const long n = atomic_fetch_add(&sources[source].received, 1) + 1;
 
+	atomic_fetch_add(&arrived_in[atomic_load(&phase)], 1);
 	/* The sender may have gone on to its next. */
 	EXPECT(n <= atomic_load(&sources[source].sent), "%s arrived twice (%ld)",
 	       source_names[source], n);
@@ -654,6 +656,9 @@ static void *checker(void *argument)
 			       "alternate stack");
 		}
 		atomic_fetch_add(&checks, 1);
+		/* Or those who change things, which check in between, would hardly get the lock. */
+		if (round % 8 == 7)
+			usleep(1000);
 	}
 	return NULL;
 }
@@ -664,6 +669,15 @@ static void start(pthread_t *thread, void *(*body)(void *), intptr_t argument)
 		perror("pthread_create");
 		exit(EXIT_SKIP);
 	}
+}
+
+/* A signal for the process may come to this thread, and must not cut a phase short. */
+static void sleep_through(double seconds)
+{
+	const double end = torture_now() + seconds;
+
+	while (torture_now() < end)
+		usleep(10000);
 }
 
 int main(void)
@@ -696,7 +710,7 @@ int main(void)
 		if (is_replaced(turn % PHASES) && reference.verdict != FSGS_VERDICT_USABLE)
 			continue;
 		set_phase(turn % PHASES);
-		usleep((useconds_t)(seconds / PHASES / 2 * 1e6));
+		sleep_through(seconds / PHASES / 2);
 	}
 	/* Those who send end first: what they wait for must still arrive. */
 	set_phase(WITH_INFO);
@@ -722,6 +736,9 @@ int main(void)
 		EXPECT(n == atomic_load(&sources[i].sent), "%s", source_names[i]);
 		sent += n;
 	}
+	for (int i = 0; i < PHASES; i++)
+		printf("%-34s %9ld received meanwhile\n", phase_names[i],
+		       atomic_load(&arrived_in[i]));
 	sigaction(SIGILL, NULL, &last);
 	EXPECT(last.sa_sigaction == received && (last.sa_flags & 0xffff) == SA_SIGINFO,
 	       "SIGILL not restored");
