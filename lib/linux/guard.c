@@ -87,12 +87,16 @@ static atomic_uint installed[CAUGHT];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* The process whose thread has the lock: a child that was made without fork() may have got the lock
- * without its owner. */
-static atomic_long holder;
+/* How many threads have the lock or wait for it, and behind them in one word their process: a child that
+ * was made without fork() may have got the lock without its owner. */
+static atomic_uint_least64_t users;
 
-/* What this thread has the lock for. */
-static _Thread_local enum { NOTHING, TRIAL, FORK } purpose;
+#define USER_COUNT            UINT64_C(0xffffffff)
+#define USERS(process, count) ((uint64_t)(process) << 32 | (count))
+
+/* What this thread has the lock for. TRIAL also while it takes the lock and gives it back: a handler that interrupts
+ * it there, a debugger's or a sandbox's, must not wait for it. */
+static _Thread_local volatile enum { NOTHING, TRIAL, FORK } purpose;
 
 /* More signals than these for one trial coalesce, as they do in the kernel while they are pending. */
 #define PARKED 4
@@ -400,7 +404,8 @@ static struct kernel_action ours(int slot, unsigned variant)
 }
 
 /* Installs `next` in place of `expected`. sigaction() cannot compare and exchange, so what another
- * thread installed in between comes out instead; then that is put back, and so on. */
+ * thread installed in between comes out instead; then that is put back, and so on. What it cannot tell is an
+ * action of somebody else that equals the one which it shows itself for that moment: doc/handover.md. */
 static void replace(int slot, const struct kernel_action *expected,
 		    const struct kernel_action *next)
 {
@@ -493,18 +498,25 @@ static int install(void)
 /* Takes the lock; the caller has blocked the signals whose handlers might want it, too. */
 static int take_lock(void)
 {
-	const long pid = getpid();
-	long nobody = 0;
+	const uint64_t process = (uint64_t)getpid();
+	uint64_t now = atomic_load(&users), next;
 
-	atomic_compare_exchange_strong(&holder, &nobody, pid);
-	if (pthread_mutex_trylock(&lock)) {
-		/* The owner was left behind in another process: by _Fork() or a bare clone(). */
-		if (atomic_load(&holder) != pid)
+	do {
+		const uint64_t others = now & USER_COUNT;
+
+		/* They were left behind in another process: by _Fork() or a bare clone(). */
+		if (others && now >> 32 != process)
 			return -EDEADLK;
-		pthread_mutex_lock(&lock);
-	}
-	atomic_store(&holder, pid);
+		next = USERS(process, others + 1);
+	} while (!atomic_compare_exchange_weak(&users, &now, next));
+	pthread_mutex_lock(&lock);
 	return 0;
+}
+
+static void release_lock(void)
+{
+	pthread_mutex_unlock(&lock);
+	atomic_fetch_sub(&users, 1);
 }
 
 /* fork() in another thread: the child must not inherit our handlers, or a lock whose owner it lacks. In
@@ -515,25 +527,33 @@ static void before_fork(void)
 	const long error = block(EXCHANGING, &old);
 
 	if (purpose == NOTHING) {
-		if (take_lock() == 0)
-			purpose = FORK;
+		purpose = TRIAL;
+		purpose = take_lock() == 0 ? FORK : NOTHING;
 	}
 	if (!error)
 		set_mask(old, NULL);
 }
 
-static void after_fork(void)
+static void after_fork_in_parent(void)
 {
 	kernel_sigset old = 0;
 	const long error = block(EXCHANGING, &old);
 
 	if (purpose == FORK) {
+		purpose = TRIAL;
+		release_lock();
 		purpose = NOTHING;
-		atomic_store(&holder, (long)getpid());
-		pthread_mutex_unlock(&lock);
 	}
 	if (!error)
 		set_mask(old, NULL);
+}
+
+static void after_fork_in_child(void)
+{
+	/* Those who waited stayed in the parent. */
+	if (purpose == FORK)
+		atomic_store(&users, USERS(getpid(), 1));
+	after_fork_in_parent();
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -541,7 +561,7 @@ static int cannot_watch;
 
 static void watch_forks(void)
 {
-	cannot_watch = pthread_atfork(before_fork, after_fork, after_fork);
+	cannot_watch = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 /* Makes the stack reach below the coming frames. valgrind (3.19) does not extend the main thread's
@@ -572,15 +592,9 @@ static int begin(kernel_sigset old)
 	return error;
 }
 
-static void drop_lock(void)
-{
-	purpose = guard.nested ? FORK : NOTHING;
-	if (purpose == NOTHING)
-		pthread_mutex_unlock(&lock);
-}
-
 int fsgs_guard_enter(void)
 {
+	const int nested = purpose == FORK;
 	kernel_sigset old = 0;
 	long error;
 
@@ -592,13 +606,13 @@ int fsgs_guard_enter(void)
 	error = block(EXCHANGING, &old);
 	if (error)
 		return (int)error;
+	purpose = TRIAL;
 	pthread_once(&once, watch_forks);
 	error = -cannot_watch;
-	if (!error && purpose == NOTHING)
+	if (!error && !nested)
 		error = take_lock();
 	if (!error) {
-		guard.nested = purpose == FORK;
-		purpose = TRIAL;
+		guard.nested = nested;
 		error = begin(old);
 		if (!error) {
 			error = set_mask((old | EXCHANGING) & ~CAUGHT_SET, NULL);
@@ -607,8 +621,10 @@ int fsgs_guard_enter(void)
 			fsgs_guard_leave();
 			return (int)error;
 		}
-		drop_lock();
+		if (!nested)
+			release_lock();
 	}
+	purpose = nested ? FORK : NOTHING;
 	set_mask(old, NULL);
 	return (int)error;
 }
@@ -616,6 +632,7 @@ int fsgs_guard_enter(void)
 void fsgs_guard_leave(void)
 {
 	const kernel_sigset mask = guard.mask;
+	const int nested = guard.nested;
 	siginfo_t info[CAUGHT][PARKED];
 	int parked[CAUGHT];
 
@@ -626,7 +643,9 @@ void fsgs_guard_leave(void)
 	for (int i = 0; i < CAUGHT; i++)
 		parked[i] = atomic_load(&guard.parked[i]);
 	memcpy(info, guard.info, sizeof info);
-	drop_lock();
+	if (!nested)
+		release_lock();
+	purpose = nested ? FORK : NOTHING;
 	/* One that this thread would have taken anyway goes to it; one that it had blocked goes to whom
 	 * it was sent, and stays pending there. The first of each before anybody's handler can run, and
 	 * jump away from here; the next when the first is no longer pending. */
