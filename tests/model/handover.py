@@ -1,0 +1,381 @@
+# SPDX-License-Identifier: MIT
+"""How the signal handlers change hands: every order in which the steps of lib/linux/guard.c can be taken.
+
+One step is one system call, or one access to what threads share; doc/handover.md has the properties by number, the
+correspondence, and what is left out. Each configuration is explored to its end. Each seeded defect has to be refuted by
+the property that the page names for it.
+
+    handover.py PAGE
+"""
+
+import collections
+import dataclasses
+import re
+import sys
+import typing
+
+NOBODY = -1
+
+# Actions: what an owner installs is a word, ours is the number of a variant.
+FIRST = 'first'
+
+
+def is_ours(action):
+    return isinstance(action, int)
+
+
+@dataclasses.dataclass(frozen=True)
+class Thread:
+    """Where a thread is, and its own variables."""
+
+    kind: str
+    at: str
+    left: tuple = ()            # what it still has to do
+    expected: typing.Any = None
+    put: typing.Any = None
+    mine: typing.Any = None
+    old: typing.Any = None
+    blocked: bool = False       # the signal
+    wants_blocked: bool = False  # ... by itself
+    pending: int = 0            # signals for this thread
+    parked: int = 0             # guard.parked
+    replaced: bool = False      # somebody replaced the handler during this trial
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    threads: tuple
+    disposition: typing.Any = FIRST
+    behind: tuple = ()
+    lock: int = NOBODY
+    trying: int = NOBODY
+    newest: str = FIRST                       # what was last installed by anybody but us, or stands behind it
+    recent: frozenset = frozenset((FIRST,))   # what was newest since the exchange under way began
+    exchanging: bool = False
+    received: int = 0
+
+
+class Violated(Exception):
+    """A property, by its number, and what happened."""
+
+
+def holds(number, condition, words):
+    if not condition:
+        raise Violated(number, words)
+
+
+class Model:
+    """The steps. `defect` is the one that is seeded."""
+
+    def __init__(self, defect=None):
+        self.defect = defect
+
+    # -- the kernel, and our handler --
+
+    def deliver(self, state, who, kind):
+        """A signal for a thread, which is a fault of the `leaf`, another `fault`, or was `sent`."""
+        action = state.disposition
+        if is_ours(action):
+            tries = state.trying == who
+            if self.defect == 'thread not looked at':
+                tries = state.trying != NOBODY
+            if tries and kind == 'sent':
+                if self.defect == 'parked signal dropped':
+                    return state
+                return change(state, state.trying, parked=state.threads[state.trying].parked + 1)
+            if tries and (kind == 'leaf' or self.defect == 'address not looked at' or
+                          (self.defect == 'thread not looked at' and kind == 'fault')):
+                holds(1, kind == 'leaf', 'a fault that is none of the trial was taken for one')
+                return state
+            action = state.behind[action]
+        elif kind == 'sent' and state.threads[who].wants_blocked:
+            # A handler that came during the trial: see the page, "What cannot hold".
+            holds(3, state.threads[who].replaced, 'a signal that the thread blocks was delivered')
+        if kind == 'leaf':
+            holds(1, state.threads[who].replaced, 'a fault of the trial reached an owner')
+            return state
+        holds(2, action in state.recent, f'a signal reached {action}, and not {sorted(state.recent)}')
+        return dataclasses.replace(state, received=state.received + 1)
+
+    # -- the library --
+
+    def variant_for(self, state, found):
+        if is_ours(found):
+            return state, found
+        if self.defect == 'one handler for all actions':
+            return dataclasses.replace(state, behind=(found,)), 0
+        if found not in state.behind:
+            state = dataclasses.replace(state, behind=(*state.behind, found))
+        return state, state.behind.index(found)
+
+    def checker(self, state, me):
+        """fsgs_guard_enter(), fsgs_guard_run(), fsgs_guard_leave(): one trial after the other."""
+        t = state.threads[me]
+        if t.at == 'idle':
+            if t.left:
+                yield change(state, me, at='lock', blocked=True)
+        elif t.at == 'lock':
+            if state.lock == NOBODY or self.defect == 'no lock':
+                state = dataclasses.replace(state, lock=me, trying=me)
+                yield change(state, me, at='look', parked=0, replaced=False)
+        elif t.at == 'look':
+            state = dataclasses.replace(state, exchanging=True, recent=frozenset((state.newest,)))
+            yield change(state, me, at='install', expected=state.disposition, put=state.disposition)
+        elif t.at == 'install':
+            state, mine = self.variant_for(state, t.put)
+            out = state.disposition
+            state = dataclasses.replace(state, disposition=mine)
+            if out == t.expected or self.defect == 'what came out is not looked at':
+                state = self.settled(state)
+                yield change(state, me, at='trial', mine=mine, expected=None, put=None,
+                             blocked=self.defect == 'trial with the signal blocked')
+            else:
+                yield change(state, me, expected=mine, put=out)
+        elif t.at == 'trial':
+            holds(1, not t.blocked, 'the signal is blocked, so the fault of the trial kills')
+            state = self.deliver(state, me, 'leaf')
+            yield change(state, me, at='own fault' if 'own fault' in t.left[0] else 'leave')
+        elif t.at == 'own fault':
+            yield change(self.deliver(state, me, 'fault'), me, at='leave')
+        elif t.at == 'leave':
+            # The mask, before anything is exchanged.
+            yield change(state, me, at='read', blocked=True)
+        elif t.at == 'read':
+            state = dataclasses.replace(state, exchanging=True, recent=frozenset((state.newest,)))
+            if state.disposition == t.mine or self.defect == 'restored without a look':
+                yield change(state, me, at='restore', expected=t.mine, put=state.behind[t.mine])
+            else:
+                yield change(self.settled(state), me, at='unlock')
+        elif t.at == 'restore':
+            out = state.disposition
+            state = dataclasses.replace(state, disposition=t.put)
+            if out == t.expected or self.defect in ('what came out is not looked at', 'restored without a look'):
+                yield change(self.settled(state), me, at='unlock', expected=None, put=None)
+            else:
+                yield change(state, me, expected=t.put, put=out)
+        elif t.at == 'unlock':
+            state = change(state, me, at='send', mine=None, parked=0, old=t.parked)
+            yield dataclasses.replace(state, trying=NOBODY, lock=NOBODY)
+        elif t.at == 'send':
+            yield change(state, me, at='idle', left=t.left[1:], pending=t.pending + t.old, old=None, replaced=False,
+                         blocked=t.blocked if self.defect == 'mask not restored' else t.wants_blocked)
+
+    @staticmethod
+    def settled(state):
+        return dataclasses.replace(state, exchanging=False, recent=frozenset((state.newest,)))
+
+    def forker(self, state, me):
+        """before_fork(), fork(), after_fork_...()."""
+        t = state.threads[me]
+        if t.at == 'idle' and t.left:
+            if self.defect == 'no lock around fork':
+                yield change(state, me, at='fork')
+            elif state.lock == NOBODY:
+                yield change(dataclasses.replace(state, lock=me), me, at='fork')
+        elif t.at == 'fork':
+            action = state.disposition
+            # Somebody may have put ours back, which leads to the owner for ever.
+            holds(6, state.trying == NOBODY and (not is_ours(action) or state.behind[action] == state.newest),
+                  'a child was born in the middle of a trial')
+            holds(6, state.lock in (me, NOBODY), 'a child was born with a lock whose owner it lacks')
+            yield change(state, me, at='unlock')
+        elif t.at == 'unlock':
+            state = change(state, me, at='idle', left=t.left[1:])
+            yield dataclasses.replace(state, lock=NOBODY) if state.lock == me else state
+
+    # -- everybody else --
+
+    def owner_installs(self, state, action):
+        newest = state.behind[action] if is_ours(action) else action
+        state = dataclasses.replace(
+            state, disposition=action, newest=newest,
+            recent=(state.recent if state.exchanging else frozenset()) | {newest})
+        if state.trying != NOBODY:
+            state = change(state, state.trying, replaced=True)
+        return state
+
+    def replacer(self, state, me):
+        t = state.threads[me]
+        if t.left:
+            yield change(self.owner_installs(state, t.left[0]), me, left=t.left[1:])
+
+    def saver(self, state, me):
+        """Installs its own, and later puts back what it found, which may be ours."""
+        t = state.threads[me]
+        if t.at == 'idle' and t.left:
+            found = state.disposition
+            yield change(self.owner_installs(state, t.left[0]), me, at='put back', old=found,
+                         expected=state.behind[found] if is_ours(found) else found)
+        elif t.at == 'put back':
+            if is_ours(t.old):
+                holds(5, state.behind[t.old] == t.expected, 'a saved handler leads to somebody else')
+            # Not while the library shows this very action: see the page, "What cannot hold".
+            if not (state.exchanging and not is_ours(t.old)):
+                yield change(self.owner_installs(state, t.old), me, at='idle', left=(), old=None, expected=None)
+
+    def bystander(self, state, me):
+        t = state.threads[me]
+        if t.left:
+            yield change(self.deliver(state, me, 'fault'), me, left=t.left[1:])
+
+    def sender(self, state, me):
+        """tgkill() at the thread that it names."""
+        t = state.threads[me]
+        if t.left:
+            whom = t.left[0]
+            yield change(change(state, whom, pending=state.threads[whom].pending + 1), me, left=t.left[1:])
+
+    # -- all together --
+
+    def steps(self, state):
+        for me, t in enumerate(state.threads):
+            for after in getattr(self, t.kind)(state, me):
+                yield me, t.at, after
+            if t.pending and not t.blocked:
+                yield me, 'signal', self.deliver(change(state, me, pending=t.pending - 1), me, 'sent')
+
+    def check(self, state):
+        """What has to hold in each state."""
+        action = state.disposition
+        if state.lock == NOBODY:
+            holds(4, action == state.newest or (is_ours(action) and state.behind[action] == state.newest),
+                  f'nobody tries, and {action} is installed instead of {state.newest}')
+        for t in state.threads:
+            if t.kind == 'checker' and t.at == 'idle':
+                holds(4, t.blocked == t.wants_blocked, 'the mask is not what it was')
+
+
+def change(state, who, **what):
+    threads = list(state.threads)
+    threads[who] = dataclasses.replace(threads[who], **what)
+    return dataclasses.replace(state, threads=tuple(threads))
+
+
+def sent(threads):
+    """How many signals and faults somebody has to receive."""
+    return sum(len(t.left) for t in threads if t.kind in ('bystander', 'sender')) + sum(
+        'own fault' in trial for t in threads if t.kind == 'checker' for trial in t.left)
+
+
+def explore(threads, defect=None):
+    """All states that can be reached. Returns their number and the places that were seen; raises Violated."""
+    model = Model(defect)
+    first = State(threads=threads)
+    came_from = {first: None}
+    todo = collections.deque((first,))
+    places = set()
+
+    def story(state, last=()):
+        steps = list(last)
+        while came_from[state]:
+            state, who, at = came_from[state]
+            steps.append(f'{threads[who].kind} {who}: {at}')
+        return ', '.join(reversed(steps))
+
+    while todo:
+        state = todo.popleft()
+        ended = True
+        try:
+            model.check(state)
+            for who, at, after in model.steps(state):
+                ended = False
+                places.add((threads[who].kind, at))
+                if after not in came_from:
+                    came_from[after] = (state, who, at)
+                    todo.append(after)
+            if ended:
+                waiting = [t for t in state.threads if t.at != 'idle' or (t.left and t.kind != 'saver')]
+                holds(6, not waiting, f'{len(waiting)} threads wait for ever')
+                kept = sum(t.pending for t in state.threads)
+                holds(3 if any(t.wants_blocked for t in threads) else 2, state.received + kept == sent(threads),
+                      f'{sent(threads)} signals, {state.received} received, {kept} pending')
+        except Violated as found:
+            raise Violated(*found.args, story(state)) from None
+    return len(came_from), places
+
+
+def checker(*trials, blocked=False):
+    return Thread('checker', 'idle', trials, blocked=blocked, wants_blocked=blocked)
+
+
+def other(kind, *left):
+    return Thread(kind, 'idle', left)
+
+
+TRIAL, OWN_FAULT = ('trial',), ('trial', 'own fault')
+
+CONFIGURATIONS = {
+    'two checkers and a replacer': (checker(TRIAL, TRIAL), checker(TRIAL), other('replacer', 'second', 'third')),
+    'a fault elsewhere': (checker(TRIAL), checker(TRIAL), other('replacer', 'second', 'third'), other('bystander', 1, 2)),
+    'its own fault': (checker(OWN_FAULT, OWN_FAULT), other('replacer', 'second'), other('bystander', 1)),
+    'a signal for the trying thread': (checker(TRIAL, TRIAL), other('sender', 0, 0), other('replacer', 'second')),
+    'a signal that it has blocked': (checker(TRIAL, TRIAL, blocked=True), other('sender', 0), other('replacer', 'second')),
+    'one who saves and puts back': (checker(TRIAL, TRIAL), other('saver', 'saver'), other('bystander', 1, 2)),
+    'a fork': (checker(TRIAL, TRIAL), checker(TRIAL), other('forker', 1, 2), other('replacer', 'second')),
+}
+
+# The defect, and the property that refutes it.
+DEFECTS = {
+    'no lock': 1,
+    'what came out is not looked at': 4,
+    'restored without a look': 4,
+    'one handler for all actions': 5,
+    'thread not looked at': 1,
+    'address not looked at': 1,
+    'trial with the signal blocked': 1,
+    'parked signal dropped': 3,
+    'mask not restored': 4,
+    'no lock around fork': 6,
+}
+
+# What sigaction() cannot tell: the page says so, and this that it is still so.
+LIMIT = (checker(TRIAL), other('replacer', 'second', FIRST))
+
+
+def refuted(defect):
+    """By which properties, over all configurations."""
+    found = {}
+    for name, threads in CONFIGURATIONS.items():
+        try:
+            explore(threads, defect)
+        except Violated as violated:
+            number, words, story = violated.args
+            found.setdefault(number, f'{name}: {words} ({story})')
+    return found
+
+
+def main():
+    page = open(sys.argv[1], encoding='utf-8').read()
+    lines, places, failed = [], set(), False
+
+    def tell(ok, words):
+        nonlocal failed
+        failed |= not ok
+        lines.append(f'{"ok" if ok else "not ok"} {len(lines) + 1} - {words}')
+        print(lines[-1], flush=True)
+
+    for name, threads in CONFIGURATIONS.items():
+        try:
+            count, seen = explore(threads)
+            places |= seen
+            tell(True, f'{name}: {count} states')
+        except Violated as violated:
+            tell(False, f'{name}: property {violated.args}')
+    model_source = open(__file__, encoding='utf-8').read()
+    never = {at for at in re.findall(r"at == '([\w ]+)'", model_source)} - {at for _, at in places}
+    tell(not never, f'every step is taken {sorted(never) or ""}'.rstrip())
+    for defect, number in DEFECTS.items():
+        found = refuted(defect)
+        tell(number in found, f'{defect}: refuted by {sorted(found)}; {found.get(number, "")}')
+        tell(re.search(rf'^\| {defect} \| {number} \|', page, re.M) is not None, f'{defect}: the page names {number}')
+    try:
+        explore(LIMIT)
+        tell(False, 'the limit of sigaction() is gone: the page is out of date')
+    except Violated as violated:
+        tell(violated.args[0] == 4, f'the limit that the page names: {violated.args[1]} ({violated.args[2]})')
+    print(f'1..{len(lines)}')
+    return failed
+
+
+if __name__ == '__main__':
+    sys.exit(main())
