@@ -75,7 +75,7 @@ struct kernel_action {
 
 /* How many different actions of one signal we can stand in for: far more than a process ever has. Where
  * they do not suffice there is no trial. */
-#define VARIANTS 16
+#define VARIANTS 64
 
 /* Written once, before the handler of that number is installed for the first time. */
 static struct kernel_action behind[CAUGHT][VARIANTS];
@@ -435,15 +435,28 @@ static void restore(int slot)
  * library's sigaction() and keeps the actions itself must see what we do, and only then. */
 static int look(int slot, struct kernel_action *found)
 {
-	struct kernel_action believed;
-	int error;
+	struct kernel_action believed, again;
+	int error, differed = 0;
 
 	memset(found, 0, sizeof *found);
 	memset(&believed, 0, sizeof believed);
+	memset(&again, 0, sizeof again);
 	error = (int)exchange_in_kernel(caught[slot], NULL, found);
-	if (!error)
+	while (!error) {
 		error = exchange_in_library(caught[slot], NULL, &believed);
-	guard.interposed[slot] = !error && believed.action != found->action;
+		if (error || believed.action == found->action)
+			break;
+		/* Or another thread installed something in between. It would have to do so four times, each
+		 * time between the right two of our calls, for this to go wrong. */
+		error = (int)exchange_in_kernel(caught[slot], NULL, &again);
+		if (error)
+			break;
+		differed = same(&again, found) ? differed + 1 : 0;
+		if (differed == 2)
+			break;
+		*found = again;
+	}
+	guard.interposed[slot] = !error && differed == 2;
 	if (guard.interposed[slot])
 		*found = believed;
 	return error;
@@ -477,9 +490,9 @@ static int install_handler(int slot)
 		expected = action;
 		found = out;
 	}
-	/* Only the latter of two exchanges failed. */
-	if (error && atomic_load(&installed[slot]))
-		restore(slot);
+	/* Only the latter of two exchanges failed, and the other thread's action is in our hands. */
+	if (error && atomic_exchange(&installed[slot], 0))
+		replace(slot, &expected, &found);
 	return error;
 }
 

@@ -744,7 +744,7 @@ Test(guard, too_many_actions)
 			fsgs_guard_leave();
 	}
 	cr_expect_eq(error, -ENOSPC);
-	cr_expect_eq(rounds, 17);
+	cr_expect_eq(rounds, 65);
 
 	const struct state before = look();
 
