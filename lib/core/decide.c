@@ -176,8 +176,8 @@ static int is_emulated(const struct fsgs_report *r, int instrumented)
 {
 	if (fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG || (r->signs & FSGS_SIGN_UML))
 		return 1;
-	return r->vantage == FSGS_VANTAGE_PROCESS && !instrumented &&
-	       r->hwcap2_present == FSGS_ANSWER_NO && r->kernel_version >= LINUX_HWCAP2;
+	return !instrumented && r->hwcap2_present == FSGS_ANSWER_NO &&
+	       r->kernel_version >= LINUX_HWCAP2;
 }
 
 /* gVisor: it says so, or by its mark: arch_prctl serves FS and knows nothing of GS. */
@@ -201,7 +201,7 @@ static int odd_signal(const struct fsgs_report *r)
 /* Only a verdict that a healthy machine does not give is worth the word. */
 static int is_instrumented(const struct fsgs_report *r)
 {
-	if (r->vantage != FSGS_VANTAGE_PROCESS || r->verdict == FSGS_VERDICT_USABLE)
+	if (r->verdict == FSGS_VERDICT_USABLE)
 		return 0;
 	if (r->signs & FSGS_SIGN_AUXV_DIFFERS)
 		return 1;

@@ -5,9 +5,9 @@
  * A guest kernel believes CPUID, sets CR4.FSGSBASE and executes. A host can let it down at each of
  * these, so each is taken by itself and announced before: the machine may not live to tell.
  *
- * An instruction is first executed with the value that its base already has, and for a caller that needs its
- * bases this is all. Only when all four have run do markers follow, so that the faults that have to be expected find both bases as they were, and
- * a caller's exception handler may use them.
+ * An instruction is first executed with the value that its base already has, and for a caller that needs
+ * its bases this is all. Only when all four have run do markers follow, so that the faults that have to be
+ * expected find both bases as they were, and a caller's exception handler may use them.
  */
 #include "core.h"
 
@@ -300,10 +300,10 @@ static void try_on_and_off(struct walk *walk, uint64_t cr4)
 	if (report->cr4_write != FSGS_OUTCOME_OK)
 		return;
 	announce(walk, "read CR4 back");
-	if (read_cr4(walk, &after))
-		return;
-	report->cr4_sticks = after & CR4_FSGSBASE ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
-	try_set(walk);
+	if (read_cr4(walk, &after) == 0) {
+		report->cr4_sticks = after & CR4_FSGSBASE ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+		try_set(walk);
+	}
 	announce(walk, "clear CR4.FSGSBASE again: the instructions must raise #UD");
 	if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) == FSGS_OUTCOME_OK)
 		sample_cleared(walk);

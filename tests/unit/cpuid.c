@@ -121,20 +121,21 @@ Test(cpuid, faults)
 	}
 
 /* The machine of the report. */
+static const struct leaf hyperv_on_zen1[] = {
+	{0, {13, AMD}},
+	{7, {0, 0x9801a9, 0, 0}},
+	ZEN1,
+	BRAND,
+	{0x40000000, {0x40000006, 0x7263694d, 0x666f736f, 0x76482074}},
+	{0x40000002, {20348, 10 << 16, 0, 0}},
+	{0x40000100, {0, 0, 0, 0}},
+	{0x40000200, {0, 0, 0, 0}},
+	{0x40000300, {0, 0, 0, 0}},
+	END};
+
 Test(cpuid, hyperv_on_zen1)
 {
-	static const struct leaf leaves[] = {
-		{0, {13, AMD}},
-		{7, {0, 0x9801a9, 0, 0}},
-		ZEN1,
-		BRAND,
-		{0x40000000, {0x40000006, 0x7263694d, 0x666f736f, 0x76482074}},
-		{0x40000002, {20348, 10 << 16, 0, 0}},
-		{0x40000100, {0, 0, 0, 0}},
-		{0x40000200, {0, 0, 0, 0}},
-		{0x40000300, {0, 0, 0, 0}},
-		END};
-	struct fake fake = {leaves, 13, 0, 0, 0};
+	struct fake fake = {hyperv_on_zen1, 13, 0, 0, 0};
 	struct fsgs_report r = look(&fake);
 
 	cr_expect_eq(r.family, 23);
@@ -181,4 +182,81 @@ Test(cpuid, no_hypervisor)
 	cr_expect_str_eq(r.hypervisor, "");
 	cr_expect_eq(r.family, 6);
 	cr_expect_eq(r.model, 63);
+}
+
+/* Xen gives its version in a leaf of its own. */
+static const struct leaf xen[] = {{0, {13, INTEL}},
+				  {1, {0x000306f2, 0, 0x80000000, 0}},
+				  {7, {0, 1, 0, 0}},
+				  {0x40000000, {0x40000002, 0x566e6558, 0x65584d4d, 0x4d4d566e}},
+				  {0x40000001, {4 << 16 | 14, 0, 0, 0}},
+				  {0x40000100, {0, 0, 0, 0}},
+				  {0x40000200, {0, 0, 0, 0}},
+				  {0x40000300, {0, 0, 0, 0}},
+				  {0x80000000, {0x80000008, 0, 0, 0}},
+				  END};
+
+Test(cpuid, xen_has_a_version)
+{
+	struct fake fake = {xen, 13, 0, 0, 0};
+	struct fsgs_report r = look(&fake);
+
+	cr_expect_str_eq(r.hypervisor, "XenVMMXenVMM");
+	cr_expect_eq(r.hypervisor_version, 4 << 16 | 14);
+}
+
+/* An interface that is too short to have the leaf of the version. */
+Test(cpuid, short_hyperv_interface)
+{
+	static const struct leaf leaves[] = {
+		{0, {13, AMD}},
+		ZEN1,
+		{7, {0, 1, 0, 0}},
+		{0x40000000, {0x40000001, 0x7263694d, 0x666f736f, 0x76482074}},
+		{0x40000002, {20348, 10 << 16, 0, 0}},
+		{0x40000100, {0, 0, 0, 0}},
+		{0x40000200, {0, 0, 0, 0}},
+		{0x40000300, {0, 0, 0, 0}},
+		{0x80000000, {0x80000001, 0, 0, 0}},
+		END};
+	struct fake fake = {leaves, 13, 0, 0, 0};
+	struct fsgs_report r = look(&fake);
+
+	cr_expect_str_eq(r.hypervisor, "Microsoft Hv");
+	cr_expect_eq(r.hypervisor_build, 0);
+	cr_expect_str_eq(r.brand, "");
+}
+
+Test(cpuid, only_leaf_0)
+{
+	static const struct leaf leaves[] = {{0, {0, INTEL}}, END};
+	struct fake fake = {leaves, 0, 0, 0, 0};
+	struct fsgs_report r = look(&fake);
+
+	cr_expect_eq(r.cpuid_fsgsbase, FSGS_ANSWER_NO);
+	cr_expect_eq(fake.executed, 1);
+	cr_expect_eq(r.family, 0);
+}
+
+/* From whichever execution on it faults: a text is there as a whole or not at all, and a number that was
+ * not told is 0. */
+Test(cpuid, faults_at_any_leaf)
+{
+	static const struct leaf *const machines[] = {hyperv_on_zen1, xen};
+
+	for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
+		struct fake whole = {machines[i], 13, 0, 0, 0};
+		const struct fsgs_report all = look(&whole);
+
+		for (int n = 1; n <= whole.executed; n++) {
+			struct fake fake = {machines[i], 13, 0, n, 0};
+			const struct fsgs_report r = look(&fake);
+
+			cr_expect(!r.brand[0] || !strcmp(r.brand, all.brand), "'%s'", r.brand);
+			cr_expect(!r.hypervisor[0] || !strcmp(r.hypervisor, all.hypervisor));
+			cr_expect(!r.hypervisor_version ||
+				  r.hypervisor_version == all.hypervisor_version);
+			cr_expect(n <= 2 || r.cpuid_fsgsbase == FSGS_ANSWER_YES, "at %d", n);
+		}
+	}
 }

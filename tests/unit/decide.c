@@ -142,6 +142,11 @@ static const struct row process_rows[] = {
 	{"D arch_prctl lies", Y, N, N, ALL(UD), {.fallback = {FSGS_FALLBACK_OK,
 	 FSGS_FALLBACK_LIES}}, DISABLED, DISABLED, F(SWITCHED_OFF) | F(UNPROVEN) |
 	 F(ARCH_PRCTL_LIES), ARCH_PRCTL, NONE},
+	{"D2 arch_prctl for FS only", Y, N, N, ALL(UD), {.fallback = {FSGS_FALLBACK_OK,
+	 FSGS_FALLBACK_DENIED}, .fallback_error = {0, 1}}, DISABLED, DISABLED, F(SWITCHED_OFF) |
+	 F(UNPROVEN) | F(ARCH_PRCTL_DENIED), ARCH_PRCTL, NONE},
+	{"an emulator that ignores CR4", Y, N, N, ALL(OK), {TCG}, UNADVERTISED, UNADVERTISED,
+	 F(EMULATED), ARCH_PRCTL, ARCH_PRCTL},
 	{"D1 proven", Y, Y, N, ALL(UD), {ASKED(OK), .kernel_version = LINUX(5, 4)}, DISABLED, DISABLED,
 	 F(KERNEL_TOO_OLD) | F(PROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D3 proven", Y, N, N, ALL(UD), {ASKED(OK), HYPERV, AMD}, DISABLED, DISABLED,
@@ -174,6 +179,8 @@ static const struct row process_rows[] = {
 	 UNSUPPORTED, UNSUPPORTED, 0, ARCH_PRCTL, ARCH_PRCTL},
 	{"E2 valgrind", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_AUXV_DIFFERS},
 	 UNSUPPORTED, UNSUPPORTED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
+	{"E2 valgrind's si_code alone", N, Y, N, ALL(UD), {ABSENT}, UNSUPPORTED, UNSUPPORTED,
+	 F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
 	{"E2 vendors differ", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_VENDOR_DIFFERS},
 	 UNSUPPORTED, UNSUPPORTED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
 	{"F hidden but live", N, N, N, ALL(OK), {0}, UNADVERTISED, UNADVERTISED, 0, ARCH_PRCTL,
@@ -227,6 +234,12 @@ static const struct row ring0_rows[] = {
 	 INCONSISTENT, INCONSISTENT, F(INSN_UD) | F(CPUS_DIFFER), ARCH_PRCTL, ARCH_PRCTL},
 	{"R10 samples differ", Y, U, U, ALL(OK), {RING0, SET, CLEARED(UD), .samples_differ = Y},
 	 INCONSISTENT, INCONSISTENT, 0, ARCH_PRCTL, ARCH_PRCTL},
+	{"R2 inside TCG", Y, U, U, ALL(UD), {RING0, SET, CLEARED(UD), TCG}, BROKEN, BROKEN,
+	 F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
+	{"hidden, live and lost", N, U, U, ALL(LOST), {RING0, SET, CLEARED(UD)}, UNADVERTISED,
+	 UNADVERTISED, F(VALUE_LOST), ARCH_PRCTL, ARCH_PRCTL},
+	{"no CPUID known", U, U, U, ALL(OK), {RING0, SET, CLEARED(UD)}, UNKNOWN, UNKNOWN, 0,
+	 ARCH_PRCTL, ARCH_PRCTL},
 	{"CR4 not tried", Y, U, U, ALL(UNDONE), {RING0, CLEARED(UD)}, UNKNOWN, UNKNOWN, 0,
 	 ARCH_PRCTL, ARCH_PRCTL},
 };
@@ -409,6 +422,17 @@ Test(decide, nothing_known)
 	r.cpuid_fsgsbase = Y;
 	cr_expect_eq(fsgs_decide(&r, FSGS_REPORT_MIN), 0);
 	cr_expect_eq(r.verdict, UNKNOWN);
+}
+
+/* A verdict from a newer library. */
+Test(decide, words_for_an_unknown_verdict)
+{
+	struct fsgs_report r = {.verdict = 8};
+
+	cr_expect_str_eq(fsgs_reason(&r, sizeof r), fsgs_reason(NULL, 0));
+	cr_expect_null(fsgs_advice(&r, sizeof r, 0));
+	cr_expect_null(fsgs_advice(NULL, sizeof r, 0));
+	cr_expect_null(fsgs_advice(&r, FSGS_REPORT_MIN - 1, 0));
 }
 
 Test(decide, refuses_bad_calls)

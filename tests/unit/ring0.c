@@ -26,6 +26,7 @@ struct machine {
 	uint32_t undefined;   /* bits of enum fsgs_insn */
 	uint32_t wrong_32;    /* the same: the 32-bit form does not zero-extend */
 	uint32_t wrong_store; /* the same: another value is stored */
+	int drops_32_late;    /* the 32-bit writes of the comparison with the MSRs do nothing */
 	int accepts_any;      /* no canonical check */
 	int no_msr;           /* RDMSR and WRMSR of the bases fault */
 	uint32_t msr_apart;   /* 1: WRMSR does not reach the base; 2: the instruction not the MSR */
@@ -34,11 +35,14 @@ struct machine {
 	int no_timer;         /* HLT cannot be tried */
 	unsigned fails_after; /* so many instructions, when not 0 */
 	unsigned works_after; /* the same, the other way round */
+	unsigned faults_once; /* the n-th leaf does not run, and the next does */
+	int bare;             /* the caller has no hooks but the guard and CPUID */
 
 	/* What it does. */
 	uint64_t cr4, base[FSGS_SEGMENTS], msr[FSGS_SEGMENTS];
 	int real_bit;
-	unsigned executed, set_without_offer, strayed;
+	unsigned executed, leaves, set_without_offer, strayed;
+	int cr4_faulted;
 	const char *step;
 };
 
@@ -161,7 +165,8 @@ static int against_msr(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uin
 	STEP(3, rd, 64, &io->out[0]);
 	STEP(4, wr, 64, &io->in[1]);
 	TRY(read_msr(m, io, segment, &io->out[1]));
-	STEP(5, wr, 32, &io->in[1]);
+	if (!m->drops_32_late)
+		STEP(5, wr, 32, &io->in[1]);
 	TRY(read_msr(m, io, segment, &io->out[2]));
 	return write_msr(m, io, segment, io->old);
 }
@@ -218,7 +223,12 @@ static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
 	struct machine *const m = context;
 	const uint32_t segment = io->in[0] == MSR_FS ? FSGS_SEGMENT_FS : FSGS_SEGMENT_GS;
 
-	check_announced(m, leaf);
+	if (!m->bare)
+		check_announced(m, leaf);
+	if (++m->leaves == m->faults_once) {
+		m->cr4_faulted = leaf == fsgs_leaf_wrcr4;
+		return fault(io, VECTOR_GP);
+	}
 	if (leaf == fsgs_leaf_rdcr4) {
 		io->out[0] = m->cr4;
 		return 0;
@@ -301,8 +311,11 @@ static int halt(void *context)
 
 static struct fsgs_report walk(struct machine *m, uint32_t flags)
 {
-	const struct fsgs_core_ops ops = {
-		.context = m, .run = run, .cpuid = cpuid, .step = step, .halt = halt};
+	const struct fsgs_core_ops ops = {.context = m,
+					  .run = run,
+					  .cpuid = cpuid,
+					  .step = m->bare ? NULL : step,
+					  .halt = m->bare ? NULL : halt};
 	struct fsgs_report r;
 
 	memset(&r, 0xff, sizeof r);
@@ -360,6 +373,8 @@ static const struct row rows[] = {
 	{"R8 wrgsbase", {.offers = 1, .undefined = ONE(WRGSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
 	{"R8 rdfsbase r32", {.offers = 1, .wrong_32 = ONE(RDFSBASE)}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 wrfsbase r32", {.offers = 1, .wrong_32 = ONE(WRFSBASE)}, 0, FSGS_VERDICT_BROKEN, NONE},
+	{"R8 r32 stores nothing where the MSR looks", {.offers = 1, .drops_32_late = 1}, 0,
+	 FSGS_VERDICT_BROKEN, NONE},
 	{"R8 WRMSR is not seen", {.offers = 1, .msr_apart = 1}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 RDMSR does not see", {.offers = 1, .msr_apart = 2}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 the MSRs are others", {.offers = 1, .msr_apart = 3}, 0, FSGS_VERDICT_BROKEN, NONE},
@@ -394,6 +409,7 @@ static const struct row rows[] = {
 	 FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN, NONE},
 	{"kept R10 stops after a sample", {.offers = 1, .fails_after = 8}, FSGS_RING0_KEEP,
 	 FSGS_VERDICT_INCONSISTENT, NONE},
+	{"no hooks", {.offers = 1, .bare = 1}, 0, FSGS_VERDICT_USABLE, NONE},
 	{"no MSRs", {.offers = 1, .no_msr = 1}, 0, FSGS_VERDICT_UNKNOWN, NONE},
 };
 /* clang-format on */
@@ -436,6 +452,38 @@ Test(ring0, failing_at_any_instruction)
 		cr_expect_eq(m.cr4, CR4_BEFORE & ~BIT, "after %u", n);
 		cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "after %u", n);
 		cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE, "after %u", n);
+	}
+}
+
+/* Whichever leaf does not run, once: the bases are what they were, and so is CR4, unless the leaf was
+ * the one to put it back. */
+Test(ring0, any_leaf_may_fault_once)
+{
+	static const struct {
+		struct machine machine;
+		uint32_t flags;
+	} walks[] = {
+		{{.offers = 1}, 0},
+		{{.offers = 1, .starts_set = 1}, 0},
+		{{.offers = 1}, FSGS_RING0_KEEP},
+		{{.offers = 0}, FSGS_RING0_FORCE},
+		{{.starts_set = 1}, 0},
+	};
+
+	for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
+		struct machine healthy = walks[i].machine;
+
+		walk(&healthy, walks[i].flags);
+		for (unsigned n = 1; n <= healthy.leaves; n++) {
+			struct machine m = walks[i].machine;
+
+			m.faults_once = n;
+			walk(&m, walks[i].flags);
+			cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "walk %zu, leaf %u", i, n);
+			cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE, "walk %zu, leaf %u", i, n);
+			cr_expect(m.cr4_faulted || !(m.cr4 & BIT) == !m.starts_set,
+				  "walk %zu, leaf %u: CR4 was left changed", i, n);
+		}
 	}
 }
 

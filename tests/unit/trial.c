@@ -25,6 +25,11 @@ struct machine {
 	int mute;                  /* there is no other way to GS */
 	int other_lies;            /* the other way gives a wrong GS base */
 	int checks_canonical;
+	uint32_t vantage;
+	int no_get, no_set;   /* the caller has no other way at all */
+	int cannot_set;       /* the other way refuses to write */
+	unsigned faults_once; /* the n-th instruction, when not 0 */
+	unsigned executed;
 	uint64_t base[FSGS_SEGMENTS];
 };
 
@@ -35,7 +40,8 @@ static int instruction(struct machine *m, struct fsgs_leaf *io, uint32_t insn, i
 	uint64_t *const base = &m->base[insn & 1];
 	const uint64_t operand = width == 32 ? *value & 0xffffffff : *value;
 
-	if (does == FAULTS || (does == FAULTS_32 && width == 32)) {
+	if (does == FAULTS || (does == FAULTS_32 && width == 32) ||
+	    ++m->executed == m->faults_once) {
 		io->fault = m->signal;
 		io->code = 2;
 		return 1;
@@ -63,16 +69,16 @@ static int instruction(struct machine *m, struct fsgs_leaf *io, uint32_t insn, i
 			return 1;                                 \
 	} while (0)
 
-static int mark_gs(struct machine *m, struct fsgs_leaf *io)
+static int mark(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t wr)
 {
-	STEP(FSGS_STEP_SAVE, FSGS_INSN_RDGSBASE, 64, &io->old);
-	STEP(FSGS_STEP_WRITE64, FSGS_INSN_WRGSBASE, 64, &io->in[0]);
-	STEP(FSGS_STEP_READ64, FSGS_INSN_RDGSBASE, 64, &io->out[0]);
-	STEP(FSGS_STEP_READ32, FSGS_INSN_RDGSBASE, 32, &io->out[1]);
-	STEP(FSGS_STEP_WRITE32, FSGS_INSN_WRGSBASE, 32, &io->in[1]);
-	STEP(FSGS_STEP_REREAD64, FSGS_INSN_RDGSBASE, 64, &io->out[2]);
-	STEP(FSGS_STEP_RESTORE, FSGS_INSN_WRGSBASE, 64, &io->old);
-	STEP(FSGS_STEP_VERIFY, FSGS_INSN_RDGSBASE, 64, &io->out[3]);
+	STEP(FSGS_STEP_SAVE, rd, 64, &io->old);
+	STEP(FSGS_STEP_WRITE64, wr, 64, &io->in[0]);
+	STEP(FSGS_STEP_READ64, rd, 64, &io->out[0]);
+	STEP(FSGS_STEP_READ32, rd, 32, &io->out[1]);
+	STEP(FSGS_STEP_WRITE32, wr, 32, &io->in[1]);
+	STEP(FSGS_STEP_REREAD64, rd, 64, &io->out[2]);
+	STEP(FSGS_STEP_RESTORE, wr, 64, &io->old);
+	STEP(FSGS_STEP_VERIFY, rd, 64, &io->out[3]);
 	return 0;
 }
 
@@ -80,8 +86,10 @@ static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
 {
 	struct machine *const m = context;
 
+	if (leaf == fsgs_leaf_mark_fs)
+		return mark(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
 	if (leaf == fsgs_leaf_mark_gs)
-		return mark_gs(m, io);
+		return mark(m, io, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
 	if (leaf == fsgs_leaf_keep_fs) {
 		STEP(FSGS_STEP_WRITE64, FSGS_INSN_WRFSBASE, 64, &io->in[0]);
 		STEP(FSGS_STEP_READ64, FSGS_INSN_RDFSBASE, 64, &io->out[0]);
@@ -116,18 +124,24 @@ static int get_base(void *context, uint32_t segment, uint64_t *base)
 
 static int set_base(void *context, uint32_t segment, uint64_t base)
 {
-	((struct machine *)context)->base[segment] = base;
+	struct machine *const m = context;
+
+	if (m->cannot_set)
+		return -1;
+	m->base[segment] = base;
 	return 0;
 }
 
 static struct fsgs_report try_machine(struct machine *m)
 {
-	const struct fsgs_core_ops ops = {
-		.context = m, .run = run, .get_base = get_base, .set_base = set_base};
-	struct fsgs_report r = {0};
+	const struct fsgs_core_ops ops = {.context = m,
+					  .run = run,
+					  .get_base = m->no_get ? NULL : get_base,
+					  .set_base = m->no_set ? NULL : set_base};
+	struct fsgs_report r = {.vantage = m->vantage};
 
 	if (!m->signal)
-		m->signal = 4;
+		m->signal = m->vantage == FSGS_VANTAGE_RING0 ? 6 : 4;
 	m->base[FSGS_SEGMENT_FS] = FS_BASE;
 	m->base[FSGS_SEGMENT_GS] = GS_BASE;
 	fsgs_core_trial(&r, &ops);
@@ -168,6 +182,19 @@ static const struct row rows[] = {
 	{"wrfsbase stores something else", {.insn = {0, 0, SPOILS, 0}}, {OK, OK, WRONG, OK}, 64},
 	{"the same, and rdfsbase does not run", {.insn = {FAULTS, 0, SPOILS, 0}}, {UD, OK, WRONG, OK},
 	 64},
+	{"ring 0: rdfsbase", {.insn = {FAULTS, 0, 0, 0}, .vantage = FSGS_VANTAGE_RING0}, {UD, OK, OK,
+	 OK}, 64},
+	{"ring 0: #GP", {.insn = {0, FAULTS, 0, 0}, .signal = 13, .vantage = FSGS_VANTAGE_RING0}, {OK,
+	 GP, OK, OK}, 64},
+	{"ring 0: wrfsbase r32", {.insn = {0, 0, FAULTS_32, 0}, .vantage = FSGS_VANTAGE_RING0}, {OK, OK,
+	 UD, OK}, 32},
+	{"no other way: all work", {.insn = {0}, .no_get = 1, .no_set = 1}, {OK, OK, OK, OK}, 0},
+	{"no other way: none reads", {.insn = {FAULTS, FAULTS, 0, 0}, .no_get = 1, .no_set = 1}, {UD, UD,
+	 UNDONE, UNDONE}, 64},
+	{"no other way: wrgsbase r32", {.insn = {0, 0, 0, FAULTS_32}, .no_get = 1, .no_set = 1}, {OK, OK,
+	 OK, UD}, 32},
+	{"the other way cannot write", {.insn = {FAULTS, 0, 0, 0}, .cannot_set = 1}, {UD, OK, UNDONE,
+	 OK}, 64},
 	{"GS only", {.insn = {FAULTS, 0, FAULTS, 0}}, {UD, OK, UD, OK}, 64},
 };
 /* clang-format on */
@@ -231,4 +258,41 @@ Test(trial, canonical)
 	cr_expect_eq(try_machine(&checks).canonical_check, FSGS_ANSWER_YES);
 	cr_expect_eq(try_machine(&accepts).canonical_check, FSGS_ANSWER_NO);
 	cr_expect_eq(try_machine(&broken).canonical_check, FSGS_ANSWER_UNKNOWN);
+}
+
+/* Wherever one instruction faults, once: both bases are what they were, and nobody else is blamed. */
+Test(trial, any_instruction_may_fault_once)
+{
+	static const struct machine machines[] = {
+		{.checks_canonical = 1},
+		{.checks_canonical = 0},
+		{.mute = 1},
+		{.no_get = 1, .no_set = 1},
+		{.vantage = FSGS_VANTAGE_RING0},
+		{.vantage = FSGS_VANTAGE_RING0, .no_get = 1, .no_set = 1},
+	};
+
+	for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
+		struct machine healthy = machines[i];
+
+		try_machine(&healthy);
+		cr_assert_gt(healthy.executed, 12);
+		for (unsigned n = 1; n <= healthy.executed; n++) {
+			struct machine m = machines[i];
+
+			m.faults_once = n;
+
+			const struct fsgs_report r = try_machine(&m);
+			int blamed = 0;
+
+			for (int insn = 0; insn < FSGS_INSNS; insn++)
+				blamed += r.trials[insn].outcome != OK &&
+					  r.trials[insn].outcome != UNDONE;
+			cr_expect_leq(blamed, 1, "machine %zu, instruction %u", i, n);
+			cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE,
+				     "machine %zu, instruction %u", i, n);
+			cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE,
+				     "machine %zu, instruction %u", i, n);
+		}
+	}
 }
