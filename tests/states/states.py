@@ -119,9 +119,12 @@ class Programs:
         return str(folder / target)
 
     def _file(self, key):
+        """By another name first: a program of another test may be reading it."""
         path = self.build / "peers" / f"{key}.txt"
         with self.locked("files"):
-            path.write_text(FILES[key](), encoding="utf-8")
+            new = path.with_suffix(".new")
+            new.write_text(FILES[key](), encoding="utf-8")
+            new.replace(path)
         return str(path)
 
 
