@@ -56,7 +56,7 @@ static const struct {
 #define CALLS (sizeof calls / sizeof *calls)
 
 static struct shared {
-	atomic_int stage; /* 1 filter in place, 2 may check, 3 has checked, 4 may end */
+	atomic_int stage; /* 1 filter in place, 2 may check, 3 has checked, 4 may end, 5 ends */
 	int result, error;
 	uint64_t fs, fs_after;
 	struct fsgs_report report;
@@ -105,6 +105,8 @@ static _Noreturn void child(int number, uint32_t how, uint32_t flags)
 	shared->fs_after = thread_pointer();
 	atomic_store(&shared->stage, 3);
 	wait_stage(4);
+	torture_write_coverage();
+	atomic_store(&shared->stage, 5);
 	_exit(0);
 }
 
@@ -169,6 +171,9 @@ static int try(size_t call, uint32_t how, uint32_t flags, const char *mode)
 		EXPECT(r->verdict == reference.verdict || r->verdict == FSGS_VERDICT_UNKNOWN,
 		       "%s by %s: verdict %u", calls[call].name, mode, r->verdict);
 		EXPECT(shared->fs == shared->fs_after, "%s: FS base", calls[call].name);
+		atomic_store(&shared->stage, 4);
+		for (int i = 0; i < 10000 && atomic_load(&shared->stage) < 5; i++)
+			usleep(200);
 		/* It may not be able to end. */
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);

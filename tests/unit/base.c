@@ -165,6 +165,25 @@ Test(base, first_use_decides_as_the_check_does)
 	cr_expect_eq(fsgs_usable(), r.verdict == FSGS_VERDICT_USABLE);
 }
 
+Test(base, first_use_reads_fs)
+{
+	uint64_t home = 0, value = 0;
+
+	syscall(SYS_arch_prctl, ARCH_GET_FS, &home);
+	cr_expect_eq(fsgs_get_base(FSGS_SEGMENT_FS, &value), 0);
+	cr_expect_eq(value, home);
+}
+
+Test(base, first_use_writes_fs)
+{
+	uint64_t home = 0, value = 0;
+
+	syscall(SYS_arch_prctl, ARCH_GET_FS, &home);
+	cr_expect_eq(fsgs_set_base(FSGS_SEGMENT_FS, home), 0);
+	syscall(SYS_arch_prctl, ARCH_GET_FS, &value);
+	cr_expect_eq(value, home);
+}
+
 Test(base, segments_are_decided_apart)
 {
 	fsgs_base_force(FSGS_SEGMENT_FS, FSGS_ACCESS_INSTRUCTION);

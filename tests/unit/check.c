@@ -111,7 +111,6 @@ Test(check, no_trial)
 	cr_expect_eq(r.proof, FSGS_PROOF_TRIED);
 }
 
-/* A guard that cannot be had leaves `advertised` and says why. */
 Test(check, trial_in_the_sweep_too)
 {
 	struct fsgs_cpu_group groups[4];

@@ -109,6 +109,8 @@ Test(kernel_version, parse)
 	cr_expect_eq(fsgs_kernel_version("4.19"), 4 << 16 | 19 << 8);
 	cr_expect_eq(fsgs_kernel_version("4.19.999"), 4 << 16 | 19 << 8 | 255);
 	cr_expect_eq(fsgs_kernel_version("6.x"), 0);
+	cr_expect_eq(fsgs_kernel_version("6"), 0);
+	cr_expect_eq(fsgs_kernel_version("6-rc1"), 0);
 	cr_expect_eq(fsgs_kernel_version("Darwin"), 0);
 	cr_expect_eq(fsgs_kernel_version(""), 0);
 	cr_expect_eq(fsgs_kernel_version("99999999999999.99999999999999.1"),

@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <immintrin.h>
+#include <linux/filter.h>
 #include <linux/guard.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -731,14 +735,14 @@ Test(guard, a_handler_inside_a_trial_may_fork)
 }
 
 /* More handlers than anybody has: no trial, nothing changed. */
-Test(guard, too_many_actions)
+static void exhaust(int sig)
 {
 	struct sigaction action = {.sa_handler = own_handler}, after;
 	int error = 0, rounds = 0;
 
 	for (; !error && rounds < 100; rounds++) {
 		memcpy(&action.sa_mask, &(uint64_t){(uint64_t)rounds << 10}, sizeof(uint64_t));
-		sigaction(SIGILL, &action, NULL);
+		sigaction(sig, &action, NULL);
 		error = fsgs_guard_enter();
 		if (!error)
 			fsgs_guard_leave();
@@ -750,9 +754,93 @@ Test(guard, too_many_actions)
 
 	cr_expect_eq(fsgs_guard_enter(), -ENOSPC);
 	expect_same(&before);
-	sigaction(SIGILL, NULL, &after);
+	sigaction(sig, NULL, &after);
 	cr_expect_eq(after.sa_handler, own_handler);
-	signal(SIGILL, SIG_DFL);
+	signal(sig, SIG_DFL);
+}
+
+Test(guard, too_many_actions)
+{
+	exhaust(SIGILL);
+}
+
+/* Those of the signals before it are installed already. */
+Test(guard, too_many_actions_of_a_later_signal)
+{
+	exhaust(SIGBUS);
+}
+
+/* A system call, or with `first` only one with that first argument, is refused with EPERM. */
+static void refuse(unsigned number, unsigned first)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+		BPF_JUMP(BPF_JMP | (first ? BPF_JEQ : BPF_JGE) | BPF_K, first, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		cr_skip_test("no seccomp filters here");
+}
+
+/* The actions of some signals are exchanged when that of the next is refused. */
+Test(guard, a_sandbox_may_refuse_one_action)
+{
+	const struct state before = look();
+
+	refuse(SYS_rt_sigaction, SIGBUS);
+	cr_expect_eq(fsgs_guard_enter(), -EPERM);
+	for (size_t i = 0; i < 2; i++) {
+		struct sigaction now;
+
+		sigaction(caught[i], NULL, &now);
+		cr_expect_eq(now.sa_sigaction, before.actions[i].sa_sigaction);
+	}
+	cr_expect_eq(fsgs_guard_enter(), -EPERM, "the lock is free");
+}
+
+/* Where siginfo cannot be kept, the signal is. */
+Test(guard, a_sandbox_may_refuse_siginfo)
+{
+	const struct timespec now = {0, 0};
+	struct fsgs_leaf io = {0};
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	sigaddset(&set, SIGBUS);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	kill(getpid(), SIGILL);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
+	refuse(SYS_rt_sigqueueinfo, 0);
+	refuse(SYS_rt_tgsigqueueinfo, 0);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
+}
+
+/* It may refuse the mask that the trial needs, when the handlers are installed already: SIG_SETMASK is not
+ * what takes the lock. What is blocked by then stays so: there is no call left to undo it. */
+Test(guard, a_sandbox_may_refuse_the_mask)
+{
+	const struct state before = look();
+	struct state after;
+
+	refuse(SYS_rt_sigprocmask, SIG_SETMASK);
+	cr_expect_eq(fsgs_guard_enter(), -EPERM);
+	after = look();
+	for (size_t i = 0; i < CAUGHT; i++)
+		cr_expect_eq(after.actions[i].sa_sigaction, before.actions[i].sa_sigaction,
+			     "handler of %d", caught[i]);
 }
 
 /* A fault of the trying thread that is not a leaf's belongs to the owner, too. */
