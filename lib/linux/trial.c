@@ -91,12 +91,19 @@ static int may_flash(const struct fsgs_report *report)
 		report->hwcap2_present == FSGS_ANSWER_NO);
 }
 
+/* 0 is the answer where CPUID faults, and whatever is asked of a system call that does nothing: so not of
+ * one that knows a code which nobody has defined. */
+static int cpuid_faults(void)
+{
+	return fsgs_arch_prctl(ARCH_GET_CPUID, 0) == 0 && fsgs_arch_prctl(0, 0) != 0;
+}
+
 static void try_context(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
 	struct fsgs_leaf io = {0};
 	int known = report->trials[FSGS_INSN_RDGSBASE].outcome == FSGS_OUTCOME_OK;
 
-	if (fsgs_arch_prctl(ARCH_GET_CPUID, 0) == 0)
+	if (cpuid_faults())
 		report->cpuid_faulting = FSGS_ANSWER_YES;
 	fsgs_core_identify(report, ops);
 	if (may_flash(report))
