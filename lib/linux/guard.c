@@ -449,9 +449,7 @@ static int look(int slot, struct kernel_action *found)
 		/* Or another thread installed something in between. It would have to do so four times, each
 		 * time between the right two of our calls, for this to go wrong. */
 		error = (int)exchange_in_kernel(caught[slot], NULL, &again);
-		if (error)
-			break;
-		differed = same(&again, found) ? differed + 1 : 0;
+		differed = !error && same(&again, found) ? differed + 1 : 0;
 		if (differed == 2)
 			break;
 		*found = again;

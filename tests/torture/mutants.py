@@ -82,7 +82,7 @@ MUTANTS = [
        'if (behind[slot][variant] = *found, 1)')],
      'unit-guard', 'a_chain_has_an_end'),
     ('a replacement taken for an interposer', GUARD,
-     [('differed = same(&again, found) ? differed + 1 : 0;', 'differed = 2;')],
+     [('differed = !error && same(&again, found) ? differed + 1 : 0;', 'differed = 2;')],
      'unit-interposed', 'is_not_what_a_replacement_is'),
     ('an interposer passed over', GUARD,
      [('guard.interposed[slot] = !error && differed == 2;', 'guard.interposed[slot] = 0;')],

@@ -430,6 +430,7 @@ Test(decide, words_for_an_unknown_verdict)
 	struct fsgs_report r = {.verdict = 8};
 
 	cr_expect_str_eq(fsgs_reason(&r, sizeof r), fsgs_reason(NULL, 0));
+	cr_expect_str_eq(fsgs_reason(&r, FSGS_REPORT_MIN - 1), fsgs_reason(NULL, 0));
 	cr_expect_null(fsgs_advice(&r, sizeof r, 0));
 	cr_expect_null(fsgs_advice(NULL, sizeof r, 0));
 	cr_expect_null(fsgs_advice(&r, FSGS_REPORT_MIN - 1, 0));

@@ -494,6 +494,21 @@ Test(guard, each_sent_signal_reaches_its_handler)
 	cr_expect_eq(atomic_load(&seen), 4);
 }
 
+/* More than can be put aside coalesce, as pending ones do in the kernel. */
+Test(guard, many_sent_signals_coalesce)
+{
+	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
+	struct fsgs_leaf io = {0};
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	for (int i = 0; i < 10; i++)
+		kill(getpid(), SIGILL);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&seen), 4);
+}
+
 /* Somebody who installs a handler during a trial, saves ours, and passes on to it what he does not
  * want: it must not come back to him, however many trials later. */
 static struct sigaction saved;

@@ -152,6 +152,17 @@ Test(interposed, may_refuse)
 	expect_kept();
 }
 
+/* Another thread installs an action between our last look and our last exchange. */
+Test(interposed, keeps_what_came_last)
+{
+	keep_actions();
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	replaces_at = calls + 2;
+	fsgs_guard_leave();
+	cr_expect_eq((uintptr_t)kept.sa_handler, (uintptr_t)other_handler);
+	cr_expect_eq(calls, replaces_at + 1);
+}
+
 /* It refuses when another thread's new action has already come out: that one is the one to stay. */
 Test(interposed, may_refuse_late)
 {

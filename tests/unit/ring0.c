@@ -384,6 +384,8 @@ static const struct row rows[] = {
 	 F(VALUE_LOST)},
 	{"R8 lost by HLT", {.offers = 1, .loses = FSGS_EVENT_HALT}, 0, FSGS_VERDICT_BROKEN,
 	 F(VALUE_LOST)},
+	{"R8 lost by CPUID and by HLT", {.offers = 1, .loses = FSGS_EVENT_CPUID | FSGS_EVENT_HALT}, 0,
+	 FSGS_VERDICT_BROKEN, F(VALUE_LOST)},
 	/* The first sample is four instructions with the bit clear, the second four with it set. */
 	{"R10 stops after a sample", {.offers = 1, .fails_after = 8}, 0, FSGS_VERDICT_INCONSISTENT,
 	 F(INSN_UD)},
