@@ -28,13 +28,15 @@
 
 struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size)
 {
-	struct fsgs_hwcap2 hwcap2 = {FSGS_ANSWER_NO, 0};
+	struct fsgs_hwcap2 hwcap2 = {FSGS_ANSWER_UNKNOWN, 0};
 	unsigned long pair[2];
 
 	for (size_t at = 0; at + sizeof pair <= size; at += sizeof pair) {
 		memcpy(pair, (const char *)bytes + at, sizeof pair);
-		if (pair[0] == AT_NULL)
+		if (pair[0] == AT_NULL) {
+			hwcap2.present = FSGS_ANSWER_NO;
 			break;
+		}
 		if (pair[0] == AT_HWCAP2) {
 			hwcap2.present = FSGS_ANSWER_YES;
 			hwcap2.value = pair[1];
@@ -61,15 +63,17 @@ static struct fsgs_hwcap2 from_file(void)
 
 	if (fd < 0)
 		return (struct fsgs_hwcap2){FSGS_ANSWER_UNKNOWN, 0};
-	while (size < sizeof bytes && (got = read(fd, bytes + size, sizeof bytes - size)) != 0) {
+	/* Not read(): valgrind gives each open() of this file the same offset. */
+	while (size < sizeof bytes &&
+	       (got = pread(fd, bytes + size, sizeof bytes - size, (off_t)size)) != 0) {
 		if (got > 0)
 			size += (size_t)got;
 		else if (errno != EINTR)
 			break;
 	}
 	close(fd);
-	/* An empty file is one that this process may not read, not a kernel without entries. */
-	return size ? fsgs_auxv_parse(bytes, size) : (struct fsgs_hwcap2){FSGS_ANSWER_UNKNOWN, 0};
+	/* Without its end it does not say what it lacks: one that this process may not read is empty. */
+	return fsgs_auxv_parse(bytes, size);
 }
 
 static struct fsgs_hwcap2 from_prctl(void)

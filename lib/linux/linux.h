@@ -19,7 +19,8 @@ struct fsgs_hwcap2 {
 	uint64_t value;
 };
 
-/* Reads pairs of native words up to AT_NULL or to the end; a torn pair at the end is not looked at. */
+/* Reads pairs of native words up to AT_NULL or to the end; a torn pair at the end is not looked at. Absent
+ * is what is not there before an AT_NULL; a copy that has been cut off does not tell. */
 struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size);
 
 /* Fills in hwcap2_fsgsbase and what is known for free of hwcap2_present. */

@@ -36,6 +36,7 @@ static const struct {
 	{"uname", SYS_uname},
 	{"openat", SYS_openat},
 	{"read", SYS_read},
+	{"pread64", SYS_pread64},
 	{"close", SYS_close},
 	{"sched_getaffinity", SYS_sched_getaffinity},
 	{"sched_setaffinity", SYS_sched_setaffinity},

@@ -33,15 +33,19 @@ Test(auxv, absent)
 		     "nothing after AT_NULL counts, and AT_HWCAP is not AT_HWCAP2");
 }
 
-/* A copy that ends anywhere is read as far as whole pairs go, and never further. */
+/* A copy that ends anywhere is read as far as whole pairs go, and never further; what it lacks is unknown. */
 Test(auxv, truncated)
 {
+	static const unsigned long absent[] = {AT_PAGESZ, 4096, AT_NULL, 0};
+
+	cr_expect_eq(fsgs_auxv_parse(absent, sizeof absent).present, FSGS_ANSWER_NO);
+	cr_expect_eq(fsgs_auxv_parse(absent, sizeof absent - 1).present, FSGS_ANSWER_UNKNOWN);
 	for (size_t size = 0; size <= sizeof good; size++) {
 		char *copy = malloc(size);
 
 		memcpy(copy, good, size);
 		cr_expect_eq(fsgs_auxv_parse(copy, size).present,
-			     size >= 4 * sizeof *good ? FSGS_ANSWER_YES : FSGS_ANSWER_NO,
+			     size >= 4 * sizeof *good ? FSGS_ANSWER_YES : FSGS_ANSWER_UNKNOWN,
 			     "%zu bytes", size);
 		free(copy);
 	}
