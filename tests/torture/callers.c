@@ -229,8 +229,7 @@ static void limited(const char *name)
 		struct rlimit old;
 		struct fsgs_report r;
 
-		/* A tool needs memory for each thread. */
-		if (SLOW_TOOL && (limits[i] == RLIMIT_AS || limits[i] == RLIMIT_DATA))
+		if (GREEDY_TOOL && (limits[i] == RLIMIT_AS || limits[i] == RLIMIT_DATA))
 			continue;
 		getrlimit((__rlimit_resource_t)limits[i], &old);
 		setrlimit((__rlimit_resource_t)limits[i], &(struct rlimit){0, old.rlim_max});

@@ -20,12 +20,22 @@
 #if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
 #define SLOW_TOOL 1
 #endif
+#if __has_feature(address_sanitizer)
+#define GREEDY_TOOL 1
+#endif
 #endif
 #if defined(__SANITIZE_THREAD__)
 #define SLOW_TOOL 1
 #endif
+#if defined(__SANITIZE_ADDRESS__)
+#define GREEDY_TOOL 1
+#endif
 #ifndef SLOW_TOOL
 #define SLOW_TOOL 0
+#endif
+/* One that dies without memory of its own. */
+#ifndef GREEDY_TOOL
+#define GREEDY_TOOL SLOW_TOOL
 #endif
 
 static atomic_ulong torture_failures;

@@ -182,3 +182,38 @@ Test(check, forgets)
 	fsgs_refresh();
 	cr_expect_eq(fsgs_usable(), answer);
 }
+
+/* Where all threads start together, and where none is in a check any more. */
+static pthread_barrier_t together;
+
+static void *check_often(void *failed)
+{
+	const struct state before = look();
+	struct fsgs_report first, again;
+
+	pthread_barrier_wait(&together);
+	*(int *)failed = fsgs_check(&first, sizeof first, FSGS_CHECK_CONTEXT) != 0;
+	for (int i = 0; i < 20; i++) {
+		fsgs_refresh();
+		*(int *)failed |= fsgs_usable() < 0;
+		*(int *)failed |= fsgs_check(&again, sizeof again, FSGS_CHECK_CONTEXT) != 0;
+		*(int *)failed |= memcmp(&first, &again, sizeof first) != 0;
+	}
+	pthread_barrier_wait(&together);
+	expect_same(&before);
+	return NULL;
+}
+
+Test(check, from_many_threads)
+{
+	pthread_t threads[8];
+	int failed[8];
+
+	pthread_barrier_init(&together, NULL, 8);
+	for (int i = 0; i < 8; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, check_often, &failed[i]), 0);
+	for (int i = 0; i < 8; i++) {
+		pthread_join(threads[i], NULL);
+		cr_expect_eq(failed[i], 0, "thread %d", i);
+	}
+}

@@ -27,6 +27,7 @@ static int fake_cpuid(void *context, uint32_t leaf, uint32_t subleaf, uint32_t r
 	if (fake->faults_from && fake->executed >= fake->faults_from)
 		return 1;
 	fake->asked_7 += leaf == 7;
+	memset(regs, 0, 4 * sizeof *regs);
 	for (const struct leaf *l = fake->leaves; l->leaf != UINT32_MAX; l++)
 		if (l->leaf == leaf) {
 			memcpy(regs, l->regs, sizeof l->regs);
