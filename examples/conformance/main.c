@@ -234,6 +234,15 @@ static bool shows_progress(const struct output *output)
 	return isatty(STDERR_FILENO) && (output == &output_human || !isatty(STDOUT_FILENO));
 }
 
+/* The status to leave with; half an answer on a full disk must not look like a whole one. */
+static int written(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "fsgs-conformance: cannot write the output: %s\n", strerror(errno));
+	return CANNOT_RUN;
+}
+
 static int run(const struct options *options, const struct output *output)
 {
 	const unsigned total = count_selected(options->only);
@@ -264,13 +273,10 @@ static int run(const struct options *options, const struct output *output)
 	}
 	summary.seconds = seconds() - begin;
 	output->end(&summary);
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "fsgs-conformance: cannot write the output: %s\n", strerror(errno));
-		return CANNOT_RUN;
-	}
 	if (summary.counts[WORD_FAIL])
-		return EXIT_FAIL;
-	return summary.counts[WORD_PASS] + summary.counts[WORD_CLASSIFIED] ? EXIT_PASS : EXIT_SKIP;
+		return written(EXIT_FAIL);
+	return written(summary.counts[WORD_PASS] + summary.counts[WORD_CLASSIFIED] ? EXIT_PASS
+										   : EXIT_SKIP);
 }
 
 /* The other end of inheritance/gs-exec-seen. */
@@ -304,6 +310,7 @@ int main(int argc, char **argv)
 {
 	struct options options = {.repeat = 1};
 	const struct output *output = NULL, *chosen;
+	unsigned long repeats;
 	bool listing = false;
 	cpu_set_t cpus;
 	char *end;
@@ -329,9 +336,10 @@ int main(int argc, char **argv)
 			options.only = optarg;
 			break;
 		case 'n':
-			options.repeat = (unsigned)strtoul(optarg, &end, 10);
-			if (*end || !options.repeat || options.repeat > MAX_REPEAT)
+			repeats = strtoul(optarg, &end, 10);
+			if (*end || !repeats || repeats > MAX_REPEAT)
 				return bad_usage("not a number of repeats: ", optarg);
+			options.repeat = (unsigned)repeats;
 			break;
 		case 'c':
 			if (!parse_cpus(optarg, &cpus))
@@ -347,10 +355,10 @@ int main(int argc, char **argv)
 		case 'h':
 			fputs(usage, stdout);
 			fputs(help, stdout);
-			return EXIT_PASS;
+			return written(EXIT_PASS);
 		case 'v':
 			printf("fsgs-conformance %s\n", fsgs_version_string());
-			return EXIT_PASS;
+			return written(EXIT_PASS);
 		default:
 			return bad_usage("bad option: ", argv[optind - 1]);
 		}
@@ -365,7 +373,7 @@ int main(int argc, char **argv)
 		return bad_usage("no case matches: ", options.only);
 	if (listing) {
 		list(options.only);
-		return EXIT_PASS;
+		return written(EXIT_PASS);
 	}
 	return prepare_and_run(&options, output ? output : &output_human);
 }

@@ -100,10 +100,19 @@ class Native(unittest.TestCase):
 
     def test_usage(self):
         for options in (['--no-such'], ['--only', 'no-such'], ['--repeat', '0'], ['--repeat', 'x'],
-                        ['--cpus', '1-'], ['--tap', '--json'], ['--cpus', '3-1'], ['word']):
+                        ['--repeat', '4294967297'], ['--cpus', '1-'], ['--tap', '--json'],
+                        ['--cpus', '3-1'], ['word']):
             done = run(*options)
             self.assertEqual((done.returncode, done.stdout), (64, ''), options)
             self.assertEqual(len(done.stderr.splitlines()), 1, options)
+
+    def test_full_device(self):
+        for options in (['--list'], ['--help'], ['--version'], ['--json', '--only', '1']):
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                done = subprocess.run([SUITE, *options], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      stdin=subprocess.DEVNULL, timeout=120)
+            self.assertEqual(done.returncode, 3, options)
+            self.assertIn('cannot write the output', done.stderr)
 
 
 class Protocols(unittest.TestCase):
