@@ -7,20 +7,18 @@
 #include <errno.h>
 #include <fsgscheck.h>
 #include <fsgscheck/base.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "filter.h"
 
 #define SOME  UINT64_C(0x123456789000)
 #define OTHER UINT64_C(0x00000badcafe000)
@@ -273,27 +271,6 @@ Test(base, forcing_tries_nothing)
 	cr_expect_not(changed);
 }
 
-#define ANY_CODE UINT32_MAX
-
-/* Makes arch_prctl with this code answer `answer` without doing anything: 0 is the kernel that lies. */
-static void deny_arch_prctl(uint32_t code, uint32_t answer)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_arch_prctl, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
-		BPF_JUMP(BPF_JMP | (code == ANY_CODE ? BPF_JGE : BPF_JEQ) | BPF_K,
-			 code == ANY_CODE ? 0 : code, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, answer),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
-
-	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		cr_skip_test("no seccomp filters here");
-}
-
 static void expect_not_supported(void)
 {
 	uint64_t value = SOME;
@@ -310,14 +287,14 @@ static void expect_not_supported(void)
 Test(base, a_denied_system_call_is_no_means)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
-	deny_arch_prctl(ANY_CODE, SECCOMP_RET_ERRNO | EPERM);
+	filter_call(SYS_arch_prctl, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	expect_not_supported();
 }
 
 Test(base, a_system_call_that_does_nothing_is_no_means)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
-	deny_arch_prctl(ANY_CODE, SECCOMP_RET_ERRNO | 0);
+	filter_call(SYS_arch_prctl, ANY_ARGUMENT, SECCOMP_RET_ERRNO | 0);
 	expect_not_supported();
 }
 
@@ -327,7 +304,7 @@ Test(base, a_set_that_does_not_read_back_has_failed)
 
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
 	set_gs(OTHER);
-	deny_arch_prctl(ARCH_SET_GS, SECCOMP_RET_ERRNO | 0);
+	filter_call(SYS_arch_prctl, ARCH_SET_GS, SECCOMP_RET_ERRNO | 0);
 	for (size_t i = 0; i < FORMS; i++) {
 		cr_expect_eq(forms[i].set(SOME), -ENOTSUP);
 		cr_expect_eq(forms[i].set(OTHER), 0);
@@ -383,7 +360,7 @@ Test(base, follows_the_check)
 Test(base, no_means_where_the_filter_kills)
 {
 	atomic_store(&not_enabled, 1);
-	deny_arch_prctl(ANY_CODE, SECCOMP_RET_TRAP);
+	filter_call(SYS_arch_prctl, ANY_ARGUMENT, SECCOMP_RET_TRAP);
 	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_FS), FSGS_ACCESS_NONE);
 	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_NONE);
 	expect_not_supported();

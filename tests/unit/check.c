@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "filter.h"
+
 static uint64_t base(int code)
 {
 	uint64_t value = 0;
@@ -173,6 +175,17 @@ Test(check, restores_affinity)
 	cr_expect_eq(r.cpus_differ, FSGS_ANSWER_NO);
 	sched_getaffinity(0, sizeof after, &after);
 	cr_expect(CPU_EQUAL(&one, &after));
+}
+
+/* What the kernel says where CPUID faults, on a machine that may not be able to. */
+Test(check, asks_whether_cpuid_faults)
+{
+	struct fsgs_report r;
+
+	filter_call(SYS_arch_prctl, ARCH_GET_CPUID, SECCOMP_RET_ERRNO | 0);
+	cr_assert_eq(fsgs_check(&r, sizeof r, FSGS_CHECK_CONTEXT), 0);
+	cr_expect_eq(r.cpuid_faulting, FSGS_ANSWER_YES);
+	cr_expect(r.hwcap2_fsgsbase != FSGS_ANSWER_YES || r.verdict == FSGS_VERDICT_INCONSISTENT);
 }
 
 Test(check, forgets)

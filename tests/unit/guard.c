@@ -4,19 +4,17 @@
 
 #include <errno.h>
 #include <immintrin.h>
-#include <linux/filter.h>
 #include <linux/guard.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include "filter.h"
 
 static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 
@@ -785,30 +783,12 @@ Test(guard, too_many_actions_of_a_later_signal)
 	exhaust(SIGBUS);
 }
 
-/* A system call, or with `first` only one with that first argument, is refused with EPERM. */
-static void refuse(unsigned number, unsigned first)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
-		BPF_JUMP(BPF_JMP | (first ? BPF_JEQ : BPF_JGE) | BPF_K, first, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
-
-	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		cr_skip_test("no seccomp filters here");
-}
-
 /* The actions of some signals are exchanged when that of the next is refused. */
 Test(guard, a_sandbox_may_refuse_one_action)
 {
 	const struct state before = look();
 
-	refuse(SYS_rt_sigaction, SIGBUS);
+	filter_call(SYS_rt_sigaction, SIGBUS, SECCOMP_RET_ERRNO | EPERM);
 	cr_expect_eq(fsgs_guard_enter(), -EPERM);
 	for (size_t i = 0; i < 2; i++) {
 		struct sigaction now;
@@ -833,8 +813,8 @@ Test(guard, a_sandbox_may_refuse_siginfo)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	kill(getpid(), SIGILL);
 	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
-	refuse(SYS_rt_sigqueueinfo, 0);
-	refuse(SYS_rt_tgsigqueueinfo, 0);
+	filter_call(SYS_rt_sigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
+	filter_call(SYS_rt_tgsigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	cr_assert_eq(fsgs_guard_enter(), 0);
 	cr_expect_eq(fault(&io), 1);
 	fsgs_guard_leave();
@@ -850,7 +830,7 @@ Test(guard, a_sandbox_may_refuse_the_mask)
 	const struct state before = look();
 	struct state after;
 
-	refuse(SYS_rt_sigprocmask, SIG_SETMASK);
+	filter_call(SYS_rt_sigprocmask, SIG_SETMASK, SECCOMP_RET_ERRNO | EPERM);
 	cr_expect_eq(fsgs_guard_enter(), -EPERM);
 	after = look();
 	for (size_t i = 0; i < CAUGHT; i++)
