@@ -47,6 +47,13 @@ const struct rule_text rules[RULES] = {
 			 "an access through the segment uses base + effective address, "
 			 "modulo 2^64",
 			 "SDM vol. 1, 3.3.7 and 3.4.2.1; vol. 3, 3.4.4", NULL},
+	[RULE_EFFECTIVE] =
+		{"effective",
+		 "whether the effective address has to be canonical by itself, where its sum with "
+		 "the base is, differs by vendor, measured",
+		 "SDM vol. 1, 3.3.7.1 (the linear address is checked); APM vol. 1, 2.2.2 (a virtual-memory "
+		 "reference is)",
+		 NULL},
 	[RULE_LEA] = {"lea", "LEA gives the effective address: the base is not part of it",
 		      SDM2 "LEA", NULL},
 	[RULE_CANONICAL] = {"canonical", "#GP(0) if the source of a 64-bit write is not canonical",

@@ -122,6 +122,29 @@ static void load(const struct test *t)
 	expect(data, (uint64_t)w->result, "what was loaded through %s", segment_name((int)t->a));
 }
 
+/* a: segment. With a base at the kernel half's begin, the effective address of anything in the user half lies in
+ * the hole between them. */
+static void load_non_canonical(const struct test *t)
+{
+	static const uint64_t data = UINT64_C(0x0fedcba987654321);
+	const uint64_t base = UINT64_C(0xffff800000000000);
+	struct window *const w = window_new();
+
+	window_base(w, (int)t->a, base);
+	w->event = event_load;
+	w->argument[0] = t->a;
+	w->argument[1] = (uintptr_t)&data - base;
+	foreign_window(w);
+	judge(w, (int)t->a, base);
+	if (w->fault.signal) {
+		classify("a load through %s: #GP", segment_name((int)t->a));
+		expect(SIGSEGV, (uint64_t)w->fault.signal, "signal of the load");
+	} else {
+		classify("a load through %s runs", segment_name((int)t->a));
+		expect(data, (uint64_t)w->result, "what was loaded");
+	}
+}
+
 /* a: segment. */
 static void load_after_32(const struct test *t)
 {
@@ -241,7 +264,7 @@ const struct test value_tests[] = {
 	     UINT64_C(0xffffc123fedcba98)),
 	BOTH(143, "load", RULE_LINEAR, K(5), 0, load, 0),
 	BOTH(145, "load-negative-offset", RULE_LINEAR, 0, 0, load, 0x123000),
-	BOTH(147, "load-wraps", RULE_LINEAR, 0, KERNEL_HALF, load, UINT64_C(0xffff900000000000)),
+	BOTH(147, "load-wraps", RULE_LINEAR, 0, KERNEL_HALF, load, UINT64_C(0xffffffff80000000)),
 	BOTH(149, "load-after-write32", RULE_LINEAR, 0, 0, load_after_32, 0),
 	BOTH(151, "load-addr32", RULE_LINEAR, 0, 0, load_addr32, 0),
 	BOTH(153, "store", RULE_LINEAR, 0, 0, store_through, 0),
@@ -249,5 +272,7 @@ const struct test value_tests[] = {
 	BOTH(157, "fault-address-above-4g", RULE_LINEAR, K(5), 0, fault_address,
 	     UINT64_C(0x200000000)),
 	BOTH(159, "lea", RULE_LEA, 0, 0, lea, 0),
+	BOTH(161, "load-non-canonical-offset", RULE_EFFECTIVE, 0, KERNEL_HALF, load_non_canonical,
+	     0),
 };
 const size_t value_count = sizeof value_tests / sizeof *value_tests;

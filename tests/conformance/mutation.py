@@ -43,9 +43,9 @@ EXACT = [
 AT_LEAST = [
     ('rd-value', 'encoding', span((1, 4), (9, 12))),
     ('wr-ignored', 'encoding', span((5, 8), (13, 16))),
-    ('wr64-truncates', 'values', span((109, 116), (125, 130), (143, 148), (151, 154), 157, 158)),
+    ('wr64-truncates', 'values', span((109, 116), (125, 130), (143, 148), (151, 154), 157, 158, 161, 162)),
     ('wr-aligns', 'values', span(103, 104, 107, 108, (135, 138))),
-    ('kernel-half-gp', 'values', span((117, 124), 127, 128, 147, 148)),
+    ('kernel-half-gp', 'values', span((117, 124), 127, 128, 147, 148, 161, 162)),
     ('set-shifts', 'agreement', span((409, 414), 417, 418, 429, 430)),
     ('get-lies', 'agreement', span((401, 406), (415, 418))),
     ('fork-spoils', 'inheritance', span((601, 616), 623, 624)),
