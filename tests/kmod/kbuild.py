@@ -69,7 +69,8 @@ def headers(cache, release):
 
 def build(out, tree, *arguments):
     """Builds the module from the laid-out sources, anew; returns it and what make said."""
-    for tool in ('make', 'gcc-12'):
+    # The last where the headers bring the kernel's types along, which a module's own are made to fit.
+    for tool in ('make', 'gcc-12', *(['pahole'] if (tree / 'vmlinux').exists() else [])):
         if not shutil.which(tool):
             raise machine.Unavailable(f'{tool} is not installed')
     shutil.rmtree(out, ignore_errors=True)

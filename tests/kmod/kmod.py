@@ -87,7 +87,7 @@ def boot(kernel, module, name, what, work):
                            [('/init', given['INIT']), ('/drive', given['DRIVE']),
                             ('/fsgscheck', given['FSGSCHECK']), ('/fsgscheck.ko', module)])
     run = machine.boot(kernel, host=host, host_elf=given['HOST'], smp=smp, cpu=CPUS.get(name, machine.CPU_OF_REPORT),
-                       initrd=files, timeout=90,
+                       initrd=files, timeout=240,
                        append=f'console=ttyS0 panic=-1 quiet loglevel=1 {append} fsgs.run=/drive '
                               f'fsgs.args={",".join(steps.split())}')
     return Steps(run, steps)
