@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the signal handlers change hands: every order in which the steps of lib/linux/guard.c can be taken.
+"""How the signal handlers change hands: every order in which the steps of lib/linux/guard.c and handover.c can be taken.
 
 One step is one system call, or one access to what threads share; doc/handover.md has the properties by number, the
 correspondence, and what is left out. Each configuration is explored to its end. Each seeded defect has to be refuted by

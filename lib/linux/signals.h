@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals as the kernel has them, without the C library, errno and thread-local storage. */
+#ifndef FSGSCHECK_LIB_SIGNALS_H
+#define FSGSCHECK_LIB_SIGNALS_H
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+/* The kernel's signal set. The C library's functions refuse to block the signals that it keeps for
+ * itself (cancellation, setuid), and those must not interrupt a leaf either. */
+typedef uint64_t kernel_sigset;
+
+#define SIGNAL_BIT(sig) (UINT64_C(1) << ((sig)-1))
+
+/* While handlers are being exchanged no handler of the process may run in this thread: it would run
+ * with our lock held. SIGSYS and SIGTRAP stay as they are: a sandbox may serve our own system calls
+ * by SIGSYS, a debugger may stop at any of our instructions, and blocking them would kill. */
+#define EXCHANGING      (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP)))
+
+static inline long system_call(long number, long a, long b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static inline long thread_id(void)
+{
+	return system_call(SYS_gettid, 0, 0, 0, 0);
+}
+
+static inline long change_mask(int how, kernel_sigset mask, kernel_sigset *old)
+{
+	return system_call(SYS_rt_sigprocmask, how, (long)(uintptr_t)&mask, (long)(uintptr_t)old,
+			   sizeof mask);
+}
+
+#endif
