@@ -10,6 +10,7 @@ A test that hangs has noticed, too: the unchanged library ends it in a fraction 
 import contextlib
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -128,9 +129,11 @@ def run(program, objects, test, directory):
     subprocess.run([*compiler, *FLAGS, '-I', root / 'include', '-I', root / 'lib', '-o', binary,
                     *sources, *objects, *libraries, '-pthread'], check=True)
     arguments = ['--filter', '*/' + test, '--timeout', '20'] if test else []
-    # In a session of its own: what hangs has children that would outlive it, and go on.
+    # In a session of its own: what hangs has children that would outlive it, and go on. One that gets away all the
+    # same has not much time.
     process = subprocess.Popen([binary, *arguments], cwd=directory, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)),
                                env={'FSGSCHECK_TORTURE_SECONDS': '3', 'PATH': '/usr/bin:/bin'})
     try:
         status = process.wait(30)
