@@ -25,23 +25,41 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+/* Since Linux 4.14. */
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+/* Of x86. */
+#define PAGE 4096
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* How many threads have the lock or wait for it, and behind them in one word their process: a child that
- * was made without fork() may have got the lock without its owner. */
-static atomic_uint_least64_t users;
+/* What this thread has to do with the lock. A handler that interrupts it there, a debugger's or a sandbox's, must
+ * not wait for it. */
+static _Thread_local volatile enum { NOTHING, WAITING, OWNING } turn;
 
-#define USER_COUNT            UINT64_C(0xffffffff)
-#define USERS(process, count) ((uint64_t)(process) << 32 | (count))
+/* In a page that a child finds zeroed, however it was made, unless it shares its parent's memory. So a child
+ * knows that what else it finds here was left by threads that it does not have. */
+static union {
+	struct {
+		atomic_int state; /* FRESH, PREPARING, READY */
+		atomic_long process;
+	};
+	_Alignas(PAGE) char page[PAGE];
+} here;
 
-/* What this thread has the lock for. TRIAL also while it takes the lock and gives it back: a handler that interrupts
- * it there, a debugger's or a sandbox's, must not wait for it. */
-static _Thread_local volatile enum { NOTHING, TRIAL, FORK } purpose;
+enum { FRESH, PREPARING, READY };
+
+/* Not zeroed: this process or one that it was copied from has been READY. */
+static int used, watching;
 
 /* More signals than these for one trial coalesce, as they do in the kernel while they are pending. */
 #define PARKED 4
@@ -51,7 +69,7 @@ static struct {
 	atomic_long thread; /* its kernel id; 0 when there is none */
 	sigjmp_buf recovery;
 	kernel_sigset mask;             /* to be restored */
-	int nested;                     /* inside fork() */
+	kernel_sigset own;              /* pending for this thread alone before it began */
 	atomic_uintptr_t calling;       /* inside fsgs_arch_prctl(): its frame */
 	atomic_int parked[FSGS_CAUGHT]; /* how many signals were put aside */
 	siginfo_t info[FSGS_CAUGHT][PARKED];
@@ -100,7 +118,8 @@ int fsgs_guard_takes(int slot, const siginfo_t *info, ucontext_t *context)
 	}
 	if (!is_trying())
 		return 0;
-	if (info->si_code <= 0) {
+	/* A memory error somewhere else has nothing to do with where this thread is. */
+	if (info->si_code <= 0 || (fsgs_caught[slot] == SIGBUS && info->si_code == BUS_MCEERR_AO)) {
 		park(slot, info);
 		return 1;
 	}
@@ -110,73 +129,87 @@ int fsgs_guard_takes(int slot, const siginfo_t *info, ucontext_t *context)
 	return 1;
 }
 
-/* Takes the lock; the caller has blocked the signals whose handlers might want it, too. */
+/* Of a copy of another process: the handlers of a trial that went on there may be installed, and the lock may
+ * have an owner that there is not. */
+static void repair(void)
+{
+	fsgs_handover_give_back();
+	atomic_store(&guard.thread, 0);
+	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
+
+static void after_fork_in_child(void);
+
+static int prepare(void)
+{
+	int error = 0;
+
+	if (used)
+		repair();
+	used = 1;
+	/* Where it is not to be had, fork() is noticed all the same. */
+	system_call(SYS_madvise, (long)(uintptr_t)&here, sizeof here, MADV_WIPEONFORK, 0);
+	/* No lock is held over fork(): other people's handlers of fork() may take locks that a thread has which
+	 * waits for ours. */
+	if (!watching)
+		error = -pthread_atfork(NULL, NULL, after_fork_in_child);
+	watching = !error;
+	return error;
+}
+
+/* Before the lock is used: the first time in this process there is something to do, and for one thread alone. */
+static int join(long process)
+{
+	int state = FRESH, error = 0;
+
+	if (atomic_compare_exchange_strong(&here.state, &state, PREPARING)) {
+		atomic_store(&here.process, process);
+		error = prepare();
+		atomic_store(&here.state, error ? FRESH : READY);
+	}
+	while (state == PREPARING && atomic_load(&here.process) == process) {
+		sched_yield();
+		state = atomic_load(&here.state);
+	}
+	return state == PREPARING ? -EDEADLK : error;
+}
+
+/* The child of fork() gets rid of the parent's trial at once. One that was made in another way does so when it
+ * checks; till then the handlers that it may have inherited do their duty. */
+static void after_fork_in_child(void)
+{
+	atomic_store(&here.process, getpid());
+	if (turn == OWNING) {
+		/* Forked by a handler inside the trial, which goes on here. */
+		atomic_store(&guard.thread, thread_id());
+		atomic_store(&here.state, READY);
+		return;
+	}
+	repair();
+	atomic_store(&here.state, READY);
+}
+
 static int take_lock(void)
 {
-	const uint64_t process = (uint64_t)getpid();
-	uint64_t now = atomic_load(&users), next;
+	const long process = getpid();
+	int error = join(process);
 
-	do {
-		const uint64_t others = now & USER_COUNT;
-
-		/* They were left behind in another process: by _Fork() or a bare clone(). */
-		if (others && now >> 32 != process)
-			return -EDEADLK;
-		next = USERS(process, others + 1);
-	} while (!atomic_compare_exchange_weak(&users, &now, next));
-	pthread_mutex_lock(&lock);
+	if (error)
+		return error;
+	/* In a process that shares another's memory, or in a copy that went unnoticed, whoever has the lock may not be
+	 * there to give it back. */
+	if (atomic_load(&here.process) == process)
+		pthread_mutex_lock(&lock);
+	else if (pthread_mutex_trylock(&lock))
+		return -EDEADLK;
+	turn = OWNING;
 	return 0;
 }
 
 static void release_lock(void)
 {
+	turn = WAITING;
 	pthread_mutex_unlock(&lock);
-	atomic_fetch_sub(&users, 1);
-}
-
-/* fork() in another thread: the child must not inherit our handlers, or a lock whose owner it lacks. In
- * between, this thread may try: other people's handlers of fork() run. */
-static void before_fork(void)
-{
-	kernel_sigset old = 0;
-	const long error = change_mask(SIG_BLOCK, EXCHANGING, &old);
-
-	if (purpose == NOTHING) {
-		purpose = TRIAL;
-		purpose = take_lock() == 0 ? FORK : NOTHING;
-	}
-	if (!error)
-		change_mask(SIG_SETMASK, old, NULL);
-}
-
-static void after_fork_in_parent(void)
-{
-	kernel_sigset old = 0;
-	const long error = change_mask(SIG_BLOCK, EXCHANGING, &old);
-
-	if (purpose == FORK) {
-		purpose = TRIAL;
-		release_lock();
-		purpose = NOTHING;
-	}
-	if (!error)
-		change_mask(SIG_SETMASK, old, NULL);
-}
-
-static void after_fork_in_child(void)
-{
-	/* Those who waited stayed in the parent. */
-	if (purpose == FORK)
-		atomic_store(&users, USERS(getpid(), 1));
-	after_fork_in_parent();
-}
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int cannot_watch;
-
-static void watch_forks(void)
-{
-	cannot_watch = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 /* Makes the stack reach below the coming frames. valgrind (3.19) does not extend the main thread's
@@ -198,19 +231,21 @@ static kernel_sigset caught_set(void)
 	return set;
 }
 
-/* With the lock. */
+/* With the lock, and with everything blocked that can be. */
 static int begin(kernel_sigset old)
 {
+	const kernel_sigset blocked = old & caught_set();
 	const long thread = thread_id();
-	int error = thread < 0 ? (int)thread : 0;
+	int error;
 
+	if (thread < 0)
+		return (int)thread;
 	guard.mask = old;
+	guard.own = blocked ? blocked & fsgs_pending_for_thread() : 0;
 	for (int i = 0; i < FSGS_CAUGHT; i++)
 		atomic_store(&guard.parked[i], 0);
-	if (!error) {
-		atomic_store_explicit(&guard.thread, thread, memory_order_release);
-		error = fsgs_handover_take();
-	}
+	atomic_store_explicit(&guard.thread, thread, memory_order_release);
+	error = fsgs_handover_take();
 	if (error)
 		atomic_store(&guard.thread, 0);
 	return error;
@@ -218,25 +253,20 @@ static int begin(kernel_sigset old)
 
 int fsgs_guard_enter(void)
 {
-	const int nested = purpose == FORK;
 	kernel_sigset old = 0;
 	long error;
 
 	touch_stack();
 	/* A handler that interrupted this thread's own trial: a debugger's or a sandbox's. */
-	if (purpose == TRIAL)
+	if (turn != NOTHING)
 		return -EDEADLK;
 	/* Before the lock: see EXCHANGING. */
 	error = change_mask(SIG_BLOCK, EXCHANGING, &old);
 	if (error)
 		return (int)error;
-	purpose = TRIAL;
-	pthread_once(&once, watch_forks);
-	error = -cannot_watch;
-	if (!error && !nested)
-		error = take_lock();
+	turn = WAITING;
+	error = take_lock();
 	if (!error) {
-		guard.nested = nested;
 		error = begin(old);
 		if (!error) {
 			error = change_mask(SIG_SETMASK, (old | EXCHANGING) & ~caught_set(), NULL);
@@ -245,18 +275,28 @@ int fsgs_guard_enter(void)
 			fsgs_guard_leave();
 			return (int)error;
 		}
-		if (!nested)
-			release_lock();
+		release_lock();
 	}
-	purpose = nested ? FORK : NOTHING;
+	turn = NOTHING;
 	change_mask(SIG_SETMASK, old, NULL);
 	return (int)error;
 }
 
+/* One that this thread would have taken anyway goes to it, like one that was sent to it; one that it had blocked
+ * goes to whom it was sent, and stays pending there. */
+static int is_for_process(int slot, int nth, const siginfo_t *info, kernel_sigset mask,
+			  kernel_sigset own)
+{
+	const kernel_sigset bit = SIGNAL_BIT(fsgs_caught[slot]);
+
+	if (info->si_code == SI_TKILL || (nth == 0 && (own & bit)))
+		return 0;
+	return nth > 0 || (mask & bit);
+}
+
 void fsgs_guard_leave(void)
 {
-	const kernel_sigset mask = guard.mask;
-	const int nested = guard.nested;
+	const kernel_sigset mask = guard.mask, own = guard.own;
 	siginfo_t info[FSGS_CAUGHT][PARKED];
 	int parked[FSGS_CAUGHT];
 
@@ -266,22 +306,19 @@ void fsgs_guard_leave(void)
 	for (int i = 0; i < FSGS_CAUGHT; i++)
 		parked[i] = atomic_load(&guard.parked[i]);
 	memcpy(info, guard.info, sizeof info);
-	if (!nested)
-		release_lock();
-	purpose = nested ? FORK : NOTHING;
-	/* One that this thread would have taken anyway goes to it; one that it had blocked goes to whom
-	 * it was sent, and stays pending there. The first of each before anybody's handler can run, and
-	 * jump away from here; the next when the first is no longer pending. */
+	release_lock();
+	turn = NOTHING;
+	/* The first of each before anybody's handler can run, and jump away from here; the next when the first is
+	 * no longer pending. */
 	for (int i = 0; i < FSGS_CAUGHT; i++)
 		if (parked[i])
 			fsgs_handover_send(fsgs_caught[i], &info[i][0],
-					   info[i][0].si_code != SI_TKILL &&
-						   (mask & SIGNAL_BIT(fsgs_caught[i])));
+					   is_for_process(i, 0, &info[i][0], mask, own));
 	change_mask(SIG_SETMASK, mask, NULL);
 	for (int i = 0; i < FSGS_CAUGHT; i++)
 		for (int n = 1; n < parked[i] && n < PARKED; n++)
 			fsgs_handover_send(fsgs_caught[i], &info[i][n],
-					   info[i][n].si_code != SI_TKILL);
+					   is_for_process(i, n, &info[i][n], mask, own));
 }
 
 int fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)

@@ -110,7 +110,7 @@ void fsgs_handover_send(int sig, siginfo_t *info, int to_process)
 			: system_call(SYS_rt_tgsigqueueinfo, pid, tid, sig, (long)(uintptr_t)info);
 
 	/* A sandbox may allow no more than this; better the signal alone than nothing. */
-	if (error)
+	if (error && !(to_process && system_call(SYS_kill, pid, sig, 0, 0) == 0))
 		system_call(SYS_tgkill, pid, tid, sig, 0);
 }
 
@@ -224,7 +224,8 @@ static struct kernel_action ours(int slot, unsigned variant)
 	}
 	if (!interposed[slot]) {
 		action.flags |= SA_RESTORER;
-		action.restorer = fsgs_sigreturn;
+		/* Somebody who dispatches system calls may allow his own alone. */
+		action.restorer = old->flags & SA_RESTORER ? old->restorer : fsgs_sigreturn;
 	}
 	return action;
 }
@@ -248,13 +249,16 @@ static void restore(int slot)
 {
 	static const struct kernel_action none;
 	const unsigned was = atomic_exchange(&installed[slot], 0);
-	const unsigned variant = was / 2 - 1;
-	const struct kernel_action mine = ours(slot, variant);
 	struct kernel_action now;
+	unsigned variant;
 
 	memset(&now, 0, sizeof now);
-	if (exchange_action(slot, NULL, &now) == 0 && same(&now, &mine))
-		replace(slot, &mine, was & 1 ? &none : &behind[slot][variant]);
+	if (exchange_action(slot, NULL, &now))
+		return;
+	/* Not by what was noted: in a child the one may be a moment older than the other. */
+	variant = which_of_ours(&now);
+	if (variant < FSGS_VARIANTS)
+		replace(slot, &now, was == 3 + 2 * variant ? &none : &behind[slot][variant]);
 }
 
 /* What the kernel has, and what the process believes to have. A library that comes before the C

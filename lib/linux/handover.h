@@ -28,7 +28,7 @@ extern const int fsgs_caught[FSGS_CAUGHT];
 /* With the guard's lock, and with EXCHANGING blocked. Returns 0, or a negative errno with every action as it was. */
 int fsgs_handover_take(void);
 
-/* Undoes it; an action that somebody installed meanwhile stays. */
+/* Undoes it, also in a child that has inherited it; an action that somebody installed meanwhile stays. */
 void fsgs_handover_give_back(void);
 
 /* Sends a signal again, to this thread or to the process, as it came. */

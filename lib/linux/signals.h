@@ -18,6 +18,8 @@ typedef uint64_t kernel_sigset;
  * by SIGSYS, a debugger may stop at any of our instructions, and blocking them would kill. */
 #define EXCHANGING      (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP)))
 
+#if defined(__x86_64__)
+
 static inline long system_call(long number, long a, long b, long c, long d)
 {
 	register long r10 __asm__("r10") = d;
@@ -40,5 +42,11 @@ static inline long change_mask(int how, kernel_sigset mask, kernel_sigset *old)
 	return system_call(SYS_rt_sigprocmask, how, (long)(uintptr_t)&mask, (long)(uintptr_t)old,
 			   sizeof mask);
 }
+
+/* In pending.c: the signals up to 31 that are pending for this thread alone, not for its process; none where that
+ * is not to be learned. */
+__attribute__((visibility("hidden"))) kernel_sigset fsgs_pending_for_thread(void);
+
+#endif
 
 #endif

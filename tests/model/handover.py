@@ -48,6 +48,7 @@ class State:
     disposition: typing.Any = FIRST
     behind: tuple = ()
     lock: int = NOBODY
+    foreign: int = NOBODY                     # a lock of somebody else's
     trying: int = NOBODY
     newest: str = FIRST                       # what was last installed by anybody but us, or stands behind it
     recent: frozenset = frozenset((FIRST,))   # what was newest since the exchange under way began
@@ -112,8 +113,13 @@ class Model:
         """fsgs_guard_enter(), fsgs_guard_run(), fsgs_guard_leave(): one trial after the other."""
         t = state.threads[me]
         if t.at == 'idle':
-            if t.left:
+            if t.left and 'foreign lock' in t.left[0]:
+                yield change(state, me, at='foreign lock')
+            elif t.left:
                 yield change(state, me, at='lock', blocked=True)
+        elif t.at == 'foreign lock':
+            if state.foreign == NOBODY:
+                yield change(dataclasses.replace(state, foreign=me), me, at='lock', blocked=True)
         elif t.at == 'lock':
             if state.lock == NOBODY or self.defect == 'no lock':
                 state = dataclasses.replace(state, lock=me, trying=me)
@@ -142,8 +148,10 @@ class Model:
             yield change(state, me, at='read', blocked=True)
         elif t.at == 'read':
             state = dataclasses.replace(state, exchanging=True, recent=frozenset((state.newest,)))
-            if state.disposition == t.mine or self.defect == 'restored without a look':
-                yield change(state, me, at='restore', expected=t.mine, put=state.behind[t.mine])
+            if is_ours(state.disposition) or self.defect == 'restored without a look':
+                # Not always the one of this trial: somebody may have put an earlier one back.
+                found = state.disposition if is_ours(state.disposition) else t.mine
+                yield change(state, me, at='restore', expected=found, put=state.behind[found])
             else:
                 yield change(self.settled(state), me, at='unlock')
         elif t.at == 'restore':
@@ -157,6 +165,8 @@ class Model:
             state = change(state, me, at='send', mine=None, parked=0, old=t.parked)
             yield dataclasses.replace(state, trying=NOBODY, lock=NOBODY)
         elif t.at == 'send':
+            if state.foreign == me:
+                state = dataclasses.replace(state, foreign=NOBODY)
             yield change(state, me, at='idle', left=t.left[1:], pending=t.pending + t.old, old=None, replaced=False,
                          blocked=t.blocked if self.defect == 'mask not restored' else t.wants_blocked)
 
@@ -165,22 +175,28 @@ class Model:
         return dataclasses.replace(state, exchanging=False, recent=frozenset((state.newest,)))
 
     def forker(self, state, me):
-        """before_fork(), fork(), after_fork_...()."""
+        """fork(), before which somebody's handler takes a lock of his, and after_fork_in_child()."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
-            if self.defect == 'no lock around fork':
-                yield change(state, me, at='fork')
+            if self.defect != 'a lock over fork':
+                yield change(state, me, at='prepare')
             elif state.lock == NOBODY:
-                yield change(dataclasses.replace(state, lock=me), me, at='fork')
-        elif t.at == 'fork':
-            action = state.disposition
-            # Somebody may have put ours back, which leads to the owner for ever.
-            holds(6, state.trying == NOBODY and (not is_ours(action) or state.behind[action] == state.newest),
-                  'a child was born in the middle of a trial')
-            holds(6, state.lock in (me, NOBODY), 'a child was born with a lock whose owner it lacks')
-            yield change(state, me, at='unlock')
-        elif t.at == 'unlock':
+                yield change(dataclasses.replace(state, lock=me), me, at='prepare')
+        elif t.at == 'prepare':
+            if state.foreign == NOBODY:
+                yield change(dataclasses.replace(state, foreign=me), me, at='copy actions')
+        elif t.at == 'copy actions':
+            # The kernel copies them before the memory.
+            yield change(state, me, at='copy memory', put=state.disposition, old=state.recent | {state.newest})
+        elif t.at == 'copy memory':
+            action = t.put
+            if is_ours(action) and self.defect != 'a child keeps what it inherits':
+                action = state.behind[action]
+            holds(6, action in t.old | state.recent, 'a child was born with a handler that is not its owner\'s')
+            yield change(state, me, at='parent', put=None, old=None)
+        elif t.at == 'parent':
             state = change(state, me, at='idle', left=t.left[1:])
+            state = dataclasses.replace(state, foreign=NOBODY)
             yield dataclasses.replace(state, lock=NOBODY) if state.lock == me else state
 
     # -- everybody else --
@@ -302,7 +318,7 @@ def other(kind, *left):
     return Thread(kind, 'idle', left)
 
 
-TRIAL, OWN_FAULT = ('trial',), ('trial', 'own fault')
+TRIAL, OWN_FAULT, UNDER_LOCK = ('trial',), ('trial', 'own fault'), ('trial', 'foreign lock')
 
 CONFIGURATIONS = {
     'two checkers and a replacer': (checker(TRIAL, TRIAL), checker(TRIAL), other('replacer', 'second', 'third')),
@@ -312,6 +328,7 @@ CONFIGURATIONS = {
     'a signal that it has blocked': (checker(TRIAL, TRIAL, blocked=True), other('sender', 0), other('replacer', 'second')),
     'one who saves and puts back': (checker(TRIAL, TRIAL), other('saver', 'saver'), other('bystander', 1, 2)),
     'a fork': (checker(TRIAL, TRIAL), checker(TRIAL), other('forker', 1, 2), other('replacer', 'second')),
+    'a fork that takes a lock': (checker(UNDER_LOCK, TRIAL), checker(TRIAL), other('forker', 1, 2)),
 }
 
 # The defect, and the property that refutes it.
@@ -325,7 +342,8 @@ DEFECTS = {
     'trial with the signal blocked': 1,
     'parked signal dropped': 3,
     'mask not restored': 4,
-    'no lock around fork': 6,
+    'a child keeps what it inherits': 6,
+    'a lock over fork': 6,
 }
 
 # What sigaction() cannot tell: the page says so, and this that it is still so.

@@ -412,9 +412,8 @@ Test(guard, fork_in_another_thread)
 	signal(SIGILL, own_handler);
 	cr_assert_eq(fsgs_guard_enter(), 0);
 	cr_assert_eq(pthread_create(&thread, NULL, fork_and_try, &status), 0);
-	usleep(100000); /* it waits for us in fork() */
-	fsgs_guard_leave();
 	pthread_join(thread, NULL);
+	fsgs_guard_leave();
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
 }
 
@@ -642,7 +641,7 @@ Test(guard, a_trial_inside_a_trial_is_refused)
 	cr_expect_eq(inner, 0);
 }
 
-/* Other people's handlers of fork() may ask, with our lock held by the fork. */
+/* Other people's handlers of fork() may ask. */
 static int in_prepare = -1, in_child = -1, in_parent = -1;
 
 static int ask(void)
@@ -676,7 +675,7 @@ Test(guard, handlers_of_fork_may_try)
 {
 	int status;
 
-	/* Registered before ours: runs in the child while the lock is still taken. */
+	/* Registered before ours: runs in the child while nothing there has been put right. */
 	pthread_atfork(ask_before, ask_in_parent, ask_in_child);
 	cr_expect_eq(ask(), 1);
 
@@ -691,17 +690,66 @@ Test(guard, handlers_of_fork_may_try)
 	cr_expect_eq(ask(), 1);
 }
 
-/* A child made without fork() has no owner of the lock: it is told so, and its signals are its own. */
+/* One of them takes a lock, which a thread has that asks meanwhile. */
+static pthread_mutex_t theirs = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_theirs(void)
+{
+	pthread_mutex_lock(&theirs);
+}
+
+static void give_theirs(void)
+{
+	pthread_mutex_unlock(&theirs);
+}
+
+static void *ask_with_their_lock(void *argument)
+{
+	while (!atomic_load((atomic_int *)argument)) {
+		take_theirs();
+		cr_expect_eq(ask(), 1);
+		give_theirs();
+		usleep(100);
+	}
+	return NULL;
+}
+
+Test(guard, fork_takes_no_lock)
+{
+	atomic_int stop = 0;
+	pthread_t thread;
+
+	alarm(20);
+	pthread_atfork(take_theirs, give_theirs, give_theirs);
+	cr_assert_eq(pthread_create(&thread, NULL, ask_with_their_lock, &stop), 0);
+	for (int i = 0; i < 300; i++) {
+		const pid_t child = fork();
+
+		if (child == 0)
+			_exit(0);
+		waitpid(child, NULL, 0);
+	}
+	atomic_store(&stop, 1);
+	pthread_join(thread, NULL);
+}
+
+/* A child made without fork(), in the middle of another thread's trial: its signals are its own, and it may try. */
 static void *bare_child(void *argument)
 {
 	const long child = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
 
 	if (child == 0) {
+		struct fsgs_leaf io = {0};
+		struct sigaction action;
+
 		alarm(10);
-		if (fsgs_guard_enter() != -EDEADLK)
-			_exit(1);
 		__asm__ volatile("ud2");
-		_exit(atomic_load(&seen) == 1 ? 0 : 2);
+		if (atomic_load(&seen) != 1 || fsgs_guard_enter() || fault(&io) != 1)
+			_exit(1);
+		fsgs_guard_leave();
+		__asm__ volatile("ud2");
+		sigaction(SIGILL, NULL, &action);
+		_exit(atomic_load(&seen) == 2 && action.sa_sigaction == skip ? 0 : 2);
 	}
 	waitpid((pid_t)child, argument, 0);
 	return NULL;
@@ -745,6 +793,120 @@ Test(guard, a_handler_inside_a_trial_may_fork)
 	fsgs_guard_leave();
 	cr_expect_eq(inner, 0);
 	cr_expect_eq(ask(), 1);
+}
+
+/* And whose child goes on: the trial goes on there, too. */
+static int forked_into = -1;
+
+static void fork_and_return(int sig)
+{
+	(void)sig;
+	forked_into = fork();
+}
+
+Test(guard, a_trial_goes_on_in_a_child)
+{
+	struct fsgs_leaf io = {0};
+	int status = -1;
+
+	signal(SIGTRAP, fork_and_return);
+	alarm(10);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	raise(SIGTRAP);
+	const int caught_it = fault(&io);
+	fsgs_guard_leave();
+	if (forked_into == 0)
+		_exit(caught_it == 1 && ask() == 1 ? 0 : 1);
+	cr_expect_eq(caught_it, 1);
+	cr_assert_eq(waitpid(forked_into, &status, 0), forked_into);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+}
+
+/* What was queued to this thread alone stays so, though others would take it. */
+static void *take_whatever_comes(void *argument)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	atomic_store((atomic_int *)argument, 1);
+	while (atomic_load((atomic_int *)argument) == 1)
+		usleep(1000);
+	return NULL;
+}
+
+Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
+{
+	const struct timespec moment = {1, 0};
+	struct fsgs_leaf io = {0};
+	atomic_int stage = 0;
+	pthread_t thread;
+	siginfo_t info;
+	sigset_t set;
+
+	signal(SIGILL, own_handler);
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	cr_assert_eq(pthread_create(&thread, NULL, take_whatever_comes, &stage), 0);
+	while (!atomic_load(&stage))
+		usleep(1000);
+	pthread_sigqueue(pthread_self(), SIGILL, (union sigval){.sival_int = 42});
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	usleep(50000); /* or this thread might be quicker */
+	cr_expect_eq(sigtimedwait(&set, &info, &moment), SIGILL);
+	cr_expect_eq(info.si_code, SI_QUEUE);
+	cr_expect_eq(info.si_value.sival_int, 42);
+	atomic_store(&stage, 2);
+	pthread_join(thread, NULL);
+}
+
+/* That memory went bad somewhere is no fault of a leaf, although the kernel says it. */
+static siginfo_t told;
+
+static void note_info(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	told = *info;
+}
+
+Test(guard, puts_aside_news_of_bad_memory)
+{
+	struct sigaction action = {.sa_sigaction = note_info, .sa_flags = SA_SIGINFO};
+	siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AO};
+	struct fsgs_leaf io = {0};
+
+	sigaction(SIGBUS, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &info),
+		     0);
+	cr_expect_eq(told.si_signo, 0);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(told.si_signo, SIGBUS);
+	cr_expect_eq(told.si_code, BUS_MCEERR_AO);
+}
+
+/* Who dispatches system calls knows where his handlers return to. */
+Test(guard, returns_as_the_owner_does)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		uint64_t mask;
+	} before, meanwhile;
+
+	signal(SIGILL, own_handler);
+	syscall(SYS_rt_sigaction, SIGILL, NULL, &before, sizeof before.mask);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	syscall(SYS_rt_sigaction, SIGILL, NULL, &meanwhile, sizeof meanwhile.mask);
+	fsgs_guard_leave();
+	cr_expect_neq(meanwhile.handler, before.handler);
+	cr_expect_eq(meanwhile.restorer, before.restorer);
 }
 
 /* More handlers than anybody has: no trial, nothing changed. */
@@ -818,9 +980,30 @@ Test(guard, a_sandbox_may_refuse_siginfo)
 	cr_assert_eq(fsgs_guard_enter(), 0);
 	cr_expect_eq(fault(&io), 1);
 	fsgs_guard_leave();
-	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	/* The thread's own is taken first. */
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
+}
+
+/* And it is for whom it was, whoever met it. */
+Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
+{
+	const struct timespec now = {0, 0};
+	pthread_t thread;
+	siginfo_t info;
+	sigset_t set;
+	int caught_it = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	kill(getpid(), SIGILL);
+	filter_call(SYS_rt_sigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
+	cr_assert_eq(pthread_create(&thread, NULL, try_once, &caught_it), 0);
+	pthread_join(thread, NULL);
+	cr_expect_eq(caught_it, 1);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
 }
 
 /* It may refuse the mask that the trial needs, when the handlers are installed already: SIG_SETMASK is not
