@@ -32,8 +32,8 @@ enum fsgs_check_flag {
 	 *  who made processor and hypervisor, the kernel's release, signs of tools, whether arch_prctl
 	 *  answers, and the canonical check. Reads files. */
 	FSGS_CHECK_CONTEXT = 1 << 1,
-	/** Repeat CPUID and the trial on each CPU that this thread may run on. Moves the thread from CPU
-	 *  to CPU and restores its affinity. */
+	/** Repeat CPUID and the trial on each CPU that this thread may run on. A thread of the library's own moves
+	 *  from CPU to CPU. */
 	FSGS_CHECK_ALL_CPUS = 1 << 2,
 	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches, sleep,
 	 *  fork and moves. In threads of its own; takes some milliseconds. Only where the kernel
@@ -44,7 +44,8 @@ enum fsgs_check_flag {
 /** How many ranges of CPUs an fsgs_cpu_group can name. */
 #define FSGS_CPU_RANGES 8
 
-/** @brief CPUs that gave the same result. Owned by the caller, holds no pointers. */
+/** @brief CPUs that gave the same result. Owned by the caller, holds no pointers; passed with its size, only ever
+ *  grows. */
 struct fsgs_cpu_group {
 	uint32_t count;                  /**< How many CPUs. */
 	uint32_t ranges;                 /**< How many of first and last are used. */
@@ -56,6 +57,9 @@ struct fsgs_cpu_group {
 	uint32_t outcomes[FSGS_INSNS]; /**< enum fsgs_outcome, by enum fsgs_insn. */
 	uint32_t reserved[3];          /**< Zero. */
 };
+
+/** The smallest group that the library accepts. */
+#define FSGS_CPU_GROUP_MIN offsetof(struct fsgs_cpu_group, reserved)
 
 /**
  * @brief Collect evidence on this machine and decide.
@@ -80,15 +84,20 @@ struct fsgs_cpu_group {
  *              unknown bit. Nothing was written or run.
  *
  * @par Environment
- * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL.
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. No thread may change the environment meanwhile.
  * @par Threads and signals
- * Any number of threads may call this at once; trials take turns. fork() waits for a trial to end.
- * Not for signal handlers. One that interrupts a check of its own thread gets no trial and no deadlock:
- * ::FSGS_REFUSAL_SYSTEM with EDEADLK; so does a child that a bare clone() or _Fork() made during a trial of another
- * thread. Not a cancellation point.
+ * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial, and its child has
+ * neither the library's handlers nor its lock. Not for signal handlers: one that interrupts a check of its own thread
+ * gets no trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point.
+ * One copy of the library for a process: two that try at the same time do not know of each other's handlers.
+ * @par Stack
+ * 10 KiB, and what the kernel puts on it or on the alternate stack for a signal (AT_MINSIGSTKSZ).
  * @par Cost
  * Two CPUID instructions, each of which leaves the guest in a VM, and about thirty short system calls;
  * with ::FSGS_CHECK_CONTEXT some hundred microseconds.
+ * @par Source
+ * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux, Documentation/arch/x86/x86_64/fsgs.rst; getauxval(3);
+ * arch_prctl(2); proc(5).
  * @since 0.9
  */
 FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags) FSGS_NOTHROW;
@@ -96,25 +105,31 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 /**
  * @brief fsgs_check() on every allowed CPU, with the result of each.
  *
- * @param[out]    report  As for fsgs_check().
- * @param[in]     size    As for fsgs_check().
- * @param[in]     flags   As for fsgs_check(); ::FSGS_CHECK_ALL_CPUS is implied.
- * @param[out]    groups  Room for @p *count groups; one group for each distinct result, in the order
- *                        of their first CPUs. The last takes what did not fit.
- * @param[in,out] count   In: how many groups there is room for, at least 1. Out: how many were filled in.
+ * @param[out]    report      As for fsgs_check().
+ * @param[in]     size        As for fsgs_check().
+ * @param[in]     flags       As for fsgs_check(); ::FSGS_CHECK_ALL_CPUS is implied.
+ * @param[out]    groups      Room for @p *count groups; one group for each distinct result, in the order
+ *                            of their first CPUs. The last takes what did not fit.
+ * @param[in]     group_size  `sizeof *groups` in bytes. A part of a group beyond what this library knows is zeroed.
+ * @param[in,out] count       In: how many groups there is room for, at least 1. Out: how many were filled in.
  *
  * @retval 0    The report and the groups are filled in. No group, and fsgs_report.cpus_checked of 0, when the
- *              affinity could not be read or changed.
- * @retval -22  (-EINVAL) As for fsgs_check(), or @p groups or @p count is NULL, or @p *count is 0.
+ *              affinity could not be read or changed, or when there could be no thread.
+ * @retval -22  (-EINVAL) As for fsgs_check(), or @p groups or @p count is NULL, @p *count is 0, or @p group_size is
+ *              below ::FSGS_CPU_GROUP_MIN. Nothing was written or run.
  *
  * @par Threads and signals
- * As for fsgs_check(). The affinity is that of the calling thread; it is restored.
+ * As for fsgs_check(). What is allowed is the affinity of the calling thread, which is not touched: a thread of the
+ * library's own moves about.
  * @par Cost
- * fsgs_check() and, for each CPU, a migration, two CPUID instructions and a trial.
+ * fsgs_check(), a thread and, for each CPU, a migration, two CPUID instructions and a trial.
+ * @par Source
+ * As for fsgs_check(); sched_setaffinity(2).
  * @since 0.9
  */
 FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t flags,
-			     struct fsgs_cpu_group *groups, uint32_t *count) FSGS_NOTHROW;
+			     struct fsgs_cpu_group *groups, size_t group_size,
+			     uint32_t *count) FSGS_NOTHROW;
 
 /**
  * @brief Whether all four instructions may be used by this process: the cached answer.

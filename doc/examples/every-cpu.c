@@ -9,7 +9,7 @@ int main(void)
 	uint32_t count = 8;
 
 	if (fsgs_check_cpus(&report, sizeof report, FSGS_CHECK_CONTEXT | FSGS_CHECK_SURVIVAL,
-			    groups, &count))
+			    groups, sizeof *groups, &count))
 		return 3;
 	for (uint32_t i = 0; i < count; i++)
 		printf("%u CPUs like CPU %u: wrgsbase %s\n", groups[i].count, groups[i].first[0],

@@ -77,7 +77,7 @@ static int run(uint32_t flags, print_result *print)
 
 	if (flags & FSGS_CHECK_ALL_CPUS) {
 		error = fsgs_check_cpus(&result.report, sizeof result.report, flags, result.groups,
-					&result.group_count);
+					sizeof *result.groups, &result.group_count);
 	} else {
 		error = fsgs_check(&result.report, sizeof result.report, flags);
 		result.group_count = 0;

@@ -31,8 +31,7 @@ static enum fsgs_refusal refusal(uint32_t flags)
 	return FSGS_REFUSAL_NONE;
 }
 
-static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_cpu_group *groups,
-		    uint32_t *count)
+static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_groups *groups)
 {
 	const enum fsgs_refusal no = refusal(flags);
 	char vendor[16] = "";
@@ -53,13 +52,13 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_cpu_
 	if (vendor[0] && report->vendor[0] && strcmp(vendor, report->vendor) != 0)
 		report->signs |= FSGS_SIGN_VENDOR_DIFFERS;
 	if (flags & FSGS_CHECK_ALL_CPUS)
-		fsgs_sweep(report, no, groups, count);
+		fsgs_sweep(report, no, groups);
 	if (flags & FSGS_CHECK_SURVIVAL)
 		fsgs_survive(report);
 }
 
 static int check(struct fsgs_report *report, size_t size, uint32_t flags,
-		 struct fsgs_cpu_group *groups, uint32_t *count)
+		 struct fsgs_groups *groups)
 {
 	const int error = errno;
 	struct fsgs_report full;
@@ -69,7 +68,7 @@ static int check(struct fsgs_report *report, size_t size, uint32_t flags,
 		return -EINVAL;
 	memset(&full, 0, sizeof full);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	collect(&full, flags, groups, count);
+	collect(&full, flags, groups);
 	pthread_setcancelstate(cancel, &cancel);
 	fsgs_decide(&full, sizeof full);
 	memcpy(report, &full, size < sizeof full ? size : sizeof full);
@@ -82,17 +81,24 @@ static int check(struct fsgs_report *report, size_t size, uint32_t flags,
 int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 {
 	struct fsgs_cpu_group group;
-	uint32_t count = 1;
+	struct fsgs_groups one = {&group, sizeof group, 1, 0};
 
-	return check(report, size, flags, &group, &count);
+	return check(report, size, flags, &one);
 }
 
 int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t flags,
-		    struct fsgs_cpu_group *groups, uint32_t *count)
+		    struct fsgs_cpu_group *groups, size_t group_size, uint32_t *count)
 {
-	if (!groups || !count || *count == 0)
+	struct fsgs_groups all = {groups, group_size, 0, 0};
+	int error;
+
+	if (!groups || group_size < FSGS_CPU_GROUP_MIN || !count || *count == 0)
 		return -EINVAL;
-	return check(report, size, flags | FSGS_CHECK_ALL_CPUS, groups, count);
+	all.room = *count;
+	error = check(report, size, flags | FSGS_CHECK_ALL_CPUS, &all);
+	if (!error)
+		*count = all.count;
+	return error;
 }
 
 #define STRING_(x) #x

@@ -62,6 +62,10 @@ void fsgs_surroundings(struct fsgs_report *report);
  * the same guard: identification, the canonical check, the fallback. */
 void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refusal);
 
+/* apart.c: runs it in a thread of its own, where no handler of the process runs but those of SIGSYS and SIGTRAP, and
+ * waits for its end. Where there can be no such thread: an error, as pthread_create() gives it. */
+int fsgs_apart(void *(*body)(void *), void *argument);
+
 /* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */
 void fsgs_survive(struct fsgs_report *report);
 
@@ -71,12 +75,19 @@ void fsgs_survive(struct fsgs_report *report);
 uint32_t fsgs_means(uint32_t segment);
 
 /* sweep.c */
-void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal,
-		struct fsgs_cpu_group *groups, uint32_t *count);
+
+/* The caller's groups, of the size that he knows. */
+struct fsgs_groups {
+	void *first;
+	size_t size;
+	uint32_t room;
+	uint32_t count;
+};
+
+void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fsgs_groups *groups);
 
 /* Adds one CPU's result to the groups. CPUs must come in ascending order. */
-void fsgs_cpu_group_add(struct fsgs_cpu_group *groups, uint32_t *count, uint32_t room, uint32_t cpu,
-			const struct fsgs_report *report);
+void fsgs_cpu_group_add(struct fsgs_groups *groups, uint32_t cpu, const struct fsgs_report *report);
 
 #pragma GCC visibility pop
 

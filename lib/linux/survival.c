@@ -10,7 +10,6 @@
 #include "guard.h"
 #include "linux.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,14 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OURS        UINT64_C(0x00003a5bc6d7e8f0)
-#define RIVAL       UINT64_C(0x0000051e9e0ffee0)
+#define OURS     UINT64_C(0x00003a5bc6d7e8f0)
+#define RIVAL    UINT64_C(0x0000051e9e0ffee0)
 
-#define SLEEP_NS    2000000
+#define SLEEP_NS 2000000
 /* How often the rival is waited for: it shares its CPU with everybody else, too. */
-#define YIELDS      4096
-#define SLEEPS      16
-#define STACK_EXTRA (64 * 1024)
+#define YIELDS   4096
+#define SLEEPS   16
 
 struct arena {
 	atomic_int stop;
@@ -60,6 +58,21 @@ static int pin(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET((size_t)cpu, &set);
 	return sched_setaffinity(0, sizeof set, &set);
+}
+
+/* Whether both instructions run on this CPU: not all may be alike. Writes what is there. */
+static int runs_here(void)
+{
+	struct fsgs_leaf io = {0};
+	int runs;
+
+	if (fsgs_guard_enter())
+		return 0;
+	runs = !fsgs_guard_run(NULL, fsgs_leaf_rdgs64, &io);
+	io.in[0] = io.out[0];
+	runs = runs && !fsgs_guard_run(NULL, fsgs_leaf_wrgs64, &io);
+	fsgs_guard_leave();
+	return runs;
 }
 
 static void *rival(void *argument)
@@ -166,48 +179,37 @@ static void outlive_fork(struct arena *arena)
 		arena->lost |= FSGS_EVENT_FORK;
 }
 
-static void outlive_hops(struct arena *arena)
+static void outlive_hops(struct arena *arena, const cpu_set_t *allowed)
 {
-	cpu_set_t allowed;
-
-	CPU_ZERO(&allowed);
-	if (pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed))
-		return;
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET((size_t)cpu, &allowed) || cpu == sched_getcpu())
+		if (!CPU_ISSET((size_t)cpu, allowed) || cpu == arena->cpu)
 			continue;
 		begin();
-		if (pin(cpu) == 0)
+		if (pin(cpu) == 0 && runs_here())
 			end(arena, FSGS_EVENT_HOP);
+		/* Back to where it is known to run. */
+		if (pin(arena->cpu))
+			return;
 	}
-}
-
-static int start(pthread_t *thread, void *(*body)(void *), struct arena *arena)
-{
-	pthread_attr_t attr;
-	int error = pthread_attr_init(&attr);
-
-	if (error)
-		return error;
-	pthread_attr_setstacksize(&attr, (size_t)PTHREAD_STACK_MIN + STACK_EXTRA);
-	error = pthread_create(thread, &attr, body, arena);
-	pthread_attr_destroy(&attr);
-	return error;
 }
 
 static void *subject(void *argument)
 {
 	struct arena *const arena = argument;
 	pthread_t opponent;
+	cpu_set_t allowed;
 
+	CPU_ZERO(&allowed);
+	sched_getaffinity(0, sizeof allowed, &allowed);
+	arena->cpu = sched_getcpu();
+	if (arena->cpu < 0 || arena->cpu >= CPU_SETSIZE || pin(arena->cpu) || !runs_here())
+		return NULL;
 	outlive_syscall(arena);
 	outlive_signal(arena);
 	outlive_cpuid(arena);
 	outlive_fork(arena);
-	outlive_hops(arena);
-	arena->cpu = sched_getcpu();
-	if (arena->cpu < 0 || arena->cpu >= CPU_SETSIZE || pin(arena->cpu) ||
-	    start(&opponent, rival, arena))
+	outlive_hops(arena, &allowed);
+	if (sched_getcpu() != arena->cpu || pthread_create(&opponent, NULL, rival, arena))
 		return NULL;
 	while (!atomic_load(&arena->turns))
 		sched_yield();
@@ -227,25 +229,9 @@ static int usable(const struct fsgs_report *report)
 void fsgs_survive(struct fsgs_report *report)
 {
 	struct arena arena = {0};
-	pthread_t thread;
-	sigset_t all;
-	uint64_t old = 0;
 
-	if (!usable(report))
+	if (!usable(report) || fsgs_apart(subject, &arena))
 		return;
-	/* The threads inherit the mask: no handler of the process runs with a foreign GS base. The C
-	 * library leaves out the signals that it keeps for itself, and would unblock them for a caller
-	 * who has them blocked. */
-	sigfillset(&all);
-	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old))
-		return;
-	const int error = start(&thread, subject, &arena);
-
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
-	if (error)
-		return;
-	pthread_join(thread, NULL);
-
 	report->survival_tried = arena.tried;
 	report->survival_lost = arena.lost;
 	if (arena.lost) {

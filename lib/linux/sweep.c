@@ -35,22 +35,49 @@ static void extend(struct fsgs_cpu_group *group, uint32_t cpu)
 	}
 }
 
-void fsgs_cpu_group_add(struct fsgs_cpu_group *groups, uint32_t *count, uint32_t room, uint32_t cpu,
-			const struct fsgs_report *report)
+static struct fsgs_cpu_group group_at(const struct fsgs_groups *groups, uint32_t index)
 {
-	struct fsgs_cpu_group *group = NULL;
+	struct fsgs_cpu_group group;
 
-	for (uint32_t i = 0; i < *count && !group; i++)
-		if (same_result(&groups[i], report))
-			group = &groups[i];
-	if (!group && *count < room) {
-		group = &groups[(*count)++];
-		memset(group, 0, sizeof *group);
-		group->cpuid_fsgsbase = report->cpuid_fsgsbase;
-		for (int i = 0; i < FSGS_INSNS; i++)
-			group->outcomes[i] = report->trials[i].outcome;
+	memset(&group, 0, sizeof group);
+	memcpy(&group, (const char *)groups->first + index * groups->size,
+	       groups->size < sizeof group ? groups->size : sizeof group);
+	return group;
+}
+
+/* A part beyond what this library knows is zeroed. */
+static void put_group(struct fsgs_groups *groups, uint32_t index,
+		      const struct fsgs_cpu_group *group)
+{
+	char *const to = (char *)groups->first + index * groups->size;
+
+	memset(to, 0, groups->size);
+	memcpy(to, group, groups->size < sizeof *group ? groups->size : sizeof *group);
+}
+
+void fsgs_cpu_group_add(struct fsgs_groups *groups, uint32_t cpu, const struct fsgs_report *report)
+{
+	struct fsgs_cpu_group group;
+	uint32_t index = 0;
+
+	while (index < groups->count) {
+		group = group_at(groups, index);
+		if (same_result(&group, report))
+			break;
+		index++;
 	}
-	extend(group ? group : &groups[room - 1], cpu);
+	if (index == groups->count && groups->count < groups->room) {
+		groups->count++;
+		memset(&group, 0, sizeof group);
+		group.cpuid_fsgsbase = report->cpuid_fsgsbase;
+		for (int i = 0; i < FSGS_INSNS; i++)
+			group.outcomes[i] = report->trials[i].outcome;
+	} else if (index == groups->count) {
+		index = groups->room - 1;
+		group = group_at(groups, index);
+	}
+	extend(&group, cpu);
+	put_group(groups, index, &group);
 }
 
 /* One CPU's answer, on that CPU. */
@@ -65,29 +92,42 @@ static int check_on(uint32_t cpu, struct fsgs_report *report, enum fsgs_refusal 
 	return 0;
 }
 
-void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal,
-		struct fsgs_cpu_group *groups, uint32_t *count)
+struct sweep {
+	struct fsgs_report *report;
+	struct fsgs_groups *groups;
+	enum fsgs_refusal refusal;
+};
+
+static void *sweep(void *argument)
 {
-	const uint32_t room = *count;
+	const struct sweep *const sweep = argument;
+	struct fsgs_report *const report = sweep->report;
 	struct cpu_mask allowed = {{0}};
-	struct fsgs_cpu_group differing[2];
-	uint32_t distinct = 0;
+	struct fsgs_cpu_group distinct[2];
+	struct fsgs_groups differing = {distinct, sizeof *distinct, 2, 0};
 	const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof allowed, &allowed);
 
-	*count = 0;
-	if (bytes <= 0)
-		return;
-	for (uint32_t cpu = 0; cpu < (uint32_t)bytes * 8; cpu++) {
+	for (uint32_t cpu = 0; bytes > 0 && cpu < (uint32_t)bytes * 8; cpu++) {
 		struct fsgs_report one = *report;
 
-		if (!(allowed.words[cpu / WORD] >> cpu % WORD & 1) || check_on(cpu, &one, refusal))
+		if (!(allowed.words[cpu / WORD] >> cpu % WORD & 1) ||
+		    check_on(cpu, &one, sweep->refusal))
 			continue;
 		report->cpus_checked++;
 		/* Whether they differ must not depend on the caller's room. */
-		fsgs_cpu_group_add(differing, &distinct, 2, cpu, &one);
-		fsgs_cpu_group_add(groups, count, room, cpu, &one);
+		fsgs_cpu_group_add(&differing, cpu, &one);
+		fsgs_cpu_group_add(sweep->groups, cpu, &one);
 	}
-	syscall(SYS_sched_setaffinity, 0, (size_t)bytes, &allowed);
 	if (report->cpus_checked)
-		report->cpus_differ = distinct > 1 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+		report->cpus_differ = differing.count > 1 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	return NULL;
+}
+
+void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fsgs_groups *groups)
+{
+	struct sweep argument = {report, groups, refusal};
+
+	/* An affinity that has been set and restored is not what it was: the kernel remembers that somebody wanted
+	 * it, and no longer adds CPUs that come later. */
+	(void)fsgs_apart(sweep, &argument);
 }

@@ -120,7 +120,7 @@ Test(check, trial_in_the_sweep_too)
 	uint32_t count = 4;
 
 	setenv("FSGSCHECK_TRIAL", "0", 1);
-	cr_assert_eq(fsgs_check_cpus(&r, sizeof r, 0, groups, &count), 0);
+	cr_assert_eq(fsgs_check_cpus(&r, sizeof r, 0, groups, sizeof *groups, &count), 0);
 	cr_assert_geq(count, 1);
 	cr_expect_eq(groups[0].outcomes[0], FSGS_OUTCOME_NOT_TRIED);
 }
@@ -136,9 +136,9 @@ Test(check, refuses_bad_calls)
 	cr_expect_eq(fsgs_check(&r, FSGS_REPORT_MIN - 1, 0), -EINVAL);
 	cr_expect_eq(fsgs_check(&r, 0, 0), -EINVAL);
 	cr_expect_eq(fsgs_check(&r, sizeof r, 1u << 31), -EINVAL);
-	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, NULL, &count), -EINVAL);
-	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, &group, NULL), -EINVAL);
-	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, &group, &count), -EINVAL);
+	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, NULL, sizeof group, &count), -EINVAL);
+	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, &group, sizeof group, NULL), -EINVAL);
+	cr_expect_eq(fsgs_check_cpus(&r, sizeof r, 0, &group, sizeof group, &count), -EINVAL);
 	for (size_t i = 0; i < sizeof r; i++)
 		cr_assert_eq(((unsigned char *)&r)[i], 0x5a, "byte %zu was written", i);
 }

@@ -20,12 +20,12 @@ Test(sweep, ranges)
 {
 	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);
 	struct fsgs_cpu_group groups[ROOM];
-	uint32_t count = 0;
+	struct fsgs_groups all = {groups, sizeof *groups, ROOM, 0};
 
 	for (uint32_t cpu = 0; cpu < 8; cpu++)
 		if (cpu != 5)
-			fsgs_cpu_group_add(groups, &count, ROOM, cpu, cpu == 2 ? &ud : &ok);
-	cr_assert_eq(count, 2);
+			fsgs_cpu_group_add(&all, cpu, cpu == 2 ? &ud : &ok);
+	cr_assert_eq(all.count, 2);
 	cr_expect_eq(groups[0].count, 6);
 	cr_expect_eq(groups[0].ranges, 3);
 	cr_expect_eq(groups[0].first[1], 3);
@@ -38,11 +38,11 @@ Test(sweep, four_thousand_cpus)
 {
 	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);
 	struct fsgs_cpu_group groups[ROOM];
-	uint32_t count = 0;
+	struct fsgs_groups all = {groups, sizeof *groups, ROOM, 0};
 
 	for (uint32_t cpu = 0; cpu < 4096; cpu++)
-		fsgs_cpu_group_add(groups, &count, ROOM, cpu, cpu % 2 ? &ud : &ok);
-	cr_assert_eq(count, 2);
+		fsgs_cpu_group_add(&all, cpu, cpu % 2 ? &ud : &ok);
+	cr_assert_eq(all.count, 2);
 	for (int i = 0; i < 2; i++) {
 		cr_expect_eq(groups[i].count, 2048);
 		cr_expect_eq(groups[i].ranges, FSGS_CPU_RANGES, "named as far as there is room");
@@ -53,15 +53,44 @@ Test(sweep, four_thousand_cpus)
 Test(sweep, more_results_than_room)
 {
 	struct fsgs_cpu_group groups[2];
-	uint32_t count = 0, total = 0;
+	struct fsgs_groups all = {groups, sizeof *groups, 2, 0};
+	uint32_t total = 0;
 
 	for (uint32_t cpu = 0; cpu < 6; cpu++) {
 		const struct fsgs_report r = result(cpu);
 
-		fsgs_cpu_group_add(groups, &count, 2, cpu, &r);
+		fsgs_cpu_group_add(&all, cpu, &r);
 	}
-	cr_assert_eq(count, 2);
-	for (uint32_t i = 0; i < count; i++)
+	cr_assert_eq(all.count, 2);
+	for (uint32_t i = 0; i < all.count; i++)
 		total += groups[i].count;
 	cr_expect_eq(total, 6);
+}
+
+/* A caller from before or from after this library: what he knows of a group is filled in, no byte beyond. */
+Test(sweep, groups_of_any_size)
+{
+	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);
+
+	for (size_t size = FSGS_CPU_GROUP_MIN; size <= sizeof(struct fsgs_cpu_group) + 24;
+	     size += 4) {
+		unsigned char bytes[3 * (sizeof(struct fsgs_cpu_group) + 24)];
+		struct fsgs_groups all = {bytes, size, 2, 0};
+
+		memset(bytes, 0x5a, sizeof bytes);
+		for (uint32_t cpu = 0; cpu < 6; cpu++)
+			fsgs_cpu_group_add(&all, cpu, cpu % 3 ? &ok : &ud);
+		cr_assert_eq(all.count, 2);
+		for (uint32_t i = 0; i < 2; i++) {
+			struct fsgs_cpu_group group;
+
+			memcpy(&group, bytes + i * size, FSGS_CPU_GROUP_MIN);
+			cr_expect_eq(group.count, i ? 4 : 2);
+			cr_expect_eq(group.first[0], i);
+			for (size_t at = FSGS_CPU_GROUP_MIN; at < size; at++)
+				cr_assert_eq(bytes[i * size + at], 0);
+		}
+		for (size_t at = 2 * size; at < sizeof bytes; at++)
+			cr_assert_eq(bytes[at], 0x5a, "size %zu: byte %zu was written", size, at);
+	}
 }
