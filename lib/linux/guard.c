@@ -160,18 +160,23 @@ static int prepare(void)
 /* Before the lock is used: the first time in this process there is something to do, and for one thread alone. */
 static int join(long process)
 {
-	int state = FRESH, error = 0;
+	for (;;) {
+		int state = FRESH;
 
-	if (atomic_compare_exchange_strong(&here.state, &state, PREPARING)) {
-		atomic_store(&here.process, process);
-		error = prepare();
-		atomic_store(&here.state, error ? FRESH : READY);
-	}
-	while (state == PREPARING && atomic_load(&here.process) == process) {
+		if (atomic_compare_exchange_strong(&here.state, &state, PREPARING)) {
+			atomic_store(&here.process, process);
+
+			const int error = prepare();
+
+			atomic_store(&here.state, error ? FRESH : READY);
+			return error;
+		}
+		if (state == READY)
+			return 0;
+		if (atomic_load(&here.process) != process)
+			return -EDEADLK;
 		sched_yield();
-		state = atomic_load(&here.state);
 	}
-	return state == PREPARING ? -EDEADLK : error;
 }
 
 /* The child of fork() gets rid of the parent's trial at once. One that was made in another way does so when it
