@@ -6,6 +6,8 @@
 #include <immintrin.h>
 #include <linux/guard.h>
 #include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -1062,4 +1064,247 @@ Test(guard, passes_on_another_threads_sent_signal)
 	pthread_join(thread, NULL);
 	fsgs_guard_leave();
 	cr_expect_eq(arrived, 1);
+}
+
+/* What the kernel has while the guard is entered. With raw calls: the C library shows neither all of the
+ * flags nor the signals that it keeps for itself. */
+struct kernel_action {
+	uintptr_t action;
+	unsigned long flags;
+	uintptr_t restorer;
+	uint64_t mask;
+};
+
+#define OWNERS_FLAGS ((unsigned long)(SA_ONSTACK | SA_RESTART | SA_NODEFER))
+
+/* All but SIGSYS and SIGTRAP, and what the kernel itself leaves out. */
+static const uint64_t exchanging = ~(BIT(SIGSYS) | BIT(SIGTRAP) | BIT(SIGKILL) | BIT(SIGSTOP));
+
+static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
+{
+	struct kernel_action now;
+
+	cr_assert_eq(syscall(SYS_rt_sigaction, sig, NULL, &now, sizeof now.mask), 0);
+	cr_expect(now.action > 1, "no handler of signal %d", sig);
+	cr_expect(now.flags & SA_SIGINFO, "flags %#lx of signal %d", now.flags, sig);
+	cr_expect_eq(now.flags & (OWNERS_FLAGS | SA_RESETHAND), flags, "flags %#lx of signal %d",
+		     now.flags, sig);
+	cr_expect_eq(now.mask, mask, "mask %#lx of signal %d", (unsigned long)now.mask, sig);
+}
+
+/* Without a handler, the library's own holds back everything, interrupts no system call, and uses the
+ * stack that runtimes have for handlers. */
+static void installs_in_place_of(sighandler_t disposition)
+{
+	for (size_t i = 0; i < CAUGHT; i++)
+		signal(caught[i], disposition);
+
+	const struct state before = look();
+
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	for (size_t i = 0; i < CAUGHT; i++)
+		expect_in_kernel(caught[i], SA_ONSTACK | SA_RESTART, exchanging);
+	fsgs_guard_leave();
+	expect_same(&before);
+}
+
+Test(guard, holds_back_everything_where_there_is_no_handler)
+{
+	installs_in_place_of(SIG_DFL);
+	installs_in_place_of(SIG_IGN);
+}
+
+/* With one, it runs as that one would: by its flags and its mask, whatever they are. */
+Test(guard, runs_as_the_owners_would)
+{
+	for (int round = 0; round < 16; round++) {
+		const int flags = (round & 1 ? SA_ONSTACK : 0) | (round & 2 ? SA_RESTART : 0) |
+				  (round & 4 ? SA_NODEFER : 0);
+		const uint64_t masks[CAUGHT] = {0, BIT(SIGUSR1 + round % 8), BIT(SIGILL) | BIT(32),
+						exchanging};
+
+		for (size_t i = 0; i < CAUGHT; i++) {
+			struct kernel_action action = {.action = (uintptr_t)own_handler,
+						       .flags = (unsigned long)flags};
+			struct sigaction with_restorer = {.sa_handler = own_handler};
+
+			/* The restorer is the C library's affair, the rest ours. */
+			sigaction(caught[i], &with_restorer, NULL);
+			syscall(SYS_rt_sigaction, caught[i], NULL, &action, sizeof action.mask);
+			action.flags &= ~OWNERS_FLAGS;
+			action.flags |= (unsigned long)flags;
+			if (round & 8)
+				action.flags |= (unsigned)SA_RESETHAND;
+			action.mask = masks[i];
+			cr_assert_eq(syscall(SYS_rt_sigaction, caught[i], &action, NULL,
+					     sizeof action.mask),
+				     0);
+		}
+
+		const struct state before = look();
+
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		for (size_t i = 0; i < CAUGHT; i++)
+			expect_in_kernel(caught[i], (unsigned long)flags, masks[i]);
+		fsgs_guard_leave();
+		expect_same(&before);
+	}
+}
+
+/* Nothing may interrupt a leaf but its faults, and what a debugger or a sandbox lives by: SIGTRAP as the caller
+ * has it, SIGSYS as one of the four. */
+Test(guard, blocks_all_but_its_own)
+{
+	const uint64_t caught_ones = BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS);
+	const uint64_t masks[] = {0, BIT(SIGTRAP), BIT(SIGUSR1) | BIT(32) | BIT(64), caught_ones,
+				  exchanging | BIT(SIGTRAP) | BIT(SIGSYS)};
+
+	for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+		uint64_t now = 0;
+
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &masks[i], NULL, sizeof now);
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &now, sizeof now);
+		cr_expect_eq(now, (exchanging | (masks[i] & BIT(SIGTRAP))) & ~caught_ones,
+			     "mask %#lx", (unsigned long)now);
+		fsgs_guard_leave();
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &now, sizeof now);
+		cr_expect_eq(now, masks[i], "mask %#lx", (unsigned long)now);
+	}
+}
+
+/* A sandbox serves system calls by SIGSYS. Those that are not the trial's own are its affair, in the trying
+ * thread, too. */
+static void serve(int sig, siginfo_t *info, void *context)
+{
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = 4711;
+	count(sig, info, context);
+}
+
+Test(guard, passes_on_its_own_threads_foreign_system_call)
+{
+	struct sigaction action = {.sa_sigaction = serve, .sa_flags = SA_SIGINFO};
+	struct fsgs_leaf io = {0};
+
+	sigaction(SIGSYS, &action, NULL);
+	filter_call(SYS_getppid, ANY_ARGUMENT, SECCOMP_RET_TRAP);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_expect_eq(syscall(SYS_getppid), 4711);
+	cr_expect_eq(atomic_load(&seen), 1);
+	cr_expect_gt(atomic_load(&code), 0);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(syscall(SYS_getppid), 4711);
+	cr_expect_eq(atomic_load(&seen), 2);
+}
+
+/* Two were put aside, and the handler of the first never returns. */
+static sigjmp_buf way_out;
+
+static void leave(int sig)
+{
+	(void)sig;
+	siglongjmp(way_out, 1);
+}
+
+Test(guard, a_handler_may_leave_with_another_signal_to_come)
+{
+	struct sigaction first = {.sa_handler = leave};
+	struct sigaction second = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
+	struct fsgs_leaf io = {0};
+
+	/* So that the first is the first. */
+	sigaddset(&first.sa_mask, SIGBUS);
+	sigaction(SIGILL, &first, NULL);
+	sigaction(SIGBUS, &second, NULL);
+
+	const struct state before = look();
+
+	if (sigsetjmp(way_out, 1) == 0) {
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
+		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
+		fault(&io);
+		fsgs_guard_leave();
+		cr_assert_fail("the first one did not come");
+	}
+	cr_expect_eq(atomic_load(&seen), 1);
+	cr_expect_eq(atomic_load(&code), SI_TKILL);
+	expect_same(&before);
+	cr_expect_eq(ask(), 1);
+}
+
+/* The first process of a container: the kernel keeps the default action from ending it, where it is another
+ * of the container that sends. So must the library, which stands in for that action. */
+static atomic_long turns;
+static atomic_long other_thread;
+
+static void *turn(void *argument)
+{
+	atomic_store(&other_thread, syscall(SYS_gettid));
+	for (;;) {
+		atomic_fetch_add(&turns, 1);
+		sched_yield();
+	}
+	return argument;
+}
+
+static void wait_for_turns(long number)
+{
+	const long begun = atomic_load(&turns);
+
+	while (atomic_load(&turns) < begun + number)
+		sched_yield();
+}
+
+static int as_first_process(void)
+{
+	int go[2], status = -1;
+	pthread_t thread;
+	char byte = 0;
+
+	if (getpid() != 1 || pipe(go) || pthread_create(&thread, NULL, turn, NULL))
+		return 2;
+	wait_for_turns(1);
+
+	const pid_t sender = fork();
+
+	if (sender == 0)
+		_exit(read(go[0], &byte, 1) != 1 ||
+		      syscall(SYS_tgkill, getppid(), atomic_load(&other_thread), SIGILL));
+	if (fsgs_guard_enter())
+		return 3;
+	if (write(go[1], &byte, 1) != 1 || waitpid(sender, &status, 0) != sender || status)
+		return 4;
+	/* It has been back in the kernel since, and so has had the signal. */
+	wait_for_turns(2);
+
+	struct fsgs_leaf io = {0};
+	const int caught_it = fault(&io);
+
+	fsgs_guard_leave();
+	return caught_it == 1 ? 0 : 5;
+}
+
+Test(guard, the_first_process_outlives_what_its_container_sends)
+{
+	const pid_t outside = fork();
+	int status = -1;
+
+	if (outside == 0) {
+		if (unshare(CLONE_NEWPID) && unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(77);
+
+		const pid_t first = fork();
+
+		if (first == 0)
+			_exit(as_first_process());
+		if (first < 0 || waitpid(first, &status, 0) != first)
+			_exit(78);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	}
+	cr_assert_eq(waitpid(outside, &status, 0), outside);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		cr_skip_test("no namespaces of process ids here");
+	cr_expect_eq(status, 0, "status %#x", status);
 }
