@@ -120,6 +120,12 @@ MUTANTS = [
      'unit-guard', 'a_handler_may_leave_with_another_signal_to_come'),
     ('the first process not spared', HANDOVER, [('if (info->si_code <= 0 && getpid() == 1)', 'if (0)')],
      'unit-guard', 'the_first_process_outlives_what_its_container_sends'),
+    ('a check can be cancelled', CHECK, [('\tpthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);\n', ''),
+                                        ('\tpthread_setcancelstate(cancel, &cancel);\n', '')],
+     'unit-check', 'is_no_cancellation_point'),
+    ("signals not blocked in the library's threads", SURVIVAL,
+     [('\tsigfillset(&all);', '\tsyscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &all, sizeof old);')],
+     'unit-check', 'no_handler_runs_in_the_librarys_threads'),
 ]
 
 

@@ -3,11 +3,13 @@
 #include <criterion/criterion.h>
 
 #include <asm/prctl.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fsgscheck.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -229,4 +231,120 @@ Test(check, from_many_threads)
 		pthread_join(threads[i], NULL);
 		cr_expect_eq(failed[i], 0, "thread %d", i);
 	}
+}
+
+/* A thread that has been cancelled already ends where it asks for it, and not inside a check: a thread that
+ * ended there would leave behind what the check has changed. */
+struct cancelled {
+	uint32_t flags;
+	int checked;
+};
+
+static void *check_when_cancelled(void *argument)
+{
+	struct cancelled *const how = argument;
+	struct fsgs_report r;
+
+	pthread_cancel(pthread_self());
+	how->checked = fsgs_check(&r, sizeof r, how->flags) == 0;
+	pthread_testcancel();
+	return NULL;
+}
+
+Test(check, is_no_cancellation_point)
+{
+	for (uint32_t flags = 0; flags <= every_flag; flags++) {
+		struct cancelled how = {.flags = flags};
+		pthread_t thread;
+		void *result = NULL;
+
+		cr_assert_eq(pthread_create(&thread, NULL, check_when_cancelled, &how), 0);
+		pthread_join(thread, &result);
+		cr_expect_eq(how.checked, 1, "flags %#x", flags);
+		cr_expect_eq(result, PTHREAD_CANCELED, "flags %#x", flags);
+	}
+}
+
+/* The threads of the library's own have a foreign GS base, and no handler of the process may see it. */
+static const int sent_to_all[] = {SIGUSR1, SIGTERM, SIGURG};
+
+static atomic_long known[64];
+static atomic_int all_checked, in_unknown;
+
+static int is_known(long thread)
+{
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (atomic_load(&known[i]) == thread)
+			return 1;
+	return 0;
+}
+
+static void note_unknown(int sig)
+{
+	if (!is_known(syscall(SYS_gettid)))
+		atomic_store(&in_unknown, sig);
+}
+
+/* Every thread that the process has now, by its kernel id. */
+static void each_thread(void (*visit)(long thread, int number))
+{
+	DIR *const directory = opendir("/proc/self/task");
+	int number = 0;
+
+	for (struct dirent *entry; directory && (entry = readdir(directory));)
+		if (entry->d_name[0] != '.')
+			visit(strtol(entry->d_name, NULL, 10), number++);
+	if (directory)
+		closedir(directory);
+}
+
+static void remember(long thread, int number)
+{
+	atomic_store(&known[number % (int)(sizeof known / sizeof *known)], thread);
+}
+
+static atomic_int sent;
+
+static void send_to_unknown(long thread, int number)
+{
+	(void)number;
+	if (is_known(thread))
+		return;
+	for (size_t i = 0; i < sizeof sent_to_all / sizeof *sent_to_all; i++)
+		atomic_fetch_add(&sent, syscall(SYS_tgkill, getpid(), thread, sent_to_all[i]) == 0);
+}
+
+static void *send_to_all_unknown(void *together_with)
+{
+	pthread_barrier_wait(together_with); /* it is known from here on */
+	pthread_barrier_wait(together_with);
+	while (!atomic_load(&all_checked))
+		each_thread(send_to_unknown);
+	return NULL;
+}
+
+Test(check, no_handler_runs_in_the_librarys_threads)
+{
+	struct fsgs_report r;
+	pthread_t sender;
+	int survived = 0;
+
+	pthread_barrier_init(&together, NULL, 2);
+	for (size_t i = 0; i < sizeof sent_to_all / sizeof *sent_to_all; i++)
+		signal(sent_to_all[i], note_unknown);
+	cr_assert_eq(pthread_create(&sender, NULL, send_to_all_unknown, &together), 0);
+	pthread_barrier_wait(&together);
+	each_thread(remember);
+	pthread_barrier_wait(&together);
+	/* Its threads live for some milliseconds. */
+	for (int i = 0; i < 500 && atomic_load(&sent) < 30; i++) {
+		cr_assert_eq(fsgs_check(&r, sizeof r, FSGS_CHECK_SURVIVAL), 0);
+		survived |= r.survival_tried != 0;
+	}
+	atomic_store(&all_checked, 1);
+	pthread_join(sender, NULL);
+	if (!survived)
+		cr_skip_test("no threads of the library's own here");
+	cr_expect_geq(atomic_load(&sent), 30);
+	cr_expect_eq(atomic_load(&in_unknown), 0, "signal %d", atomic_load(&in_unknown));
 }
