@@ -166,7 +166,7 @@ static void called_from_atfork(const char *name)
 	check_as_usual(name);
 }
 
-static atomic_int cancel_begun;
+static atomic_int cancel_begun, in_check;
 
 static void *check_and_be_cancelled(void *argument)
 {
@@ -176,7 +176,9 @@ static void *check_and_be_cancelled(void *argument)
 	pthread_setcanceltype(*(int *)argument, &type);
 	atomic_store(&cancel_begun, 1);
 	for (;;) {
+		atomic_store(&in_check, 1);
 		EXPECT(fsgs_check(&r, sizeof r, FSGS_CHECK_CONTEXT) == 0, "cancelled");
+		atomic_store(&in_check, 0);
 		pthread_testcancel();
 	}
 	return NULL;
@@ -196,6 +198,9 @@ static void cancelled(const char *name)
 		usleep((useconds_t)(i * 7 % 100));
 		pthread_cancel(thread);
 		pthread_join(thread, NULL);
+		/* A check is no cancellation point. */
+		EXPECT(type == PTHREAD_CANCEL_ASYNCHRONOUS || !atomic_load(&in_check),
+		       "%s inside a check", name);
 	}
 	/* Neither lock nor handlers stayed behind. */
 	check_as_usual(name);
@@ -239,24 +244,49 @@ static void limited(const char *name)
 	}
 }
 
-/* The first process of a container: the kernel keeps what others send it from ending it. */
+/* The first process of a container: the kernel keeps what others send it from ending it. They send to a thread
+ * that does not try, while the other one does. */
+static void *be_there(void *argument)
+{
+	for (;;)
+		pause();
+	return argument;
+}
+
+static _Noreturn void be_first_process(void)
+{
+	pthread_t thread;
+	int status;
+
+	if (pthread_create(&thread, NULL, be_there, NULL))
+		_exit(1);
+
+	const pid_t sender = fork();
+
+	if (sender == 0)
+		for (;;)
+			kill(1, SIGILL);
+	for (int i = 0; i < 20; i++)
+		check_as_usual("the first process");
+	kill(sender, SIGKILL);
+	waitpid(sender, &status, 0);
+	_exit(atomic_load(&torture_failures) != 0);
+}
+
 static void first_process(const char *name)
 {
-	const long child = syscall(SYS_clone, 0x20000000L | SIGCHLD, 0L, 0L, 0L, 0L); /* NEWPID */
 	int status = 0;
 
-	if (child == 0) {
-		for (int i = 0; i < 2000; i++) {
-			struct fsgs_report r;
-
-			kill(1, SIGILL);
-			fsgs_check(&r, sizeof r, 0);
-		}
-		_exit(0);
-	}
-	if (child < 0)
+	if (unshare(CLONE_NEWPID) && unshare(CLONE_NEWUSER | CLONE_NEWPID)) {
+		printf("%s: no namespaces of process ids here\n", name);
 		return;
-	waitpid((pid_t)child, &status, 0);
+	}
+
+	const pid_t child = fork();
+
+	if (child == 0)
+		be_first_process();
+	waitpid(child, &status, 0);
 	EXPECT(status == 0, "%s: status %#x", name, status);
 }
 
