@@ -20,8 +20,8 @@ short = sys.argv[1] == '--short'
 if short:
     del sys.argv[1]
 root, scratch, compiler = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
-GUARD, HANDOVER, CHECK, TRIAL, SURVIVAL = ('lib/linux/guard.c', 'lib/linux/handover.c', 'lib/linux/check.c',
-                                           'lib/core/trial.c', 'lib/linux/survival.c')
+GUARD, HANDOVER, CHECK, TRIAL = 'lib/linux/guard.c', 'lib/linux/handover.c', 'lib/linux/check.c', 'lib/core/trial.c'
+SURVIVAL, MEANS = 'lib/linux/survival.c', 'lib/linux/means.c'
 FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-pthread', '-fno-stack-protector', '-w']
 
 # With every run of the tests: one of each kind.
@@ -126,6 +126,10 @@ MUTANTS = [
     ("signals not blocked in the library's threads", SURVIVAL,
      [('\tsigfillset(&all);', '\tsyscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &all, sizeof old);')],
      'unit-check', 'no_handler_runs_in_the_librarys_threads'),
+    ('limits stored without a second look', MEANS,
+     [('} while (atomic_load(&decided) != word);', '} while (0);')], 'unit-base', 'a_decision_may_come_inside_another'),
+    ('an earlier survey has the last word', MEANS, [('while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {', 'for (;;) {')],
+     'unit-base', 'a_decision_may_come_inside_another'),
 ]
 
 

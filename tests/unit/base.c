@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fsgscheck.h>
 #include <fsgscheck/base.h>
+#include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,12 +17,16 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "filter.h"
 
-#define SOME  UINT64_C(0x123456789000)
-#define OTHER UINT64_C(0x00000badcafe000)
+#define SOME      UINT64_C(0x123456789000)
+#define OTHER     UINT64_C(0x00000badcafe000)
+
+/* Of the flags register: a trap after each instruction. */
+#define TRAP_FLAG UINT64_C(0x100)
 
 static uint64_t kernels_gs(void)
 {
@@ -554,6 +559,58 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS),
 		     may_use_instruction() ? FSGS_ACCESS_INSTRUCTION : FSGS_ACCESS_ARCH_PRCTL);
 	expect_limits();
+}
+
+/* A whole decision of somebody else, between any two instructions of one: the processor stops after each, and
+ * the handler decides the other way. Whichever was the later one, it has to be in force for the inline
+ * functions, too. */
+static volatile sig_atomic_t stepping;
+static long steps, when;
+
+static void decide_otherwise(int sig, siginfo_t *info, void *context)
+{
+	greg_t *const flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+
+	(void)sig;
+	(void)info;
+	if (!stepping)
+		*flags &= ~(greg_t)TRAP_FLAG;
+	if (++steps == when)
+		fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
+}
+
+Test(base, a_decision_may_come_inside_another)
+{
+	struct sigaction action = {.sa_sigaction = decide_otherwise, .sa_flags = SA_SIGINFO};
+	int was_later = 0;
+
+	sigaction(SIGTRAP, &action, NULL);
+	fsgs_base_force(FSGS_SEGMENT_FS, FSGS_ACCESS_ARCH_PRCTL);
+	do {
+		fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
+		steps = 0;
+		when++;
+		stepping = 1;
+		__writeeflags(__readeflags() | TRAP_FLAG);
+		fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_INSTRUCTION);
+		stepping = 0;
+		if (steps == 0)
+			cr_skip_test("no single steps here");
+
+		const uint32_t access = fsgs_base_access(FSGS_SEGMENT_GS);
+
+		cr_expect_eq(fsgs_base_limit[FSGS_SEGMENT_GS],
+			     access == FSGS_ACCESS_INSTRUCTION ? FSGS_BASE_LIMIT : 0, "step %ld",
+			     when);
+		/* Once it is the later one, it stays so. */
+		was_later |= access == FSGS_ACCESS_ARCH_PRCTL;
+		cr_expect_eq(access,
+			     was_later && steps >= when ? FSGS_ACCESS_ARCH_PRCTL
+							: FSGS_ACCESS_INSTRUCTION,
+			     "step %ld", when);
+	} while (steps >= when);
+	cr_expect(was_later);
+	cr_expect_gt(when, 50);
 }
 
 Test(base, a_child_inherits_means_and_base)
