@@ -275,7 +275,22 @@ static inline int fsgs_get_slowly_(uint32_t segment, uint64_t *base)
 
 /** @endcond */
 
-/** @brief fsgs_get_base() of ::FSGS_SEGMENT_FS, inline. @since 0.9 */
+/**
+ * @brief fsgs_get_base() of ::FSGS_SEGMENT_FS, inline.
+ *
+ * @param[out] base  The base; left alone on an error. Not NULL.
+ *
+ * @retval 0    @p *base is the base.
+ * @retval -95  (-ENOTSUP) As for fsgs_get_base().
+ *
+ * @par Threads and signals
+ * As fsgs_get_base().
+ * @par Cost
+ * By the instruction a load, a test and RDFSBASE; else that of fsgs_get_base().
+ * @par Source
+ * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
+ * @since 0.9
+ */
 static inline int fsgs_get_fs_base(uint64_t *base)
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_FS, 0))
@@ -284,7 +299,22 @@ static inline int fsgs_get_fs_base(uint64_t *base)
 	return 0;
 }
 
-/** @brief fsgs_get_base() of ::FSGS_SEGMENT_GS, inline. @since 0.9 */
+/**
+ * @brief fsgs_get_base() of ::FSGS_SEGMENT_GS, inline.
+ *
+ * @param[out] base  The base; left alone on an error. Not NULL.
+ *
+ * @retval 0    @p *base is the base.
+ * @retval -95  (-ENOTSUP) As for fsgs_get_base().
+ *
+ * @par Threads and signals
+ * As fsgs_get_base().
+ * @par Cost
+ * By the instruction a load, a test and RDGSBASE; else that of fsgs_get_base().
+ * @par Source
+ * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
+ * @since 0.9
+ */
 static inline int fsgs_get_gs_base(uint64_t *base)
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_GS, 0))
@@ -293,7 +323,25 @@ static inline int fsgs_get_gs_base(uint64_t *base)
 	return 0;
 }
 
-/** @brief fsgs_set_base() of ::FSGS_SEGMENT_FS, inline. @since 0.9 */
+/**
+ * @brief fsgs_set_base() of ::FSGS_SEGMENT_FS, inline.
+ *
+ * Read first what must not be done until it is restored: @ref base.
+ *
+ * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
+ *
+ * @retval 0    The base is @p base.
+ * @retval -1   (-EPERM) As for fsgs_set_base().
+ * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ *
+ * @par Threads and signals
+ * As fsgs_set_base().
+ * @par Cost
+ * By the instruction a load, a comparison and WRFSBASE; else that of fsgs_set_base().
+ * @par Source
+ * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
+ * @since 0.9
+ */
 static inline int fsgs_set_fs_base(uint64_t base)
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_FS, base))
@@ -302,7 +350,23 @@ static inline int fsgs_set_fs_base(uint64_t base)
 	return 0;
 }
 
-/** @brief fsgs_set_base() of ::FSGS_SEGMENT_GS, inline. @since 0.9 */
+/**
+ * @brief fsgs_set_base() of ::FSGS_SEGMENT_GS, inline.
+ *
+ * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
+ *
+ * @retval 0    The base is @p base.
+ * @retval -1   (-EPERM) As for fsgs_set_base().
+ * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ *
+ * @par Threads and signals
+ * As fsgs_set_base().
+ * @par Cost
+ * By the instruction a load, a comparison and WRGSBASE; else that of fsgs_set_base().
+ * @par Source
+ * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
+ * @since 0.9
+ */
 static inline int fsgs_set_gs_base(uint64_t base)
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_GS, base))
@@ -311,7 +375,26 @@ static inline int fsgs_set_gs_base(uint64_t base)
 	return 0;
 }
 
-/** @brief fsgs_ensure_base() of ::FSGS_SEGMENT_FS, inline. @since 0.9 */
+/**
+ * @brief fsgs_ensure_base() of ::FSGS_SEGMENT_FS, inline.
+ *
+ * Read first what must not be done until it is restored: @ref base.
+ *
+ * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
+ *
+ * @retval 0    The base is @p base.
+ * @retval -1   (-EPERM) As for fsgs_set_base().
+ * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ *
+ * @par Threads and signals
+ * As fsgs_set_base().
+ * @par Cost
+ * By the instruction a load, a comparison and RDFSBASE, and WRFSBASE when there is something to
+ * write; else that of fsgs_ensure_base().
+ * @par Source
+ * As fsgs_get_base() and fsgs_set_base().
+ * @since 0.9
+ */
 static inline int fsgs_ensure_fs_base(uint64_t base)
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_FS, base))
@@ -321,7 +404,24 @@ static inline int fsgs_ensure_fs_base(uint64_t base)
 	return 0;
 }
 
-/** @brief fsgs_ensure_base() of ::FSGS_SEGMENT_GS, inline. @since 0.9 */
+/**
+ * @brief fsgs_ensure_base() of ::FSGS_SEGMENT_GS, inline.
+ *
+ * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
+ *
+ * @retval 0    The base is @p base.
+ * @retval -1   (-EPERM) As for fsgs_set_base().
+ * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ *
+ * @par Threads and signals
+ * As fsgs_set_base().
+ * @par Cost
+ * By the instruction a load, a comparison and RDGSBASE, and WRGSBASE when there is something to
+ * write; else that of fsgs_ensure_base().
+ * @par Source
+ * As fsgs_get_base() and fsgs_set_base().
+ * @since 0.9
+ */
 static inline int fsgs_ensure_gs_base(uint64_t base)
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_GS, base))

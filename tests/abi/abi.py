@@ -46,6 +46,15 @@ def declared():
     return names
 
 
+def inline():
+    """Functions that the headers define for their users; a trailing underscore marks those that only they may call."""
+    names = set()
+    for header in PUBLIC:
+        text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
+        names |= set(re.findall(r'^static inline\b[^;{]*?\b(fsgs_\w+[^\W_])\s*\(', text, re.M))
+    return names
+
+
 @unittest.skipIf(os.environ['INSTRUMENTED'], 'an instrumented build has symbols of its tool')
 class Symbols(unittest.TestCase):
     def test_prefix_and_node(self):
@@ -61,16 +70,18 @@ class Symbols(unittest.TestCase):
     def test_headers_and_reference_agree(self):
         with tempfile.TemporaryDirectory() as directory:
             settings = (f'INPUT={INCLUDE}\nRECURSIVE=YES\nQUIET=YES\nGENERATE_HTML=NO\nGENERATE_LATEX=NO\n'
-                        f'GENERATE_XML=YES\nEXTRACT_ALL=NO\nOUTPUT_DIRECTORY={directory}\nMACRO_EXPANSION=YES\n'
-                        'EXPAND_ONLY_PREDEF=YES\nPREDEFINED=FSGS_API=exported FSGS_NOTHROW= FSGS_CONST= FSGS_PURE=\n')
+                        f'GENERATE_XML=YES\nEXTRACT_ALL=NO\nEXTRACT_STATIC=YES\nOUTPUT_DIRECTORY={directory}\n'
+                        'MACRO_EXPANSION=YES\nEXPAND_ONLY_PREDEF=YES\nPREDEFINED=FSGS_API=exported FSGS_NOTHROW= FSGS_CONST= FSGS_PURE=\n')
             subprocess.run(['doxygen', '-'], input=settings, text=True, check=True, timeout=60, capture_output=True)
             documented = set()
             for page in Path(directory, 'xml').glob('group__*.xml'):
                 for member in ElementTree.parse(page).iter('memberdef'):
                     kind = ''.join(member.find('type').itertext()) if member.find('type') is not None else ''
-                    if 'exported' in kind and ''.join(member.find('briefdescription').itertext()).strip():
+                    public = 'exported' in kind or (member.get('inline') == 'yes' and member.get('static') == 'yes')
+                    if public and ''.join(member.find('briefdescription').itertext()).strip():
                         documented.add(member.findtext('name'))
-        self.assertEqual(documented, set(exported()))
+        self.assertTrue(inline())
+        self.assertEqual(documented, set(exported()) | inline())
 
     def test_version_script_and_headers_agree(self):
         script = re.sub(r'/\*.*?\*/', '', (SOURCE / 'lib/libfsgscheck.map').read_text(encoding='utf-8'), flags=re.S)
