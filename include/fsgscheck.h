@@ -143,6 +143,8 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
  * Safe from any thread. The first call is not for signal handlers, later ones are.
  * @par Cost
  * A load and a test once the answer is there.
+ * @par Source
+ * As fsgs_check() and fsgs_decide().
  * @since 0.9
  */
 FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
@@ -156,7 +158,10 @@ FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
  * @par Threads and signals
  * Safe from any thread, not for signal handlers.
  * @par Cost
- * That of the first use: fsgs_usable(), fsgs_base_access().
+ * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT where a segment is left to arch_prctl. None where
+ * both means were decided by hand and nobody has called fsgs_usable().
+ * @par Source
+ * This library's own rule: neither kernel nor hypervisor announces such a change (doc/limits.md).
  * @since 0.9
  */
 FSGS_API void fsgs_refresh(void) FSGS_NOTHROW;
@@ -168,17 +173,25 @@ FSGS_API void fsgs_refresh(void) FSGS_NOTHROW;
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Cost
+ * A call that returns a constant.
+ * @par Source
+ * This library's own numbers: fsgscheck/version.h.
  * @since 0.9
  */
 FSGS_API uint32_t fsgs_version(void) FSGS_NOTHROW FSGS_CONST;
 
 /**
- * @brief The same as text.
+ * @brief The version of the library that is running, as text.
  *
  * @return A static string such as "0.9.0".
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Cost
+ * A call that returns a constant.
+ * @par Source
+ * This library's own numbers: fsgscheck/version.h.
  * @since 0.9
  */
 FSGS_API const char *fsgs_version_string(void) FSGS_NOTHROW FSGS_CONST;

@@ -88,6 +88,8 @@ extern FSGS_API uint64_t fsgs_base_limit[FSGS_SEGMENTS];
  * @par Cost
  * A load and a test once it has been decided; the first use may cost as much as two fsgs_check(), the
  * second with ::FSGS_CHECK_CONTEXT, to see whether arch_prctl can be believed.
+ * @par Source
+ * This library's own rules, as in fsgs_decide(); arch_prctl(2).
  * @since 0.9
  */
 FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
@@ -101,7 +103,7 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] access   ::FSGS_ACCESS_INSTRUCTION, ::FSGS_ACCESS_ARCH_PRCTL, or ::FSGS_BASE_AUTO to take
- *                     an earlier word back: the check then runs at once.
+ *                     an earlier word back: `FSGSCHECK_BASE` counts again, or else the check runs at once.
  *
  * @retval 0    It is in force for every thread.
  * @retval -22  (-EINVAL) @p segment or @p access is not one of those. Nothing changed.
@@ -109,6 +111,11 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  *
  * @par Threads and signals
  * Safe from any thread, not for signal handlers.
+ * @par Cost
+ * Some atomic stores; with ::FSGS_BASE_AUTO, unless `FSGSCHECK_BASE` decides, that of the first use:
+ * fsgs_base_access().
+ * @par Source
+ * This library's own rule.
  * @since 0.9
  */
 FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
@@ -178,6 +185,8 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
  * As fsgs_set_base().
  * @par Cost
  * That of fsgs_get_base(), and that of fsgs_set_base() when there is something to write.
+ * @par Source
+ * As fsgs_get_base() and fsgs_set_base().
  * @since 0.9
  */
 FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;

@@ -117,6 +117,12 @@ fsgs_leaf_fn fsgs_leaf_undefined;
  * @par Threads and signals
  * Safe in any handler. Does not use FS or GS, which may hold a marker at this moment: neither must
  * the handler before this call.
+ * @par Cost
+ * A walk over a table of some seventy numbers.
+ * @par Source
+ * SDM vol. 3, interrupts 6 and 13: both are faults, so the saved RIP is that of the instruction. RDI is the first
+ * argument of the System V calling convention.
+ * @since 0.9
  */
 struct fsgs_leaf *fsgs_leaf_recover(uint64_t *rip, uint64_t rdi, int32_t fault,
 				    int32_t code) FSGS_NOTHROW;
@@ -154,12 +160,19 @@ struct fsgs_core_ops {
 /**
  * @brief CPUID: the feature bit behind its leaf guard.
  *
- * Fills in cpuid_max_leaf, cpuid_fsgsbase and vendor; on a fault, cpuid_faulting. Executes CPUID twice.
+ * Fills in cpuid_max_leaf, cpuid_fsgsbase and vendor; on a fault, cpuid_faulting.
  * Leaf 7 is queried only when the maximum basic leaf is at least 7: below that, Intel processors
  * return the data of their highest leaf (SDM vol. 2, CPUID).
  *
  * @param[in,out] report  Where the evidence is written.
  * @param[in]     ops     The surroundings.
+ * @par Threads and signals
+ * Safe everywhere that CPUID or the hook in @p ops is; touches nothing but @p report.
+ * @par Cost
+ * Two CPUID instructions; in a guest each of them leaves to the hypervisor.
+ * @par Source
+ * SDM vol. 2, CPUID.
+ * @since 0.9
  */
 void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -172,6 +185,14 @@ void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops
  *
  * @param[in,out] report  Where the evidence is written.
  * @param[in]     ops     The surroundings.
+ * @par Threads and signals
+ * Safe everywhere that CPUID or the hook in @p ops is; touches nothing but @p report.
+ * @par Cost
+ * Five CPUID instructions, and four to eight more where a hypervisor shows itself.
+ * @par Source
+ * SDM vol. 2, CPUID; Hyper-V, Top-Level Functional Specification, 40000000H to 40000002H; Linux,
+ * Documentation/virt/kvm/x86/cpuid.rst; Xen, public/arch-x86/cpuid.h.
+ * @since 0.9
  */
 void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -188,6 +209,15 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  *
  * @param[in,out] report  Where the evidence is written.
  * @param[in]     ops     The surroundings.
+ * @par Threads and signals
+ * For any number of threads or CPUs at once, each with a report of its own, as far as the hooks in @p ops allow it.
+ * The calling thread's bases are in use meanwhile, see above.
+ * @par Cost
+ * Where nothing fails, three leaves with eleven of the instructions, in ring 0 two with sixteen, and two calls of
+ * get_base. Each instruction that does not run adds an exception.
+ * @par Source
+ * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE.
+ * @since 0.9
  */
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -199,6 +229,13 @@ void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops
  *
  * @param[in,out] report  Where the evidence is written.
  * @param[in]     ops     The surroundings.
+ * @par Threads and signals
+ * As fsgs_core_trial().
+ * @par Cost
+ * Two leaves, of which the second faults on a healthy machine.
+ * @par Source
+ * SDM vol. 2, WRFSBASE/WRGSBASE, exceptions; vol. 1, canonical addressing.
+ * @since 0.9
  */
 void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -237,6 +274,13 @@ enum fsgs_ring0_flag {
  * Off, on this CPU, from before the call to after it; an NMI or a machine check whose handler uses
  * FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must already lead to fsgs_leaf_recover(). 64-bit
  * mode, CPL 0, 2 KiB of stack.
+ * @par Cost
+ * Some seventy leaves, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as many. In a guest
+ * CPUID, port I/O and HLT leave to the hypervisor, and CR4 and the MSRs where it chooses so.
+ * @par Source
+ * SDM vol. 3, control register CR4, bit 16; vol. 2, RDFSBASE to WRGSBASE, RDMSR and WRMSR; vol. 4, IA32_FS_BASE and
+ * IA32_GS_BASE. Each step is in doc/ring0.md.
+ * @since 0.9
  */
 int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 		    uint32_t flags) FSGS_NOTHROW;
@@ -248,7 +292,17 @@ int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
  *
  * @param[in] a  The evidence of one CPU.
  * @param[in] b  The evidence of another.
- * @return 1 when they agree, else 0.
+ *
+ * @retval 1  They agree.
+ * @retval 0  They do not.
+ *
+ * @par Threads and signals
+ * Safe everywhere; reads the two reports.
+ * @par Cost
+ * Thirteen comparisons.
+ * @par Source
+ * This library's own rule: what fsgs_decide() decides by.
+ * @since 0.9
  */
 int fsgs_core_ring0_same(const struct fsgs_report *a,
 			 const struct fsgs_report *b) FSGS_NOTHROW FSGS_PURE;

@@ -273,6 +273,10 @@ struct fsgs_report {
  * Safe everywhere; touches nothing but @p report.
  * @par Cost
  * Some hundred instructions.
+ * @par Source
+ * This library's own rules: doc/states.md lists the states of a machine, each with where it was read or seen.
+ * They rest on the SDM, vol. 2, CPUID and RDFSBASE to WRGSBASE, and on Linux,
+ * Documentation/arch/x86/x86_64/fsgs.rst.
  * @since 0.9
  */
 FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
@@ -309,11 +313,16 @@ enum fsgs_list {
  *
  * @param[in] list   enum fsgs_list.
  * @param[in] value  A number of that list, from 0.
+ *
  * @return A static string; NULL when @p list or @p value is not known. Every list is without gaps, so
  *         counting @p value up to the first NULL enumerates it.
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Cost
+ * A walk along the words of one list, two kilobytes at most.
+ * @par Source
+ * This library's own words.
  * @since 0.9
  */
 FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
@@ -323,10 +332,15 @@ FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_
  *
  * @param[in] list   enum fsgs_list.
  * @param[in] value  A number of that list, from 0.
+ *
  * @return A static string; NULL when @p list or @p value is not known.
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Cost
+ * A walk along the words of one list, two kilobytes at most.
+ * @par Source
+ * This library's own words.
  * @since 0.9
  */
 FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
@@ -336,10 +350,15 @@ FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW F
  *
  * @param[in] report  A report that fsgs_check() or fsgs_decide() filled in.
  * @param[in] size    `sizeof *report` in bytes.
+ *
  * @return A static string, never NULL.
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Cost
+ * A copy of the report on the stack, and a walk over some thirty conditions and their texts.
+ * @par Source
+ * This library's own words; doc/states.md says where each state was read or seen.
  * @since 0.9
  */
 FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
@@ -351,10 +370,15 @@ FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
  * @param[in] report  A report that fsgs_check() or fsgs_decide() filled in.
  * @param[in] size    `sizeof *report` in bytes.
  * @param[in] step    0 for the cheapest step, then 1, 2, ...
+ *
  * @return A static string; NULL when there is no such step. A healthy machine has none.
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Cost
+ * A copy of the report on the stack, and a walk over some fifty conditions and their texts.
+ * @par Source
+ * This library's own words; doc/states.md says where each state was read or seen.
  * @since 0.9
  */
 FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
@@ -364,11 +388,18 @@ FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
  * @brief The exit status that stands for a verdict.
  *
  * @param[in] verdict  enum fsgs_verdict.
- * @return 0 usable; 1 not usable and consistent; 2 needs a person; 3 unknown, also for a number that
- *         the library does not know.
+ *
+ * @retval 0  Usable.
+ * @retval 1  Not usable, and consistent: unsupported or disabled.
+ * @retval 2  Needs a person: unadvertised, broken or inconsistent.
+ * @retval 3  Unknown, also for a number that the library does not know.
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Cost
+ * A look into a table.
+ * @par Source
+ * This library's own rule.
  * @since 0.9
  */
 FSGS_API int fsgs_exit_status(uint32_t verdict) FSGS_NOTHROW FSGS_CONST;
