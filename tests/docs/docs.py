@@ -77,6 +77,61 @@ class Samples(unittest.TestCase):
                 self.assertTrue((SOURCE / 'doc/examples' / name).exists(), f'{page.name}: {name}')
 
 
+DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w ]+?[ *](fsgs_\w*[^\W_])\(([^;{]*?)\))[^;{()]*[;{]', re.M)
+PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Cost\n', r'@par Source\n', '@since ')
+
+
+def uncommented(text):
+    """The same without comments and with every line where it was."""
+    return re.sub(r'/\*.*?\*/', lambda comment: re.sub(r'[^\n]', ' ', comment[0]), text, flags=re.S)
+
+
+def functions(header):
+    """Name, prototype, parameters and comment of each function that a header declares."""
+    text = header.read_text(encoding='utf-8')
+    for found in DECLARATION.finditer(uncommented(text)):
+        before = re.search(r'/\*\*((?:(?!\*/).)*)\*/\n$', text[:found.start()], re.S)
+        comment = '\n'.join(re.sub(r'^ \* ?', '', line) for line in before[1].splitlines()) if before else ''
+        yield found[2], found[1], re.findall(r'(\w+)(?:\[\d*\])?(?:,|$)', found[3]), comment
+
+
+def lacking(prototype, parameters, comment):
+    """What a comment does not say. A paragraph without words says nothing."""
+    wanted = list(PARAGRAPHS) + [rf'@param\[[a-z,]+\] +{name} ' for name in parameters if name != 'void']
+    if not re.match(r'(FSGS_API )?void fsgs', prototype):
+        wanted += ['@ret(?:val|urn) ']
+    return [what.strip() for what in wanted if not re.search(rf'^{what}\s*(?!@)\S', comment, re.M)]
+
+
+class Reference(unittest.TestCase):
+    """Each function of the headers says everything that its callers have to know."""
+
+    def test_every_function_is_complete(self):
+        seen = set()
+        for header in sorted((SOURCE / 'include').rglob('*.h')):
+            for name, prototype, parameters, comment in functions(header):
+                seen.add(name)
+                with self.subTest(function=name):
+                    self.assertEqual(lacking(prototype, parameters, comment), [])
+        script = uncommented((SOURCE / 'lib/libfsgscheck.map').read_text(encoding='utf-8'))
+        exported = set(re.findall(r'\b(fsgs_\w+);', script)) - {'fsgs_base_limit'}
+        self.assertEqual(exported - seen, set())
+        for other in ('fsgs_get_fs_base', 'fsgs_ensure_gs_base', 'fsgs_leaf_recover', 'fsgs_core_ring0'):
+            self.assertIn(other, seen)
+
+    def test_each_gap_is_seen(self):
+        """Without any one of its paragraphs a comment is found wanting."""
+        name, prototype, parameters, comment = next(
+            entry for entry in functions(SOURCE / 'include/fsgscheck/base.h') if entry[0] == 'fsgs_get_base')
+        self.assertEqual(lacking(prototype, parameters, comment), [])
+        parts_of_it = re.findall(r'^@(?:brief|param|retval|par|since).*$', comment, re.M)
+        retvals = [part for part in parts_of_it if part.startswith('@retval')]
+        for part in [part for part in parts_of_it if part not in retvals] + ['|'.join(map(re.escape, retvals))]:
+            with self.subTest(without=part):
+                gone = re.sub(part if '|' in part else re.escape(part), '', comment)
+                self.assertEqual(len(lacking(prototype, parameters, gone)), 1, name)
+
+
 class Pages(unittest.TestCase):
     def test_links(self):
         for page in PAGES:
