@@ -17,6 +17,7 @@ import parts  # noqa: E402  (the path has to be known first)
 
 SOURCE = Path(os.environ['SOURCE'])
 SHARED = Path(os.environ['SHARED'])
+FSGSCHECK = os.environ['FSGSCHECK']
 PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', *sorted((SOURCE / 'doc').glob('*.md')),
          *sorted((SOURCE / 'examples').rglob('README.md'))]
 # Made in the build directory by a test.
@@ -157,6 +158,23 @@ class Pages(unittest.TestCase):
         for page in (SOURCE / 'README.md', SOURCE / 'doc/mainpage.md'):
             rows = set(re.findall(r'^\| `(\w+)` \|', page.read_text(encoding='utf-8'), re.M))
             self.assertEqual(rows & verdicts, verdicts, page.name)
+
+    def test_number_of_states(self):
+        """The README tells how many lines the page about the peers has."""
+        page = (SOURCE / 'doc/peers.md').read_text(encoding='utf-8')
+        states = re.findall(r'^\| (?!state \|)(?:[^|\n]*\|){9}$', page, re.M)
+        told = re.search(r'(\d+) machine states', (SOURCE / 'README.md').read_text(encoding='utf-8'))
+        self.assertEqual(int(told[1]), len(states))
+
+    def test_terminal_picture(self):
+        """The README's picture has the lines of the command's page. A hypervisor is not everywhere."""
+        done = subprocess.run([FSGSCHECK], capture_output=True, text=True, check=False, timeout=60)
+        picture = re.search(r'^```\n(FSGSBASE: .*?)^```', (SOURCE / 'README.md').read_text(encoding='utf-8'), re.M | re.S)
+        here, there = ({line[2:16].strip() for line in page.splitlines() if line.startswith('  ')} - {'hypervisor'}
+                       for page in (re.split(r'\n\n(?!  )', done.stdout)[0], picture[1]))
+        self.assertEqual(there, here)
+        for page in (done.stdout, picture[1]):
+            self.assertRegex(page, r'^FSGSBASE: [a-z]+ \([a-z]+\)\n\S[^\n]+\.\n')
 
     @unittest.skipUnless(shutil.which('codespell'), 'codespell is not installed')
     def test_spelling(self):
