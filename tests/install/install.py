@@ -35,6 +35,11 @@ def verdict(*command, **environment):
     return done.stdout
 
 
+def is_linked_with_it(program):
+    """Whether a program asks the loader for the library."""
+    return 'libfsgscheck.so' in run('readelf', '-d', program)
+
+
 class Installed(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -153,21 +158,55 @@ class Installed(unittest.TestCase):
             self.assertTrue((there / f'lib/libfsgscheck.so.{version}').exists())
 
 
+class Kinds(unittest.TestCase):
+    """-Ddefault_library: what is installed, and what programs are linked with. The core is always an archive."""
+
+    FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.0'}
+    INSTALLED = {'both': FILES, 'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}}
+
+    def test_each(self):
+        for kind, wanted in self.INSTALLED.items():
+            with self.subTest(kind=kind), tempfile.TemporaryDirectory() as directory:
+                self.install(kind, wanted, Path(directory))
+
+    def install(self, kind, wanted, directory):
+        prefix, build = directory / 'prefix', directory / 'build'
+        run(MESON, 'setup', build, SOURCE, f'--prefix={prefix}', '--libdir=lib', f'-Ddefault_library={kind}',
+            '-Dtests=disabled', '-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled')
+        run(MESON, 'install', '-C', build)
+        there = {path.name for path in (prefix / 'lib').iterdir()} - {'pkgconfig', 'libfsgscheck-core.a'}
+        self.assertEqual({name for name in there if not re.search(r'\.so\.\d+\.', name)}, wanted)
+        self.assertTrue((prefix / 'lib/libfsgscheck-core.a').exists())
+        # In a build that is both, the shared one is what is linked with.
+        self.assertEqual(is_linked_with_it(prefix / 'bin/fsgscheck'), kind != 'static')
+        self.assertRegex(verdict(prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^FSGSBASE: ')
+        flags = run('pkg-config', '--cflags', '--libs', 'fsgscheck',
+                    env={**os.environ, 'PKG_CONFIG_PATH': str(prefix / 'lib/pkgconfig')}).split()
+        run('cc', EXAMPLE, '-o', directory / 'user', *flags)
+        self.assertEqual(is_linked_with_it(directory / 'user'), kind != 'static')
+        self.assertRegex(verdict(directory / 'user', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^\w+: ')
+
+
 class Subproject(unittest.TestCase):
-    def test_dependency(self):
-        with tempfile.TemporaryDirectory() as directory:
-            root = Path(directory)
-            (root / 'subprojects').mkdir()
-            (root / 'subprojects/fsgscheck').symlink_to(SOURCE)
-            (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
-            (root / 'meson.build').write_text(
-                "project('user', 'c')\n"
-                "executable('user', 'usable.c', dependencies: dependency('fsgscheck',"
-                " fallback: ['fsgscheck', 'fsgscheck_dep']))\n", encoding='utf-8')
-            run(MESON, 'setup', root / 'build', root)
-            run('ninja', '-C', root / 'build')
-            self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
-            self.assertFalse((root / 'build/subprojects/fsgscheck/tests/unit').exists(), 'quiet as a guest')
+    def build(self, root, *options):
+        (root / 'subprojects').mkdir()
+        (root / 'subprojects/fsgscheck').symlink_to(SOURCE)
+        (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
+        (root / 'meson.build').write_text(
+            "project('user', 'c')\n"
+            "executable('user', 'usable.c', dependencies: dependency('fsgscheck',"
+            " fallback: ['fsgscheck', 'fsgscheck_dep']))\n", encoding='utf-8')
+        run(MESON, 'setup', root / 'build', root, *options)
+        run('ninja', '-C', root / 'build')
+        self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
+        self.assertFalse((root / 'build/subprojects/fsgscheck/tests/unit').exists(), 'quiet as a guest')
+        return root / 'build/user'
+
+    def test_follows_its_host(self):
+        for option, linked in ((None, True), ('-Ddefault_library=both', True), ('-Ddefault_library=static', False),
+                               ('-Dfsgscheck:default_library=static', False)):
+            with self.subTest(option=option), tempfile.TemporaryDirectory() as directory:
+                self.assertEqual(is_linked_with_it(self.build(Path(directory), *filter(None, [option]))), linked)
 
 
 if __name__ == '__main__':
