@@ -203,6 +203,16 @@ class Headers(unittest.TestCase):
                 with self.subTest(compiler=compiler, header=header.name):
                     self.compile(compiler, language, standard, header)
 
+    def test_numbers_that_programs_hold(self):
+        """Macros leave no trace in the library, and programs keep the value that they were compiled with."""
+        numbers = {'FSGS_BASE_LIMIT': '0x7ffffffff000', 'FSGS_BASE_AUTO': '0', 'FSGS_SEGMENTS': '2', 'FSGS_INSNS': '4',
+                   'FSGS_CPU_RANGES': '8', 'FSGS_REPORT_MIN': '32'}
+        text = '#include <fsgscheck.h>\n#include <fsgscheck/base.h>\n' + ''.join(
+            f'_Static_assert({name} == {number}, "{name} is part of the ABI");\n' for name, number in numbers.items())
+        done = subprocess.run([os.environ['CC'], '-x', 'c', '-std=c11', '-fsyntax-only', f'-I{INCLUDE}', '-'], input=text,
+                              text=True, check=False, capture_output=True, timeout=60)
+        self.assertEqual(done.stderr, '')
+
 
 if __name__ == '__main__':
     parts.run()
