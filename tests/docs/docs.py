@@ -151,6 +151,34 @@ class Pages(unittest.TestCase):
         for guide in (SOURCE / 'doc').glob('guide-*.md'):
             self.assertIn(f'doc/{guide.name}', readme)
 
+    def test_every_page_is_linked_from_the_main_page(self):
+        page = (SOURCE / 'doc/mainpage.md').read_text(encoding='utf-8')
+        for other in (SOURCE / 'doc').glob('*.md'):
+            label = re.search(r'^# .*\{#([\w-]+)\}$', other.read_text(encoding='utf-8'), re.M)
+            if other.name != 'mainpage.md':
+                self.assertTrue(label, other.name)
+                self.assertIn(f'\\ref {label[1]} "', page)
+
+    def test_every_included_sample_is_linked(self):
+        """Who reads a page as plain Markdown sees no sample."""
+        for page in (SOURCE / 'doc').glob('*.md'):
+            text = page.read_text(encoding='utf-8')
+            for name in re.findall(r'^\\include (\S+)', text, re.M):
+                self.assertIn(f'](examples/{name})', text, page.name)
+
+    @unittest.skipUnless(shutil.which('doxygen'), 'doxygen is not installed')
+    def test_reference_in_a_folder_with_a_space(self):
+        with tempfile.TemporaryDirectory(prefix='a folder ') as directory:
+            for part in ('doc', 'include'):
+                shutil.copytree(SOURCE / part, Path(directory, part))
+            settings = (SOURCE / 'doc/Doxyfile.in').read_text(encoding='utf-8')
+            for key, value in {'SOURCE': directory, 'OUTPUT': directory + '/to', 'VERSION': '0',
+                               'WARN_AS_ERROR': 'FAIL_ON_WARNINGS'}.items():
+                settings = settings.replace(f'@{key}@', value)
+            done = subprocess.run(['doxygen', '-'], input=settings, text=True, capture_output=True, check=False, timeout=100)
+            self.assertEqual(done.stderr, '')
+            self.assertIn('fsgs_ensure_gs_base', Path(directory, 'to/html/group__base.html').read_text(encoding='utf-8'))
+
     def test_verdicts(self):
         """Pages that tell all verdicts tell the library's."""
         header = (SOURCE / 'include/fsgscheck/report.h').read_text(encoding='utf-8')

@@ -47,7 +47,7 @@ class Installed(unittest.TestCase):
         cls.prefix = Path(cls.directory.name) / 'prefix'
         build = Path(cls.directory.name) / 'build'
         run(MESON, 'setup', build, SOURCE, f'--prefix={cls.prefix}', '--libdir=lib', '-Dtests=disabled',
-            '-Dbuildtype=release')
+            '-Dbuildtype=release', *(['-Ddocs=enabled'] if shutil.which('doxygen') else []))
         run(MESON, 'install', '-C', build)
         cls.build = build
         os.environ['PKG_CONFIG_PATH'] = str(cls.prefix / 'lib/pkgconfig')
@@ -136,6 +136,14 @@ class Installed(unittest.TestCase):
         pages = ''.join(path.read_text(encoding='utf-8') for path in (self.prefix / 'share/man/man3').iterdir())
         self.assertTrue(functions)
         self.assertEqual({name for name in functions if f'.SS {name}()' not in pages}, set())
+
+    @unittest.skipUnless(shutil.which('doxygen'), 'doxygen is not installed')
+    def test_reference(self):
+        html = self.prefix / 'share/doc/fsgscheck/html'
+        self.assertTrue((html / 'index.html').exists())
+        for page in html.glob('*.html'):
+            for sample in re.findall(r'href="(examples/[^"]*)"', page.read_text(encoding='utf-8')):
+                self.assertTrue((html / sample).exists(), f'{page.name}: {sample}')
 
     def test_completion(self):
         """It offers what the command's help names."""
