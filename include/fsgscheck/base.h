@@ -105,7 +105,7 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  * @param[in] access   ::FSGS_ACCESS_INSTRUCTION, ::FSGS_ACCESS_ARCH_PRCTL, or ::FSGS_BASE_AUTO to take
  *                     an earlier word back: `FSGSCHECK_BASE` counts again, or else the check runs at once.
  *
- * @retval 0    It is in force for every thread.
+ * @retval 0    It is in force for every thread; where another one is just deciding, too, an instant later.
  * @retval -22  (-EINVAL) @p segment or @p access is not one of those. Nothing changed.
  * @retval -95  (-ENOTSUP) This is not 64-bit x86 code with 64-bit pointers.
  *
