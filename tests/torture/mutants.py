@@ -21,7 +21,7 @@ if short:
     del sys.argv[1]
 root, scratch, compiler = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
 GUARD, HANDOVER, CHECK, TRIAL = 'lib/linux/guard.c', 'lib/linux/handover.c', 'lib/linux/check.c', 'lib/core/trial.c'
-SURVIVAL, MEANS = 'lib/linux/survival.c', 'lib/linux/means.c'
+APART, MEANS = 'lib/linux/apart.c', 'lib/linux/means.c'
 FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-pthread', '-fno-stack-protector', '-w']
 
 # With every run of the tests: one of each kind.
@@ -47,8 +47,30 @@ MUTANTS = [
     ('no lock', GUARD,
      [('\tpthread_mutex_lock(&lock);', ''), ('\tpthread_mutex_unlock(&lock);', '')],
      'torture-threads', None),
-    ('no lock around fork', GUARD, [('purpose = take_lock() == 0 ? FORK : NOTHING;', 'purpose = NOTHING;')],
+    ('a child keeps what it inherits', GUARD,
+     [('\trepair();\n\tatomic_store(&here.state, READY);', '\tatomic_store(&here.state, READY);')],
      'unit-guard', 'fork_in_another_thread'),
+    ('a copy does not know itself', GUARD, [('MADV_WIPEONFORK, 0);', '0, 0);')],
+     'unit-guard', 'a_bare_clone_is_sane'),
+    ('a lock over fork', GUARD,
+     [('static void after_fork_in_child(void);',
+       'static void after_fork_in_child(void);\nstatic int take_lock(void);\nstatic void release_lock(void);\n'
+       'static void before_fork(void) { take_lock(); turn = NOTHING; }'),
+      ('pthread_atfork(NULL, NULL, after_fork_in_child)',
+       'pthread_atfork(before_fork, release_lock, after_fork_in_child)')],
+     'unit-guard', 'fork_takes_no_lock'),
+    ('a trial is lost over fork', GUARD, [('if (turn == OWNING) {', 'if (0) {')],
+     'unit-guard', 'a_trial_goes_on_in_a_child'),
+    ('a thread\'s own signal goes to the process', GUARD, [('(nth == 0 && (own & bit))', '0')],
+     'unit-guard', 'a_signal_queued_to_a_thread_stays_pending_there'),
+    ('a signal of the process goes to the checker', HANDOVER,
+     [('!(to_process && system_call(SYS_kill, pid, sig, 0, 0) == 0)', '1')],
+     'unit-guard', 'a_sandbox_may_refuse_siginfo_for_the_process'),
+    ('bad memory taken for a fault', GUARD, [(' || (fsgs_caught[slot] == SIGBUS && info->si_code == BUS_MCEERR_AO)', '')],
+     'unit-guard', 'puts_aside_news_of_bad_memory'),
+    ('the owner\'s way back is not taken', HANDOVER,
+     [('old->flags & SA_RESTORER ? old->restorer : fsgs_sigreturn', 'fsgs_sigreturn')],
+     'unit-guard', 'returns_as_the_owner_does'),
     ('SA_ONSTACK left out', HANDOVER, [('(SA_ONSTACK | SA_RESTART | SA_NODEFER)', '(SA_RESTART | SA_NODEFER)')],
      'unit-guard', 'the_owner_chooses_the_stack'),
     ('mask of the owner left out', HANDOVER,
@@ -97,7 +119,7 @@ MUTANTS = [
     ('CR4 left set when it cannot be read back', 'lib/core/ring0.c',
      [('if (read_cr4(walk, &after) == 0) {', 'if (read_cr4(walk, &after))\n\t\treturn;\n\t{')],
      'unit-ring0', 'any_leaf_may_fault_once'),
-    ('mask not restored after survival', SURVIVAL,
+    ('mask not restored after survival', APART,
      [('syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);', '')],
      'torture-callers', None),
     ('mask of no owner left out', HANDOVER, [('memcpy(action.mask, &mask, sizeof action.mask);', ';')],
@@ -123,8 +145,7 @@ MUTANTS = [
     ('a check can be cancelled', CHECK, [('\tpthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);\n', ''),
                                         ('\tpthread_setcancelstate(cancel, &cancel);\n', '')],
      'unit-check', 'is_no_cancellation_point'),
-    ("signals not blocked in the library's threads", SURVIVAL,
-     [('\tsigfillset(&all);', '\tsyscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &all, sizeof old);')],
+    ("signals not blocked in the library's threads", APART, [('SIG_BLOCK, &mask, &old', 'SIG_BLOCK, NULL, &old')],
      'unit-check', 'no_handler_runs_in_the_librarys_threads'),
     ('limits stored without a second look', MEANS,
      [('} while (atomic_load(&decided) != word);', '} while (0);')], 'unit-base', 'a_decision_may_come_inside_another'),
