@@ -8,11 +8,13 @@
     '0x0'
 
 The enumerations of results are made from the library's own names when the module is loaded. Calls release the
-interpreter lock; any number of threads may make them.
+interpreter lock; any number of threads may make them. What the library refuses raises OSError, and an argument that
+does not fit into the library's own type OverflowError.
 """
 
 import ctypes
 import enum
+import operator
 import os
 
 _library = ctypes.CDLL('libfsgscheck.so.0')
@@ -24,8 +26,11 @@ _library.fsgs_version_string.restype = ctypes.c_char_p
 _library.fsgs_check.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32]
 _library.fsgs_reason.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _library.fsgs_advice.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32]
+_library.fsgs_base_access.restype = ctypes.c_uint32
+_library.fsgs_base_access.argtypes = [ctypes.c_uint32]
 _library.fsgs_get_base.argtypes = [ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)]
 _library.fsgs_set_base.argtypes = [ctypes.c_uint32, ctypes.c_uint64]
+_library.fsgs_ensure_base.argtypes = [ctypes.c_uint32, ctypes.c_uint64]
 
 
 class Check(enum.IntFlag):
@@ -54,7 +59,7 @@ class List(enum.IntEnum):
 
 
 class _Word(enum.IntEnum):
-    """A number that the library has a name for; a number that it does not know becomes the first."""
+    """A number that the library has a name for."""
 
     def __str__(self):
         return _library.fsgs_name(self.LIST, self).decode()
@@ -64,30 +69,35 @@ class _Word(enum.IntEnum):
         """The sentence that explains it."""
         return _library.fsgs_describe(self.LIST, self).decode()
 
+
+class _Result(_Word):
+    """One whose 0 says the least: unknown, none, not tried. A number without a name counts as that."""
+
     @classmethod
     def _missing_(cls, value):
         return cls(0)
 
 
-def _words(title, which):
+def _words(base, title, which):
     words = {}
     while name := _library.fsgs_name(which, len(words)):
         words[name.decode().upper().replace('-', '_')] = len(words)
-    result = _Word(title, words)
+    result = base(title, words)
     result.LIST = which
     return result
 
 
-Verdict = _words('Verdict', List.VERDICT)
-Finding = _words('Finding', List.FINDING)
-Outcome = _words('Outcome', List.OUTCOME)
-Insn = _words('Insn', List.INSN)
-Access = _words('Access', List.ACCESS)
-Proof = _words('Proof', List.PROOF)
+Verdict = _words(_Result, 'Verdict', List.VERDICT)
+Finding = _words(_Word, 'Finding', List.FINDING)
+Outcome = _words(_Result, 'Outcome', List.OUTCOME)
+Insn = _words(_Word, 'Insn', List.INSN)
+Access = _words(_Result, 'Access', List.ACCESS)
+Proof = _words(_Result, 'Proof', List.PROOF)
 _ANSWERS = {0: None, 1: False, 2: True}
 
 
-class _Trial(ctypes.Structure):
+class RawTrial(ctypes.Structure):
+    """struct fsgs_trial as it is."""
     _fields_ = [('outcome', ctypes.c_uint32), ('width', ctypes.c_uint32), ('signal', ctypes.c_int32),
                 ('code', ctypes.c_int32)]
 
@@ -100,7 +110,7 @@ class RawReport(ctypes.Structure):
         ('vantage', ctypes.c_uint32), ('mode', ctypes.c_uint32), ('cpuid_max_leaf', ctypes.c_uint32),
         ('cpuid_fsgsbase', ctypes.c_uint32), ('cpuid_faulting', ctypes.c_uint32),
         ('hwcap2_present', ctypes.c_uint32), ('hwcap2_fsgsbase', ctypes.c_uint32),
-        ('cpuinfo_flag', ctypes.c_uint32), ('trials', _Trial * 4),
+        ('cpuinfo_flag', ctypes.c_uint32), ('trials', RawTrial * 4),
         ('refusal', ctypes.c_uint32), ('refusal_error', ctypes.c_int32),
         ('canonical_check', ctypes.c_uint32), ('survival_tried', ctypes.c_uint32),
         ('survival_lost', ctypes.c_uint32), ('fallback', ctypes.c_uint32 * 2),
@@ -117,7 +127,7 @@ class RawReport(ctypes.Structure):
 
 
 class Report:
-    """One check: what was decided, and the evidence."""
+    """One check: what was decided, and the evidence. Bits of findings without a name are in raw.findings."""
 
     def __init__(self, raw):
         self.raw = raw
@@ -151,10 +161,18 @@ def _raise(error):
         raise OSError(-error, os.strerror(-error))
 
 
+def _fit(value, bits):
+    """ctypes would cut it off: a base of 1 << 64 is not 0, and a segment of 1 << 32 is not FS."""
+    value = operator.index(value)
+    if not 0 <= value < 1 << bits:
+        raise OverflowError(f'{value} is not an unsigned number of {bits} bits')
+    return value
+
+
 def check(flags=Check(0)):
     """Collect evidence and decide. Any verdict can come with success."""
     raw = RawReport()
-    _raise(_library.fsgs_check(ctypes.byref(raw), ctypes.sizeof(raw), flags))
+    _raise(_library.fsgs_check(ctypes.byref(raw), ctypes.sizeof(raw), _fit(flags, 32)))
     return Report(raw)
 
 
@@ -168,16 +186,26 @@ def refresh():
     _library.fsgs_refresh()
 
 
+def base_access(segment):
+    """By which means the base of a segment is read and written here; Access.NONE for what is no segment."""
+    return Access(_library.fsgs_base_access(_fit(segment, 32)))
+
+
 def get_base(segment):
     """The base of a segment in the calling thread."""
     base = ctypes.c_uint64()
-    _raise(_library.fsgs_get_base(segment, ctypes.byref(base)))
+    _raise(_library.fsgs_get_base(_fit(segment, 32), ctypes.byref(base)))
     return base.value
 
 
 def set_base(segment, base):
     """Write the base of a segment in the calling thread. FS is the interpreter's own: leave it alone."""
-    _raise(_library.fsgs_set_base(segment, base))
+    _raise(_library.fsgs_set_base(_fit(segment, 32), _fit(base, 64)))
+
+
+def ensure_base(segment, base):
+    """The same, but write only what is not there already: cheaper where it often is."""
+    _raise(_library.fsgs_ensure_base(_fit(segment, 32), _fit(base, 64)))
 
 
 def version():
