@@ -6,11 +6,12 @@
 //   if (report.verdict === fsgscheck.Verdict.USABLE) ...
 //
 // Words are the library's own, as strings; the objects that list them are made when the module is loaded.
-// Functions throw an Error with the system's code and errno. Workers may call anything at any time.
+// Functions throw an Error with code and errno as Node's own have them, and RangeError or TypeError for an argument
+// that the library's own type cannot hold. Workers may call anything at any time.
 'use strict';
 
 const koffi = require('koffi');
-const os = require('os');
+const util = require('util');
 
 const trial = koffi.struct({ outcome: 'uint32_t', width: 'uint32_t', signal: 'int32_t', code: 'int32_t' });
 const report = koffi.struct({
@@ -39,8 +40,10 @@ const C = {
 	describe: library.func('fsgs_describe', 'str', ['uint32_t', 'uint32_t']),
 	reason: library.func('fsgs_reason', 'str', [koffi.pointer(report), 'size_t']),
 	advice: library.func('fsgs_advice', 'str', [koffi.pointer(report), 'size_t', 'uint32_t']),
+	baseAccess: library.func('fsgs_base_access', 'uint32_t', ['uint32_t']),
 	getBase: library.func('fsgs_get_base', 'int', ['uint32_t', koffi.out(koffi.pointer('uint64_t'))]),
 	setBase: library.func('fsgs_set_base', 'int', ['uint32_t', 'uint64_t']),
+	ensureBase: library.func('fsgs_ensure_base', 'int', ['uint32_t', 'uint64_t']),
 	version: library.func('fsgs_version_string', 'str', []),
 };
 
@@ -48,17 +51,17 @@ const C = {
 const Check = Object.freeze({ NO_TRIAL: 1, CONTEXT: 2, ALL_CPUS: 4, SURVIVAL: 8 });
 const Segment = Object.freeze({ FS: 0, GS: 1 });
 const List = Object.freeze({ VERDICT: 0, FINDING: 1, OUTCOME: 2, INSN: 3, ACCESS: 4, PROOF: 5 });
-const answers = [null, false, true];
+const answer = (value) => [null, false, true][value] ?? null;
 
-// The word for a number; one that the library does not know becomes the first of its list.
-const name = (list, value) => C.name(list, value) ?? C.name(list, 0);
+// The word for a result; one that the library does not know counts as 0, in these lists unknown, none or not tried.
+const result = (list, value) => C.name(list, value) ?? C.name(list, 0);
 
 // {NAME: 'name', ...}, in the order of the numbers.
 function words(list) {
-	const result = {};
+	const all = {};
 	for (let value = 0, word; (word = C.name(list, value)) !== null; value++)
-		result[word.toUpperCase().replaceAll('-', '_')] = word;
-	return Object.freeze(result);
+		all[word.toUpperCase().replaceAll('-', '_')] = word;
+	return Object.freeze(all);
 }
 
 const Verdict = words(List.VERDICT);
@@ -71,8 +74,26 @@ const Proof = words(List.PROOF);
 function succeed(call, status) {
 	if (status === 0)
 		return;
-	const code = Object.keys(os.constants.errno).find((key) => os.constants.errno[key] === -status);
-	throw Object.assign(new Error(`${call}: ${code ?? status}`), { code, errno: -status, syscall: call });
+	const code = util.getSystemErrorName(status);
+	throw Object.assign(new Error(`${code}: ${call}`), { code, errno: status, syscall: call });
+}
+
+// Numbers of 32 bits and BigInts of 64, which koffi would cut off: a base of 2n ** 64n is not 0.
+function u32(value) {
+	if (!Number.isInteger(value))
+		throw new TypeError(`not an integer: ${value}`);
+	if (value < 0 || value > 0xffffffff)
+		throw new RangeError(`not an unsigned number of 32 bits: ${value}`);
+	return value;
+}
+
+function u64(value) {
+	if (typeof value !== 'bigint' && !Number.isSafeInteger(value))
+		throw new TypeError(`neither a BigInt nor a safe integer: ${value}`);
+	const number = BigInt(value);
+	if (BigInt.asUintN(64, number) !== number)
+		throw new RangeError(`not an unsigned number of 64 bits: ${value}`);
+	return number;
 }
 
 function advice(raw) {
@@ -82,21 +103,22 @@ function advice(raw) {
 	return steps;
 }
 
-// Collects evidence and decides. Any verdict can come without an exception.
+// Collects evidence and decides. Any verdict can come without an exception. Bits of findings that have no name are in
+// raw.findings.
 function check(flags = 0) {
 	const raw = {};
-	succeed('fsgs_check', C.check(raw, size, flags));
+	succeed('fsgs_check', C.check(raw, size, u32(flags)));
 	const bits = BigInt(raw.findings);
 	return {
 		raw,
-		verdict: name(List.VERDICT, raw.verdict),
-		proof: name(List.PROOF, raw.proof),
-		verdicts: { fs: name(List.VERDICT, raw.verdicts[Segment.FS]), gs: name(List.VERDICT, raw.verdicts[Segment.GS]) },
-		access: { fs: name(List.ACCESS, raw.access[Segment.FS]), gs: name(List.ACCESS, raw.access[Segment.GS]) },
+		verdict: result(List.VERDICT, raw.verdict),
+		proof: result(List.PROOF, raw.proof),
+		verdicts: { fs: result(List.VERDICT, raw.verdicts[Segment.FS]), gs: result(List.VERDICT, raw.verdicts[Segment.GS]) },
+		access: { fs: result(List.ACCESS, raw.access[Segment.FS]), gs: result(List.ACCESS, raw.access[Segment.GS]) },
 		findings: Object.values(Finding).filter((_, bit) => bits >> BigInt(bit) & 1n),
-		outcomes: Object.fromEntries(Object.values(Insn).map((insn, i) => [insn, name(List.OUTCOME, raw.trials[i].outcome)])),
-		cpuid: answers[raw.cpuid_fsgsbase],
-		hwcap2: answers[raw.hwcap2_fsgsbase],
+		outcomes: Object.fromEntries(Object.values(Insn).map((insn, i) => [insn, result(List.OUTCOME, raw.trials[i].outcome)])),
+		cpuid: answer(raw.cpuid_fsgsbase),
+		hwcap2: answer(raw.hwcap2_fsgsbase),
 		vendor: raw.vendor,
 		kernel: raw.kernel,
 		reason: C.reason(raw, size),
@@ -104,24 +126,34 @@ function check(flags = 0) {
 	};
 }
 
+// By which means a base is read and written here: a word of Access, NONE for what is no segment.
+function baseAccess(segment) {
+	return result(List.ACCESS, C.baseAccess(u32(segment)));
+}
+
 // A base of the calling thread, as a BigInt.
 function getBase(segment) {
 	const base = [null];
-	succeed('fsgs_get_base', C.getBase(segment, base));
+	succeed('fsgs_get_base', C.getBase(u32(segment), base));
 	return BigInt(base[0]);
 }
 
 // FS is the C library's: leave it alone.
 function setBase(segment, base) {
-	succeed('fsgs_set_base', C.setBase(segment, base));
+	succeed('fsgs_set_base', C.setBase(u32(segment), u64(base)));
+}
+
+// Writes only what is not there already: cheaper where it often is.
+function ensureBase(segment, base) {
+	succeed('fsgs_ensure_base', C.ensureBase(u32(segment), u64(base)));
 }
 
 module.exports = {
 	Check, Segment, List, Verdict, Finding, Outcome, Insn, Access, Proof,
-	check, getBase, setBase,
+	check, baseAccess, getBase, setBase, ensureBase,
 	usable: () => C.usable() === 1, // cached until refresh()
 	refresh: () => C.refresh(), // after a resume, a migration, a restore
-	describe: (list, value) => C.describe(list, value),
+	describe: (list, value) => C.describe(u32(list), u32(value)),
 	version: () => C.version(),
 	layout: report,
 };

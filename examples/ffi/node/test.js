@@ -33,7 +33,7 @@ function errnoOf(call) {
 	try {
 		call();
 	} catch (error) {
-		return error.errno;
+		return -error.errno;
 	}
 	return 0;
 }
