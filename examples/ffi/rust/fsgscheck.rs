@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 //! Can the FSGSBASE instructions really be used here? libfsgscheck for Rust, without a crate.
 //!
-//! `sys` is the C interface as it is; the rest is safe. Any thread may call anything at any time.
+//! `sys` is what it uses of the C interface; the rest is safe. Any thread may call anything at any time.
 
 use std::ffi::CStr;
 use std::fmt;
 use std::io;
 use std::mem;
 
-/// The C interface: include/fsgscheck.h, report.h and base.h.
+/// What this module uses of the C interface: include/fsgscheck.h, report.h and base.h.
 pub mod sys {
     use std::os::raw::{c_char, c_int};
 
     #[repr(C)]
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub struct Trial {
         pub outcome: u32,
         pub width: u32,
@@ -22,7 +22,7 @@ pub mod sys {
     }
 
     #[repr(C)]
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub struct Report {
         pub verdict: u32,
         pub proof: u32,
@@ -88,8 +88,10 @@ pub mod sys {
         pub fn fsgs_describe(list: u32, value: u32) -> *const c_char;
         pub fn fsgs_reason(report: *const Report, size: usize) -> *const c_char;
         pub fn fsgs_advice(report: *const Report, size: usize, step: u32) -> *const c_char;
+        pub fn fsgs_base_access(segment: u32) -> u32;
         pub fn fsgs_get_base(segment: u32, base: *mut u64) -> c_int;
         pub fn fsgs_set_base(segment: u32, base: u64) -> c_int;
+        pub fn fsgs_ensure_base(segment: u32, base: u64) -> c_int;
         pub fn fsgs_version_string() -> *const c_char;
     }
 }
@@ -121,13 +123,6 @@ macro_rules! words {
             }
         }
 
-        /// A number that this module does not list counts as the first.
-        impl From<u32> for $name {
-            fn from(number: u32) -> $name {
-                $name::ALL.get(number as usize).copied().unwrap_or($name::ALL[0])
-            }
-        }
-
         /// The library's own name.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -135,6 +130,17 @@ macro_rules! words {
                 f.write_str(text(unsafe { sys::fsgs_name(sys::$list, *self as u32) }).unwrap_or("?"))
             }
         }
+    };
+}
+
+/// For those whose 0 says the least (unknown, none, not tried): a number that this module does not list counts as that.
+macro_rules! results {
+    ($($name:ident)*) => {
+        $(impl From<u32> for $name {
+            fn from(number: u32) -> $name {
+                $name::ALL.get(number as usize).copied().unwrap_or($name::ALL[0])
+            }
+        })*
     };
 }
 
@@ -171,6 +177,7 @@ words! {
     Proof, FSGS_LIST_PROOF:
     Advertised = 0, Tried = 1,
 }
+results! { Verdict Outcome Access Proof }
 
 /// The two segments that have a base of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +206,7 @@ impl Options {
 }
 
 /// One check: what was decided, and the evidence.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Report {
     raw: sys::Report,
 }
@@ -236,9 +243,18 @@ impl Report {
     pub fn outcome(&self, insn: Insn) -> Outcome {
         Outcome::from(self.raw.trials[insn as usize].outcome)
     }
+    /// Those that this module lists.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
         let bits = self.raw.findings;
         Finding::ALL.iter().copied().filter(move |&f| bits >> f as u32 & 1 == 1)
+    }
+    /// All that the library has a name for, so those of a later one as well; every bit is in `raw().findings`.
+    pub fn finding_names(&self) -> impl Iterator<Item = &'static str> {
+        let bits = self.raw.findings;
+        // SAFETY: takes two numbers, any of which is allowed.
+        (0..u64::BITS)
+            .filter(move |bit| bits >> bit & 1 == 1)
+            .filter_map(|bit| text(unsafe { sys::fsgs_name(sys::FSGS_LIST_FINDING, bit) }))
     }
     pub fn cpuid(&self) -> Option<bool> {
         answer(self.raw.cpuid_fsgsbase)
@@ -300,6 +316,12 @@ pub fn refresh() {
     unsafe { sys::fsgs_refresh() }
 }
 
+/// By which means a base is read and written here.
+pub fn base_access(segment: Segment) -> Access {
+    // SAFETY: takes a number, any of which is allowed.
+    Access::from(unsafe { sys::fsgs_base_access(segment as u32) })
+}
+
 /// A base of the calling thread.
 pub fn get_base(segment: Segment) -> io::Result<u64> {
     let mut base = 0;
@@ -314,12 +336,26 @@ pub fn set_gs_base(base: u64) -> io::Result<()> {
     result(unsafe { sys::fsgs_set_base(Segment::Gs as u32, base) })
 }
 
+/// The same, but write only what is not there already: cheaper where it often is.
+pub fn ensure_gs_base(base: u64) -> io::Result<()> {
+    // SAFETY: as above.
+    result(unsafe { sys::fsgs_ensure_base(Segment::Gs as u32, base) })
+}
+
 /// Write the FS base of the calling thread.
 ///
 /// # Safety
 /// Thread-local storage lives behind it: see "While the FS base is foreign" in fsgscheck/base.h.
 pub unsafe fn set_fs_base(base: u64) -> io::Result<()> {
     result(sys::fsgs_set_base(Segment::Fs as u32, base))
+}
+
+/// The same, but write only what is not there already.
+///
+/// # Safety
+/// As `set_fs_base()`.
+pub unsafe fn ensure_fs_base(base: u64) -> io::Result<()> {
+    result(sys::fsgs_ensure_base(Segment::Fs as u32, base))
 }
 
 /// The version of the library that is running.
@@ -333,9 +369,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unlisted_number_counts_as_the_first() {
+    fn an_unlisted_number_counts_as_what_says_the_least() {
         assert_eq!(Verdict::from(1000), Verdict::Unknown);
         assert_eq!(Access::from(1000), Access::None);
+        assert_eq!(Outcome::from(1000), Outcome::NotTried);
+    }
+
+    #[test]
+    fn a_report_can_be_printed() {
+        let report = check(Options::default()).unwrap();
+        assert!(format!("{:?}", report).contains("verdict: "));
     }
 
     #[test]
