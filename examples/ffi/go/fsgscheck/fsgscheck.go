@@ -13,6 +13,7 @@ package fsgscheck
 import "C"
 
 import (
+	"fmt"
 	"syscall"
 	"unsafe"
 )
@@ -35,7 +36,7 @@ const (
 	GS Segment = C.FSGS_SEGMENT_GS
 )
 
-// Verdict is what the evidence adds up to. One that this package does not list counts as Unknown.
+// Verdict is what the evidence adds up to. Check makes Unknown of one that this package does not list.
 type Verdict uint32
 
 const (
@@ -48,7 +49,7 @@ const (
 	Inconsistent Verdict = C.FSGS_VERDICT_INCONSISTENT
 )
 
-// Access is how a base is to be read and written.
+// Access is how a base is to be read and written. One that this package does not list becomes None.
 type Access uint32
 
 const (
@@ -57,27 +58,76 @@ const (
 	ArchPrctl   Access = C.FSGS_ACCESS_ARCH_PRCTL
 )
 
-// Finding refines a verdict, Outcome is what came of one instruction, Proof what the verdict rests on.
-type (
-	Finding uint32
-	Outcome uint32
-	Insn    uint32
-	Proof   uint32
+// Outcome is what came of one instruction. One that this package does not list becomes NotTried.
+type Outcome uint32
+
+const (
+	NotTried   Outcome = C.FSGS_OUTCOME_NOT_TRIED
+	OK         Outcome = C.FSGS_OUTCOME_OK
+	Undefined  Outcome = C.FSGS_OUTCOME_UNDEFINED
+	Faulted    Outcome = C.FSGS_OUTCOME_FAULTED
+	WrongValue Outcome = C.FSGS_OUTCOME_WRONG_VALUE
+	ValueLost  Outcome = C.FSGS_OUTCOME_VALUE_LOST
 )
 
-func name(list, value uint32) string {
+// Proof is what a verdict rests on. One that this package does not list becomes Advertised.
+type Proof uint32
+
+const (
+	Advertised Proof = C.FSGS_PROOF_ADVERTISED
+	Tried      Proof = C.FSGS_PROOF_TRIED
+)
+
+// Finding refines a verdict, Insn is one of the four instructions.
+type (
+	Finding uint32
+	Insn    uint32
+)
+
+// The library's own name; for a number without one the kind and the number.
+func name(kind string, list, value uint32) string {
 	if name := C.fsgs_name(C.uint32_t(list), C.uint32_t(value)); name != nil {
 		return C.GoString(name)
 	}
-	return C.GoString(C.fsgs_name(C.uint32_t(list), 0))
+	return fmt.Sprintf("%s-%d", kind, value)
 }
 
-func (v Verdict) String() string { return name(C.FSGS_LIST_VERDICT, uint32(v)) }
-func (a Access) String() string  { return name(C.FSGS_LIST_ACCESS, uint32(a)) }
-func (f Finding) String() string { return name(C.FSGS_LIST_FINDING, uint32(f)) }
-func (o Outcome) String() string { return name(C.FSGS_LIST_OUTCOME, uint32(o)) }
-func (i Insn) String() string    { return name(C.FSGS_LIST_INSN, uint32(i)) }
-func (p Proof) String() string   { return name(C.FSGS_LIST_PROOF, uint32(p)) }
+func (v Verdict) String() string { return name("verdict", C.FSGS_LIST_VERDICT, uint32(v)) }
+func (a Access) String() string  { return name("access", C.FSGS_LIST_ACCESS, uint32(a)) }
+func (f Finding) String() string { return name("finding", C.FSGS_LIST_FINDING, uint32(f)) }
+func (o Outcome) String() string { return name("outcome", C.FSGS_LIST_OUTCOME, uint32(o)) }
+func (i Insn) String() string    { return name("insn", C.FSGS_LIST_INSN, uint32(i)) }
+func (p Proof) String() string   { return name("proof", C.FSGS_LIST_PROOF, uint32(p)) }
+
+// A later library may have numbers that are not listed above; they count as the 0 of their list.
+
+func verdict(value C.uint32_t) Verdict {
+	if v := Verdict(value); v <= Inconsistent {
+		return v
+	}
+	return Unknown
+}
+
+func access(value C.uint32_t) Access {
+	if a := Access(value); a <= ArchPrctl {
+		return a
+	}
+	return None
+}
+
+func outcome(value C.uint32_t) Outcome {
+	if o := Outcome(value); o <= ValueLost {
+		return o
+	}
+	return NotTried
+}
+
+func proof(value C.uint32_t) Proof {
+	if p := Proof(value); p <= Tried {
+		return p
+	}
+	return Advertised
+}
 
 // Text is the sentence that explains a finding.
 func (f Finding) Text() string {
@@ -91,8 +141,8 @@ type Report struct {
 	Verdicts [C.FSGS_SEGMENTS]Verdict // by Segment
 	Access   [C.FSGS_SEGMENTS]Access  // by Segment
 	Outcomes [C.FSGS_INSNS]Outcome    // by Insn
-	Findings []Finding
-	CPUID    *bool // nil: not known
+	Findings []Finding                // also those of a later library
+	CPUID    *bool                    // nil: not known
 	HWCAP2   *bool
 	Vendor   string
 	Kernel   string
@@ -101,10 +151,10 @@ type Report struct {
 }
 
 func answer(value C.uint32_t) *bool {
-	if value == C.FSGS_ANSWER_UNKNOWN {
+	yes := value == C.FSGS_ANSWER_YES
+	if !yes && value != C.FSGS_ANSWER_NO {
 		return nil
 	}
-	yes := value == C.FSGS_ANSWER_YES
 	return &yes
 }
 
@@ -123,8 +173,8 @@ func Check(flags Flags) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{
-		Verdict: Verdict(raw.verdict),
-		Proof:   Proof(raw.proof),
+		Verdict: verdict(raw.verdict),
+		Proof:   proof(raw.proof),
 		CPUID:   answer(raw.cpuid_fsgsbase),
 		HWCAP2:  answer(raw.hwcap2_fsgsbase),
 		Vendor:  C.GoString(&raw.vendor[0]),
@@ -132,13 +182,13 @@ func Check(flags Flags) (*Report, error) {
 		Reason:  C.GoString(C.fsgs_reason(&raw, size)),
 	}
 	for i := range report.Verdicts {
-		report.Verdicts[i] = Verdict(raw.verdicts[i])
-		report.Access[i] = Access(raw.access[i])
+		report.Verdicts[i] = verdict(raw.verdicts[i])
+		report.Access[i] = access(raw.access[i])
 	}
 	for i := range report.Outcomes {
-		report.Outcomes[i] = Outcome(raw.trials[i].outcome)
+		report.Outcomes[i] = outcome(raw.trials[i].outcome)
 	}
-	for i := Finding(0); i < C.FSGS_FINDINGS; i++ {
+	for i := Finding(0); i < 64; i++ {
 		if raw.findings>>i&1 == 1 {
 			report.Findings = append(report.Findings, i)
 		}
@@ -158,6 +208,11 @@ func CanUse() bool { return C.fsgs_usable() == 1 }
 // Refresh looks again: after a resume, a migration, a restore.
 func Refresh() { C.fsgs_refresh() }
 
+// BaseAccess is the means by which a base is read and written here; None for what is no segment.
+func BaseAccess(segment Segment) Access {
+	return access(C.fsgs_base_access(C.uint32_t(segment)))
+}
+
 // GetBase reads a base of the calling thread.
 func GetBase(segment Segment) (uint64, error) {
 	var base C.uint64_t
@@ -168,6 +223,11 @@ func GetBase(segment Segment) (uint64, error) {
 // SetBase writes a base of the calling thread.
 func SetBase(segment Segment, base uint64) error {
 	return failed(C.fsgs_set_base(C.uint32_t(segment), C.uint64_t(base)))
+}
+
+// EnsureBase does the same, but writes only what is not there already: cheaper where it often is.
+func EnsureBase(segment Segment, base uint64) error {
+	return failed(C.fsgs_ensure_base(C.uint32_t(segment), C.uint64_t(base)))
 }
 
 // Version is that of the library that is running.
