@@ -9,8 +9,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Can the FSGSBASE instructions really be used here? libfsgscheck by JNA.
@@ -75,6 +78,11 @@ public final class Fsgscheck {
     @Structure.FieldOrder({"outcome", "width", "signal", "code"})
     public static class Trial extends Structure {
         public int outcome, width, signal, code;
+
+        /** Where a field is, for the test that compares this with the header. */
+        public int offset(String field) {
+            return fieldOffset(field);
+        }
     }
 
     /** struct fsgs_report as it is. */
@@ -120,9 +128,13 @@ public final class Fsgscheck {
 
         String fsgs_advice(RawReport report, NativeLong size, int step);
 
+        int fsgs_base_access(int segment);
+
         int fsgs_get_base(int segment, LongByReference base);
 
         int fsgs_set_base(int segment, long base);
+
+        int fsgs_ensure_base(int segment, long base);
 
         String fsgs_version_string();
     }
@@ -142,13 +154,13 @@ public final class Fsgscheck {
         }
     }
 
-    /** A number that is not listed counts as the first. */
+    /** A result that is not listed counts as the first of its enum, which says the least: unknown, none, not tried. */
     private static <E> E of(E[] values, int number) {
         return values[number >= 0 && number < values.length ? number : 0];
     }
 
     private static Optional<Boolean> answer(int value) {
-        return value == 0 ? Optional.empty() : Optional.of(value == 2);
+        return value == 1 || value == 2 ? Optional.of(value == 2) : Optional.empty();
     }
 
     private static String text(byte[] array) {
@@ -191,10 +203,21 @@ public final class Fsgscheck {
             return of(Outcome.values(), raw.trials[insn.ordinal()].outcome);
         }
 
+        private boolean found(int bit) {
+            return (raw.findings >>> bit & 1) == 1;
+        }
+
+        /** Those that this class lists. */
         public Set<Finding> findings() {
             Set<Finding> found = EnumSet.allOf(Finding.class);
-            found.removeIf(finding -> (raw.findings >> finding.ordinal() & 1) == 0);
+            found.removeIf(finding -> !found(finding.ordinal()));
             return found;
+        }
+
+        /** All that the library has a name for, so those of a later one as well; every bit is in raw.findings. */
+        public List<String> findingNames() {
+            return IntStream.range(0, Long.SIZE).filter(this::found).mapToObj(bit -> name(Words.FINDING, bit))
+                    .filter(Objects::nonNull).collect(Collectors.toList());
         }
 
         public Optional<Boolean> cpuid() {
@@ -250,6 +273,11 @@ public final class Fsgscheck {
         LIBRARY.fsgs_refresh();
     }
 
+    /** By which means a base is read and written here. */
+    public static Access baseAccess(Segment segment) {
+        return of(Access.values(), LIBRARY.fsgs_base_access(segment.ordinal()));
+    }
+
     /** A base of the calling thread. */
     public static long getBase(Segment segment) {
         LongByReference base = new LongByReference();
@@ -260,6 +288,11 @@ public final class Fsgscheck {
     /** Writes a base of the calling thread. */
     public static void setBase(Segment segment, long base) {
         succeed("fsgs_set_base", LIBRARY.fsgs_set_base(segment.ordinal(), base));
+    }
+
+    /** The same, but writes only what is not there already: cheaper where it often is. */
+    public static void ensureBase(Segment segment, long base) {
+        succeed("fsgs_ensure_base", LIBRARY.fsgs_ensure_base(segment.ordinal(), base));
     }
 
     /** The library's own name for a number of one of its lists; null when it has none. */
