@@ -5,7 +5,8 @@
 --   local report = assert(fsgscheck.check(fsgscheck.CONTEXT))
 --   print(report.verdict, report.reason)
 --
--- Words are the library's own, as strings; functions that can fail give nil, a message and the errno.
+-- Words are the library's own, as strings; functions that can fail give nil, a message and the errno. A number that
+-- the library's own type cannot hold is an error.
 local ffi = require 'ffi'
 local bit = require 'bit'
 
@@ -38,8 +39,10 @@ const char *fsgs_name(uint32_t list, uint32_t value);
 const char *fsgs_describe(uint32_t list, uint32_t value);
 const char *fsgs_reason(const struct fsgs_report *report, size_t size);
 const char *fsgs_advice(const struct fsgs_report *report, size_t size, uint32_t step);
+uint32_t fsgs_base_access(uint32_t segment);
 int fsgs_get_base(uint32_t segment, uint64_t *base);
 int fsgs_set_base(uint32_t segment, uint64_t base);
+int fsgs_ensure_base(uint32_t segment, uint64_t base);
 const char *fsgs_version_string(void);
 
 char *strerror(int error);
@@ -63,10 +66,26 @@ local function failed(error)
 	return nil, ffi.string(ffi.C.strerror(-error)), -error
 end
 
--- The word for a number; one that the library does not know becomes the first of its list.
+-- ffi would cut off what does not fit: a segment of 2^32 is not FS. An integer of 64 bits fits a base as it is.
+local function fit(number, bits)
+	if ffi.istype('uint64_t', number) and bits == 64 then
+		return number
+	end
+	if type(number) ~= 'number' or number % 1 ~= 0 or number < 0 or number >= 2 ^ bits then
+		error(tostring(number) .. ' is not an unsigned number of ' .. bits .. ' bits', 3)
+	end
+	return number
+end
+
+-- The word for a number of a list; nil when the library does not know it.
 function M.name(list, value)
 	local name = C.fsgs_name(list, value)
-	return ffi.string(name ~= nil and name or C.fsgs_name(list, 0))
+	return name ~= nil and ffi.string(name) or nil
+end
+
+-- The word for a result; a number that the library does not know counts as 0: unknown, none, not tried.
+local function result(list, value)
+	return M.name(list, value) or M.name(list, 0)
 end
 
 -- All words of a list; the key is the number.
@@ -85,18 +104,19 @@ function M.describe(list, value)
 	return text ~= nil and ffi.string(text) or nil
 end
 
+-- Bits of findings that have no name are in raw.findings.
 function M.check(flags)
 	local raw = ffi.new 'struct fsgs_report'
-	local error = C.fsgs_check(raw, size, flags or 0)
+	local error = C.fsgs_check(raw, size, fit(flags or 0, 32))
 	if error ~= 0 then
 		return failed(error)
 	end
 	local report = {
 		raw = raw,
-		verdict = M.name(M.VERDICT, raw.verdict),
-		proof = M.name(M.PROOF, raw.proof),
-		verdicts = { fs = M.name(M.VERDICT, raw.verdicts[M.FS]), gs = M.name(M.VERDICT, raw.verdicts[M.GS]) },
-		access = { fs = M.name(M.ACCESS, raw.access[M.FS]), gs = M.name(M.ACCESS, raw.access[M.GS]) },
+		verdict = result(M.VERDICT, raw.verdict),
+		proof = result(M.PROOF, raw.proof),
+		verdicts = { fs = result(M.VERDICT, raw.verdicts[M.FS]), gs = result(M.VERDICT, raw.verdicts[M.GS]) },
+		access = { fs = result(M.ACCESS, raw.access[M.FS]), gs = result(M.ACCESS, raw.access[M.GS]) },
 		findings = {}, outcomes = {}, advice = {},
 		cpuid = answers[raw.cpuid_fsgsbase],
 		hwcap2 = answers[raw.hwcap2_fsgsbase],
@@ -104,13 +124,14 @@ function M.check(flags)
 		kernel = ffi.string(raw.kernel),
 		reason = ffi.string(C.fsgs_reason(raw, size)),
 	}
-	for value, name in pairs(M.names(M.FINDING)) do
+	local names = M.names(M.FINDING)
+	for value = 0, #names do
 		if bit.band(bit.rshift(raw.findings, value), 1) ~= 0 then
-			report.findings[#report.findings + 1] = name
+			report.findings[#report.findings + 1] = names[value]
 		end
 	end
 	for value, name in pairs(M.names(M.INSN)) do
-		report.outcomes[name] = M.name(M.OUTCOME, raw.trials[value].outcome)
+		report.outcomes[name] = result(M.OUTCOME, raw.trials[value].outcome)
 	end
 	local step = C.fsgs_advice(raw, size, 0)
 	while step ~= nil do
@@ -130,10 +151,15 @@ function M.refresh()
 	C.fsgs_refresh()
 end
 
+-- By which means a base is read and written here; 'none' for what is no segment.
+function M.base_access(segment)
+	return result(M.ACCESS, C.fsgs_base_access(fit(segment, 32)))
+end
+
 -- A base of the calling thread, as a 64-bit number.
 function M.get_base(segment)
 	local base = ffi.new 'uint64_t[1]'
-	local error = C.fsgs_get_base(segment, base)
+	local error = C.fsgs_get_base(fit(segment, 32), base)
 	if error ~= 0 then
 		return failed(error)
 	end
@@ -141,7 +167,16 @@ function M.get_base(segment)
 end
 
 function M.set_base(segment, base)
-	local error = C.fsgs_set_base(segment, base)
+	local error = C.fsgs_set_base(fit(segment, 32), fit(base, 64))
+	if error ~= 0 then
+		return failed(error)
+	end
+	return true
+end
+
+-- The same, but writes only what is not there already: cheaper where it often is.
+function M.ensure_base(segment, base)
+	local error = C.fsgs_ensure_base(fit(segment, 32), fit(base, 64))
 	if error ~= 0 then
 		return failed(error)
 	end
