@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One binding: builds it, runs its demo and its test, and compares what they print with the truth.
+"""One binding: follows its README, and compares what its demo and its test print with the truth.
 
 A binding's test prints facts, one a line. What it found must be what `fsgscheck --json` says; each word, field and
-number that it has a copy of must be the library's or the header's; a thread that disagreed is counted.
+number that it has a copy of must be the library's or the header's; a thread that disagreed is counted. All of this
+with the library that was built, and what depends on the machine also with one that sees other machines (shim.c).
 """
 
 import ctypes
@@ -17,10 +18,11 @@ from pathlib import Path
 
 SOURCE = Path(os.environ['SOURCE'])
 SHARED = Path(os.environ['SHARED'])
+SHIM = Path(os.environ['SHIM'])
 COMMAND = os.environ['FSGSCHECK']
 BUILD = Path(os.environ['BUILD'])
 HEADERS = [SOURCE / 'include/fsgscheck.h', SOURCE / 'include/fsgscheck/report.h']
-ENVIRONMENT = {**os.environ, 'LD_LIBRARY_PATH': str(SHARED.parent), 'LC_ALL': 'C.UTF-8'}
+ENVIRONMENT = {**os.environ, 'LC_ALL': 'C.UTF-8'}
 
 
 def skip(reason):
@@ -34,87 +36,147 @@ def need(*tools):
             skip(f'{tool} is not installed')
 
 
-def run(*command, cwd=None, **environment):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=200, cwd=cwd, check=False,
+def attempt(*command, cwd=None, **environment):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=200, cwd=cwd, check=False,
                           stdin=subprocess.DEVNULL, env={**ENVIRONMENT, **environment})
+
+
+def run(*command, **options):
+    done = attempt(*command, **options)
     if done.returncode:
         raise SystemExit(f'{command}: status {done.returncode}\n{done.stdout}{done.stderr}')
     return done.stdout
 
 
-class Python:
-    def __init__(self, folder, work):
-        self.environment = {'PYTHONPATH': str(folder), 'PYTHONDONTWRITEBYTECODE': '1'}
-        self.demo = [sys.executable, folder / 'demo.py']
-        self.test = [sys.executable, folder / 'test.py']
+def install(prefix):
+    """As `meson install` and ldconfig leave it, but for the prefix: what the READMEs start from."""
+    text = (BUILD / 'meson-private/fsgscheck.pc').read_text(encoding='utf-8')
+    text = re.sub(r'^prefix=.*', f'prefix={prefix}', text, flags=re.M)
+    libdir = Path(re.search(r'^libdir=(.*)', text, re.M)[1].replace('${prefix}', str(prefix)))
+    (libdir / 'pkgconfig').mkdir(parents=True)
+    (libdir / 'pkgconfig/fsgscheck.pc').write_text(text, encoding='utf-8')
+    (prefix / 'include').symlink_to(SOURCE / 'include')
+    for name in ('libfsgscheck.so', 'libfsgscheck.so.0'):
+        (libdir / name).symlink_to(SHARED)
+    ENVIRONMENT.update(PKG_CONFIG_PATH=str(libdir / 'pkgconfig'), LD_LIBRARY_PATH=str(libdir))
+    return libdir
 
 
-class Node:
-    def __init__(self, folder, work):
+class Binding:
+    """Built by its README's commands in `here`, a copy of its folder."""
+    environment = {}
+    # Findings have a type that lists them, beside the names of all.
+    closed = False
+    # Findings are numbers, also those without a name.
+    every_bit = False
+    # What its types rule out, and what cgo takes from the header.
+    impossible = set()
+
+    def __init__(self, work, name):
+        self.here = work / name
+        shutil.copytree(SOURCE / 'examples/ffi' / name, self.here)
+
+    def build(self, libdir):
+        """The test."""
+
+    def follow_readme(self):
+        text = (self.here / 'README.md').read_text(encoding='utf-8')
+        commands = re.findall(r'^    (.*)', text, re.M)
+        if not commands:
+            raise SystemExit('the README has no commands')
+        return attempt('sh', '-ec', '\n'.join(commands), cwd=self.here, **self.environment)
+
+
+class Python(Binding):
+    environment = {'PYTHONDONTWRITEBYTECODE': '1'}
+    demo = [sys.executable, 'demo.py']
+    test = [sys.executable, 'test.py']
+
+
+class Node(Binding):
+    # Without install scripts: koffi's package has it all.
+    environment = {'npm_config_ignore_scripts': 'true', 'npm_config_audit': 'false', 'npm_config_fund': 'false',
+                   'npm_config_package_lock': 'false', 'npm_config_prefer_offline': 'true',
+                   'npm_config_update_notifier': 'false'}
+    demo = ['node', 'demo.js']
+    test = ['node', '--expose-gc', 'test.js']
+
+    def __init__(self, work, name):
         need('node', 'npm')
-        # Kept in the build directory: fetched once. Without install scripts: koffi's package has it all.
-        modules = BUILD / 'ffi-node'
-        modules.mkdir(exist_ok=True)
-        shutil.copy(folder / 'package.json', modules)
-        if not (modules / 'node_modules/koffi').is_dir():
-            done = subprocess.run(['npm', 'install', '--omit=dev', '--no-package-lock', '--ignore-scripts', '--no-audit',
-                                   '--no-fund'], cwd=modules, capture_output=True, text=True, timeout=200, check=False)
-            if done.returncode:
-                skip('npm cannot fetch koffi: ' + done.stderr.strip().partition('\n')[0])
-        self.environment = {'NODE_PATH': str(modules / 'node_modules')}
-        self.demo = ['node', folder / 'demo.js']
-        self.test = ['node', '--expose-gc', folder / 'test.js']
+        # In the build directory, where koffi stays: fetched once.
+        self.here = BUILD / 'ffi-node'
+        shutil.copytree(SOURCE / 'examples/ffi' / name, self.here, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns('node_modules'))
+
+    def follow_readme(self):
+        done = super().follow_readme()
+        if done.returncode and not (self.here / 'node_modules/koffi').is_dir():
+            skip('npm cannot fetch koffi: ' + done.stderr.strip().partition('\n')[0])
+        return done
 
 
-class Rust:
-    def __init__(self, folder, work):
-        need('rustc')
-        self.environment = {}
-        common = ['--edition=2018', '-D', 'warnings', '-L', SHARED.parent]
-        run('rustc', *common, '--crate-type=rlib', '--crate-name=fsgscheck', folder / 'fsgscheck.rs', cwd=work)
-        for program in ('demo', 'test'):
-            run('rustc', *common, '-L', work, '--extern', 'fsgscheck=libfsgscheck.rlib', '-o', work / program,
-                folder / f'{program}.rs', cwd=work)
-        run('rustc', *common, '--test', '--crate-name=unit', '-o', work / 'unit', folder / 'fsgscheck.rs', cwd=work)
-        run(work / 'unit')
-        self.demo = [work / 'demo']
-        self.test = [work / 'test']
+class Rust(Binding):
+    demo = ['./demo']
+    test = ['./test']
+    closed = True
+    impossible = {'error.check', 'refused'}
+
+    def __init__(self, work, name):
+        need('rustc', 'pkg-config')
+        super().__init__(work, name)
+
+    def build(self, libdir):
+        common = ['--edition=2018', '-D', 'warnings', '-L', libdir]
+        run('rustc', *common, '--extern', 'fsgscheck=libfsgscheck.rlib', 'test.rs', cwd=self.here)
+        run('rustc', *common, '--test', '--crate-name=unit', 'fsgscheck.rs', cwd=self.here)
+        run('./unit', cwd=self.here)
 
 
-class Go:
-    def __init__(self, folder, work):
+class Go(Binding):
+    demo = ['bin/demo']
+    test = ['bin/test']
+    every_bit = True
+    impossible = {'refused', 'layout'}
+
+    def __init__(self, work, name):
         need('go', 'pkg-config')
-        self.environment = {}
+        super().__init__(work, name)
         # The compiled standard library stays in the build directory, for the next time.
-        settings = {'PKG_CONFIG_PATH': str(BUILD / 'meson-uninstalled'), 'GOCACHE': str(BUILD / 'ffi-go'),
-                    'GOFLAGS': '-mod=mod', 'GOPROXY': 'off', 'HOME': str(work), 'CGO_ENABLED': '1'}
-        run('go', 'vet', './...', cwd=folder, **settings)
-        for program in ('demo', 'test'):
-            run('go', 'build', '-o', work / program, f'./{program}', cwd=folder, **settings)
-        self.demo = [work / 'demo']
-        self.test = [work / 'test']
+        self.environment = {'GOCACHE': str(BUILD / 'ffi-go'), 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off',
+                            'HOME': str(work / 'home'), 'CGO_ENABLED': '1'}
+
+    def build(self, libdir):
+        run('go', 'vet', './...', cwd=self.here, **self.environment)
+        (self.here / 'bin').mkdir()
+        run('go', 'build', '-o', 'bin/', './demo', './test', cwd=self.here, **self.environment)
 
 
-class Java:
-    def __init__(self, folder, work):
+class Java(Binding):
+    # A small heap: the collector has work.
+    java = ['java', '-Xmx64m', '-cp', '/usr/share/java/jna.jar:.']
+    demo = [*java, 'Demo']
+    test = [*java, 'Test']
+    closed = True
+    impossible = {'refused'}
+
+    def __init__(self, work, name):
         need('java', 'javac')
-        jar = Path('/usr/share/java/jna.jar')
-        if not jar.exists():
+        if not Path('/usr/share/java/jna.jar').exists():
             skip('libjna-java is not installed')
-        self.environment = {}
-        run('javac', '-Xlint:all,-path', '-Werror', '-cp', jar, '-d', work, *folder.glob('*.java'))
-        # A small heap: the collector has work. The client compiler: it never replaces null checks that trap.
-        java = ['java', '-Xmx64m', '-XX:TieredStopAtLevel=1', '-Djava.io.tmpdir=' + str(work), '-cp', f'{jar}:{work}']
-        self.demo = [*java, 'Demo']
-        self.test = [*java, 'Test']
+        super().__init__(work, name)
+        # The client compiler: it never replaces null checks that trap, and is quick.
+        self.environment = {'JDK_JAVAC_OPTIONS': '-Xlint:all,-path -Werror',
+                            'JAVA_TOOL_OPTIONS': f'-XX:TieredStopAtLevel=1 -Djava.io.tmpdir={work}'}
 
 
-class Lua:
-    def __init__(self, folder, work):
+class Lua(Binding):
+    environment = {'LUA_PATH': './?.lua'}
+    demo = ['luajit', 'demo.lua']
+    test = ['luajit', 'test.lua']
+
+    def __init__(self, work, name):
         need('luajit')
-        self.environment = {'LUA_PATH': f'{folder}/?.lua'}
-        self.demo = ['luajit', folder / 'demo.lua']
-        self.test = ['luajit', folder / 'test.lua']
+        super().__init__(work, name)
 
 
 LANGUAGES = {'python': Python, 'node': Node, 'rust': Rust, 'go': Go, 'java': Java, 'lua': Lua}
@@ -125,22 +187,26 @@ def plain(word):
     return re.sub(r'[^a-z0-9]', '', word.lower())
 
 
-def members():
-    """The members of struct fsgs_report, from the header."""
-    text = re.sub(r'/\*.*?\*/', '', HEADERS[1].read_text(encoding='utf-8'), flags=re.S)
-    return re.findall(r'(\w+)\s*(?:\[\w+\])?\s*;', re.search(r'struct fsgs_report \{(.*?)\n\};', text, re.S)[1])
+def header(file):
+    return re.sub(r'/\*.*?\*/', '', file.read_text(encoding='utf-8'), flags=re.S)
+
+
+def members(structure='fsgs_report'):
+    body = re.search(rf'struct {structure} \{{(.*?)\n\}};', header(HEADERS[1]), re.S)[1]
+    return re.findall(r'(\w+)\s*(?:\[\w+\])?\s*;', body)
 
 
 def constants():
-    text = ''.join(re.sub(r'/\*.*?\*/', '', h.read_text(encoding='utf-8'), flags=re.S) for h in HEADERS)
-    return re.findall(r'\bFSGS_(?:CHECK|SEGMENT|LIST)_\w+(?= =)', text)
+    return re.findall(r'\bFSGS_(?:CHECK|SEGMENT|LIST)_\w+(?= =)', ''.join(map(header, HEADERS)))
 
 
 def header_truth(work):
     """Where the members are and what the constants are: asked of a C compiler."""
-    lines = [f'printf("layout {m} %zu\\n", offsetof(struct fsgs_report, {m}));' for m in members()]
-    lines += ['printf("layout sizeof %zu\\n", sizeof(struct fsgs_report));']
-    lines += [f'printf("constant {c} %d\\n", (int){c});' for c in constants()]
+    lines = [f'printf("constant {c} %d\\n", (int){c});' for c in constants()]
+    for structure, prefix in (('fsgs_report', ''), ('fsgs_trial', 'trial.')):
+        lines += [f'printf("layout {prefix}{m} %zu\\n", offsetof(struct {structure}, {m}));'
+                  for m in members(structure)]
+        lines += [f'printf("layout {prefix}sizeof %zu\\n", sizeof(struct {structure}));']
     program = '#include <fsgscheck.h>\n#include <stdio.h>\nint main(void) { %s return 0; }\n' % '\n'.join(lines)
     (work / 'truth.c').write_text(program, encoding='utf-8')
     run(os.environ['CC'], f'-I{SOURCE}/include', work / 'truth.c', '-o', work / 'truth')
@@ -159,17 +225,6 @@ def library_names():
     return names
 
 
-def findings(report):
-    facts = {'verdict': report['verdict'], 'fs': report['fs'], 'gs': report['gs'], 'proof': report['proof'],
-             'findings': ','.join(report['findings']), 'reason': report['reason'], 'library': report['library'],
-             'cpuid.vendor': report['cpuid']['vendor'] or '', 'kernel.release': report['kernel']['release'],
-             'cpuid.fsgsbase': str(report['cpuid']['fsgsbase']).lower(),
-             'hwcap2.fsgsbase': str(report['hwcap2']['fsgsbase']).lower()}
-    facts.update({f'access.{segment}': means for segment, means in report['access'].items()})
-    facts.update({f'trial.{insn}': trial['outcome'] for insn, trial in report['trials'].items()})
-    return facts
-
-
 def split(lines):
     """Facts by their first word; some come more than once."""
     facts = {}
@@ -179,64 +234,128 @@ def split(lines):
     return facts
 
 
-def compare(name, facts, report, truth):
+# What shim.c reports as `future` and the command has no word for: what each counts as.
+FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'means.gs': 'none',
+          'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 20 | 1 << 40 | 1 << 63)}
+
+
+def expected(state, binding, report, healthy):
+    """What a binding has to print of the machine that the command has seen."""
+    names = library_names()['finding']
+    known = {word: value for value, word in names.items() if word in report['findings']}
+    facts = {'verdict': report['verdict'], 'fs': report['fs'], 'gs': report['gs'], 'proof': report['proof'],
+             'findings': ','.join(word for word in report['findings'] if word),
+             'bits': hex(sum(1 << value for value in known.values())),
+             'reason': report['reason'], 'library': report['library'],
+             'cpuid.vendor': report['cpuid']['vendor'] or '', 'kernel.release': report['kernel']['release'],
+             'cpuid.fsgsbase': str(report['cpuid']['fsgsbase']).lower(),
+             'hwcap2.fsgsbase': str(report['hwcap2']['fsgsbase']).lower(),
+             'usable': str(report['verdict'] == 'usable').lower(), 'refreshed': str(healthy).lower()}
+    for segment, means in report['access'].items():
+        facts.update({f'access.{segment}': means, f'means.{segment}': means})
+    facts.update({f'trial.{insn}': trial['outcome'] for insn, trial in report['trials'].items()})
+    if state == 'future':
+        facts.update(FUTURE, usable=str(healthy).lower())
+        if binding.every_bit:
+            facts['findings'] += ',finding-40,finding-63'
+    if binding.closed:
+        facts['known'] = ','.join(known)
+    return facts
+
+
+def expect(wrong, what, got, wanted):
+    if got != wanted:
+        wrong.append(f'{what}: {got!r}, expected {wanted!r}')
+
+
+def differences(binding, facts, wanted_facts, advice):
+    """Facts about this machine, and about calls that fail."""
     wrong = []
-
-    def expect(what, got, wanted):
-        if got != wanted:
-            wrong.append(f'{what}: {got!r}, expected {wanted!r}')
-
-    for key, wanted in findings(report).items():
+    for key, wanted in wanted_facts.items():
         got = facts.get(key, [None])[0]
-        if key in ('cpuid.fsgsbase', 'hwcap2.fsgsbase'):
-            # Each language has its own word for nothing.
-            got = 'none' if got is not None and got.lower() in ('none', 'null', 'nil') else got and got.lower()
-        expect(key, got, wanted)
-    expect('advice', facts.get('advice', []), (report['advice'] or '').split('\n') if report['advice'] else [])
-    agreed, _, all_checks = facts.get('threads', ['0 of ?'])[0].partition(' of ')
-    expect('threads', agreed, all_checks)
-    expect('error.set_base', facts.get('error.set_base'), ['1'])
-    if name != 'rust':  # where the flags have a type that allows no other
-        expect('error.check', facts.get('error.check'), ['22'])
-
-    copies = {}
-    for line in facts.get('name', []):
-        which, value, word = line.split()
-        copies.setdefault(which, {})[int(value)] = plain(word)
-    names = library_names()
-    for which, words in copies.items():
-        expect(f'names of {which}', words, {value: plain(word) for value, word in names[which].items()})
-    if not {'verdict', 'access'} <= set(copies):
-        wrong.append('the names were not checked')
-
-    # What cgo takes from the header needs no check.
-    if name != 'go':
-        for kind in ('layout', 'constant'):
-            lines = {f'{kind} {line}' for line in facts.get(kind, [])}
-            expect(f'{kind} beside the header', sorted(lines - truth), [])
-            if not lines:
-                wrong.append(f'{kind} was not checked')
-        expect('layout that is missing', sorted(line for line in truth if line.startswith('layout')
-                                                and line[7:] not in facts.get('layout', [])), [])
+        if key in ('cpuid.fsgsbase', 'hwcap2.fsgsbase', 'usable', 'refreshed'):
+            # Each language has its own words for yes, no and nothing.
+            got = 'none' if got in ('None', 'null', 'nil') else got and got.lower()
+        expect(wrong, key, got, wanted)
+    expect(wrong, 'advice', facts.get('advice', []), advice)
+    expect(wrong, 'ensured', facts.get('ensured'), ['0x7000'])
+    for error, number in {'set_base': '1', 'ensure_base': '1', 'check': '22'}.items():
+        if f'error.{error}' not in binding.impossible:
+            expect(wrong, f'error.{error}', facts.get(f'error.{error}'), [number])
+    if 'refused' not in binding.impossible:
+        refused, _, tried = facts.get('refused', ['0 of ?'])[0].partition(' of ')
+        expect(wrong, 'refused', refused, tried)
     return wrong
 
 
+def copies(binding, facts, truth):
+    """What it has written down itself, beside the library and the header; and its threads."""
+    wrong = []
+    agreed, _, all_checks = facts.get('threads', ['0 of ?'])[0].partition(' of ')
+    expect(wrong, 'threads', agreed, all_checks)
+    listed = {}
+    for line in facts.get('name', []):
+        which, value, word = line.split()
+        listed.setdefault(which, {})[int(value)] = plain(word)
+    names = library_names()
+    for which, words in listed.items():
+        expect(wrong, f'names of {which}', words, {value: plain(word) for value, word in names[which].items()})
+    if not {'verdict', 'access'} <= set(listed):
+        wrong.append('the names were not checked')
+
+    if 'layout' not in binding.impossible:
+        for kind in ('layout', 'constant'):
+            lines = {f'{kind} {line}' for line in facts.get(kind, [])}
+            expect(wrong, f'{kind} beside the header', sorted(lines - truth), [])
+            if not lines:
+                wrong.append(f'{kind} was not checked')
+        expect(wrong, 'layout that is missing', sorted(line for line in truth if line.startswith('layout')
+                                                       and line[7:] not in facts.get('layout', [])), [])
+    return wrong
+
+
+def look(state, binding, demo, truth):
+    """What is wrong on one machine, the real one where `state` is empty; `demo` is what it printed, if it has run."""
+    environment = {**binding.environment, 'SHIM_STATE': state}
+    if state:
+        environment['LD_LIBRARY_PATH'] = str(SHIM.parent)
+    # Its exit status is about the machine.
+    report = json.loads(attempt(COMMAND, '--json', **environment).stdout)
+    healthy = json.loads(attempt(COMMAND, '--json').stdout)['verdict'] == 'usable'
+
+    wrong = []
+    if demo is None:
+        demo = run(*binding.demo, cwd=binding.here, **environment)
+    wanted = rf'{report["verdict"] or "unknown"}: {re.escape(report["reason"])}\nGS base 0x[0-9a-f]+\n'
+    if not re.search(rf'^{wanted}\Z', demo, re.M):
+        wrong.append(f'the demo printed:\n{demo}')
+    # FSGSCHECK_FIELDS: for a binding whose language cannot enumerate its structures.
+    fields = members() + [f'trial.{member}' for member in members('fsgs_trial')]
+    lines = run(*binding.test, *(['facts'] if state else []), cwd=binding.here, **environment,
+                FSGSCHECK_FIELDS=' '.join(fields)).splitlines()
+    facts = split(lines)
+    advice = report['advice'].split('\n') if report['advice'] else []
+    wrong += differences(binding, facts, expected(state, binding, report, healthy), advice)
+    if not state:
+        wrong += copies(binding, facts, truth)
+        print(*(line for line in lines if line.startswith('threads')))
+    return [f'{state or "this machine"}: {line}' for line in wrong]
+
+
 def main(name):
-    folder = SOURCE / 'examples/ffi' / name
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
-        binding = LANGUAGES[name](folder, work)
-        report = json.loads(subprocess.run([COMMAND, '--json'], capture_output=True, check=False, timeout=30).stdout)
-        demo = run(*binding.demo, **binding.environment)
-        wanted = rf'{report["verdict"]}: {re.escape(report["reason"])}\nGS base 0x[0-9a-f]+\n'
-        if not re.fullmatch(wanted, demo):
-            raise SystemExit(f'the demo printed:\n{demo}')
-        # FSGSCHECK_FIELDS: for a binding whose language cannot enumerate its structures.
-        lines = run(*binding.test, **binding.environment, FSGSCHECK_FIELDS=' '.join(members())).splitlines()
-        wrong = compare(name, split(lines), report, header_truth(work))
+        libdir = install(work / 'prefix')
+        binding = LANGUAGES[name](work, name)
+        readme = binding.follow_readme()
+        if readme.returncode:
+            raise SystemExit(f'the commands of the README:\n{readme.stdout}{readme.stderr}')
+        binding.build(libdir)
+        wrong = look('', binding, readme.stdout, header_truth(work))
+        for state in ('disabled', 'mixed', 'future'):
+            wrong += look(state, binding, None, None)
     for line in wrong:
         print(line)
-    print(*(line for line in lines if line.startswith('threads')))
     sys.exit(bool(wrong))
 
 

@@ -9,7 +9,8 @@ import java.util.stream.Collectors;
 
 /**
  * Checks from many threads under the garbage collector, while others make the JVM throw
- * NullPointerException from SIGSEGV; then prints facts for tests/ffi/ffi.py to compare.
+ * NullPointerException from SIGSEGV; then prints facts for tests/ffi/ffi.py to compare. With the argument
+ * "facts" without the threads.
  */
 public final class Test {
     private static final int THREADS = 8;
@@ -105,7 +106,9 @@ public final class Test {
     private static void facts(Fsgscheck.Report report) {
         System.out.println("verdict " + word(Fsgscheck.Words.VERDICT, report.verdict()));
         System.out.println("proof " + word(Fsgscheck.Words.PROOF, report.proof()));
-        System.out.println("findings " + report.findings().stream()
+        System.out.println("findings " + String.join(",", report.findingNames()));
+        System.out.println("bits 0x" + Long.toHexString(report.raw.findings));
+        System.out.println("known " + report.findings().stream()
                 .map(finding -> word(Fsgscheck.Words.FINDING, finding)).collect(Collectors.joining(",")));
         System.out.println("reason " + report.reason());
         System.out.println("library " + Fsgscheck.version());
@@ -117,6 +120,7 @@ public final class Test {
             String name = segment.name().toLowerCase();
             System.out.println(name + " " + word(Fsgscheck.Words.VERDICT, report.verdict(segment)));
             System.out.println("access." + name + " " + word(Fsgscheck.Words.ACCESS, report.access(segment)));
+            System.out.println("means." + name + " " + word(Fsgscheck.Words.ACCESS, Fsgscheck.baseAccess(segment)));
         }
         for (Fsgscheck.Insn insn : Fsgscheck.Insn.values()) {
             System.out.println("trial." + word(Fsgscheck.Words.INSN, insn) + " "
@@ -125,6 +129,17 @@ public final class Test {
         for (String step : report.advice()) {
             System.out.println("advice " + step);
         }
+        System.out.println("usable " + Fsgscheck.usable());
+        Fsgscheck.refresh();
+        System.out.println("refreshed " + Fsgscheck.usable());
+    }
+
+    private static void ensure() {
+        long before = Fsgscheck.getBase(Fsgscheck.Segment.GS);
+
+        Fsgscheck.ensureBase(Fsgscheck.Segment.GS, 0x7000);
+        System.out.println("ensured 0x" + Long.toHexString(Fsgscheck.getBase(Fsgscheck.Segment.GS)));
+        Fsgscheck.ensureBase(Fsgscheck.Segment.GS, before);
     }
 
     private static void names(String list, Enum<?>[] values) {
@@ -153,14 +168,23 @@ public final class Test {
             System.out.println("layout " + field.getName() + " " + raw.offset(field.getName()));
         }
         System.out.println("layout sizeof " + raw.size());
+        for (java.lang.reflect.Field field : Fsgscheck.Trial.class.getDeclaredFields()) {
+            System.out.println("layout trial." + field.getName() + " " + raw.trials[0].offset(field.getName()));
+        }
+        System.out.println("layout trial.sizeof " + raw.trials[0].size());
     }
 
     public static void main(String[] arguments) throws Exception {
         Fsgscheck.Report report = Fsgscheck.check(Fsgscheck.Check.CONTEXT);
 
-        threads(report.verdict());
+        if (arguments.length == 0) {
+            threads(report.verdict());
+        }
         System.out.println("error.check " + errnoOf(() -> Fsgscheck.check(1 << 31)));
         System.out.println("error.set_base " + errnoOf(() -> Fsgscheck.setBase(Fsgscheck.Segment.GS, 1L << 63)));
+        System.out.println("error.ensure_base "
+                + errnoOf(() -> Fsgscheck.ensureBase(Fsgscheck.Segment.GS, 1L << 63)));
+        ensure();
         facts(report);
         copies(report.raw);
     }

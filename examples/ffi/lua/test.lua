@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Checks from many threads, each with a Lua state and a collector of its own, then prints facts for
--- tests/ffi/ffi.py to compare.
+-- tests/ffi/ffi.py to compare. With the argument "facts" without the threads.
 local ffi = require 'ffi'
 local fsgscheck = require 'fsgscheck'
 
@@ -80,16 +80,36 @@ local function finish(one)
 end
 
 local report = assert(fsgscheck.check(fsgscheck.CONTEXT))
-local running, agreed = {}, 0
-for i = 1, THREADS do running[i] = begin(i, report.verdict) end
-for i = 1, THREADS do agreed = agreed + finish(running[i]) end
-print('threads', agreed .. ' of ' .. THREADS * CHECKS)
+if arg[1] ~= 'facts' then
+	local running, agreed = {}, 0
+	for i = 1, THREADS do running[i] = begin(i, report.verdict) end
+	for i = 1, THREADS do agreed = agreed + finish(running[i]) end
+	print('threads', agreed .. ' of ' .. THREADS * CHECKS)
+end
 
 print('error.check', (select(3, fsgscheck.check(bit.lshift(1, 30)))))
 print('error.set_base', (select(3, fsgscheck.set_base(fsgscheck.GS, bit.lshift(1ULL, 63)))))
+print('error.ensure_base', (select(3, fsgscheck.ensure_base(fsgscheck.GS, bit.lshift(1ULL, 63)))))
+local calls = {
+	{ fsgscheck.check, 2 ^ 32 }, { fsgscheck.set_base, fsgscheck.GS, 2 ^ 64 }, { fsgscheck.set_base, fsgscheck.GS, 0.5 },
+	{ fsgscheck.set_base, fsgscheck.GS, -1 }, { fsgscheck.ensure_base, fsgscheck.GS, 2 ^ 64 },
+	{ fsgscheck.set_base, 2 ^ 32, 0 }, { fsgscheck.get_base, 2 ^ 32 }, { fsgscheck.base_access, 2 ^ 32 },
+}
+local refused = 0
+for _, call in ipairs(calls) do
+	if not pcall(unpack(call)) then refused = refused + 1 end
+end
+print('refused', refused .. ' of ' .. #calls)
+assert(fsgscheck.name(99, 0) == nil and fsgscheck.name(fsgscheck.FINDING, 99) == nil)
+
+local before = assert(fsgscheck.get_base(fsgscheck.GS))
+assert(fsgscheck.ensure_base(fsgscheck.GS, 0x7000))
+print('ensured', '0x' .. bit.tohex(assert(fsgscheck.get_base(fsgscheck.GS)), 4))
+assert(fsgscheck.ensure_base(fsgscheck.GS, before))
 print('verdict', report.verdict)
 print('proof', report.proof)
 print('findings', table.concat(report.findings, ','))
+print('bits', '0x' .. bit.tohex(report.raw.findings):gsub('^0+(%x)', '%1'))
 print('reason', report.reason)
 print('library', fsgscheck.version())
 print('cpuid.vendor', report.vendor)
@@ -99,9 +119,13 @@ print('hwcap2.fsgsbase', report.hwcap2)
 for _, segment in ipairs { 'fs', 'gs' } do
 	print(segment, report.verdicts[segment])
 	print('access.' .. segment, report.access[segment])
+	print('means.' .. segment, fsgscheck.base_access(fsgscheck[segment:upper()]))
 end
 for insn, outcome in pairs(report.outcomes) do print('trial.' .. insn, outcome) end
 for _, step in ipairs(report.advice) do print('advice', step) end
+print('usable', fsgscheck.usable())
+fsgscheck.refresh()
+print('refreshed', fsgscheck.usable())
 
 for _, list in ipairs { 'VERDICT', 'FINDING', 'OUTCOME', 'INSN', 'ACCESS', 'PROOF' } do
 	print('constant', 'FSGS_LIST_' .. list .. ' ' .. fsgscheck[list])
@@ -117,6 +141,9 @@ for _, segment in ipairs { 'FS', 'GS' } do
 end
 -- The fields by name: those of the header, handed in; a field that is missing here is an error.
 for field in (os.getenv 'FSGSCHECK_FIELDS'):gmatch '%S+' do
-	print('layout', field .. ' ' .. ffi.offsetof('struct fsgs_report', field))
+	local member = field:match '^trial%.(.*)'
+	local offset = ffi.offsetof(member and 'struct fsgs_trial' or 'struct fsgs_report', member or field)
+	print('layout', field .. ' ' .. offset)
 end
 print('layout', 'sizeof ' .. ffi.sizeof 'struct fsgs_report')
+print('layout', 'trial.sizeof ' .. ffi.sizeof 'struct fsgs_trial')

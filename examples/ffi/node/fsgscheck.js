@@ -155,5 +155,5 @@ module.exports = {
 	refresh: () => C.refresh(), // after a resume, a migration, a restore
 	describe: (list, value) => C.describe(u32(list), u32(value)),
 	version: () => C.version(),
-	layout: report,
+	layout: { report, trial },
 };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Checks from many worker threads under the garbage collector, then prints facts for tests/ffi/ffi.py to
-// compare. Run with --expose-gc.
+// compare. Run with --expose-gc. With the argument "facts" without the workers.
 'use strict';
 
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 const koffi = require('koffi');
+const os = require('os');
 const fsgscheck = require('./fsgscheck');
 
 const { Check, Segment, List } = fsgscheck;
@@ -29,19 +30,49 @@ function work({ number, expected }) {
 	return agreed;
 }
 
-function errnoOf(call) {
+function thrown(call) {
 	try {
 		call();
 	} catch (error) {
-		return -error.errno;
+		return error;
 	}
-	return 0;
+	return {};
+}
+
+// What fails must look like an error of Node's own.
+function errors() {
+	const calls = {
+		check: () => fsgscheck.check(0x80000000),
+		set_base: () => fsgscheck.setBase(Segment.GS, 1n << 63n),
+		ensure_base: () => fsgscheck.ensureBase(Segment.GS, 1n << 63n),
+	};
+	for (const [name, call] of Object.entries(calls)) {
+		const { code, errno } = thrown(call);
+		console.log(`error.${name} ${os.constants.errno[code] === -errno ? -errno : code}`);
+	}
+	const refused = [
+		[RangeError, () => fsgscheck.check(2 ** 32)], [TypeError, () => fsgscheck.check(0.5)],
+		[RangeError, () => fsgscheck.setBase(Segment.GS, 1n << 64n)], [RangeError, () => fsgscheck.setBase(Segment.GS, -1n)],
+		[TypeError, () => fsgscheck.setBase(Segment.GS, 0.5)], [TypeError, () => fsgscheck.setBase(Segment.GS, 2 ** 64)],
+		[RangeError, () => fsgscheck.ensureBase(Segment.GS, 1n << 64n)],
+		[RangeError, () => fsgscheck.setBase(2 ** 32, 0n)], [RangeError, () => fsgscheck.getBase(2 ** 32)],
+		[RangeError, () => fsgscheck.baseAccess(2 ** 32)],
+	];
+	console.log(`refused ${refused.filter(([type, call]) => thrown(call) instanceof type).length} of ${refused.length}`);
+}
+
+function ensure() {
+	const before = fsgscheck.getBase(Segment.GS);
+	fsgscheck.ensureBase(Segment.GS, 0x7000);
+	console.log(`ensured 0x${fsgscheck.getBase(Segment.GS).toString(16)}`);
+	fsgscheck.ensureBase(Segment.GS, before);
 }
 
 function facts(report) {
 	console.log(`verdict ${report.verdict}`);
 	console.log(`proof ${report.proof}`);
 	console.log(`findings ${report.findings}`);
+	console.log(`bits 0x${BigInt(report.raw.findings).toString(16)}`);
 	console.log(`reason ${report.reason}`);
 	console.log(`library ${fsgscheck.version()}`);
 	console.log(`cpuid.vendor ${report.vendor}`);
@@ -51,11 +82,15 @@ function facts(report) {
 	for (const segment of ['fs', 'gs']) {
 		console.log(`${segment} ${report.verdicts[segment]}`);
 		console.log(`access.${segment} ${report.access[segment]}`);
+		console.log(`means.${segment} ${fsgscheck.baseAccess(Segment[segment.toUpperCase()])}`);
 	}
 	for (const [insn, outcome] of Object.entries(report.outcomes))
 		console.log(`trial.${insn} ${outcome}`);
 	for (const step of report.advice)
 		console.log(`advice ${step}`);
+	console.log(`usable ${fsgscheck.usable()}`);
+	fsgscheck.refresh();
+	console.log(`refreshed ${fsgscheck.usable()}`);
 }
 
 function copies() {
@@ -64,23 +99,31 @@ function copies() {
 	for (const [prefix, numbers] of [['CHECK', Check], ['SEGMENT', Segment], ['LIST', List]])
 		for (const [key, value] of Object.entries(numbers))
 			console.log(`constant FSGS_${prefix}_${key} ${value}`);
-	for (const field of Object.keys(koffi.introspect(fsgscheck.layout).members))
-		console.log(`layout ${field} ${koffi.offsetof(fsgscheck.layout, field)}`);
-	console.log(`layout sizeof ${koffi.sizeof(fsgscheck.layout)}`);
+	for (const [prefix, type] of [['', fsgscheck.layout.report], ['trial.', fsgscheck.layout.trial]]) {
+		for (const field of Object.keys(koffi.introspect(type).members))
+			console.log(`layout ${prefix}${field} ${koffi.offsetof(type, field)}`);
+		console.log(`layout ${prefix}sizeof ${koffi.sizeof(type)}`);
+	}
 }
 
-async function main() {
-	const report = fsgscheck.check(Check.CONTEXT);
+async function threads(expected) {
 	const workers = Array.from({ length: WORKERS }, (_, number) => new Promise((resolve, reject) => {
-		const worker = new Worker(__filename, { workerData: { number, expected: report.verdict } });
+		const worker = new Worker(__filename, { workerData: { number, expected } });
 		worker.on('message', resolve);
 		worker.on('error', reject);
 	}));
 	const agreed = (await Promise.all(workers)).reduce((sum, n) => sum + n, 0);
 
 	console.log(`threads ${agreed} of ${WORKERS * CHECKS}`);
-	console.log(`error.check ${errnoOf(() => fsgscheck.check(0x80000000))}`);
-	console.log(`error.set_base ${errnoOf(() => fsgscheck.setBase(Segment.GS, 1n << 63n))}`);
+}
+
+async function main() {
+	const report = fsgscheck.check(Check.CONTEXT);
+
+	if (process.argv[2] !== 'facts')
+		await threads(report.verdict);
+	errors();
+	ensure();
 	facts(report);
 	copies();
 }

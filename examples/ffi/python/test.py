@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Checks from many threads under the garbage collector, then prints facts for tests/ffi/ffi.py to compare."""
+"""Checks from many threads under the garbage collector, then prints facts for tests/ffi/ffi.py to compare.
+
+With the argument "facts" without the threads.
+"""
 
 import gc
+import sys
 import threading
 
 import fsgscheck
@@ -13,13 +17,15 @@ CHECKS = 50
 
 def facts(report):
     lines = [f'verdict {report.verdict}', f'proof {report.proof}',
-             f'findings {",".join(map(str, report.findings))}', f'reason {report.reason}',
+             f'findings {",".join(map(str, report.findings))}', f'bits {report.raw.findings:#x}',
+             f'reason {report.reason}',
              f'library {fsgscheck.version()}', f'cpuid.vendor {report.vendor}',
              f'kernel.release {report.kernel}', f'cpuid.fsgsbase {report.cpuid}',
              f'hwcap2.fsgsbase {report.hwcap2}']
     for segment in Segment:
         lines += [f'{segment.name.lower()} {report.verdicts[segment]}',
-                  f'access.{segment.name.lower()} {report.access[segment]}']
+                  f'access.{segment.name.lower()} {report.access[segment]}',
+                  f'means.{segment.name.lower()} {fsgscheck.base_access(segment)}']
     lines += [f'trial.{insn} {outcome}' for insn, outcome in report.outcomes.items()]
     return lines + [f'advice {step}' for step in report.advice]
 
@@ -39,32 +45,63 @@ def worker(number, expected, agreed):
     fsgscheck.set_base(Segment.GS, before)
 
 
-def main():
-    report = fsgscheck.check(Check.CONTEXT)
+def check_in_threads(expected):
     agreed = [0] * THREADS
-    threads = [threading.Thread(target=worker, args=(i, report.verdict, agreed)) for i in range(THREADS)]
+    threads = [threading.Thread(target=worker, args=(i, expected, agreed)) for i in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     print(f'threads {sum(agreed)} of {THREADS * CHECKS}')
 
-    try:
-        fsgscheck.check(1 << 31)
-    except OSError as error:
-        print('error.check', error.errno)
-    try:
-        fsgscheck.set_base(Segment.GS, 1 << 63)
-    except OSError as error:
-        print('error.set_base', error.errno)
+
+def errors():
+    for name, call, arguments in (('check', fsgscheck.check, [1 << 31]),
+                                  ('set_base', fsgscheck.set_base, [Segment.GS, 1 << 63]),
+                                  ('ensure_base', fsgscheck.ensure_base, [Segment.GS, 1 << 63])):
+        try:
+            call(*arguments)
+        except OSError as error:
+            print(f'error.{name}', error.errno)
+    calls = [(fsgscheck.check, [1 << 32]), (fsgscheck.set_base, [Segment.GS, 1 << 64]),
+             (fsgscheck.set_base, [Segment.GS, -1]), (fsgscheck.ensure_base, [Segment.GS, 1 << 64]),
+             (fsgscheck.set_base, [1 << 32, 0]), (fsgscheck.get_base, [1 << 32]), (fsgscheck.base_access, [1 << 32])]
+    refused = 0
+    for call, arguments in calls:
+        try:
+            call(*arguments)
+        except OverflowError:
+            refused += 1
+    print(f'refused {refused} of {len(calls)}')
+
+
+def ensure():
+    before = fsgscheck.get_base(Segment.GS)
+    fsgscheck.ensure_base(Segment.GS, 0x7000)
+    print(f'ensured {fsgscheck.get_base(Segment.GS):#x}')
+    fsgscheck.ensure_base(Segment.GS, before)
+
+
+def main():
+    report = fsgscheck.check(Check.CONTEXT)
+    if sys.argv[1:] != ['facts']:
+        check_in_threads(report.verdict)
+    errors()
+    ensure()
     print('\n'.join(facts(report)))
+    print('usable', fsgscheck.usable())
+    fsgscheck.refresh()
+    print('refreshed', fsgscheck.usable())
     for words in (fsgscheck.Verdict, fsgscheck.Finding, fsgscheck.Outcome, fsgscheck.Insn, fsgscheck.Access,
                   fsgscheck.Proof):
         for word in words:
             print(f'name {words.__name__.lower()} {word.value} {word.name}')
     for name, _ in fsgscheck.RawReport._fields_:
         print('layout', name, getattr(fsgscheck.RawReport, name).offset)
+    for name, _ in fsgscheck.RawTrial._fields_:
+        print(f'layout trial.{name}', getattr(fsgscheck.RawTrial, name).offset)
     print('layout sizeof', fsgscheck.ctypes.sizeof(fsgscheck.RawReport))
+    print('layout trial.sizeof', fsgscheck.ctypes.sizeof(fsgscheck.RawTrial))
     for prefix, numbers in (('CHECK', Check), ('SEGMENT', Segment), ('LIST', fsgscheck.List)):
         for number in numbers:
             print(f'constant FSGS_{prefix}_{number.name} {number.value}')

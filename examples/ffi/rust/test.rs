@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! Checks from many threads that allocate and free meanwhile, then prints facts for tests/ffi/ffi.py to compare.
+//! With the argument "facts" without the threads.
 
-use fsgscheck::{check, get_base, set_gs_base, sys, Options, Report, Segment, Verdict};
+use fsgscheck::{base_access, check, ensure_gs_base, get_base, set_gs_base, sys, Options, Report, Segment, Verdict};
 use std::thread;
 
 const THREADS: u64 = 8;
@@ -38,7 +39,9 @@ fn facts(report: &Report) {
 
     println!("verdict {}", report.verdict());
     println!("proof {}", report.proof());
-    println!("findings {}", findings.join(","));
+    println!("findings {}", report.finding_names().collect::<Vec<_>>().join(","));
+    println!("known {}", findings.join(","));
+    println!("bits {:#x}", report.raw().findings);
     println!("reason {}", report.reason());
     println!("library {}", fsgscheck::version());
     println!("cpuid.vendor {}", report.vendor());
@@ -48,6 +51,7 @@ fn facts(report: &Report) {
     for (name, segment) in [("fs", Segment::Fs), ("gs", Segment::Gs)] {
         println!("{} {}", name, report.verdict_of(segment));
         println!("access.{} {}", name, report.access(segment));
+        println!("means.{} {}", name, base_access(segment));
     }
     for &insn in fsgscheck::Insn::ALL {
         println!("trial.{} {}", insn, report.outcome(insn));
@@ -55,6 +59,21 @@ fn facts(report: &Report) {
     for step in report.advice() {
         println!("advice {}", step);
     }
+    println!("usable {}", fsgscheck::usable());
+    fsgscheck::refresh();
+    println!("refreshed {}", fsgscheck::usable());
+}
+
+fn errno(result: std::io::Result<()>) -> i32 {
+    result.err().and_then(|error| error.raw_os_error()).unwrap_or(0)
+}
+
+fn ensure() -> std::io::Result<()> {
+    let before = get_base(Segment::Gs)?;
+
+    ensure_gs_base(0x7000)?;
+    println!("ensured {:#x}", get_base(Segment::Gs)?);
+    ensure_gs_base(before)
 }
 
 macro_rules! names {
@@ -66,9 +85,10 @@ macro_rules! names {
 }
 
 macro_rules! layout {
-    ($raw:expr, $($field:ident)*) => {
-        $(println!("layout {} {}", stringify!($field),
+    ($prefix:literal $raw:expr, $($field:ident)*) => {
+        $(println!("layout {}{} {}", $prefix, stringify!($field),
                    &$raw.$field as *const _ as usize - $raw as *const _ as usize);)*
+        println!("layout {}sizeof {}", $prefix, std::mem::size_of_val($raw));
     };
 }
 
@@ -80,16 +100,20 @@ fn main() -> std::io::Result<()> {
     let report = check(Options { context: true, ..Options::default() })?;
     let raw = report.raw();
 
-    threads(report.verdict());
-    println!("error.set_base {}", set_gs_base(1 << 63).err().and_then(|e| e.raw_os_error()).unwrap_or(0));
+    if std::env::args().nth(1).as_deref() != Some("facts") {
+        threads(report.verdict());
+    }
+    println!("error.set_base {}", errno(set_gs_base(1 << 63)));
+    println!("error.ensure_base {}", errno(ensure_gs_base(1 << 63)));
+    ensure()?;
     facts(&report);
     names! { "verdict" Verdict, "finding" Finding, "outcome" Outcome, "insn" Insn, "access" Access, "proof" Proof, }
-    layout! { raw, verdict proof verdicts access findings vantage mode cpuid_max_leaf cpuid_fsgsbase cpuid_faulting
+    layout! { "" raw, verdict proof verdicts access findings vantage mode cpuid_max_leaf cpuid_fsgsbase cpuid_faulting
               hwcap2_present hwcap2_fsgsbase cpuinfo_flag trials refusal refusal_error canonical_check
               survival_tried survival_lost fallback fallback_error signs kernel_version cpus_checked cpus_differ
               samples_differ cr4_write cr4_sticks cleared family model stepping hypervisor_build
               hypervisor_version reserved vendor brand hypervisor kernel ring0 }
-    println!("layout sizeof {}", std::mem::size_of::<sys::Report>());
+    layout! { "trial." &raw.trials[0], outcome width signal code }
     constants! { FSGS_CHECK_NO_TRIAL FSGS_CHECK_CONTEXT FSGS_CHECK_ALL_CPUS FSGS_CHECK_SURVIVAL
                  FSGS_SEGMENT_FS FSGS_SEGMENT_GS FSGS_LIST_VERDICT FSGS_LIST_FINDING FSGS_LIST_OUTCOME
                  FSGS_LIST_INSN FSGS_LIST_ACCESS FSGS_LIST_PROOF }

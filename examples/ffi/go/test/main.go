@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // Test checks from many goroutines under the garbage collector, while others recover from nil
-// pointers (SIGSEGV) and are preempted (SIGURG); then it prints facts for tests/ffi/ffi.py to compare.
+// pointers (SIGSEGV) and are preempted (SIGURG); then it prints facts for tests/ffi/ffi.py to compare. With the
+// argument "facts" without the goroutines.
 package main
 
 import (
@@ -102,6 +103,23 @@ func threads(expected fsgscheck.Verdict) {
 	}
 }
 
+// A base belongs to a thread.
+func ensure() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, err := fsgscheck.GetBase(fsgscheck.GS)
+	if err != nil {
+		return err
+	}
+	defer fsgscheck.EnsureBase(fsgscheck.GS, before)
+	if err := fsgscheck.EnsureBase(fsgscheck.GS, 0x7000); err != nil {
+		return err
+	}
+	base, err := fsgscheck.GetBase(fsgscheck.GS)
+	fmt.Printf("ensured %#x\n", base)
+	return err
+}
+
 func answer(value *bool) string {
 	if value == nil {
 		return "none"
@@ -115,7 +133,9 @@ func main() {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	threads(report.Verdict)
+	if len(os.Args) < 2 || os.Args[1] != "facts" {
+		threads(report.Verdict)
+	}
 
 	var errno syscall.Errno
 	if _, err := fsgscheck.Check(1 << 31); errors.As(err, &errno) {
@@ -124,13 +144,22 @@ func main() {
 	if errors.As(fsgscheck.SetBase(fsgscheck.GS, 1<<63), &errno) {
 		fmt.Println("error.set_base", int(errno))
 	}
-	findings := []string{}
+	if errors.As(fsgscheck.EnsureBase(fsgscheck.GS, 1<<63), &errno) {
+		fmt.Println("error.ensure_base", int(errno))
+	}
+	if err := ensure(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	findings, bits := []string{}, uint64(0)
 	for _, finding := range report.Findings {
 		findings = append(findings, finding.String())
+		bits |= 1 << finding
 	}
 	fmt.Println("verdict", report.Verdict)
 	fmt.Println("proof", report.Proof)
 	fmt.Println("findings", strings.Join(findings, ","))
+	fmt.Printf("bits %#x\n", bits)
 	fmt.Println("reason", report.Reason)
 	fmt.Println("library", fsgscheck.Version())
 	fmt.Println("cpuid.vendor", report.Vendor)
@@ -141,12 +170,17 @@ func main() {
 	fmt.Println("gs", report.Verdicts[fsgscheck.GS])
 	fmt.Println("access.fs", report.Access[fsgscheck.FS])
 	fmt.Println("access.gs", report.Access[fsgscheck.GS])
+	fmt.Println("means.fs", fsgscheck.BaseAccess(fsgscheck.FS))
+	fmt.Println("means.gs", fsgscheck.BaseAccess(fsgscheck.GS))
 	for insn, outcome := range report.Outcomes {
 		fmt.Printf("trial.%v %v\n", fsgscheck.Insn(insn), outcome)
 	}
 	for _, step := range report.Advice {
 		fmt.Println("advice", step)
 	}
+	fmt.Println("usable", fsgscheck.CanUse())
+	fsgscheck.Refresh()
+	fmt.Println("refreshed", fsgscheck.CanUse())
 	for identifier, verdict := range map[string]fsgscheck.Verdict{
 		"Unknown": fsgscheck.Unknown, "Usable": fsgscheck.Usable, "Unsupported": fsgscheck.Unsupported,
 		"Disabled": fsgscheck.Disabled, "Unadvertised": fsgscheck.Unadvertised, "Broken": fsgscheck.Broken,
@@ -158,5 +192,16 @@ func main() {
 		"None": fsgscheck.None, "Instruction": fsgscheck.Instruction, "ArchPrctl": fsgscheck.ArchPrctl,
 	} {
 		fmt.Println("name access", uint32(access), identifier)
+	}
+	for identifier, outcome := range map[string]fsgscheck.Outcome{
+		"NotTried": fsgscheck.NotTried, "OK": fsgscheck.OK, "Undefined": fsgscheck.Undefined,
+		"Faulted": fsgscheck.Faulted, "WrongValue": fsgscheck.WrongValue, "ValueLost": fsgscheck.ValueLost,
+	} {
+		fmt.Println("name outcome", uint32(outcome), identifier)
+	}
+	for identifier, proof := range map[string]fsgscheck.Proof{
+		"Advertised": fsgscheck.Advertised, "Tried": fsgscheck.Tried,
+	} {
+		fmt.Println("name proof", uint32(proof), identifier)
 	}
 }
