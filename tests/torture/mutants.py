@@ -147,6 +147,9 @@ MUTANTS = [
      'unit-check', 'is_no_cancellation_point'),
     ("signals not blocked in the library's threads", APART, [('SIG_BLOCK, &mask, &old', 'SIG_BLOCK, NULL, &old')],
      'unit-check', 'no_handler_runs_in_the_librarys_threads'),
+    ('no lock where each trial faults', GUARD,
+     [('\tpthread_mutex_lock(&lock);', '\t;'), ('\tpthread_mutex_unlock(&lock);', '')],
+     'torture-threads-undefined', None),
     ('limits stored without a second look', MEANS,
      [('} while (atomic_load(&decided) != word);', '} while (0);')], 'unit-base', 'a_decision_may_come_inside_another'),
     ('an earlier survey has the last word', MEANS, [('while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {', 'for (;;) {')],
@@ -159,8 +162,12 @@ if short:
 
 
 def program_sources(program):
-    kind, name = program.split('-')
-    return [root / 'tests' / kind / (name + '.c')], ['-lcriterion'] if kind == 'unit' else []
+    """Its sources, and what else the compiler has to be told."""
+    kind, name, *variant = program.split('-')
+    special = {'unit': ['-lcriterion'], 'torture': []}[kind]
+    if variant:
+        special = ['-DTORTURE_UNDEFINED', '-Wl,--wrap=fsgs_guard_run']
+    return [root / 'tests' / kind / (name + '.c')], special
 
 
 def compile_object(source, to, include):
