@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Manual pages of the functions, from the comments in the headers: one page for each group.
 
-    man3.py OUTPUT VERSION GROUP HEADER...      the page of a group
+    man3.py --names GROUP HEADER                the functions of a group, or of several joined by a comma
+    man3.py OUTPUT VERSION GROUP HEADER NAME... the page of a group, and for each NAME one that leads to it
     man3.py OUTPUT VERSION PAGE [EXAMPLE]       a written page, with its @EXAMPLE@ and the version filled in
 """
 
 import re
 import sys
 from pathlib import Path
+
+# What stands in the line of names; elsewhere the group's own brief.
+BRIEFS = {'fsgs_decide': 'decide from the evidence in a report, and put it into words'}
 
 COMMENT = re.compile(r'/\*\*(?!<)((?:(?!\*/).)*)\*/\s*([^/]*?[;{])', re.S)
 
@@ -16,7 +20,10 @@ def troff(text):
     text = text.replace('\\#', '#').replace('\\', '\\e').replace('-', '\\-')
     text = re.sub(r'@p (\S*\w)', r'\\fI\1\\fP', text)
     text = re.sub(r'`([^`]*)`', r'\\fB\1\\fP', text)
-    text = re.sub(r'(?<!\w)::(?=FSGS_)|@ref ', '', text)
+    text = re.sub(r'(?<![\w*/])\*(\w+)\*(?!\w)', r'\\fI\1\\fP', text)
+    # The only thing that the headers refer to is the group that a function is in.
+    text = re.sub(r'@ref \w+', r'\\fBDESCRIPTION\\fP', text)
+    text = re.sub(r'(?<!\w)::(?=FSGS_)', '', text)
     text = re.sub(r'^([.\'])', r'\\&\1', text, flags=re.M)
     return text
 
@@ -37,19 +44,52 @@ def name_of(prototype):
     return re.search(r'(\w+) ?\(', prototype)[1]
 
 
-def functions(headers, group):
-    """Comment and prototype of each function of a group, or of several joined by a comma."""
+def groups(header, group):
+    """The text of each group in a header, without its own comment."""
+    text = header.read_text(encoding='utf-8')
     for name in group.split(','):
-        for header in headers:
-            text = Path(header).read_text(encoding='utf-8')
-            found = re.search(rf'@defgroup {name} (.*?)/\*\* @\}} \*/', text, re.S)
-            if not found:
-                continue
-            for comment, code in COMMENT.findall(found[1]):
-                code = re.sub(r'\s+', ' ', re.sub(r'#\w[^\n]*\n', '', code)).strip()
-                if re.match(r'(FSGS_API|static inline|void|struct|int)\b', code) and re.search(r'fsgs_\w*[a-z0-9]\(', code):
-                    yield plain(comment), re.sub(r'FSGS_(API|NOTHROW|PURE|CONST) ?|static inline |extern ', '',
-                                                 code).rstrip(' ;{') + ';'
+        yield re.search(rf'@defgroup {name} .*?@\{{(.*?)/\*\* @\}} \*/', text, re.S)[1]
+
+
+def functions(header, group):
+    """Comment and prototype of each function of a group, or of several joined by a comma."""
+    for text in groups(header, group):
+        for comment, code in COMMENT.findall(text):
+            code = re.sub(r'\s+', ' ', re.sub(r'#\w[^\n]*\n', '', code)).strip()
+            if re.match(r'(FSGS_API|static inline|void|struct|int)\b', code) and re.search(r'fsgs_\w*[a-z0-9]\(', code):
+                yield plain(comment), re.sub(r'FSGS_(API|NOTHROW|PURE|CONST) ?|static inline |extern ', '',
+                                             code).rstrip(' ;{') + ';'
+
+
+def types(header, group, kind):
+    """Name, comment and members of each enumeration or structure."""
+    for text in groups(header, group):
+        for comment, name, inside in re.findall(rf'/\*\*((?:(?!\*/).)*)\*/\n{kind} (\w+) \{{\n(.*?)\n\}};', text, re.S):
+            if not name.endswith('_'):
+                yield name, plain(comment), members(inside, ',' if kind == 'enum' else ';')
+
+
+def members(inside, end):
+    """Code and comment of each; a comment stands before its member, or behind it with a <."""
+    found, before = [], ''
+    for where, comment, code in re.findall(rf'/\*(\*<|\*|)(.*?)\*/|((?:(?!/\*)[^{end}])+){end}?', inside, re.S):
+        if code.strip():
+            found.append([re.sub(r'\s+', ' ', code.strip()).replace(' [', '['), before])
+            before = ''
+        elif where == '*':
+            before = plain(comment)
+        elif where:
+            found[-1][1] = plain(comment)
+    return found
+
+
+def constants(header, group):
+    """Name, value and comment of each macro that stands for a number."""
+    for text in groups(header, group):
+        for comment, name, value in re.findall(
+                r'/\*\*((?:(?!\*/).)*)\*/\n#define (FSGS_\w+(?:\(\w+\))?) +([^\n]+)', text, re.S):
+            if not value.startswith('__attribute__'):
+                yield name, value, plain(comment)
 
 
 def body(comment):
@@ -75,24 +115,65 @@ def body(comment):
     return lines[1:] if lines[0] == '.PP' else lines
 
 
-def group_page(output, version, group, headers):
+def leaves(header, group):
+    """Name and comment of each leaf of the core."""
+    for text in groups(header, group):
+        for before, name, behind in re.findall(
+                r'(?:/\*\*((?:(?!\*/).)*)\*/\n)?fsgs_leaf_fn (\w+);(?: */\*\*<(.*?)\*/)?', text, re.S):
+            yield name, plain(before or behind)
+
+
+def short(text):
+    """A member's comment, without its @since."""
+    return re.sub(r'\n\s*', '\n', troff(re.sub(r'\s*@since \S+', '', text))).strip()
+
+
+def lists(header, group):
+    """The constants, enumerations and structures of a group."""
+    lines, numbers = [], list(constants(header, group))
+    if numbers:
+        lines += ['.SH CONSTANTS']
+        for name, value, comment in numbers:
+            lines += [f'.TP\n\\fB{troff(name)}\\fP = {troff(value)}', short(comment)]
+    functions_too = list(leaves(header, group))
+    if functions_too:
+        lines += ['.SH LEAVES', 'Each is an fsgs_leaf_fn, a function of an argument block: int leaf(struct fsgs_leaf *).']
+        for name, comment in functions_too:
+            lines += [f'.TP\n\\fB{name}\\fP', short(comment)]
+    for kind, section in (('enum', 'ENUMERATIONS'), ('struct', 'STRUCTURES')):
+        found = list(types(header, group, kind))
+        lines += [f'.SH {section}'] if found else []
+        for name, comment, inside in found:
+            lines += [f'.SS {kind} {name}', *body(comment)]
+            for code, about in inside:
+                code = re.sub(r'^(\w+)(.*)$', r'\\fB\1\\fP\2', troff(code)) if kind == 'enum' else f'\\fB{troff(code)}\\fP'
+                lines += [f'.TP\n{code}', short(about)]
+    return lines
+
+
+def group_page(output, version, group, header, *aliases):
     title = output.stem
-    entries = list(functions(headers, group))
+    entries = list(functions(header, group))
     names = [name_of(prototype) for _, prototype in entries]
+    if set(names) - {title} != set(aliases):
+        raise SystemExit('the functions of the headers are others than when this folder was configured')
+    for name in aliases:
+        (output.parent / f'{name}.3').write_text(f'.so man3/{title}.3\n', encoding='utf-8')
     names.sort(key=lambda name: name != title)
-    include = 'fsgscheck.h' if group == 'probe' else f'fsgscheck/{Path(headers[0]).name}'
+    include = 'fsgscheck.h' if group == 'probe' else f'fsgscheck/{header.name}'
     first = group.partition(',')[0]
-    brief = re.search(rf'@defgroup {first} .*?@brief (.*?)\.?\n', Path(headers[0]).read_text(encoding='utf-8'), re.S)[1]
+    text = header.read_text(encoding='utf-8')
+    brief = BRIEFS.get(title) or re.search(rf'@defgroup {first} .*?@brief (.*?)\.?\n', text, re.S)[1]
     lines = ['.\\" SPDX-License-Identifier: MIT', f'.TH {title.upper()} 3 "" "libfsgscheck {version}" "Library Functions"',
              '.SH NAME', f'{", ".join(names)} \\- {troff(brief[0].lower() + brief[1:])}', '.SH SYNOPSIS', '.nf',
              f'.B #include <{include}>', '']
     lines += [f'.B {troff(prototype)}' for _, prototype in entries] + ['.fi', '.SH DESCRIPTION']
     # What holds for the whole group stands first; the brief is in the name.
-    about = re.search(rf'@defgroup {first} [^\n]*\n(.*?)@\{{', Path(headers[0]).read_text(encoding='utf-8'), re.S)[1]
+    about = re.search(rf'@defgroup {first} [^\n]*\n(.*?)@\{{', text, re.S)[1]
     lines += body(plain(about).partition('\n\n')[2] or 'The functions one by one:')
     for comment, prototype in entries:
         lines += [f'.SS {name_of(prototype)}()', *body(comment)]
-    lines += ['.SH SEE ALSO', '.BR libfsgscheck (3)', '']
+    lines += [*lists(header, group), '.SH SEE ALSO', '.BR libfsgscheck (3)', '']
     output.write_text('\n'.join(lines), encoding='utf-8')
 
 
@@ -105,10 +186,12 @@ def written_page(output, version, page, example=None):
 
 
 def main(output, version, what, *more):
-    if what.endswith(('.1', '.3')):
+    if output == '--names':
+        print(*(name_of(prototype) for _, prototype in functions(Path(what), version)), sep='\n')
+    elif what.endswith(('.1', '.3')):
         written_page(Path(output), version, what, *more)
     else:
-        group_page(Path(output), version, what, more)
+        group_page(Path(output), version, what, Path(more[0]), *more[1:])
 
 
 if __name__ == '__main__':
