@@ -6,7 +6,6 @@
 #include "suite.h"
 
 #include <asm/ldt.h>
-#include <asm/prctl.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -104,7 +103,7 @@ struct window *window_new(void)
 
 	if (w == MAP_FAILED)
 		skip("no memory: %s", strerror(errno));
-	syscall(SYS_arch_prctl, ARCH_GET_GS, &gs);
+	foreign_prctl(1, GS, (uintptr_t)&gs);
 	w->own[FS] = thread_pointer();
 	w->own[GS] = gs;
 	w->flags = FLAGS_FIXED;
@@ -121,6 +120,44 @@ void window_prctl(struct window *w, int segment, uint64_t base)
 {
 	w->set_by[segment] = SET_PRCTL;
 	w->set[segment] = base;
+}
+
+void expect_got(uint64_t expected, const struct sight *sight, int segment, const char *when)
+{
+	if (sight->error[segment] >= 0)
+		expect(expected, sight->prctl[segment], "ARCH_GET_%s%s", segment_name(segment),
+		       when);
+}
+
+uint64_t base_of(const struct sight *sight, int segment)
+{
+	return sight->error[segment] < 0 ? sight->insn[segment] : sight->prctl[segment];
+}
+
+static void need(int64_t error, int get, int segment)
+{
+	const char *const what = get ? "GET" : "SET";
+
+	if (foreign_deadly & FOREIGN_CALL(get, segment))
+		skip("ARCH_%s_%s ends who calls it", what, segment_name(segment));
+	if (error == -EPERM || error == -EACCES || error == -ENOSYS || error == -EINVAL)
+		skip("ARCH_%s_%s is refused: %s", what, segment_name(segment),
+		     strerror((int)-error));
+}
+
+void need_get(const struct sight *sight, int segment)
+{
+	need(sight->error[segment], 1, segment);
+}
+
+void need_set(int64_t error, int segment)
+{
+	need(error, 0, segment);
+}
+
+void need_set_by(const struct window *w, int segment)
+{
+	need_set(w->set_error[segment], segment);
 }
 
 uint64_t stub(unsigned insn, unsigned width, unsigned reg)

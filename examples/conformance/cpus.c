@@ -38,7 +38,7 @@ static void values_on(const struct test *t, int cpu)
 		expect(0, (uint64_t)w->fault.signal, "signal of %s on CPU %d",
 		       insn_name(t->a, width), cpu);
 		if (is_write(t->a))
-			expect(BASE & mask, w->last.prctl[s], "base after %s on CPU %d",
+			expect(BASE & mask, base_of(&w->last, s), "base after %s on CPU %d",
 			       insn_name(t->a, width), cpu);
 		else
 			expect(OTHER & mask, w->out[RBX], "%s on CPU %d", insn_name(t->a, width),
@@ -63,7 +63,7 @@ static void canonical_on(const struct test *t, int cpu)
 	if (!w->fault.signal)
 		fail("#GP (SIGSEGV)", "accepted", "write of 0x%llx on CPU %d",
 		     (unsigned long long)w->in[RBX], cpu);
-	expect(OTHER, w->last.prctl[t->a], "base of %s afterwards on CPU %d",
+	expect(OTHER, base_of(&w->last, (int)t->a), "base of %s afterwards on CPU %d",
 	       segment_name((int)t->a), cpu);
 }
 

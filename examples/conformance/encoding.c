@@ -44,8 +44,8 @@ static void judge_value(const struct window *w, uint64_t insn, uint64_t width, u
 		return;
 	}
 	if (is_write(insn))
-		expect(wanted(width), w->last.prctl[segment_of(insn)],
-		       "base by arch_prctl after %s with %s", insn_name(insn, width), name);
+		expect(wanted(width), base_of(&w->last, segment_of(insn)), "base after %s with %s",
+		       insn_name(insn, width), name);
 	else
 		expect(wanted(width), w->out[reg], "%s", name);
 }
@@ -94,9 +94,11 @@ static void others(const struct test *t)
 				expect(w->in[i], w->out[i], "%s after %s with %s",
 				       register_name(i, 64), insn_name(t->a, t->b),
 				       register_name(reg, t->b));
-		expect(OTHER + 0x1000, w->last.prctl[rest], "the base of %s", segment_name(rest));
+		expect(OTHER + 0x1000, base_of(&w->last, rest), "the base of %s",
+		       segment_name(rest));
 		if (!is_write(t->a))
-			expect(VALUE, w->last.prctl[segment_of(t->a)], "the base that was read");
+			expect(VALUE, base_of(&w->last, segment_of(t->a)),
+			       "the base that was read");
 	}
 }
 
@@ -168,9 +170,9 @@ static void prefix(const struct test *t)
 			does = "#UD";
 		else if (w->fault.signal)
 			does = "faults";
-		else if (is_write(insn) && w->last.prctl[segment_of(insn)] == OTHER)
+		else if (is_write(insn) && base_of(&w->last, segment_of(insn)) == OTHER)
 			does = "does nothing";
-		else if (is_write(insn) ? w->last.prctl[segment_of(insn)] != VALUE
+		else if (is_write(insn) ? base_of(&w->last, segment_of(insn)) != VALUE
 					: w->out[RAX] != VALUE)
 			does = "gives another value";
 		classify("%s %s", insn_name(insn, 64), does);

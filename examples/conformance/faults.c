@@ -69,7 +69,7 @@ static void keeps_base(const struct test *t)
 {
 	const struct window *const w = attempt(t->a, NOT_CANONICAL, RAX);
 
-	expect(BASE, w->last.prctl[t->a], "base by arch_prctl after the refused write");
+	expect_got(BASE, &w->last, (int)t->a, " after the refused write");
 	expect(BASE, w->last.insn[t->a], "base by the instruction after the refused write");
 }
 
@@ -94,7 +94,7 @@ static void every_register(const struct test *t)
 
 		expect(SIGSEGV, (uint64_t)w->fault.signal, "signal of the write with %s",
 		       register_name(reg, 64));
-		expect(BASE, w->last.prctl[t->a], "base after the write with %s",
+		expect(BASE, base_of(&w->last, (int)t->a), "base after the write with %s",
 		       register_name(reg, 64));
 	}
 }
@@ -108,7 +108,7 @@ static void again(const struct test *t)
 
 		must_fault(bad, NOT_CANONICAL);
 		expect(0, (uint64_t)good->fault.signal, "signal of a good write after a bad one");
-		expect(BASE + 0x1000, good->last.prctl[t->a],
+		expect(BASE + 0x1000, base_of(&good->last, (int)t->a),
 		       "base of a good write after a bad one");
 	}
 }
@@ -140,7 +140,7 @@ static void lock(const struct test *t)
 	else
 		expect(SIGILL, (uint64_t)w->fault.signal, "signal of LOCK %s",
 		       insn_name(t->a, t->b));
-	expect(BASE, w->last.prctl[s], "base after LOCK %s", insn_name(t->a, t->b));
+	expect(BASE, base_of(&w->last, s), "base after LOCK %s", insn_name(t->a, t->b));
 	expect(BASE + 0x2000, w->out[RAX], "RAX after LOCK %s", insn_name(t->a, t->b));
 }
 

@@ -5,6 +5,7 @@
  */
 #include "foreign.h"
 
+#include <asm/errno.h>
 #include <asm/prctl.h>
 #include <asm/unistd.h>
 #include <fsgscheck/insn.h>
@@ -22,6 +23,7 @@ _Static_assert(offsetof(struct window, stub) == 272, "STUB");
 
 struct window *foreign_now;
 struct foreign_fault *foreign_crash;
+uint32_t foreign_deadly;
 
 /* What the C library calls the 64-bit user code segment nowhere; Linux fixes it. */
 #define USER_CS     0x33
@@ -75,10 +77,19 @@ static void write_base32(int segment, uint64_t base)
 		__asm__ volatile(FSGS_ASM(FSGS_WRGSBASE, "%k0") : : "r"(base) : "memory");
 }
 
+long foreign_prctl(int get, int segment, uint64_t argument)
+{
+	static const uint16_t codes[2][2] = {{ARCH_SET_FS, ARCH_SET_GS},
+					     {ARCH_GET_FS, ARCH_GET_GS}};
+
+	if (foreign_deadly & FOREIGN_CALL(get, segment))
+		return -ENOSYS;
+	return call(__NR_arch_prctl, codes[get][segment], argument, 0, 0);
+}
+
 static long set_prctl(int segment, uint64_t base)
 {
-	return call(__NR_arch_prctl, segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base,
-		    0, 0);
+	return foreign_prctl(0, segment, base);
 }
 
 static void load_selector(int segment, uint32_t selector)
@@ -107,7 +118,10 @@ static void set_base(struct window *w, int segment)
 {
 	switch (w->set_by[segment]) {
 	case SET_PRCTL:
-		set_prctl(segment, w->set[segment]);
+		w->set_error[segment] = set_prctl(segment, w->set[segment]);
+		/* A sandbox may refuse it. Most cases only need the base to be there. */
+		if (w->set_error[segment] < 0)
+			write_base(segment, w->set[segment]);
 		break;
 	case SET_INSN:
 		write_base(segment, w->set[segment]);
@@ -125,8 +139,7 @@ static void look(struct window *w, struct sight *sight)
 	for (int s = 0; s < 2; s++) {
 		sight->insn[s] = read_base(s);
 		sight->prctl[s] = ~sight->insn[s];
-		sight->error[s] = call(__NR_arch_prctl, s ? ARCH_GET_GS : ARCH_GET_FS,
-				       address_of(&sight->prctl[s]), 0, 0);
+		sight->error[s] = foreign_prctl(1, s, address_of(&sight->prctl[s]));
 	}
 	if (w->want_load[0])
 		__asm__ volatile("movq %%fs:0, %0" : "=r"(sight->load[0]) : : "memory");

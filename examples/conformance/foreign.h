@@ -25,7 +25,7 @@ struct foreign_fault {
 struct sight {
 	uint64_t insn[2]; /* RDFSBASE, RDGSBASE */
 	uint64_t prctl[2];
-	int64_t error[2];     /* of arch_prctl */
+	int64_t error[2];     /* of arch_prctl; prctl says nothing then */
 	uint64_t load[2];     /* what stands at offset 0 of the segment, where asked for */
 	uint16_t selector[6]; /* ES CS SS DS FS GS */
 };
@@ -85,7 +85,8 @@ struct window {
 	uint32_t cpus;
 	uint16_t cpu[WINDOW_CPUS];
 
-	uint64_t own[2]; /* what to put back */
+	int64_t set_error[2]; /* of arch_prctl; the instruction set the base in its stead */
+	uint64_t own[2];      /* what to put back */
 	uint32_t own_by[2];
 };
 
@@ -124,6 +125,11 @@ void foreign_window(struct window *w);
 void foreign_signal(int signal, siginfo_t *info, void *context);
 extern struct window *foreign_now;
 extern struct foreign_fault *foreign_crash;
+
+/* arch_prctl. What kills its caller here (bits by FOREIGN_CALL) is not called: ENOSYS. */
+#define FOREIGN_CALL(get, segment) (1u << ((get)*2 + (segment)))
+extern uint32_t foreign_deadly;
+long foreign_prctl(int get, int segment, uint64_t argument);
 
 /* Never returns: sets its own bases again and again, counts turns in *w, yields. For another process or
  * thread on the same CPU. */

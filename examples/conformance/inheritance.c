@@ -67,7 +67,7 @@ static void inherits(const struct test *t)
 	foreign_window(w);
 	made(w);
 	expect(base, w->child.insn[s], "base of %s in the child", segment_name(s));
-	expect(base, w->child.prctl[s], "ARCH_GET_%s in the child", segment_name(s));
+	expect_got(base, &w->child, s, " in the child");
 	expect(base, w->last.insn[s], "base of %s in the parent", segment_name(s));
 }
 
@@ -124,7 +124,7 @@ static void settls(const struct test *t)
 	foreign_window(w);
 	made(w);
 	expect(CHILD_FS, w->child.insn[FS], "FS base of the new thread");
-	expect(CHILD_FS, w->child.prctl[FS], "ARCH_GET_FS in the new thread");
+	expect_got(CHILD_FS, &w->child, FS, " in the new thread");
 	expect(GS_BASE, w->child.insn[GS], "GS base of the new thread");
 	expect(FS_BASE, w->last.insn[FS], "FS base of its maker");
 }
@@ -245,7 +245,7 @@ static void handler_changes(const struct test *t)
 	w->argument[0] = 1;
 	foreign_window(w);
 	expect(CHILD_GS, w->last.insn[s], "base of %s after the handler", segment_name(s));
-	expect(CHILD_GS, w->last.prctl[s], "ARCH_GET_%s after the handler", segment_name(s));
+	expect_got(CHILD_GS, &w->last, s, " after the handler");
 }
 
 /* The pr_reg of the first NT_PRSTATUS of a core file. */

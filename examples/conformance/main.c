@@ -168,31 +168,62 @@ static bool parse_cpus(const char *text, cpu_set_t *set)
 	return text[-1] == '\0';
 }
 
-/* Whether RDGSBASE runs, asked in a child: where it is undefined, nothing of ours is touched. */
-static bool rdgsbase_runs(void)
+/* Asks in a child, which may die of it. False where no child can be made. */
+static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 {
 	int status = 0;
 	const pid_t child = fork();
 
 	if (child == 0) {
-		static struct window w = {.flags = FLAGS_FIXED};
-
-		signal(SIGILL, SIG_DFL);
-		w.stub = stub(FSGS_INSN_RDGSBASE, 64, RAX);
-		window_enter(&w);
+		what(which);
 		_exit(0);
 	}
-	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
-	       WEXITSTATUS(status) == 0;
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return false;
+	*outlived = WIFEXITED(status);
+	return true;
 }
 
-static void examine(void)
+/* Where it is undefined, nothing of ours is touched. */
+static void rdgsbase(unsigned unused)
+{
+	static struct window w = {.flags = FLAGS_FIXED};
+
+	(void)unused;
+	w.stub = stub(FSGS_INSN_RDGSBASE, 64, RAX);
+	window_enter(&w);
+}
+
+/* A filter may answer with SIGSYS. FS gets what it has; the rest of a child does without GS. */
+static void each_prctl(unsigned which)
+{
+	const int get = (int)(which >> 1), s = (int)(which & 1);
+	uint64_t base = 0;
+
+	if (get)
+		base = (uintptr_t)&base;
+	else if (s == FS)
+		__asm__("movq %%fs:0, %0" : "=r"(base));
+	foreign_prctl(get, s, base);
+}
+
+/* False where no child can be made: nothing can be asked then. */
+static bool examine(void)
 {
 	static char why[160];
 	struct fsgs_report *const r = &machine.report;
+	bool lives;
 
 	fsgs_check(r, sizeof *r, FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT);
-	machine.present = r->hwcap2_fsgsbase == FSGS_ANSWER_YES || rdgsbase_runs();
+	for (unsigned which = 0; which < 4; which++) {
+		if (!outlives(each_prctl, which, &lives))
+			return false;
+		if (!lives)
+			foreign_deadly |= FOREIGN_CALL(which >> 1, which & 1);
+	}
+	if (!outlives(rdgsbase, 0, &lives))
+		return false;
+	machine.present = r->hwcap2_fsgsbase == FSGS_ANSWER_YES || lives;
 	/* As the library's own canonical check: see may_flash() in lib/linux/trial.c. */
 	machine.half_safe =
 		!(r->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV)) &&
@@ -202,6 +233,7 @@ static void examine(void)
 		 r->hwcap2_present == FSGS_ANSWER_NO ? "is absent and cannot promise"
 						     : "does not promise");
 	machine.why = why;
+	return true;
 }
 
 static double seconds(void)
@@ -302,7 +334,10 @@ static int prepare_and_run(const struct options *options, const struct output *o
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
-	examine();
+	if (!examine()) {
+		fprintf(stderr, "fsgs-conformance: no process can be made: %s\n", strerror(errno));
+		return CANNOT_RUN;
+	}
 	return run(options, output);
 }
 

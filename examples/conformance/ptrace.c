@@ -175,6 +175,7 @@ static void reads_all(const struct test *t)
 		window_base(w, s, t->c);
 	const pid_t child = stopped(w);
 
+	need_set_by(w, s);
 	for (enum means by = 0; by < MEANS; by++) {
 		uint64_t base = 0;
 
@@ -202,7 +203,7 @@ static void writes(const struct test *t)
 	go_on(child);
 	expect(t->c, w->last.insn[s], "RD%sBASE of the tracee after %s", segment_name(s),
 	       writing[t->b]);
-	expect(t->c, w->last.prctl[s], "ARCH_GET_%s of the tracee", segment_name(s));
+	expect_got(t->c, &w->last, s, " of the tracee");
 	expect(BASE + 0x1000, w->last.insn[!s], "base of %s", segment_name(!s));
 }
 

@@ -33,8 +33,7 @@ static void null_load(const struct test *t)
 	classify("selector %u: base %s, reads back as selector %u", (unsigned)t->b, does,
 		 w->last.selector[SEL_FS + s]);
 	/* Whatever it is: the kernel must see what the processor has. */
-	expect(w->last.insn[s], w->last.prctl[s], "ARCH_GET_%s after loading selector %u",
-	       segment_name(s), (unsigned)t->b);
+	expect_got(w->last.insn[s], &w->last, s, " after loading a null selector");
 }
 
 /* a: segment, b: 0 LDT, 1 TLS, c: base */
@@ -54,7 +53,7 @@ static void descriptor_load(const struct test *t)
 	w->selector[s] = (uint16_t)selector;
 	foreign_window(w);
 	expect(t->c, w->last.insn[s], "base of %s after loading a descriptor", segment_name(s));
-	expect(t->c, w->last.prctl[s], "ARCH_GET_%s after it", segment_name(s));
+	expect_got(t->c, &w->last, s, " after loading a descriptor");
 	expect(selector, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
 }
 
@@ -92,7 +91,7 @@ static void write_over(const struct test *t)
 	expect(selector, w->last.selector[SEL_FS + s], "selector of %s after the write",
 	       segment_name(s));
 	expect(BASE, w->last.insn[s], "base of %s", segment_name(s));
-	expect(BASE, w->last.prctl[s], "ARCH_GET_%s", segment_name(s));
+	expect_got(BASE, &w->last, s, "");
 }
 
 /* a: segment. */
@@ -107,8 +106,8 @@ static void prctl_zeroes(const struct test *t)
 	w->argument[0] = t->a;
 	w->argument[1] = BASE;
 	foreign_window(w);
-	if (w->result < 0)
-		skip("ARCH_SET_%s: error %d", segment_name(s), (int)-w->result);
+	need_set(w->result, s);
+	expect(0, (uint64_t)w->result, "ARCH_SET_%s", segment_name(s));
 	expect(0, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
 	expect(BASE, w->last.insn[s], "base of %s", segment_name(s));
 }

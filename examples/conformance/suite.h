@@ -113,6 +113,15 @@ struct window *window_new(void);
 void window_base(struct window *w, int segment, uint64_t base);
 /* Sets it by arch_prctl: for what is to be read by an instruction under test. */
 void window_prctl(struct window *w, int segment, uint64_t base);
+/* Notes a deviation unless ARCH_GET gave this base, where it gives any. */
+void expect_got(uint64_t expected, const struct sight *sight, int segment, const char *when);
+/* The base as the kernel has it; as the instruction reads it where the kernel does not tell. */
+uint64_t base_of(const struct sight *sight, int segment);
+/* For a case about arch_prctl: ends it where that is refused. "May be disabled", says the kernel's document
+ * of ARCH_SET_GS, and sandboxes refuse more. */
+void need_get(const struct sight *sight, int segment);
+void need_set(int64_t error, int segment);
+void need_set_by(const struct window *w, int segment);
 /* The stub of one form. */
 uint64_t stub(unsigned insn, unsigned width, unsigned reg);
 uint64_t odd_stub(unsigned odd, unsigned insn);

@@ -18,6 +18,7 @@ import parts  # noqa: E402  (the path has to be known first)
 SUITE = os.environ['CONFORMANCE']
 MUTATE = os.environ['MUTATE']
 FOREIGN = os.environ['FOREIGN']
+CONFINE = os.environ.get('CONFINE')
 
 CANONICAL = set(range(201, 223)) | {805, 806}
 # What qemu-user deviates in, each looked at by hand: doc/conformance.md has the words.
@@ -172,6 +173,23 @@ class Machines(unittest.TestCase):
         self.assertEqual(failed(done), {239})
         self.assertIn('si_code', cases(done)[239]['what'])
         self.assertEqual({case['result'] for number, case in cases(done).items() if number != 239}, {'skip'})
+
+
+@unittest.skipUnless(CONFINE and present(), 'this machine has no FSGSBASE, or no filters')
+class Sandboxed(unittest.TestCase):
+    """What a sandbox refuses is not asked, and nobody's deviation."""
+
+    def test_refused_arch_prctl(self):
+        for how, reason in (('eperm', 'not permitted'), ('enosys', 'not implemented'), ('trap', 'ends who')):
+            done = run('--json', wrapper=[CONFINE, f'arch_prctl={how}', '--'])
+            self.assertEqual((failed(done), done.returncode), (set(), 0), how)
+            words = {number: (case['result'], case['note']) for number, case in cases(done).items()}
+            # What is about the call has nothing to say, what only sets a base goes on without it.
+            for number in (401, 416, 418, 430):
+                self.assertEqual(words[number][0], 'skip', how)
+                self.assertIn(reason, words[number][1], how)
+            for number in (*range(1, 33), 213, 215, 231, 801):
+                self.assertEqual(words[number][0], 'pass', how)
 
 
 class Foreign(unittest.TestCase):
