@@ -300,12 +300,14 @@ static void core_pattern(char *pattern, int room)
 
 static void die_with_core(struct window *w, const char *directory)
 {
-	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit limit;
 	const int filter = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
 
 	/* No memory of the process: the notes are what matters. */
-	if (filter < 0 || write(filter, "0", 1) != 1 || setrlimit(RLIMIT_CORE, &unlimited) ||
-	    chdir(directory))
+	if (filter < 0 || write(filter, "0", 1) != 1 || getrlimit(RLIMIT_CORE, &limit))
+		_exit(77);
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_CORE, &limit) || chdir(directory))
 		_exit(77);
 	w->event = event_abort;
 	foreign_window(w);

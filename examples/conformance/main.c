@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -323,6 +324,8 @@ static int gs_base_is_zero(void)
 
 static int prepare_and_run(const struct options *options, const struct output *output)
 {
+	const int defaults[] = {SIGCHLD, SIGQUIT, SIGILL, SIGSYS};
+	struct rlimit core = {0, 0};
 	sigset_t chld;
 
 	record = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
@@ -331,9 +334,17 @@ static int prepare_and_run(const struct options *options, const struct output *o
 		perror("fsgs-conformance: mmap");
 		return CANNOT_RUN;
 	}
+	/* What a parent ignores is inherited: then no child would be waited for, or die of a signal. */
+	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+		signal(defaults[i], SIG_DFL);
+	/* No core files but of the cases that are about them; these raise it again. */
+	if (getrlimit(RLIMIT_CORE, &core) == 0) {
+		core.rlim_cur = 0;
+		setrlimit(RLIMIT_CORE, &core);
+	}
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, NULL);
+	sigprocmask(SIG_SETMASK, &chld, NULL);
 	if (!examine()) {
 		fprintf(stderr, "fsgs-conformance: no process can be made: %s\n", strerror(errno));
 		return CANNOT_RUN;

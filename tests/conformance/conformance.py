@@ -4,7 +4,9 @@
 import json
 import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -80,6 +82,21 @@ class Native(unittest.TestCase):
             self.assertTrue(case['note'] or case['result'] not in ('skip', 'classified'), case['name'])
         covered = {k for case in seen.values() for k in case['covers']}
         self.assertEqual(covered, {f'K{n}' for n in range(1, 16)})
+
+    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    def test_inherited(self):
+        """Nothing that a parent ignores, blocks or limits makes a case fail, or wait."""
+        def ignoring():
+            for number in (signal.SIGCHLD, signal.SIGQUIT, signal.SIGUSR1, signal.SIGTRAP, signal.SIGSEGV):
+                signal.signal(number, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+        plain = cases(run('--json'))
+        done = subprocess.run([SUITE, '--json'], capture_output=True, text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, preexec_fn=ignoring)
+        self.assertEqual({number: case['result'] for number, case in cases(done).items()},
+                         {number: case['result'] for number, case in plain.items()})
 
     @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
     def test_repeat_and_cpus(self):
