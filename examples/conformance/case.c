@@ -23,6 +23,7 @@
 
 struct machine machine;
 struct record *record;
+unsigned never_started;
 
 static void put(char *to, size_t room, const char *format, va_list arguments)
 {
@@ -396,6 +397,7 @@ void run_case(const struct test *test, bool risky)
 	const pid_t child = fork();
 
 	if (child < 0) {
+		never_started++;
 		record->word = WORD_SKIP;
 		snprintf(record->note, sizeof record->note, "fork: %s", strerror(errno));
 		return;

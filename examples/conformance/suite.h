@@ -151,6 +151,9 @@ void end_window(pid_t child, const char *who);
 /* How long one case may take. */
 #define CASE_SECONDS 30
 
+/* How many cases had no process to run in. */
+extern unsigned never_started;
+
 /* Runs one case in a child; the result is in *record. */
 void run_case(const struct test *test, bool risky);
 

@@ -20,6 +20,7 @@ import parts  # noqa: E402  (the path has to be known first)
 SUITE = os.environ['CONFORMANCE']
 MUTATE = os.environ['MUTATE']
 FOREIGN = os.environ['FOREIGN']
+WITHOUT = os.environ['WITHOUT']
 CONFINE = os.environ.get('CONFINE')
 
 CANONICAL = set(range(201, 223)) | {805, 806}
@@ -166,6 +167,18 @@ class Protocols(unittest.TestCase):
                                       timeout=60)
                 self.assertEqual(done.returncode == 0, passes, done.stdout + done.stderr)
 
+    @unittest.skipUnless(shutil.which('prove') and shutil.which('qemu-x86_64'), 'prove or qemu-user is missing')
+    def test_prove_without_the_feature(self):
+        with tempfile.TemporaryDirectory() as directory:
+            script = os.path.join(directory, 'conformance.t')
+            with open(script, 'w', encoding='utf-8') as file:
+                file.write(f'exec qemu-x86_64 -cpu Nehalem {SUITE} --tap\n')
+            done = subprocess.run(['prove', '--exec', 'sh', script], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for form, status in (('--tap', 0), ('--ktap', 4), ('--json', 4)):
+            done = run(form, wrapper=['qemu-x86_64', '-cpu', 'Nehalem'])
+            self.assertEqual(done.returncode, status, form)
+
 
 class Machines(unittest.TestCase):
     @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
@@ -207,6 +220,16 @@ class Sandboxed(unittest.TestCase):
                 self.assertIn(reason, words[number][1], how)
             for number in (*range(1, 33), 213, 215, 231, 801):
                 self.assertEqual(words[number][0], 'pass', how)
+
+
+class Without(unittest.TestCase):
+    """Machines where a system call is missing."""
+
+    def test_no_process(self):
+        for options in (['--json'], ['--tap'], []):
+            done = run(*options, wrapper=[WITHOUT, 'fork', '--'])
+            self.assertEqual((done.returncode, done.stdout), (3, ''), options)
+            self.assertIn('no process can be made', done.stderr)
 
 
 class Foreign(unittest.TestCase):
