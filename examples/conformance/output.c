@@ -40,7 +40,7 @@ static void put_clean(const char *text)
 		putchar(*text == '#' || *text == '\n' ? ' ' : *text);
 }
 
-static void tap_result(const struct result *r, unsigned index)
+static void tap_line(const struct result *r, unsigned index)
 {
 	printf("%s %u - %u %s/%s", r->record.word == WORD_FAIL ? "not ok" : "ok", index,
 	       r->test->number, r->theme->name, r->test->name);
@@ -49,10 +49,28 @@ static void tap_result(const struct result *r, unsigned index)
 		put_clean(r->record.note);
 	}
 	putchar('\n');
+}
+
+static void tap_diagnostics(const struct result *r)
+{
 	if (r->record.word == WORD_FAIL)
 		explain(r, "# ");
 	else if (r->record.word == WORD_CLASSIFIED)
 		printf("# measured: %s\n", r->record.note);
+}
+
+static void tap_result(const struct result *r, unsigned index)
+{
+	tap_line(r, index);
+	tap_diagnostics(r);
+	fflush(stdout);
+}
+
+/* KTAP wants what is said about a test in front of its result line. */
+static void ktap_result(const struct result *r, unsigned index)
+{
+	tap_diagnostics(r);
+	tap_line(r, index);
 	fflush(stdout);
 }
 
@@ -81,7 +99,7 @@ static void ktap_end(const struct summary *s)
 }
 
 const struct output output_tap = {tap_begin, tap_result, tap_end};
-const struct output output_ktap = {ktap_begin, tap_result, ktap_end};
+const struct output output_ktap = {ktap_begin, ktap_result, ktap_end};
 
 static void human_begin(unsigned total)
 {

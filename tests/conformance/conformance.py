@@ -46,7 +46,8 @@ def present():
 
 
 class Ktap:
-    """As strict as Documentation/dev-tools/ktap.rst: version, plan, results in order, diagnostics."""
+    """As strict as Documentation/dev-tools/ktap.rst: version, plan, results in order, and diagnostic lines
+    directly before the result that they are about. Those of TAP come after it."""
 
     def __init__(self, text, version='KTAP version 1'):
         lines = text.splitlines()
@@ -54,15 +55,28 @@ class Ktap:
         assert lines[0] == version, lines[0]
         self.plan = int(re.fullmatch(r'1\.\.(\d+)', lines[1])[1])
         self.results = []
+        block, blocks = [], []
         for line in lines[2:]:
             result = re.fullmatch(r'(ok|not ok) (\d+) - ([^#]+?)(?: # (SKIP)(?: ([^#]*))?)?', line)
             if result is None:
                 assert line.startswith('# '), f'neither a result nor a diagnostic: {line}'
+                block.append(line[2:])
                 continue
             assert int(result[2]) == len(self.results) + 1, f'out of order: {line}'
             assert not (result[4] and result[1] == 'not ok'), f'failed and skipped: {line}'
             self.results.append((result[1], result[3], result[4]))
+            blocks.append(block)
+            block = []
         assert len(self.results) == self.plan, f'{self.plan} planned, {len(self.results)} there'
+        if version.startswith('TAP'):
+            blocks = blocks[1:] + [block]
+        else:
+            assert len(block) == 1 and block[0].startswith('Totals: '), f'about no test: {block}'
+        self.diagnostics = blocks
+        for result, about in zip(self.results, blocks):
+            assert result[0] == 'ok' or any(': expected ' in line for line in about), f'no reason: {result}'
+            assert result[0] == 'ok' or about[0].startswith('rule: '), f'not about {result}: {about}'
+            assert result[0] == 'not ok' or not any(': expected ' in line for line in about), f'not its: {result}'
 
 
 class Native(unittest.TestCase):
@@ -148,10 +162,25 @@ class Protocols(unittest.TestCase):
     def test_tap(self):
         Ktap(run('--tap', '--only', 'values').stdout, 'TAP version 13')
 
+    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    def test_diagnostics(self):
+        """What is said about a case stands before its result in KTAP, after it in TAP."""
+        for form, version in (('--ktap', 'KTAP version 1'), ('--tap', 'TAP version 13')):
+            text = run(form, '--only', '2[0-3]?', wrapper=[MUTATE, 'gp-missing']).stdout
+            parsed = Ktap(text, version)
+            about = dict(zip((result[1].split()[0] for result in parsed.results), parsed.diagnostics))
+            self.assertTrue(any('write of 0x8000000000000000: expected #GP' in line for line in about['201']))
+            self.assertTrue(any(line.startswith('measured: 0x800000000000') for line in about['223']))
+            self.assertEqual(about['231'], [])
+            with self.assertRaises(AssertionError):
+                Ktap(text.replace(version, 'KTAP version 1' if form == '--tap' else 'TAP version 13'),
+                     'KTAP version 1' if form == '--tap' else 'TAP version 13')
+
     def test_parser_is_strict(self):
         for text in ('KTAP version 1\n1..1\nok 2 - a\n', 'KTAP version 1\n1..2\nok 1 - a\n',
                      'KTAP version 1\n1..1\nok 1 - a\nnoise\n', 'TAP version 13\n1..1\nok 1 - a\n',
-                     'KTAP version 1\n1..1\nok 1 - a'):
+                     'KTAP version 1\n1..1\nok 1 - a', 'KTAP version 1\n1..1\nnot ok 1 - a\n# Totals: \n',
+                     'KTAP version 1\n1..1\nok 1 - a\n# of nothing\n# Totals: \n'):
             with self.assertRaises(AssertionError):
                 Ktap(text)
 
