@@ -5,7 +5,14 @@
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
+#if __has_include(<asm/ibt.h>) /* Linux 5.18, and kernels that took it from there */
 #include <asm/ibt.h>
+#else
+#define ENDBR
+#endif
+#ifndef RET /* Linux 5.17 and its stable branches */
+#define RET ret
+#endif
 
 #define FSGS_ENDBR		ENDBR
 #define FSGS_RET		RET
