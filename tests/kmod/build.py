@@ -21,8 +21,9 @@ machine = kbuild.machine
 KMOD = kbuild.SOURCE / 'examples/kmod'
 CACHE = os.environ['CACHE']
 
-# Some steps of a build say so when they are left out, and that a kernel was built by another gcc 12.
-HARMLESS = re.compile(r'Skipping BTF generation|the compiler differs from the one|The kernel was built by|You are using')
+# Some steps of a build say so when they are left out, and that a kernel was built by another compiler.
+HARMLESS = re.compile(r'Skipping BTF generation|the compiler differs from the one|The kernel was built by|You are using'
+                      '|pahole version differs')
 
 
 def complaints(said):
@@ -34,40 +35,42 @@ class Build(unittest.TestCase):
     def setUp(self):
         self.work = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-    def build(self, release, *arguments):
+    def build(self, which, suites, *arguments):
+        """The oldest (0) or newest (-1) kernel of the machine's own suites, or of others; skips without it."""
         try:
-            return kbuild.build(self.work / release, kbuild.headers(CACHE, release), *arguments)
+            release = kbuild.releases(CACHE, suites)[which]
+            return release, *kbuild.build(self.work / release, kbuild.headers(CACHE, release, suites), *arguments)
         except machine.Unavailable as reason:
             self.skipTest(str(reason))
 
-    def releases(self):
-        try:
-            return kbuild.releases()
-        except machine.Unavailable as reason:
-            self.skipTest(str(reason))
-
-    def test_oldest_and_newest_headers(self):
+    def clean(self, which, suites):
         """With the warnings that the kernel keeps for newcomers, and its object checker's."""
-        releases = self.releases()
-        for release in (releases[0], releases[-1]):
-            with self.subTest(release=release):
-                module, said = self.build(release, 'W=1')
-                self.assertEqual(complaints(said), [])
-                self.assertIn('license=Dual MIT/GPL'.encode(), module.read_bytes())
-                print(f'built for {release}: {module.stat().st_size} bytes')
+        release, module, said = self.build(which, suites, 'W=1')
+        self.assertEqual(complaints(said), [])
+        self.assertIn('license=Dual MIT/GPL'.encode(), module.read_bytes())
+        print(f'built for {release}: {module.stat().st_size} bytes')
+        return release
+
+    def test_before_5_18(self):
+        """C89, neither ENDBR nor RET; the newest of them, which the tests boot, too."""
+        self.assertLess(kbuild.numbers(self.clean(-1, kbuild.OLDER)), [5, 18])
+
+    def test_since_6_13(self):
+        """Where kbuild works in the module's folder, and $(src) is relative."""
+        self.assertGreater(kbuild.numbers(self.clean(-1, kbuild.NEWER)), [6, 13])
 
     @unittest.skipUnless(shutil.which('sparse'), 'sparse is not installed')
     def test_sparse(self):
-        # The oldest: newer headers use what Debian's sparse does not know yet.
-        _, said = self.build(self.releases()[0], 'C=2')
+        # The machine's own oldest: newer headers use what Debian's sparse does not know yet.
+        _, _, said = self.build(0, None, 'C=2', 'W=1')
         sources = set(re.findall(r'[\w/-]+\.o', (KMOD / 'Kbuild').read_text(encoding='utf-8'))) - {'fsgscheck.o', 'core/leaf.o'}
         self.assertEqual(len(re.findall(r'^  CHECK ', said, re.M)), len(sources))
         self.assertEqual(complaints(said), [])
 
     def test_dkms(self):
         """The tree that is laid out for DKMS builds by the commands of its dkms.conf, and needs no other."""
-        release = self.releases()[-1]
         try:
+            release = kbuild.releases(CACHE)[-1]
             tree = kbuild.headers(CACHE, release)
         except machine.Unavailable as reason:
             self.skipTest(str(reason))
@@ -82,6 +85,7 @@ class Build(unittest.TestCase):
                   '[ ! -f $build/${BUILT_MODULE_NAME[0]}.ko ]')
         done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(complaints(done.stdout + done.stderr), [])
 
     def test_version(self):
         header = (kbuild.SOURCE / 'include/fsgscheck/version.h').read_text(encoding='utf-8')
