@@ -5,10 +5,10 @@
 
 static void put_answer(struct json *json, const char *key, uint32_t answer)
 {
-	if (answer == FSGS_ANSWER_UNKNOWN)
-		json_null(json, key);
-	else
+	if (answer == FSGS_ANSWER_YES || answer == FSGS_ANSWER_NO)
 		json_bool(json, key, answer == FSGS_ANSWER_YES);
+	else
+		json_null(json, key);
 }
 
 static void put_name(struct json *json, const char *key, uint32_t list, uint32_t value)
