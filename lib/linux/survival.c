@@ -193,29 +193,39 @@ static void outlive_hops(struct arena *arena, const cpu_set_t *allowed)
 	}
 }
 
-static void *subject(void *argument)
+/* Stays where it is, if the instructions run there. */
+static int settle(struct arena *arena)
 {
-	struct arena *const arena = argument;
-	pthread_t opponent;
-	cpu_set_t allowed;
-
-	CPU_ZERO(&allowed);
-	sched_getaffinity(0, sizeof allowed, &allowed);
 	arena->cpu = sched_getcpu();
-	if (arena->cpu < 0 || arena->cpu >= CPU_SETSIZE || pin(arena->cpu) || !runs_here())
-		return NULL;
+	return arena->cpu >= 0 && arena->cpu < CPU_SETSIZE && pin(arena->cpu) == 0 && runs_here();
+}
+
+static void outlive_all(struct arena *arena, const cpu_set_t *allowed)
+{
+	pthread_t opponent;
+
 	outlive_syscall(arena);
 	outlive_signal(arena);
 	outlive_cpuid(arena);
 	outlive_fork(arena);
-	outlive_hops(arena, &allowed);
-	if (sched_getcpu() != arena->cpu || pthread_create(&opponent, NULL, rival, arena))
-		return NULL;
-	while (!atomic_load(&arena->turns))
-		sched_yield();
-	outlive_rival(arena);
-	atomic_store(&arena->stop, 1);
-	pthread_join(opponent, NULL);
+	outlive_hops(arena, allowed);
+	if (sched_getcpu() == arena->cpu && pthread_create(&opponent, NULL, rival, arena) == 0) {
+		while (!atomic_load(&arena->turns))
+			sched_yield();
+		outlive_rival(arena);
+		atomic_store(&arena->stop, 1);
+		pthread_join(opponent, NULL);
+	}
+}
+
+static void *subject(void *arena)
+{
+	cpu_set_t allowed;
+
+	CPU_ZERO(&allowed);
+	sched_getaffinity(0, sizeof allowed, &allowed);
+	if (settle(arena))
+		outlive_all(arena, &allowed);
 	return NULL;
 }
 

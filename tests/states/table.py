@@ -331,7 +331,7 @@ LAUNCHED = [
                "cpus.1.count": 1}, steady=False),
     Case("cpus-differ-insn", "WRGSBASE is undefined on one CPU",
          launched("--insn=wrgsbase:ud --cpu={cpu}", needs=("fsgsbase", "cpus")),
-         False, INCONSISTENT, "cpus-differ", args="--all-cpus",
+         False, INCONSISTENT, "cpus-differ", args="--all-cpus --survival",
          also={"cpus.0.wrgsbase": "ok", "cpus.1.wrgsbase": "undefined", "cpus.1.count": 1}),
 ]
 

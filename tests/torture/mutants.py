@@ -46,7 +46,7 @@ MUTANTS = [
      [('return thread && thread_id() == thread;', 'return thread != 0;')],
      'unit-guard', 'passes_on_another_threads_sent_signal'),
     ('no lock', GUARD,
-     [('\tpthread_mutex_lock(&lock);', ''), ('\tpthread_mutex_unlock(&lock);', '')],
+     [('\tpthread_mutex_lock(&lock);', '\t;'), ('\tpthread_mutex_unlock(&lock);', '')],
      'torture-threads', None),
     ('a child keeps what it inherits', GUARD,
      [('\trepair();\n\tatomic_store(&here.state, READY);', '\tatomic_store(&here.state, READY);')],

@@ -771,6 +771,39 @@ Test(guard, a_bare_clone_is_sane)
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
 }
 
+/* One that shares the memory, and so the lock, of another process must not wait for it: who has it may never go on. */
+static int ask_beside(void *answer)
+{
+	*(int *)answer = fsgs_guard_enter();
+	return 0;
+}
+
+static void *clone_with_memory(void *answer)
+{
+	static _Alignas(16) char stack[65536];
+	const int child =
+		clone(ask_beside, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, answer);
+
+	waitpid(child, NULL, 0);
+	return NULL;
+}
+
+Test(guard, a_process_in_the_same_memory_keeps_away)
+{
+	struct fsgs_leaf io = {0};
+	int answer = 0;
+	pthread_t thread;
+
+	alarm(10);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, clone_with_memory, &answer), 0);
+	pthread_join(thread, NULL);
+	cr_expect_eq(answer, -EDEADLK);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(ask(), 1);
+}
+
 /* A crash handler that forks to write its report, in the trying thread. */
 static void fork_in_handler(int sig)
 {
@@ -863,6 +896,26 @@ Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
 	cr_expect_eq(info.si_value.sival_int, 42);
 	atomic_store(&stage, 2);
 	pthread_join(thread, NULL);
+}
+
+/* Where it is not to be learned whose a signal is, it is still not lost. */
+Test(guard, a_sandbox_may_hide_whose_a_signal_is)
+{
+	const struct timespec now = {0, 0};
+	struct fsgs_leaf io = {0};
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_sigqueue(pthread_self(), SIGILL, (union sigval){.sival_int = 42});
+	filter_call(SYS_openat, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(info.si_value.sival_int, 42);
 }
 
 /* That memory went bad somewhere is no fault of a leaf, although the kernel says it. */
