@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fsgscheck.h>
 #include <fsgscheck/base.h>
-#include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "filter.h"
 
