@@ -1135,7 +1135,7 @@ static const uint64_t exchanging = ~(BIT(SIGSYS) | BIT(SIGTRAP) | BIT(SIGKILL) |
 
 static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 {
-	struct kernel_action now;
+	struct kernel_action now = {0}; /* for tools that do not see what the kernel writes */
 
 	cr_assert_eq(syscall(SYS_rt_sigaction, sig, NULL, &now, sizeof now.mask), 0);
 	cr_expect(now.action > 1, "no handler of signal %d", sig);
