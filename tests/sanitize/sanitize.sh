@@ -48,7 +48,7 @@ fi
 	-Ddocs=disabled -Dbuildtype=debugoptimized -Dc_args="$cflags" >/dev/null
 
 units='auxv base check cpuid cpuinfo decide guard json names report ring0 ring0-ask sweep trial'
-torture='callers inject threads'
+torture='callers inject threads threads-undefined'
 case $tool in
 # These have functions of the C library in themselves, which MemorySanitizer has, too.
 thread | address,undefined | cet) units="$units interposed reading text" ;;
