@@ -721,7 +721,7 @@ Test(guard, fork_takes_no_lock)
 	atomic_int stop = 0;
 	pthread_t thread;
 
-	alarm(20);
+	alarm(60);
 	pthread_atfork(take_theirs, give_theirs, give_theirs);
 	cr_assert_eq(pthread_create(&thread, NULL, ask_with_their_lock, &stop), 0);
 	for (int i = 0; i < 300; i++) {
@@ -953,7 +953,7 @@ Test(guard, returns_as_the_owner_does)
 		unsigned long flags;
 		void (*restorer)(void);
 		uint64_t mask;
-	} before, meanwhile;
+	} before = {0}, meanwhile = {0};
 
 	signal(SIGILL, own_handler);
 	syscall(SYS_rt_sigaction, SIGILL, NULL, &before, sizeof before.mask);
