@@ -7,6 +7,7 @@ that is a partition, too.
 """
 
 import argparse
+import os
 import pathlib
 import shutil
 import subprocess
@@ -26,11 +27,22 @@ boot
 
 FAT_KIB = 128
 
+# The time that a reproducible build gives to everything; the tools know this variable, too.
+EPOCH = os.environ.get("SOURCE_DATE_EPOCH")
+
+
+def date(*paths):
+    """Gives files the time of a reproducible build; without one they keep theirs."""
+    for path in paths:
+        if EPOCH:
+            os.utime(path, (int(EPOCH), int(EPOCH)))
+
 
 def run(*command):
     """Runs a tool; its words are shown only when it fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                          env={**os.environ, "TZ": "UTC"})
     if done.returncode:
         sys.exit(f"{command[0]} failed:\n{done.stdout.decode(errors='replace')}")
 
@@ -41,7 +53,7 @@ def make_fat(tools, path, program):
     sectors = FAT_KIB * 2
     run(tools.mformat, "-i", path, "-T", sectors, "-h", 1, "-s", 16, "-N", 0, "::")
     run(tools.mmd, "-i", path, "::/EFI", "::/EFI/BOOT")
-    run(tools.mcopy, "-i", path, program, "::/EFI/BOOT/BOOTX64.EFI")
+    run(tools.mcopy, "-m", "-i", path, program, "::/EFI/BOOT/BOOTX64.EFI")
 
 
 def make_iso(tools, output):
@@ -54,7 +66,11 @@ def make_iso(tools, output):
         shutil.copyfile(tools.elf, root / "fsgscheck-boot.elf")
         run(tools.grub_mkimage, "-O", "i386-pc-eltorito", "-d", tools.grub, "-c", configuration,
             "-p", "/boot/grub", "-o", root / "eltorito.img", *GRUB_MODULES)
-        make_fat(tools, root / "efi.img", tools.efi)
+        program = pathlib.Path(folder) / "program.efi"
+        shutil.copy2(tools.efi, program)
+        date(program)
+        make_fat(tools, root / "efi.img", program)
+        date(*root.iterdir(), root)
         run(tools.xorriso, "-as", "mkisofs", "-V", "FSGSCHECK", "-R", "-o", output,
             "-b", "eltorito.img", "-no-emul-boot", "-boot-load-size", 4, "-boot-info-table",
             "--grub2-boot-info", "--grub2-mbr", tools.grub / "boot_hybrid.img",

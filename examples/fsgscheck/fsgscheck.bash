@@ -7,13 +7,13 @@ _fsgscheck()
 
 	if [ "${COMP_WORDS[1]}" = explain ] && [ "$COMP_CWORD" -gt 1 ]; then
 		case $current in
-		-*) COMPREPLY=($(compgen -W '--json --help' -- "$current")) ;;
-		*) COMPREPLY=($(compgen -f -- "$current")) ;;
+		-*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$current") ;;
+		*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 		esac
 		return
 	fi
 	local words='--json --tap --prometheus --quiet --all-cpus --survival --no-trial --help --version'
 	[ "$COMP_CWORD" -eq 1 ] && words="$words explain"
-	COMPREPLY=($(compgen -W "$words" -- "$current"))
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 complete -o filenames -F _fsgscheck fsgscheck
