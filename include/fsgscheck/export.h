@@ -16,8 +16,10 @@
 #define FSGS_PURE  __attribute__((pure))
 
 /** No C++ exception leaves the library. */
-#ifdef __cplusplus
+#if defined(__cplusplus) && __cplusplus >= 201103L
 #define FSGS_NOTHROW noexcept
+#elif defined(__cplusplus)
+#define FSGS_NOTHROW throw()
 #else
 #define FSGS_NOTHROW __attribute__((nothrow))
 #endif

@@ -196,7 +196,8 @@ class Headers(unittest.TestCase):
 
     def test_alone(self):
         for compiler, language, standard in (('gcc', 'c', 'c11'), ('clang', 'c', 'c11'),
-                                             ('g++', 'c++', 'c++17'), ('clang++', 'c++', 'c++17')):
+                                             ('g++', 'c++', 'c++17'), ('clang++', 'c++', 'c++17'),
+                                             ('g++', 'c++', 'c++98'), ('clang++', 'c++', 'c++98')):
             if not shutil.which(compiler):
                 continue
             for header in PUBLIC:
