@@ -78,7 +78,8 @@ class Samples(unittest.TestCase):
                 self.assertTrue((SOURCE / 'doc/examples' / name).exists(), f'{page.name}: {name}')
 
 
-DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w ]+?[ *](fsgs_\w*[^\W_])\(([^;{]*?)\))[^;{()]*[;{]', re.M)
+DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w ]+?[ *](fsgs_\w*[^\W_])\(([^;{]*?)\))'
+                         r'[^;{()]*[;{]', re.M)
 PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Cost\n', r'@par Source\n', '@since ')
 
 

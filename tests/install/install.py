@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -111,9 +112,11 @@ class Installed(unittest.TestCase):
         self.assertRegex(verdict(root / 'build/user', LD_LIBRARY_PATH=str(self.prefix / 'lib')), r'^\w+: ')
 
     def test_static_flags(self):
-        """What the static library needs and the shared one has inside; on this C library, nothing more."""
+        """What the static library needs, and the shared one has inside: threads."""
         static = run('pkg-config', '--static', '--libs', 'fsgscheck').split()
-        self.assertIn('-lfsgscheck', static)
+        shared = run('pkg-config', '--libs', 'fsgscheck').split()
+        self.assertIn('-lfsgscheck', shared)
+        self.assertEqual([flag for flag in static if flag not in shared], ['-pthread'])
         for package in ('fsgscheck', 'fsgscheck-core'):
             text = (self.prefix / f'lib/pkgconfig/{package}.pc').read_text(encoding='utf-8')
             self.assertNotIn(str(self.build), text)
@@ -184,13 +187,40 @@ class Installed(unittest.TestCase):
                                     ' echo "${COMPREPLY[@]}"').split()
         self.assertEqual(set(re.findall(r'--[a-z][a-z-]*', helped)) | {'explain'}, set(offered))
 
+    def test_completion_of_a_file_with_spaces(self):
+        script = self.prefix / 'share/bash-completion/completions/fsgscheck'
+        with tempfile.TemporaryDirectory() as directory:
+            for name in ('serial of the host.log', 'serial.log', '*'):
+                Path(directory, name).touch()
+            offered = run('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck explain ""); COMP_CWORD=2; _fsgscheck;'
+                                        ' printf "%s\n" "${COMPREPLY[@]}"', cwd=directory).splitlines()
+        self.assertEqual(set(offered), {'serial of the host.log', 'serial.log', '*'})
+
+    def test_image_is_reproducible(self):
+        images = self.prefix / 'share/fsgscheck'
+        if not (images / 'fsgscheck-boot.iso').exists():
+            self.skipTest('the ISO was not built: GRUB for BIOS, mtools, xorriso, clang or lld is not installed')
+        tools = [word for name in ('grub-mkimage', 'mformat', 'mmd', 'mcopy', 'xorriso')
+                 for word in ('--' + name, shutil.which(name))]
+        made = []
+        for second in range(2):
+            output = Path(self.directory.name) / f'{second}.iso'
+            elf = shutil.copyfile(images / 'fsgscheck-boot.elf', output.with_suffix('.elf'))
+            efi = shutil.copyfile(images / 'fsgscheck-boot.efi', output.with_suffix('.efi'))
+            os.utime(efi, (1600000000 + 3600 * second,) * 2)
+            run(sys.executable, SOURCE / 'examples/boot/iso.py', '--grub', '/usr/lib/grub/i386-pc', *tools, '--elf', elf,
+                '--efi', efi, output, env={**os.environ, 'SOURCE_DATE_EPOCH': '1700000000'})
+            made.append(output.read_bytes())
+            time.sleep(2 - 2 * second)
+        self.assertTrue(made[0] == made[1])
+
     def test_destdir(self):
         with tempfile.TemporaryDirectory() as root:
             run(MESON, 'install', '-C', self.build, '--destdir', root)
             there = Path(root) / str(self.prefix).lstrip('/')
             for file in ('include/fsgscheck.h', 'include/fsgscheck/core.h', 'lib/libfsgscheck.so.0',
                          'lib/libfsgscheck.a', 'lib/libfsgscheck-core.a', 'lib/pkgconfig/fsgscheck.pc',
-                         'lib/pkgconfig/fsgscheck-core.pc', 'bin/fsgscheck'):
+                         'lib/pkgconfig/fsgscheck-core.pc', 'bin/fsgscheck', 'share/fsgscheck/fsgscheck.schema.json'):
                 self.assertTrue((there / file).exists(), file)
             version = run('pkg-config', '--modversion', 'fsgscheck').strip()
             self.assertTrue((there / f'lib/libfsgscheck.so.{version}').exists())
@@ -245,6 +275,26 @@ class Subproject(unittest.TestCase):
                                ('-Dfsgscheck:default_library=static', False)):
             with self.subTest(option=option), tempfile.TemporaryDirectory() as directory:
                 self.assertEqual(is_linked_with_it(self.build(Path(directory), *filter(None, [option]))), linked)
+
+    @unittest.skipUnless(shutil.which('git') and (SOURCE / '.git').exists(), 'not a clone, which a wrap could name')
+    def test_wrap(self):
+        """The file and the line of Meson that the README shows, with a clone of this tree as the address."""
+        readme = (SOURCE / 'README.md').read_text(encoding='utf-8')
+        wrap = re.search(r'^```ini\n(.*?)^```', readme, re.M | re.S)[1]
+        line = re.search(r"^```meson\n(.*?)^```", readme, re.M | re.S)[1]
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory)
+            run('git', 'clone', '--quiet', '--depth', '1', f'file://{SOURCE}', root / 'clone')
+            (root / 'subprojects').mkdir()
+            (root / 'subprojects/fsgscheck.wrap').write_text(
+                re.sub(r'(?m)^url = .*$', f'url = file://{root}/clone',
+                       re.sub(r'(?m)^revision = .*$', 'revision = HEAD', wrap)), encoding='utf-8')
+            (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
+            (root / 'meson.build').write_text(
+                f"project('user', 'c')\n{line}executable('user', 'usable.c', dependencies: fsgscheck)\n", encoding='utf-8')
+            run(MESON, 'setup', root / 'build', root, env={**os.environ, 'PKG_CONFIG_LIBDIR': str(root)})
+            run('ninja', '-C', root / 'build')
+            self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
 
 
 if __name__ == '__main__':
