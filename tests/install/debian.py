@@ -42,6 +42,25 @@ def build(work):
     return sorted(work.glob('*.deb')), next(work.glob('*.changes'))
 
 
+def contents(package):
+    listed = run('dpkg-deb', '--contents', package, stdout=subprocess.PIPE, text=True).stdout
+    print(listed)
+    return listed
+
+
+def what_belongs(packages):
+    """Files that a package must have, one that must not be there, and who may have none."""
+    wanted = {'libfsgscheck0': ['/libfsgscheck.so.0'],
+              'libfsgscheck-dev': ['/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc',
+                                   '/fsgs_usable.3', '/examples/usable.c'],
+              'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json']}
+    for package in packages:
+        listed = contents(package)
+        for file in wanted.get(package.name.partition('_')[0], []):
+            assert file in listed, f'{package.name} lacks {file}'
+        assert 'fsgs-conformance' not in listed, f'{package.name} has a page or a program of the suite'
+
+
 def mirror():
     """Where this machine takes its packages from; debootstrap's own choice where that is unknown."""
     if not shutil.which('apt-get'):
@@ -92,8 +111,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         packages, changes = build(work)
-        for package in packages:
-            run('dpkg-deb', '--contents', package)
+        what_belongs(packages)
         run('lintian', '--fail-on', 'error', '--allow-root', changes)
         missing = fresh_debian(work / 'root', options.mirror or mirror())
         if missing:
