@@ -78,6 +78,15 @@ void skip(const char *why, ...)
 	_exit(0);
 }
 
+void remark(const char *what, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, what);
+	put(record->note, sizeof record->note, what, arguments);
+	va_end(arguments);
+}
+
 void classify(const char *what, ...)
 {
 	va_list arguments;

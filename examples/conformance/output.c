@@ -57,6 +57,8 @@ static void tap_diagnostics(const struct result *r)
 		explain(r, "# ");
 	else if (r->record.word == WORD_CLASSIFIED)
 		printf("# measured: %s\n", r->record.note);
+	else if (r->record.word == WORD_PASS && r->record.note[0])
+		printf("# note: %s\n", r->record.note);
 }
 
 static void tap_result(const struct result *r, unsigned index)
@@ -139,6 +141,9 @@ static void human_result(const struct result *r, unsigned index)
 		snprintf(last, sizeof last, "%s", r->record.note);
 		break;
 	default:
+		if (r->record.note[0])
+			printf("pass  %u %s/%s: %s\n", r->test->number, r->theme->name,
+			       r->test->name, r->record.note);
 		break;
 	}
 }

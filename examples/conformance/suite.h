@@ -79,7 +79,7 @@ struct record {
 	char what[160];
 	char expected[128];
 	char seen[128];
-	char note[400]; /* reason of a skip, or what was classified */
+	char note[400]; /* reason of a skip, what was classified, or what else is to be known */
 	struct foreign_fault crash;
 };
 
@@ -104,6 +104,8 @@ void fail(const char *expected, const char *seen, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Ends the case, which is a failure still if something deviated before. */
 _Noreturn void skip(const char *why, ...) __attribute__((format(printf, 1, 2)));
+/* Adds what a reader has to know of a result, and leaves the result as it is. */
+void remark(const char *what, ...) __attribute__((format(printf, 1, 2)));
 /* Adds to what was measured. */
 void classify(const char *what, ...) __attribute__((format(printf, 1, 2)));
 

@@ -64,6 +64,7 @@ struct mutation {
 	void (*at_exec)(struct process *);
 	void (*at_call)(struct process *, struct user_regs_struct *);
 	void (*at_return)(struct process *, struct user_regs_struct *);
+	bool holds_rivals;
 };
 
 static struct site sites[MAX_SITES];
@@ -405,6 +406,7 @@ static const struct mutation mutations[] = {
 	{.name = "set-shifts", .at_call = set_shifts},
 	{.name = "limit-shifts", .at_call = limit_shifts},
 	{.name = "settls-ignored", .at_call = settls_ignored},
+	{.name = "rivals-held", .holds_rivals = true},
 };
 
 static int open_memory(pid_t pid, int mode)
@@ -630,6 +632,24 @@ static void arrived(struct process *process)
 		mutation->at_child(process);
 }
 
+/* Threads of a case, and what it forks: neither the suite nor a child of it. */
+static bool is_rival(pid_t pid, pid_t first)
+{
+	char path[64], line[128];
+	long group = 0, parent = 0;
+	FILE *status;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	status = fopen(path, "re");
+	if (!status)
+		die(path);
+	while (fgets(line, sizeof line, status))
+		if (sscanf(line, "Tgid: %ld", &group) != 1)
+			sscanf(line, "PPid: %ld", &parent);
+	fclose(status);
+	return pid != first && (group != pid || parent != first);
+}
+
 static int loop(pid_t first)
 {
 	const enum __ptrace_request how =
@@ -648,6 +668,8 @@ static int loop(pid_t first)
 		}
 		if (process->fresh) {
 			arrived(process);
+			if (mutation->holds_rivals && is_rival(pid, first))
+				continue; /* stopped until it is killed */
 		} else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 			patch(pid);
 			if (mutation->at_exec)

@@ -86,6 +86,10 @@ def main():
             bad.append(f'{mutation}: not noticed by {sorted(missed)}')
         if wrong and row in EXACT:
             bad.append(f'{mutation}: also fails {sorted(wrong)}')
+    # A case that never met its rival has nothing to say.
+    alone = run('rivals-held', '7[34]?') | run('rivals-held', '75[12]')
+    if judged := sorted(n for n, result in alone.items() if result != 'skip'):
+        bad.append(f'judged without a rival: {judged}')
     print(f'{len(shown)} cases fail when their rule is broken')
     if len(shown) < 50:
         bad.append('fewer than 50')
