@@ -39,7 +39,9 @@
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_CRASH = 3, EXIT_SKIP = 4 };
 
 #define ARRIVAL_LIMIT 1000000
-#define TEST_LIMIT    20000000
+#ifndef TEST_LIMIT
+#define TEST_LIMIT 20000000
+#endif
 
 _Noreturn void boot_main(uint32_t magic, const void *information);
 void smp_main(uint32_t cpu);
@@ -70,6 +72,10 @@ static struct tally *current;
 static uint32_t processor, failures;
 static int have_timer;
 static const char *skipped;
+/* What the processor whose turn it is announced last: an index and 1. */
+static volatile uint32_t announced;
+/* The processor that did not finish; the first one is not waited for. */
+static uint32_t hung;
 
 /* -- what a case works with */
 
@@ -675,12 +681,24 @@ static void announce(const struct test *t)
 	say(line.text);
 }
 
+/* In an image of the test's own: a second processor that does not come back. */
+static void hang_here(const struct test *t)
+{
+#ifdef HANG_IN
+	while (processor == 1 && t->number == HANG_IN)
+		halt_for_ever();
+#else
+	(void)t;
+#endif
+}
+
 static void run_all(uint32_t cpu)
 {
 	/* Setting the bit where CPUID does not offer it hangs some emulators. */
 	const char *why = offered() ? NULL : "CPUID does not offer FSGSBASE";
 
 	processor = cpu;
+	announced = 0;
 	if (!why && try_cr4(read_cr4() | CR4_FSGSBASE))
 		why = "CR4.FSGSBASE cannot be set";
 	for (size_t i = 0; i < TESTS; i++) {
@@ -690,6 +708,8 @@ static void run_all(uint32_t cpu)
 		skipped = tests[i].run == can_be_set && offered() ? NULL : why;
 		if (!skipped) {
 			announce(&tests[i]);
+			announced = (uint32_t)i + 1;
+			hang_here(&tests[i]);
 			tests[i].run(&tests[i]);
 		}
 		if (failures)
@@ -742,8 +762,45 @@ static void put(size_t i)
 	comment("", line.text);
 }
 
+/* A processor that does not come back breaks the rule of the case that it was in. */
+static void blame(uint32_t cpu)
+{
+	static const char what[] = "the processor comes back from the case";
+
+	hung = cpu;
+	if (!announced)
+		return;
+	current = &tallies[announced - 1];
+	processor = cpu;
+	failures = 0;
+	expect(1, 0, what);
+	current->failed++;
+}
+
+/* Who was not asked, and why: no answer of theirs must be taken for a good one. */
+static void tell_missing(uint32_t cpus, uint32_t present)
+{
+	struct line line = {0};
+
+	if (hung) {
+		line_text(&line, "CPU ");
+		line_number(&line, hung);
+		line_text(&line, " hangs in case ");
+		line_number(&line, announced ? tests[announced - 1].number : 0);
+		line_text(&line, " ");
+		line_text(&line, announced ? tests[announced - 1].name : "none yet");
+		comment("", line.text);
+	}
+	if (cpus + !!hung >= present)
+		return;
+	line.used = 0;
+	line_number(&line, present - cpus - !!hung);
+	line_text(&line, have_timer ? " did not get a turn" : " were not started: no timer");
+	comment("processors: ", line.text);
+}
+
 /* The last line is what programs read. Returns the exit status. */
-static int finish(uint32_t cpus)
+static int finish(uint32_t cpus, uint32_t present)
 {
 	uint32_t passed = 0, failed = 0, others_skipped = 0;
 	struct line line = {0};
@@ -767,9 +824,19 @@ static int finish(uint32_t cpus)
 	line_number(&line, others_skipped);
 	line_text(&line, " cpus=");
 	line_number(&line, cpus);
+	if (cpus < present) {
+		line_text(&line, " of=");
+		line_number(&line, present);
+	}
+	if (hung) {
+		line_text(&line, " hung=");
+		line_number(&line, hung);
+		line_text(&line, " case=");
+		line_number(&line, announced ? tests[announced - 1].number : 0);
+	}
 	line_text(&line, "\n");
 	say(line.text);
-	return failed ? EXIT_FAIL : passed ? EXIT_PASS : EXIT_SKIP;
+	return failed || hung ? EXIT_FAIL : passed ? EXIT_PASS : EXIT_SKIP;
 }
 
 void smp_main(uint32_t cpu)
@@ -792,8 +859,10 @@ static uint32_t run_others(uint32_t present)
 		smp_turn = cpu;
 		for (int i = 0; i < TEST_LIMIT && smp_finished < cpu; i++)
 			io_delay();
-		if (smp_finished < cpu)
-			break; /* it hangs in the case that it announced last */
+		if (smp_finished < cpu) {
+			blame(cpu);
+			break;
+		}
 	}
 	return smp_finished;
 }
@@ -814,7 +883,9 @@ void boot_main(uint32_t magic, const void *information)
 	run_all(0);
 	if (have_timer)
 		others_run = run_others(present);
-	if (present && others_run + 1 < present)
-		say("# not every processor finished\n");
-	end(finish(others_run + 1));
+	/* Where firmware gives no number, those count that came. */
+	if (present < smp_arrived + 1)
+		present = smp_arrived + 1;
+	tell_missing(others_run + 1, present);
+	end(finish(others_run + 1, present));
 }

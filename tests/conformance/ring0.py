@@ -15,7 +15,7 @@ import machine  # noqa: E402  (the path has to be known first)
 import parts  # noqa: E402
 import table  # noqa: E402
 
-IMAGE, HOST = os.environ['IMAGE'], os.environ['HOST']
+IMAGE, HANG, HOST = os.environ['IMAGE'], os.environ['HANG'], os.environ['HOST']
 
 # QEMU checks neither the operand of a write nor that of WRMSR.
 CANONICAL = set(range(1050, 1059))
@@ -23,8 +23,8 @@ CANONICAL = set(range(1050, 1059))
 PASS, FAIL, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 4))
 
 
-def boot(**settings):
-    run = machine.boot(IMAGE, memory=64, timeout=60, **settings)
+def boot(image=IMAGE, **settings):
+    run = machine.boot(image, memory=64, timeout=60, **settings)
     return run, table.parse(run.log)
 
 
@@ -40,6 +40,24 @@ class Ring0(unittest.TestCase):
         self.assertEqual(failed(cases), CANONICAL)
         self.assertEqual(run.status, FAIL)
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=9 skipped=0 cpus=2\n\Z')
+
+    def test_hanging_processor(self):
+        """A processor that does not come back is a failure, of the case that it was in."""
+        run, cases = boot(HANG, smp=3)
+        self.assertEqual(failed(cases), CANONICAL | {1045})
+        self.assertIn('comes back', cases[1045]['note'])
+        self.assertIn('first on CPU 1', cases[1045]['note'])
+        self.assertEqual(run.status, FAIL)
+        self.assertIn('\n# CPU 1 hangs in case 1045 swapgs-exchanges\n', run.log)
+        self.assertIn('\n# processors: 1 did not get a turn\n', run.log)
+        self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=10 skipped=0 cpus=1 of=3 hung=1 case=1045\n\Z')
+
+    def test_without_timer(self):
+        """Others that cannot be started are told of."""
+        run, cases = boot(smp=2, cpu='EPYC,-apic')
+        self.assertEqual(failed(cases), CANONICAL)
+        self.assertIn('\n# processors: 1 were not started: no timer\n', run.log)
+        self.assertRegex(run.log, r' cpus=1 of=2\n\Z')
 
     def test_sound_host(self):
         """The one machine to be had that keeps every rule."""
