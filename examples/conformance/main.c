@@ -19,7 +19,10 @@
 /* As kselftest counts; 64 is EX_USAGE, which no result is. */
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4, CANNOT_RUN = 3, BAD_USAGE = 64 };
 
-#define MAX_REPEAT 1000000
+#define MAX_REPEAT   1000000
+
+/* x86 has AT_HWCAP2 since Linux 4.11, as major<<16 | minor<<8. */
+#define LINUX_HWCAP2 ((4u << 16) | (11u << 8))
 
 const struct theme_cases themes[THEMES] = {
 	[THEME_ENCODING] = {"encoding", encoding_tests, 0},
@@ -209,6 +212,19 @@ static void each_prctl(unsigned which)
 	foreign_prctl(get, s, base);
 }
 
+/* As the library's own canonical check, for the same reasons: see may_flash() in lib/linux/trial.c. That the
+ * kernel names another vendor than CPUID is known here, and a sign of an emulator of processes. */
+static bool half_safe(const struct fsgs_report *r)
+{
+	if (r->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV))
+		return false;
+	if (r->hwcap2_fsgsbase == FSGS_ANSWER_YES)
+		return true;
+	return r->hwcap2_present == FSGS_ANSWER_NO &&
+	       (r->kernel_version >= LINUX_HWCAP2 ||
+		r->signs & (FSGS_SIGN_AUXV_DIFFERS | FSGS_SIGN_VENDOR_DIFFERS));
+}
+
 /* False where no child can be made: nothing can be asked then. */
 static bool examine(void)
 {
@@ -226,10 +242,7 @@ static bool examine(void)
 	if (!outlives(rdgsbase, 0, &lives))
 		return false;
 	machine.present = r->hwcap2_fsgsbase == FSGS_ANSWER_YES || lives;
-	/* As the library's own canonical check: see may_flash() in lib/linux/trial.c. */
-	machine.half_safe =
-		!(r->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV)) &&
-		(r->hwcap2_fsgsbase == FSGS_ANSWER_YES || r->hwcap2_present == FSGS_ANSWER_NO);
+	machine.half_safe = half_safe(r);
 	snprintf(why, sizeof why, "this machine has no FSGSBASE: CPUID %s it, AT_HWCAP2 %s it",
 		 r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers" : "does not offer",
 		 r->hwcap2_present == FSGS_ANSWER_NO ? "is absent and cannot promise"

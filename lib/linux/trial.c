@@ -6,6 +6,9 @@
 
 #include <errno.h>
 
+/* x86 has AT_HWCAP2 since Linux 4.11: as in the core's decide.c. */
+#define LINUX_HWCAP2 ((4u << 16) | (11u << 8))
+
 /* Since Linux 4.12. */
 #ifndef ARCH_GET_CPUID
 #define ARCH_GET_CPUID 0x1011
@@ -86,9 +89,16 @@ static void try_fallback(struct fsgs_report *report, uint32_t segment, int known
  * is dangerous (its entry code trusts the sign of the GS base), and user-mode Linux is known to die. */
 static int may_flash(const struct fsgs_report *report)
 {
-	return !(report->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV)) &&
-	       (report->hwcap2_fsgsbase == FSGS_ANSWER_YES ||
-		report->hwcap2_present == FSGS_ANSWER_NO);
+	if (report->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV))
+		return 0;
+	if (report->hwcap2_fsgsbase == FSGS_ANSWER_YES)
+		return 1;
+	/* An entry that is absent stands for an emulator where a genuine kernel would have it, or where the
+	 * copies of the vector differ. One from before there was the entry may be behind a module that lets
+	 * programs use the instructions; the signature of QEMU's emulation does not exclude that, since it
+	 * runs whole machines, too. */
+	return report->hwcap2_present == FSGS_ANSWER_NO &&
+	       (report->kernel_version >= LINUX_HWCAP2 || report->signs & FSGS_SIGN_AUXV_DIFFERS);
 }
 
 /* 0 is the answer where CPUID faults, and whatever is asked of a system call that does nothing: so not of

@@ -21,7 +21,7 @@ SUITE = os.environ['CONFORMANCE']
 MUTATE = os.environ['MUTATE']
 FOREIGN = os.environ['FOREIGN']
 WITHOUT = os.environ['WITHOUT']
-CONFINE = os.environ.get('CONFINE')
+CONFINE, LAUNCH = os.environ.get('CONFINE'), os.environ.get('LAUNCH')
 
 CANONICAL = set(range(201, 223)) | {805, 806}
 # What qemu-user deviates in, each looked at by hand: doc/conformance.md has the words.
@@ -249,6 +249,19 @@ class Sandboxed(unittest.TestCase):
                 self.assertIn(reason, words[number][1], how)
             for number in (*range(1, 33), 213, 215, 231, 801):
                 self.assertEqual(words[number][0], 'pass', how)
+
+
+    def test_unaware_kernels(self):
+        """Without AT_HWCAP2 a kernel of today is an emulator's; one from before 4.11 may be genuine, and die."""
+        for release, asked in (('6.1.0-13-amd64', True), ('4.11.0', True), ('4.10.17', False),
+                               ('4.4.0-210-generic', False), ('3.10.0-1160.el7.x86_64', False), ('x', False)):
+            # Few, since the launcher has room for few processes.
+            done = run('--json', '--only', '1[124][78]',
+                       wrapper=[LAUNCH, '--hwcap2=absent', '--everywhere', f'--uname=release:{release}', '--'])
+            seen = cases(done)
+            for number in (118, 128, 148):
+                self.assertEqual(seen[number]['result'], 'pass' if asked else 'skip', (release, number))
+            self.assertEqual({seen[number]['result'] for number in (117, 127, 147)}, {'pass'}, release)
 
 
 class Without(unittest.TestCase):

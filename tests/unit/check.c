@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fsgscheck.h>
+#include <linux/linux.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "filter.h"
+
+#define LINUX(major, minor) ((major) << 16 | (minor) << 8)
 
 static uint64_t base(int code)
 {
@@ -347,4 +350,41 @@ Test(check, no_handler_runs_in_the_librarys_threads)
 		cr_skip_test("no threads of the library's own here");
 	cr_expect_geq(atomic_load(&sent), 30);
 	cr_expect_eq(atomic_load(&in_unknown), 0, "signal %d", atomic_load(&in_unknown));
+}
+
+/* A base of the kernel's half is flashed only where that kernel expects it, or where there is none. */
+Test(check, canonical_behind_other_kernels)
+{
+	static const struct {
+		const char *what;
+		uint32_t hwcap2, present, kernel, signs;
+		int asked;
+	} rows[] = {
+		{"promised", FSGS_ANSWER_YES, FSGS_ANSWER_YES, LINUX(6, 1), 0, 1},
+		{"not promised", FSGS_ANSWER_NO, FSGS_ANSWER_YES, LINUX(6, 1), 0, 0},
+		{"an emulator on a kernel of today", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(6, 1), 0,
+		 1},
+		{"on the first with the entry", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 11), 0, 1},
+		{"on one from before", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 10), 0, 0},
+		{"a module behind 3.10", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(3, 10), 0, 0},
+		{"a module behind 4.4", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 4), 0, 0},
+		{"nobody knows which", FSGS_ANSWER_NO, FSGS_ANSWER_NO, 0, 0, 0},
+		{"copies that differ", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 4),
+		 FSGS_SIGN_AUXV_DIFFERS, 1},
+		{"user-mode Linux", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(6, 1), FSGS_SIGN_UML, 0},
+		{"Xen", FSGS_ANSWER_YES, FSGS_ANSWER_YES, LINUX(6, 1), FSGS_SIGN_XEN_PV, 0},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct fsgs_report r = {.hwcap2_fsgsbase = rows[i].hwcap2,
+					.hwcap2_present = rows[i].present,
+					.kernel_version = rows[i].kernel,
+					.signs = rows[i].signs};
+
+		fsgs_try(&r, FSGS_CHECK_CONTEXT, FSGS_REFUSAL_NONE);
+		if (i == 0 && r.canonical_check == FSGS_ANSWER_UNKNOWN)
+			return; /* they do not run here */
+		cr_expect_eq(r.canonical_check != FSGS_ANSWER_UNKNOWN, rows[i].asked, "%s",
+			     rows[i].what);
+	}
 }
