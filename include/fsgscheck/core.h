@@ -245,7 +245,10 @@ enum fsgs_ring0_flag {
 	 *  emulation (7.2) hangs. */
 	FSGS_RING0_FORCE = 1 << 0,
 	/** Write to a base nothing but what it holds: for a kernel that needs its bases, and goes on. Leaves
-	 *  out the 32-bit forms, the canonical check and what a base has to outlive. An NMI may come. */
+	 *  out the 32-bit forms, the canonical check and what a base has to outlive. Where CR4 bit 16 is set
+	 *  already it is never cleared: nothing is executed, and nothing tried. An NMI may come, except on a
+	 *  machine that stores a wrong value: from WRGSBASE to the WRMSR that repairs it, a few
+	 *  instructions later, the GS base is foreign. */
 	FSGS_RING0_KEEP = 1 << 1
 };
 

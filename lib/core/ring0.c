@@ -318,6 +318,9 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 	announce(walk, "read CR4 and the bases");
 	if (read_cr4(walk, &cr4))
 		return;
+	/* The caller's kernel lives by the instructions: nothing may be taken from it, not even for a moment. */
+	if (walk->keep && (cr4 & CR4_FSGSBASE))
+		return;
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
 		if (get_base(walk, segment, &walk->base[segment]))
 			return;

@@ -41,7 +41,7 @@ struct machine {
 	/* What it does. */
 	uint64_t cr4, base[FSGS_SEGMENTS], msr[FSGS_SEGMENTS];
 	int real_bit;
-	unsigned executed, leaves, set_without_offer, strayed;
+	unsigned executed, leaves, set_without_offer, strayed, cr4_writes;
 	int cr4_faulted;
 	const char *step;
 };
@@ -111,6 +111,7 @@ static int write_cr4(struct machine *m, struct fsgs_leaf *io, uint64_t value)
 {
 	const int sets = (value & BIT) && !(m->cr4 & BIT);
 
+	m->cr4_writes++;
 	if (sets && !m->offers)
 		m->set_without_offer++;
 	if (sets && m->cr4_write == REFUSES)
@@ -411,6 +412,8 @@ static const struct row rows[] = {
 	 FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN, NONE},
 	{"kept R10 stops after a sample", {.offers = 1, .fails_after = 8}, FSGS_RING0_KEEP,
 	 FSGS_VERDICT_INCONSISTENT, NONE},
+	{"kept in use", {.offers = 1, .starts_set = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_UNKNOWN, NONE},
+	{"kept hidden and set", {.starts_set = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_UNSUPPORTED, NONE},
 	{"no hooks", {.offers = 1, .bare = 1}, 0, FSGS_VERDICT_USABLE, NONE},
 	{"no MSRs", {.offers = 1, .no_msr = 1}, 0, FSGS_VERDICT_UNKNOWN, NONE},
 };
@@ -435,6 +438,20 @@ Test(ring0, rows)
 			cr_expect_eq(m.set_without_offer, 0, "%s", rows[i].name);
 		cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "%s", rows[i].name);
 		cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE, "%s", rows[i].name);
+	}
+}
+
+/* A kernel that has the bit set needs it in the very next instruction, or in an NMI's first. */
+Test(ring0, takes_nothing_from_a_kernel_that_uses_it)
+{
+	for (int offers = 0; offers < 2; offers++) {
+		struct machine m = {.offers = offers, .starts_set = 1};
+		const struct fsgs_report r = walk(&m, FSGS_RING0_KEEP);
+
+		cr_expect_eq(m.cr4_writes, 0);
+		cr_expect_eq(m.executed, 0);
+		cr_expect_eq(r.cr4_write, FSGS_OUTCOME_NOT_TRIED);
+		cr_expect_eq(r.proof, FSGS_PROOF_ADVERTISED);
 	}
 }
 
