@@ -7,15 +7,22 @@
  * kernel's own writes keep pinned bits as they were at boot; the four instructions are executed
  * under the exception table, each writing what its base holds already; and CR4 is put back. No
  * base changes on a sound machine. On one that stores something else, the MSR brings the old base
- * back at once.
+ * back at once. A CPU where the bit is set already is left alone: its kernel lives by it.
  *
  * An NMI or a machine check may come meanwhile. Its entry code was patched at boot for a kernel
  * without the feature and does not look at CR4: it takes MSR_GS_BASE for the kernel's if the sign
- * is set (paranoid_entry() in arch/x86/entry/entry_64.S). That is so all the while. The rule fails
- * only when a program has put such a value into its own GS base, for which it would have to run on
- * this CPU while the bit is set (Documentation/arch/x86/x86_64/fsgs.rst), and nothing else runs
- * here.
+ * is set (paranoid_entry() in arch/x86/entry/entry_64.S). That is so all the while, as far as the
+ * machine stores what it is told to. The rule fails only when a program has put such a value into its
+ * own GS base, for which it would have to run on this CPU while the bit is set
+ * (Documentation/arch/x86/x86_64/fsgs.rst), and nothing else runs here. On a machine that stores
+ * another value the base is foreign for a few instructions, from WRGSBASE to the WRMSR that repairs
+ * it, and an NMI just there may bring the kernel down. Any kernel that uses the instructions would
+ * come down there without an NMI.
  */
+#ifndef CONFIG_X86_64
+#error "fsgscheck is for x86-64 kernels: a 32-bit kernel has no use for FSGSBASE"
+#endif
+
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/capability.h>
@@ -44,11 +51,23 @@
 
 struct cpu_check {
 	struct fsgs_report report;
-	u64 before, after; /* CR4 */
+	u64 before, after, in_the_end; /* CR4 */
 };
 
-/* The faults of leaves end in the kernel's exception table: there is nothing to hook. */
-static const struct fsgs_core_ops ops;
+#ifndef __nocfi /* Linux 5.13 */
+#define __nocfi
+#endif
+
+/*
+ * The faults of leaves end in the kernel's exception table: there is nothing to hook. But a leaf is
+ * assembly, and has no type that kCFI could check before it is called by its address.
+ */
+static __nocfi int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+{
+	return leaf(io);
+}
+
+static const struct fsgs_core_ops ops = {.run = run};
 
 static u64 read_cr4(void)
 {
@@ -66,6 +85,12 @@ static void check_this_cpu(void *data)
 	check->before = read_cr4();
 	fsgs_core_ring0(&check->report, &ops, FSGS_RING0_KEEP);
 	check->after = read_cr4();
+	if (check->after != check->before) {
+		struct fsgs_leaf io = {.in = {check->before}};
+
+		fsgs_leaf_wrcr4(&io);
+		check->in_the_end = read_cr4();
+	}
 }
 
 /* All CPUs, one after the other: the report is that of the first, and tells if others differ. */
@@ -82,9 +107,18 @@ static int check_cpus(struct fsgs_report *report)
 		error = smp_call_function_single(cpu, check_this_cpu, check, 1);
 		if (error)
 			break;
-		if (check->after != check->before)
-			pr_alert("CPU %u: CR4 was %#llx and stays %#llx\n", cpu, check->before,
-				 check->after);
+		if (check->before & CR4_FSGSBASE) {
+			pr_err("CPU %u: not asked: the kernel uses FSGSBASE there\n", cpu);
+			error = -EBUSY;
+			break;
+		}
+		if (check->after != check->before) {
+			pr_alert(
+				"CPU %u: CR4 was %#llx, then %#llx, and %#llx when written again\n",
+				cpu, check->before, check->after, check->in_the_end);
+			error = -EIO;
+			break;
+		}
 		if (!report->cpus_checked)
 			*report = check->report;
 		else if (!fsgs_core_ring0_same(report, &check->report))
@@ -151,15 +185,23 @@ static struct miscdevice device = {
 	.mode = 0400,
 };
 
+static void look_for_use(void *used)
+{
+	if (read_cr4() & CR4_FSGSBASE)
+		WRITE_ONCE(*(bool *)used, true);
+}
+
 static int __init begin(void)
 {
 	struct fsgs_report report = {};
+	bool used = false;
 
 	if (cpu_feature_enabled(X86_FEATURE_XENPV)) {
 		pr_err("not loaded: under Xen PV the hypervisor owns CR4\n");
 		return -EOPNOTSUPP;
 	}
-	if (read_cr4() & CR4_FSGSBASE) {
+	on_each_cpu(look_for_use, &used, 1);
+	if (used) {
 		pr_err("not loaded: this kernel uses FSGSBASE itself, so there is nothing to settle\n");
 		return -EBUSY;
 	}
