@@ -88,11 +88,11 @@ static int run(uint32_t flags, print_result *print)
 	}
 	/* Only there does it leave anything open; and it executes the instructions, too. */
 	if (result.report.verdict == FSGS_VERDICT_DISABLED && !result.report.refusal) {
-		error = ring0_ask(&result.report, RING0_DEVICE);
-		if (error && print != print_nothing)
-			fprintf(stderr, "fsgscheck: ring 0 was not asked: " RING0_DEVICE ": %s%s\n",
-				strerror(-error),
-				error == -EACCES || error == -EPERM ? "; run this as root" : "");
+		const char *why = ring0_ask(&result.report, RING0_DEVICE);
+
+		if (why && print != print_nothing)
+			fprintf(stderr, "fsgscheck: ring 0 was not asked: " RING0_DEVICE ": %s\n",
+				why);
 	}
 	print(stdout, &result);
 	return flushed(stdout) ? fsgs_exit_status(result.report.verdict) : CANNOT_RUN;

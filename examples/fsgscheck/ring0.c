@@ -1,56 +1,138 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel module has seen in ring 0 of this running system. */
+/*
+ * What the kernel module has seen in ring 0 of this running system.
+ *
+ * The name under /dev may lead to anything: whatever is not the device that the kernel made for root, or does not
+ * answer as this version's module does about this kernel, is refused with a word about why.
+ */
 #include "output.h"
 #include "explain/explain.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
+
+/* An answer has about 3 KiB. */
+#define LONGEST 65536
+
+static const char no_answer[] =
+	"not an answer of the guest's kernel module; load the one that came with this fsgscheck";
+
+struct answer {
+	struct fsgs_report report;
+	enum { SCHEMA_MISSING, SCHEMA_KNOWN, SCHEMA_OTHER } schema;
+};
 
 static void take(void *context, const struct json_reader *reader, enum json_type type)
 {
-	explain_report_field(context, reader, type);
+	static const char *const schema[] = {"schema", NULL};
+	struct answer *answer = context;
+
+	if (!json_reader_at(reader, schema)) {
+		explain_report_field(&answer->report, reader, type);
+		return;
+	}
+	if (type != JSON_NUMBER || strcmp(reader->text, "1") != 0)
+		answer->schema = SCHEMA_OTHER;
+	else if (answer->schema == SCHEMA_MISSING)
+		answer->schema = SCHEMA_KNOWN;
 }
 
-/* The whole answer, which must be one JSON document. */
-static int read_answer(int fd, struct fsgs_report *answer)
+static const char *system_error(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "Permission denied; run this as root";
+	case EBUSY:
+		return "the guest's kernel uses FSGSBASE on one of its CPUs; unload the module";
+	case EIO:
+		return "CR4 did not go back to what it was; read the guest's kernel log, and boot it anew";
+	}
+	return strerror(error);
+}
+
+/* One JSON document, and nothing behind it but white space. */
+static const char *read_document(int fd, struct answer *answer)
 {
 	struct json_reader reader;
 	enum json_progress progress = JSON_MORE;
+	size_t left = LONGEST;
 	char bytes[4096];
 	ssize_t got;
 
 	json_reader_begin(&reader, take, answer);
 	while ((got = read(fd, bytes, sizeof bytes)) != 0) {
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		for (ssize_t i = 0; i < got && progress == JSON_MORE; i++)
-			progress = json_reader_push(&reader, bytes[i]);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return system_error(errno);
+		if ((size_t)got > left)
+			return no_answer;
+		left -= (size_t)got;
+		for (ssize_t i = 0; i < got; i++) {
+			if (progress == JSON_MORE)
+				progress = json_reader_push(&reader, bytes[i]);
+			else if (!memchr(" \t\r\n", bytes[i], 4))
+				return no_answer;
+			if (progress == JSON_BAD)
+				return no_answer;
+		}
 	}
-	return progress == JSON_DONE && answer->cr4_write != FSGS_OUTCOME_NOT_TRIED ? 0 : -EPROTO;
+	return progress == JSON_DONE ? NULL : no_answer;
 }
 
-int ring0_ask(struct fsgs_report *report, const char *path)
+const char *ring0_distrust(const struct stat *device)
 {
-	struct fsgs_report answer = {0};
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int error;
+	if (!S_ISCHR(device->st_mode))
+		return "not a character device, so not the guest's kernel module; remove it";
+	if (device->st_uid != 0 || (device->st_mode & (S_IWGRP | S_IWOTH)))
+		return "others than the guest's root may own it or write to it; remove it, and load the module again";
+	return NULL;
+}
+
+const char *ring0_take(struct fsgs_report *report, int fd)
+{
+	struct answer answer = {0};
+	struct utsname system;
+	const char *why = read_document(fd, &answer);
+
+	if (why)
+		return why;
+	if (answer.schema == SCHEMA_OTHER)
+		return "an answer in another schema than 1; load the module that came with this fsgscheck";
+	if (answer.schema == SCHEMA_MISSING || answer.report.cr4_write == FSGS_OUTCOME_NOT_TRIED)
+		return no_answer;
+	if (uname(&system) || strcmp(answer.report.kernel, system.release) != 0)
+		return "an answer about another kernel than the guest's own; build the module for it, and load that";
+	report->cr4_write = answer.report.cr4_write;
+	report->cr4_sticks = answer.report.cr4_sticks;
+	memcpy(report->ring0, answer.report.ring0, sizeof report->ring0);
+	memcpy(report->cleared, answer.report.cleared, sizeof report->cleared);
+	/* What it found to differ does; what it found to agree may still differ for a process. */
+	if (answer.report.cpus_differ == FSGS_ANSWER_YES)
+		report->cpus_differ = FSGS_ANSWER_YES;
+	if (answer.report.samples_differ == FSGS_ANSWER_YES)
+		report->samples_differ = FSGS_ANSWER_YES;
+	fsgs_decide(report, sizeof *report);
+	return NULL;
+}
+
+const char *ring0_ask(struct fsgs_report *report, const char *path)
+{
+	/* Neither a FIFO nor a terminal keeps it, and a terminal does not become its own. */
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat device;
+	const char *why;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	error = read_answer(fd, &answer);
+		return errno == ENOENT ? NULL : system_error(errno);
+	why = fstat(fd, &device) ? system_error(errno) : ring0_distrust(&device);
+	if (!why)
+		why = ring0_take(report, fd);
 	close(fd);
-	if (error)
-		return error;
-	report->cr4_write = answer.cr4_write;
-	report->cr4_sticks = answer.cr4_sticks;
-	memcpy(report->ring0, answer.ring0, sizeof report->ring0);
-	memcpy(report->cleared, answer.cleared, sizeof report->cleared);
-	/* What it found to differ does; what it found to agree may still differ for a process. */
-	if (answer.cpus_differ == FSGS_ANSWER_YES)
-		report->cpus_differ = FSGS_ANSWER_YES;
-	if (answer.samples_differ == FSGS_ANSWER_YES)
-		report->samples_differ = FSGS_ANSWER_YES;
-	return fsgs_decide(report, sizeof *report);
+	return why;
 }

@@ -2,21 +2,44 @@
 /* What the command makes of the kernel module's answer, and of what is none. */
 #include <criterion/criterion.h>
 
-#include <errno.h>
+#include <fcntl.h>
 #include <output.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define OUTCOMES(word)                                                                   \
 	"{\"rdfsbase\": \"" word "\", \"rdgsbase\": \"" word "\", \"wrfsbase\": \"" word \
 	"\", \"wrgsbase\": \"" word "\"}"
-#define ANSWER(write, sticks, differ, word)                                                \
-	"{\"schema\": 1, \"verdict\": \"usable\", \"ring0\": {\"cr4_write\": " write       \
-	", \"cr4_sticks\": " sticks ", \"cpus_differ\": " differ                           \
-	", \"samples_differ\": null, \"set\": " OUTCOMES(word) ", \"cleared\": " OUTCOMES( \
-		"undefined") "}, \"advice\": null}\n"
+#define RING0(write, sticks, differ, word)                                             \
+	"\"ring0\": {\"cr4_write\": " write ", \"cr4_sticks\": " sticks                \
+	", \"cpus_differ\": " differ ", \"samples_differ\": null, \"set\": " OUTCOMES( \
+		word) ", \"cleared\": " OUTCOMES("undefined") "}"
+#define SOUND RING0("\"ok\"", "true", "false", "ok")
+
+struct text {
+	char bytes[4096];
+	size_t length;
+};
+
+/* An answer about a kernel, this one unless told. */
+static struct text answer(const char *schema, const char *ring0, const char *release,
+			  const char *behind)
+{
+	struct utsname here;
+	struct text text;
+
+	uname(&here);
+	text.length = (size_t)snprintf(
+		text.bytes, sizeof text.bytes,
+		"{\"schema\": %s, \"verdict\": \"usable\", %s, \"kernel\": {\"release\": \"%s\"}}%s",
+		schema, ring0, release ? release : here.release, behind);
+	return text;
+}
 
 /* nofsgsbase, seen by a process. */
 static struct fsgs_report switched_off(void)
@@ -37,42 +60,42 @@ static struct fsgs_report switched_off(void)
 	return r;
 }
 
-static int ask(struct fsgs_report *report, const char *answer, size_t length)
+static const char *ask(struct fsgs_report *report, const char *bytes, size_t length)
 {
 	const int fd = memfd_create("answer", 0);
-	char path[64];
-	int error;
+	const char *why;
 
-	cr_assert_eq(write(fd, answer, length), (ssize_t)length);
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	error = ring0_ask(report, path);
+	cr_assert_eq(write(fd, bytes, length), (ssize_t)length);
+	lseek(fd, 0, SEEK_SET);
+	why = ring0_take(report, fd);
 	close(fd);
-	return error;
+	return why;
 }
 
 static const struct {
-	const char *answer;
+	const char *ring0;
 	uint32_t verdict;
 	uint64_t findings;
 } answers[] = {
-	{ANSWER("\"ok\"", "true", "false", "ok"), FSGS_VERDICT_DISABLED,
+	{SOUND, FSGS_VERDICT_DISABLED,
 	 FSGS_FINDING_BIT(FSGS_FINDING_SWITCHED_OFF) | FSGS_FINDING_BIT(FSGS_FINDING_PROVEN)},
-	{ANSWER("\"ok\"", "true", "false", "undefined"), FSGS_VERDICT_BROKEN,
+	{RING0("\"ok\"", "true", "false", "undefined"), FSGS_VERDICT_BROKEN,
 	 FSGS_FINDING_BIT(FSGS_FINDING_SWITCHED_OFF) | FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD)},
-	{ANSWER("\"ok\"", "false", "false", "undefined"), FSGS_VERDICT_BROKEN,
+	{RING0("\"ok\"", "false", "false", "undefined"), FSGS_VERDICT_BROKEN,
 	 FSGS_FINDING_BIT(FSGS_FINDING_SWITCHED_OFF) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED)},
-	{ANSWER("\"faulted\"", "null", "false", "not-tried"), FSGS_VERDICT_BROKEN,
+	{RING0("\"faulted\"", "null", "false", "not-tried"), FSGS_VERDICT_BROKEN,
 	 FSGS_FINDING_BIT(FSGS_FINDING_SWITCHED_OFF) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED)},
-	{ANSWER("\"ok\"", "true", "true", "ok"), FSGS_VERDICT_INCONSISTENT,
+	{RING0("\"ok\"", "true", "true", "ok"), FSGS_VERDICT_INCONSISTENT,
 	 FSGS_FINDING_BIT(FSGS_FINDING_CPUS_DIFFER)},
 };
 
 Test(ring0_ask, answers)
 {
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		const struct text text = answer("1", answers[i].ring0, NULL, "\n");
 		struct fsgs_report r = switched_off();
 
-		cr_expect_eq(ask(&r, answers[i].answer, strlen(answers[i].answer)), 0, "%zu", i);
+		cr_expect_null(ask(&r, text.bytes, text.length), "%zu", i);
 		cr_expect_eq(r.verdict, answers[i].verdict, "%zu", i);
 		cr_expect_eq(r.findings, answers[i].findings, "%zu: %#lx", i,
 			     (unsigned long)r.findings);
@@ -80,35 +103,198 @@ Test(ring0_ask, answers)
 	}
 }
 
-static void expect_no_answer(const char *answer, size_t length)
+/* Refused with such a word, and nothing of it is believed. */
+static void expect_refused(const char *word, const char *bytes, size_t length)
 {
 	const struct fsgs_report before = switched_off();
 	struct fsgs_report r = before;
+	const char *why = ask(&r, bytes, length);
 
-	cr_expect_eq(ask(&r, answer, length), -EPROTO, "of '%.*s'", (int)length, answer);
+	cr_assert_not_null(why, "of '%.*s'", (int)length, bytes);
+	cr_expect(strstr(why, word), "'%s' of '%.*s'", why, (int)length, bytes);
 	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
 }
 
 /* Half of an answer is none, wherever it ends. */
 Test(ring0_ask, cut_off)
 {
-	const char *answer = answers[0].answer;
+	const struct text text = answer("1", SOUND, NULL, "");
 
-	for (size_t length = 0; length < strlen(answer) - 1; length++)
-		expect_no_answer(answer, length);
+	for (size_t length = 0; length < text.length; length++)
+		expect_refused("not an answer", text.bytes, length);
 }
 
 Test(ring0_ask, no_answer)
 {
-	static const char *const others[] = {"usable\n",
-					     "[]",
-					     "{}",
-					     "{\"schema\": 1, \"verdict\": \"usable\"}",
-					     "{\"ring0\": {\"cr4_write\": \"maybe\"}}",
-					     "{\"ring0\": {\"cr4_write\": 1}}"};
+	static const char *const others[] = {
+		"usable\n",
+		"[]",
+		"{}",
+		"{\"schema\": 1, \"verdict\": \"usable\"}",
+		"{" SOUND "}",
+		"{\"schema\": 1, \"ring0\": {\"cr4_write\": \"maybe\"}}",
+		"{\"schema\": 1, \"ring0\": {\"cr4_write\": 1}}"};
 
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		expect_no_answer(others[i], strlen(others[i]));
+		expect_refused("not an answer", others[i], strlen(others[i]));
+}
+
+Test(ring0_ask, other_schemas)
+{
+	static const char *const others[] = {
+		"99", "10", "\"1\"", "null", "1.0", "2, \"schema\": 1", "1, \"schema\": 2"};
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		const struct text text = answer(others[i], SOUND, NULL, "\n");
+
+		expect_refused("another schema", text.bytes, text.length);
+	}
+}
+
+Test(ring0_ask, other_kernels)
+{
+	static const char *const others[] = {"", "6.1.0", "6.1.0-1-other"};
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		const struct text text = answer("1", SOUND, others[i], "\n");
+
+		expect_refused("another kernel", text.bytes, text.length);
+	}
+}
+
+Test(ring0_ask, something_behind)
+{
+	static const char *const behind[] = {"x", "\n\n{}", " \t\r\n}"};
+	const struct text blank = answer("1", SOUND, NULL, " \t\r\n\n"),
+			  zero = answer("1", SOUND, NULL, "\n");
+	struct fsgs_report r = switched_off();
+
+	for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+		const struct text text = answer("1", SOUND, NULL, behind[i]);
+
+		expect_refused("not an answer", text.bytes, text.length);
+	}
+	expect_refused("not an answer", zero.bytes, zero.length + 1);
+	cr_expect_null(ask(&r, blank.bytes, blank.length));
+}
+
+/* White space is allowed behind an answer, but not for ever. */
+Test(ring0_ask, too_long)
+{
+	static char bytes[65537];
+	const struct text text = answer("1", SOUND, NULL, "");
+	struct fsgs_report r = switched_off();
+
+	memset(bytes, ' ', sizeof bytes);
+	memcpy(bytes, text.bytes, text.length);
+	cr_expect_null(ask(&r, bytes, sizeof bytes - 1));
+	expect_refused("not an answer", bytes, sizeof bytes);
+}
+
+/* What never ends is read no further than to its first error. */
+Test(ring0_ask, endless)
+{
+	const int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	struct fsgs_report r = switched_off();
+
+	alarm(10);
+	cr_expect(strstr(ring0_take(&r, fd), "not an answer"));
+	close(fd);
+}
+
+Test(ring0_ask, only_a_device_of_roots_own)
+{
+	static const struct {
+		mode_t mode;
+		uid_t owner;
+		const char *why;
+	} files[] = {
+		{S_IFCHR | 0400, 0, NULL},
+		{S_IFCHR | 0600, 0, NULL},
+		{S_IFCHR | 0444, 0, NULL},
+		{S_IFCHR | 0400, 1, "others than"},
+		{S_IFCHR | 0420, 0, "others than"},
+		{S_IFCHR | 0402, 0, "others than"},
+		{S_IFREG | 0400, 0, "not a character device"},
+		{S_IFIFO | 0400, 0, "not a character device"},
+		{S_IFBLK | 0400, 0, "not a character device"},
+		{S_IFDIR | 0400, 0, "not a character device"},
+		{S_IFSOCK | 0400, 0, "not a character device"},
+	};
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		const struct stat file = {.st_mode = files[i].mode, .st_uid = files[i].owner};
+		const char *why = ring0_distrust(&file);
+
+		cr_expect_eq(!why, !files[i].why, "%zu", i);
+		cr_expect(!why || strstr(why, files[i].why), "%zu: %s", i, why);
+	}
+}
+
+static void expect_distrust(const char *word, const char *path)
+{
+	const struct fsgs_report before = switched_off();
+	struct fsgs_report r = before;
+	const char *why = ring0_ask(&r, path);
+
+	cr_assert_not_null(why, "%s", path);
+	cr_expect(strstr(why, word), "%s: %s", path, why);
+	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
+}
+
+/* Whatever has the name: it neither waits nor believes. */
+Test(ring0_ask, other_files)
+{
+	const struct text text = answer("1", SOUND, NULL, "\n");
+	char folder[] = "/tmp/ring0-ask-XXXXXX", path[64];
+	int fd;
+
+	alarm(10);
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/fsgscheck", folder);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0400);
+	cr_assert_eq(write(fd, text.bytes, text.length), (ssize_t)text.length);
+	close(fd);
+	expect_distrust("not a character device", path);
+	unlink(path);
+	cr_assert_eq(mkfifo(path, 0400), 0);
+	expect_distrust("not a character device", path);
+	unlink(path);
+	expect_distrust("not a character device", "/proc/self");
+	/* Everybody may write to it. */
+	expect_distrust("others than", "/dev/zero");
+
+	/* Root's own and readable, like the module's, and never at an end. */
+	if (mknod(path, S_IFCHR | 0400, makedev(1, 5)) == 0) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			close(fd);
+			expect_distrust("not an answer", path);
+		}
+		unlink(path);
+	}
+	/* A device without a driver. */
+	if (mknod(path, S_IFCHR | 0400, makedev(239, 239)) == 0) {
+		expect_distrust("", path);
+		unlink(path);
+	}
+	rmdir(folder);
+}
+
+/* A terminal is opened without becoming the session's own, and nobody types. */
+Test(ring0_ask, terminal)
+{
+	const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	alarm(10);
+	if (terminal < 0 || grantpt(terminal) || unlockpt(terminal))
+		cr_skip_test("no terminals here");
+	setsid();
+	/* By its mode, or because there is nothing to read yet. */
+	expect_distrust("", ptsname(terminal));
+	cr_expect_eq(open("/dev/tty", O_RDONLY | O_CLOEXEC), -1,
+		     "it became the controlling terminal");
+	close(terminal);
 }
 
 /* Without the module nothing changes, and that is no error. */
@@ -117,8 +303,6 @@ Test(ring0_ask, nobody_there)
 	const struct fsgs_report before = switched_off();
 	struct fsgs_report r = before;
 
-	cr_expect_eq(ring0_ask(&r, "/nonexistent/fsgscheck"), 0);
-	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
-	cr_expect_eq(ring0_ask(&r, "/proc/self"), -EISDIR);
+	cr_expect_null(ring0_ask(&r, "/nonexistent/fsgscheck"));
 	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
 }
