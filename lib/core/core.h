@@ -6,7 +6,10 @@
 #include <fsgscheck/core.h>
 
 /* Freestanding code has no errno.h; Linux fixes this number for every architecture. */
-#define FSGS_EINVAL 22
+#define FSGS_EINVAL       22
+
+/* As in fsgs_report.kernel_version: since when x86 has AT_HWCAP2. */
+#define FSGS_LINUX_HWCAP2 ((4u << 16) | (11u << 8))
 
 /* Copies at most as much of a caller's report as the caller has, and zeroes the rest: evidence that
  * an older header does not know counts as not known. */

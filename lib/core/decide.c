@@ -14,9 +14,6 @@
  */
 #include "core.h"
 
-/* FSGSBASE is used since Linux 5.9; x86 has AT_HWCAP2 since 4.11. */
-#define LINUX_HWCAP2 ((4u << 16) | (11u << 8))
-
 /* The two instructions of each segment. */
 static const uint8_t segment_insns[FSGS_SEGMENTS][2] = {
 	[FSGS_SEGMENT_FS] = {FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE},
@@ -177,7 +174,7 @@ static int is_emulated(const struct fsgs_report *r, int instrumented)
 	if (fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG || (r->signs & FSGS_SIGN_UML))
 		return 1;
 	return !instrumented && r->hwcap2_present == FSGS_ANSWER_NO &&
-	       r->kernel_version >= LINUX_HWCAP2;
+	       r->kernel_version >= FSGS_LINUX_HWCAP2;
 }
 
 /* gVisor: it says so, or by its mark: arch_prctl serves FS and knows nothing of GS. */
@@ -224,7 +221,7 @@ static int is_instrumented(const struct fsgs_report *r)
 static int genuine_entry(const struct fsgs_report *r)
 {
 	return r->hwcap2_present == FSGS_ANSWER_YES ||
-	       (r->kernel_version && r->kernel_version < LINUX_HWCAP2);
+	       (r->kernel_version && r->kernel_version < FSGS_LINUX_HWCAP2);
 }
 
 static uint64_t when(int condition, enum fsgs_finding finding)

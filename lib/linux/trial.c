@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The core's trial with Linux around it: the guard, and arch_prctl as the other way to a base. */
+#include "../core/core.h"
 #include "arch-prctl.h"
 #include "guard.h"
 #include "linux.h"
 
 #include <errno.h>
-
-/* x86 has AT_HWCAP2 since Linux 4.11: as in the core's decide.c. */
-#define LINUX_HWCAP2 ((4u << 16) | (11u << 8))
 
 /* Since Linux 4.12. */
 #ifndef ARCH_GET_CPUID
@@ -98,7 +96,8 @@ static int may_flash(const struct fsgs_report *report)
 	 * programs use the instructions; the signature of QEMU's emulation does not exclude that, since it
 	 * runs whole machines, too. */
 	return report->hwcap2_present == FSGS_ANSWER_NO &&
-	       (report->kernel_version >= LINUX_HWCAP2 || report->signs & FSGS_SIGN_AUXV_DIFFERS);
+	       (report->kernel_version >= FSGS_LINUX_HWCAP2 ||
+		report->signs & FSGS_SIGN_AUXV_DIFFERS);
 }
 
 /* 0 is the answer where CPUID faults, and whatever is asked of a system call that does nothing: so not of
