@@ -63,6 +63,24 @@ static void set_is_loaded(const struct test *t)
 	expect(data, w->last.load[t->a], "what is loaded through %s", segment_name((int)t->a));
 }
 
+/* a: segment, b: base. As the selftest looks at it: the fault of a load at offset 0 names the base that the
+ * processor has. */
+static void set_faults_at(const struct test *t)
+{
+	const int s = (int)t->a;
+	struct window *const w = window_new();
+
+	window_prctl(w, s, t->b);
+	w->event = event_load;
+	w->argument[0] = t->a;
+	foreign_window(w);
+	need_set_by(w, s);
+	if (!w->fault.signal)
+		skip("something is mapped there");
+	expect(SIGSEGV, (uint64_t)w->fault.signal, "signal of the load");
+	expect(t->b, w->fault.address, "si_addr of a load through %s", segment_name(s));
+}
+
 /* a: segment, b: base that is too high */
 static void refused(const struct test *t)
 {
@@ -151,5 +169,9 @@ const struct test agreement_tests[] = {
 	BOTH(427, "beyond-arch-prctl", RULE_ANY_CANONICAL, 0, KERNEL_HALF, beyond_prctl,
 	     KERNEL_BASE, 0),
 	BOTH(429, "in-turns", RULE_GET_PRCTL, K(6), 0, in_turns, 0, 0),
+	BOTH(431, "set-0-faults-at", RULE_SET_PRCTL, K(5), 0, set_faults_at, 0, 0),
+	BOTH(433, "set-1-faults-at", RULE_SET_PRCTL, K(5), 0, set_faults_at, 1, 0),
+	BOTH(435, "set-8g-faults-at", RULE_SET_PRCTL, K(5), 0, set_faults_at, UINT64_C(0x200000000),
+	     0),
 };
 const size_t agreement_count = sizeof agreement_tests / sizeof *agreement_tests;

@@ -244,30 +244,91 @@ static struct user_desc descriptor(unsigned entry, uint32_t base)
 	return d;
 }
 
-unsigned ldt_selector(unsigned entry, uint32_t base)
+/* 0, or an error. */
+static int set_ldt(unsigned entry, uint32_t base)
 {
 	struct user_desc d = descriptor(entry, base);
 
+	errno = 0;
 	/* Cast: the system call returns a 32-bit value that libc would take for a large number. */
-	if ((int)syscall(SYS_modify_ldt, 1, &d, sizeof d) != 0)
-		skip("modify_ldt is not available: %s", strerror(errno));
-	return entry << 3 | 7;
+	return (int)syscall(SYS_modify_ldt, 1, &d, sizeof d) == 0 ? 0 : errno ? errno : EINVAL;
 }
 
 /* The 64-bit system call refuses; the 32-bit one is reached by INT 80h, with a pointer below 4 GiB. */
-unsigned tls_selector(uint32_t base)
+static int set_tls(unsigned *entry, uint32_t base)
 {
 	struct user_desc *const d = low_memory(4096);
 	int result = 243;
 
-	*d = descriptor((unsigned)-1, base);
+	*d = descriptor(*entry, base);
 	__asm__ volatile("int $0x80"
 			 : "+a"(result)
 			 : "b"((uint32_t)(uintptr_t)d)
 			 : "r8", "r9", "r10", "r11", "memory");
-	if (result)
-		skip("set_thread_area is not available: %s", strerror(-result));
-	return d->entry_number << 3 | 3;
+	*entry = d->entry_number;
+	munmap(d, 4096);
+	return -result;
+}
+
+unsigned ldt_selector(unsigned entry, uint32_t base)
+{
+	const int error = set_ldt(entry, base);
+
+	if (error)
+		skip("modify_ldt is not available: %s", strerror(error));
+	return entry << 3 | 7;
+}
+
+unsigned tls_selector(uint32_t base)
+{
+	unsigned entry = (unsigned)-1;
+	const int error = set_tls(&entry, base);
+
+	if (error)
+		skip("set_thread_area is not available: %s", strerror(error));
+	return entry << 3 | 3;
+}
+
+unsigned any_selector(unsigned entry, uint32_t base)
+{
+	/* The kernel has room for three; 0 is none of them. */
+	static unsigned known[8];
+	const int error = set_ldt(entry, base);
+	unsigned tls = known[entry % 8] ? known[entry % 8] : (unsigned)-1;
+
+	if (!error)
+		return entry << 3 | 7;
+	const int other = set_tls(&tls, base);
+
+	if (other)
+		skip("neither modify_ldt nor set_thread_area is available: %s, %s", strerror(error),
+		     strerror(other));
+	if (!record->note[0])
+		remark("with a descriptor for TLS, since there is no LDT");
+	known[entry % 8] = tls;
+	return tls << 3 | 3;
+}
+
+void compat_stub(struct window *w, const void *code, size_t size)
+{
+	const uint16_t code32 = 0x23, code64 = 0x33; /* __USER32_CS, __USER_CS */
+	const uint64_t back = (uintptr_t)window_back;
+	unsigned char *const page = low_memory(4096);
+	const uint32_t at = (uint32_t)(uintptr_t)page, at32 = at + COMPAT_CODE, at64 = at + 32;
+
+	memcpy(page, compat_page, (size_t)(compat_page_end - compat_page));
+	memcpy(page + 8, &at32, 4);
+	memcpy(page + 12, &code32, 2);
+	memcpy(page + COMPAT_CODE, code, size);
+	page[COMPAT_CODE + size] = 0xea; /* far jump */
+	memcpy(page + COMPAT_CODE + size + 1, &at64, 4);
+	memcpy(page + COMPAT_CODE + size + 5, &code64, 2);
+	memcpy(page + 40, &back, 8);
+	if (mprotect(page, 4096, PROT_READ | PROT_EXEC))
+		skip("no executable memory below 4 GiB");
+	w->low = at;
+	w->low_end = at + (uint64_t)(compat_page_end - compat_page);
+	w->stub = at;
 }
 
 bool pin(int cpu)

@@ -113,7 +113,7 @@ static void selectors(const struct test *t)
 		window_base(w, segment_of(t->a), w->set[segment_of(t->a)]);
 		for (int s = FS; s <= GS; s++) {
 			w->load_selector[s] = 1;
-			w->selector[s] = (uint16_t)ldt_selector((unsigned)s, 0x1000);
+			w->selector[s] = (uint16_t)any_selector((unsigned)s, 0x1000);
 		}
 		foreign_window(w);
 		for (int i = 0; i < 6; i++)
@@ -191,12 +191,12 @@ static void prefix(const struct test *t)
 		(number) + 7, "wrgsbase64-" name, rule, k, 0, function, FSGS_INSN_WRGSBASE, 64, c    \
 	}
 
-#define EACH(number, name, rule, function)                                                           \
-	{(number), "rdfsbase-" name, rule, K(4), 0, function, FSGS_INSN_RDFSBASE, 0, 0},             \
-		{(number) + 1, "rdgsbase-" name, rule, K(4), 0, function, FSGS_INSN_RDGSBASE, 0, 0}, \
-		{(number) + 2, "wrfsbase-" name, rule, K(4), 0, function, FSGS_INSN_WRFSBASE, 0, 0}, \
-	{                                                                                            \
-		(number) + 3, "wrgsbase-" name, rule, K(4), 0, function, FSGS_INSN_WRGSBASE, 0, 0    \
+#define EACH(number, name, rule, function)                                                        \
+	{(number), "rdfsbase-" name, rule, 0, 0, function, FSGS_INSN_RDFSBASE, 0, 0},             \
+		{(number) + 1, "rdgsbase-" name, rule, 0, 0, function, FSGS_INSN_RDGSBASE, 0, 0}, \
+		{(number) + 2, "wrfsbase-" name, rule, 0, 0, function, FSGS_INSN_WRFSBASE, 0, 0}, \
+	{                                                                                         \
+		(number) + 3, "wrgsbase-" name, rule, 0, 0, function, FSGS_INSN_WRGSBASE, 0, 0    \
 	}
 
 const struct test encoding_tests[] = {

@@ -197,33 +197,16 @@ static void vector(const struct test *t)
 /* a: instruction, or FSGS_INSNS for none: the way there and back. */
 static void compat(const struct test *t)
 {
-	const uint16_t code32 = 0x23, code64 = 0x33; /* __USER32_CS, __USER_CS */
-	const uint64_t back = (uintptr_t)window_back;
-	const size_t size = (size_t)(compat_page_end - compat_page);
-	unsigned char *const page = low_memory(4096);
-	const uint32_t at = (uint32_t)(uintptr_t)page, at32 = at + 16, at64 = at + 32;
+	/* ModRM of /digit on EAX; four one-byte NOPs for the way alone. */
+	const unsigned char insn[] = {0xf3, 0x0f, 0xae, (unsigned char)(0xc0 + 8 * t->a)};
+	static const unsigned char nothing[] = {0x90, 0x90, 0x90, 0x90};
 	struct window *const w = window_new();
 
-	memcpy(page, compat_page, size);
-	memcpy(page + 8, &at32, 4);
-	memcpy(page + 12, &code32, 2);
-	/* ModRM of /digit on EAX; four one-byte NOPs for the way alone. */
-	if (t->a < FSGS_INSNS)
-		page[19] = (unsigned char)(0xc0 + 8 * t->a);
-	else
-		memset(page + 16, 0x90, 4);
-	memcpy(page + 21, &at64, 4);
-	memcpy(page + 25, &code64, 2);
-	memcpy(page + 40, &back, 8);
-	if (mprotect(page, 4096, PROT_READ | PROT_EXEC))
-		skip("no executable memory below 4 GiB");
-	w->low = at;
-	w->low_end = at + size;
-	w->stub = at;
+	compat_stub(w, t->a < FSGS_INSNS ? insn : nothing, sizeof insn);
 	window_prctl(w, GS, BASE);
 	w->in[RAX] = 0x12345678;
 	foreign_window(w);
-	if (w->fault.signal && w->fault.rip == at)
+	if (w->fault.signal && w->fault.rip == w->stub)
 		skip("this kernel has no 32-bit code segment");
 	if (t->a == FSGS_INSNS) {
 		expect(0, (uint64_t)w->fault.signal, "signal of the way through 32-bit code");
@@ -236,9 +219,37 @@ static void compat(const struct test *t)
 	}
 	expect(SIGILL, (uint64_t)w->fault.signal, "signal of %s in compatibility mode",
 	       insn_name(t->a, 32));
-	expect(at32, w->fault.rip, "RIP of the fault");
+	expect(w->stub + COMPAT_CODE, w->fault.rip, "RIP of the fault");
 	expect(BASE, w->last.insn[GS], "GS base after it");
 	expect(0x12345678, w->out[RAX] & 0xffffffff, "EAX after it");
+}
+
+/* a: segment, b: 0 any descriptor, 1 TLS, 2 the instruction over a descriptor. 32-bit code reads through it. */
+static void compat_load(const struct test *t)
+{
+	const int s = (int)t->a;
+	/* MOV EAX, FS:[0] or GS:[0] */
+	const unsigned char code[] = {s == FS ? 0x64 : 0x65, 0xa1, 0, 0, 0, 0};
+	uint32_t *const data = low_memory(4096);
+	const uint32_t base = (uint32_t)(uintptr_t)data;
+	struct window *const w = window_new();
+
+	data[0] = 0x600dda7a;
+	data[1] = 0xbadda7a;
+	w->load_selector[s] = 1;
+	w->selector[s] = (uint16_t)(t->b == 1 ? tls_selector(base)
+					      : any_selector(0, t->b == 2 ? base + 4 : base));
+	if (t->b == 2)
+		window_base(w, s, base);
+	compat_stub(w, code, sizeof code);
+	foreign_window(w);
+	if (w->fault.signal && w->fault.rip == w->stub)
+		skip("this kernel has no 32-bit code segment");
+	expect(0, (uint64_t)w->fault.signal, "signal of the load in 32-bit code");
+	expect(data[0], w->out[RAX] & 0xffffffff, "what 32-bit code loaded through %s",
+	       segment_name(s));
+	expect(w->selector[s], w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
+	expect(base, w->last.insn[s], "base of %s", segment_name(s));
 }
 
 #define BOTH(number, name, rule, function, b)                            \
@@ -276,7 +287,13 @@ const struct test fault_tests[] = {
 	{239, "ud2-delivery", RULE_UD_SIGNAL, K(4), ANYWHERE, undefined, 0, 0, 0},
 	{240, "lock-delivery", RULE_UD_SIGNAL, K(4), 0, undefined, 1, 0, 0},
 	EACH(241, "-compat", RULE_COMPAT, K(13), compat, 0),
-	{245, "compat-round-trip", RULE_SURVIVE, K(13), 0, compat, FSGS_INSNS, 0, 0},
+	{245, "compat-round-trip", RULE_SURVIVE, 0, 0, compat, FSGS_INSNS, 0, 0},
 	{246, "ud-vector", RULE_UD_SIGNAL, 0, 0, vector, 0, 0, 0},
+	{247, "fs-compat-load", RULE_DESCRIPTOR, K(12) | K(13), 0, compat_load, FS, 0, 0},
+	{248, "gs-compat-load", RULE_DESCRIPTOR, K(12) | K(13), 0, compat_load, GS, 0, 0},
+	{249, "fs-compat-load-tls", RULE_DESCRIPTOR, K(12) | K(13), 0, compat_load, FS, 1, 0},
+	{250, "gs-compat-load-tls", RULE_DESCRIPTOR, K(12) | K(13), 0, compat_load, GS, 1, 0},
+	{251, "fs-compat-load-written", RULE_LINEAR, K(13), 0, compat_load, FS, 2, 0},
+	{252, "gs-compat-load-written", RULE_LINEAR, K(13), 0, compat_load, GS, 2, 0},
 };
 const size_t fault_count = sizeof fault_tests / sizeof *fault_tests;

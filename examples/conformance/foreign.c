@@ -197,7 +197,7 @@ static void note(struct foreign_fault *fault, int signal, const siginfo_t *info,
 
 static int within(uint64_t rip, const struct window *w)
 {
-	return (rip >= address_of(window_stubs) && rip < address_of(window_end)) ||
+	return w->astray || (rip >= address_of(window_stubs) && rip < address_of(window_end)) ||
 	       (rip >= w->low && rip < w->low_end);
 }
 
@@ -244,6 +244,18 @@ static void step(struct window *w, uint64_t rip)
 		w->trail[w->trails++] = rip;
 }
 
+/* CS in the low 16 bits. */
+static void set_cs(ucontext_t *context, uint32_t cs)
+{
+	context->uc_mcontext.gregs[REG_CSGSFS] &= ~(greg_t)0xffff;
+	context->uc_mcontext.gregs[REG_CSGSFS] |= cs;
+}
+
+static uint32_t cs_of(const ucontext_t *context)
+{
+	return context->uc_mcontext.gregs[REG_CSGSFS] & 0xffff;
+}
+
 void foreign_signal(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *const u = context;
@@ -260,14 +272,21 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 			if (w->change_in_handler[s])
 				write_base(s, w->handler_base[s]);
 		}
+		if (w->bad_cs)
+			set_cs(u, w->bad_cs);
+		return;
+	}
+	/* The kernel could not go back to what the handler asked for. */
+	if (w && w->bad_cs && cs_of(u) == w->bad_cs) {
+		note(&w->fault, signal, info, u);
+		w->turns++;
+		set_cs(u, USER_CS);
 		return;
 	}
 	if (w && within(rip, w)) {
 		note(&w->fault, signal, info, u);
 		u->uc_mcontext.gregs[REG_RIP] = (greg_t)address_of(window_back);
-		/* CS in the low 16 bits; a fault in compatibility mode has another one. */
-		u->uc_mcontext.gregs[REG_CSGSFS] &= ~(greg_t)0xffff;
-		u->uc_mcontext.gregs[REG_CSGSFS] |= USER_CS;
+		set_cs(u, USER_CS); /* a fault in compatibility mode has another one */
 		return;
 	}
 	on = landing(rip);
@@ -381,6 +400,14 @@ void event_storm(struct window *w)
 	for (uint64_t i = 0; i < w->argument[0]; i++)
 		call(__NR_tgkill, group, self, SIGUSR1, 0);
 	w->result = w->signals;
+}
+
+void event_iret(struct window *w)
+{
+	w->bad_cs = 7; /* of an LDT that is not there */
+	event_storm(w);
+	w->bad_cs = 0;
+	w->result = (int64_t)w->turns;
 }
 
 void event_touch(struct window *w)

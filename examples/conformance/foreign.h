@@ -78,6 +78,8 @@ struct window {
 	uint32_t trails;
 	uint64_t trail[TRAIL]; /* RIP of the traps of a single-stepped stub */
 	uint64_t low, low_end; /* another place where a stub may stand */
+	uint32_t astray;       /* 1: the stub comes back by a fault, wherever the kernel put it */
+	uint32_t bad_cs;       /* not 0: what SIGUSR1's handler returns to */
 
 	/* For rivals and hops. */
 	volatile uint64_t turns;
@@ -93,6 +95,7 @@ struct window {
 /* window.S */
 void window_enter(struct window *w);
 extern char window_back[], window_stubs[], window_odd[], window_ud2[], window_end[];
+extern char window_sysenter[], window_zap[];
 extern char compat_page[], compat_page_end[];
 long foreign_clone(unsigned long flags, void *stack, int *parent, int *child, unsigned long tls,
 		   void (*body)(void *), void *argument);
@@ -144,6 +147,7 @@ void event_yield(struct window *w); /* until the rival had two turns */
 void event_spin(struct window *w);  /* the same without giving the CPU away */
 void event_sleep(struct window *w); /* argument 0: nanoseconds */
 void event_storm(struct window *w); /* argument 0: how many signals to this thread */
+void event_iret(struct window *w);  /* argument 0: how often the way back to user space faults */
 void event_touch(struct window *w); /* argument 0: address, 1: pages */
 void event_hop(struct window *w);   /* over cpu[] */
 void event_breakpoint(struct window *w);

@@ -101,7 +101,7 @@ static void prctl_zeroes(const struct test *t)
 	struct window *const w = window_new();
 
 	w->load_selector[s] = 1;
-	w->selector[s] = (uint16_t)ldt_selector(0, HIGH_BASE);
+	w->selector[s] = (uint16_t)any_selector(0, HIGH_BASE);
 	w->event = event_set_prctl;
 	w->argument[0] = t->a;
 	w->argument[1] = BASE;
@@ -138,15 +138,15 @@ const struct test selector_tests[] = {
 	BOTH(305, "null-2", RULE_NULL_SELECTOR, K(7), null_load, 2, 0),
 	BOTH(307, "null-3", RULE_NULL_SELECTOR, K(7), null_load, 3, 0),
 	BOTH(309, "null-pop", RULE_NULL_SELECTOR, K(7), null_load, 0, 1),
-	BOTH(311, "ldt-base", RULE_DESCRIPTOR, K(13), descriptor_load, 0, 0x12345678),
-	BOTH(313, "ldt-base-bit-31", RULE_DESCRIPTOR, K(13), descriptor_load, 0, HIGH_BASE),
-	BOTH(315, "tls-base", RULE_DESCRIPTOR, K(12) | K(13), descriptor_load, 1, 0x12345678),
-	BOTH(317, "tls-base-bit-31", RULE_DESCRIPTOR, K(12) | K(13), descriptor_load, 1, HIGH_BASE),
+	BOTH(311, "ldt-base", RULE_DESCRIPTOR, 0, descriptor_load, 0, 0x12345678),
+	BOTH(313, "ldt-base-bit-31", RULE_DESCRIPTOR, 0, descriptor_load, 0, HIGH_BASE),
+	BOTH(315, "tls-base", RULE_DESCRIPTOR, K(12), descriptor_load, 1, 0x12345678),
+	BOTH(317, "tls-base-bit-31", RULE_DESCRIPTOR, K(12), descriptor_load, 1, HIGH_BASE),
 	BOTH(319, "ldt-access", RULE_DESCRIPTOR, K(13), descriptor_access, 0, 0),
 	BOTH(321, "tls-access", RULE_DESCRIPTOR, K(12) | K(13), descriptor_access, 1, 0),
-	BOTH(323, "write-over-ldt", RULE_SELECTOR_KEPT, K(8), write_over, 0, HIGH_BASE),
-	BOTH(325, "write-over-tls", RULE_SELECTOR_KEPT, K(8) | K(12), write_over, 1, HIGH_BASE),
-	BOTH(327, "arch-prctl-zeroes-selector", RULE_SET_PRCTL, K(6), prctl_zeroes, 0, 0),
+	BOTH(323, "write-over-ldt", RULE_SELECTOR_KEPT, 0, write_over, 0, HIGH_BASE),
+	BOTH(325, "write-over-tls", RULE_SELECTOR_KEPT, K(12), write_over, 1, HIGH_BASE),
+	BOTH(327, "arch-prctl-zeroes-selector", RULE_SET_PRCTL, 0, prctl_zeroes, 0, 0),
 	BOTH(329, "load-leaves-the-other", RULE_OTHERS, 0, other_kept, 0, 0),
 };
 const size_t selector_count = sizeof selector_tests / sizeof *selector_tests;

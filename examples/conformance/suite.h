@@ -140,6 +140,14 @@ unsigned ldt_selector(unsigned entry, uint32_t base);
 /* The same as a TLS descriptor of the GDT. */
 unsigned tls_selector(uint32_t base);
 
+/* Either of them, the LDT where it is to be had: for what only needs a descriptor. */
+unsigned any_selector(unsigned entry, uint32_t base);
+
+/* Makes 32-bit code the window's stub: `size` bytes, nine at most, below 4 GiB, with the way there and
+ * back. The code is at w->stub + COMPAT_CODE. */
+#define COMPAT_CODE 16
+void compat_stub(struct window *w, const void *code, size_t size);
+
 /* Pins the calling thread; false where that is not possible. */
 bool pin(int cpu);
 /* The CPUs that the run was given, ascending. */

@@ -300,7 +300,7 @@ static bool beside(struct window *w, struct window *rival, struct meetings *meet
 
 	meetings->windows++;
 	meetings->met += met;
-	if (!meetings->met && meetings->windows == PATIENCE)
+	if (!meetings->met && meetings->windows == PATIENCE && w->event != event_sleep)
 		part(rival, meetings);
 	return met;
 }
@@ -339,7 +339,7 @@ static void matrix(const struct test *t)
 	struct meetings meetings = {0};
 
 	stay();
-	selectors[2] = (uint16_t)ldt_selector(0, LDT_BASE);
+	selectors[2] = (uint16_t)any_selector(0, LDT_BASE);
 	struct window *const rival = start_rival((enum rival)t->c);
 
 	for (size_t i = 0; i < count; i++) {
@@ -375,7 +375,7 @@ static void descriptor_against(const struct test *t)
 	struct meetings meetings = {0};
 
 	stay();
-	const unsigned selector = ldt_selector(0, LDT_BASE);
+	const unsigned selector = any_selector(0, LDT_BASE);
 	struct window *const rival = start_rival((enum rival)t->c);
 
 	for (int i = 0; i < 20; i++) {
@@ -390,6 +390,49 @@ static void descriptor_against(const struct test *t)
 		expect(selector, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
 	}
 	part(rival, &meetings);
+}
+
+/* a: segment, b: selector; the base is written over it, then it is loaded over the base. Local times remote
+ * values, as the selftest does it. */
+static void cross(const struct test *t)
+{
+	static const uint64_t local[] = {0, 1, UINT64_C(0x200000000), UINT64_C(0x7fff00001230)},
+			      remote[] = {0, 1, UINT64_C(0x200000000), RIVAL_GS};
+	const int s = (int)t->a;
+	struct meetings meetings = {0};
+	unsigned judged = 0;
+
+	stay();
+	struct window *const rival = start_rival(RIVAL_BASES);
+
+	for (size_t i = 0; i < 32; i++) {
+		struct window *const w = window_new();
+		const uint64_t base = local[i % 4];
+
+		rival->set[FS] = rival->set[GS] = remote[i / 4 % 4];
+		window_base(w, s, base);
+		window_base(w, !s, OTHER);
+		w->selector[s] = (uint16_t)t->b;
+		if (i < 16)
+			w->load_selector[s] = 1;
+		else
+			w->reload[s] = 1;
+		w->event = event_yield;
+		/* IRET may turn 1 to 3 into 0 at any interrupt, and clear the base with it. */
+		if (!beside(w, rival, &meetings) || t->b != w->before.selector[SEL_FS + s] ||
+		    (t->b <= 3 && t->b != w->last.selector[SEL_FS + s]))
+			continue;
+		judged++;
+		expect(t->b, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
+		if (i < 16)
+			expect(base, w->before.insn[s], "base of %s before", segment_name(s));
+		expect(w->before.insn[s], w->last.insn[s], "base of %s beside one of 0x%llx",
+		       segment_name(s), (unsigned long long)remote[i / 4 % 4]);
+		expect(OTHER, w->last.insn[!s], "base of %s", segment_name(!s));
+	}
+	part(rival, &meetings);
+	if (!judged)
+		skip("the selector never outlived a turn: IRET clears it");
 }
 
 static int sampling(void)
@@ -419,13 +462,20 @@ static void nmi(const struct test *t)
 		skip("the counter does not count");
 }
 
+/* What an emulator of processes stands in for has no entry code, and its own faults are its own matter. */
+static void need_entry_code(void)
+{
+	if (machine.report.hwcap2_present == FSGS_ANSWER_NO)
+		skip("without AT_HWCAP2 this is an emulator of processes: there is no entry code");
+}
+
 /* c: what enters the kernel, with a GS base of its own half. */
 static void entry(const struct test *t)
 {
 	static an_event *const events[] = {event_syscalls,  event_int80, event_breakpoint,
 					   event_undefined, event_fault, event_divide,
 					   event_step,      event_storm, event_touch,
-					   event_ticks,     event_sleep};
+					   event_ticks,     event_sleep, event_iret};
 	static const uint64_t bases[] = {UINT64_C(0xffff800000000000), UINT64_C(0xffffffffffff0000),
 					 UINT64_C(0xffffffff80000000), ~UINT64_C(0)};
 	char *const page =
@@ -435,13 +485,15 @@ static void entry(const struct test *t)
 		skip("no memory: %s", strerror(errno));
 	if (events[t->c] == event_int80)
 		need_int80();
+	if (events[t->c] == event_iret)
+		need_entry_code();
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
 		struct window *const w = window_new();
 
 		window_base(w, GS, bases[i]);
 		w->event = events[t->c];
 		w->argument[0] = 20000;
-		if (events[t->c] == event_storm)
+		if (events[t->c] == event_storm || events[t->c] == event_iret)
 			w->argument[0] = 20;
 		if (events[t->c] == event_ticks)
 			w->argument[0] = 2000000;
@@ -453,6 +505,39 @@ static void entry(const struct test *t)
 		expect(bases[i], w->last.insn[GS], "GS base afterwards");
 		if (events[t->c] == event_int80)
 			expect((uint64_t)getpid(), (uint64_t)w->result, "result of INT 80h");
+		if (events[t->c] == event_iret)
+			expect(w->argument[0], (uint64_t)w->result, "faults on the way back");
+	}
+}
+
+/* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The kernel looks for an argument where RBP points,
+ * and its entry code takes the fault. Where it goes on then is nobody's code, so it comes back by another. */
+static void entry_argument(const struct test *t)
+{
+	static const unsigned char syscall_insn[] = {0x0f, 0x05};
+	static const uint64_t bases[] = {UINT64_C(0xffff800000000000), UINT64_C(0xffffffffffff0000),
+					 ~UINT64_C(0)};
+
+	need_entry_code();
+	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+		struct window *const w = window_new();
+		uint64_t at;
+
+		w->stub = (uintptr_t)window_sysenter;
+		if (t->c)
+			compat_stub(w, syscall_insn, sizeof syscall_insn);
+		at = w->stub + (t->c ? COMPAT_CODE : 0);
+		window_base(w, GS, bases[i]);
+		w->in[RAX] = 20; /* getpid */
+		w->in[RBP] = UINT64_C(0xffffffff);
+		w->astray = 1;
+		foreign_window(w);
+		if (w->fault.signal == SIGILL && w->fault.rip == at)
+			skip("%s is not defined here",
+			     t->c ? "SYSCALL in 32-bit code" : "SYSENTER");
+		if (t->c && w->fault.signal && w->fault.rip == w->stub)
+			skip("this kernel has no 32-bit code segment");
+		expect(bases[i], w->last.insn[GS], "GS base afterwards");
 	}
 }
 
@@ -467,7 +552,7 @@ static void entry(const struct test *t)
 	}
 
 const struct test survival_tests[] = {
-	BOTH(701, "system-calls", RULE_SURVIVE, K(10), 0, syscalls, 0, 0),
+	BOTH(701, "system-calls", RULE_SURVIVE, 0, 0, syscalls, 0, 0),
 	BOTH(703, "int-80", RULE_SURVIVE, 0, 0, int80, 0, 0),
 	BOTH(705, "sleep", RULE_SURVIVE, K(10), 0, sleeps, 0, 0),
 	BOTH(707, "signal-storm", RULE_SURVIVE, K(10), 0, storm, 0, 0),
@@ -481,18 +566,18 @@ const struct test survival_tests[] = {
 	BOTH(723, "page-faults", RULE_SURVIVE, 0, 0, page_faults, 0, 0),
 	BOTH(725, "cpu-hops", RULE_SURVIVE, 0, 0, hops, 0, 0),
 	BOTH(727, "stop-and-continue", RULE_SURVIVE, 0, 0, stops, 0, 0),
-	BOTH(729, "yield-to-rival", RULE_OWN, K(8) | K(10), 0, against, 0, RIVAL_BASES),
+	BOTH(729, "yield-to-rival", RULE_OWN, K(10), 0, against, 0, RIVAL_BASES),
 	BOTH(731, "preempted-by-rival", RULE_OWN, K(10), 0, against, 1, RIVAL_BASES),
 	BOTH(733, "sleep-beside-rival", RULE_OWN, K(10), 0, against, 2, RIVAL_BASES),
-	BOTH(735, "yield-to-zero-rival", RULE_OWN, K(8), 0, against, 0, RIVAL_ZERO),
+	BOTH(735, "yield-to-zero-rival", RULE_OWN, K(10), 0, against, 0, RIVAL_ZERO),
 	BOTH(737, "yield-to-ldt-rival", RULE_OWN, K(9), 0, against, 0, RIVAL_SELECTOR),
 	BOTH(739, "yield-to-tls-rival", RULE_OWN, K(9) | K(12), 0, against, 0, RIVAL_TLS),
 	BOTH(741, "yield-to-ldt-thread", RULE_OWN, K(9), 0, against, 0, RIVAL_THREAD),
-	BOTH(743, "matrix-bases", RULE_OWN, K(8), 0, matrix, 0, RIVAL_BASES),
-	BOTH(745, "matrix-zero", RULE_OWN, K(8), 0, matrix, 0, RIVAL_ZERO),
+	BOTH(743, "matrix-bases", RULE_OWN, K(8) | K(12), 0, matrix, 0, RIVAL_BASES),
+	BOTH(745, "matrix-zero", RULE_OWN, K(8) | K(12), 0, matrix, 0, RIVAL_ZERO),
 	BOTH(747, "matrix-ldt", RULE_OWN, K(8) | K(9), 0, matrix, 0, RIVAL_SELECTOR),
 	BOTH(749, "matrix-thread", RULE_OWN, K(8) | K(9), 0, matrix, 0, RIVAL_THREAD),
-	BOTH(751, "descriptor-beside-rival", RULE_OWN, K(8) | K(13), 0, descriptor_against, 0,
+	BOTH(751, "descriptor-beside-rival", RULE_OWN, K(9) | K(12), 0, descriptor_against, 0,
 	     RIVAL_BASES),
 	BOTH(753, "sampled-by-nmi", RULE_ENTRY, K(15), 0, nmi, 0, 0),
 	ENTRY(755, "syscall", 0),
@@ -506,5 +591,15 @@ const struct test survival_tests[] = {
 	ENTRY(763, "page-fault", 8),
 	ENTRY(764, "timer", 9),
 	ENTRY(765, "sleep", 10),
+	BOTH(766, "cross-0", RULE_OWN, K(8), 0, cross, 0, 0),
+	BOTH(768, "cross-1", RULE_OWN, K(8), 0, cross, 1, 0),
+	BOTH(770, "cross-2", RULE_OWN, K(8), 0, cross, 2, 0),
+	BOTH(772, "cross-3", RULE_OWN, K(8), 0, cross, 3, 0),
+	BOTH(774, "cross-data", RULE_OWN, K(8), 0, cross, 0x2b, 0),
+	ENTRY(776, "fault-of-iret", 11),
+	{777, "entry-sysenter-argument", RULE_ENTRY, K(15), KERNEL_HALF | RISKY, entry_argument, 0,
+	 0, 0},
+	{778, "entry-syscall32-argument", RULE_ENTRY, K(15), KERNEL_HALF | RISKY, entry_argument, 0,
+	 0, 1},
 };
 const size_t survival_count = sizeof survival_tests / sizeof *survival_tests;

@@ -196,9 +196,27 @@ window_ud2:
 	ud2
 	jmp window_back
 
+	.balign 16, 0xcc
+	.globl window_sysenter
+	.hidden window_sysenter
+window_sysenter:
+	sysenter
+	jmp window_back
+
 	.globl window_end
 	.hidden window_end
 window_end:
+
+/* Where a tracer leads a process astray: it loses both segments, and tells the tracer. */
+function window_zap
+	xorl %eax, %eax
+	movl %eax, %fs
+	movl %eax, %gs
+	FSGS_WRFSBASE %rax
+	FSGS_WRGSBASE %rax
+	int3
+	ud2
+finish window_zap
 
 /*
  * The way through compatibility mode, to be copied below 4 GiB; compat.c fills in the two pointers. The

@@ -267,6 +267,26 @@ class Sandboxed(unittest.TestCase):
 class Without(unittest.TestCase):
     """Machines where a system call is missing."""
 
+    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    def test_no_ldt(self):
+        """What only needs a descriptor takes one for TLS; what is about the LDT skips, and says why."""
+        def words(*what):
+            done = run('--json', wrapper=[WITHOUT, *what, '--'])
+            self.assertEqual(failed(done), set(), what)
+            return {number: (case['result'], case['note']) for number, case in cases(done).items()}
+
+        needs_any = {33, 247, 251, 328, 525, 557, 563, 743, 752}
+        without = words('modify_ldt')
+        for number in needs_any:
+            self.assertEqual(without[number], ('pass', 'with a descriptor for TLS, since there is no LDT'), number)
+        for number in (311, 319, 613, 737):
+            self.assertEqual(without[number][0], 'skip', number)
+            self.assertIn('modify_ldt', without[number][1])
+        without = words('modify_ldt', 'set_thread_area')
+        for number in needs_any:
+            self.assertEqual(without[number][0], 'skip', number)
+            self.assertIn('neither modify_ldt nor set_thread_area', without[number][1])
+
     def test_no_process(self):
         for options in (['--json'], ['--tap'], []):
             done = run(*options, wrapper=[WITHOUT, 'fork', '--'])

@@ -46,12 +46,14 @@ AT_LEAST = [
     ('wr64-truncates', 'values', span((109, 116), (125, 130), (143, 148), (151, 154), 157, 158, 161, 162)),
     ('wr-aligns', 'values', span(103, 104, 107, 108, (135, 138))),
     ('kernel-half-gp', 'values', span((117, 124), 127, 128, 147, 148, 161, 162)),
-    ('set-shifts', 'agreement', span((409, 414), 417, 418, 429, 430)),
+    ('set-shifts', 'agreement', span((409, 414), 417, 418, 429, 430, (433, 436))),
+    ('wr-ignored', 'faults', span(251, 252)),
+    ('selector', 'faults', span(251, 252)),
     ('get-lies', 'agreement', span((401, 406), (415, 418))),
     ('fork-spoils', 'inheritance', span((601, 616), 623, 624)),
     ('signal-spoils', 'inheritance', span((633, 636))),
-    ('signal-spoils', 'survival', span(707, 708, (711, 716), 758, 759, 760, 762)),
-    ('call-spoils', 'survival', span(701, 702, 705, 706, 725, 726, 729, 730, (733, 751), 755, 765)),
+    ('signal-spoils', 'survival', span(707, 708, (711, 716), 758, 759, 760, 762, 776)),
+    ('call-spoils', 'survival', span(701, 702, 705, 706, 725, 726, 729, 730, (733, 751), 755, 765, (766, 775))),
     ('call-spoils', 'cpus', span(808, 809)),
 ]
 
