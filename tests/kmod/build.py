@@ -19,7 +19,7 @@ import parts  # noqa: E402
 
 machine = kbuild.machine
 KMOD = kbuild.SOURCE / 'examples/kmod'
-CACHE = os.environ['CACHE']
+CACHE = pathlib.Path(os.environ['CACHE']) / 'headers'
 
 # Some steps of a build say so when they are left out, and that a kernel was built by another compiler.
 HARMLESS = re.compile(r'Skipping BTF generation|the compiler differs from the one|The kernel was built by|You are using'

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest.mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
@@ -22,6 +23,7 @@ import machine  # noqa: E402
 FLAVOUR = 'cloud-amd64'
 
 # Other suites of the archive that this machine takes its packages from, for kernels older and newer than its own.
+OLDEST = ('buster',)
 OLDER = ('bullseye',)
 NEWER = ('trixie', 'trixie-backports')
 KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
@@ -74,7 +76,10 @@ def archive(cache, suites):
                 f'Dir::Etc::sourcelist "{root}/sources.list"; Dir::Etc::sourceparts "/dev/null";\n'
                 'Acquire::Languages "none"; APT::Sandbox::User "root"; APT::Update::Error-Mode "any";\n',
                 encoding='utf-8')
-            _run('apt-get', '--quiet', 'update', env={**os.environ, 'APT_CONFIG': f'{root}/apt.conf'})
+            try:
+                _run('apt-get', '--quiet', 'update', env={**os.environ, 'APT_CONFIG': f'{root}/apt.conf'})
+            except machine.Unavailable as reason:
+                raise machine.Unavailable(f"no {' and '.join(suites)} in this machine's archive: {reason}") from reason
             complete.touch()
     return {**os.environ, 'APT_CONFIG': f'{root}/apt.conf'}
 
@@ -140,8 +145,22 @@ def headers(cache, release, suites=None):
     return tree
 
 
-def build(out, tree, *arguments):
-    """Builds the module from the laid-out sources, anew; returns it and what make said."""
+def image(cache, package, suites=None):
+    """The kernel that a package stands for, of other suites, too."""
+    environment = archive(pathlib.Path(cache) / 'headers', suites)
+    with unittest.mock.patch.dict(os.environ, environment or {}):
+        # Each suite has its own idea of what the package stands for.
+        return machine.kernel(pathlib.Path(cache) / 'kernels' / (suites[-1] if suites else '.'), package)
+
+
+def stripped(module, to):
+    """What is loaded is read and checked as a whole, and nine tenths of it are for debuggers."""
+    _run('objcopy', '--strip-debug', '--remove-section=.BTF', module, to)
+    return to
+
+
+def build(out, tree, *arguments, edit=None):
+    """Builds the module anew, from sources that were changed if that is asked for; returns it and what make said."""
     compiler = tree / 'compiler'
     if compiler.exists():
         # Nor does it have a pahole of that age.
@@ -151,9 +170,13 @@ def build(out, tree, *arguments):
         if not shutil.which(tool):
             raise machine.Unavailable(f'{tool} is not installed')
     shutil.rmtree(out, ignore_errors=True)
-    done = subprocess.run(['make', '-j2', '-C', SOURCE / 'examples/kmod', f'KDIR={tree}', f'OUT={out}', *arguments],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False, env={**os.environ, 'LC_ALL': 'C'})
+    command = ['make', '-j2', '-C', SOURCE / 'examples/kmod', f'KDIR={tree}', f'OUT={out}', *arguments]
+    if edit:
+        _run(*command, 'source')
+        edit(pathlib.Path(out))
+        command = ['make', '-j2', '-C', tree, f'M={out}', *arguments, 'modules']
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, env={**os.environ, 'LC_ALL': 'C'})
     if done.returncode:
         raise RuntimeError(f'the module does not build:\n{done.stdout}')
     return pathlib.Path(out) / 'fsgscheck.ko', done.stdout
