@@ -87,6 +87,13 @@ class Build(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(complaints(done.stdout + done.stderr), [])
 
+    def test_32_bit(self):
+        """Such a kernel is told why, not that names are missing."""
+        for config, refused in (('-DCONFIG_X86_32', True), ('-DCONFIG_X86_64', False)):
+            said = subprocess.run(['gcc', '-fsyntax-only', config, KMOD / 'main.c'], capture_output=True, text=True,
+                                  check=False).stderr
+            self.assertEqual('#error "fsgscheck is for x86-64 kernels' in said, refused)
+
     def test_version(self):
         header = (kbuild.SOURCE / 'include/fsgscheck/version.h').read_text(encoding='utf-8')
         version = '.'.join(re.search(rf'FSGS_VERSION_{part} (\d+)', header)[1] for part in ('MAJOR', 'MINOR', 'PATCH'))
