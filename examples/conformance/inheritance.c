@@ -382,7 +382,7 @@ const struct test inheritance_tests[] = {
 	BOTH(615, "thread-ldt", RULE_INHERIT, 0, 0, inherits_selector, THREAD, 0),
 	BOTH(617, "fork-child-writes", RULE_OWN, 0, 0, independent, FORK, 0),
 	BOTH(619, "vfork-child-writes", RULE_OWN, 0, 0, independent, VFORK, 0),
-	BOTH(621, "thread-writes", RULE_OWN, K(9), 0, independent, THREAD, 0),
+	BOTH(621, "thread-writes", RULE_OWN, 0, 0, independent, THREAD, 0),
 	{623, "settls-thread", RULE_SETTLS, 0, 0, settls, 0, THREAD, 0},
 	{624, "settls-process", RULE_SETTLS, 0, 0, settls, 0, CLONE_VM | SIGCHLD, 0},
 	{625, "settls-ldt", RULE_SETTLS, 0, 0, settls_selector, 0, 0, 0},

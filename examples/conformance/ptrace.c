@@ -515,7 +515,7 @@ const struct test ptrace_tests[] = {
 	BOTH(543, "ends-in-order", RULE_PTRACE_WRITE, K(3), 0, ends_in_order, 0, 0),
 	BOTH(545, "attach", RULE_PTRACE_WRITE, 0, 0, attach, 0, 0),
 	BOTH(547, "attach-ldt", RULE_PTRACE_WRITE, 0, 0, attach, 1, 0),
-	BOTH(549, "attach-leave-with-signal", RULE_PTRACE_WRITE, K(14), 0, attach, 1, SIGUSR1),
+	BOTH(549, "attach-leave-with-signal", RULE_PTRACE_WRITE, 0, 0, attach, 1, SIGUSR1),
 	BOTH(551, "single-step", RULE_PTRACE_READ, 0, 0, single_step, 0, 0),
 	BOTH(553, "writes-in-turn", RULE_PTRACE_WRITE, K(11), 0, writes_in_turn, 0, 0),
 	BOTH(555, "selector-7", RULE_PTRACE_SELECTOR, K(2) | K(3), RISKY, selector_7, 0, 0),

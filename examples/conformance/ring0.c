@@ -48,10 +48,15 @@ void smp_main(uint32_t cpu);
 volatile uint32_t smp_arrived, smp_turn, smp_finished;
 extern const uint8_t trampoline[], trampoline_end[];
 
+/* What must hold, and who else is known to break it; NULL: nobody. */
+struct promise {
+	const char *text, *known;
+};
+
 struct test {
 	unsigned number;
 	const char *name;
-	const char *rule;
+	const struct promise *rule;
 	const char *source;
 	void (*run)(const struct test *test);
 	uint64_t a, b;
@@ -596,56 +601,69 @@ static void load(const struct test *t)
 		(n) + 2, "kernel-gs-" name, rule, source, function, 2, b \
 	}
 
-static const char enabled[] = "#UD while CR4.FSGSBASE is 0",
-		  cr4[] = "CR4.FSGSBASE can be written where CPUID offers it",
-		  cr4_source[] = "SDM vol. 3, 2.5 (CR4.FSGSBASE)",
-		  agrees[] = "the instructions and the MSRs are one base",
-		  agrees_source[] = "SDM vol. 3, 3.4.4; APM vol. 2, 4.5.3",
-		  zero[] = "32-bit forms zero-extend", others[] = "nothing else changes",
-		  swap[] = "the instructions act on the active GS base; SWAPGS exchanges it",
-		  swap_source[] = "SDM vol. 2, SWAPGS", gp[] = "#GP(0) for what is not canonical",
-		  locked[] = "#UD if the LOCK prefix is used",
-		  survives[] = "a base outlives an exit to the hypervisor",
-		  survives_source[] = "APM vol. 2, VMLOAD and VMSAVE; SDM vol. 3, 27.3.1.2",
-		  loads[] = "loading a selector loads its descriptor's base",
-		  linear[] = "an access uses base + effective address";
+static const char cr4_source[] = "SDM vol. 3, 2.5 (Control Registers: CR4.FSGSBASE)",
+		  agrees_source[] =
+			  "SDM vol. 3, 3.4.4 (Segment Loading Instructions in IA-32e Mode); "
+			  "APM vol. 2, 4.5.3",
+		  swap_source[] = "SDM vol. 2, SWAPGS",
+		  survives_source[] =
+			  "APM vol. 2, VMLOAD and VMSAVE; SDM vol. 3, VM Exits (Saving Segment "
+			  "Registers and Descriptor-Table Registers)";
+
+static const struct promise
+	enabled = {"#UD while CR4.FSGSBASE is 0",
+		   "guests of the PVM module (the instructions run)"},
+	cr4 = {"CR4.FSGSBASE can be written where CPUID offers it",
+	       "hypervisors that offer what they do not let a guest use"},
+	agrees = {"the instructions and the MSRs are one base", NULL},
+	zero = {"32-bit forms zero-extend", NULL}, others = {"nothing else changes", NULL},
+	swap = {"the instructions act on the active GS base; SWAPGS exchanges it",
+		"K8 erratum 88 (SWAPGS may read an old base)"},
+	gp = {"#GP(0) for what is not canonical",
+	      "QEMU (TCG), which does not check the operand, nor WRMSR's"},
+	locked = {"#UD if the LOCK prefix is used", "guests of the PVM module"},
+	survives = {"a base outlives an exit to the hypervisor", NULL},
+	loads = {"loading a selector loads its descriptor's base", NULL},
+	linear = {"an access uses base + effective address", NULL};
 
 static const struct test tests[] = {
-	{1001, "cr4-can-be-set", cr4, cr4_source, can_be_set, 0, 0},
-	{1002, "cr4-can-be-cleared", cr4, cr4_source, can_be_cleared, 0, 0},
-	FOUR(1003, "32-undefined-while-clear", enabled, SDM, undefined_while_clear, 32),
-	FOUR(1007, "64-undefined-while-clear", enabled, SDM, undefined_while_clear, 64),
-	FOUR(1011, "-off-and-on", enabled, SDM, off_and_on, 0),
-	BOTH(1015, "outlives-cr4", agrees, agrees_source, base_outlives_cr4, 0),
-	READS(1017, "-is-msr", agrees, agrees_source, read_is_msr, BASE),
-	READS(1019, "-is-msr-kernel-half", agrees, agrees_source, read_is_msr, KERNEL_BASE),
-	WRITES(1021, "-is-msr", agrees, agrees_source, write_is_msr, BASE),
-	WRITES(1023, "-is-msr-kernel-half", agrees, agrees_source, write_is_msr, KERNEL_BASE),
-	WRITES(1025, "-is-msr-zero", agrees, agrees_source, write_is_msr, 0),
-	READS(1027, "32-zero-extends", zero, SDM, read32, KERNEL_BASE),
-	WRITES(1029, "32-zero-extends", zero, SDM, write32, UINT64_C(0x87654321)),
-	WRITES(1031, "32-never-gp", zero, SDM, write32, NOT_CANONICAL | 0x1234),
-	FOUR(1033, "-walking-bits", agrees, agrees_source, walking, 0),
-	FOUR(1037, "-every-register", agrees, SDM, every_register, 0),
-	FOUR(1041, "-nothing-else", others, SDM, nothing_else, 0),
-	{1045, "swapgs-exchanges", swap, swap_source, swap_exchanges, 0, 0},
-	{1046, "swapgs-write-after", swap, swap_source, write_after_swap, 0, 0},
-	{1047, "swapgs-kernel-gs-unseen", swap, swap_source, kernel_gs_unseen, 0, 0},
-	{1048, "swapgs-leaves-fs", swap, swap_source, swap_leaves_fs, 0, 0},
-	{1049, "swapgs-in-turns", swap, swap_source, swap_loop, 0, 0},
-	BOTH(1050, "refuses-bit-63", gp, SDM, refuses, NOT_CANONICAL),
-	BOTH(1052, "refuses-bit-56", gp, SDM, refuses, UINT64_C(1) << 56),
-	BOTH(1054, "refuses-all-but-bit-63", gp, SDM, refuses, ~NOT_CANONICAL),
-	THREE(1056, "wrmsr-refuses", gp, "SDM vol. 2, WRMSR", msr_refuses, 0),
-	FOUR(1059, "32-lock", locked, SDM, lock, 32),
-	FOUR(1063, "64-lock", locked, SDM, lock, 64),
-	THREE(1067, "outlives-cpuid", survives, survives_source, outlives, 0),
-	THREE(1070, "outlives-port", survives, survives_source, outlives, 1),
-	THREE(1073, "outlives-halt", survives, survives_source, outlives, 2),
-	THREE(1076, "outlives-cr4-writes", survives, survives_source, outlives, 3),
-	BOTH(1079, "descriptor", loads, "SDM vol. 3, 3.4.4", descriptor, 0),
-	BOTH(1081, "null-agrees", agrees, agrees_source, null_agrees, 0),
-	BOTH(1083, "load", linear, "SDM vol. 1, 3.4.2.1", load, 0),
+	{1001, "cr4-can-be-set", &cr4, cr4_source, can_be_set, 0, 0},
+	{1002, "cr4-can-be-cleared", &cr4, cr4_source, can_be_cleared, 0, 0},
+	FOUR(1003, "32-undefined-while-clear", &enabled, SDM, undefined_while_clear, 32),
+	FOUR(1007, "64-undefined-while-clear", &enabled, SDM, undefined_while_clear, 64),
+	FOUR(1011, "-off-and-on", &enabled, SDM, off_and_on, 0),
+	BOTH(1015, "outlives-cr4", &agrees, agrees_source, base_outlives_cr4, 0),
+	READS(1017, "-is-msr", &agrees, agrees_source, read_is_msr, BASE),
+	READS(1019, "-is-msr-kernel-half", &agrees, agrees_source, read_is_msr, KERNEL_BASE),
+	WRITES(1021, "-is-msr", &agrees, agrees_source, write_is_msr, BASE),
+	WRITES(1023, "-is-msr-kernel-half", &agrees, agrees_source, write_is_msr, KERNEL_BASE),
+	WRITES(1025, "-is-msr-zero", &agrees, agrees_source, write_is_msr, 0),
+	READS(1027, "32-zero-extends", &zero, SDM, read32, KERNEL_BASE),
+	WRITES(1029, "32-zero-extends", &zero, SDM, write32, UINT64_C(0x87654321)),
+	WRITES(1031, "32-never-gp", &zero, SDM, write32, NOT_CANONICAL | 0x1234),
+	FOUR(1033, "-walking-bits", &agrees, agrees_source, walking, 0),
+	FOUR(1037, "-every-register", &agrees, SDM, every_register, 0),
+	FOUR(1041, "-nothing-else", &others, SDM, nothing_else, 0),
+	{1045, "swapgs-exchanges", &swap, swap_source, swap_exchanges, 0, 0},
+	{1046, "swapgs-write-after", &swap, swap_source, write_after_swap, 0, 0},
+	{1047, "swapgs-kernel-gs-unseen", &swap, swap_source, kernel_gs_unseen, 0, 0},
+	{1048, "swapgs-leaves-fs", &swap, swap_source, swap_leaves_fs, 0, 0},
+	{1049, "swapgs-in-turns", &swap, swap_source, swap_loop, 0, 0},
+	BOTH(1050, "refuses-bit-63", &gp, SDM, refuses, NOT_CANONICAL),
+	BOTH(1052, "refuses-bit-56", &gp, SDM, refuses, UINT64_C(1) << 56),
+	BOTH(1054, "refuses-all-but-bit-63", &gp, SDM, refuses, ~NOT_CANONICAL),
+	THREE(1056, "wrmsr-refuses", &gp, "SDM vol. 2, WRMSR", msr_refuses, 0),
+	FOUR(1059, "32-lock", &locked, SDM, lock, 32),
+	FOUR(1063, "64-lock", &locked, SDM, lock, 64),
+	THREE(1067, "outlives-cpuid", &survives, survives_source, outlives, 0),
+	THREE(1070, "outlives-port", &survives, survives_source, outlives, 1),
+	THREE(1073, "outlives-halt", &survives, survives_source, outlives, 2),
+	THREE(1076, "outlives-cr4-writes", &survives, survives_source, outlives, 3),
+	BOTH(1079, "descriptor", &loads,
+	     "SDM vol. 3, 3.4.4 (Segment Loading Instructions in IA-32e Mode)", descriptor, 0),
+	BOTH(1081, "null-agrees", &agrees, agrees_source, null_agrees, 0),
+	BOTH(1083, "load", &linear, "SDM vol. 1, 3.4.2.1 (Segment Registers in 64-Bit Mode)", load,
+	     0),
 };
 #define TESTS (sizeof tests / sizeof *tests)
 
@@ -749,7 +767,7 @@ static void put(size_t i)
 	say(line.text);
 	if (!tally->failed)
 		return;
-	comment("rule: ", tests[i].rule);
+	comment("rule: ", tests[i].rule->text);
 	comment("source: ", tests[i].source);
 	line.used = 0;
 	line_text(&line, tally->what);
@@ -760,6 +778,7 @@ static void put(size_t i)
 	line_text(&line, ", first on CPU ");
 	line_number(&line, tally->first_failed);
 	comment("", line.text);
+	comment("known of: ", tests[i].rule->known ? tests[i].rule->known : "nobody");
 }
 
 /* A processor that does not come back breaks the rule of the case that it was in. */

@@ -11,10 +11,12 @@
 #define QEMU  "QEMU (user and system emulation), which does not check the operand"
 #define XENPV "Xen before 4.15, 64-bit paravirtual guests"
 #define UML   "user-mode Linux (after a switch FS is as arch_prctl set it)"
+/* 1 and 2 as selectors, the trap flag and 32-bit code kill it as well. */
+#define DIES  "user-mode Linux (dies of a base beyond its own address space)"
 
 const struct rule_text rules[RULES] = {
 	[RULE_OPERAND] = {"operand", "the operand may be any of the sixteen general registers",
-			  SDM2 RD " and " WR ", Op/En M; 2.2.1 (REX.B)" APM, NULL},
+			  SDM2 RD " and " WR ", Op/En M; 2.2.1 (REX Prefixes: REX.B)" APM, NULL},
 	[RULE_FLAGS] = {"flags", "no flag is affected", SDM2 RD " and " WR ", Flags Affected" APM,
 			NULL},
 	[RULE_OTHERS] = {"others", "nothing but the destination changes",
@@ -22,78 +24,96 @@ const struct rule_text rules[RULES] = {
 	[RULE_SELECTOR_KEPT] = {"selector-kept", "the segment registers keep their selectors",
 				SDM2 WR ", Operation (the base alone is loaded)" APM, NULL},
 	[RULE_LENGTH] = {"length", "4 bytes without REX, 5 bytes with it; execution goes on there",
-			 SDM2 RD " and " WR ", Opcode; vol. 3, 18.3.1.4 (single-step exception)",
-			 NULL},
+			 SDM2 RD " and " WR
+				 ", Opcode; vol. 3, 18.3.1.4 (Single-Step Exception Condition)",
+			 "user-mode Linux (the trap flag kills)"},
 	[RULE_REX_IGNORED] = {"rex-ignored",
 			      "REX.R and REX.X do not matter to an opcode extension "
 			      "with a register operand",
-			      SDM2 "2.2.1.2", NULL},
+			      SDM2 "2.2.1.2 (More on REX Prefix Fields)", NULL},
 	[RULE_REX_PLACE] = {"rex-place", "a REX prefix that is not next to the opcode is ignored",
-			    SDM2 "2.2.1", "QEMU 7.2 (it counts in front of F3, too)"},
+			    SDM2 "2.2.1 (REX Prefixes)",
+			    "QEMU 7.2 (it counts in front of F3, too)"},
 	[RULE_PREFIX] = {"prefix",
 			 "redundant prefixes: not specified for these instructions, measured",
-			 SDM2 "2.1.1", NULL},
+			 SDM2 "2.1.1 (Instruction Prefixes)", NULL},
 	[RULE_VALUE] = {"value", "the base is what was written, in all of its bits",
-			SDM2 RD " and " WR ", Operation" APM, NULL},
-	[RULE_ZERO_EXTEND_REGISTER] = {"zero-extend-register",
-				       "a 32-bit read clears the upper half of the register",
-				       SDM2 RD ", Description; vol. 1, 3.4.1.1" APM, NULL},
+			SDM2 RD " and " WR ", Operation" APM, DIES},
+	[RULE_ZERO_EXTEND_REGISTER] =
+		{"zero-extend-register", "a 32-bit read clears the upper half of the register",
+		 SDM2 RD
+		 ", Description; vol. 1, 3.4.1.1 (General-Purpose Registers in 64-Bit Mode)" APM,
+		 DIES},
 	[RULE_ZERO_EXTEND_BASE] = {"zero-extend-base",
 				   "a 32-bit write clears the upper half of the base",
 				   SDM2 WR ", Description" APM, NULL},
 	[RULE_32_NO_GP] = {"no-gp-32", "a 32-bit write cannot be refused as not canonical",
 			   SDM2 WR ", 64-Bit Mode Exceptions" APM, NULL},
-	[RULE_LINEAR] = {"linear",
-			 "an access through the segment uses base + effective address, "
-			 "modulo 2^64",
-			 "SDM vol. 1, 3.3.7 and 3.4.2.1; vol. 3, 3.4.4", NULL},
+	[RULE_LINEAR] =
+		{"linear",
+		 "an access through the segment uses base + effective address, "
+		 "modulo 2^64",
+		 "SDM vol. 1, 3.3.7 (Address Calculations in 64-Bit Mode) and 3.4.2.1 (Segment Registers in 64-Bit Mode)",
+		 DIES},
 	[RULE_EFFECTIVE] =
 		{"effective",
 		 "whether the effective address has to be canonical by itself, where its sum with "
 		 "the base is, differs by vendor, measured",
-		 "SDM vol. 1, 3.3.7.1 (the linear address is checked); APM vol. 1, 2.2.2 (a virtual-memory "
-		 "reference is)",
-		 NULL},
+		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing: of the linear address); APM vol. 1, 2.2.2 (Canonical "
+		 "Address Form: of a virtual-memory reference)",
+		 DIES},
 	[RULE_LEA] = {"lea", "LEA gives the effective address: the base is not part of it",
 		      SDM2 "LEA", NULL},
 	[RULE_CANONICAL] = {"canonical", "#GP(0) if the source of a 64-bit write is not canonical",
 			    SDM2 WR ", 64-Bit Mode Exceptions" APM, QEMU},
-	[RULE_CANONICAL_KEEPS] = {"canonical-keeps", "a write that faults changes nothing",
-				  "SDM vol. 3, 6.5 (faults are restartable); " SDM2 WR, QEMU},
-	[RULE_CANONICAL_WIDTH] = {"canonical-width",
-				  "canonical in 57 but not in 48 bits: depends on the processor, "
-				  "measured",
-				  "SDM vol. 1, 3.3.7.1; Linux commit 9245fd6b8531 (KVM)", NULL},
+	[RULE_CANONICAL_KEEPS] =
+		{"canonical-keeps", "a write that faults changes nothing",
+		 "SDM vol. 3, 6.5 (Exception Classifications: faults are restartable); " SDM2 WR,
+		 QEMU},
+	[RULE_CANONICAL_WIDTH] =
+		{"canonical-width",
+		 "canonical in 57 but not in 48 bits: depends on the processor, "
+		 "measured",
+		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing); Linux commit 9245fd6b8531 (KVM)",
+		 NULL},
 	[RULE_GP_SIGNAL] =
 		{"gp-signal",
 		 "#GP arrives as SIGSEGV, si_code SI_KERNEL, si_addr 0, vector 13, error "
 		 "code 0, at the instruction",
-		 "Linux, arch/x86/kernel/traps.c, exc_general_protection", QEMU},
+		 "Linux, arch/x86/kernel/traps.c, exc_general_protection",
+		 QEMU "; user-mode Linux (si_code 2)"},
 	[RULE_LOCK] = {"lock", "#UD if the LOCK prefix is used",
 		       SDM2 RD " and " WR ", Exceptions" APM,
 		       "guests of the PVM module, in ring 0"},
-	[RULE_UD_SIGNAL] = {"ud-signal",
-			    "#UD arrives as SIGILL, si_code ILL_ILLOPN, si_addr and RIP at the "
-			    "instruction, vector 6",
-			    "Linux, arch/x86/kernel/traps.c, exc_invalid_op",
-			    "valgrind 3.19 (si_code ILL_ILLOPC), qemu-user 7.2 (no vector)"},
+	[RULE_UD_SIGNAL] =
+		{"ud-signal",
+		 "#UD arrives as SIGILL, si_code ILL_ILLOPN, si_addr and RIP at the "
+		 "instruction, vector 6",
+		 "Linux, arch/x86/kernel/traps.c, exc_invalid_op",
+		 "valgrind 3.19 (si_code ILL_ILLOPC), qemu-user 7.2 (no vector), user-mode Linux "
+		 "(vector 14)"},
 	[RULE_COMPAT] = {"compat", "#UD in compatibility mode",
-			 SDM2 RD " and " WR ", Compatibility Mode Exceptions" APM, NULL},
+			 SDM2 RD " and " WR ", Compatibility Mode Exceptions" APM,
+			 "user-mode Linux (32-bit code kills)"},
 	[RULE_NULL_SELECTOR] =
 		{"null-selector",
 		 "whether loading a null selector clears the base differs by vendor, "
 		 "measured",
-		 "Linux, X86_BUG_NULL_SEG; APM, CPUID 8000_0021 EAX[6]", NULL},
-	[RULE_DESCRIPTOR] = {"descriptor",
-			     "loading a selector loads the zero-extended 32-bit base of its "
-			     "descriptor",
-			     "SDM vol. 3, 3.4.4; APM vol. 2, 4.8", NULL},
+		 "Linux, X86_BUG_NULL_SEG; APM, CPUID 8000_0021 EAX[6]",
+		 "user-mode Linux (selectors 1 and 2 kill)"},
+	[RULE_DESCRIPTOR] =
+		{"descriptor",
+		 "loading a selector loads the zero-extended 32-bit base of its "
+		 "descriptor",
+		 "SDM vol. 3, 3.4.4 (Segment Loading Instructions in IA-32e Mode); APM vol. 2, 4.8",
+		 NULL},
 	[RULE_SET_PRCTL] = {"set-prctl",
 			    "ARCH_SET_FS and ARCH_SET_GS set the base and zero the selector",
 			    FSGS "; arch_prctl(2); arch/x86/kernel/process_64.c, do_arch_prctl_64",
 			    "kernels and sandboxes that refuse ARCH_SET_GS, which is allowed"},
 	[RULE_GET_PRCTL] = {"get-prctl", "ARCH_GET_FS and ARCH_GET_GS give the base in use",
-			    FSGS "; arch_prctl(2)", "WSL1 (ARCH_GET_GS), old Asterinas and Enarx"},
+			    FSGS "; arch_prctl(2)",
+			    "WSL1 (ARCH_GET_GS), old Asterinas and Enarx; " DIES},
 	[RULE_PRCTL_LIMIT] =
 		{"prctl-limit",
 		 "arch_prctl and CLONE_SETTLS refuse an address of TASK_SIZE_MAX or more "
@@ -104,32 +124,36 @@ const struct rule_text rules[RULES] = {
 		{"any-canonical",
 		 "the instructions take any canonical address, the kernel's half too, "
 		 "at any privilege level",
-		 SDM2 WR APM, NULL},
+		 SDM2 WR APM, DIES},
 	[RULE_PTRACE_READ] = {"ptrace-read", "a tracer reads the bases that the tracee has",
-			      FSGS "; arch/x86/kernel/ptrace.c, getreg", UML},
+			      FSGS "; arch/x86/kernel/ptrace.c, getreg",
+			      UML "; it has no PTRACE_GETREGSET for them"},
 	[RULE_PTRACE_WRITE] = {"ptrace-write", "a tracee has the bases that its tracer wrote",
-			       "Linux, arch/x86/kernel/ptrace.c, putreg", UML},
+			       "Linux, arch/x86/kernel/ptrace.c, putreg",
+			       UML "; it has no PTRACE_SETREGSET for them"},
 	[RULE_PTRACE_SELECTOR] = {"ptrace-selector",
 				  "a tracer that writes a base leaves the selector alone",
 				  "Linux, arch/x86/kernel/ptrace.c, putreg; selftest fsgsbase.c",
-				  "Linux before 5.9"},
+				  "Linux before 5.9; user-mode Linux (selector of FS)"},
 	[RULE_PTRACE_LIMIT] = {"ptrace-limit",
 			       "a tracer cannot write a base of TASK_SIZE_MAX or more",
-			       "Linux, arch/x86/kernel/ptrace.c, putreg (EIO)", NULL},
+			       "Linux, arch/x86/kernel/ptrace.c, putreg (EIO)",
+			       "user-mode Linux (any base is taken)"},
 	[RULE_INHERIT] = {"inherit", "a new process or thread has the bases of its maker",
 			  FSGS "; clone(2); arch/x86/kernel/process.c, copy_thread",
 			  XENPV "; " UML},
 	[RULE_SETTLS] = {"settls",
 			 "CLONE_SETTLS sets the FS base of the new thread and leaves GS alone",
-			 "clone(2); arch/x86/kernel/process.c, copy_thread", NULL},
+			 "clone(2); arch/x86/kernel/process.c, copy_thread", UML},
 	[RULE_EXEC] = {"exec", "execve zeroes bases and selectors",
-		       "Linux, arch/x86/kernel/process_64.c, start_thread_common", NULL},
+		       "Linux, arch/x86/kernel/process_64.c, start_thread_common",
+		       "user-mode Linux (the FS base stays)"},
 	[RULE_OWN] = {"own", "each thread has its own bases", FSGS, XENPV "; " UML},
 	[RULE_SIGNAL_FRAME] =
 		{"signal-frame",
 		 "a signal handler starts with the bases of the code it interrupted, and "
 		 "sigreturn does not restore them",
-		 "Linux, arch/x86/kernel/signal_64.c (the frame holds no base)", NULL},
+		 "Linux, arch/x86/kernel/signal_64.c (the frame holds no base)", UML},
 	[RULE_CORE] = {"core", "a core dump's NT_PRSTATUS holds the bases",
 		       "Linux, arch/x86/include/asm/elf.h, ELF_CORE_COPY_REGS", NULL},
 	[RULE_SURVIVE] = {"survive",

@@ -13,9 +13,11 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
+sys.path[:0] = [TESTS, os.path.join(TESTS, 'machines')]
 
-import parts  # noqa: E402  (the path has to be known first)
+import machine  # noqa: E402  (the path has to be known first)
+import parts  # noqa: E402
 
 SUITE = os.environ['CONFORMANCE']
 MUTATE = os.environ['MUTATE']
@@ -217,6 +219,8 @@ class Machines(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(CANONICAL - found, set(), 'the missing #GP must be found')
         self.assertEqual(found - QEMU_USER, set(), 'nothing else is known to deviate')
+        for number in found:
+            self.assertIn('qemu', cases(done)[number]['known'].lower(), number)
 
     @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
     def test_without_the_feature(self):
@@ -292,6 +296,23 @@ class Without(unittest.TestCase):
             done = run(*options, wrapper=[WITHOUT, 'fork', '--'])
             self.assertEqual((done.returncode, done.stdout), (3, ''), options)
             self.assertIn('no process can be made', done.stderr)
+
+
+@unittest.skipUnless(CONFINE and shutil.which('linux.uml'), 'user-mode Linux is not installed')
+class UserMode(unittest.TestCase):
+    def test_user_mode_linux(self):
+        """It breaks many rules; each of them says so."""
+        there = machine.user_mode_linux(CONFINE, os.environ['INIT'], os.environ['STATIC'], ['--tap'], timeout=100)
+        text, status = there.section('fsgs-conformance-static')
+        self.assertEqual(status, 1)
+        # What a switch does to FS, and what it does not do to GS.
+        self.assertRegex(text, r'not ok \d+ - 561 ')
+        self.assertRegex(text, r'\nok \d+ - 562 ')
+        self.assertRegex(text, r'not ok \d+ - 557 ')
+        self.assertRegex(text, r'not ok \d+ - 766 ')
+        known = re.findall(r'^# known of: (.*)', text, re.M)
+        self.assertGreater(len(known), 50)
+        self.assertEqual([words for words in known if 'user-mode Linux' not in words], [])
 
 
 class Foreign(unittest.TestCase):

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import sys
 import unittest
@@ -40,6 +41,9 @@ class Ring0(unittest.TestCase):
         self.assertEqual(failed(cases), CANONICAL)
         self.assertEqual(run.status, FAIL)
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=9 skipped=0 cpus=2\n\Z')
+        # Each deviation is told in full: rule, source, expected and seen, who else shows it.
+        blocks = re.findall(r'\nnot ok .*\n# rule: .+\n# source: .+\n# .+: expected .+, seen .+\n# known of: QEMU', run.log)
+        self.assertEqual(len(blocks), len(CANONICAL))
 
     def test_hanging_processor(self):
         """A processor that does not come back is a failure, of the case that it was in."""
