@@ -53,6 +53,21 @@ class Reproducers(unittest.TestCase):
                 self.assertEqual(status(tool, '-cpu', 'max', program), NOT_OK)
 
 
+    def test_qemu_wrmsr(self):
+        """In ring 0, so an image: where WRMSR is checked, by the one machine to be had that does, and in QEMU."""
+        source = REPRODUCERS / 'qemu-wrmsr.S'
+        self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30)
+        if not shutil.which('qemu-system-x86_64'):
+            self.skipTest('QEMU is not installed')
+        with tempfile.TemporaryDirectory() as folder:
+            image = f'{folder}/qemu-wrmsr'
+            subprocess.run([os.environ['CC'], '-m32', '-nostdlib', '-static', '-Wl,-n,-Ttext=0x100000,--build-id=none',
+                            '-o', image, source], check=True, timeout=60)
+            # The debug device makes 1 of ok and 3 of not ok.
+            self.assertEqual(machine.boot(image, cpu='max').status, 3)
+            self.assertEqual(machine.boot(image, host='software', host_elf=os.environ['HOST']).status, 1)
+
+
 for path in REPRODUCERS.glob('*.c'):
     setattr(Reproducers, 'test_' + path.stem.replace('-', '_'), lambda self, path=path: self.check(path))
 
