@@ -453,7 +453,7 @@ static bool reaped(pid_t child, int *status)
 	return true;
 }
 
-void run_case(const struct test *test, bool risky)
+bool run_case(const struct test *test, bool risky)
 {
 	const char *const reason = reason_not_to(test, risky);
 	int status = 0;
@@ -462,7 +462,7 @@ void run_case(const struct test *test, bool risky)
 	if (reason) {
 		record->word = WORD_SKIP;
 		snprintf(record->note, sizeof record->note, "%s", reason);
-		return;
+		return false;
 	}
 	const pid_t child = fork();
 
@@ -470,7 +470,7 @@ void run_case(const struct test *test, bool risky)
 		never_started++;
 		record->word = WORD_SKIP;
 		snprintf(record->note, sizeof record->note, "fork: %s", strerror(errno));
-		return;
+		return true;
 	}
 	if (child == 0) {
 		sigset_t none;
@@ -496,4 +496,5 @@ void run_case(const struct test *test, bool risky)
 		record->word = WORD_FAIL;
 	else if (!record->word)
 		record->word = record->checks ? WORD_PASS : WORD_SKIP;
+	return true;
 }

@@ -264,13 +264,15 @@ static void repeat(const struct test *test, const struct options *options, struc
 	const double begin = seconds();
 
 	for (unsigned i = 0; i < options->repeat; i++) {
-		run_case(test, options->risky);
+		const bool asked = run_case(test, options->risky);
+
 		result->runs++;
 		result->failed_runs += record->word == WORD_FAIL;
+		result->skipped_runs += record->word == WORD_SKIP;
 		if (record->word > result->record.word)
 			result->record = *record;
-		if (record->word == WORD_SKIP)
-			break; /* a reason does not change */
+		if (!asked)
+			break; /* what this machine or run does not allow stays so */
 	}
 	result->seconds = seconds() - begin;
 }
@@ -437,6 +439,8 @@ int main(int argc, char **argv)
 		return bad_usage("unexpected argument: ", argv[optind]);
 	if (!count_selected(options.only))
 		return bad_usage("no case matches: ", options.only);
+	if (listing && output)
+		return bad_usage("--list has one form", "");
 	if (listing) {
 		list(options.only);
 		return written(EXIT_PASS);

@@ -65,6 +65,7 @@ static void result(const struct result *r, unsigned index)
 	json_number(&json, "checks", r->record.checks);
 	json_number(&json, "runs", r->runs);
 	json_number(&json, "failed_runs", r->failed_runs);
+	json_number(&json, "skipped_runs", r->skipped_runs);
 	json_number(&json, "microseconds", (int64_t)(r->seconds * 1e6));
 	json_string(&json, "note", r->record.note);
 	if (r->record.word == WORD_FAIL) {

@@ -27,7 +27,8 @@ static void explain(const struct result *r, const char *prefix)
 		printf("%sthe first of %u deviations in %u checks\n", prefix, r->record.failures,
 		       r->record.checks);
 	if (r->runs > 1)
-		printf("%s%u of %u runs failed\n", prefix, r->failed_runs, r->runs);
+		printf("%s%u of %u runs failed, %u could not ask\n", prefix, r->failed_runs,
+		       r->runs, r->skipped_runs);
 	if (r->record.note[0])
 		printf("%s%s\n", prefix, r->record.note);
 	printf("%sknown of: %s\n", prefix, rule->known ? rule->known : "nobody");
@@ -51,8 +52,16 @@ static void tap_line(const struct result *r, unsigned index)
 	putchar('\n');
 }
 
+/* A result that not each run stands for. */
+static bool partial(const struct result *r)
+{
+	return r->record.word != WORD_SKIP && r->record.word != WORD_FAIL && r->skipped_runs;
+}
+
 static void tap_diagnostics(const struct result *r)
 {
+	if (partial(r))
+		printf("# %u of %u runs could not ask\n", r->skipped_runs, r->runs);
 	if (r->record.word == WORD_FAIL)
 		explain(r, "# ");
 	else if (r->record.word == WORD_CLASSIFIED)
@@ -125,6 +134,9 @@ static void human_result(const struct result *r, unsigned index)
 	static char last[sizeof r->record.note];
 
 	(void)index;
+	if (partial(r))
+		printf("note  %u %s/%s: %u of %u runs could not ask\n", r->test->number,
+		       r->theme->name, r->test->name, r->skipped_runs, r->runs);
 	switch (r->record.word) {
 	case WORD_FAIL:
 		printf("FAIL  %u %s/%s\n", r->test->number, r->theme->name, r->test->name);

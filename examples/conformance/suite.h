@@ -164,8 +164,8 @@ void end_window(pid_t child, const char *who);
 /* How many cases had no process to run in. */
 extern unsigned never_started;
 
-/* Runs one case in a child; the result is in *record. */
-void run_case(const struct test *test, bool risky);
+/* Runs one case in a child; the result is in *record. False where it must not be run at all. */
+bool run_case(const struct test *test, bool risky);
 
 struct options {
 	const char *only;
@@ -178,7 +178,7 @@ struct result {
 	const struct theme_cases *theme;
 	const struct test *test;
 	struct record record;
-	unsigned runs, failed_runs;
+	unsigned runs, failed_runs, skipped_runs;
 	double seconds;
 };
 

@@ -122,6 +122,16 @@ class Native(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertEqual({case['runs'] for case in cases(done).values() if case['result'] != 'skip'}, {3})
 
+    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    def test_repeat_goes_on_after_a_skip(self):
+        """A run that cannot ask ends nothing: the rest is run, and it is counted."""
+        seen = cases(run('--json', '--only', '73[78]', '--repeat', '3', wrapper=[WITHOUT, 'modify_ldt', '--']))
+        for case in seen.values():
+            self.assertEqual((case['result'], case['runs'], case['skipped_runs']), ('skip', 3, 3))
+        # What may not be run is not tried again.
+        seen = cases(run('--json', '--only', '541', '--repeat', '3'))
+        self.assertEqual(seen[541]['runs'], 1)
+
     def test_risky_only_when_asked(self):
         seen = cases(run('--json', '--only', '*bad-selector'))
         self.assertEqual({case['result'] for case in seen.values()}, {'skip'})
@@ -131,11 +141,15 @@ class Native(unittest.TestCase):
         lines = [line.split('\t') for line in run('--list').stdout.splitlines()]
         numbers = [int(line[0]) for line in lines]
         self.assertEqual(numbers, sorted(set(numbers)))
+        # A number is a case's for ever: a new one is added there, and no line is changed or taken away.
+        with open(os.path.join(TESTS, 'conformance', 'numbers.txt'), encoding='utf-8') as file:
+            pinned = [tuple(line.split()) for line in file if ' ring0/' not in line]
+        self.assertEqual([(line[0], line[1]) for line in lines], pinned)
         self.assertEqual(len({line[1] for line in lines}), len(lines))
 
     def test_usage(self):
         for options in (['--no-such'], ['--only', 'no-such'], ['--repeat', '0'], ['--repeat', 'x'],
-                        ['--repeat', '4294967297'], ['--cpus', '1-'], ['--tap', '--json'],
+                        ['--repeat', '4294967297'], ['--cpus', '1-'], ['--tap', '--json'], ['--list', '--json'],
                         ['--cpus', '3-1'], ['word']):
             done = run(*options)
             self.assertEqual((done.returncode, done.stdout), (64, ''), options)

@@ -38,6 +38,9 @@ class Ring0(unittest.TestCase):
     def test_every_processor(self):
         run, cases = boot(smp=2)
         self.assertGreaterEqual(len(cases), 40)
+        pinned = [line.split() for line in (HERE / 'numbers.txt').read_text(encoding='utf-8').splitlines()]
+        self.assertEqual([[str(number), case['name']] for number, case in cases.items()],
+                         [line for line in pinned if line[1].startswith('ring0/')])
         self.assertEqual(failed(cases), CANONICAL)
         self.assertEqual(run.status, FAIL)
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=9 skipped=0 cpus=2\n\Z')
