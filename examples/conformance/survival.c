@@ -519,6 +519,10 @@ static void entry_argument(const struct test *t)
 					 ~UINT64_C(0)};
 
 	need_entry_code();
+	/* Where it is undefined an Intel processor says so. QEMU 7.2 executes it on models of theirs, too, for
+	 * which Linux has set no entry: the guest's kernel dies of that, whatever the bases. */
+	if (t->c && strcmp(machine.report.vendor, "GenuineIntel") == 0)
+		skip("SYSCALL in 32-bit code is not defined on this processor");
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
 		struct window *const w = window_new();
 		uint64_t at;

@@ -329,6 +329,29 @@ class UserMode(unittest.TestCase):
         self.assertEqual([words for words in known if 'user-mode Linux' not in words], [])
 
 
+@unittest.skipUnless(CONFINE and shutil.which('qemu-system-x86_64'), 'QEMU is not installed')
+class Risky(unittest.TestCase):
+    """What a defective kernel dies of, asked of a kernel of a distribution in a machine that may die."""
+
+    def test_risky(self):
+        try:
+            kernel = machine.kernel(os.environ['KERNELS'])
+        except machine.Unavailable as reason:
+            self.skipTest(str(reason))
+        # SYSENTER in 64-bit code is Intel's, SYSCALL in 32-bit code AMD's.
+        for cpu, skipped in (('EPYC', {777}), ('Haswell', {778})):
+            with tempfile.TemporaryDirectory() as folder:
+                initrd = machine.initrd(os.path.join(folder, 'initrd'), [
+                    ('/init', os.environ['INIT']), ('/suite', os.environ['STATIC'])])
+                there = machine.boot(kernel, initrd=initrd, cpu=cpu, timeout=80, until=r'=== end \S+ status=\d+\n',
+                                     append='console=ttyS0 panic=-1 quiet fsgs.run=/suite '
+                                            'fsgs.args=--tap,--risky,--only,[57][4-7]?')
+            text, status = there.section('suite')
+            self.assertEqual(status, 0, text)
+            seen = {int(number): skip for number, skip in re.findall(r'^ok \d+ - (\d+) \S+(.*)$', text, re.M)}
+            self.assertEqual({number for number in (541, 542, 555, 556, 776, 777, 778) if seen[number]}, skipped)
+
+
 class Foreign(unittest.TestCase):
     """What runs on foreign bases must not reach for what stands behind FS."""
 
