@@ -72,13 +72,15 @@ ninja -C "$build" $targets >"$build/ninja.log" || {
 
 # What a tool cannot follow: its own code uses the FS base where a test has another; it keeps signals for
 # later, delivers them with a mask and an errno of its own, and has the kernel's actions to itself; it takes the lock of
-# a child that is made anew for the parent's; it does not see what assembly writes.
+# a child that is made anew for the parent's, and has no place for one in the same memory; it does not see what assembly
+# writes; it answers a system call itself.
 left_out() {
 	case $tool/$1 in
 	thread/base | memory/base) echo fs_goes_away_and_comes_back ;;
 	thread/guard) echo the_owner_may_change_errno passes_on_with_the_owners_mask runs_as_the_owners_would \
-		returns_as_the_owner_does a_bare_clone_is_sane ;;
+		returns_as_the_owner_does a_bare_clone_is_sane a_process_in_the_same_memory_keeps_away ;;
 	memory/guard) echo keeps_floating_point_control ;;
+	helgrind/check) echo asks_whether_cpuid_faults ;;
 	esac
 }
 
