@@ -29,7 +29,7 @@ INSNS = ('rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase')
 
 # What a kernel says of any module from outside, of any machine of this age, and the module of its refusals.
 HARMLESS = re.compile('Speculative Return Stack Overflow|loading out-of-tree module|module verification failed'
-                      '|fsgscheck: not loaded: |fsgscheck: CPU 0: CR4 was ')
+                      '|fsgscheck: not loaded: |fsgscheck: CPU 0: (CR4 was|not asked)')
 
 # Each machine: its kernel's package, its host's mode (None: none), how many CPUs, what is on its command line, and
 # the steps. The longest come first, since two run at a time.
@@ -65,6 +65,7 @@ SUITES = {'older': kbuild.OLDER, 'oldest': kbuild.OLDEST}
 REFUSED = {
     'in-use': (machine.CLOUD, None, 1, '', 'load check log'),
     'not-offered': (machine.CLOUD, None, 1, '', 'load user-load check log'),
+    'pressed': (machine.CLOUD, None, 2, '', 'load read check unload log'),
 }
 CPUS = {'not-offered': 'EPYC,-fsgsbase'}
 
@@ -104,13 +105,20 @@ def boot(kernel, module, name, what, work):
     return Steps(run, steps)
 
 
-def leave_set(out):
-    """Where the core clears the bit, it now writes what is there."""
-    file = out / 'core/ring0.c'
+# Modules that are made to go wrong: a file, and what is put for what.
+EDITS = {
+    # Where the core clears the bit, it sets it.
+    'stuck': ('core/ring0.c', 'if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) ==', 'if (write_cr4(walk, cr4 | CR4_FSGSBASE) =='),
+    # It loads although the kernel uses the instructions.
+    'pressed': ('main.c', 'if (used) {', 'if (used && !THIS_MODULE) {'),
+}
+
+
+def edited(out, file, old, new):
+    file = out / file
     text = file.read_text(encoding='utf-8')
-    clear = 'if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) == FSGS_OUTCOME_OK)\n'
-    assert text.count(clear) == 1
-    file.write_text(text.replace(clear, clear.replace('& ~', '| ')), encoding='utf-8')
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding='utf-8')
 
 
 def kernel_and_module(package, suites, edit, work):
@@ -118,7 +126,7 @@ def kernel_and_module(package, suites, edit, work):
     kernel = kbuild.image(cache, package, suites)
     release = kernel.name.removeprefix('vmlinuz-')
     tree = kbuild.headers(cache / 'headers', release, suites)
-    module = kbuild.build(work / f'{release}{"-edited" if edit else ""}', tree, edit=edit)[0]
+    module = kbuild.build(work / f'{release}-{edit}', tree, edit=edit and (lambda out: edited(out, *EDITS[edit])))[0]
     return kernel, kbuild.stripped(module, module.with_suffix('.stripped'))
 
 
@@ -129,7 +137,7 @@ def boot_all(machines):
         work = pathlib.Path(folder)
         jobs = {}
         for name, what in machines.items():
-            key = what[0], SUITES.get(name.split('-')[0]), leave_set if name == 'stuck' else None
+            key = what[0], SUITES.get(name.split('-')[0]), name if name in EDITS else None
             try:
                 if key not in made:
                     made[key] = kernel_and_module(*key, work)
@@ -335,6 +343,13 @@ class Refused(Machines):
         steps = self.machine('in-use')
         self.assertEqual(steps['load'][1], EBUSY)
         self.assertIn('not loaded: this kernel uses FSGSBASE itself', steps['log'][0])
+        self.assertEqual(steps.report('check')['verdict'], 'usable')
+
+    def test_leaves_a_cpu_alone_where_the_kernel_uses_it(self):
+        """As one may come online behind the module's back."""
+        steps = self.machine('pressed')
+        self.assertEqual([steps[name][1] for name in ('load', 'read', 'unload')], [0, EBUSY, 0])
+        self.assertIn('CPU 0: not asked: the kernel uses FSGSBASE there', steps['log'][0])
         self.assertEqual(steps.report('check')['verdict'], 'usable')
 
     def test_refuses_without_an_offer(self):
