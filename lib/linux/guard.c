@@ -173,7 +173,11 @@ static int join(long process)
 		}
 		if (state == READY)
 			return 0;
-		if (atomic_load(&here.process) != process)
+
+		/* 0 for a moment: whoever prepares has not said yet who he is. */
+		const long other = atomic_load(&here.process);
+
+		if (other && other != process)
 			return -EDEADLK;
 		sched_yield();
 	}

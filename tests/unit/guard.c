@@ -804,6 +804,47 @@ Test(guard, a_process_in_the_same_memory_keeps_away)
 	cr_expect_eq(ask(), 1);
 }
 
+/* Threads whose first trials begin together, in processes that have not tried yet. */
+static void *ask_together(void *together)
+{
+	pthread_barrier_wait(together);
+	return ask() == 1 ? NULL : together;
+}
+
+static int all_ask(void)
+{
+	pthread_barrier_t together;
+	pthread_t threads[4];
+	int refused = 0;
+
+	pthread_barrier_init(&together, NULL, 4);
+	for (int i = 0; i < 4; i++)
+		if (pthread_create(&threads[i], NULL, ask_together, &together))
+			return -1;
+	for (int i = 0; i < 4; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		refused += result != NULL;
+	}
+	return refused;
+}
+
+Test(guard, first_trials_take_turns)
+{
+	for (int i = 0; i < 50; i++) {
+		const pid_t child = fork();
+		int status = -1;
+
+		if (child == 0) {
+			alarm(20);
+			_exit(all_ask());
+		}
+		waitpid(child, &status, 0);
+		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+	}
+}
+
 /* A crash handler that forks to write its report, in the trying thread. */
 static void fork_in_handler(int sig)
 {
