@@ -721,10 +721,10 @@ Test(guard, fork_takes_no_lock)
 	atomic_int stop = 0;
 	pthread_t thread;
 
-	alarm(60);
+	alarm(120);
 	pthread_atfork(take_theirs, give_theirs, give_theirs);
 	cr_assert_eq(pthread_create(&thread, NULL, ask_with_their_lock, &stop), 0);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 100; i++) {
 		const pid_t child = fork();
 
 		if (child == 0)
