@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-# To be sourced: install_packages NAME... installs what is missing. Silent when nothing is.
+# To be sourced: install_packages NAME... installs what is missing. Silent when nothing is. libdir gives Meson's option
+# for where Debian's loader and pkg-config look; Meson itself would have to ask dpkg-dev, and takes lib64 without.
+
+libdir() {
+	[ ! -f /etc/debian_version ] || gcc -print-multiarch | sed -n 's,.,--libdir=lib/&,p'
+}
 
 install_packages() {
 	missing=
