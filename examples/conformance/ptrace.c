@@ -300,20 +300,11 @@ static void ends_in_order(const struct test *t)
 	expect(NEW_BASE + 19, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment, b: 1 with a selector, c: signal to leave with. Attached while it runs in user space. */
-static void attach(const struct test *t)
+/* A process with this window, attached to when it runs in user space. */
+static pid_t attach_to_spinning(struct window *w)
 {
-	const int s = (int)t->a;
-	struct window *const w = window_new();
-	struct user_regs_struct regs;
-	int status;
-
-	if (t->b) {
-		w->load_selector[s] = 1;
-		w->selector[s] = (uint16_t)ldt_selector(0, LDT_BASE);
-	}
-	window_base(w, s, BASE);
 	w->event = event_mark_and_spin;
+
 	const pid_t child = start_window(w);
 
 	while (!w->stop)
@@ -322,7 +313,25 @@ static void attach(const struct test *t)
 		w->stop = 2;
 		skip("PTRACE_ATTACH: %s", strerror(errno));
 	}
-	waitpid(child, &status, __WALL);
+	waitpid(child, NULL, __WALL);
+	return child;
+}
+
+/* a: segment, b: 1 with a selector, c: signal to leave with. */
+static void attach(const struct test *t)
+{
+	const int s = (int)t->a;
+	struct window *const w = window_new();
+	struct user_regs_struct regs;
+
+	if (t->b) {
+		w->load_selector[s] = 1;
+		w->selector[s] = (uint16_t)ldt_selector(0, LDT_BASE);
+	}
+	window_base(w, s, BASE);
+
+	const pid_t child = attach_to_spinning(w);
+
 	expect(0, (uint64_t)get_regs(child, false, &regs), "PTRACE_GETREGS");
 	expect(BASE, *base_in(&regs, s), "base that PTRACE_GETREGS gives");
 	expect(0, (uint64_t)put_regs(child, false, &regs), "PTRACE_SETREGS");
@@ -452,16 +461,9 @@ static void redirect(const struct test *t)
 		window_base(w, s, (uintptr_t)data);
 	}
 	w->want_load[s] = 1;
-	w->event = event_mark_and_spin;
-	const pid_t child = start_window(w);
 
-	while (!w->stop)
-		usleep(50);
-	if (request(PTRACE_ATTACH, child, 0, 0)) {
-		w->stop = 2;
-		skip("PTRACE_ATTACH: %s", strerror(errno));
-	}
-	waitpid(child, &status, __WALL);
+	const pid_t child = attach_to_spinning(w);
+
 	expect(0, (uint64_t)get_regs(child, false, &saved), "PTRACE_GETREGS");
 	away = saved;
 	away.rip = (uintptr_t)window_zap;

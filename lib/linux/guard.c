@@ -188,13 +188,11 @@ static int join(long process)
 static void after_fork_in_child(void)
 {
 	atomic_store(&here.process, getpid());
-	if (turn == OWNING) {
+	if (turn == OWNING)
 		/* Forked by a handler inside the trial, which goes on here. */
 		atomic_store(&guard.thread, thread_id());
-		atomic_store(&here.state, READY);
-		return;
-	}
-	repair();
+	else
+		repair();
 	atomic_store(&here.state, READY);
 }
 
