@@ -9,7 +9,7 @@ import java.util.stream.Collectors;
 
 /**
  * Checks from many threads under the garbage collector, while others make the JVM throw
- * NullPointerException from SIGSEGV; then prints facts for tests/ffi/ffi.py to compare. With the argument
+ * NullPointerException from SIGSEGV; then prints facts for tests/live/ffi.py to compare. With the argument
  * "facts" without the threads.
  */
 public final class Test {

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Checks from many threads, each with a Lua state and a collector of its own, then prints facts for
--- tests/ffi/ffi.py to compare. With the argument "facts" without the threads.
+-- tests/live/ffi.py to compare. With the argument "facts" without the threads.
 local ffi = require 'ffi'
 local fsgscheck = require 'fsgscheck'
 

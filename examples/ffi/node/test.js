@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Checks from many worker threads under the garbage collector, then prints facts for tests/ffi/ffi.py to
+// Checks from many worker threads under the garbage collector, then prints facts for tests/live/ffi.py to
 // compare. Run with --expose-gc. With the argument "facts" without the workers.
 'use strict';
 

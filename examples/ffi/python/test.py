@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Checks from many threads under the garbage collector, then prints facts for tests/ffi/ffi.py to compare.
+"""Checks from many threads under the garbage collector, then prints facts for tests/live/ffi.py to compare.
 
 With the argument "facts" without the threads.
 """

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! Checks from many threads that allocate and free meanwhile, then prints facts for tests/ffi/ffi.py to compare.
+//! Checks from many threads that allocate and free meanwhile, then prints facts for tests/live/ffi.py to compare.
 //! With the argument "facts" without the threads.
 
 use fsgscheck::{base_access, check, ensure_gs_base, get_base, set_gs_base, sys, Options, Report, Segment, Verdict};

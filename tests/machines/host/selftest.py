@@ -18,10 +18,7 @@ import re
 import sys
 import tempfile
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-import machine  # noqa: E402  (the path has to be known first)
+from support import machine
 
 CR4_FSGSBASE = 1 << 16
 

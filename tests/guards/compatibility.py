@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Whether programs that were linked with an earlier library go on working: against a baseline, by libabigail.
+
+    PYTHONPATH=tests python3 tests/guards/compatibility.py update      after a compatible addition, or a new major version
+
+The library is built here, the same way every time, whatever the build directory's options are. Enumerations
+travel as fixed-width integers, which abidiff could not follow back to their declarations; so a witness function
+for each public type is built in, and is part of the baseline.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from support import SOURCE, TESTS, parts
+
+BASELINE = TESTS / 'guards/libfsgscheck.abi'
+HEADERS = ('fsgscheck.h', 'fsgscheck/report.h', 'fsgscheck/base.h')
+FLAGS = ['-g', '-O1', '-std=c11', '-D_GNU_SOURCE', '-fPIC', '-shared', '-pthread', '-fno-stack-protector']
+
+# What abidiff exits with. An error, and use that it does not know, are the test's.
+ERROR, CHANGE = 3, 12
+
+
+def run(*command, statuses=(0,)):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode not in statuses:
+        raise AssertionError(f'{command}: status {done.returncode}\n{done.stdout}{done.stderr}')
+    return done
+
+
+def without_comments(path):
+    return re.sub(r'/\*.*?\*/', '', path.read_text(encoding='utf-8'), flags=re.S)
+
+
+def build(tree, work, compiler='gcc'):
+    """The shared library of a source tree, with a witness for each public type."""
+    types = []
+    for header in HEADERS:
+        types += re.findall(r'^(enum|struct) (\w+) \{', without_comments(tree / 'include' / header), re.M)
+    witness = ''.join(f'#include <{header}>\n' for header in HEADERS)
+    witness += ''.join(f'void witness_{name}(const {kind} {name} *it) {{ (void)it; }}\n' for kind, name in types)
+    (work / 'witness.c').write_text(witness, encoding='utf-8')
+    script = (tree / 'lib/libfsgscheck.map').read_text(encoding='utf-8')
+    (work / 'witness.map').write_text(script.replace('global:', 'global:\n\twitness_*;', 1), encoding='utf-8')
+    sources = [path for path in sorted((tree / 'lib').rglob('*'))
+               if path.suffix in ('.c', '.S') and path.name != 'no-trial.c']
+    library = work / f'{compiler}.so'
+    run(compiler, *FLAGS, f'-I{tree}/include', f'-Wl,--version-script={work}/witness.map',
+        '-Wl,-soname,libfsgscheck.so.0', *sources, work / 'witness.c', '-o', library)
+    return library
+
+
+def dump(tree, work, compiler='gcc'):
+    """The interface as text: nothing of this machine in it, no path and no line."""
+    text = run('abidw', '--headers-dir', tree / 'include', '--no-corpus-path', '--no-show-locs', '--no-comp-dir-path',
+               '--exported-interfaces-only', '--drop-private-types', '--no-elf-needed', '--type-id-style', 'hash',
+               build(tree, work, compiler)).stdout
+    return re.sub(r" path='[^']*?(lib/\w+/[\w.-]+|witness\.c)'", r" path='\1'", text)
+
+
+def as_seen_by_an_old_program(text, baseline):
+    """These may grow at their end: a program passes the size that it knows. So what lies beyond is cut off."""
+    new, old = ElementTree.fromstring(text), ElementTree.fromstring(baseline)
+    for name in ('fsgs_report', 'fsgs_cpu_group'):
+        was, one = (next(c for c in root.iter('class-decl') if c.get('name') == name) for root in (old, new))
+        size = int(was.get('size-in-bits'))
+        for member in one.findall('data-member'):
+            if int(member.get('layout-offset-in-bits')) >= size:
+                one.remove(member)
+        if int(one.get('size-in-bits')) > size:
+            one.set('size-in-bits', str(size))
+    return ElementTree.tostring(new, encoding='unicode')
+
+
+def compare(old, new, *options):
+    done = run('abidiff', *options, old, new, statuses=range(16))
+    if done.returncode & ERROR:
+        raise AssertionError(f'abidiff: status {done.returncode}\n{done.stdout}{done.stderr}')
+    return done.returncode & CHANGE, done.stdout
+
+
+def judge(text, work, baseline=BASELINE):
+    """What would break a program, and what is new: both as abidiff words it, empty when there is nothing."""
+    (work / 'new.abi').write_text(text, encoding='utf-8')
+    (work / 'cut.abi').write_text(as_seen_by_an_old_program(text, baseline.read_text(encoding='utf-8')),
+                                  encoding='utf-8')
+    changed, breaks = compare(baseline, work / 'cut.abi', '--no-added-syms')
+    _, everything = compare(baseline, work / 'new.abi', '--harmless')
+    news = '\n'.join(line for line in everything.splitlines() if line.strip() and 'summary: 0 Removed, 0 Changed, 0 Added'
+                     not in line)
+    return (breaks if changed else ''), news
+
+
+@unittest.skipUnless(shutil.which('abidiff') and shutil.which('gcc'), 'abidiff or gcc is not installed')
+class Baseline(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.work = Path(directory.name)
+
+    def changed(self, *edits):
+        """The verdict on a copy of the tree in which something was changed."""
+        tree = self.work / 'tree'
+        for folder in ('include', 'lib'):
+            shutil.copytree(SOURCE / folder, tree / folder)
+        for file, old, new in edits:
+            text = (tree / file).read_text(encoding='utf-8')
+            self.assertRegex(text, old)
+            (tree / file).write_text(re.sub(old, new, text, count=1), encoding='utf-8')
+        return judge(dump(tree, self.work), self.work)
+
+    def test_this_tree(self):
+        for compiler in filter(shutil.which, ('gcc', 'clang')):
+            with self.subTest(compiler=compiler):
+                breaks, news = judge(dump(SOURCE, self.work, compiler), self.work)
+                self.assertEqual(breaks, '', 'programs would break; where that is meant: see "update" above')
+                if news:
+                    print('Compatible additions, to be put into the baseline:', news, sep='\n')
+
+    def test_the_baseline_names_no_machine(self):
+        self.assertNotRegex(BASELINE.read_text(encoding='utf-8'), r"path='[/.]|comp-dir-path|filepath")
+
+    def test_removed_symbol(self):
+        breaks, _ = self.changed(('lib/libfsgscheck.map', r'\tfsgs_usable;\n', ''))
+        self.assertIn('fsgs_usable', breaks)
+
+    def test_changed_enum_value(self):
+        breaks, _ = self.changed(('include/fsgscheck/report.h', 'FSGS_VERDICT_USABLE = 1,', 'FSGS_VERDICT_USABLE = 7,'))
+        self.assertIn('FSGS_VERDICT_USABLE', breaks)
+
+    def test_grown_member(self):
+        breaks, _ = self.changed(('include/fsgscheck/report.h', r'char vendor\[16\]', 'char vendor[24]'))
+        self.assertIn('vendor', breaks)
+
+    def test_grown_last_member(self):
+        breaks, _ = self.changed(('include/fsgscheck/report.h', r'char kernel\[72\];',
+                                  'char kernel[80]; uint32_t more;'))
+        self.assertIn('kernel', breaks)
+
+    def test_member_in_the_middle(self):
+        breaks, _ = self.changed(('include/fsgscheck/report.h', r'uint32_t signs;', 'uint32_t more, signs;'))
+        self.assertIn('more', breaks)
+
+    def test_grown_element(self):
+        """A trial lies in the middle of every report."""
+        breaks, _ = self.changed(('include/fsgscheck/report.h', r'int32_t code;', 'int32_t code, more;'))
+        self.assertIn('fsgs_trial', breaks)
+
+    def test_changed_argument(self):
+        breaks, _ = self.changed(
+            ('include/fsgscheck/report.h', r'fsgs_exit_status\(uint32_t', 'fsgs_exit_status(uint64_t'),
+            ('lib/core/names.c', r'fsgs_exit_status\(uint32_t', 'fsgs_exit_status(uint64_t'))
+        self.assertIn('fsgs_exit_status', breaks)
+
+    def test_compatible_additions_are_reported(self):
+        breaks, news = self.changed(
+            ('include/fsgscheck/report.h', r'uint32_t ring0\[FSGS_INSNS\];', 'uint32_t ring0[FSGS_INSNS]; uint32_t more;'),
+            ('include/fsgscheck.h', r'uint32_t reserved\[3\];', 'uint32_t reserved[3]; uint32_t still_more;'),
+            ('include/fsgscheck/report.h', r'FSGS_VERDICT_INCONSISTENT = 6', 'FSGS_VERDICT_INCONSISTENT = 6, FSGS_MORE = 7'),
+            ('include/fsgscheck/report.h', r'(FSGS_API int fsgs_exit_status)', r'FSGS_API int fsgs_more(void);\n\1'),
+            ('lib/core/names.c', r'(int fsgs_exit_status)', r'int fsgs_more(void) { return 0; }\n\1'),
+            ('lib/libfsgscheck.map', r'\tfsgs_name;', '\tfsgs_more;\n\tfsgs_name;'))
+        self.assertEqual(breaks, '')
+        for name in ('uint32_t more', 'still_more', 'FSGS_MORE', 'fsgs_more'):
+            self.assertIn(name, news)
+
+
+def update():
+    with tempfile.TemporaryDirectory() as directory:
+        text = dump(SOURCE, Path(directory))
+    head, _, rest = text.partition('\n')
+    BASELINE.write_text(f'{head}\n<!-- SPDX-License-Identifier: MIT -->\n<!-- By tests/guards/compatibility.py update -->\n'
+                        f'{rest}', encoding='utf-8')
+
+
+if __name__ == '__main__':
+    if sys.argv[1:] == ['update']:
+        update()
+    else:
+        parts.run()

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The Debian packages: built from the source package, looked at by lintian, installed in a fresh Debian.
+
+    PYTHONPATH=tests python3 tests/guards/debian.py [--mirror ADDRESS]
+
+The fresh Debian takes root and debootstrap; without them the test is skipped when all the rest has passed.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support import SOURCE, archive
+
+
+def run(*command, **options):
+    print('+', *command, flush=True)
+    return subprocess.run([str(c) for c in command], check=True, timeout=1500, **options)
+
+
+def build(work):
+    """All packages, from a source package that was packed and unpacked."""
+    version = re.search(r'\((.*?)-', (SOURCE / 'doc/debian/changelog').read_text(encoding='utf-8'))[1]
+    name = f'libfsgscheck-{version}'
+    files = run('git', '-C', SOURCE, 'ls-files', '-z', stdout=subprocess.PIPE).stdout
+    run('tar', '-C', SOURCE, '--null', '-T', '-', f'--transform=s,^,{name}/,', '-czf',
+        work / f'libfsgscheck_{version}.orig.tar.gz', input=files)
+    run('tar', '-xf', f'libfsgscheck_{version}.orig.tar.gz', cwd=work)
+    shutil.copytree(SOURCE / 'doc/debian', work / name / 'debian')
+    log = (work / 'build.log').open('w', encoding='utf-8')
+    try:
+        run('dpkg-buildpackage', '-us', '-uc', cwd=work / name, stdout=log, stderr=log)
+    except subprocess.CalledProcessError:
+        print((work / 'build.log').read_text(encoding='utf-8')[-4000:])
+        raise
+    return sorted(work.glob('*.deb')), next(work.glob('*.changes'))
+
+
+def contents(package):
+    listed = run('dpkg-deb', '--contents', package, stdout=subprocess.PIPE, text=True).stdout
+    print(listed)
+    return listed
+
+
+def what_belongs(packages):
+    """Files that a package must have, one that must not be there, and who may have none."""
+    wanted = {'libfsgscheck0': ['/libfsgscheck.so.0'],
+              'libfsgscheck-dev': ['/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc',
+                                   '/fsgs_usable.3', '/examples/usable.c'],
+              'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json']}
+    for package in packages:
+        listed = contents(package)
+        for file in wanted.get(package.name.partition('_')[0], []):
+            assert file in listed, f'{package.name} lacks {file}'
+        assert 'fsgs-conformance' not in listed, f'{package.name} has a page or a program of the suite'
+
+
+def fresh_debian(root, source):
+    """A Debian with a compiler and nothing else of ours. Why there is none, or nothing."""
+    if os.geteuid():
+        return 'a chroot takes root'
+    if not shutil.which('debootstrap'):
+        return 'debootstrap is not installed'
+    done = subprocess.run(['debootstrap', '--variant=minbase', '--include=gcc,libc6-dev,pkg-config', 'bookworm', root,
+                           *source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          timeout=900)
+    return '' if done.returncode == 0 else 'debootstrap could not make a Debian:\n' + done.stdout[-2000:]
+
+
+def install(packages, root):
+    """fsgscheck must answer there as it does here, and pkg-config find the library."""
+    for package in packages:
+        shutil.copy(package, root / 'var/cache')
+    run('chroot', root, 'sh', '-c', 'dpkg -i /var/cache/*.deb', stdout=subprocess.DEVNULL)
+    done = subprocess.run(['chroot', root, 'fsgscheck', '--json'], capture_output=True, text=True, check=False,
+                          timeout=60)
+    report = json.loads(done.stdout)
+    print('in the chroot:', report['verdict'], report['reason'])
+    shutil.copy(SOURCE / 'doc/examples/usable.c', root / 'tmp')
+    run('chroot', root, 'sh', '-c', 'cd /tmp && cc usable.c $(pkg-config --cflags --libs fsgscheck) && ./a.out;'
+        ' test $? -le 3')
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--mirror', nargs=1, help='where debootstrap fetches from (default: as apt does)')
+    options = parser.parse_args()
+    for tool in ('git', 'dpkg-buildpackage', 'dh', 'lintian'):
+        if not shutil.which(tool):
+            print(f'skipped: {tool} is not installed')
+            return 77
+    if not (SOURCE / '.git').exists():
+        print('skipped: not a clone, so what belongs into the package is not known')
+        return 77
+    with tempfile.TemporaryDirectory() as directory:
+        work = Path(directory)
+        packages, changes = build(work)
+        what_belongs(packages)
+        run('lintian', '--fail-on', 'error', '--allow-root', changes)
+        missing = fresh_debian(work / 'root', options.mirror or archive.mirror())
+        if missing:
+            print('skipped: the packages are built and good, but not installed:', missing)
+            return 77
+        install([p for p in packages if 'dbgsym' not in p.name], work / 'root')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

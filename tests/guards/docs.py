@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""The documentation: every sample is compiled and run, every link leads somewhere, every word is one."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from support import parts
+
+SOURCE = Path(os.environ['SOURCE'])
+SHARED = Path(os.environ['SHARED'])
+FSGSCHECK = os.environ['FSGSCHECK']
+PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', *sorted((SOURCE / 'doc').glob('*.md')),
+         *sorted((SOURCE / 'examples').rglob('README.md'))]
+# Made in the build directory by a test.
+MADE = {'tests/machines/peers.md'}
+# Registers, flags and tools that look like slips.
+WORDS = 'inout,fsgs,gs,te,ist,bu,alse,nd,crate,useable'
+STRICT = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', f'-I{SOURCE}/include']
+
+# Those whose samples are whole programs. Those of ring0.md belong into other projects' trees; the first compiles here.
+WHOLE = [SOURCE / 'README.md', SOURCE / 'doc/mainpage.md', *sorted((SOURCE / 'doc').glob('guide-*.md'))]
+RING0 = ('#include <fsgscheck/core.h>\nvoid print(const char *text);\nvoid interrupts_off(void);\n'
+         'void interrupts_on(void);\nvoid test_fsgsbase(void);\n')
+
+
+def samples(page):
+    return re.findall(r'^```c\n(.*?)^```', page.read_text(encoding='utf-8'), re.M | re.S)
+
+
+class Samples(unittest.TestCase):
+    def compile(self, text, *options):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        program = Path(directory.name, 'sample')
+        done = subprocess.run([os.environ['CC'], *STRICT, '-x', 'c', '-', '-o', program, *options], input=text, text=True,
+                              capture_output=True, check=False, timeout=60)
+        self.assertEqual(done.stderr, '')
+        self.assertEqual(done.returncode, 0)
+        return program
+
+    def run_it(self, text):
+        program = self.compile(text, '-x', 'none', SHARED, f'-Wl,-rpath,{SHARED.parent}')
+        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=60)
+        self.assertIn(done.returncode, (0, 1, 2), done.stderr)
+        self.assertTrue(done.stdout.strip())
+
+    def test_examples(self):
+        """The files that the pages include."""
+        for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
+            with self.subTest(example=example.name):
+                self.run_it(example.read_text(encoding='utf-8'))
+
+    @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
+    def test_pages(self):
+        found = 0
+        for page in WHOLE:
+            for number, text in enumerate(samples(page)):
+                with self.subTest(page=page.name, sample=number):
+                    found += 1
+                    self.run_it(text)
+        self.assertGreater(found, 0)
+
+    def test_ring0(self):
+        self.compile(RING0 + samples(SOURCE / 'doc/ring0.md')[0], '-c', '-Wno-unused-parameter')
+
+    def test_included_examples_exist(self):
+        for page in PAGES:
+            for name in re.findall(r'\\include (\S+)', page.read_text(encoding='utf-8')):
+                self.assertTrue((SOURCE / 'doc/examples' / name).exists(), f'{page.name}: {name}')
+
+
+DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w ]+?[ *](fsgs_\w*[^\W_])\(([^;{]*?)\))'
+                         r'[^;{()]*[;{]', re.M)
+PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Cost\n', r'@par Source\n', '@since ')
+
+
+def uncommented(text):
+    """The same without comments and with every line where it was."""
+    return re.sub(r'/\*.*?\*/', lambda comment: re.sub(r'[^\n]', ' ', comment[0]), text, flags=re.S)
+
+
+def functions(header):
+    """Name, prototype, parameters and comment of each function that a header declares."""
+    text = header.read_text(encoding='utf-8')
+    for found in DECLARATION.finditer(uncommented(text)):
+        before = re.search(r'/\*\*((?:(?!\*/).)*)\*/\n$', text[:found.start()], re.S)
+        comment = '\n'.join(re.sub(r'^ \* ?', '', line) for line in before[1].splitlines()) if before else ''
+        yield found[2], found[1], re.findall(r'(\w+)(?:\[\d*\])?(?:,|$)', found[3]), comment
+
+
+def lacking(prototype, parameters, comment):
+    """What a comment does not say. A paragraph without words says nothing."""
+    wanted = list(PARAGRAPHS) + [rf'@param\[[a-z,]+\] +{name} ' for name in parameters if name != 'void']
+    if not re.match(r'(FSGS_API )?void fsgs', prototype):
+        wanted += ['@ret(?:val|urn) ']
+    return [what.strip() for what in wanted if not re.search(rf'^{what}\s*(?!@)\S', comment, re.M)]
+
+
+class Reference(unittest.TestCase):
+    """Each function of the headers says everything that its callers have to know."""
+
+    def test_every_function_is_complete(self):
+        seen = set()
+        for header in sorted((SOURCE / 'include').rglob('*.h')):
+            for name, prototype, parameters, comment in functions(header):
+                seen.add(name)
+                with self.subTest(function=name):
+                    self.assertEqual(lacking(prototype, parameters, comment), [])
+        script = uncommented((SOURCE / 'lib/libfsgscheck.map').read_text(encoding='utf-8'))
+        exported = set(re.findall(r'\b(fsgs_\w+);', script)) - {'fsgs_base_limit'}
+        self.assertEqual(exported - seen, set())
+        for other in ('fsgs_get_fs_base', 'fsgs_ensure_gs_base', 'fsgs_leaf_recover', 'fsgs_core_ring0'):
+            self.assertIn(other, seen)
+
+    def test_each_gap_is_seen(self):
+        """Without any one of its paragraphs a comment is found wanting."""
+        name, prototype, parameters, comment = next(
+            entry for entry in functions(SOURCE / 'include/fsgscheck/base.h') if entry[0] == 'fsgs_get_base')
+        self.assertEqual(lacking(prototype, parameters, comment), [])
+        parts_of_it = re.findall(r'^@(?:brief|param|retval|par|since).*$', comment, re.M)
+        retvals = [part for part in parts_of_it if part.startswith('@retval')]
+        for part in [part for part in parts_of_it if part not in retvals] + ['|'.join(map(re.escape, retvals))]:
+            with self.subTest(without=part):
+                gone = re.sub(part if '|' in part else re.escape(part), '', comment)
+                self.assertEqual(len(lacking(prototype, parameters, gone)), 1, name)
+
+
+class Pages(unittest.TestCase):
+    def test_links(self):
+        for page in PAGES:
+            for target in re.findall(r'\]\(([^)#\s]+)\)', page.read_text(encoding='utf-8')):
+                if not target.startswith('https://'):
+                    self.assertTrue((page.parent / target).exists(), f'{page.name}: {target}')
+
+    def test_files_named(self):
+        """A path in backquotes is one of this tree."""
+        for page in PAGES:
+            for path in re.findall(r'`((?:lib|include|tests|examples|doc)/[\w./-]+)`', page.read_text(encoding='utf-8')):
+                self.assertTrue(path in MADE or (SOURCE / path).exists(), f'{page.name}: {path}')
+
+    def test_every_guide_is_linked_from_the_readme(self):
+        readme = (SOURCE / 'README.md').read_text(encoding='utf-8')
+        for guide in (SOURCE / 'doc').glob('guide-*.md'):
+            self.assertIn(f'doc/{guide.name}', readme)
+
+    def test_every_page_is_linked_from_the_main_page(self):
+        page = (SOURCE / 'doc/mainpage.md').read_text(encoding='utf-8')
+        for other in (SOURCE / 'doc').glob('*.md'):
+            label = re.search(r'^# .*\{#([\w-]+)\}$', other.read_text(encoding='utf-8'), re.M)
+            if other.name != 'mainpage.md':
+                self.assertTrue(label, other.name)
+                self.assertIn(f'\\ref {label[1]} "', page)
+
+    def test_every_included_sample_is_linked(self):
+        """Who reads a page as plain Markdown sees no sample."""
+        for page in (SOURCE / 'doc').glob('*.md'):
+            text = page.read_text(encoding='utf-8')
+            for name in re.findall(r'^\\include (\S+)', text, re.M):
+                self.assertIn(f'](examples/{name})', text, page.name)
+
+    @unittest.skipUnless(shutil.which('doxygen'), 'doxygen is not installed')
+    def test_reference_in_a_folder_with_a_space(self):
+        with tempfile.TemporaryDirectory(prefix='a folder ') as directory:
+            for part in ('doc', 'include'):
+                shutil.copytree(SOURCE / part, Path(directory, part))
+            settings = (SOURCE / 'doc/Doxyfile.in').read_text(encoding='utf-8')
+            for key, value in {'SOURCE': directory, 'OUTPUT': directory + '/to', 'VERSION': '0',
+                               'WARN_AS_ERROR': 'FAIL_ON_WARNINGS'}.items():
+                settings = settings.replace(f'@{key}@', value)
+            done = subprocess.run(['doxygen', '-'], input=settings, text=True, capture_output=True, check=False, timeout=100)
+            self.assertEqual(done.stderr, '')
+            self.assertIn('fsgs_ensure_gs_base', Path(directory, 'to/html/group__base.html').read_text(encoding='utf-8'))
+
+    def test_verdicts(self):
+        """Pages that tell all verdicts tell the library's."""
+        header = (SOURCE / 'include/fsgscheck/report.h').read_text(encoding='utf-8')
+        verdicts = {name.lower() for name in re.findall(r'FSGS_VERDICT_(\w+) =', header)}
+        for page in (SOURCE / 'README.md', SOURCE / 'doc/mainpage.md'):
+            rows = set(re.findall(r'^\| `(\w+)` \|', page.read_text(encoding='utf-8'), re.M))
+            self.assertEqual(rows & verdicts, verdicts, page.name)
+
+    def test_number_of_states(self):
+        """The README tells how many lines the page about the peers has."""
+        page = (SOURCE / 'doc/peers.md').read_text(encoding='utf-8')
+        states = re.findall(r'^\| (?!state \|)(?:[^|\n]*\|){9}$', page, re.M)
+        told = re.search(r'(\d+) machine states', (SOURCE / 'README.md').read_text(encoding='utf-8'))
+        self.assertEqual(int(told[1]), len(states))
+
+    def test_terminal_picture(self):
+        """The README's picture has the lines of the command's page. A hypervisor is not everywhere."""
+        done = subprocess.run([FSGSCHECK], capture_output=True, text=True, check=False, timeout=60)
+        picture = re.search(r'^```\n(FSGSBASE: .*?)^```', (SOURCE / 'README.md').read_text(encoding='utf-8'), re.M | re.S)
+        here, there = ({line[2:16].strip() for line in page.splitlines() if line.startswith('  ')} - {'hypervisor'}
+                       for page in (re.split(r'\n\n(?!  )', done.stdout)[0], picture[1]))
+        self.assertEqual(there, here)
+        for page in (done.stdout, picture[1]):
+            self.assertRegex(page, r'^FSGSBASE: [a-z]+ \([a-z]+\)\n\S[^\n]+\.\n')
+
+    @unittest.skipUnless(shutil.which('codespell'), 'codespell is not installed')
+    def test_spelling(self):
+        done = subprocess.run(['codespell', '--skip=*.log,conformance.md', '-L', WORDS, *map(str, PAGES),
+                               str(SOURCE / 'include'), str(SOURCE / 'doc'), str(SOURCE / 'lib'),
+                               str(SOURCE / 'examples')], capture_output=True, text=True, check=False, timeout=120)
+        self.assertEqual(done.stdout, '')
+
+
+if __name__ == '__main__':
+    parts.run()

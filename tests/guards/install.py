@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: MIT
+"""The library as its users get it: by pkg-config from a prefix, and as a Meson subproject."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from support import parts
+
+SOURCE = Path(os.environ['SOURCE'])
+MESON = os.environ['MESON']
+EXAMPLE = SOURCE / 'doc/examples/usable.c'
+
+
+def run(*command, **options):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=200, **options)
+    if done.returncode:
+        raise AssertionError(f'{command}: status {done.returncode}\n{done.stdout}{done.stderr}')
+    return done.stdout
+
+
+def verdict(*command, **environment):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **environment})
+    if done.returncode not in (0, 1, 2):
+        raise AssertionError(f'{command}: status {done.returncode}\n{done.stderr}')
+    return done.stdout
+
+
+def is_linked_with_it(program):
+    """Whether a program asks the loader for the library."""
+    return 'libfsgscheck.so' in run('readelf', '-d', program)
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.prefix = Path(cls.directory.name) / 'prefix'
+        build = Path(cls.directory.name) / 'build'
+        run(MESON, 'setup', build, SOURCE, f'--prefix={cls.prefix}', '--libdir=lib', '-Dtests=disabled',
+            '-Dbuildtype=release', *(['-Ddocs=enabled'] if shutil.which('doxygen') else []))
+        run(MESON, 'install', '-C', build)
+        cls.build = build
+        os.environ['PKG_CONFIG_PATH'] = str(cls.prefix / 'lib/pkgconfig')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.directory.cleanup()
+
+    def flags(self, package, *options):
+        return run('pkg-config', *options, '--cflags', '--libs', package).split()
+
+    def build_and_run(self, compiler, *options, flags):
+        program = Path(self.directory.name) / 'program'
+        run(compiler, EXAMPLE, '-o', program, *flags, *options)
+        return verdict(program, LD_LIBRARY_PATH=str(self.prefix / 'lib'))
+
+    def test_shared(self):
+        self.assertRegex(self.build_and_run('cc', flags=self.flags('fsgscheck')), r'^\w+: .+\.\n$')
+
+    def test_static(self):
+        self.assertRegex(self.build_and_run('cc', '-static', flags=self.flags('fsgscheck', '--static')),
+                         r'^\w+: .+\.\n$')
+
+    def test_core(self):
+        """A program without the Linux library: the decision alone."""
+        program = Path(self.directory.name) / 'core'
+        source = Path(self.directory.name) / 'core.c'
+        source.write_text('#include <fsgscheck/core.h>\n'
+                          'int main(void) { struct fsgs_report r = {0}; fsgs_decide(&r, sizeof r);'
+                          ' return fsgs_exit_status(r.verdict); }\n', encoding='utf-8')
+        run('cc', source, '-o', program, *self.flags('fsgscheck-core'))
+        self.assertEqual(subprocess.run([program], check=False, timeout=30).returncode, 3)
+
+    def test_command(self):
+        self.assertRegex(verdict(self.prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(self.prefix / 'lib')),
+                         r'^FSGSBASE: ')
+
+    def test_cpp_static(self):
+        """A C++ program with the static library."""
+        program = Path(self.directory.name) / 'cpp'
+        source = Path(self.directory.name) / 'program.cpp'
+        source.write_text('#include <fsgscheck.h>\n#include <fsgscheck/base.h>\n#include <iostream>\n'
+                          'int main() { fsgs_report r; std::uint64_t base = 0;\n'
+                          'if (fsgs_check(&r, sizeof r, 0) || fsgs_get_gs_base(&base)) return 4;\n'
+                          'std::cout << fsgs_name(FSGS_LIST_VERDICT, r.verdict) << base; }\n', encoding='utf-8')
+        run('c++', '-std=c++17', '-Wall', '-Wextra', '-Werror', '-static', source, '-o', program,
+            *self.flags('fsgscheck', '--static'))
+        self.assertRegex(verdict(program), r'^\w+?\d+$')
+
+    @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
+    def test_cmake(self):
+        """CMake finds it by pkg-config: no file of ours is needed for that."""
+        root = Path(self.directory.name) / 'cmake'
+        root.mkdir()
+        (root / 'CMakeLists.txt').write_text(
+            'cmake_minimum_required(VERSION 3.13)\nproject(user C)\nfind_package(PkgConfig REQUIRED)\n'
+            'pkg_check_modules(FSGSCHECK REQUIRED IMPORTED_TARGET fsgscheck)\n'
+            f'add_executable(user {EXAMPLE})\ntarget_link_libraries(user PkgConfig::FSGSCHECK)\n', encoding='utf-8')
+        run('cmake', '-S', root, '-B', root / 'build')
+        run('cmake', '--build', root / 'build')
+        self.assertRegex(verdict(root / 'build/user', LD_LIBRARY_PATH=str(self.prefix / 'lib')), r'^\w+: ')
+
+    def test_static_flags(self):
+        """What the static library needs, and the shared one has inside: threads."""
+        static = run('pkg-config', '--static', '--libs', 'fsgscheck').split()
+        shared = run('pkg-config', '--libs', 'fsgscheck').split()
+        self.assertIn('-lfsgscheck', shared)
+        self.assertEqual([flag for flag in static if flag not in shared], ['-pthread'])
+        for package in ('fsgscheck', 'fsgscheck-core'):
+            text = (self.prefix / f'lib/pkgconfig/{package}.pc').read_text(encoding='utf-8')
+            self.assertNotIn(str(self.build), text)
+
+    def pages(self):
+        return sorted((self.prefix / 'share/man').glob('man?/*'))
+
+    def test_manual(self):
+        self.assertGreater(len(self.pages()), 10)
+        for path in self.pages():
+            with self.subTest(page=path.name):
+                text = path.read_text(encoding='utf-8')
+                self.assertNotIn('@', text)
+                self.assertNotRegex(text, r'(?<![\w*/(])\*\w+\*')
+                # Those that only lead to another are lint to it whatever they say.
+                if shutil.which('mandoc') and not text.startswith('.so '):
+                    said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True,
+                                          check=False, timeout=30, cwd=self.prefix / 'share/man').stdout
+                    self.assertEqual([line for line in said.splitlines() if 'missing date' not in line], [])
+
+    def test_each_program_has_a_manual(self):
+        there = {path.stem for path in self.pages()}
+        self.assertEqual({path.name for path in (self.prefix / 'bin').iterdir()} - there, set())
+
+    def test_every_function_has_a_manual(self):
+        """By its own name, exported or inline; and its group's page tells of it."""
+        there = {path.stem: path for path in self.pages()}
+        names = set()
+        for header in (self.prefix / 'include').rglob('*.h'):
+            text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
+            names |= set(re.findall(r'^(?!typedef|extern)[\w ]*?[ *](fsgs_\w*[^\W_])\(', text, re.M))
+        self.assertIn('fsgs_ensure_gs_base', names)
+        for name in names:
+            with self.subTest(function=name):
+                page = there[name].read_text(encoding='utf-8')
+                if page.startswith('.so '):
+                    page = (self.prefix / 'share/man' / page.split()[1]).read_text(encoding='utf-8')
+                self.assertIn(f'.SS {name}()', page)
+
+    def test_manual_has_each_number(self):
+        """Every enumerator of the headers, with some words."""
+        pages = ''.join(path.read_text(encoding='utf-8') for path in self.pages())
+        for header in (self.prefix / 'include').rglob('*.h'):
+            text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
+            for inside in re.findall(r'^enum \w+ \{(.*?)^\};', text, re.M | re.S):
+                for name in re.findall(r'\b(FSGS_\w+)\s*=', inside):
+                    self.assertRegex(pages, rf'\n\.TP\n\\fB{name}\\fP = [^\n]+\n[^.\n]')
+
+    @unittest.skipUnless(shutil.which('man'), 'man is not installed')
+    def test_man_finds_a_function(self):
+        shown = run('man', '-M', self.prefix / 'share/man', 'fsgs_usable', env={**os.environ, 'MANPAGER': 'cat'})
+        self.assertTrue(re.search(r'^ +fsgs_usable\(\)\n +Whether ', shown, re.M), shown[:400])
+
+    @unittest.skipUnless(shutil.which('doxygen'), 'doxygen is not installed')
+    def test_reference(self):
+        html = self.prefix / 'share/doc/fsgscheck/html'
+        self.assertTrue((html / 'index.html').exists())
+        for page in html.glob('*.html'):
+            for sample in re.findall(r'href="(examples/[^"]*)"', page.read_text(encoding='utf-8')):
+                self.assertTrue((html / sample).exists(), f'{page.name}: {sample}')
+
+    def test_completion(self):
+        """It offers what the command's help names."""
+        helped = run(self.prefix / 'bin/fsgscheck', '--help', env={**os.environ, 'LD_LIBRARY_PATH':
+                                                                   str(self.prefix / 'lib')})
+        script = self.prefix / 'share/bash-completion/completions/fsgscheck'
+        offered = run('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck ""); COMP_CWORD=1; _fsgscheck;'
+                                    ' echo "${COMPREPLY[@]}"').split()
+        self.assertEqual(set(re.findall(r'--[a-z][a-z-]*', helped)) | {'explain'}, set(offered))
+
+    def test_completion_of_a_file_with_spaces(self):
+        script = self.prefix / 'share/bash-completion/completions/fsgscheck'
+        with tempfile.TemporaryDirectory() as directory:
+            for name in ('serial of the host.log', 'serial.log', '*'):
+                Path(directory, name).touch()
+            offered = run('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck explain ""); COMP_CWORD=2; _fsgscheck;'
+                                        ' printf "%s\n" "${COMPREPLY[@]}"', cwd=directory).splitlines()
+        self.assertEqual(set(offered), {'serial of the host.log', 'serial.log', '*'})
+
+    def test_image_is_reproducible(self):
+        images = self.prefix / 'share/fsgscheck'
+        if not (images / 'fsgscheck-boot.iso').exists():
+            self.skipTest('the ISO was not built: GRUB for BIOS, mtools, xorriso, clang or lld is not installed')
+        tools = [word for name in ('grub-mkimage', 'mformat', 'mmd', 'mcopy', 'xorriso')
+                 for word in ('--' + name, shutil.which(name))]
+        made = []
+        for second in range(2):
+            output = Path(self.directory.name) / f'{second}.iso'
+            elf = shutil.copyfile(images / 'fsgscheck-boot.elf', output.with_suffix('.elf'))
+            efi = shutil.copyfile(images / 'fsgscheck-boot.efi', output.with_suffix('.efi'))
+            os.utime(efi, (1600000000 + 3600 * second,) * 2)
+            run(sys.executable, SOURCE / 'examples/boot/iso.py', '--grub', '/usr/lib/grub/i386-pc', *tools, '--elf', elf,
+                '--efi', efi, output, env={**os.environ, 'SOURCE_DATE_EPOCH': '1700000000'})
+            made.append(output.read_bytes())
+            time.sleep(2 - 2 * second)
+        self.assertTrue(made[0] == made[1])
+
+    def test_destdir(self):
+        with tempfile.TemporaryDirectory() as root:
+            run(MESON, 'install', '-C', self.build, '--destdir', root)
+            there = Path(root) / str(self.prefix).lstrip('/')
+            for file in ('include/fsgscheck.h', 'include/fsgscheck/core.h', 'lib/libfsgscheck.so.0',
+                         'lib/libfsgscheck.a', 'lib/libfsgscheck-core.a', 'lib/pkgconfig/fsgscheck.pc',
+                         'lib/pkgconfig/fsgscheck-core.pc', 'bin/fsgscheck', 'share/fsgscheck/fsgscheck.schema.json'):
+                self.assertTrue((there / file).exists(), file)
+            version = run('pkg-config', '--modversion', 'fsgscheck').strip()
+            self.assertTrue((there / f'lib/libfsgscheck.so.{version}').exists())
+
+
+class Kinds(unittest.TestCase):
+    """-Ddefault_library: what is installed, and what programs are linked with. The core is always an archive."""
+
+    FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.0'}
+    INSTALLED = {'both': FILES, 'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}}
+
+    def test_each(self):
+        for kind, wanted in self.INSTALLED.items():
+            with self.subTest(kind=kind), tempfile.TemporaryDirectory() as directory:
+                self.install(kind, wanted, Path(directory))
+
+    def install(self, kind, wanted, directory):
+        prefix, build = directory / 'prefix', directory / 'build'
+        run(MESON, 'setup', build, SOURCE, f'--prefix={prefix}', '--libdir=lib', f'-Ddefault_library={kind}',
+            '-Dtests=disabled', '-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled')
+        run(MESON, 'install', '-C', build)
+        there = {path.name for path in (prefix / 'lib').iterdir()} - {'pkgconfig', 'libfsgscheck-core.a'}
+        self.assertEqual({name for name in there if not re.search(r'\.so\.\d+\.', name)}, wanted)
+        self.assertTrue((prefix / 'lib/libfsgscheck-core.a').exists())
+        # In a build that is both, the shared one is what is linked with.
+        self.assertEqual(is_linked_with_it(prefix / 'bin/fsgscheck'), kind != 'static')
+        self.assertRegex(verdict(prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^FSGSBASE: ')
+        flags = run('pkg-config', '--cflags', '--libs', 'fsgscheck',
+                    env={**os.environ, 'PKG_CONFIG_PATH': str(prefix / 'lib/pkgconfig')}).split()
+        run('cc', EXAMPLE, '-o', directory / 'user', *flags)
+        self.assertEqual(is_linked_with_it(directory / 'user'), kind != 'static')
+        self.assertRegex(verdict(directory / 'user', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^\w+: ')
+
+
+class Subproject(unittest.TestCase):
+    def build(self, root, *options):
+        (root / 'subprojects').mkdir()
+        (root / 'subprojects/fsgscheck').symlink_to(SOURCE)
+        (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
+        (root / 'meson.build').write_text(
+            "project('user', 'c')\n"
+            "executable('user', 'usable.c', dependencies: dependency('fsgscheck',"
+            " fallback: ['fsgscheck', 'fsgscheck_dep']))\n", encoding='utf-8')
+        run(MESON, 'setup', root / 'build', root, *options)
+        run('ninja', '-C', root / 'build')
+        self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
+        self.assertFalse((root / 'build/subprojects/fsgscheck/tests/unit').exists(), 'quiet as a guest')
+        return root / 'build/user'
+
+    def test_follows_its_host(self):
+        for option, linked in ((None, True), ('-Ddefault_library=both', True), ('-Ddefault_library=static', False),
+                               ('-Dfsgscheck:default_library=static', False)):
+            with self.subTest(option=option), tempfile.TemporaryDirectory() as directory:
+                self.assertEqual(is_linked_with_it(self.build(Path(directory), *filter(None, [option]))), linked)
+
+    @unittest.skipUnless(shutil.which('git') and (SOURCE / '.git').exists(), 'not a clone, which a wrap could name')
+    def test_wrap(self):
+        """The file and the line of Meson that the README shows, with a clone of this tree as the address."""
+        readme = (SOURCE / 'README.md').read_text(encoding='utf-8')
+        wrap = re.search(r'^```ini\n(.*?)^```', readme, re.M | re.S)[1]
+        line = re.search(r"^```meson\n(.*?)^```", readme, re.M | re.S)[1]
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory)
+            run('git', 'clone', '--quiet', '--depth', '1', f'file://{SOURCE}', root / 'clone')
+            (root / 'subprojects').mkdir()
+            (root / 'subprojects/fsgscheck.wrap').write_text(
+                re.sub(r'(?m)^url = .*$', f'url = file://{root}/clone',
+                       re.sub(r'(?m)^revision = .*$', 'revision = HEAD', wrap)), encoding='utf-8')
+            (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
+            (root / 'meson.build').write_text(
+                f"project('user', 'c')\n{line}executable('user', 'usable.c', dependencies: fsgscheck)\n", encoding='utf-8')
+            run(MESON, 'setup', root / 'build', root, env={**os.environ, 'PKG_CONFIG_LIBDIR': str(root)})
+            run('ninja', '-C', root / 'build')
+            self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
+
+
+if __name__ == '__main__':
+    parts.run()

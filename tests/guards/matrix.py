@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""The library built in many ways, its tests run in each; at the end a table.
+
+    PYTHONPATH=tests python3 tests/guards/matrix.py [--fast | --list | NAME...]        all of it takes some minutes
+
+Each row is a build directory of its own with the unit tests and the command's. Criterion is not to be had for
+musl, so its rows run the command's tests.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from support import SOURCE
+HARDENED = '-fcf-protection=full -fstack-protector-strong -D_FORTIFY_SOURCE=3'
+NOW = '-Wl,-z,now,-z,relro'
+MUSL = '/usr/lib/x86_64-linux-musl'
+UNIT = ('unit', 'command')
+STATIC_PIE = ()
+
+# Name: compiler, C flags, link flags, options of Meson, suites.
+ROWS = {
+    'gcc -O0': ('gcc', '', '', ['-Dbuildtype=debug'], UNIT),
+    'gcc -O2': ('gcc', '', '', ['-Dbuildtype=plain', '-Doptimization=2'], UNIT),
+    'gcc -O3': ('gcc', '', '', ['-Dbuildtype=release'], UNIT),
+    'gcc -O2 -flto': ('gcc', '', '', ['-Doptimization=2', '-Db_lto=true'], UNIT),
+    'gcc hardened': ('gcc', HARDENED, NOW, ['-Doptimization=2'], UNIT),
+    'gcc -O3 -march=native': ('gcc', '-march=native', '', ['-Doptimization=3'], UNIT),
+    'clang -O0': ('clang', '', '', ['-Dbuildtype=debug'], UNIT),
+    'clang -O2': ('clang', '', '', ['-Doptimization=2'], UNIT),
+    'clang -O3': ('clang', '', '', ['-Dbuildtype=release'], UNIT),
+    'clang -O2 -flto': ('clang', '', '-fuse-ld=lld', ['-Doptimization=2', '-Db_lto=true'], UNIT),
+    'clang hardened': ('clang', HARDENED, NOW, ['-Doptimization=2'], UNIT),
+    'only shared': ('gcc', '', '', ['-Ddefault_library=shared'], UNIT),
+    'only static': ('gcc', '', '', ['-Ddefault_library=static'], UNIT),
+    'musl -O2': ('musl-gcc', '', '', ['-Doptimization=2'], ('command',)),
+    'musl -O0': ('musl-gcc', '', '', ['-Dbuildtype=debug'], ('command',)),
+    'musl static-pie': ('musl-gcc', '-fPIE', '', ['-Doptimization=2', '-Ddefault_library=static'], STATIC_PIE),
+}
+# What tests/run takes of it: each compiler and C library, and what has found faults.
+FAST = ('gcc -O2 -flto', 'clang hardened', 'musl static-pie')
+
+
+def call(*command, **options):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=900,
+                          **options)
+
+
+def static_pie(build):
+    """The command, position-independent without a loader. musl-gcc has no option for it: the start file by hand."""
+    done = call('ninja', '-C', build, 'lib/libfsgscheck.a')
+    if done.returncode:
+        return 'FAIL', done.stdout
+    command = build / 'command'
+    sources = sorted((SOURCE / 'examples/fsgscheck').rglob('*.c'))
+    done = call('musl-gcc', '-std=c11', '-D_GNU_SOURCE', '-fPIE', '-nostartfiles',
+                '-Wl,-static,-pie,--no-dynamic-linker,-z,text', f'{MUSL}/rcrt1.o', f'{MUSL}/crti.o', f'-I{SOURCE}/include',
+                f'-I{SOURCE}/examples/fsgscheck', *sources, build / 'lib/libfsgscheck.a', f'{MUSL}/crtn.o', '-o', command)
+    if done.returncode:
+        return 'FAIL', done.stderr
+    kind = call('readelf', '-hlW', command).stdout
+    if not re.search(r'Type: +DYN', kind) or 'INTERP' in kind:
+        return 'FAIL', kind
+    done = call(command, '--all-cpus', '--survival')
+    return ('OK' if done.returncode in (0, 1, 2) else 'FAIL'), done.stdout
+
+
+def suites(build, names):
+    done = call('meson', 'test', '-C', build, '--num-processes', '2', '--print-errorlogs',
+                *(word for name in names for word in ('--suite', name)))
+    passed = re.search(r'^Ok: +(\d+)', done.stdout, re.M)
+    if done.returncode or not passed or passed[1] == '0':
+        return 'FAIL', done.stdout + done.stderr
+    return 'OK', passed[1]
+
+
+def build_and_test(name, work):
+    """OK, FAIL or SKIP, with the reason."""
+    compiler, cflags, ldflags, options, tests = ROWS[name]
+    if not shutil.which(compiler):
+        return 'SKIP', f'{compiler} is not installed'
+    build = work / re.sub(r'\W+', '-', name)
+    done = call('meson', 'setup', '--werror', '-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled',
+                '-Dboot-iso=disabled', *options, build, SOURCE,
+                env={**os.environ, 'CC': compiler, 'CFLAGS': cflags, 'LDFLAGS': ldflags})
+    if done.returncode:
+        return 'FAIL', done.stdout + done.stderr
+    status, detail = static_pie(build) if tests == STATIC_PIE else suites(build, tests)
+    shutil.rmtree(build)
+    return status, detail
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--fast', action='store_true', help='the rows that tests/run takes')
+    parser.add_argument('--list', action='store_true', help='print the names of the rows')
+    parser.add_argument('name', nargs='*', help='rows to build; none: all')
+    options = parser.parse_args()
+    unknown = set(options.name) - set(ROWS)
+    if unknown:
+        parser.error(f'no such row: {", ".join(sorted(unknown))}; --list names them')
+    if options.list:
+        print(*ROWS, sep='\n')
+        return 0
+    rows = options.name or (FAST if options.fast else ROWS)
+    table = []
+    with tempfile.TemporaryDirectory() as directory:
+        for name in rows:
+            begin = time.monotonic()
+            status, detail = build_and_test(name, Path(directory))
+            table.append((name, status, time.monotonic() - begin))
+            print(f'{name}: {status}', flush=True)
+            if status != 'OK':
+                print(detail)
+    print(f'\n{"build":24} {"result":8} seconds')
+    for name, status, seconds in table:
+        print(f'{name:24} {status:8} {seconds:7.1f}')
+    return any(status == 'FAIL' for _, status, _ in table)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""The command's contract: options, forms of output, exit statuses."""
+
+import ctypes
+import json
+import os
+import pty
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from support import parts
+
+COMMAND = os.environ['FSGSCHECK']
+STATIC = os.environ['FSGSCHECK_STATIC']
+STATUS = {'usable': 0, 'unsupported': 1, 'disabled': 1, 'unadvertised': 2, 'broken': 2,
+          'inconsistent': 2, 'unknown': 3}
+
+
+def run(*options, command=COMMAND, **environment):
+    return subprocess.run([command, *options], capture_output=True, text=True, timeout=30,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **environment})
+
+
+def promises_fsgsbase():
+    """What the kernel says, asked without our help."""
+    libc = ctypes.CDLL(None)
+    libc.getauxval.restype = ctypes.c_ulong
+    return bool(libc.getauxval(ctypes.c_ulong(26)) & 2)
+
+
+class Json(unittest.TestCase):
+    def test_keys(self):
+        done = run('--json')
+        report = json.loads(done.stdout)
+        self.assertEqual(report['schema'], 1)
+        for key in ('verdict', 'fs', 'gs', 'proof', 'findings', 'cpuid', 'hwcap2', 'cpuinfo_flag',
+                    'trials', 'access', 'kernel', 'reason', 'advice', 'library'):
+            self.assertIn(key, report)
+        self.assertEqual(set(report['cpuid']), {'max_leaf', 'fsgsbase', 'vendor', 'brand', 'family', 'model',
+                                                'stepping', 'hypervisor', 'hypervisor_build'})
+        self.assertEqual(set(report['hwcap2']), {'present', 'fsgsbase'})
+        self.assertEqual(list(report['trials']), ['rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase'])
+        for trial in report['trials'].values():
+            self.assertEqual(set(trial), {'outcome', 'signal', 'si_code'})
+        self.assertEqual(set(report['access']), {'fs', 'gs'})
+        self.assertEqual(report['kernel']['release'], os.uname().release)
+        self.assertEqual(done.returncode, STATUS[report['verdict']])
+        self.assertEqual(done.stderr, '')
+
+    @unittest.skipUnless(promises_fsgsbase(), 'this kernel does not advertise FSGSBASE')
+    def test_native(self):
+        report = json.loads(run('--json').stdout)
+        self.assertEqual(report['verdict'], 'usable')
+        self.assertEqual(report['proof'], 'tried')
+        self.assertEqual({t['outcome'] for t in report['trials'].values()}, {'ok'})
+        self.assertEqual(report['access'], {'fs': 'instruction', 'gs': 'instruction'})
+
+    def test_trial_refused(self):
+        for options, environment in ((['--no-trial'], {}), ([], {'FSGSCHECK_TRIAL': '0'})):
+            report = json.loads(run('--json', *options, **environment).stdout)
+            self.assertEqual(report['proof'], 'advertised')
+            self.assertEqual({t['outcome'] for t in report['trials'].values()}, {'not-tried'})
+
+    def test_all_cpus(self):
+        report = json.loads(run('--json', '--all-cpus', '--survival').stdout)
+        self.assertEqual(sum(group['count'] for group in report['cpus']), len(os.sched_getaffinity(0)))
+        self.assertEqual(report['survival']['lost'], [])
+
+    @unittest.skipIf(STATIC == COMMAND, 'a setuid program does not find its uninstalled library')
+    @unittest.skipUnless(os.geteuid() == 0, 'making a setuid program takes root')
+    def test_environment_ignored_with_privileges(self):
+        with tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o755)
+            program = shutil.copy(STATIC, directory)
+            os.chown(program, pwd.getpwnam('nobody').pw_uid, -1)
+            os.chmod(program, 0o4755)
+            report = json.loads(run('--json', command=program, FSGSCHECK_TRIAL='0').stdout)
+            self.assertEqual(report['proof'], 'tried')
+
+
+class Tap(unittest.TestCase):
+    def test_form(self):
+        lines = run('--tap', '--all-cpus').stdout.splitlines()
+        self.assertEqual(lines[0], 'TAP version 13')
+        plan = int(re.fullmatch(r'1\.\.(\d+)', lines[1])[1])
+        tests = [line for line in lines if re.match(r'(not )?ok ', line)]
+        self.assertEqual(len(tests), plan)
+        for number, line in enumerate(tests, 1):
+            self.assertRegex(line, rf'^(not )?ok {number} - ')
+        for line in lines[2:]:
+            self.assertRegex(line, r'^((not )?ok \d|# )')
+
+    @unittest.skipUnless(shutil.which('prove'), 'prove is not installed')
+    def test_prove(self):
+        verdict = json.loads(run('--json').stdout)['verdict']
+        with tempfile.TemporaryDirectory() as directory:
+            script = os.path.join(directory, 'fsgscheck.sh')
+            for options, passes in (('--tap', verdict == 'usable'), ('--tap --no-trial', verdict == 'usable')):
+                with open(script, 'w', encoding='utf-8') as file:
+                    file.write(f'exec {COMMAND} {options}\n')
+                done = subprocess.run(['prove', '--exec', 'sh', script], capture_output=True, text=True,
+                                      timeout=30)
+                self.assertEqual(done.returncode == 0, passes, done.stdout + done.stderr)
+
+
+class Prometheus(unittest.TestCase):
+    def test_series(self):
+        text = run('--prometheus').stdout
+        verdict = json.loads(run('--json').stdout)['verdict']
+        self.assertIn(f'fsgscheck_verdict{{verdict="{verdict}"}} 1\n', text)
+        self.assertEqual(len(re.findall(r'^fsgscheck_verdict\{.*\} 1$', text, re.M)), 1)
+        self.assertEqual(len(re.findall(r'^fsgscheck_insn_ok\{insn="\w+"\} [01]$', text, re.M)), 4)
+        for metric in set(re.findall(r'^(\w+)', text, re.M)):
+            self.assertIn(f'# HELP {metric} ', text)
+            self.assertIn(f'# TYPE {metric} gauge', text)
+
+    @unittest.skipUnless(shutil.which('promtool'), 'promtool is not installed')
+    def test_promtool(self):
+        done = subprocess.run(['promtool', 'check', 'metrics'], input=run('--prometheus').stdout,
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, '', ''))
+
+
+class Human(unittest.TestCase):
+    def test_one_screen(self):
+        for options in ([], ['--all-cpus', '--survival'], ['--no-trial']):
+            lines = run(*options).stdout.splitlines()
+            self.assertRegex(lines[0], r'^FSGSBASE: \S+ \(\w+\)$')
+            self.assertLessEqual(len(lines), 24)
+            self.assertLessEqual(max(map(len, lines)), 80)
+            self.assertEqual([line for line in lines if line != line.rstrip()], [])
+
+    def on_terminal(self, **environment):
+        try:
+            reader, writer = pty.openpty()
+        except OSError as error:
+            self.skipTest(f'no terminal to be had: {error}')
+        with subprocess.Popen([COMMAND], stdout=writer, stdin=subprocess.DEVNULL,
+                              env={**os.environ, **environment}) as process:
+            os.close(writer)
+            text = b''
+            while True:
+                try:
+                    text += (piece := os.read(reader, 4096))
+                except OSError:
+                    break
+                if not piece:
+                    break
+            process.wait(30)
+        os.close(reader)
+        return text
+
+    def test_colour(self):
+        self.assertNotIn('\033', run().stdout)
+        self.assertIn(b'\033[', self.on_terminal(NO_COLOR=''))
+        self.assertNotIn(b'\033', self.on_terminal(NO_COLOR='1'))
+
+
+class Usage(unittest.TestCase):
+    def test_bad(self):
+        for options in (['--nonsense'], ['-x'], ['operand'], ['--json', '--tap'], ['--json=1'],
+                        ['--quiet', '--prometheus'], ['--all-cpus', '--', 'operand']):
+            done = run(*options)
+            self.assertEqual(done.returncode, 64, options)
+            self.assertEqual(done.stdout, '')
+            self.assertEqual(done.stderr.count('\n'), 1)
+            self.assertIn('--help', done.stderr)
+
+    def test_help_and_version(self):
+        done = run('--help')
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        for option in ('--json', '--tap', '--prometheus', '--quiet', '--all-cpus', '--survival',
+                       '--no-trial'):
+            self.assertIn(option, done.stdout)
+        self.assertRegex(run('--version').stdout, r'^fsgscheck \d+\.\d+\.\d+\n$')
+
+    def test_quiet(self):
+        done = run('--quiet')
+        self.assertEqual((done.stdout, done.stderr), ('', ''))
+        self.assertEqual(done.returncode, run().returncode)
+
+    def test_output_cannot_be_written(self):
+        for options in ([], ['--json'], ['--help']):
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                done = subprocess.run([COMMAND, *options], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      timeout=30)
+            self.assertEqual(done.returncode, 3)
+            self.assertIn('cannot write', done.stderr)
+
+
+if __name__ == '__main__':
+    parts.run()

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: MIT
+"""Each output of the command, read by the program that it is meant for: fleet.py CLASS."""
+
+import copy
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from support import parts
+
+COMMAND = os.environ['FSGSCHECK']
+STATIC = os.environ['FSGSCHECK_STATIC']
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+FLEET = os.path.join(ROOT, 'examples', 'fleet')
+SCHEMA = os.path.join(ROOT, 'doc', 'fsgscheck.schema.json')
+CRASH = os.path.join(ROOT, 'tests', 'fuzz', 'corpus', 'explain', 'lie-6.1-cloud')
+CPUINFO = os.path.join(ROOT, 'tests', 'live', 'logs', 'cpuinfo-epyc-7281.txt')
+
+
+def run(*command, **other):
+    return subprocess.run(command, capture_output=True, text=True, timeout=100,
+                          **{'stdin': subprocess.DEVNULL, **other})
+
+
+def needs(*programs):
+    missing = [p for p in programs if not shutil.which(p)]
+    return unittest.skipIf(missing, f'not installed: {" ".join(missing)}')
+
+
+def fsgscheck(*options):
+    return run(COMMAND, *options).stdout
+
+
+def wait_for(what, seconds=40):
+    """Polls; what the last attempt ran into is the failure."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            found = what()
+            if found:
+                return found
+            trouble = 'not so'
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            trouble = error
+        if time.monotonic() > end:
+            raise AssertionError(f'{what}: {trouble}')
+        time.sleep(0.1)
+
+
+class Tap(unittest.TestCase):
+    @needs('prove')
+    def test_prove(self):
+        done = run('prove', '--exec', '', os.path.join(FLEET, 'fsgscheck.t'),
+                   env={**os.environ, 'FSGSCHECK': COMMAND})
+        self.assertEqual(done.returncode == 0, run(COMMAND).returncode == 0, done.stdout + done.stderr)
+        self.assertNotIn('Parse errors', done.stdout)
+
+    @needs('prove', 'qemu-x86_64')
+    def test_prove_fails(self):
+        """On a processor without the instructions."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'command')
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(f'#!/bin/sh\nexec qemu-x86_64 -cpu Nehalem {STATIC} "$@"\n')
+            os.chmod(path, 0o755)
+            done = run('prove', '--exec', '', os.path.join(FLEET, 'fsgscheck.t'),
+                       env={**os.environ, 'FSGSCHECK': path})
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn('Result: FAIL', done.stdout)
+        self.assertNotIn('Parse errors', done.stdout)
+
+
+def read_json(path):
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
+
+
+class Json(unittest.TestCase):
+    """The published schema: what we print keeps it, and says so in jq's words and in a validator's."""
+
+    def documents(self):
+        for options in ((), ('--all-cpus', '--survival'), ('--no-trial',)):
+            yield fsgscheck('--json', *options)
+        yield fsgscheck('explain', '--json', CRASH)
+        yield fsgscheck('explain', '--json', CPUINFO, CRASH)
+        yield fsgscheck('explain', '--json', '/dev/null')
+        if shutil.which('qemu-x86_64'):
+            yield run('qemu-x86_64', '-cpu', 'Nehalem', STATIC, '--json').stdout
+
+    def changes(self, good):
+        """Documents that break the schema in one place each."""
+        for path, value in ((('verdict',), 'fine'), (('schema',), 2), (('findings',), ['no-such']),
+                            (('cpuid', 'family'), -1), (('cpuid', 'vendor'), 7), (('more',), 1),
+                            (('trials', 'rdfsbase', 'outcome'), None), (('hwcap2', 'fsgsbase'), 'yes'),
+                            (('access', 'gs'), 'both'), (('kernel', 'more'), 'x'), (('advice',), []),
+                            (('reason',), None)):
+            bad = copy.deepcopy(good)
+            at = bad
+            for key in path[:-1]:
+                at = at[key]
+            at[path[-1]] = value
+            yield path, bad
+        for key in list(good):
+            bad = copy.deepcopy(good)
+            del bad[key]
+            yield (key,), bad
+
+    def jq(self, document):
+        done = run('jq', '--slurpfile', 'schema', SCHEMA, '-f', os.path.join(HERE, 'schema.jq'),
+                   input=document, stdin=None)
+        self.assertEqual(done.stderr, '')
+        return json.loads(done.stdout)
+
+    @needs('jq')
+    def test_jq(self):
+        for document in self.documents():
+            self.assertEqual(self.jq(document), [], document)
+        for path, bad in self.changes(json.loads(fsgscheck('--json'))):
+            self.assertEqual(self.jq(json.dumps(bad)), ['.' + '.'.join(path) + ('[0]' if path == ('findings',)
+                             and 'findings' in bad else '')], path)
+
+    @needs('jq')
+    def test_jq_selects(self):
+        """As a harness asks: is it usable?"""
+        done = run('jq', '-e', '.verdict == "usable"', input=fsgscheck('--json'), stdin=None)
+        self.assertEqual(done.returncode == 0, run(COMMAND).returncode == 0)
+
+    def test_validator(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest('not installed: python3-jsonschema')
+        schema = read_json(SCHEMA)
+        jsonschema.Draft7Validator.check_schema(schema)
+        validator = jsonschema.Draft7Validator(schema)
+        for document in self.documents():
+            self.assertEqual([e.message for e in validator.iter_errors(json.loads(document))], [])
+        for path, bad in self.changes(json.loads(fsgscheck('--json'))):
+            self.assertFalse(validator.is_valid(bad), path)
+
+    def test_names(self):
+        """The schema's lists are those of the library, which the Prometheus output gives whole."""
+        text = fsgscheck('--prometheus')
+        definitions = read_json(SCHEMA)['definitions']
+        self.assertEqual(definitions['verdict']['enum'], re.findall(r'verdict="(.+?)"', text))
+        self.assertEqual(definitions['findings']['items']['enum'], re.findall(r'finding="(.+?)"', text))
+        self.assertEqual(list(read_json(SCHEMA)['properties']['trials']['properties']),
+                         re.findall(r'insn="(.+?)"', text))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Prometheus(unittest.TestCase):
+    """Command, textfile directory, node exporter, Prometheus, alerts: all of them real, on loopback."""
+
+    def start(self, name, *arguments):
+        log = open(os.path.join(self.folder.name, f'{name}.log'), 'wb')
+        child = subprocess.Popen([name, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+        def end():
+            child.terminate()
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            log.close()
+        self.addCleanup(end)
+
+    def path(self, *names):
+        return os.path.join(self.folder.name, *names)
+
+    def ask(self, what, **query):
+        url = f'http://127.0.0.1:{self.port}/api/v1/{what}?{urllib.parse.urlencode(query)}'
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)['data']
+
+    def value(self, query):
+        return self.ask('query', query=query)['result'][0]['value'][1]
+
+    def firing(self):
+        return {a['labels']['alertname'] for a in self.ask('alerts')['alerts'] if a['state'] == 'firing'}
+
+    def write(self, change=None):
+        done = run(os.path.join(FLEET, 'fsgscheck-textfile'), self.path('text'),
+                   env={**os.environ, 'FSGSCHECK': COMMAND})
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        self.assertEqual(os.listdir(self.path('text')), ['fsgscheck.prom'])
+        prom = self.path('text', 'fsgscheck.prom')
+        if change:
+            with open(prom, encoding='utf-8') as file:
+                text = change(file.read())
+            with open(prom + '.new', 'w', encoding='utf-8') as file:
+                file.write(text)
+            os.replace(prom + '.new', prom)
+
+    @needs('prometheus', 'prometheus-node-exporter')
+    def test_alerts(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        os.mkdir(self.path('text'))
+        exporter, self.port = free_port(), free_port()
+        with open(self.path('prometheus.yml'), 'w', encoding='utf-8') as file:
+            json.dump({'global': {'scrape_interval': '1s', 'evaluation_interval': '1s'},
+                       'rule_files': [os.path.join(FLEET, 'fsgscheck.rules.yml')],
+                       'scrape_configs': [{'job_name': 'node', 'static_configs': [
+                           {'targets': [f'127.0.0.1:{exporter}']}]}]}, file)
+        self.write(self.usable)
+        self.start('prometheus-node-exporter', '--collector.disable-defaults', '--collector.textfile',
+                   f'--collector.textfile.directory={self.path("text")}',
+                   f'--web.listen-address=127.0.0.1:{exporter}')
+        self.start('prometheus', f'--config.file={self.path("prometheus.yml")}',
+                   f'--storage.tsdb.path={self.path("data")}', f'--web.listen-address=127.0.0.1:{self.port}')
+
+        wait_for(lambda: self.value('fsgscheck_verdict{verdict="usable"}') == '1')
+        self.assertEqual(self.value('node_textfile_scrape_error'), '0')
+        self.assertEqual(self.value('count(fsgscheck_verdict)'), str(len(self.names('verdict'))))
+        self.assertEqual(self.value('count(fsgscheck_finding)'), str(len(self.names('finding'))))
+        self.assertEqual(self.value('sum(fsgscheck_verdict)'), '1')
+        wait_for(lambda: all(r['lastEvaluation'] > '0002' for g in self.ask('rules')['groups']
+                             for r in g['rules']))
+        self.assertEqual(self.firing(), set())
+
+        self.write(self.broken)
+        wait_for(lambda: self.firing() == {'FsgsbaseBroken'})
+        self.write(self.differing)
+        wait_for(lambda: self.firing() == {'FsgsbaseCpusDiffer', 'FsgsbaseNeedsAPerson'})
+        self.write(self.usable)
+        wait_for(lambda: self.firing() == set())
+
+    @staticmethod
+    def names(label):
+        return re.findall(rf'^fsgscheck_\w+{{{label}="(.+?)"}}', fsgscheck('--prometheus'), re.MULTILINE)
+
+    @staticmethod
+    def set(text, metric, chosen):
+        """All series of a metric 0, but those chosen."""
+        return re.sub(rf'^({metric}{{\w+="(.+?)"}}) \d$',
+                      lambda m: f'{m[1]} {int(m[2] in chosen)}', text, flags=re.MULTILINE)
+
+    def usable(self, text):
+        return self.set(self.set(text, 'fsgscheck_verdict', ['usable']), 'fsgscheck_finding', [])
+
+    def broken(self, text):
+        return self.set(self.set(text, 'fsgscheck_verdict', ['broken']), 'fsgscheck_finding', ['insn-ud'])
+
+    def differing(self, text):
+        return self.set(self.set(text, 'fsgscheck_verdict', ['inconsistent']), 'fsgscheck_finding',
+                        ['cpus-differ'])
+
+    @needs('promtool')
+    def test_promtool(self):
+        done = run('promtool', 'check', 'rules', os.path.join(FLEET, 'fsgscheck.rules.yml'))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        done = run('promtool', 'test', 'rules', 'fsgscheck.rules.test.yml', cwd=FLEET)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        done = run('promtool', 'check', 'metrics', input=fsgscheck('--prometheus'), stdin=None)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+
+    def test_textfile_fails(self):
+        """Without the command nothing is left behind, and an old file stays."""
+        with tempfile.TemporaryDirectory() as folder:
+            done = run(os.path.join(FLEET, 'fsgscheck-textfile'), folder,
+                       env={**os.environ, 'FSGSCHECK': '/no/such/command'})
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(os.listdir(folder), [])
+
+
+class Ansible(unittest.TestCase):
+    """The fact and the survey, run by the real thing against hosts that are this machine."""
+
+    def fact(self, command):
+        done = run(os.path.join(FLEET, 'fsgscheck.fact'), env={**os.environ, 'FSGSCHECK': command})
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        return json.loads(done.stdout)
+
+    def test_fact(self):
+        self.assertEqual(self.fact(COMMAND)['verdict'], json.loads(fsgscheck('--json'))['verdict'])
+        self.assertEqual(self.fact('/no/such/command')['verdict'], 'unknown')
+
+    @needs('ansible-playbook')
+    def test_survey(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done, reports, merged = self.survey(folder)
+        own = json.loads(fsgscheck('--json'))['verdict']
+        wanted = {}
+        for host, verdict in (('genuine', own), ('dead', 'broken'), ('bare', 'unknown')):
+            wanted.setdefault(verdict, []).append(host)
+        found = re.search(r'"msg": ({.*?\n    })', done.stdout, re.DOTALL)
+        self.assertTrue(found, done.stdout)
+        self.assertEqual({v: sorted(h) for v, h in json.loads(found[1]).items()},
+                         {v: sorted(h) for v, h in wanted.items()})
+        self.assertEqual({h: r['verdict'] for h, r in reports.items()},
+                         {'genuine': own, 'dead': 'broken', 'bare': 'unknown'})
+        self.assertEqual(merged.returncode, 2)
+        self.assertRegex(merged.stdout, r'dead: FSGSBASE: broken')
+
+    def survey(self, folder):
+        dead = os.path.join(folder, 'dead')
+        with open(dead, 'w', encoding='utf-8') as file:
+            file.write(f'#!/bin/sh\nexec {COMMAND} explain --json {CRASH}\n')
+        os.chmod(dead, 0o755)
+        reports = os.path.join(folder, 'reports')
+        os.mkdir(reports)
+        commands = {'genuine': COMMAND, 'dead': dead, 'bare': '/no/such/command'}
+        inventory = os.path.join(folder, 'inventory.yml')
+        with open(inventory, 'w', encoding='utf-8') as file:
+            json.dump({'all': {'hosts': {host: {
+                'ansible_connection': 'local',
+                'ansible_python_interpreter': '/usr/bin/python3',
+                'ansible_remote_tmp': os.path.join(folder, 'remote', host),
+                'fsgscheck_facts': os.path.join(folder, 'facts', host),
+                'fsgscheck_environment': {'FSGSCHECK': command},
+            } for host, command in commands.items()}}}, file)
+        done = run('ansible-playbook', '-i', inventory, 'survey.yml', '-e', f'fsgscheck_reports={reports}',
+                   cwd=FLEET, env={**os.environ, 'HOME': folder, 'ANSIBLE_LOCAL_TEMP': folder,
+                                   'ANSIBLE_NOCOWS': '1', 'ANSIBLE_NOCOLOR': '1', 'LC_ALL': 'C.UTF-8'})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn('WARNING', done.stderr)
+        paths = sorted(os.path.join(reports, name) for name in os.listdir(reports))
+        return (done, {os.path.basename(p)[:-5]: read_json(p) for p in paths},
+                run(COMMAND, 'explain', *paths))
+
+
+if __name__ == '__main__':
+    parts.run()

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Each reproducer in doc/: at most 30 lines, ok on the processor, not ok in the program that it is about."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+
+from support import SOURCE, machine, parts
+
+REPRODUCERS = SOURCE / 'doc/reproducers'
+OK, NOT_OK = 0, 1
+
+
+def status(*command):
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60,
+                          check=False).returncode
+
+
+def in_user_mode_linux(program):
+    run = machine.user_mode_linux(os.environ['CONFINE'], os.environ['INIT'], program, [])
+    section = run.section(pathlib.Path(program).name)
+    return section[1] if section else run.log + run.errors
+
+
+class Reproducers(unittest.TestCase):
+    """One test for each file that stands there: none can be forgotten."""
+
+    def check(self, source):
+        self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30)
+        with tempfile.TemporaryDirectory() as folder:
+            program = f'{folder}/{source.stem}'
+            subprocess.run([os.environ['CC'], '-O1', '-static', '-Wall', '-Wextra', '-Werror', '-o', program, source],
+                           check=True, timeout=60)
+            if 'fsgsbase' in pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8').split():
+                self.assertEqual(status(program), OK)
+            tool = {'uml': 'linux.uml', 'valgrind': 'valgrind'}.get(source.stem.split('-')[0], 'qemu-x86_64')
+            if not shutil.which(tool):
+                self.skipTest(f'{tool} is not installed')
+            if tool == 'linux.uml':
+                self.assertEqual(in_user_mode_linux(program), NOT_OK)
+            elif tool == 'valgrind':
+                self.assertEqual(status(tool, '-q', program), NOT_OK)
+            else:
+                self.assertEqual(status(tool, '-cpu', 'max', program), NOT_OK)
+
+
+    def test_qemu_wrmsr(self):
+        """In ring 0, so an image: where WRMSR is checked, by the one machine to be had that does, and in QEMU."""
+        source = REPRODUCERS / 'qemu-wrmsr.S'
+        self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30)
+        if not shutil.which('qemu-system-x86_64'):
+            self.skipTest('QEMU is not installed')
+        with tempfile.TemporaryDirectory() as folder:
+            image = f'{folder}/qemu-wrmsr'
+            subprocess.run([os.environ['CC'], '-m32', '-nostdlib', '-static', '-Wl,-n,-Ttext=0x100000,--build-id=none',
+                            '-o', image, source], check=True, timeout=60)
+            # The debug device makes 1 of ok and 3 of not ok.
+            self.assertEqual(machine.boot(image, cpu='max').status, 3)
+            self.assertEqual(machine.boot(image, host='software', host_elf=os.environ['HOST']).status, 1)
+
+
+for path in REPRODUCERS.glob('*.c'):
+    setattr(Reproducers, 'test_' + path.stem.replace('-', '_'), lambda self, path=path: self.check(path))
+
+if __name__ == '__main__':
+    parts.run()

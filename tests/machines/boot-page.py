@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Reads the page off the screen of a machine that started from a BIOS, and checks that it is all there.
+
+The text of VGA's text mode lies in memory, so no picture has to be recognised.
+"""
+
+import argparse
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from support import machine
+
+COLUMNS, ROWS = 80, 25
+TEXT_MEMORY = 0xb8000
+TIMEOUT = 30.0
+
+BLOCK = 0xdb
+RED, GREEN = 4, 2
+
+# The page of the story, where there is the most to say; and of a machine with nothing to do.
+LIE = (RED, [r"fsgscheck boot image \d+\.\d+\.\d+: 1 of 1 CPU tested .*You may switch off now\.",
+             r"The machine promises FSGSBASE and does not keep the promise\.",
+             r"What to do, cheapest first:",
+             r"1\. Guest: add nofsgsbase",
+             r"2\. Host: .*CompatibilityForMigrationEnabled",
+             r"Why: CPUID and CR4 both promise",
+             r"Hypervisor: Microsoft Hv, version 10\.0, build 20348",
+             r"Processor: +AMD EPYC 7281 16-Core Processor \(family 23, model 1, stepping 2\)",
+             r"fsgscheck: verdict=broken findings=insn-ud cpus=1"])
+SOFTWARE = (GREEN, [r"Kernels and programs can use FSGSBASE on this machine\.",
+                    r"What to do: nothing\.",
+                    r"Why: ",
+                    r"Hypervisor: Microsoft Hv",
+                    r"fsgscheck: verdict=usable findings= cpus=1"])
+
+
+def wait_for(condition):
+    """Polls, up to the timeout."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit("the machine did not come to its last line")
+        time.sleep(0.02)
+
+
+def read_screen(command, folder):
+    """Starts the machine, waits for its last line, and returns the memory of its screen."""
+    serial, screen, monitor = (folder / name for name in ("serial", "screen", "monitor"))
+    command = [*command, "-device", "VGA", "-serial", f"file:{serial}",
+               "-monitor", f"unix:{monitor},server,nowait"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(lambda: serial.exists() and
+                     re.search(rb"^fsgscheck: .* cpus=\d+\r?\n", serial.read_bytes(), re.M))
+            with socket.socket(socket.AF_UNIX) as talk:
+                talk.connect(str(monitor))
+                talk.sendall(b'pmemsave %d %d "%s"\n'
+                             % (TEXT_MEMORY, COLUMNS * ROWS * 2, str(screen).encode()))
+                wait_for(lambda: screen.exists() and screen.stat().st_size == COLUMNS * ROWS * 2)
+        finally:
+            process.kill()
+    return screen.read_bytes()
+
+
+def check(memory, background, words):
+    """Returns what is wrong."""
+    problems = []
+    rows = [memory[at:at + 2 * COLUMNS] for at in range(0, len(memory), 2 * COLUMNS)]
+    text = "\n".join(row[::2].decode("cp437").rstrip() for row in rows)
+    print(text)
+    # Wrapped lines are one for the reader, too.
+    flowing = re.sub(r"\s*\n\s+", " ", text)
+    at = 0
+    for expected in words:
+        found = re.compile(expected).search(flowing, at)
+        if not found:
+            problems.append(f"it does not say, or not in this order: {expected}")
+            break
+        at = found.end()
+    blocks = [row[2 * column + 1] >> 4 for row in rows for column in range(COLUMNS)
+              if row[2 * column] == BLOCK]
+    if len(blocks) < 40 or set(blocks) != {background}:
+        problems.append(f"{len(blocks)} blocks of large letters on background {set(blocks)}")
+    return problems
+
+
+def main():
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--image", type=pathlib.Path, required=True)
+    parser.add_argument("--host-elf", type=pathlib.Path, required=True)
+    options = parser.parse_args()
+    problems = []
+    for host, (background, words) in (("lie", LIE), ("software", SOFTWARE)):
+        command = [machine.qemu(), "-accel", "tcg", "-M", "q35", "-cpu", machine.CPU_OF_REPORT,
+                   "-m", "64", "-nodefaults", "-display", "none", "-no-reboot",
+                   "-kernel", str(options.host_elf), "-append", f"host={host}",
+                   "-initrd", str(options.image)]
+        with tempfile.TemporaryDirectory() as folder:
+            memory = read_screen(command, pathlib.Path(folder))
+        problems += check(memory, background, words)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except machine.Unavailable as missing:
+        print(f"skipped: {missing}", file=sys.stderr)
+        sys.exit(machine.SKIP)

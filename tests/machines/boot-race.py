@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Measures from power-on to the verdict, against the same machine's kernel reaching user space.
+
+Both in one run, in turn, the minimum of some rounds. The image has to be eight times as fast, and
+to answer within a second.
+"""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+
+from support import machine
+
+RATIO = 8
+LIMIT = 1.0
+
+VERDICT = r"^fsgscheck: verdict=usable .*$"
+USER_SPACE = r"^=== begin "
+
+
+def seconds(kernel, until, **settings):
+    """Power-on to the line that matches."""
+    run = machine.boot(kernel, until=until, debug_exit=False, **settings)
+    if run.timed_out or run.status is not None:
+        sys.exit(f"no line matched {until}:\n{run.log}")
+    return run.seconds
+
+
+def main():
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--image", type=pathlib.Path, required=True)
+    parser.add_argument("--init", type=pathlib.Path, required=True)
+    parser.add_argument("--probe", type=pathlib.Path, required=True)
+    parser.add_argument("--cache", type=pathlib.Path, required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+
+    kernel = machine.kernel(options.cache)
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        initrd = machine.initrd(pathlib.Path(folder) / "initrd",
+                                [("/init", options.init), ("/fsgscheck", options.probe)])
+        for _ in range(options.rounds):
+            ours.append(seconds(options.image, VERDICT))
+            theirs.append(seconds(kernel, USER_SPACE, initrd=initrd,
+                                  append="console=ttyS0 quiet panic=-1"))
+    print(f"boot image: verdict after {min(ours):.3f} s; {kernel.name}: user space after "
+          f"{min(theirs):.3f} s; {min(theirs) / min(ours):.1f} times as fast")
+    return 0 if min(theirs) >= RATIO * min(ours) and min(ours) < LIMIT else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except machine.Unavailable as missing:
+        print(f"skipped: {missing}", file=sys.stderr)
+        sys.exit(machine.SKIP)

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Boots one form of the boot image on one machine, and checks what it says against the contract.
+
+The contract: a TAP body that announces each step before it is taken; the last line of the serial
+port; and the status at the isa-debug-exit device.
+"""
+
+import argparse
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+
+from support import machine
+
+# QEMU ends with 2 * (16 + the command's exit status) + 1.
+STATUSES = {"usable": 33, "unsupported": 35, "disabled": 35, "unadvertised": 37, "broken": 37,
+            "inconsistent": 37, "unknown": 39}
+
+MULTIBOOT_MAGIC = (0x1badb002).to_bytes(4, "little")
+
+OVMF = pathlib.Path("/usr/share/OVMF")
+
+FIRMWARE_TIMEOUT = 60.0
+
+
+def without_multiboot(image, folder):
+    """QEMU prefers Multiboot: without that header it has to take the PVH note."""
+    content = image.read_bytes()
+    if content.count(MULTIBOOT_MAGIC) != 1:
+        raise ValueError("not exactly one Multiboot header in the image")
+    copy = folder / "pvh.elf"
+    copy.write_bytes(content.replace(MULTIBOOT_MAGIC, bytes(4)))
+    return copy
+
+
+def patched(image, patches, folder):
+    """A copy that goes wrong where a machine can hardly be made to."""
+    content = image.read_bytes()
+    for patch in patches:
+        old, new = (bytes.fromhex(part) for part in patch.split("="))
+        if content.count(old) != 1 or len(old) != len(new):
+            raise ValueError(f"{old.hex()} is not exactly once in the image")
+        content = content.replace(old, new)
+    copy = folder / "patched.elf"
+    copy.write_bytes(content)
+    return copy
+
+
+def uefi(folder):
+    """Firmware, with variables of its own: those that have seen another boot remember it."""
+    code, variables = OVMF / "OVMF_CODE_4M.fd", OVMF / "OVMF_VARS_4M.fd"
+    if not code.exists() or not variables.exists():
+        raise machine.Unavailable("ovmf is not installed")
+    copy = folder / "variables.fd"
+    shutil.copyfile(variables, copy)
+    return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,file={copy}"]
+
+
+def cd(image):
+    return ["-cdrom", str(image), "-boot", "d"]
+
+
+def disk(image):
+    return ["-drive", f"file={image},format=raw,if=ide,snapshot=on"]
+
+
+def stick(image):
+    return ["-device", "qemu-xhci", "-device", "usb-storage,drive=stick",
+            "-drive", f"file={image},format=raw,if=none,id=stick,snapshot=on"]
+
+
+MEDIA = {"cd": cd, "disk": disk, "stick": stick}
+
+
+def start(options, folder):
+    """Boots the image in the way that is asked for; returns a machine.Run."""
+    settings = {"cpu": options.cpu, "smp": options.smp, "machine": options.machine, "memory": 64,
+                "append": options.append, "until": options.until,
+                "debug_exit": not options.until}
+    if options.host:
+        settings |= {"host": options.host, "host_elf": options.host_elf}
+    kernel, extra = options.image.resolve(), []
+    firmware, _, medium = options.way.partition("-")
+    if firmware == "uefi":
+        extra += uefi(folder)
+        settings |= {"memory": 256, "timeout": FIRMWARE_TIMEOUT}
+    if options.patch:
+        kernel = patched(kernel, options.patch, folder)
+    if firmware == "pvh":
+        kernel = without_multiboot(kernel, folder)
+    if medium in MEDIA:
+        kernel, extra = None, extra + MEDIA[medium](kernel)
+    return machine.boot(kernel, extra=extra, **settings)
+
+
+def check_tap(lines):
+    """The body: numbered test points, and a plan that counts them."""
+    problems = []
+    points = [int(found[2]) for found in
+              (re.match(r"(not )?ok (\d+) - \S", line) for line in lines) if found]
+    plans = [line for line in lines if re.fullmatch(r"1\.\.\d+", line)]
+    if "TAP version 13" not in lines:
+        problems.append("there is no TAP version line")
+    if points != list(range(1, len(points) + 1)) or not points:
+        problems.append(f"the test points are numbered {points}")
+    if plans != [f"1..{len(points)}"]:
+        problems.append(f"the plan is {plans} for {len(points)} test points")
+    return problems
+
+
+def check_verdict(options, run):
+    """The last line, and the status that stands for it."""
+    problems = []
+    lines = run.log.rstrip("\n").splitlines() or [""]
+    last = re.fullmatch(r"fsgscheck: verdict=(\S+) findings=(\S*) cpus=(\d+)", lines[-1])
+    if not last:
+        return [f"the last line is {lines[-1]!r}"]
+    expected = (options.verdict, options.findings, str(options.cpus))
+    if last.groups() != expected:
+        problems.append(f"expected {expected}, got {last.groups()}")
+    if not options.until and run.status != STATUSES[options.verdict]:
+        problems.append(f"QEMU's status is {run.status}, not {STATUSES[options.verdict]}")
+    return problems
+
+
+def check_words(options, run):
+    """What has to be said, in this order, as regular expressions for whole lines."""
+    at, problems = 0, []
+    for words in options.says:
+        found = re.compile(f"^{words}$", re.MULTILINE).search(run.log, at)
+        if not found:
+            problems.append(f"it does not say, or not in this order: {words}")
+            break
+        at = found.end()
+    return problems
+
+
+def arguments():
+    """What Meson's table gives."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--image", type=pathlib.Path, required=True)
+    parser.add_argument("--way", required=True,
+                        help="elf, pvh, uefi, or bios or uefi with -cd, -disk or -stick")
+    parser.add_argument("--cpu", default="EPYC")
+    parser.add_argument("--smp", default="1")
+    parser.add_argument("--cpus", type=int, default=1, help="how many it must have tested")
+    parser.add_argument("--machine", default="q35")
+    parser.add_argument("--append", default="")
+    parser.add_argument("--patch", action="append", metavar="OLD=NEW",
+                        help="bytes to replace in the image, in hexadecimal")
+    parser.add_argument("--host", help="the defective host's command line behind host=")
+    parser.add_argument("--host-elf", type=pathlib.Path)
+    parser.add_argument("--until", help="without an exit device: end the machine at this line")
+    parser.add_argument("--verdict", help="none when it is not to come to a verdict")
+    parser.add_argument("--findings", default="")
+    parser.add_argument("--says", action="append", default=[])
+    return parser.parse_args()
+
+
+def main():
+    """Returns the exit status: 0 as expected, 1 otherwise, 77 where something is not installed."""
+    options = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        run = start(options, pathlib.Path(folder))
+    problems = check_verdict(options, run) if options.verdict else []
+    if "Bail out!" not in run.log and options.verdict:
+        problems += check_tap(run.log.splitlines())
+    problems += check_words(options, run)
+    if run.timed_out:
+        problems.append(f"it did not end within {run.seconds:.0f} s")
+    print(run.log)
+    print(f"{run.seconds:.2f} s, status {run.status}")
+    for problem in (*problems, run.errors):
+        print(problem, file=sys.stderr, end="\n" if problem else "")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except machine.Unavailable as missing:
+        print(f"skipped: {missing}", file=sys.stderr)
+        sys.exit(machine.SKIP)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""The ring-0 half on machines that are right, defective and without the feature."""
+
+import os
+import pathlib
+import re
+import shutil
+import sys
+import unittest
+
+from support import TESTS, machine, parts
+import conformance_table as table
+
+IMAGE, HANG, HOST = os.environ['IMAGE'], os.environ['HANG'], os.environ['HOST']
+
+# QEMU checks neither the operand of a write nor that of WRMSR.
+CANONICAL = set(range(1050, 1059))
+# Exit statuses at QEMU's debug device: 16 and the kselftest status.
+PASS, FAIL, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 4))
+
+
+def boot(image=IMAGE, **settings):
+    run = machine.boot(image, memory=64, timeout=60, **settings)
+    return run, table.parse(run.log)
+
+
+def failed(cases):
+    return {number for number, case in cases.items() if case['result'] == 'fail'}
+
+
+@unittest.skipUnless(shutil.which('qemu-system-x86_64'), 'QEMU is not installed')
+class Ring0(unittest.TestCase):
+    def test_every_processor(self):
+        run, cases = boot(smp=2)
+        self.assertGreaterEqual(len(cases), 40)
+        pinned = [line.split() for line in (TESTS / 'live/conformance-numbers.txt').read_text(encoding='utf-8').splitlines()]
+        self.assertEqual([[str(number), case['name']] for number, case in cases.items()],
+                         [line for line in pinned if line[1].startswith('ring0/')])
+        self.assertEqual(failed(cases), CANONICAL)
+        self.assertEqual(run.status, FAIL)
+        self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=9 skipped=0 cpus=2\n\Z')
+        # Each deviation is told in full: rule, source, expected and seen, who else shows it.
+        blocks = re.findall(r'\nnot ok .*\n# rule: .+\n# source: .+\n# .+: expected .+, seen .+\n# known of: QEMU', run.log)
+        self.assertEqual(len(blocks), len(CANONICAL))
+
+    def test_hanging_processor(self):
+        """A processor that does not come back is a failure, of the case that it was in."""
+        run, cases = boot(HANG, smp=3)
+        self.assertEqual(failed(cases), CANONICAL | {1045})
+        self.assertIn('comes back', cases[1045]['note'])
+        self.assertIn('first on CPU 1', cases[1045]['note'])
+        self.assertEqual(run.status, FAIL)
+        self.assertIn('\n# CPU 1 hangs in case 1045 swapgs-exchanges\n', run.log)
+        self.assertIn('\n# processors: 1 did not get a turn\n', run.log)
+        self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=10 skipped=0 cpus=1 of=3 hung=1 case=1045\n\Z')
+
+    def test_without_timer(self):
+        """Others that cannot be started are told of."""
+        run, cases = boot(smp=2, cpu='EPYC,-apic')
+        self.assertEqual(failed(cases), CANONICAL)
+        self.assertIn('\n# processors: 1 were not started: no timer\n', run.log)
+        self.assertRegex(run.log, r' cpus=1 of=2\n\Z')
+
+    def test_sound_host(self):
+        """The one machine to be had that keeps every rule."""
+        run, cases = boot(host='software', host_elf=HOST)
+        self.assertEqual({case['result'] for case in cases.values()}, {'pass'})
+        self.assertEqual(run.status, PASS)
+
+    def test_without_the_feature(self):
+        run, cases = boot(cpu='Nehalem')
+        self.assertEqual({case['result'] for case in cases.values()}, {'skip'})
+        self.assertEqual(run.status, SKIP)
+
+    def test_defective_hosts(self):
+        """Each mode is found, and by the cases of the rule that it breaks."""
+        for mode, first in (('lie', {1011, 1012, 1013, 1014, 1017}), ('drop', {1001}), ('refuse', {1001}),
+                            ('unenforced', set(range(1003, 1015))), ('partial insn=wrgsbase', {1022, 1024}),
+                            ('wrong', {1018, 1034}), ('lose', set())):
+            _, cases = boot(host=mode, host_elf=HOST)
+            self.assertLessEqual(first, failed(cases), mode)
+            self.assertTrue(failed(cases) - CANONICAL, mode)
+        _, cases = boot(host='honest', host_elf=HOST)
+        self.assertEqual(failed(cases), CANONICAL)
+
+
+if __name__ == '__main__':
+    parts.run()

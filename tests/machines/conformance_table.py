@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""Runs the suite on every machine that is to be had and writes doc/conformance.md.
+
+    meson compile -C BUILD && PYTHONPATH=tests python3 tests/machines/conformance_table.py --build BUILD --cache DIR [--runs FILE]
+
+The runs are kept as JSON in FILE; with --render the page is written from them alone.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from support import SOURCE, machine
+
+SYMBOLS = {'pass': '+', 'classified': 'm', 'fail': '**F**', 'skip': '-', 'none': ''}
+HOST_RING0 = ['honest', 'lie', 'hide', 'refuse', 'drop', 'hidden', 'unenforced', 'software',
+              'partial insn=wrgsbase', 'wrong', 'narrow', 'lose']
+HOST_LINUX = ['software ring=3', 'partial insn=wrgsbase ring=3', 'wrong ring=3', 'narrow ring=3']
+LIMIT = 300
+
+
+def parse(text):
+    """TAP of either half, as {number: {...}}; what a machine left unfinished is not in it."""
+    cases, last = {}, None
+    for line in text.splitlines():
+        if found := re.match(r'(ok|not ok) \d+ - (\d+) (\S+)(?: # SKIP ?(.*))?$', line):
+            last = {'name': found[3], 'result': 'fail' if found[1] == 'not ok' else
+                    'skip' if found[4] is not None else 'pass', 'note': found[4] or ''}
+            cases[int(found[2])] = last
+        elif last and (found := re.match(r'# measured: (.*)', line)):
+            last.update(result='classified', note=found[1])
+        elif last and last['result'] == 'fail' and (found := re.match(r'# (.*: expected .*, seen .*)', line)):
+            last['note'] = last['note'] or found[1]
+    return cases
+
+
+def program(*command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
+    return {'cases': parse(done.stdout), 'status': done.returncode}
+
+
+def ring0(image, **settings):
+    run = machine.boot(image, memory=64, timeout=60, **settings)
+    last = re.search(r'# CPU \d+: (\d+ \S+)\n(?!# |1\.\.)', run.log)
+    cases = parse(run.log)
+    return {'cases': cases, 'status': run.status,
+            'died': '' if cases else (last[1] if last else run.log.strip().splitlines()[-1:])}
+
+
+def linux(build, cache, folder, append='', **settings):
+    initrd = machine.initrd(folder / 'initrd', [
+        ('/init', build / 'tests/support/init'),
+        ('/fsgs-conformance', build / 'tests/live/fsgs-conformance-static')])
+    run = machine.boot(machine.kernel(cache), initrd=initrd, timeout=LIMIT, until=r'=== end \S+ status=\d+\n',
+                       append='console=ttyS0 panic=-1 quiet fsgs.run=/fsgs-conformance fsgs.args=--tap '
+                              + append, **settings)
+    section = run.section('fsgs-conformance')
+    if section is None:
+        oops = re.search(r'(invalid opcode|general protection)[^\n]*', run.log)
+        return {'cases': parse(run.log), 'status': None, 'died': oops[0] if oops else 'no output'}
+    return {'cases': parse(section[0]), 'status': section[1]}
+
+
+def uml(build):
+    run = machine.user_mode_linux(build / 'tests/support/confine', build / 'tests/support/init',
+                                  build / 'tests/live/fsgs-conformance-static', ['--tap'], timeout=LIMIT)
+    section = run.section('fsgs-conformance-static')
+    return {'cases': parse(section[0] if section else run.log), 'status': section[1] if section else None,
+            'died': '' if section else 'it did not run to its end'}
+
+
+def machines(build, cache, folder):
+    suite = str(build / 'examples/conformance/fsgs-conformance')
+    image = build / 'examples/conformance/fsgs-conformance-boot.elf'
+    host = build / 'tests/machines/host/host.elf'
+    yield 'native', lambda: program(suite, '--tap')
+    for model in ('max', 'EPYC', 'Haswell', 'Nehalem'):
+        yield f'qemu-user {model}', lambda model=model: program('qemu-x86_64', '-cpu', model, suite, '--tap')
+    yield 'valgrind', lambda: program('valgrind', '-q', suite, '--tap')
+    yield 'user-mode Linux', lambda: uml(build)
+    yield 'Linux in QEMU EPYC', lambda: linux(build, cache, folder)
+    yield 'Linux in QEMU EPYC, nofsgsbase', lambda: linux(build, cache, folder, 'nofsgsbase')
+    for mode in HOST_LINUX:
+        yield f'Linux in host {mode}', lambda mode=mode: linux(build, cache, folder, host=mode, host_elf=host)
+    yield 'ring 0, QEMU EPYC, 2 CPUs', lambda: ring0(image, smp=2)
+    yield 'ring 0, QEMU max', lambda: ring0(image, cpu='max')
+    yield 'ring 0, QEMU Nehalem', lambda: ring0(image, cpu='Nehalem')
+    for mode in HOST_RING0:
+        yield f'ring 0, host {mode}', lambda mode=mode: ring0(image, host=mode, host_elf=host)
+
+
+def this_machine(build):
+    """What `native` stands for: the suite's own words, and the day."""
+    done = subprocess.run([str(build / 'examples/conformance/fsgs-conformance'), '--json', '--only', '905'],
+                          capture_output=True, text=True, timeout=60, check=False)
+    seen = json.loads(done.stdout)['machine']
+    guest = f', a guest of {seen["hypervisor"]}' if seen['hypervisor'] else ''
+    return f'{seen["brand"] or seen["vendor"]}{guest}, Linux {seen["kernel"]}, on {datetime.date.today()}'
+
+
+def collect(build, cache):
+    runs = {}
+    for name, run in machines(build, cache, pathlib.Path(tempfile.mkdtemp())):
+        try:
+            runs[name] = run()
+        except (machine.Unavailable, FileNotFoundError, subprocess.TimeoutExpired) as reason:
+            runs[name] = {'cases': {}, 'status': None, 'died': f'not run: {type(reason).__name__}'}
+        counts = [sum(c['result'] == word for c in runs[name]['cases'].values())
+                  for word in ('pass', 'classified', 'fail', 'skip')]
+        print(f'{name}: {counts} {runs[name].get("died") or ""}', file=sys.stderr)
+    runs['native']['machine'] = this_machine(build)
+    return runs
+
+
+def clean(text):
+    """No address of this run, no bar that would end a table's cell, no #GP that Doxygen takes for a link."""
+    text = re.sub(r'0x(40000|7f|55)[0-9a-f]{8,}', 'an address', str(text))
+    return text.replace('|', '\\|').replace('#', '\\#')
+
+
+def listing(build):
+    done = subprocess.run([str(build / 'examples/conformance/fsgs-conformance'), '--list'],
+                          capture_output=True, text=True, check=True, timeout=60)
+    rows = [line.split('\t') for line in done.stdout.splitlines()]
+    return [{'number': int(r[0]), 'name': r[1], 'rule': r[2], 'source': r[3],
+             'covers': [k for k in r[4:] if k.startswith('K')]} for r in rows]
+
+
+def about(path):
+    """What a reproducer says in its second line, which may run on."""
+    text = path.read_text(encoding='utf-8').split('\n', 1)[1]
+    return clean(re.match(r'/\* (.*?)\n \* (?:Linux|SDM)', text, re.S)[1].replace('\n * ', ' '))
+
+
+def deviations(run):
+    """Cases that fail for one reason side by side, with the first one's words."""
+    groups = {}
+    for number, case in sorted(run['cases'].items(), key=lambda item: int(item[0])):
+        if case['result'] != 'fail':
+            continue
+        words = re.sub(r'0x[0-9a-f]+|CPU \d+', '…', case['note'].split(', first on')[0])
+        groups.setdefault(words, []).append((number, case))
+    for members in groups.values():
+        yield [m[0] for m in members], members[0][1]
+
+
+def table(names, runs, cases):
+    legend = [f'{chr(ord("A") + i)}' for i in range(len(names))]
+    lines = [''] + [f'* **{letter}** {name}' for letter, name in zip(legend, names)] + ['']
+    lines += ['| no. | case | ' + ' | '.join(legend) + ' |', '|---' * (len(names) + 2) + '|']
+    for number, name in cases:
+        row = [SYMBOLS[runs[m]['cases'].get(str(number), {}).get('result', 'none')] for m in names]
+        lines.append(f'| {number} | {name} | ' + ' | '.join(row) + ' |')
+    return lines + ['']
+
+
+def render(runs, cases):
+    out = ['# Conformance: cases and machines {#conformance}', '',
+           'Generated by `tests/machines/conformance_table.py` from runs of `fsgs-conformance` and of its ring-0',
+           'image; do not edit. The machines are those that can be had as packages: versions of Debian 12',
+           '(QEMU 7.2, valgrind 3.19, Linux 6.1 and its user-mode form). What a host of the list does is',
+           'told in `tests/machines/host/policy.c`; `ring=3` leaves the guest\'s kernel alone.', '',
+           *([f'`native` is {clean(runs["native"]["machine"])}.', ''] if runs['native'].get('machine') else []),
+           '`+` the rule holds, `m` measured where vendors differ, **F** it does not hold, `-` cannot be',
+           'asked there, empty: the machine did not get that far.', '', '## Summary', '',
+           '| machine | holds | measured | fails | cannot be asked | remark |', '|---|---|---|---|---|---|']
+    ring0_names = {number for name, run in runs.items() if name.startswith('ring 0') for number in run['cases']}
+    for name, run in runs.items():
+        counts = [sum(c['result'] == word for c in run['cases'].values())
+                  for word in ('pass', 'classified', 'fail', 'skip')]
+        # Only of a machine that did not get through all of its cases.
+        died = '' if len(run['cases']) == (len(ring0_names) if name.startswith('ring 0') else len(cases)) \
+            else run.get('died') or ''
+        remark = clean(' '.join(died) if isinstance(died, list) else died)
+        out.append(f'| {name} | ' + ' | '.join(map(str, counts)) + f' | {remark} |')
+    out += ['', '## Deviations', '',
+            'Cases of one cause are one line, with the words of the first. Reproducers of what real projects',
+            'show, at most 30 lines each, are in [reproducers](reproducers):', '']
+    out += [f'* `{path.name}`: {about(path)}' for path in sorted((SOURCE / 'doc/reproducers').iterdir())]
+    out += ['', '`qemu-wrmsr.S` is an image for Multiboot, since no process can show what ring 0 sees; the other',
+            'ring-0 deviations of QEMU are those of `qemu-canonical.c`.', '']
+    for name, run in runs.items():
+        rows = list(deviations(run))
+        if not rows:
+            continue
+        out += [f'### {name}', '']
+        for numbers, case in rows:
+            shown = ', '.join(map(str, numbers[:12])) + (' …' if len(numbers) > 12 else '')
+            out.append(f'* {shown} (`{case["name"]}`): {clean(case["note"])}')
+        out.append('')
+    out += ['## What the kernel selftest checks, and which cases cover it', '', '| item | cases |', '|---|---|']
+    for n in range(1, 16):
+        covering = [str(c['number']) for c in cases if f'K{n}' in c['covers']]
+        out.append(f'| K{n} | {len(covering)}: {", ".join(covering)} |')
+    user = [name for name in runs if not name.startswith('ring 0')]
+    kernel = [name for name in runs if name.startswith('ring 0')]
+    out += ['', '## User space', *table(user, runs, [(c['number'], c['name']) for c in cases])]
+    seen = {}
+    for name in kernel:
+        for number, case in runs[name]['cases'].items():
+            seen[int(number)] = case['name']
+    out += ['## Ring 0', *table(kernel, runs, sorted(seen.items()))]
+    return '\n'.join(out).rstrip() + '\n'
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--build', type=pathlib.Path, required=True)
+    parser.add_argument('--cache', type=pathlib.Path, default=pathlib.Path('build/kernels'))
+    parser.add_argument('--runs', type=pathlib.Path, default=pathlib.Path('conformance-runs.json'))
+    parser.add_argument('--render', action='store_true', help='write the page from the runs of before')
+    options = parser.parse_args()
+    build = options.build.resolve()
+    if not options.render:
+        options.runs.write_text(json.dumps(collect(build, options.cache)), encoding='utf-8')
+    runs = json.loads(options.runs.read_text(encoding='utf-8'))
+    (SOURCE / 'doc/conformance.md').write_text(render(runs, listing(build)), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""The module's sources: that they build against old and new kernels, and that kernel tools have no complaint."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+
+import kbuild
+from support import parts
+
+machine = kbuild.machine
+KMOD = kbuild.SOURCE / 'examples/kmod'
+CACHE = pathlib.Path(os.environ['CACHE']) / 'headers'
+
+# Some steps of a build say so when they are left out, and that a kernel was built by another compiler.
+HARMLESS = re.compile(r'Skipping BTF generation|the compiler differs from the one|The kernel was built by|You are using'
+                      '|pahole version differs')
+
+
+def complaints(said):
+    return [line for line in said.splitlines()
+            if re.search('warning|error', line, re.I) and not HARMLESS.search(line)]
+
+
+class Build(unittest.TestCase):
+    def setUp(self):
+        self.work = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def build(self, which, suites, *arguments):
+        """The oldest (0) or newest (-1) kernel of the machine's own suites, or of others; skips without it."""
+        try:
+            release = kbuild.releases(CACHE, suites)[which]
+            return release, *kbuild.build(self.work / release, kbuild.headers(CACHE, release, suites), *arguments)
+        except machine.Unavailable as reason:
+            self.skipTest(str(reason))
+
+    def clean(self, which, suites):
+        """With the warnings that the kernel keeps for newcomers, and its object checker's."""
+        release, module, said = self.build(which, suites, 'W=1')
+        self.assertEqual(complaints(said), [])
+        self.assertIn('license=Dual MIT/GPL'.encode(), module.read_bytes())
+        print(f'built for {release}: {module.stat().st_size} bytes')
+        return release
+
+    def test_before_5_18(self):
+        """C89, neither ENDBR nor RET; the newest of them, which the tests boot, too."""
+        self.assertLess(kbuild.numbers(self.clean(-1, kbuild.OLDER)), [5, 18])
+
+    def test_since_6_13(self):
+        """Where kbuild works in the module's folder, and $(src) is relative."""
+        self.assertGreater(kbuild.numbers(self.clean(-1, kbuild.NEWER)), [6, 13])
+
+    @unittest.skipUnless(shutil.which('sparse'), 'sparse is not installed')
+    def test_sparse(self):
+        # The machine's own oldest: newer headers use what Debian's sparse does not know yet.
+        _, _, said = self.build(0, None, 'C=2', 'W=1')
+        sources = set(re.findall(r'[\w/-]+\.o', (KMOD / 'Kbuild').read_text(encoding='utf-8'))) - {'fsgscheck.o', 'core/leaf.o'}
+        self.assertEqual(len(re.findall(r'^  CHECK ', said, re.M)), len(sources))
+        self.assertEqual(complaints(said), [])
+
+    def test_dkms(self):
+        """The tree that is laid out for DKMS builds by the commands of its dkms.conf, and needs no other."""
+        try:
+            release = kbuild.releases(CACHE)[-1]
+            tree = kbuild.headers(CACHE, release)
+        except machine.Unavailable as reason:
+            self.skipTest(str(reason))
+        subprocess.run(['make', '-s', '-C', KMOD, 'install-source', f'DESTDIR={self.work}'], check=True)
+        laid_out, = (self.work / 'usr/src').iterdir()
+        # What dkms does: the sources are linked or copied to its own tree, and make is called there.
+        script = (f'set -eu; kernelver={release} kernel_source_dir={tree} dkms_tree={self.work}/dkms; '
+                  f'. {laid_out}/dkms.conf; [ {laid_out.name} = $PACKAGE_NAME-$PACKAGE_VERSION ]; '
+                  'build=$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION/build; mkdir -p $build; '
+                  f'cp -r {laid_out}/. $build; . $build/dkms.conf; '
+                  'eval "${MAKE[0]}"; [ -f $build/${BUILT_MODULE_NAME[0]}.ko ]; eval "$CLEAN"; '
+                  '[ ! -f $build/${BUILT_MODULE_NAME[0]}.ko ]')
+        done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(complaints(done.stdout + done.stderr), [])
+
+    def test_32_bit(self):
+        """Such a kernel is told why, not that names are missing."""
+        for config, refused in (('-DCONFIG_X86_32', True), ('-DCONFIG_X86_64', False)):
+            said = subprocess.run(['gcc', '-fsyntax-only', config, KMOD / 'main.c'], capture_output=True, text=True,
+                                  check=False).stderr
+            self.assertEqual('#error "fsgscheck is for x86-64 kernels' in said, refused)
+
+    def test_version(self):
+        header = (kbuild.SOURCE / 'include/fsgscheck/version.h').read_text(encoding='utf-8')
+        version = '.'.join(re.search(rf'FSGS_VERSION_{part} (\d+)', header)[1] for part in ('MAJOR', 'MINOR', 'PATCH'))
+        self.assertIn(f'PACKAGE_VERSION="{version}"', (KMOD / 'dkms.conf').read_text(encoding='utf-8'))
+
+    def test_small(self):
+        lines = sum(len(file.read_text(encoding='utf-8').splitlines())
+                    for file in KMOD.rglob('*') if file.suffix in ('.c', '.h', '.S') and 'build' not in file.parts)
+        print(f'{lines} lines')
+        self.assertLess(lines, 400)
+
+
+if __name__ == '__main__':
+    parts.run()

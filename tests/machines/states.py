@@ -1,0 +1,556 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Enters a machine state of table.py and compares what fsgscheck says there with what is true.
+
+    states.py run NAME --build DIR --program KEY=FILE...
+    states.py page --build DIR --committed FILE
+    states.py sites --build DIR --program KEY=FILE...
+
+Status 0 when all is as the table says, 1 when it is not, 77 with a reason when the state cannot be
+had here.  What was said, and what others answer in the same state, stays in DIR/results; of that,
+"page" makes the page about the peers, DIR/peers.md, and compares it with the committed one.
+"sites" compares the instructions that the tracer finds by their bytes with those of a disassembler.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from support import SOURCE, TESTS, machine
+import table
+
+SKIP = 77
+SECONDS = 50  # for one program; its test has 120
+
+# How a build for another machine is made: compiler, cross file, whether the program is shared.
+BUILDS = {
+    "i386": ("i686-linux-gnu-gcc", "i386.ini", False),
+    "x32": ("x86_64-linux-gnux32-gcc", "x32.ini", False),
+    "musl": ("musl-gcc", "musl.ini", False),
+    "musl-shared": ("musl-gcc", "musl.ini", True),
+    "aarch64": ("aarch64-linux-gnu-gcc", "aarch64.ini", False),
+}
+
+
+Unavailable = machine.Unavailable
+
+
+class Failed(Exception):
+    """The state was entered, and something in it is not as it has to be."""
+
+
+# -- programs -------------------------------------------------------------------------------------
+
+
+class Programs:
+    """The builds of the command, and of the peers' program, that a state may ask for."""
+
+    def __init__(self, build, given):
+        self.build = pathlib.Path(build).resolve()
+        self.given = given
+
+    def command(self, key):
+        """What stands for a word in braces: a build of fsgscheck, a helper, or a file."""
+        if key in BUILDS:
+            return self._cross(key)
+        if key in FILES:
+            return self._file(key)
+        if key == "cpu":
+            return str(max(os.sched_getaffinity(0)))
+        if not self.given.get(key):
+            raise Unavailable(f"this build has no {key}")
+        return self.given[key]
+
+    def peers(self, key):
+        """The same, with the peers' program in fsgscheck's place."""
+        if key not in ("static", "shared", *BUILDS):
+            return self.command(key)
+        compiler, _, shared = BUILDS.get(key, ("gcc", None, key == "shared"))
+        output = self.build / "peers" / key
+        source = TESTS / "machines/peers.c"
+        with self.locked("peers"):
+            if not output.exists() or output.stat().st_mtime < source.stat().st_mtime:
+                build([compiler, "-O2", "-D_GNU_SOURCE", *([] if shared else ["-static"]),
+                        "-o", str(output), str(source)])
+        return str(output)
+
+    def kernel(self):
+        """The path of a distribution's kernel."""
+        with self.locked("kernel"):
+            return machine.kernel(self.build / "kernels")
+
+    @contextlib.contextmanager
+    def locked(self, name):
+        """Two tests that want to make the same thing take turns."""
+        folder = self.build / "peers"
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / f"{name}.lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _cross(self, key):
+        compiler, cross, shared = BUILDS[key]
+        if not shutil.which(compiler):
+            raise Unavailable(f"{compiler} is not installed")
+        folder = self.build / cross.removesuffix(".ini")
+        target = "examples/fsgscheck/fsgscheck" if shared else "tests/fsgscheck-static"
+        with self.locked(folder.name):
+            if not (folder / "build.ninja").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                build(["meson", "setup", str(folder), str(SOURCE), "--werror",
+                        "--cross-file", str(TESTS / "guards/cross" / cross)])
+            build(["ninja", "-C", str(folder), target])
+        return str(folder / target)
+
+    def _file(self, key):
+        """By another name first: a program of another test may be reading it."""
+        path = self.build / "peers" / f"{key}.txt"
+        with self.locked("files"):
+            new = path.with_suffix(".new")
+            new.write_text(FILES[key](), encoding="utf-8")
+            new.replace(path)
+        return str(path)
+
+
+def _cpuinfo(flag, amd):
+    """This machine's /proc/cpuinfo with another flag, and of another vendor."""
+    text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    if not flag:
+        text = re.sub(r" fsgsbase\b", "", text)
+    return re.sub(r"(?m)^(vendor_id\s*: ).*", r"\1AuthenticAMD", text) if amd else text
+
+
+# Files that a tracer shows in the place of others.
+FILES = {
+    "cpuinfo-without": lambda: _cpuinfo(False, False),
+    "cpuinfo-amd-with": lambda: _cpuinfo(True, True),
+    "cpuinfo-amd-without": lambda: _cpuinfo(False, True),
+    "xen-pv": lambda: "PV\n",
+}
+
+
+def build(command):
+    """Runs a step of a build.  That a compiler is missing is no failure; that it fails is."""
+    if not shutil.which(command[0]):
+        raise Unavailable(f"{command[0]} is not installed")
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, check=False)
+    if run.returncode != 0:
+        raise Failed(f"{' '.join(command)}: status {run.returncode}\n{run.stdout}")
+
+
+# -- processes ------------------------------------------------------------------------------------
+
+
+def _cpuinfo_flags():
+    for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("flags"):
+            return line.split(":", 1)[1].split()
+    return []
+
+
+def _hwcap2():
+    words = memoryview(pathlib.Path("/proc/self/auxv").read_bytes()).cast("N")
+    return dict(zip(words[::2], words[1::2])).get(26, 0)
+
+
+def require(needs):
+    """Skips where this machine itself is not one that the state can be made of."""
+    if "fsgsbase" in needs and not ("fsgsbase" in _cpuinfo_flags() and _hwcap2() & 2):
+        raise Unavailable("this machine itself has no FSGSBASE")
+    if "cpuid_fault" in needs and "cpuid_fault" not in _cpuinfo_flags():
+        raise Unavailable("this processor has no CPUID faulting")
+    if "cpus" in needs and len(os.sched_getaffinity(0)) < 2:
+        raise Unavailable("this machine has one CPU")
+
+
+def run_process(state, resolve, arguments):
+    """Runs one program in a state of this machine; returns its output and its exit status."""
+    def fill(word):
+        return re.sub(r"\{([a-z0-9-]+)\}", lambda found: resolve(found[1]), word)
+
+    words = [fill(word) for word in shlex.split(state.command)] + arguments
+    # Nobody's variables but the state's own: Meson sets some for the loader and the allocator.
+    environment = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+    environment |= {key: fill(value) for key, value in state.environment}
+    run = _run(words, environment)
+    return run.stdout.decode(), run.returncode
+
+
+def _run(words, environment=None):
+    if not shutil.which(words[0]):
+        raise Unavailable(f"{words[0]} is not installed")
+    try:
+        run = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, check=False,
+                             capture_output=True, timeout=SECONDS)
+    except OSError as error:
+        raise Unavailable(f"this kernel does not run it: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{' '.join(words)} did not end within {SECONDS} s") from error
+    sys.stderr.buffer.write(run.stderr)
+    sys.stderr.flush()
+    return run
+
+
+def ask_process(state, programs, arguments):
+    """Returns what the peers say, and what fsgscheck says and its status, in a process's state."""
+    require(state.needs)
+    said = run_process(state, programs.command, arguments)
+    answers, _ = run_process(state, programs.peers, [])
+    return answers, *said
+
+
+# -- kernels --------------------------------------------------------------------------------------
+
+
+def _split(section):
+    """The output of the peers' program, which runs fsgscheck when it is done."""
+    if not section:
+        return None
+    answers, _, report = section[0].partition("\n")
+    return answers, report, section[1]
+
+
+def ask_system(state, programs, arguments):
+    """The same in an emulated machine."""
+    words = ["console=ttyS0", "panic=-1", "quiet", "fsgs.run=/peers",
+             "fsgs.args=" + ",".join(["/fsgscheck", *arguments]), *state.append.split()]
+    host = {}
+    if state.host:
+        host = {"host": state.host, "host_elf": programs.command("host")}
+    cpu = machine.CPU_OF_REPORT if state.host else state.cpu
+    with tempfile.TemporaryDirectory() as folder:
+        initrd = machine.initrd(pathlib.Path(folder) / "initrd",
+                                [("/init", programs.command("init")),
+                                 ("/fsgscheck", programs.command("static")),
+                                 ("/peers", programs.peers("static"))])
+        run = machine.boot(programs.kernel(), append=" ".join(words), initrd=initrd, cpu=cpu,
+                           smp=state.smp, timeout=2 * SECONDS, **host)
+    answers = _split(run.section("peers"))
+    if not answers:
+        raise Failed(f"the machine did not run it to its end\n{run.log[-4000:]}{run.errors}")
+    return answers
+
+
+def ask_uml(_, programs, arguments):
+    """The same in user-mode Linux."""
+    run = machine.user_mode_linux(programs.command("confine"), programs.command("init"),
+                                  programs.peers("static"),
+                                  [programs.command("static"), *arguments], timeout=SECONDS)
+    answers = _split(run.section("static"))
+    if not answers:
+        raise Failed(f"it did not run to its end\n{run.log[-4000:]}{run.errors}")
+    return answers
+
+
+# -- the comparison -------------------------------------------------------------------------------
+
+
+def field(report, path):
+    """The value at "a.b.c", or a word that no report contains."""
+    for key in path.split("."):
+        if isinstance(report, list) and key.isdigit() and int(key) < len(report):
+            report = report[int(key)]
+        elif isinstance(report, dict) and key in report:
+            report = report[key]
+        else:
+            return "(absent)"
+    return sorted(report) if path == "findings" else report
+
+
+def differences(expected, report):
+    """One line for each field that is not what the table says."""
+    return [f"{path}: expected {json.dumps(value)}, got {json.dumps(field(report, path))}"
+            for path, value in expected.items() if field(report, path) != value]
+
+
+def parse(text, what):
+    """The JSON object in an output to which a debugger may have added lines."""
+    try:
+        return json.loads(text[text.find("{"):text.rfind("}") + 1])
+    except json.JSONDecodeError as error:
+        raise Failed(f"{what} printed no JSON: {error}\n{text}") from error
+
+
+ASK = {table.Process: ask_process, table.System: ask_system, table.Uml: ask_uml}
+
+
+def enter(case, programs):
+    """Asks everybody in a state; returns fsgscheck's report, with its status, and the peers'."""
+    arguments = ["--json", *case.args.split()]
+    answers, text, status = ASK[type(case.machine)](case.machine, programs, arguments)
+    report = parse(text, "fsgscheck")
+    if report["schema"] != 1:
+        raise Failed(f"schema {report['schema']}")
+    return report | {"status": status}, parse(answers, "the peers' program")
+
+
+def run(case, programs, results):
+    """Runs one case and returns the test's exit status."""
+    result = results / f"{case.name}.json"
+    result.unlink(missing_ok=True)
+    report, answers = enter(case, programs)
+    wrong = differences(case.expected, report)
+    results.mkdir(parents=True, exist_ok=True)
+    result.write_text(json.dumps({"report": report, "peers": answers}), encoding="utf-8")
+    if wrong:
+        print(f"{case.name}: {case.about}: {len(wrong)} fields are wrong", *wrong, sep="\n  ")
+        print(json.dumps(report, indent=1))
+        return 1
+    print(f"{case.name}: {report['verdict']} {','.join(report['findings'])}".rstrip())
+    return 0
+
+
+# -- every combination ----------------------------------------------------------------------------
+
+SEVERITY = (table.USABLE, table.UNSUPPORTED, table.DISABLED, table.UNADVERTISED,
+            table.INCONSISTENT, table.BROKEN)
+OUTCOMES = {"right": "ok", **{how: table.OUTCOME_OF[how] for how in ("ud", "gp", "wrong")}}
+
+
+def decide(offered, hwcap2, outcomes):
+    """The decision once more, from its description, for a tracer's process on a healthy machine."""
+    def segment(letter):
+        own = [outcomes[insn] for insn in table.INSTRUCTIONS if insn[2] == letter]
+        if hwcap2 == "promised" and not offered:
+            return table.INCONSISTENT
+        if hwcap2 == "promised":
+            return table.USABLE if own == ["ok", "ok"] else table.BROKEN
+        if any(outcome in ("ok", "wrong-value") for outcome in own):
+            return table.UNADVERTISED
+        return table.DISABLED if offered else table.UNSUPPORTED
+
+    fs, gs = segment("f"), segment("g")
+    verdict = max(fs, gs, key=SEVERITY.index)
+    ran = any(outcome in ("ok", "wrong-value") for outcome in outcomes.values())
+    findings = [finding for finding, condition in (
+        ("instrumented", verdict == table.BROKEN),
+        ("unproven", verdict == table.DISABLED),
+        ("kernel-too-old", hwcap2 == "refused" and offered),
+        ("privilege-risk", hwcap2 == "refused" and offered and verdict == table.UNADVERTISED),
+        ("emulated", hwcap2 == "absent" and ran)) if condition]
+    case = table.Case("", "", None, False, verdict, " ".join(findings), fs=fs, gs=gs,
+                      also={f"trials.{insn}.outcome": outcomes[insn]
+                            for insn in table.INSTRUCTIONS})
+    return case.expected
+
+
+def run_combination(programs, options, hows, expected):
+    """One process; returns what is wrong with its report."""
+    words = [f"--insn={insn}:{how}" for insn, how in zip(table.INSTRUCTIONS, hows)]
+    state = table.launched(" ".join([*options, *words]))
+    text, status = run_process(state, programs.command, ["--json"])
+    wrong = differences(expected, parse(text, "fsgscheck") | {"status": status})
+    return [f"{' '.join(words)}: {line}" for line in wrong]
+
+
+def run_every(name, programs):
+    """All outcomes of all four instructions under one answer of the two who promise."""
+    offered, hwcap2 = table.EVERY[name]
+    options = {"promised": [], "refused": [table.H0], "absent": [table.ABSENT]}[hwcap2]
+    options += [] if offered else [table.NO_CPUID]
+
+    def combination(hows):
+        outcomes = {insn: OUTCOMES[how] for insn, how in zip(table.INSTRUCTIONS, hows)}
+        return run_combination(programs, options, hows, decide(offered, hwcap2, outcomes))
+
+    require(("fsgsbase",))
+    every = list(itertools.product(OUTCOMES, repeat=len(table.INSTRUCTIONS)))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        wrong = [line for lines in pool.map(combination, every) for line in lines]
+    print(f"{name}: {len(every)} processes, {len(wrong)} fields are wrong", *wrong, sep="\n  ")
+    return bool(wrong)
+
+
+# -- what the tracer changes ----------------------------------------------------------------------
+
+
+def run_sites(programs):
+    """The tracer must change these instructions, and nothing that merely looks like them."""
+    static = programs.command("static")
+    found = _run([programs.command("launch"), "--sites", "--", static]).stdout.decode()
+    code = _run(["objdump", "-d", "--no-show-raw-insn", static]).stdout.decode()
+    counts = {insn: len(re.findall(rf"\t{insn}\b", code))
+              for insn in (*table.INSTRUCTIONS, "cpuid")}
+    right = "".join(f"{insn} {count}\n" for insn, count in counts.items())
+    print("by bytes:", *found.split(), "disassembled:", *right.split())
+    return int(found != right or 0 in counts.values())
+
+
+# -- the page about the peers ---------------------------------------------------------------------
+
+PEERS = {
+    "builtin": '`__builtin_cpu_supports("fsgsbase")`',
+    "present": "`CPU_FEATURE_PRESENT`",
+    "active": "`CPU_FEATURE_ACTIVE`",
+    "auxv": "`getauxval(AT_HWCAP2) & 2`",
+    "cpuinfo": "/proc/cpuinfo",
+}
+MIN_ROWS = 30  # a page of fewer was not made by a whole run
+
+PAGE = """\
+<!-- SPDX-License-Identifier: MIT -->
+# What the peers say {{#page_peers}}
+
+May a program use the FSGSBASE instructions here? Each line is a live process in one machine state,
+and everybody is asked in the same state: GCC's builtin, glibc's two macros, the bare bit of
+`AT_HWCAP2`, the flag in `/proc/cpuinfo`, and `fsgscheck`. A peer is right when its yes or no is that
+of the column "truth"; `fsgscheck` is, when it says `usable` exactly where the truth is yes, and its
+findings, access methods and exit status are what the table of the tests demands. "–" is a peer that
+does not exist in that build, and does not count; lines marked * do not count for the peers.
+
+This page is generated by the tests: `meson test --suite states` enters the states of
+`tests/machines/table.py` and writes it to `tests/machines/peers.md` in the build directory; the test
+`states-peers-page` compares each line with this copy, except those marked *, where a peer's answer depends
+on the CPU that it happens to run on. It was produced on an x86-64 machine that has FSGSBASE, with
+{versions}. States that this machine could not enter are not listed.
+
+"Yes" means all four instructions, for good: instructions that run without the kernel's promise are a
+no, because nobody keeps the bases that they write. Where only one segment is broken the truth is a no,
+and `fsgscheck` gives the access method of each segment apart.
+
+| asked | right, real states | of | right, all states | of |
+|---|---|---|---|---|
+{scores}
+
+{sections}"""
+
+
+def versions():
+    """What the peers' answers depend on."""
+    def version(program):
+        run = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, check=False,
+                             capture_output=True, text=True)
+        return re.search(r"\d+\.\d+", run.stdout)[0]
+
+    programs = {"GCC": "gcc", "QEMU": "qemu-x86_64", "valgrind": "valgrind"}
+    missing = [program for program in programs.values() if not shutil.which(program)]
+    if missing:
+        raise Unavailable(f"not installed: {', '.join(missing)}")
+    words = [f"{name} {version(program)}" for name, program in programs.items()]
+    return ", ".join([*words, os.confstr("CS_GNU_LIBC_VERSION")])
+
+
+WORDS = {True: "yes", False: "no", None: "–"}
+
+
+def page_row(case, said):
+    """One line: who is wrong stands in bold."""
+    def cell(answer):
+        return WORDS[answer] if answer in (None, case.safe) else f"**{WORDS[answer]}**"
+
+    report = said["report"]
+    right = not differences(case.expected, report)
+    verdict = report["verdict"] if right else f"**{report['verdict']}**"
+    cells = [case.name + ("" if case.steady else " *"), case.about.replace("|", "\\|"), WORDS[case.safe],
+             *(cell(said["peers"][peer]) for peer in PEERS), verdict]
+    return f"| {' | '.join(cells)} |"
+
+
+def _score(name, answers):
+    """How often somebody is right, of how often there was an answer; answers: (case, whether)."""
+    cells = []
+    for cases in ([case for case in table.CASES if case not in table.LAUNCHED], table.CASES):
+        right = [whether for case, whether in answers if case in cases]
+        cells += [str(sum(right)), str(len(right))]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def make_page(found):
+    """The page, from what was said in each state."""
+    sections = []
+    scores = [_score(name, [(case, said["peers"][peer] == case.safe) for case, said in found
+                            if case.steady and said["peers"][peer] is not None])
+              for peer, name in PEERS.items()]
+    scores.append(_score("`fsgscheck`", [(case, not differences(case.expected, said["report"]))
+                                         for case, said in found]))
+    for title, cases in table.SECTIONS.items():
+        rows = [page_row(case, said) for case, said in found if case in cases]
+        head = ["state", "what it is", "truth", *PEERS, "fsgscheck"]
+        sections += [f"## {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows,
+                     ""]
+    return PAGE.format(versions=versions(), scores="\n".join(scores),
+                       sections="\n".join(sections).rstrip() + "\n")
+
+
+def rows_of(page):
+    """The lines of the page's tables, by the state's name."""
+    rows = [line for line in page.splitlines() if line.count("|") == len(PEERS) + 5]
+    lines = {line.split("|")[1].strip(): line for line in rows}
+    return {name: line for name, line in lines.items() if name not in ("state", "---")}
+
+
+def run_page(build, committed):
+    """Writes the page and compares it; returns the test's exit status."""
+    found = [(case, json.loads(path.read_text(encoding="utf-8"))) for case in table.CASES
+             if (path := build / "results" / f"{case.name}.json").exists()]
+    if len(found) < MIN_ROWS:
+        raise Unavailable(f"{len(found)} states were entered before; run the whole suite")
+    page = make_page(found)
+    (build / "peers.md").write_text(page, encoding="utf-8")
+    old = pathlib.Path(committed).read_text(encoding="utf-8")
+    if versions() not in old:
+        raise Unavailable(f"the committed page was not made with {versions()}")
+    here, there = rows_of(page), rows_of(old)
+    wrong = [f"here  {row}\n  there {there.get(name, '(no such line)')}"
+             for name, row in here.items() if there.get(name) != row and not name.endswith("*")]
+    print(f"peers-page: {len(here)} lines, {len(wrong)} differ", *wrong, sep="\n  ")
+    return bool(wrong)
+
+
+# -- the program ----------------------------------------------------------------------------------
+
+
+def run_test(name, programs):
+    """Runs one test of the table and returns its exit status."""
+    if name in table.EVERY:
+        return run_every(name, programs)
+    case = next(case for case in table.CASES if case.name == name)
+    return run(case, programs, programs.build / "results")
+
+
+def main():
+    """Runs what the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    actions = parser.add_subparsers(dest="action", required=True)
+    run_action = actions.add_parser("run", help="one case")
+    run_action.add_argument("name", metavar="NAME",
+                            choices=[*(case.name for case in table.CASES), *table.EVERY])
+    sites_action = actions.add_parser("sites", help="what the tracer changes")
+    page_action = actions.add_parser("page", help="the page about the peers")
+    page_action.add_argument("--committed", required=True, metavar="FILE")
+    for action in (run_action, sites_action, page_action):
+        action.add_argument("--build", required=True, help="folder for what is built and found")
+    for action in (run_action, sites_action):
+        action.add_argument("--program", nargs="*", default=[], metavar="KEY=FILE")
+    arguments = parser.parse_args()
+
+    try:
+        if arguments.action == "page":
+            return run_page(pathlib.Path(arguments.build), arguments.committed)
+        given = dict(pair.split("=", 1) for pair in arguments.program)
+        programs = Programs(arguments.build, given)
+        if arguments.action == "sites":
+            return run_sites(programs)
+        return run_test(arguments.name, programs)
+    except Unavailable as reason:
+        print(f"skipped: {reason}")
+        return SKIP
+    except Failed as reason:
+        print(reason)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

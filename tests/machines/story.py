@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""A VM whose CPUID and CR4 promised FSGSBASE died at boot on its first rdfsbase. Here it does so
+again, and each of our tools says what it could have said then.
+
+Prints TAP; ends with 77 when QEMU or the kernel is not to be had."""
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from support import machine
+
+KERNEL = 'console=ttyS0 panic=-1'
+
+
+def verdict_of(run):
+    section = run.section('fsgscheck')
+    if section is None:
+        return None, None, f'the command did not run: {run.log[-400:]!r}'
+    text, status = section
+    try:
+        return json.loads(text), status, ''
+    except ValueError as error:
+        return None, status, f'{error}: {text[-400:]!r}'
+
+
+class Story:
+    def __init__(self, arguments, folder):
+        self.arguments = arguments
+        self.kernel = machine.kernel(arguments.cache)
+        self.initrd = machine.initrd(Path(folder) / 'initrd', [('/init', arguments.init),
+                                                               ('/fsgscheck', arguments.command)])
+        self.failures = 0
+        self.number = 0
+
+    def boot(self, kernel, host, append=''):
+        initrd = self.initrd if kernel == self.kernel else None
+        return machine.boot(kernel, append=append, initrd=initrd, host=host,
+                            host_elf=self.arguments.host_elf, cpu=machine.CPU_OF_REPORT)
+
+    def linux(self, host, more=''):
+        return verdict_of(self.boot(self.kernel, host, f'{KERNEL} quiet fsgs.args=--json {more}'.strip()))
+
+    def check(self, what, wanted, seen):
+        self.number += 1
+        right = wanted == seen
+        self.failures += not right
+        print(f'{"ok" if right else "not ok"} {self.number} - {what}')
+        if not right:
+            print(f'# wanted {wanted!r}\n# seen   {seen!r}')
+
+    def check_report(self, what, outcome, verdict, findings, status):
+        report, seen_status, trouble = outcome
+        if report is None:
+            self.check(what, verdict, trouble)
+            return
+        self.check(what, (verdict, findings, status),
+                   (report['verdict'], sorted(report['findings']), seen_status))
+
+    def the_kernel_dies(self):
+        log = self.boot(self.kernel, 'lie', KERNEL).log
+        cr4 = re.search(r'CR4: ([0-9a-f]{16})', log)
+        for what, there in (('invalid opcode', 'invalid opcode: 0000' in log),
+                            ('in copy_thread', bool(re.search(r'\bcopy_thread\+', log))),
+                            ('on rdfsbase', '<f3> 48 0f ae c0' in log),
+                            ('with CR4.FSGSBASE set', bool(cr4 and int(cr4[1], 16) >> 16 & 1)),
+                            ('before user space', '=== begin' not in log)):
+            self.check(f'the stock kernel dies: {what}', True, there)
+
+    def the_image_says_why(self):
+        run = self.boot(self.arguments.image, 'lie')
+        lines = run.log.strip().splitlines()
+        self.check('the boot image names the cause', 'fsgscheck: verdict=broken findings=insn-ud cpus=1',
+                   lines[-1] if lines else '')
+        self.check('and QEMU ends with its status', 16 + 2, (run.status or 0) >> 1)
+
+    def tell(self):
+        self.the_kernel_dies()
+        self.the_image_says_why()
+        self.check_report('with nofsgsbase it boots, and is warned', self.linux('lie', 'nofsgsbase'),
+                          'disabled', ['switched-off', 'unproven', 'upgrade-risk'], 1)
+        self.check_report('with the bit hidden it boots, and has none', self.linux('hide'),
+                          'unsupported', [], 1)
+        # The emulated processor below the host does not check addresses, whatever the host claims.
+        self.check_report('on the honest host it boots, and works', self.linux('honest'),
+                          'usable', ['no-canonical-check'], 0)
+        print(f'1..{self.number}')
+        return 1 if self.failures else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ('host-elf', 'image', 'init', 'command', 'cache'):
+        parser.add_argument(f'--{name}', required=True)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        return Story(arguments, folder).tell()
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    except machine.Unavailable as missing:
+        print(f'1..0 # SKIP {missing}')
+        sys.exit(machine.SKIP)
