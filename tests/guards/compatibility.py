@@ -8,7 +8,6 @@ travel as fixed-width integers, which abidiff could not follow back to their dec
 for each public type is built in, and is part of the baseline.
 """
 
-import os
 import re
 import shutil
 import subprocess

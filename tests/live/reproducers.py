@@ -5,10 +5,8 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
-
 
 from support import SOURCE, machine, parts
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a runtime in every state that this machine can stage, and prints TAP.
 
-    states.py [--native-only] PROGRAM FSGSCHECK
+    runtime.py [--native-only] PROGRAM FSGSCHECK
 
 A state is a machine (this one, an emulated one, one behind a tool) and who decides the means. The command
 says in the same state which means is right; the program prints `ok: ... by MEANS`. Forced to use the

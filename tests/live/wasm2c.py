@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 
-import states
+import runtime
 
 # The first with Segue; Debian's package is older.
 PACKAGE = 'wabt@1.0.39'
@@ -68,8 +68,8 @@ def main():
             skip(f'{tool} is missing')
     os.makedirs(scratch, exist_ok=True)
     client = build(root, library, scratch, fetch(scratch))
-    tap = states.Tap()
-    states.every_state(tap, client, command)
+    tap = runtime.Tap()
+    runtime.every_state(tap, client, command)
     return tap.end()
 
 

@@ -2,10 +2,8 @@
 """The ring-0 half on machines that are right, defective and without the feature."""
 
 import os
-import pathlib
 import re
 import shutil
-import sys
 import unittest
 
 from support import TESTS, machine, parts

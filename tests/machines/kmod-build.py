@@ -6,12 +6,12 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
 
 import kbuild
+
 from support import parts
 
 machine = kbuild.machine

@@ -15,6 +15,7 @@ import unittest
 
 
 import kbuild
+
 from support import parts
 
 machine = kbuild.machine
