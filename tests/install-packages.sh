@@ -1,10 +1,37 @@
 # SPDX-License-Identifier: MIT
-# To be sourced: install_packages NAME... installs what is missing. Silent when nothing is. libdir gives Meson's option
-# for where Debian's loader and pkg-config look; Meson itself would have to ask dpkg-dev, and takes lib64 without.
+# To be sourced: packages_of, install_packages and configure.
 
-libdir() {
-	[ ! -f /etc/debian_version ] || gcc -print-multiarch | sed -n 's,.,--libdir=lib/&,p'
+# packages_of SUITE... prints the packages of tests/packages that these suites need; without a suite, all.
+packages_of() {
+	awk -v suites=" $* " '
+		/^# -- / {
+			sub(/^# -- /, "")
+			sub(/:.*/, "")
+			wanted = suites ~ /^ *$/ || $0 == "always"
+			for (i = 1; i <= NF; i++)
+				wanted = wanted || index(suites, " " $i " ")
+			next
+		}
+		/^[^#]/ && wanted' tests/packages | sort -u
 }
+
+# configure DIRECTORY [OPTION...] makes a build directory, or looks again for what was installed since it was made.
+configure() {
+	directory=$1
+	shift
+	if [ ! -f "$directory/build.ninja" ]; then
+		# The folder where Debian's loader and pkg-config look. Meson would ask dpkg-dev, and takes lib64 without.
+		[ ! -f /etc/debian_version ] || set -- "$@" "$(gcc -print-multiarch | sed -n 's,.,--libdir=lib/&,p')"
+		meson setup "$directory" "$@"
+	elif [ $# -gt 0 ] || [ /var/lib/dpkg/status -nt "$directory/build.ninja" ]; then
+		# Meson keeps the answers of its compiler checks here. Without them it starts from the options that it was
+		# given, and the objects and caches of the directory stay, which --wipe would remove.
+		: >"$directory/meson-private/coredata.dat"
+		meson setup --reconfigure "$directory" "$@" >/dev/null
+	fi
+}
+
+# install_packages NAME... installs what is missing; silent when nothing is.
 
 install_packages() {
 	missing=

@@ -40,8 +40,13 @@ void print_wrapped(FILE *out, const char *text, size_t column, size_t indent)
 
 static void row(FILE *out, const char *source, const char *says, const char *more)
 {
-	if (*more)
-		fprintf(out, "  %-14s %-10s %s\n", source, says, more);
+	size_t length = strlen(more);
+
+	/* A hypervisor's signature may end in a blank: "bhyve bhyve ". */
+	while (length > 0 && more[length - 1] == ' ')
+		length--;
+	if (length > 0)
+		fprintf(out, "  %-14s %-10s %.*s\n", source, says, (int)length, more);
 	else
 		fprintf(out, "  %-14s %s\n", source, says);
 }

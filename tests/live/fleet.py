@@ -65,6 +65,17 @@ class Tap(unittest.TestCase):
         self.assertEqual(done.returncode == 0, run(COMMAND).returncode == 0, done.stdout + done.stderr)
         self.assertNotIn('Parse errors', done.stdout)
 
+    @needs('prove')
+    def test_prove_without_a_trial(self):
+        for options in ('--tap', '--tap --no-trial'):
+            with tempfile.TemporaryDirectory() as folder:
+                script = os.path.join(folder, 'fsgscheck.sh')
+                with open(script, 'w', encoding='utf-8') as file:
+                    file.write(f'exec {COMMAND} {options}\n')
+                done = run('prove', '--exec', 'sh', script)
+            self.assertEqual(done.returncode == 0, json.loads(fsgscheck('--json'))['verdict'] == 'usable',
+                             done.stdout + done.stderr)
+
     @needs('prove', 'qemu-x86_64')
     def test_prove_fails(self):
         """On a processor without the instructions."""
