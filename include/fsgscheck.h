@@ -98,7 +98,7 @@ struct fsgs_cpu_group {
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux, Documentation/arch/x86/x86_64/fsgs.rst; getauxval(3);
  * arch_prctl(2); proc(5).
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags) FSGS_NOTHROW;
 
@@ -125,7 +125,7 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
  * fsgs_check(), a thread and, for each CPU, a migration, two CPUID instructions and a trial.
  * @par Source
  * As for fsgs_check(); sched_setaffinity(2).
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t flags,
 			     struct fsgs_cpu_group *groups, size_t group_size,
@@ -145,7 +145,7 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
  * A load and a test once the answer is there.
  * @par Source
  * As fsgs_check() and fsgs_decide().
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
 
@@ -162,7 +162,7 @@ FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
  * both means were decided by hand and nobody has called fsgs_usable().
  * @par Source
  * This library's own rule: neither kernel nor hypervisor announces such a change (doc/limits.md).
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API void fsgs_refresh(void) FSGS_NOTHROW;
 
@@ -177,14 +177,14 @@ FSGS_API void fsgs_refresh(void) FSGS_NOTHROW;
  * A call that returns a constant.
  * @par Source
  * This library's own numbers: fsgscheck/version.h.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API uint32_t fsgs_version(void) FSGS_NOTHROW FSGS_CONST;
 
 /**
  * @brief The version of the library that is running, as text.
  *
- * @return A static string such as "0.9.0".
+ * @return A static string such as "1.0.0".
  *
  * @par Threads and signals
  * Safe everywhere.
@@ -192,7 +192,7 @@ FSGS_API uint32_t fsgs_version(void) FSGS_NOTHROW FSGS_CONST;
  * A call that returns a constant.
  * @par Source
  * This library's own numbers: fsgscheck/version.h.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API const char *fsgs_version_string(void) FSGS_NOTHROW FSGS_CONST;
 

@@ -115,11 +115,11 @@ def body(comment):
     return lines[1:] if lines[0] == '.PP' else lines
 
 
-def leaves(header, group):
-    """Name and comment of each leaf of the core."""
+def stubs(header, group):
+    """Name and comment of each stub of the core."""
     for text in groups(header, group):
         for before, name, behind in re.findall(
-                r'(?:/\*\*((?:(?!\*/).)*)\*/\n)?fsgs_leaf_fn (\w+);(?: */\*\*<(.*?)\*/)?', text, re.S):
+                r'(?:/\*\*((?:(?!\*/).)*)\*/\n)?fsgs_stub_fn (\w+);(?: */\*\*<(.*?)\*/)?', text, re.S):
             yield name, plain(before or behind)
 
 
@@ -135,9 +135,9 @@ def lists(header, group):
         lines += ['.SH CONSTANTS']
         for name, value, comment in numbers:
             lines += [f'.TP\n\\fB{troff(name)}\\fP = {troff(value)}', short(comment)]
-    functions_too = list(leaves(header, group))
+    functions_too = list(stubs(header, group))
     if functions_too:
-        lines += ['.SH LEAVES', 'Each is an fsgs_leaf_fn, a function of an argument block: int leaf(struct fsgs_leaf *).']
+        lines += ['.SH STUBS', 'Each is an fsgs_stub_fn, a function of an argument block: int stub(struct fsgs_stub *).']
         for name, comment in functions_too:
             lines += [f'.TP\n\\fB{name}\\fP', short(comment)]
     for kind, section in (('enum', 'ENUMERATIONS'), ('struct', 'STRUCTURES')):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The image that UEFI firmware starts. It leaves boot services running, for the screen and for the
- * other processors: the exception table is this program's own only while a leaf runs.
+ * other processors: the exception table is this program's own only while a stub runs.
  */
 #include "cpu.h"
 #include "efi.h"
@@ -26,8 +26,8 @@ static uint32_t flags;
 /* Firmware serves the boot processor only. */
 static int other_at_work;
 
-/* Nothing may interrupt a leaf: firmware's handlers would run with a marker in the bases. */
-static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+/* Nothing may interrupt a stub: firmware's handlers would run with a marker in the bases. */
+static int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	struct table_register before;
 	uint64_t rflags;
@@ -37,7 +37,7 @@ static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
 	__asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(rflags) : : "memory");
 	__asm__ volatile("sidt %0" : "=m"(before));
 	trap_use();
-	faulted = leaf(io);
+	faulted = stub(io);
 	__asm__ volatile("lidt %0" : : "m"(before));
 	if (rflags & FLAGS_INTERRUPTS)
 		__asm__ volatile("sti" : : : "memory");

@@ -156,7 +156,7 @@ void machine_result_line(struct line *line, const struct result *result)
 		line_text(line, ", ");
 		line_text(line, fsgs_name(FSGS_LIST_INSN, insn));
 		line_text(line, " ");
-		line_text(line, fsgs_name(FSGS_LIST_OUTCOME, r->trials[insn].outcome));
+		line_text(line, fsgs_name(FSGS_LIST_OUTCOME, r->cr4_set[insn].outcome));
 	}
 }
 

@@ -74,7 +74,7 @@ static const char *why_not_tried(const struct fsgs_report *r)
 
 static void put_insn(const struct result *result, uint32_t insn)
 {
-	const struct fsgs_trial *trial = &result->report.trials[insn];
+	const struct fsgs_trial *trial = &result->report.cr4_set[insn];
 	struct line line = {0};
 
 	if (trial->outcome == FSGS_OUTCOME_NOT_TRIED) {
@@ -114,7 +114,7 @@ static void put_result(const struct result *result)
 	int undefined = 1;
 
 	for (int i = 0; i < FSGS_INSNS; i++)
-		undefined = undefined && r->cleared[i] == FSGS_OUTCOME_UNDEFINED;
+		undefined = undefined && r->cr4_cleared[i].outcome == FSGS_OUTCOME_UNDEFINED;
 	point(r->cpuid_fsgsbase == FSGS_ANSWER_YES, result, "CPUID offers FSGSBASE");
 	point(undefined, result, "all four raise #UD while CR4.FSGSBASE is clear");
 	put_cr4(result);

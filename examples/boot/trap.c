@@ -27,7 +27,7 @@ struct frame {
 
 extern const uint8_t trap_stubs[TRAP_STUBS][TRAP_STUB_SIZE];
 extern const uint8_t trap_ignore[];
-FSGS_LEAF void trap(struct frame *frame);
+FSGS_STUB void trap(struct frame *frame);
 
 static struct gate gates[VECTORS];
 
@@ -36,7 +36,7 @@ void trap(struct frame *frame)
 	if (frame->vector == VECTOR_TIMER)
 		trap_timer();
 	else if ((frame->vector != VECTOR_UD && frame->vector != VECTOR_GP) ||
-		 !fsgs_leaf_recover(&frame->rip, frame->rdi, (int32_t)frame->vector,
+		 !fsgs_stub_recover(&frame->rip, frame->rdi, (int32_t)frame->vector,
 				    (int32_t)frame->code))
 		trap_unexpected(frame->vector, frame->rip);
 }

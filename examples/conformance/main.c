@@ -216,13 +216,14 @@ static void each_prctl(unsigned which)
  * kernel names another vendor than CPUID is known here, and a sign of an emulator of processes. */
 static bool half_safe(const struct fsgs_report *r)
 {
-	if (r->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV))
+	if (r->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
 		return false;
 	if (r->hwcap2_fsgsbase == FSGS_ANSWER_YES)
 		return true;
 	return r->hwcap2_present == FSGS_ANSWER_NO &&
 	       (r->kernel_version >= LINUX_HWCAP2 ||
-		r->signs & (FSGS_SIGN_AUXV_DIFFERS | FSGS_SIGN_VENDOR_DIFFERS));
+		r->signs & (FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS) |
+			    FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)));
 }
 
 /* False where no child can be made: nothing can be asked then. */

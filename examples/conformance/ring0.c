@@ -180,7 +180,7 @@ _Noreturn static void end(int status)
 }
 
 /* The boot image's trap.c asks the core whose fault it is. Here there is no core: the window answers. */
-struct fsgs_leaf *fsgs_leaf_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
+struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
 	const uint64_t at = *rip;
 
@@ -196,7 +196,7 @@ struct fsgs_leaf *fsgs_leaf_recover(uint64_t *rip, uint64_t rdi, int32_t fault, 
 	window.fault.signal = fault;
 	window.fault.error = (uint32_t)code;
 	window.fault.rip = at;
-	return (struct fsgs_leaf *)&window;
+	return (struct fsgs_stub *)&window;
 }
 
 void trap_unexpected(uint64_t vector, uint64_t rip)

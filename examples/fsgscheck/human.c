@@ -82,7 +82,7 @@ static void put_trials(FILE *out, const struct fsgs_report *r)
 		const struct fsgs_trial *trial = &r->trials[i];
 		char text[96] = "";
 
-		if (trial->outcome == FSGS_OUTCOME_NOT_TRIED && r->refusal)
+		if (trial->outcome == FSGS_OUTCOME_NOT_TRIED)
 			snprintf(text, sizeof text, "%s",
 				 fsgs_describe(FSGS_LIST_REFUSAL, r->refusal));
 		else if (trial->signal)
@@ -111,7 +111,8 @@ static void put_ring0(FILE *out, const struct fsgs_report *r)
 		const size_t used = strlen(text);
 
 		snprintf(text + used, sizeof text - used, "%s%s %s", used ? ", " : "",
-			 fsgs_name(FSGS_LIST_INSN, i), fsgs_name(FSGS_LIST_OUTCOME, r->ring0[i]));
+			 fsgs_name(FSGS_LIST_INSN, i),
+			 fsgs_name(FSGS_LIST_OUTCOME, r->cr4_set[i].outcome));
 	}
 	fprintf(out, "  %-14s ", "in ring 0");
 	print_wrapped(out, text, 17, 17);

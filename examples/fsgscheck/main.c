@@ -87,7 +87,8 @@ static int run(uint32_t flags, print_result *print)
 		return CANNOT_RUN;
 	}
 	/* Only there does it leave anything open; and it executes the instructions, too. */
-	if (result.report.verdict == FSGS_VERDICT_DISABLED && !result.report.refusal) {
+	if (result.report.verdict == FSGS_VERDICT_DISABLED &&
+	    result.report.refusal == FSGS_REFUSAL_NONE) {
 		const char *why = ring0_ask(&result.report, RING0_DEVICE);
 
 		if (why && print != print_nothing)

@@ -51,9 +51,12 @@ static void put_cpuid(struct json *json, const struct fsgs_report *r)
 
 static void put_trials(struct json *json, const struct fsgs_report *r)
 {
+	const struct fsgs_trial *const trials =
+		r->vantage == FSGS_VANTAGE_RING0 ? r->cr4_set : r->trials;
+
 	json_begin(json, "trials", '{');
 	for (uint32_t i = 0; i < FSGS_INSNS; i++) {
-		const struct fsgs_trial *trial = &r->trials[i];
+		const struct fsgs_trial *trial = &trials[i];
 
 		json_begin(json, fsgs_name(FSGS_LIST_INSN, i), '{');
 		put_name(json, "outcome", FSGS_LIST_OUTCOME, trial->outcome);
@@ -79,11 +82,12 @@ static void put_ring0(struct json *json, const struct fsgs_report *r)
 	json_begin(json, "set", '{');
 	for (uint32_t i = 0; i < FSGS_INSNS; i++)
 		put_name(json, fsgs_name(FSGS_LIST_INSN, i), FSGS_LIST_OUTCOME,
-			 r->vantage == FSGS_VANTAGE_RING0 ? r->trials[i].outcome : r->ring0[i]);
+			 r->cr4_set[i].outcome);
 	json_end(json, '}');
 	json_begin(json, "cleared", '{');
 	for (uint32_t i = 0; i < FSGS_INSNS; i++)
-		put_name(json, fsgs_name(FSGS_LIST_INSN, i), FSGS_LIST_OUTCOME, r->cleared[i]);
+		put_name(json, fsgs_name(FSGS_LIST_INSN, i), FSGS_LIST_OUTCOME,
+			 r->cr4_cleared[i].outcome);
 	json_end(json, '}');
 	json_end(json, '}');
 }

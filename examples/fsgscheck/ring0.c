@@ -110,8 +110,8 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 		return "an answer about another kernel than the guest's own; build the module for it, and load that";
 	report->cr4_write = answer.report.cr4_write;
 	report->cr4_sticks = answer.report.cr4_sticks;
-	memcpy(report->ring0, answer.report.ring0, sizeof report->ring0);
-	memcpy(report->cleared, answer.report.cleared, sizeof report->cleared);
+	memcpy(report->cr4_set, answer.report.cr4_set, sizeof report->cr4_set);
+	memcpy(report->cr4_cleared, answer.report.cr4_cleared, sizeof report->cr4_cleared);
 	/* What it found to differ does; what it found to agree may still differ for a process. */
 	if (answer.report.cpus_differ == FSGS_ANSWER_YES)
 		report->cpus_differ = FSGS_ANSWER_YES;

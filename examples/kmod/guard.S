@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the core's leaves are guarded here: by the kernel's exception table, whose handler leaves
- * the vector in EAX. For lib/core/leaf.S to include.
+ * How the core's stubs are guarded here: by the kernel's exception table, whose handler leaves
+ * the vector in EAX. For lib/core/stubs.S to include.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>

@@ -59,21 +59,21 @@ struct cpu_check {
 #endif
 
 /*
- * The faults of leaves end in the kernel's exception table: there is nothing to hook. But a leaf is
+ * The faults of stubs end in the kernel's exception table: there is nothing to hook. But a stub is
  * assembly, and has no type that kCFI could check before it is called by its address.
  */
-static __nocfi int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+static __nocfi int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
-	return leaf(io);
+	return stub(io);
 }
 
 static const struct fsgs_core_ops ops = {.run = run};
 
 static u64 read_cr4(void)
 {
-	struct fsgs_leaf io = {};
+	struct fsgs_stub io = {};
 
-	fsgs_leaf_rdcr4(&io);
+	fsgs_stub_rdcr4(&io);
 	return io.out[0];
 }
 
@@ -86,9 +86,9 @@ static void check_this_cpu(void *data)
 	fsgs_core_ring0(&check->report, &ops, FSGS_RING0_KEEP);
 	check->after = read_cr4();
 	if (check->after != check->before) {
-		struct fsgs_leaf io = {.in = {check->before}};
+		struct fsgs_stub io = {.in = {check->before}};
 
-		fsgs_leaf_wrcr4(&io);
+		fsgs_stub_wrcr4(&io);
 		check->in_the_end = read_cr4();
 	}
 }

@@ -27,7 +27,7 @@ static inline int set_gs(uint64_t base)
 	return (int)syscall(SYS_arch_prctl, ARCH_SET_GS, base);
 }
 
-static inline const char *means(void)
+static inline const char *access_name(void)
 {
 	return "plain arch_prctl";
 }
@@ -47,7 +47,7 @@ static inline int set_gs(uint64_t base)
 	return fsgs_set_gs_base(base);
 }
 
-static inline const char *means(void)
+static inline const char *access_name(void)
 {
 	return fsgs_name(FSGS_LIST_ACCESS, fsgs_base_access(FSGS_SEGMENT_GS));
 }

@@ -130,6 +130,6 @@ int main(void)
 	for (int b = 0; b < 2; b++)
 		wrong += boxes[b].disturbed + (boxes[b].heard != models[b].heard);
 	printf("%s: %u crossings by %s, %.1f ns each, %u wrong\n", wrong ? "not ok" : "ok",
-	       crossings, means(), (end - start) / crossings, wrong);
+	       crossings, access_name(), (end - start) / crossings, wrong);
 	return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

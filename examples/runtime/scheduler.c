@@ -208,7 +208,7 @@ int main(void)
 	wrong += switches != TASKS * (STEPS + 1);
 	printf("%s: %u switches of %d tasks on %d threads by %s, %u moves, %.1f ns each, %u "
 	       "wrong\n",
-	       wrong ? "not ok" : "ok", switches, TASKS, THREADS, means(), moves,
+	       wrong ? "not ok" : "ok", switches, TASKS, THREADS, access_name(), moves,
 	       (end - start) / switches, wrong);
 	return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

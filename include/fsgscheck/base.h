@@ -54,7 +54,7 @@ extern "C" {
 #define FSGS_BASE_LIMIT UINT64_C(0x00007ffffffff000)
 
 /** For fsgs_base_force(): let the check decide. */
-#define FSGS_BASE_AUTO  0u
+#define FSGS_BASE_AUTO  UINT32_MAX
 
 /** 1 where the inline functions have a fast path: 64-bit x86 code with 64-bit pointers. */
 #if defined(__x86_64__) && !defined(__ILP32__)
@@ -72,7 +72,7 @@ extern "C" {
  *
  * It is the only data object that the library exports, of a size that never changes. A function
  * would cost more than the instruction; a copy in each program could not be refreshed.
- * @since 0.9
+ * @since 1.0
  */
 extern FSGS_API uint64_t fsgs_base_limit[FSGS_SEGMENTS];
 
@@ -90,7 +90,7 @@ extern FSGS_API uint64_t fsgs_base_limit[FSGS_SEGMENTS];
  * second with ::FSGS_CHECK_CONTEXT, to see whether arch_prctl can be believed.
  * @par Source
  * This library's own rules, as in fsgs_decide(); arch_prctl(2).
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
 
@@ -116,7 +116,7 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  * fsgs_base_access().
  * @par Source
  * This library's own rule.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
 
@@ -137,7 +137,7 @@ FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
  * fsgs_base_access().
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW;
 
@@ -162,7 +162,7 @@ FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW;
  * By the instruction, a call and about 10 ns; else two system calls.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
 
@@ -187,7 +187,7 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
  * That of fsgs_get_base(), and that of fsgs_set_base() when there is something to write.
  * @par Source
  * As fsgs_get_base() and fsgs_set_base().
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
 
@@ -298,7 +298,7 @@ static inline int fsgs_get_slowly_(uint32_t segment, uint64_t *base)
  * By the instruction a load, a test and RDFSBASE; else that of fsgs_get_base().
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
- * @since 0.9
+ * @since 1.0
  */
 static inline int fsgs_get_fs_base(uint64_t *base)
 {
@@ -322,7 +322,7 @@ static inline int fsgs_get_fs_base(uint64_t *base)
  * By the instruction a load, a test and RDGSBASE; else that of fsgs_get_base().
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
- * @since 0.9
+ * @since 1.0
  */
 static inline int fsgs_get_gs_base(uint64_t *base)
 {
@@ -349,7 +349,7 @@ static inline int fsgs_get_gs_base(uint64_t *base)
  * By the instruction a load, a comparison and WRFSBASE; else that of fsgs_set_base().
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
- * @since 0.9
+ * @since 1.0
  */
 static inline int fsgs_set_fs_base(uint64_t base)
 {
@@ -374,7 +374,7 @@ static inline int fsgs_set_fs_base(uint64_t base)
  * By the instruction a load, a comparison and WRGSBASE; else that of fsgs_set_base().
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
- * @since 0.9
+ * @since 1.0
  */
 static inline int fsgs_set_gs_base(uint64_t base)
 {
@@ -402,7 +402,7 @@ static inline int fsgs_set_gs_base(uint64_t base)
  * write; else that of fsgs_ensure_base().
  * @par Source
  * As fsgs_get_base() and fsgs_set_base().
- * @since 0.9
+ * @since 1.0
  */
 static inline int fsgs_ensure_fs_base(uint64_t base)
 {
@@ -429,7 +429,7 @@ static inline int fsgs_ensure_fs_base(uint64_t base)
  * write; else that of fsgs_ensure_base().
  * @par Source
  * As fsgs_get_base() and fsgs_set_base().
- * @since 0.9
+ * @since 1.0
  */
 static inline int fsgs_ensure_gs_base(uint64_t base)
 {

@@ -20,10 +20,10 @@ extern "C" {
  * @defgroup core The freestanding core
  * @brief For kernels, boot programs and test harnesses: the trial with the caller's fault hook.
  *
- * An instruction under trial may raise an exception. Each sits in a *leaf*: an assembly function
+ * An instruction under trial may raise an exception. Each sits in a *stub*: an assembly function
  * without a stack frame, with the addresses that may fault in one table. The caller's exception
- * handler (or signal handler) hands the saved RIP and RDI to fsgs_leaf_recover(), which tells whether
- * the fault belongs to a leaf, notes it, and gives the address to continue at.
+ * handler (or signal handler) hands the saved RIP and RDI to fsgs_stub_recover(), which tells whether
+ * the fault belongs to a stub, notes it, and gives the address to continue at.
  * @{
  */
 
@@ -31,23 +31,23 @@ extern "C" {
 
 #if defined(__x86_64__)
 /** Leaves follow the System V calling convention, also in a Windows-target (UEFI) build. */
-#define FSGS_LEAF __attribute__((sysv_abi))
+#define FSGS_STUB __attribute__((sysv_abi))
 #else
-#define FSGS_LEAF
+#define FSGS_STUB
 #endif
 
-/** @brief What goes into a leaf and what comes out. The leaf gets its address in RDI. */
-struct fsgs_leaf {
-	uint64_t in[2];    /**< Operands: see each leaf. */
-	uint64_t out[4];   /**< Results: see each leaf. */
-	uint64_t old;      /**< The base before a leaf that changes it. */
+/** @brief What goes into a stub and what comes out. The stub gets its address in RDI. */
+struct fsgs_stub {
+	uint64_t in[2];    /**< Operands: see each stub. */
+	uint64_t out[4];   /**< Results: see each stub. */
+	uint64_t old;      /**< The base before a stub that changes it. */
 	uint32_t step;     /**< The last instruction that was begun: enum fsgs_step. */
 	uint32_t reserved; /**< Zero. */
-	int32_t fault;     /**< By fsgs_leaf_recover(): signal or vector. */
-	int32_t code;      /**< By fsgs_leaf_recover(): si_code or error code. */
+	int32_t fault;     /**< By fsgs_stub_recover(): signal or vector. */
+	int32_t code;      /**< By fsgs_stub_recover(): si_code or error code. */
 };
 
-/** @brief The instructions of the leaves fsgs_leaf_mark_fs() and fsgs_leaf_mark_gs(), in their order;
+/** @brief The instructions of the stubs fsgs_stub_mark_fs() and fsgs_stub_mark_gs(), in their order;
  *  others use some of them. The names are GS's; FS has the same. */
 enum fsgs_step {
 	FSGS_STEP_SAVE = 1,     /**< RDGSBASE r64: the old base, into old. */
@@ -60,59 +60,59 @@ enum fsgs_step {
 	FSGS_STEP_VERIFY = 8    /**< RDGSBASE r64, into out[3]. */
 };
 
-/** A leaf: 0 when every instruction ran, 1 when one faulted (only where the hook continues at the
- *  address that fsgs_leaf_recover() gives; a hook may also never return into the leaf). */
-typedef FSGS_LEAF int fsgs_leaf_fn(struct fsgs_leaf *io);
+/** A stub: 0 when every instruction ran, 1 when one faulted (only where the hook continues at the
+ *  address that fsgs_stub_recover() gives; a hook may also never return into the stub). */
+typedef FSGS_STUB int fsgs_stub_fn(struct fsgs_stub *io);
 
-fsgs_leaf_fn fsgs_leaf_cpuid;  /**< CPUID: EAX=in[0], ECX=in[1]; EAX, EBX, ECX, EDX to out[0..3]. */
-fsgs_leaf_fn fsgs_leaf_rdfs64; /**< RDFSBASE r64, to out[0]. */
-fsgs_leaf_fn fsgs_leaf_rdgs64; /**< RDGSBASE r64, to out[0]. */
-fsgs_leaf_fn fsgs_leaf_wrfs64; /**< WRFSBASE r64 of in[0]. */
-fsgs_leaf_fn fsgs_leaf_wrgs64; /**< WRGSBASE r64 of in[0]. */
+fsgs_stub_fn fsgs_stub_cpuid;  /**< CPUID: EAX=in[0], ECX=in[1]; EAX, EBX, ECX, EDX to out[0..3]. */
+fsgs_stub_fn fsgs_stub_rdfs64; /**< RDFSBASE r64, to out[0]. */
+fsgs_stub_fn fsgs_stub_rdgs64; /**< RDGSBASE r64, to out[0]. */
+fsgs_stub_fn fsgs_stub_wrfs64; /**< WRFSBASE r64 of in[0]. */
+fsgs_stub_fn fsgs_stub_wrgs64; /**< WRGSBASE r64 of in[0]. */
 /** Save, mark with in[0] and in[1] in both widths, read back, restore: enum fsgs_step. Not for a
  *  process, where thread-local storage lives behind FS. */
-fsgs_leaf_fn fsgs_leaf_mark_fs;
+fsgs_stub_fn fsgs_stub_mark_fs;
 /** The same for GS. */
-fsgs_leaf_fn fsgs_leaf_mark_gs;
+fsgs_stub_fn fsgs_stub_mark_gs;
 /** WRFSBASE r64 of in[0], then RDFSBASE r64 to out[0]: ::FSGS_STEP_WRITE64, ::FSGS_STEP_READ64. */
-fsgs_leaf_fn fsgs_leaf_keep_fs;
+fsgs_stub_fn fsgs_stub_keep_fs;
 /** WRGSBASE r64 of in[0], then at once of in[1]: for a value that must not stay. step is
  *  ::FSGS_STEP_WRITE64 or ::FSGS_STEP_RESTORE. */
-fsgs_leaf_fn fsgs_leaf_flash_gs;
-fsgs_leaf_fn fsgs_leaf_rdmsr; /**< Ring 0. RDMSR of in[0], to out[0]. */
-fsgs_leaf_fn fsgs_leaf_wrmsr; /**< Ring 0. WRMSR of in[1] to in[0]. */
-fsgs_leaf_fn fsgs_leaf_rdcr4; /**< Ring 0. CR4, to out[0]. */
-fsgs_leaf_fn fsgs_leaf_wrcr4; /**< Ring 0. CR4, from in[0]. */
+fsgs_stub_fn fsgs_stub_flash_gs;
+fsgs_stub_fn fsgs_stub_rdmsr; /**< Ring 0. RDMSR of in[0], to out[0]. */
+fsgs_stub_fn fsgs_stub_wrmsr; /**< Ring 0. WRMSR of in[1] to in[0]. */
+fsgs_stub_fn fsgs_stub_rdcr4; /**< Ring 0. CR4, to out[0]. */
+fsgs_stub_fn fsgs_stub_wrcr4; /**< Ring 0. CR4, from in[0]. */
 /** Ring 0. MSR_FS_BASE to old, WRFSBASE of old, MSR_FS_BASE to out[0]; WRMSR of old if they differ.
  *  step: 1 RDMSR, 4 WRFSBASE, 7 WRMSR. */
-fsgs_leaf_fn fsgs_leaf_rewrite_fs;
+fsgs_stub_fn fsgs_stub_rewrite_fs;
 /** The same for GS and MSR_GS_BASE. */
-fsgs_leaf_fn fsgs_leaf_rewrite_gs;
+fsgs_stub_fn fsgs_stub_rewrite_gs;
 /** Ring 0. The instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to out[0];
  *  WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how far it
  *  came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
-fsgs_leaf_fn fsgs_leaf_msr_fs;
+fsgs_stub_fn fsgs_stub_msr_fs;
 /** The same for GS and MSR_GS_BASE. */
-fsgs_leaf_fn fsgs_leaf_msr_gs;
+fsgs_stub_fn fsgs_stub_msr_gs;
 /** Ring 0. A base over exits to a hypervisor: saves, writes in[0], reads it after CPUID to out[0] and
  *  after a read of I/O port 80H to out[1], restores. */
-fsgs_leaf_fn fsgs_leaf_exits_fs;
+fsgs_stub_fn fsgs_stub_exits_fs;
 /** The same for GS. */
-fsgs_leaf_fn fsgs_leaf_exits_gs;
+fsgs_stub_fn fsgs_stub_exits_gs;
 /** UD2: a fault for certain, to test a hook with, or what outlives a fault. */
-fsgs_leaf_fn fsgs_leaf_undefined;
+fsgs_stub_fn fsgs_stub_undefined;
 
 /**
  * @brief To be called by the handler of \#UD and \#GP (SIGILL, SIGSEGV, SIGBUS).
  *
  * @param[in,out] rip    The saved instruction pointer. On success, the address to continue at: the
- *                       leaf then returns 1.
+ *                       stub then returns 1.
  * @param[in]     rdi    The saved RDI.
  * @param[in]     fault  What to note: the vector, or the signal.
  * @param[in]     code   What to note: the error code, or si_code.
  *
- * @return The leaf's argument block, with the fault noted; NULL, and nothing touched, when @p rip is
- *         not an instruction of a leaf: the fault is somebody else's.
+ * @return The stub's argument block, with the fault noted; NULL, and nothing touched, when @p rip is
+ *         not an instruction of a stub: the fault is somebody else's.
  *
  * @par Threads and signals
  * Safe in any handler. Does not use FS or GS, which may hold a marker at this moment: neither must
@@ -122,21 +122,21 @@ fsgs_leaf_fn fsgs_leaf_undefined;
  * @par Source
  * SDM vol. 3, interrupts 6 and 13: both are faults, so the saved RIP is that of the instruction. RDI is the first
  * argument of the System V calling convention.
- * @since 0.9
+ * @since 1.0
  */
-struct fsgs_leaf *fsgs_leaf_recover(uint64_t *rip, uint64_t rdi, int32_t fault,
+struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault,
 				    int32_t code) FSGS_NOTHROW;
 
 /** @brief What the core asks of its surroundings. Every member may be NULL. */
 struct fsgs_core_ops {
 	void *context; /**< Handed to each function. */
 
-	/** Runs one leaf under the guard. Returns 0 when it ran, 1 when it faulted, with the fault
-	 *  noted in @p io. NULL: the leaf is called directly, which is right wherever the exception
-	 *  handler continues at the address of fsgs_leaf_recover(). */
-	int (*run)(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io);
+	/** Runs one stub under the guard. Returns 0 when it ran, 1 when it faulted, with the fault
+	 *  noted in @p io. NULL: the stub is called directly, which is right wherever the exception
+	 *  handler continues at the address of fsgs_stub_recover(). */
+	int (*run)(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
-	/** Executes CPUID. Returns 0, or 1 when it faults. NULL: by fsgs_leaf_cpuid(). */
+	/** Executes CPUID. Returns 0, or 1 when it faults. NULL: by fsgs_stub_cpuid(). */
 	int (*cpuid)(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4]);
 
 	/** Reads a base by another way than the instructions: the MSR, arch_prctl, a self pointer.
@@ -172,7 +172,7 @@ struct fsgs_core_ops {
  * Two CPUID instructions; in a guest each of them leaves to the hypervisor.
  * @par Source
  * SDM vol. 2, CPUID.
- * @since 0.9
+ * @since 1.0
  */
 void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -192,7 +192,7 @@ void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops
  * @par Source
  * SDM vol. 2, CPUID; Hyper-V, Top-Level Functional Specification, 40000000H to 40000002H; Linux,
  * Documentation/virt/kvm/x86/cpuid.rst; Xen, public/arch-x86/cpuid.h.
- * @since 0.9
+ * @since 1.0
  */
 void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -203,7 +203,7 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  * base where there is one; RDGSBASE and WRGSBASE in the 32-bit form, too. WRFSBASE writes only the
  * value that the FS base already has, unless report->vantage is ::FSGS_VANTAGE_RING0: there FS is tried
  * like GS. The GS base holds a marker for some twenty instructions inside
- * one leaf, and is put back on the fault path, too. An instruction whose old base nobody can tell is
+ * one stub, and is put back on the fault path, too. An instruction whose old base nobody can tell is
  * not tried. Sets fallback to ::FSGS_FALLBACK_LIES for GS where the other way contradicts a
  * reader that proved right. Asynchronous interrupts or signals whose handlers use GS must be off.
  *
@@ -213,11 +213,11 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  * For any number of threads or CPUs at once, each with a report of its own, as far as the hooks in @p ops allow it.
  * The calling thread's bases are in use meanwhile, see above.
  * @par Cost
- * Where nothing fails, three leaves with eleven of the instructions, in ring 0 two with sixteen, and two calls of
+ * Where nothing fails, three stubs with eleven of the instructions, in ring 0 two with sixteen, and two calls of
  * get_base. Each instruction that does not run adds an exception.
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE.
- * @since 0.9
+ * @since 1.0
  */
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -232,10 +232,10 @@ void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops
  * @par Threads and signals
  * As fsgs_core_trial().
  * @par Cost
- * Two leaves, of which the second faults on a healthy machine.
+ * Two stubs, of which the second faults on a healthy machine.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE, exceptions; vol. 1, canonical addressing.
- * @since 0.9
+ * @since 1.0
  */
 void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops) FSGS_NOTHROW;
 
@@ -275,15 +275,15 @@ enum fsgs_ring0_flag {
  *
  * @par Interrupts
  * Off, on this CPU, from before the call to after it; an NMI or a machine check whose handler uses
- * FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must already lead to fsgs_leaf_recover(). 64-bit
+ * FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must already lead to fsgs_stub_recover(). 64-bit
  * mode, CPL 0, 2 KiB of stack.
  * @par Cost
- * Some seventy leaves, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as many. In a guest
+ * Some seventy stubs, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as many. In a guest
  * CPUID, port I/O and HLT leave to the hypervisor, and CR4 and the MSRs where it chooses so.
  * @par Source
  * SDM vol. 3, control register CR4, bit 16; vol. 2, RDFSBASE to WRGSBASE, RDMSR and WRMSR; vol. 4, IA32_FS_BASE and
  * IA32_GS_BASE. Each step is in doc/ring0.md.
- * @since 0.9
+ * @since 1.0
  */
 int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 		    uint32_t flags) FSGS_NOTHROW;
@@ -305,7 +305,7 @@ int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
  * Thirteen comparisons.
  * @par Source
  * This library's own rule: what fsgs_decide() decides by.
- * @since 0.9
+ * @since 1.0
  */
 int fsgs_core_ring0_same(const struct fsgs_report *a,
 			 const struct fsgs_report *b) FSGS_NOTHROW FSGS_PURE;

@@ -21,13 +21,16 @@ extern "C" {
  * @defgroup report The report
  * @brief Evidence, verdict and findings in one structure without pointers.
  *
- * The numbers of every enumeration are part of the ABI and are never reused. A later library may
- * return a number that is not listed here: treat such a verdict as ::FSGS_VERDICT_UNKNOWN and such
- * an access method as ::FSGS_ACCESS_NONE. In all evidence zero means "not known".
+ * The numbers of every enumeration are part of the ABI and are never reused. Zero is neutral in every
+ * list that is evidence or decision: it claims nothing, so a part that an older library did not fill
+ * in claims nothing. A newer library may return a number that is not listed here; each enumeration
+ * says how to treat it. Instructions, segments, findings, events and signs are numbered from 0, for
+ * use as an index or as the number of a bit.
  * @{
  */
 
-/** @brief The four instructions. The number is the /digit of the encoding (SDM vol. 2). */
+/** @brief The four instructions. The number is the /digit of the encoding (SDM vol. 2). This list
+ *  never grows. */
 enum fsgs_insn {
 	FSGS_INSN_RDFSBASE = 0, /**< Read the FS base. */
 	FSGS_INSN_RDGSBASE = 1, /**< Read the GS base. */
@@ -38,7 +41,7 @@ enum fsgs_insn {
 /** How many instructions there are: the length of fsgs_report.trials. */
 #define FSGS_INSNS 4
 
-/** @brief The two segments that have a base of their own in 64-bit mode. */
+/** @brief The two segments that have a base of their own in 64-bit mode. This list never grows. */
 enum fsgs_segment {
 	FSGS_SEGMENT_FS = 0, /**< FS: the C library's thread pointer. */
 	FSGS_SEGMENT_GS = 1  /**< GS: free for the program's use. */
@@ -47,7 +50,7 @@ enum fsgs_segment {
 /** How many such segments there are. */
 #define FSGS_SEGMENTS 2
 
-/** @brief What the evidence adds up to. */
+/** @brief What the evidence adds up to. Treat an unknown number as ::FSGS_VERDICT_UNKNOWN. */
 enum fsgs_verdict {
 	FSGS_VERDICT_UNKNOWN = 0,      /**< The evidence could not be collected. */
 	FSGS_VERDICT_USABLE = 1,       /**< Advertised by the kernel, and nothing contradicts it. */
@@ -58,21 +61,22 @@ enum fsgs_verdict {
 	FSGS_VERDICT_INCONSISTENT = 6  /**< CPUs differ, or the sources contradict each other. */
 };
 
-/** @brief How a base is to be read and written. */
+/** @brief The access of a segment: how its base is read and written. Treat an unknown number as
+ *  ::FSGS_ACCESS_NONE. */
 enum fsgs_access {
-	FSGS_ACCESS_NONE = 0,        /**< Neither way works here. */
+	FSGS_ACCESS_NONE = 0,        /**< Neither works here. */
 	FSGS_ACCESS_INSTRUCTION = 1, /**< By RDFSBASE and its siblings. */
 	FSGS_ACCESS_ARCH_PRCTL = 2   /**< By arch_prctl(2); in ring 0, by the MSRs. */
 };
 
-/** @brief What the verdict rests on. */
+/** @brief What the verdict rests on. Treat an unknown number as ::FSGS_PROOF_ADVERTISED. */
 enum fsgs_proof {
-	FSGS_PROOF_ADVERTISED =
-		0, /**< On what CPUID and the kernel say; not every instruction was tried. */
+	/** On what CPUID and the kernel say at most; not every instruction was tried. */
+	FSGS_PROOF_ADVERTISED = 0,
 	FSGS_PROOF_TRIED = 1 /**< Each of the four instructions was executed. */
 };
 
-/** @brief What came of executing one instruction. */
+/** @brief The result of executing one instruction. Treat an unknown number as a failure. */
 enum fsgs_outcome {
 	FSGS_OUTCOME_NOT_TRIED = 0,   /**< It was not executed. */
 	FSGS_OUTCOME_OK = 1,          /**< It ran and gave the right value. */
@@ -82,29 +86,30 @@ enum fsgs_outcome {
 	FSGS_OUTCOME_VALUE_LOST = 5   /**< It stored the right value, which did not survive. */
 };
 
-/** @brief A yes-or-no answer of one source. */
+/** @brief A yes-or-no answer of one source. This list never grows. */
 enum fsgs_answer {
 	FSGS_ANSWER_UNKNOWN = 0, /**< Not asked, or the source did not answer. */
 	FSGS_ANSWER_NO = 1,      /**< The source says no. */
 	FSGS_ANSWER_YES = 2      /**< The source says yes. */
 };
 
-/** @brief Which code was running, decided when the library was compiled. */
+/** @brief Which code was running, decided when the library was compiled. Treat an unknown number as
+ *  ::FSGS_MODE_NOT_X86. */
 enum fsgs_mode {
 	FSGS_MODE_UNKNOWN = 0, /**< Not known. */
-	FSGS_MODE_64BIT =
-		1, /**< 64-bit mode, x32 included: the only one that has the instructions. */
+	FSGS_MODE_64BIT = 1,  /**< 64-bit mode, the only one with the instructions; includes x32. */
 	FSGS_MODE_COMPAT = 2, /**< 32-bit x86 code. */
 	FSGS_MODE_NOT_X86 = 3 /**< Another architecture. */
 };
 
-/** @brief Where the evidence was collected. */
+/** @brief Where the evidence was collected. Treat an unknown number as ::FSGS_VANTAGE_UNKNOWN. */
 enum fsgs_vantage {
-	FSGS_VANTAGE_PROCESS = 0, /**< A process under a kernel. */
-	FSGS_VANTAGE_RING0 = 1    /**< Ring 0, where CR4 can be read and written. */
+	FSGS_VANTAGE_UNKNOWN = 0, /**< Not known. */
+	FSGS_VANTAGE_PROCESS = 1, /**< A process under a kernel. */
+	FSGS_VANTAGE_RING0 = 2    /**< Ring 0, where CR4 can be read and written. */
 };
 
-/** @brief Whether arch_prctl reaches a base. */
+/** @brief Whether arch_prctl reaches a base. Treat an unknown number as ::FSGS_FALLBACK_DENIED. */
 enum fsgs_fallback {
 	FSGS_FALLBACK_UNKNOWN = 0, /**< Not tried. */
 	FSGS_FALLBACK_OK = 1,      /**< It answers, and nothing contradicts the answer. */
@@ -112,27 +117,29 @@ enum fsgs_fallback {
 	FSGS_FALLBACK_LIES = 3     /**< It reports success and a wrong value, or does nothing. */
 };
 
-/** @brief Why the instructions were not tried. */
+/** @brief Why the instructions were not tried in a process. Treat an unknown number as
+ *  ::FSGS_REFUSAL_SYSTEM. */
 enum fsgs_refusal {
-	FSGS_REFUSAL_NONE = 0,        /**< They were tried. */
-	FSGS_REFUSAL_MODE = 1,        /**< There is nothing to try: not 64-bit x86 code. */
-	FSGS_REFUSAL_FLAG = 2,        /**< The caller passed ::FSGS_CHECK_NO_TRIAL. */
-	FSGS_REFUSAL_ENVIRONMENT = 3, /**< FSGSCHECK_TRIAL=0 is set. */
-	FSGS_REFUSAL_SYSTEM =
-		4 /**< A system call of the guard failed: fsgs_report.refusal_error. */
+	FSGS_REFUSAL_UNKNOWN = 0,     /**< Nothing is known of a trial in a process. */
+	FSGS_REFUSAL_NONE = 1,        /**< They were tried. */
+	FSGS_REFUSAL_MODE = 2,        /**< There is nothing to try: not 64-bit x86 code. */
+	FSGS_REFUSAL_FLAG = 3,        /**< The caller passed ::FSGS_CHECK_NO_TRIAL. */
+	FSGS_REFUSAL_ENVIRONMENT = 4, /**< FSGSCHECK_TRIAL=0 is set. */
+	FSGS_REFUSAL_SYSTEM = 5       /**< A system call failed: fsgs_report.refusal_error. */
 };
 
-/** @brief What refines a verdict. A finding is the bit of this number in fsgs_report.findings. */
+/** @brief What refines a verdict. Each is the number of a bit in fsgs_report.findings. Ignore an
+ *  unknown bit, or print its number: the verdict takes it into account. */
 enum fsgs_finding {
-	FSGS_FINDING_KERNEL_TOO_OLD =
-		0,                     /**< The kernel knows the flag but predates its use (5.9). */
-	FSGS_FINDING_SWITCHED_OFF = 1, /**< nofsgsbase, clearcpuid or a policy. */
-	FSGS_FINDING_UNPROVEN = 2,     /**< Only ring 0 can tell whether the machine executes it. */
-	FSGS_FINDING_UPGRADE_RISK = 3, /**< Unproven on Hyper-V with an AMD processor. */
-	FSGS_FINDING_WRONG_MODE = 4,   /**< Not 64-bit x86 code. */
-	FSGS_FINDING_CPUS_DIFFER = 5,  /**< Not all CPUs gave the same result. */
-	FSGS_FINDING_CPUID_MASKED = 6, /**< CPUID is intercepted for this process. */
-	FSGS_FINDING_EMULATED = 7,     /**< An emulator ran the instructions. */
+	/** The kernel knows the flag but predates its use (5.9). */
+	FSGS_FINDING_KERNEL_TOO_OLD = 0,
+	FSGS_FINDING_SWITCHED_OFF = 1,       /**< nofsgsbase, clearcpuid or a policy. */
+	FSGS_FINDING_UNPROVEN = 2,           /**< Only ring 0 can tell whether it would run. */
+	FSGS_FINDING_UPGRADE_RISK = 3,       /**< Unproven on Hyper-V with an AMD processor. */
+	FSGS_FINDING_WRONG_MODE = 4,         /**< Not 64-bit x86 code. */
+	FSGS_FINDING_CPUS_DIFFER = 5,        /**< Not all CPUs gave the same result. */
+	FSGS_FINDING_CPUID_MASKED = 6,       /**< CPUID is intercepted for this process. */
+	FSGS_FINDING_EMULATED = 7,           /**< An emulator ran the instructions. */
 	FSGS_FINDING_NO_CANONICAL_CHECK = 8, /**< A non-canonical base was accepted. */
 	FSGS_FINDING_VALUE_LOST = 9,         /**< A base did not outlive an event. */
 	FSGS_FINDING_SANDBOXED = 10,         /**< A user-space kernel stands between. */
@@ -144,8 +151,8 @@ enum fsgs_finding {
 	FSGS_FINDING_CR4_REFUSED = 16,       /**< Ring 0: setting the bit in CR4 faults. */
 	FSGS_FINDING_CR4_DROPPED = 17,       /**< Ring 0: the bit does not stay set in CR4. */
 	FSGS_FINDING_CR4_UNENFORCED = 18,    /**< Ring 0: runs although CR4 has the bit clear. */
-	FSGS_FINDING_PROVEN =
-		19 /**< Disabled, and ring 0 has shown that the machine executes it. */
+	/** Disabled, and ring 0 has shown that the machine executes it. */
+	FSGS_FINDING_PROVEN = 19
 };
 
 /** How many findings this header knows. */
@@ -154,42 +161,53 @@ enum fsgs_finding {
 /** The bit of one finding in fsgs_report.findings. */
 #define FSGS_FINDING_BIT(finding) (UINT64_C(1) << (finding))
 
-/** @brief Signs of an unusual surrounding: bits of fsgs_report.signs. */
+/** @brief Signs of an unusual surrounding. Each is the number of a bit in fsgs_report.signs. Ignore
+ *  an unknown bit. */
 enum fsgs_sign {
-	FSGS_SIGN_TRACED = 1 << 0,         /**< Another process traces this one. */
-	FSGS_SIGN_AUXV_DIFFERS = 1 << 1,   /**< The copies of the auxiliary vector disagree. */
-	FSGS_SIGN_VENDOR_DIFFERS = 1 << 2, /**< CPUID and the kernel name different CPU vendors. */
-	FSGS_SIGN_UML = 1 << 3,            /**< The kernel is user-mode Linux. */
-	FSGS_SIGN_GVISOR = 1 << 4,         /**< The kernel is gVisor's. */
-	FSGS_SIGN_XEN_PV = 1 << 5          /**< The kernel is a paravirtual Xen guest. */
+	FSGS_SIGN_TRACED = 0,         /**< Another process traces this one. */
+	FSGS_SIGN_AUXV_DIFFERS = 1,   /**< The copies of the auxiliary vector disagree. */
+	FSGS_SIGN_VENDOR_DIFFERS = 2, /**< CPUID and the kernel name different CPU vendors. */
+	FSGS_SIGN_UML = 3,            /**< The kernel is user-mode Linux. */
+	FSGS_SIGN_GVISOR = 4,         /**< The kernel is gVisor's. */
+	FSGS_SIGN_XEN_PV = 5          /**< The kernel is a paravirtual Xen guest. */
 };
 
 /** How many signs this header knows. */
-#define FSGS_SIGNS 6
+#define FSGS_SIGNS          6
 
-/** @brief What a base must outlive: bits of fsgs_report.survival_tried and survival_lost. */
+/** The bit of one sign in fsgs_report.signs. */
+#define FSGS_SIGN_BIT(sign) (UINT32_C(1) << (sign))
+
+/** @brief What a base must outlive. Each is the number of a bit in fsgs_report.survival_tried and
+ *  survival_lost. Ignore an unknown bit. */
 enum fsgs_event {
-	FSGS_EVENT_SYSCALL = 1 << 0, /**< A system call. */
-	FSGS_EVENT_SIGNAL = 1 << 1,  /**< A signal handler that ran and returned. */
-	FSGS_EVENT_YIELD = 1 << 2,   /**< sched_yield, with a rival thread on the same CPU. */
-	FSGS_EVENT_SLEEP = 1 << 3,   /**< A sleep while the rival writes its own base. */
-	FSGS_EVENT_FORK = 1 << 4,    /**< fork, seen from the child. */
-	FSGS_EVENT_HOP = 1 << 5,     /**< A move to another CPU. */
-	FSGS_EVENT_CPUID = 1 << 6,   /**< CPUID, which a hypervisor intercepts. */
-	FSGS_EVENT_PORT = 1 << 7,    /**< Ring 0: a read of I/O port 80H. */
-	FSGS_EVENT_HALT = 1 << 8     /**< Ring 0: HLT until an interrupt. */
+	FSGS_EVENT_SYSCALL = 0, /**< A system call. */
+	FSGS_EVENT_SIGNAL = 1,  /**< A signal handler that ran and returned. */
+	FSGS_EVENT_YIELD = 2,   /**< sched_yield, with a rival thread on the same CPU. */
+	FSGS_EVENT_SLEEP = 3,   /**< A sleep while the rival writes its own base. */
+	FSGS_EVENT_FORK = 4,    /**< fork, seen from the child. */
+	FSGS_EVENT_MIGRATE = 5, /**< A move to another CPU. */
+	FSGS_EVENT_CPUID = 6,   /**< CPUID, which a hypervisor intercepts. */
+	FSGS_EVENT_PORT = 7,    /**< Ring 0: a read of I/O port 80H. */
+	FSGS_EVENT_HALT = 8     /**< Ring 0: HLT until an interrupt. */
 };
 
 /** How many events this header knows. */
-#define FSGS_EVENTS 9
+#define FSGS_EVENTS           9
 
-/** @brief The trial of one instruction. */
+/** The bit of one event in fsgs_report.survival_tried and survival_lost. */
+#define FSGS_EVENT_BIT(event) (UINT32_C(1) << (event))
+
+/** @brief The trial of one instruction. Never grows. */
 struct fsgs_trial {
-	uint32_t outcome; /**< enum fsgs_outcome. */
-	uint32_t
-		width; /**< Operand width in bits, 64 or 32, of the form that failed; 0 if none did. */
-	int32_t signal; /**< The signal that it raised, in ring 0 the exception vector; else 0. */
-	int32_t code;   /**< That signal's si_code, in ring 0 the error code; else 0. */
+	/** enum fsgs_outcome. */
+	uint32_t outcome;
+	/** Operand width in bits, 64 or 32, of the form that failed; 0 if none did. */
+	uint32_t width;
+	/** The signal that it raised, in ring 0 the exception vector; else 0. */
+	int32_t signal;
+	/** That signal's si_code, in ring 0 the error code; else 0. */
+	int32_t code;
 };
 
 /**
@@ -201,57 +219,92 @@ struct fsgs_trial {
  */
 struct fsgs_report {
 	/* Decision: written by fsgs_decide(). */
-	uint32_t verdict;                 /**< enum fsgs_verdict: the worse of the two below. */
-	uint32_t proof;                   /**< enum fsgs_proof. */
-	uint32_t verdicts[FSGS_SEGMENTS]; /**< enum fsgs_verdict, for FS and for GS. */
-	uint32_t access[FSGS_SEGMENTS];   /**< enum fsgs_access, for FS and for GS. */
-	uint64_t findings;                /**< Bits: ::FSGS_FINDING_BIT of enum fsgs_finding. */
+
+	/** enum fsgs_verdict: the worse of the two below. */
+	uint32_t verdict;
+	/** enum fsgs_proof. */
+	uint32_t proof;
+	/** enum fsgs_verdict, for FS and for GS. */
+	uint32_t verdicts[FSGS_SEGMENTS];
+	/** enum fsgs_access, for FS and for GS. */
+	uint32_t access[FSGS_SEGMENTS];
+	/** Bits: ::FSGS_FINDING_BIT of enum fsgs_finding. */
+	uint64_t findings;
 
 	/* Evidence: read by fsgs_decide(). */
-	uint32_t vantage;         /**< enum fsgs_vantage. */
-	uint32_t mode;            /**< enum fsgs_mode. */
-	uint32_t cpuid_max_leaf;  /**< The largest basic leaf, CPUID.0:EAX. */
-	uint32_t cpuid_fsgsbase;  /**< enum fsgs_answer: CPUID.(EAX=7,ECX=0):EBX[0]. */
-	uint32_t cpuid_faulting;  /**< enum fsgs_answer: CPUID raises a fault in this process. */
-	uint32_t hwcap2_present;  /**< enum fsgs_answer: the auxiliary vector has AT_HWCAP2. */
-	uint32_t hwcap2_fsgsbase; /**< enum fsgs_answer: AT_HWCAP2 bit 1 (mask 2). */
-	uint32_t cpuinfo_flag;    /**< enum fsgs_answer: `fsgsbase` in /proc/cpuinfo. */
-	struct fsgs_trial
-		trials[FSGS_INSNS];       /**< By enum fsgs_insn; in ring 0, with CR4 bit 16 set. */
-	uint32_t refusal;                 /**< enum fsgs_refusal: why nothing was tried. */
-	int32_t refusal_error;            /**< The errno behind ::FSGS_REFUSAL_SYSTEM. */
-	uint32_t canonical_check;         /**< enum fsgs_answer: WRGSBASE of 1<<63 raised \#GP. */
-	uint32_t survival_tried;          /**< Bits of enum fsgs_event. */
-	uint32_t survival_lost;           /**< Bits of enum fsgs_event. */
-	uint32_t fallback[FSGS_SEGMENTS]; /**< enum fsgs_fallback, for FS and for GS. */
-	int32_t fallback_error[FSGS_SEGMENTS]; /**< The errno behind ::FSGS_FALLBACK_DENIED. */
-	uint32_t signs;                        /**< Bits of enum fsgs_sign. */
-	uint32_t
-		kernel_version; /**< major<<16 | minor<<8 | patch (255 at most), as in LINUX_VERSION_CODE. */
-	uint32_t cpus_checked; /**< How many CPUs were examined; 0 when only the current one. */
-	uint32_t cpus_differ;  /**< enum fsgs_answer: the CPUs did not all give the same result. */
-	uint32_t samples_differ; /**< enum fsgs_answer: repeated samples did not agree. */
-	uint32_t cr4_write;      /**< enum fsgs_outcome, ring 0: of setting CR4 bit 16. */
-	uint32_t cr4_sticks;     /**< enum fsgs_answer, ring 0: CR4 bit 16 reads back as 1. */
-	uint32_t cleared
-		[FSGS_INSNS]; /**< enum fsgs_outcome, ring 0: the trials with CR4 bit 16 clear. */
-	uint32_t family;      /**< CPU family, extended family added. */
-	uint32_t model;       /**< CPU model, extended model included. */
-	uint32_t stepping;    /**< CPU stepping. */
-	uint32_t hypervisor_build; /**< Hyper-V: CPUID.40000002H:EAX, 0 when it does not say. */
-	uint32_t
-		hypervisor_version; /**< Hyper-V: major<<16 | minor; Xen: the same, from its leaf 1. */
-	uint32_t reserved;          /**< Zero. */
-	char vendor[16];            /**< CPU vendor, 12 characters. */
-	char brand[56];             /**< CPU brand string, 48 characters at most. */
-	char hypervisor[16];        /**< Hypervisor signature, 12 characters. */
-	char kernel[72];            /**< Kernel release, as uname(2) gives it. */
 
-	/** enum fsgs_outcome, in a process: what somebody in ring 0 of the running system saw with CR4 bit
-	 *  16 set. Not filled in by the library: who has asked there sets this, cr4_write, cr4_sticks and
-	 *  cleared, and calls fsgs_decide() again.
-	 *  @since 0.9 */
-	uint32_t ring0[FSGS_INSNS];
+	/** enum fsgs_vantage. */
+	uint32_t vantage;
+	/** enum fsgs_mode. */
+	uint32_t mode;
+	/** The largest basic leaf, CPUID.0:EAX. */
+	uint32_t cpuid_max_leaf;
+	/** enum fsgs_answer: CPUID.(EAX=7,ECX=0):EBX[0]. */
+	uint32_t cpuid_fsgsbase;
+	/** enum fsgs_answer: CPUID raises a fault in this process. */
+	uint32_t cpuid_faulting;
+	/** enum fsgs_answer: the auxiliary vector has AT_HWCAP2. */
+	uint32_t hwcap2_present;
+	/** enum fsgs_answer: AT_HWCAP2 bit 1 (mask 2). */
+	uint32_t hwcap2_fsgsbase;
+	/** enum fsgs_answer: `fsgsbase` in /proc/cpuinfo. */
+	uint32_t cpuinfo_flag;
+	/** The trials in a process, by enum fsgs_insn. */
+	struct fsgs_trial trials[FSGS_INSNS];
+	/** enum fsgs_refusal: why nothing was tried in a process. */
+	uint32_t refusal;
+	/** The errno behind ::FSGS_REFUSAL_SYSTEM. */
+	int32_t refusal_error;
+	/** enum fsgs_answer: WRGSBASE of 1<<63 raised \#GP. */
+	uint32_t canonical_check;
+	/** Bits: ::FSGS_EVENT_BIT of enum fsgs_event. */
+	uint32_t survival_tried;
+	/** Bits: ::FSGS_EVENT_BIT of enum fsgs_event. */
+	uint32_t survival_lost;
+	/** enum fsgs_fallback, for FS and for GS. */
+	uint32_t fallback[FSGS_SEGMENTS];
+	/** The errno behind ::FSGS_FALLBACK_DENIED, for FS and for GS. */
+	int32_t fallback_error[FSGS_SEGMENTS];
+	/** Bits: ::FSGS_SIGN_BIT of enum fsgs_sign. */
+	uint32_t signs;
+	/** major<<16 | minor<<8 | patch (255 at most), as in LINUX_VERSION_CODE. */
+	uint32_t kernel_version;
+	/** How many CPUs were examined; 0 when only the current one. */
+	uint32_t cpus_checked;
+	/** enum fsgs_answer: the CPUs did not all give the same result. */
+	uint32_t cpus_differ;
+	/** enum fsgs_answer: repeated samples did not agree. */
+	uint32_t samples_differ;
+	/** enum fsgs_outcome, ring 0: of setting CR4 bit 16. */
+	uint32_t cr4_write;
+	/** enum fsgs_answer, ring 0: CR4 bit 16 reads back as 1. */
+	uint32_t cr4_sticks;
+	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process it is
+	 *  not filled in by the library. A caller that has asked ring 0 of the running system sets this,
+	 *  cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
+	struct fsgs_trial cr4_set[FSGS_INSNS];
+	/** The trials in ring 0 with CR4 bit 16 clear, by enum fsgs_insn. */
+	struct fsgs_trial cr4_cleared[FSGS_INSNS];
+	/** CPU family, extended family added. */
+	uint32_t family;
+	/** CPU model, extended model included. */
+	uint32_t model;
+	/** CPU stepping. */
+	uint32_t stepping;
+	/** enum fsgs_answer: CPUID.1:ECX[31], a hypervisor shows itself. */
+	uint32_t hypervisor_present;
+	/** Hyper-V: CPUID.40000002H:EAX, 0 when it does not say. */
+	uint32_t hypervisor_build;
+	/** Hyper-V: major<<16 | minor; Xen: the same, from its CPUID leaf 1. */
+	uint32_t hypervisor_version;
+	/** CPU vendor, 12 characters. */
+	char vendor[16];
+	/** CPU brand string, 48 characters at most. */
+	char brand[56];
+	/** Hypervisor signature, 12 characters. */
+	char hypervisor[16];
+	/** Kernel release, as uname(2) gives it. */
+	char kernel[72];
 };
 
 /** The smallest report that the library accepts: the decision alone. */
@@ -277,7 +330,7 @@ struct fsgs_report {
  * This library's own rules: doc/states.md lists the states of a machine, each with where it was read or seen.
  * They rest on the SDM, vol. 2, CPUID and RDFSBASE to WRGSBASE, and on Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
 
@@ -304,8 +357,8 @@ enum fsgs_list {
 	FSGS_LIST_VANTAGE = 8,  /**< enum fsgs_vantage. */
 	FSGS_LIST_FALLBACK = 9, /**< enum fsgs_fallback. */
 	FSGS_LIST_REFUSAL = 10, /**< enum fsgs_refusal. */
-	FSGS_LIST_EVENT = 11,   /**< Bit numbers of enum fsgs_event. */
-	FSGS_LIST_SIGN = 12     /**< Bit numbers of enum fsgs_sign. */
+	FSGS_LIST_EVENT = 11,   /**< enum fsgs_event. */
+	FSGS_LIST_SIGN = 12     /**< enum fsgs_sign. */
 };
 
 /**
@@ -323,7 +376,7 @@ enum fsgs_list {
  * A walk along the words of one list, two kilobytes at most.
  * @par Source
  * This library's own words.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
 
@@ -341,7 +394,7 @@ FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_
  * A walk along the words of one list, two kilobytes at most.
  * @par Source
  * This library's own words.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
 
@@ -359,7 +412,7 @@ FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW F
  * A copy of the report on the stack, and a walk over some thirty conditions and their texts.
  * @par Source
  * This library's own words; doc/states.md says where each state was read or seen.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
 				 size_t size) FSGS_NOTHROW FSGS_PURE;
@@ -379,7 +432,7 @@ FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
  * A copy of the report on the stack, and a walk over some fifty conditions and their texts.
  * @par Source
  * This library's own words; doc/states.md says where each state was read or seen.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
 				 uint32_t step) FSGS_NOTHROW FSGS_PURE;
@@ -400,7 +453,7 @@ FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
  * A look into a table.
  * @par Source
  * This library's own rule.
- * @since 0.9
+ * @since 1.0
  */
 FSGS_API int fsgs_exit_status(uint32_t verdict) FSGS_NOTHROW FSGS_CONST;
 

@@ -9,8 +9,8 @@
 #ifndef FSGSCHECK_VERSION_H
 #define FSGSCHECK_VERSION_H
 
-#define FSGS_VERSION_MAJOR 0 /**< Incompatible changes; the soname follows it. */
-#define FSGS_VERSION_MINOR 9 /**< Compatible additions. */
+#define FSGS_VERSION_MAJOR 1 /**< Incompatible changes; the soname follows it. */
+#define FSGS_VERSION_MINOR 0 /**< Compatible additions. */
 #define FSGS_VERSION_PATCH 0 /**< Repairs only. */
 
 /** The three numbers as one, for comparison: 0x00MMmmpp. */

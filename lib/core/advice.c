@@ -23,7 +23,7 @@ enum {
 	RING0 = 2,
 	TRIED = 4,    /* all four instructions were tried */
 	OFFERED = 8,  /* CPUID offers the instructions */
-	VIRTUAL = 16, /* a hypervisor has signed its leaves */
+	VIRTUAL = 16, /* a hypervisor has signed its CPUID leaves */
 	ASKED = 32,   /* ring 0 has been asked, from there or by a process */
 	UNASKED = 64,
 };
@@ -65,9 +65,10 @@ static const struct {
 
 static int applies(const struct condition *when, const struct fsgs_report *r)
 {
-	const uint32_t vantage = r->vantage == FSGS_VANTAGE_RING0 ? RING0 | ASKED
-				 : r->cr4_write                   ? PROCESS | ASKED
-								  : PROCESS | UNASKED;
+	const uint32_t vantage = r->vantage == FSGS_VANTAGE_RING0     ? RING0 | ASKED
+				 : r->vantage != FSGS_VANTAGE_PROCESS ? 0
+				 : r->cr4_write                       ? PROCESS | ASKED
+								      : PROCESS | UNASKED;
 	const uint32_t is = vantage | (r->proof == FSGS_PROOF_TRIED ? TRIED : 0u) |
 			    (r->cpuid_fsgsbase == FSGS_ANSWER_YES ? OFFERED : 0u) |
 			    (r->hypervisor[0] ? VIRTUAL : 0u);

@@ -23,6 +23,12 @@ static inline void fsgs_report_load(struct fsgs_report *to, const struct fsgs_re
 		t[i] = i < size ? f[i] : 0;
 }
 
+/* The trials of the vantage from which a report was made. */
+static inline const struct fsgs_trial *fsgs_trials(const struct fsgs_report *report)
+{
+	return report->vantage == FSGS_VANTAGE_RING0 ? report->cr4_set : report->trials;
+}
+
 /* True when both strings are equal over their whole length. */
 static inline int fsgs_same(const char *a, const char *b)
 {
@@ -34,11 +40,11 @@ static inline int fsgs_same(const char *a, const char *b)
 }
 
 #if defined(__x86_64__)
-/* Runs a leaf under the caller's guard: 0 when it ran, 1 when it faulted. */
-static inline int fsgs_core_run(const struct fsgs_core_ops *ops, fsgs_leaf_fn *leaf,
-				struct fsgs_leaf *io)
+/* Runs a stub under the caller's guard: 0 when it ran, 1 when it faulted. */
+static inline int fsgs_core_run(const struct fsgs_core_ops *ops, fsgs_stub_fn *stub,
+				struct fsgs_stub *io)
 {
-	return ops->run ? ops->run(ops->context, leaf, io) : leaf(io);
+	return ops->run ? ops->run(ops->context, stub, io) : stub(io);
 }
 #endif
 

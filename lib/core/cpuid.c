@@ -17,8 +17,8 @@ static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t sublea
 	if (ops->cpuid)
 		return ops->cpuid(ops->context, leaf, subleaf, regs);
 #if defined(__x86_64__)
-	struct fsgs_leaf io = {.in = {leaf, subleaf}};
-	int faulted = fsgs_core_run(ops, fsgs_leaf_cpuid, &io);
+	struct fsgs_stub io = {.in = {leaf, subleaf}};
+	int faulted = fsgs_core_run(ops, fsgs_stub_cpuid, &io);
 
 	for (int i = 0; i < 4; i++)
 		regs[i] = (uint32_t)io.out[i];
@@ -141,7 +141,8 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
 	if (cpuid(ops, 1, 0, regs))
 		return;
 	put_version(report, regs[0]);
-	if (regs[2] >> 31)
+	report->hypervisor_present = regs[2] >> 31 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	if (report->hypervisor_present == FSGS_ANSWER_YES)
 		put_hypervisor(report, ops);
 	put_brand(report, ops);
 }

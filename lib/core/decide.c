@@ -42,29 +42,15 @@ static int failed(uint32_t outcome)
 
 typedef int outcome_test(uint32_t outcome);
 
-/* What this process saw, or this code in ring 0. */
-static int any(outcome_test *test, const struct fsgs_report *r, unsigned segment)
+static int any(outcome_test *test, const struct fsgs_trial *trials, unsigned segment)
 {
-	return test(r->trials[segment_insns[segment][0]].outcome) ||
-	       test(r->trials[segment_insns[segment][1]].outcome);
+	return test(trials[segment_insns[segment][0]].outcome) ||
+	       test(trials[segment_insns[segment][1]].outcome);
 }
 
-static int any_at_all(outcome_test *test, const struct fsgs_report *r)
+static int any_at_all(outcome_test *test, const struct fsgs_trial *trials)
 {
-	return any(test, r, FSGS_SEGMENT_FS) || any(test, r, FSGS_SEGMENT_GS);
-}
-
-/* What ring 0 saw with CR4 bit 16 set, be it here or asked by a process. */
-static int any_in_ring0(outcome_test *test, const struct fsgs_report *r, unsigned segment)
-{
-	return r->vantage == FSGS_VANTAGE_RING0 ? any(test, r, segment)
-						: test(r->ring0[segment_insns[segment][0]]) ||
-							  test(r->ring0[segment_insns[segment][1]]);
-}
-
-static int any_at_all_in_ring0(outcome_test *test, const struct fsgs_report *r)
-{
-	return any_in_ring0(test, r, FSGS_SEGMENT_FS) || any_in_ring0(test, r, FSGS_SEGMENT_GS);
+	return any(test, trials, FSGS_SEGMENT_FS) || any(test, trials, FSGS_SEGMENT_GS);
 }
 
 static int undefined(uint32_t outcome)
@@ -83,20 +69,16 @@ static int raised(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
 }
 
-/* Ring 0 with CR4 bit 16 clear. */
-static int any_ran_cleared(const struct fsgs_report *r)
+static int lost(uint32_t outcome)
 {
-	for (int i = 0; i < FSGS_INSNS; i++)
-		if (ran(r->cleared[i]))
-			return 1;
-	return 0;
+	return outcome == FSGS_OUTCOME_VALUE_LOST;
 }
 
 /* CR4, or an instruction, did not keep CPUID's promise. */
 static int broken_in_ring0(const struct fsgs_report *r, unsigned segment)
 {
 	return failed(r->cr4_write) || r->cr4_sticks == FSGS_ANSWER_NO ||
-	       any_in_ring0(failed, r, segment);
+	       any(failed, r->cr4_set, segment);
 }
 
 static uint32_t decide_process(const struct fsgs_report *r, unsigned segment)
@@ -110,10 +92,11 @@ static uint32_t decide_process(const struct fsgs_report *r, unsigned segment)
 	if (r->hwcap2_fsgsbase == FSGS_ANSWER_YES) {
 		if (masked)
 			return FSGS_VERDICT_INCONSISTENT;
-		return any(failed, r, segment) || broken_in_ring0(r, segment) ? FSGS_VERDICT_BROKEN
-									      : FSGS_VERDICT_USABLE;
+		return any(failed, r->trials, segment) || broken_in_ring0(r, segment)
+			       ? FSGS_VERDICT_BROKEN
+			       : FSGS_VERDICT_USABLE;
 	}
-	if (any(ran, r, segment))
+	if (any(ran, r->trials, segment))
 		return FSGS_VERDICT_UNADVERTISED;
 	if (offered)
 		return broken_in_ring0(r, segment) ? FSGS_VERDICT_BROKEN : FSGS_VERDICT_DISABLED;
@@ -126,14 +109,15 @@ static uint32_t decide_ring0(const struct fsgs_report *r, unsigned segment)
 	if (r->cpuid_fsgsbase == FSGS_ANSWER_UNKNOWN)
 		return FSGS_VERDICT_UNKNOWN;
 	if (r->cpuid_fsgsbase == FSGS_ANSWER_NO)
-		return any(ran, r, segment) || any_ran_cleared(r) ? FSGS_VERDICT_UNADVERTISED
-								  : FSGS_VERDICT_UNSUPPORTED;
+		return any(ran, r->cr4_set, segment) || any_at_all(ran, r->cr4_cleared)
+			       ? FSGS_VERDICT_UNADVERTISED
+			       : FSGS_VERDICT_UNSUPPORTED;
 	if (r->cr4_write == FSGS_OUTCOME_NOT_TRIED)
 		return FSGS_VERDICT_UNKNOWN;
 	if (broken_in_ring0(r, segment))
 		return FSGS_VERDICT_BROKEN;
 	/* Here nobody's word stands for an execution. */
-	return any(not_tried, r, segment) ? FSGS_VERDICT_UNKNOWN : FSGS_VERDICT_USABLE;
+	return any(not_tried, r->cr4_set, segment) ? FSGS_VERDICT_UNKNOWN : FSGS_VERDICT_USABLE;
 }
 
 static uint32_t decide_segment(const struct fsgs_report *r, unsigned segment)
@@ -144,8 +128,14 @@ static uint32_t decide_segment(const struct fsgs_report *r, unsigned segment)
 		return FSGS_VERDICT_UNSUPPORTED;
 	if (r->cpus_differ == FSGS_ANSWER_YES || r->samples_differ == FSGS_ANSWER_YES)
 		return FSGS_VERDICT_INCONSISTENT;
-	return r->vantage == FSGS_VANTAGE_RING0 ? decide_ring0(r, segment)
-						: decide_process(r, segment);
+	switch (r->vantage) {
+	case FSGS_VANTAGE_PROCESS:
+		return decide_process(r, segment);
+	case FSGS_VANTAGE_RING0:
+		return decide_ring0(r, segment);
+	default:
+		return FSGS_VERDICT_UNKNOWN;
+	}
 }
 
 static uint32_t decide_access(const struct fsgs_report *r, unsigned segment)
@@ -171,7 +161,8 @@ struct surroundings {
  * gives, and nothing says that a tool took it out. */
 static int is_emulated(const struct fsgs_report *r, int instrumented)
 {
-	if (fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG || (r->signs & FSGS_SIGN_UML))
+	if (fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG ||
+	    (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML)))
 		return 1;
 	return !instrumented && r->hwcap2_present == FSGS_ANSWER_NO &&
 	       r->kernel_version >= FSGS_LINUX_HWCAP2;
@@ -180,7 +171,7 @@ static int is_emulated(const struct fsgs_report *r, int instrumented)
 /* gVisor: it says so, or by its mark: arch_prctl serves FS and knows nothing of GS. */
 static int is_sandboxed(const struct fsgs_report *r)
 {
-	return (r->signs & FSGS_SIGN_GVISOR) ||
+	return (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_GVISOR)) ||
 	       (r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_OK &&
 		r->fallback[FSGS_SEGMENT_GS] == FSGS_FALLBACK_DENIED &&
 		r->fallback_error[FSGS_SEGMENT_GS] == FSGS_EINVAL);
@@ -200,21 +191,22 @@ static int is_instrumented(const struct fsgs_report *r)
 {
 	if (r->verdict == FSGS_VERDICT_USABLE)
 		return 0;
-	if (r->signs & FSGS_SIGN_AUXV_DIFFERS)
+	if (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS))
 		return 1;
 	if (odd_signal(r))
 		return 1;
-	if ((r->signs & FSGS_SIGN_VENDOR_DIFFERS) && !(r->signs & FSGS_SIGN_UML) &&
+	if ((r->signs & FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)) &&
+	    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML)) &&
 	    fsgs_product(r->hypervisor) != FSGS_PRODUCT_TCG)
 		return 1;
 	/* What ring 0 saw, no tool has made. */
 	if (r->verdict != FSGS_VERDICT_BROKEN || r->hwcap2_fsgsbase != FSGS_ANSWER_YES)
 		return 0;
-	if (r->signs & FSGS_SIGN_TRACED)
+	if (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_TRACED))
 		return 1;
 	/* A kernel that lists the flag runs the instructions at each context switch: where they fault
 	 * it would be dead. So somebody else makes them fault here. */
-	return r->cpuinfo_flag == FSGS_ANSWER_YES && any_at_all(raised, r);
+	return r->cpuinfo_flag == FSGS_ANSWER_YES && any_at_all(raised, r->trials);
 }
 
 /* A genuine kernel's entry: present, or from before there was one. */
@@ -241,11 +233,12 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 		return 0;
 	/* That an emulator runs them says nothing of its kernel. That they do not run does: an emulated
 	 * machine obeys CR4, and a process emulator has none. */
-	if (around->emulated && !any_at_all(undefined, r))
+	if (around->emulated && !any_at_all(undefined, r->trials))
 		return 0;
 	return when(r->cpuinfo_flag == FSGS_ANSWER_YES, FSGS_FINDING_KERNEL_TOO_OLD) |
 	       /* A paravirtual Xen guest never sees the flag: nobody switched it off. */
-	       when(r->cpuinfo_flag == FSGS_ANSWER_NO && !(r->signs & FSGS_SIGN_XEN_PV),
+	       when(r->cpuinfo_flag == FSGS_ANSWER_NO &&
+			    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)),
 		    FSGS_FINDING_SWITCHED_OFF) |
 	       when(r->verdict == FSGS_VERDICT_UNADVERTISED, FSGS_FINDING_PRIVILEGE_RISK);
 }
@@ -260,9 +253,9 @@ static uint64_t find_in_ring0(const struct fsgs_report *r)
 	return when(offered && refused, FSGS_FINDING_CR4_REFUSED) |
 	       when(offered && dropped, FSGS_FINDING_CR4_DROPPED) |
 	       when(offered && r->cr4_sticks == FSGS_ANSWER_YES &&
-			    any_at_all_in_ring0(undefined, r),
+			    any_at_all(undefined, r->cr4_set),
 		    FSGS_FINDING_INSN_UD) |
-	       when(offered && any_ran_cleared(r), FSGS_FINDING_CR4_UNENFORCED);
+	       when(offered && any_at_all(ran, r->cr4_cleared), FSGS_FINDING_CR4_UNENFORCED);
 }
 
 static uint64_t find_process(const struct fsgs_report *r)
@@ -277,10 +270,10 @@ static uint64_t find_process(const struct fsgs_report *r)
 	 * enabled what it lists. */
 	const int only_listed = r->verdict == FSGS_VERDICT_UNKNOWN &&
 				r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN &&
-				r->cpuinfo_flag == FSGS_ANSWER_YES && !any_at_all(ran, r);
+				r->cpuinfo_flag == FSGS_ANSWER_YES && !any_at_all(ran, r->trials);
 	const int disabled = r->verdict == FSGS_VERDICT_DISABLED;
 	const int proven = disabled && r->cr4_write == FSGS_OUTCOME_OK &&
-			   r->cr4_sticks == FSGS_ANSWER_YES && !any_at_all_in_ring0(not_tried, r);
+			   r->cr4_sticks == FSGS_ANSWER_YES && !any_at_all(not_tried, r->cr4_set);
 	const int unproven = (disabled && !proven) || only_listed;
 	const int at_risk = unproven && fsgs_product(r->hypervisor) == FSGS_PRODUCT_HYPERV &&
 			    fsgs_same(r->vendor, "AuthenticAMD");
@@ -290,7 +283,7 @@ static uint64_t find_process(const struct fsgs_report *r)
 	       when(r->cpuid_fsgsbase != FSGS_ANSWER_YES && r->cpuid_faulting == FSGS_ANSWER_YES,
 		    FSGS_FINDING_CPUID_MASKED) |
 	       /* Where nothing ran, the emulator is not what the answer turns on. */
-	       when(around.emulated && any_at_all(ran, r), FSGS_FINDING_EMULATED) |
+	       when(around.emulated && any_at_all(ran, r->trials), FSGS_FINDING_EMULATED) |
 	       when(around.sandboxed, FSGS_FINDING_SANDBOXED) |
 	       when(r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_DENIED ||
 			    r->fallback[FSGS_SEGMENT_GS] == FSGS_FALLBACK_DENIED,
@@ -304,7 +297,7 @@ static uint64_t find_process(const struct fsgs_report *r)
 static uint64_t find_ring0(const struct fsgs_report *r)
 {
 	return find_in_ring0(r) |
-	       when(fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG && any_at_all(ran, r),
+	       when(fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG && any_at_all(ran, r->cr4_set),
 		    FSGS_FINDING_EMULATED);
 }
 
@@ -313,21 +306,18 @@ static uint64_t find(const struct fsgs_report *r)
 	if (r->mode == FSGS_MODE_COMPAT || r->mode == FSGS_MODE_NOT_X86)
 		return FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE);
 
-	uint64_t findings = r->vantage == FSGS_VANTAGE_RING0 ? find_ring0(r) : find_process(r);
+	const uint64_t findings = r->vantage == FSGS_VANTAGE_PROCESS ? find_process(r)
+				  : r->vantage == FSGS_VANTAGE_RING0 ? find_ring0(r)
+								     : 0;
 
-	for (int i = 0; i < FSGS_INSNS; i++)
-		findings |= when(r->trials[i].outcome == FSGS_OUTCOME_VALUE_LOST,
-				 FSGS_FINDING_VALUE_LOST);
-	return findings | when(r->cpus_differ == FSGS_ANSWER_YES, FSGS_FINDING_CPUS_DIFFER) |
+	return findings | when(any_at_all(lost, fsgs_trials(r)), FSGS_FINDING_VALUE_LOST) |
+	       when(r->cpus_differ == FSGS_ANSWER_YES, FSGS_FINDING_CPUS_DIFFER) |
 	       when(r->canonical_check == FSGS_ANSWER_NO, FSGS_FINDING_NO_CANONICAL_CHECK);
 }
 
 static uint32_t decide_proof(const struct fsgs_report *r)
 {
-	for (int i = 0; i < FSGS_INSNS; i++)
-		if (r->trials[i].outcome == FSGS_OUTCOME_NOT_TRIED)
-			return FSGS_PROOF_ADVERTISED;
-	return FSGS_PROOF_TRIED;
+	return any_at_all(not_tried, fsgs_trials(r)) ? FSGS_PROOF_ADVERTISED : FSGS_PROOF_TRIED;
 }
 
 int fsgs_decide(struct fsgs_report *report, size_t size)

@@ -104,6 +104,7 @@ static const char modes[] =
 	WORD("not-x86", "code of another architecture");
 
 static const char vantages[] =
+	WORD("unknown", "not known")
 	WORD("process", "seen by a process")
 	WORD("ring0", "seen in ring 0");
 
@@ -114,6 +115,7 @@ static const char fallbacks[] =
 	WORD("lies", "arch_prctl gives a wrong answer");
 
 static const char refusals[] =
+	WORD("unknown", "nothing is known of a trial")
 	WORD("none", "the instructions were tried")
 	WORD("mode", "this is not 64-bit x86 code")
 	WORD("flag", "the caller asked for no trial")
@@ -126,7 +128,7 @@ static const char events[] =
 	WORD("yield", "a context switch to a rival thread")
 	WORD("sleep", "a sleep beside a rival thread")
 	WORD("fork", "a fork")
-	WORD("hop", "a move to another CPU")
+	WORD("migrate", "a move to another CPU")
 	WORD("cpuid", "an execution of CPUID")
 	WORD("port", "a read of an I/O port in ring 0")
 	WORD("halt", "a HLT in ring 0");

@@ -2,23 +2,23 @@
 /* Telling our own fault from anybody else's. */
 #include <fsgscheck/core.h>
 
-/* lib/core/leaf.S: the guarded instructions, each relative to its entry, up to a zero. */
+/* lib/core/stubs.S: the guarded instructions, each relative to its entry, up to a zero. */
 #pragma GCC visibility push(hidden)
-extern const int32_t fsgs_leaf_table[];
-extern const char fsgs_leaf_fault[];
+extern const int32_t fsgs_stub_table[];
+extern const char fsgs_stub_fault[];
 #pragma GCC visibility pop
 
-struct fsgs_leaf *fsgs_leaf_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
+struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
-	for (const int32_t *entry = fsgs_leaf_table; *entry; entry++) {
+	for (const int32_t *entry = fsgs_stub_table; *entry; entry++) {
 		/* Unsigned arithmetic: the offset is negative where the table follows the code. */
 		if ((uintptr_t)entry + (uintptr_t)(intptr_t)*entry != *rip)
 			continue;
-		struct fsgs_leaf *io = (struct fsgs_leaf *)(uintptr_t)rdi;
+		struct fsgs_stub *io = (struct fsgs_stub *)(uintptr_t)rdi;
 
 		io->fault = fault;
 		io->code = code;
-		*rip = (uintptr_t)fsgs_leaf_fault;
+		*rip = (uintptr_t)fsgs_stub_fault;
 		return io;
 	}
 	return NULL;

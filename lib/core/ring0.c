@@ -38,11 +38,11 @@ static void announce(const struct walk *walk, const char *text)
 		walk->caller->step(walk->caller->context, text);
 }
 
-static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+static int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	const struct walk *walk = context;
 
-	return fsgs_core_run(walk->caller, leaf, io);
+	return fsgs_core_run(walk->caller, stub, io);
 }
 
 static int cpuid(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
@@ -59,9 +59,9 @@ static uint64_t msr_of(uint32_t segment)
 
 static int get_base(void *context, uint32_t segment, uint64_t *base)
 {
-	struct fsgs_leaf io = {.in = {msr_of(segment)}};
+	struct fsgs_stub io = {.in = {msr_of(segment)}};
 
-	if (run(context, fsgs_leaf_rdmsr, &io))
+	if (run(context, fsgs_stub_rdmsr, &io))
 		return -1;
 	*base = io.out[0];
 	return 0;
@@ -69,12 +69,12 @@ static int get_base(void *context, uint32_t segment, uint64_t *base)
 
 static int set_base(void *context, uint32_t segment, uint64_t base)
 {
-	struct fsgs_leaf io = {.in = {msr_of(segment), base}};
+	struct fsgs_stub io = {.in = {msr_of(segment), base}};
 
-	return run(context, fsgs_leaf_wrmsr, &io) ? -1 : 0;
+	return run(context, fsgs_stub_wrmsr, &io) ? -1 : 0;
 }
 
-static uint32_t outcome_of(int faulted, const struct fsgs_leaf *io)
+static uint32_t outcome_of(int faulted, const struct fsgs_stub *io)
 {
 	if (!faulted)
 		return FSGS_OUTCOME_OK;
@@ -82,11 +82,11 @@ static uint32_t outcome_of(int faulted, const struct fsgs_leaf *io)
 }
 
 /* One instruction, which leaves its base as it is and gives it in out[0]. */
-static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_leaf_fn *leaf,
+static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_stub_fn *stub,
 		       uint64_t base)
 {
-	struct fsgs_leaf io = {0};
-	const int faulted = run(walk, leaf, &io);
+	struct fsgs_stub io = {0};
+	const int faulted = run(walk, stub, &io);
 
 	*trial = (struct fsgs_trial){.outcome = outcome_of(faulted, &io)};
 	if (faulted) {
@@ -104,13 +104,13 @@ static void sample(struct walk *walk, struct fsgs_trial trials[FSGS_INSNS])
 	const uint64_t fs = walk->base[FSGS_SEGMENT_FS], gs = walk->base[FSGS_SEGMENT_GS];
 
 	announce(walk, "execute RDFSBASE");
-	sample_one(walk, &trials[FSGS_INSN_RDFSBASE], fsgs_leaf_rdfs64, fs);
+	sample_one(walk, &trials[FSGS_INSN_RDFSBASE], fsgs_stub_rdfs64, fs);
 	announce(walk, "execute RDGSBASE");
-	sample_one(walk, &trials[FSGS_INSN_RDGSBASE], fsgs_leaf_rdgs64, gs);
+	sample_one(walk, &trials[FSGS_INSN_RDGSBASE], fsgs_stub_rdgs64, gs);
 	announce(walk, "execute WRFSBASE");
-	sample_one(walk, &trials[FSGS_INSN_WRFSBASE], fsgs_leaf_rewrite_fs, fs);
+	sample_one(walk, &trials[FSGS_INSN_WRFSBASE], fsgs_stub_rewrite_fs, fs);
 	announce(walk, "execute WRGSBASE");
-	sample_one(walk, &trials[FSGS_INSN_WRGSBASE], fsgs_leaf_rewrite_gs, gs);
+	sample_one(walk, &trials[FSGS_INSN_WRGSBASE], fsgs_stub_rewrite_gs, gs);
 }
 
 static int raised(uint32_t outcome)
@@ -121,13 +121,13 @@ static int raised(uint32_t outcome)
 /* With the bit clear nothing may run, before or after it was set: keeps the worst. */
 static void sample_cleared(struct walk *walk)
 {
-	uint32_t *cleared = walk->report->cleared;
+	struct fsgs_trial *const cleared = walk->report->cr4_cleared;
 	struct fsgs_trial trials[FSGS_INSNS];
 
 	sample(walk, trials);
 	for (int i = 0; i < FSGS_INSNS; i++)
-		if (cleared[i] == FSGS_OUTCOME_NOT_TRIED || raised(cleared[i]))
-			cleared[i] = trials[i].outcome;
+		if (cleared[i].outcome == FSGS_OUTCOME_NOT_TRIED || raised(cleared[i].outcome))
+			cleared[i] = trials[i];
 }
 
 /* Whether what ran in one ran in the other. */
@@ -140,30 +140,30 @@ static int agrees(const struct fsgs_trial *a, const struct fsgs_trial *b)
 static void compare_samples(struct walk *walk, const struct fsgs_trial sampled[FSGS_INSNS])
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
-		if (walk->report->trials[i].outcome != FSGS_OUTCOME_NOT_TRIED &&
-		    !agrees(&walk->report->trials[i], &sampled[i]))
+		if (walk->report->cr4_set[i].outcome != FSGS_OUTCOME_NOT_TRIED &&
+		    !agrees(&walk->report->cr4_set[i], &sampled[i]))
 			walk->report->samples_differ = FSGS_ANSWER_YES;
 }
 
 /* By the instruction and by the MSR: on a healthy machine they are the same base. */
-static void put_back(struct walk *walk, uint32_t segment, enum fsgs_insn writer, fsgs_leaf_fn *leaf)
+static void put_back(struct walk *walk, uint32_t segment, enum fsgs_insn writer, fsgs_stub_fn *stub)
 {
-	struct fsgs_leaf io = {.in = {walk->base[segment]}};
+	struct fsgs_stub io = {.in = {walk->base[segment]}};
 
-	if (walk->report->trials[writer].outcome != FSGS_OUTCOME_UNDEFINED)
-		(void)run(walk, leaf, &io);
+	if (walk->report->cr4_set[writer].outcome != FSGS_OUTCOME_UNDEFINED)
+		(void)run(walk, stub, &io);
 	(void)set_base(walk, segment, walk->base[segment]);
 }
 
 static void put_back_bases(struct walk *walk)
 {
-	put_back(walk, FSGS_SEGMENT_FS, FSGS_INSN_WRFSBASE, fsgs_leaf_wrfs64);
-	put_back(walk, FSGS_SEGMENT_GS, FSGS_INSN_WRGSBASE, fsgs_leaf_wrgs64);
+	put_back(walk, FSGS_SEGMENT_FS, FSGS_INSN_WRFSBASE, fsgs_stub_wrfs64);
+	put_back(walk, FSGS_SEGMENT_GS, FSGS_INSN_WRGSBASE, fsgs_stub_wrgs64);
 }
 
 static void blame(struct walk *walk, enum fsgs_insn insn, uint32_t outcome, uint32_t width)
 {
-	struct fsgs_trial *trial = &walk->report->trials[insn];
+	struct fsgs_trial *trial = &walk->report->cr4_set[insn];
 
 	if (trial->outcome != FSGS_OUTCOME_OK)
 		return;
@@ -174,18 +174,18 @@ static void blame(struct walk *walk, enum fsgs_insn insn, uint32_t outcome, uint
 static int all_ran(const struct walk *walk)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
-		if (walk->report->trials[i].outcome != FSGS_OUTCOME_OK)
+		if (walk->report->cr4_set[i].outcome != FSGS_OUTCOME_OK)
 			return 0;
 	return 1;
 }
 
 /* What the instructions and the MSR say of one base. A fault here, after the trial, is left to the
  * samples. */
-static void check_msr(struct walk *walk, fsgs_leaf_fn *leaf, enum fsgs_insn rd, enum fsgs_insn wr)
+static void check_msr(struct walk *walk, fsgs_stub_fn *stub, enum fsgs_insn rd, enum fsgs_insn wr)
 {
-	struct fsgs_leaf io = {.in = {MARKER_BY_MSR, MARKER_BY_INSN}};
+	struct fsgs_stub io = {.in = {MARKER_BY_MSR, MARKER_BY_INSN}};
 
-	if (run(walk, leaf, &io))
+	if (run(walk, stub, &io))
 		return;
 	if (io.out[0] != MARKER_BY_MSR)
 		blame(walk, rd, FSGS_OUTCOME_WRONG_VALUE, 64);
@@ -197,18 +197,18 @@ static void check_msr(struct walk *walk, fsgs_leaf_fn *leaf, enum fsgs_insn rd, 
 
 static void note_event(struct walk *walk, enum fsgs_event event, enum fsgs_insn writer, int kept)
 {
-	walk->report->survival_tried |= (uint32_t)event;
+	walk->report->survival_tried |= FSGS_EVENT_BIT(event);
 	if (kept)
 		return;
-	walk->report->survival_lost |= (uint32_t)event;
+	walk->report->survival_lost |= FSGS_EVENT_BIT(event);
 	blame(walk, writer, FSGS_OUTCOME_VALUE_LOST, 64);
 }
 
-static void check_exits(struct walk *walk, fsgs_leaf_fn *leaf, enum fsgs_insn writer)
+static void check_exits(struct walk *walk, fsgs_stub_fn *stub, enum fsgs_insn writer)
 {
-	struct fsgs_leaf io = {.in = {MARKER_KEPT}};
+	struct fsgs_stub io = {.in = {MARKER_KEPT}};
 
-	if (run(walk, leaf, &io))
+	if (run(walk, stub, &io))
 		return;
 	note_event(walk, FSGS_EVENT_CPUID, writer, io.out[0] == MARKER_KEPT);
 	/* A base that CPUID lost cannot be lost again. */
@@ -218,15 +218,15 @@ static void check_exits(struct walk *walk, fsgs_leaf_fn *leaf, enum fsgs_insn wr
 
 static void check_halt(struct walk *walk)
 {
-	struct fsgs_leaf fs = {.in = {MARKER_KEPT}}, gs = {.in = {MARKER_KEPT}};
+	struct fsgs_stub fs = {.in = {MARKER_KEPT}}, gs = {.in = {MARKER_KEPT}};
 	int halted;
 
 	announce(walk, "both bases over HLT");
-	halted = !run(walk, fsgs_leaf_wrfs64, &fs) && !run(walk, fsgs_leaf_wrgs64, &gs) &&
+	halted = !run(walk, fsgs_stub_wrfs64, &fs) && !run(walk, fsgs_stub_wrgs64, &gs) &&
 		 walk->caller->halt(walk->caller->context) == 0;
-	if (!run(walk, fsgs_leaf_rdfs64, &fs) && halted)
+	if (!run(walk, fsgs_stub_rdfs64, &fs) && halted)
 		note_event(walk, FSGS_EVENT_HALT, FSGS_INSN_WRFSBASE, fs.out[0] == MARKER_KEPT);
-	if (!run(walk, fsgs_leaf_rdgs64, &gs) && halted)
+	if (!run(walk, fsgs_stub_rdgs64, &gs) && halted)
 		note_event(walk, FSGS_EVENT_HALT, FSGS_INSN_WRGSBASE, gs.out[0] == MARKER_KEPT);
 	put_back_bases(walk);
 }
@@ -238,7 +238,7 @@ static void try_set(struct walk *walk)
 	struct fsgs_trial sampled[FSGS_INSNS];
 
 	if (walk->keep) {
-		sample(walk, report->trials);
+		sample(walk, report->cr4_set);
 		sample(walk, sampled);
 		compare_samples(walk, sampled);
 		return;
@@ -252,19 +252,19 @@ static void try_set(struct walk *walk)
 		return;
 
 	announce(walk, "the instructions against MSR_FS_BASE");
-	check_msr(walk, fsgs_leaf_msr_fs, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
+	check_msr(walk, fsgs_stub_msr_fs, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
 	put_back_bases(walk);
 	announce(walk, "the instructions against MSR_GS_BASE");
-	check_msr(walk, fsgs_leaf_msr_gs, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
+	check_msr(walk, fsgs_stub_msr_gs, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
 	put_back_bases(walk);
 	announce(walk, "WRGSBASE of a non-canonical address, which must raise #GP");
 	fsgs_core_canonical(report, &walk->ops);
 	put_back_bases(walk);
 	announce(walk, "the FS base over CPUID and port I/O");
-	check_exits(walk, fsgs_leaf_exits_fs, FSGS_INSN_WRFSBASE);
+	check_exits(walk, fsgs_stub_exits_fs, FSGS_INSN_WRFSBASE);
 	put_back_bases(walk);
 	announce(walk, "the GS base over CPUID and port I/O");
-	check_exits(walk, fsgs_leaf_exits_gs, FSGS_INSN_WRGSBASE);
+	check_exits(walk, fsgs_stub_exits_gs, FSGS_INSN_WRGSBASE);
 	put_back_bases(walk);
 	if (walk->caller->halt)
 		check_halt(walk);
@@ -274,9 +274,9 @@ static void try_set(struct walk *walk)
 
 static int read_cr4(struct walk *walk, uint64_t *cr4)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
-	if (run(walk, fsgs_leaf_rdcr4, &io))
+	if (run(walk, fsgs_stub_rdcr4, &io))
 		return -1;
 	*cr4 = io.out[0];
 	return 0;
@@ -284,9 +284,9 @@ static int read_cr4(struct walk *walk, uint64_t *cr4)
 
 static uint32_t write_cr4(struct walk *walk, uint64_t cr4)
 {
-	struct fsgs_leaf io = {.in = {cr4}};
+	struct fsgs_stub io = {.in = {cr4}};
 
-	return outcome_of(run(walk, fsgs_leaf_wrcr4, &io), &io);
+	return outcome_of(run(walk, fsgs_stub_wrcr4, &io), &io);
 }
 
 /* Sets the bit, tries, and clears it again. */
@@ -366,7 +366,8 @@ int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 int fsgs_core_ring0_same(const struct fsgs_report *a, const struct fsgs_report *b)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
-		if (a->trials[i].outcome != b->trials[i].outcome || a->cleared[i] != b->cleared[i])
+		if (a->cr4_set[i].outcome != b->cr4_set[i].outcome ||
+		    a->cr4_cleared[i].outcome != b->cr4_cleared[i].outcome)
 			return 0;
 	return a->cpuid_fsgsbase == b->cpuid_fsgsbase && a->cr4_write == b->cr4_write &&
 	       a->cr4_sticks == b->cr4_sticks && a->samples_differ == b->samples_differ &&

@@ -2,19 +2,19 @@
 /*
  * The trial: what really happens when the four instructions are executed.
  *
- * What has to hold before a line of this runs: the guard of the caller is in place (a fault in a leaf
+ * What has to hold before a line of this runs: the guard of the caller is in place (a fault in a stub
  * comes back as a result), and nothing asynchronous that looks at FS or GS can interrupt this thread.
  * Reading is tried before writing, because a write needs the old value to put it back; what a read
  * cannot give, the caller's other way may. No base is ever written whose old value is not known.
  */
 #include "core.h"
 
-/* lib/core/leaf.S knows these offsets. */
-_Static_assert(offsetof(struct fsgs_leaf, in) == 0, "IN0");
-_Static_assert(offsetof(struct fsgs_leaf, out) == 16, "OUT0");
-_Static_assert(offsetof(struct fsgs_leaf, old) == 48, "OLD");
-_Static_assert(offsetof(struct fsgs_leaf, step) == 56, "STEP");
-_Static_assert(offsetof(struct fsgs_leaf, fault) == 64, "FAULT");
+/* lib/core/stubs.S knows these offsets. */
+_Static_assert(offsetof(struct fsgs_stub, in) == 0, "IN0");
+_Static_assert(offsetof(struct fsgs_stub, out) == 16, "OUT0");
+_Static_assert(offsetof(struct fsgs_stub, old) == 48, "OLD");
+_Static_assert(offsetof(struct fsgs_stub, step) == 56, "STEP");
+_Static_assert(offsetof(struct fsgs_stub, fault) == 64, "FAULT");
 
 /* Canonical with every paging width, below every kernel half, with bits in both halves and no two
  * bytes alike: a truncated, sign-extended or shifted copy cannot look like it. */
@@ -24,15 +24,20 @@ _Static_assert(offsetof(struct fsgs_leaf, fault) == 64, "FAULT");
 #define MARKER32 UINT64_C(0xd00dfeed8badf00d)
 #define LOW_HALF UINT64_C(0xffffffff)
 
+static struct fsgs_trial *trial_of(struct fsgs_report *report, enum fsgs_insn insn)
+{
+	return (report->vantage == FSGS_VANTAGE_RING0 ? report->cr4_set : report->trials) + insn;
+}
+
 /* SIGILL on Linux, and #UD. */
-static uint32_t classify(const struct fsgs_leaf *io, uint32_t vantage)
+static uint32_t classify(const struct fsgs_stub *io, uint32_t vantage)
 {
 	const int32_t undefined = vantage == FSGS_VANTAGE_RING0 ? 6 : 4;
 
 	return io->fault == undefined ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
 }
 
-/* A segment's two instructions, as indexes into fsgs_report.trials. */
+/* A segment's two instructions, as indexes into its trials. */
 static enum fsgs_insn reader(uint32_t segment)
 {
 	return segment == FSGS_SEGMENT_FS ? FSGS_INSN_RDFSBASE : FSGS_INSN_RDGSBASE;
@@ -43,17 +48,17 @@ static enum fsgs_insn writer(uint32_t segment)
 	return segment == FSGS_SEGMENT_FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE;
 }
 
-static fsgs_leaf_fn *write_leaf(uint32_t segment)
+static fsgs_stub_fn *write_stub(uint32_t segment)
 {
-	return segment == FSGS_SEGMENT_FS ? fsgs_leaf_wrfs64 : fsgs_leaf_wrgs64;
+	return segment == FSGS_SEGMENT_FS ? fsgs_stub_wrfs64 : fsgs_stub_wrgs64;
 }
 
-static fsgs_leaf_fn *mark_leaf(uint32_t segment)
+static fsgs_stub_fn *mark_stub(uint32_t segment)
 {
-	return segment == FSGS_SEGMENT_FS ? fsgs_leaf_mark_fs : fsgs_leaf_mark_gs;
+	return segment == FSGS_SEGMENT_FS ? fsgs_stub_mark_fs : fsgs_stub_mark_gs;
 }
 
-static void set_fault(struct fsgs_trial *trial, const struct fsgs_leaf *io, uint32_t vantage,
+static void set_fault(struct fsgs_trial *trial, const struct fsgs_stub *io, uint32_t vantage,
 		      uint32_t width)
 {
 	trial->outcome = classify(io, vantage);
@@ -73,12 +78,12 @@ static int get_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t 
 	return ops->get_base ? ops->get_base(ops->context, segment, base) : -1;
 }
 
-/* Puts a base back after a leaf that was left before its own restore, or whose writes cannot be trusted. */
+/* Puts a base back after a stub that was left before its own restore, or whose writes cannot be trusted. */
 static void restore(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
 {
-	struct fsgs_leaf io = {.in = {base}};
+	struct fsgs_stub io = {.in = {base}};
 
-	(void)fsgs_core_run(ops, write_leaf(segment), &io);
+	(void)fsgs_core_run(ops, write_stub(segment), &io);
 	if (ops->set_base)
 		(void)ops->set_base(ops->context, segment, base);
 }
@@ -88,11 +93,11 @@ static void restore(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t 
 static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			    uint32_t segment, uint64_t base)
 {
-	struct fsgs_trial *wr = &report->trials[writer(segment)];
-	struct fsgs_leaf io = {.in = {base}};
+	struct fsgs_trial *wr = trial_of(report, writer(segment));
+	struct fsgs_stub io = {.in = {base}};
 	uint64_t after;
 
-	if (fsgs_core_run(ops, write_leaf(segment), &io)) {
+	if (fsgs_core_run(ops, write_stub(segment), &io)) {
 		set_fault(wr, &io, report->vantage, 64);
 		return;
 	}
@@ -119,13 +124,13 @@ static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_op
  * canary live behind FS. */
 static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
-	struct fsgs_trial *rd = &report->trials[FSGS_INSN_RDFSBASE];
-	struct fsgs_trial *wr = &report->trials[FSGS_INSN_WRFSBASE];
-	struct fsgs_leaf io = {0};
+	struct fsgs_trial *rd = trial_of(report, FSGS_INSN_RDFSBASE);
+	struct fsgs_trial *wr = trial_of(report, FSGS_INSN_WRFSBASE);
+	struct fsgs_stub io = {0};
 	uint64_t base = 0;
 	int known = get_base(ops, FSGS_SEGMENT_FS, &base) == 0;
 
-	if (fsgs_core_run(ops, fsgs_leaf_rdfs64, &io)) {
+	if (fsgs_core_run(ops, fsgs_stub_rdfs64, &io)) {
 		set_fault(rd, &io, report->vantage, 64);
 	} else {
 		set_value(rd, !known || io.out[0] == base, 64);
@@ -141,9 +146,9 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 		try_wrfs_blind(report, ops, base);
 		return;
 	}
-	/* One leaf writes and reads back: if the write stored something else, no code that relies on
+	/* One stub writes and reads back: if the write stored something else, no code that relies on
 	 * FS may run before the repair. */
-	if (!fsgs_core_run(ops, fsgs_leaf_keep_fs, &io)) {
+	if (!fsgs_core_run(ops, fsgs_stub_keep_fs, &io)) {
 		set_value(wr, io.out[0] == base, 64);
 		if (io.out[0] != base && ops->set_base)
 			(void)ops->set_base(ops->context, FSGS_SEGMENT_FS, base);
@@ -155,18 +160,18 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 	}
 }
 
-/* The marker leaf ran to its end: what its readings say of the reader and of the writer. */
+/* The marker stub ran to its end: what its readings say of the reader and of the writer. */
 static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, uint32_t segment,
-		  const struct fsgs_leaf *io, const uint64_t *known)
+		  const struct fsgs_stub *io, const uint64_t *known)
 {
-	struct fsgs_trial *rd = &report->trials[reader(segment)];
-	struct fsgs_trial *wr = &report->trials[writer(segment)];
+	struct fsgs_trial *rd = trial_of(report, reader(segment));
+	struct fsgs_trial *wr = trial_of(report, writer(segment));
 	const int marked64 = io->out[0] == MARKER64;
 	const int marked32 = io->out[2] == (MARKER32 & LOW_HALF);
 
 	if (known && io->old != *known) {
 		if (!marked64 || !marked32) {
-			/* The reader lied about the old base, too, and the leaf restored its lie. */
+			/* The reader lied about the old base, too, and the stub restored its lie. */
 			set_value(rd, 0, 64);
 			if (ops->set_base)
 				(void)ops->set_base(ops->context, segment, *known);
@@ -186,18 +191,18 @@ static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, u
 	}
 }
 
-/* One leaf tries both instructions in both widths, so that the marker is gone before anything can
+/* One stub tries both instructions in both widths, so that the marker is gone before anything can
  * enter a kernel. A fault in it names the form at the step where it happened. */
 static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 		       uint32_t segment)
 {
-	struct fsgs_trial *rd = &report->trials[reader(segment)];
-	struct fsgs_trial *wr = &report->trials[writer(segment)];
-	struct fsgs_leaf io = {.in = {MARKER64, MARKER32}};
+	struct fsgs_trial *rd = trial_of(report, reader(segment));
+	struct fsgs_trial *wr = trial_of(report, writer(segment));
+	struct fsgs_stub io = {.in = {MARKER64, MARKER32}};
 	uint64_t base = 0;
 	int known = get_base(ops, segment, &base) == 0;
 
-	if (!fsgs_core_run(ops, mark_leaf(segment), &io)) {
+	if (!fsgs_core_run(ops, mark_stub(segment), &io)) {
 		judge(report, ops, segment, &io, known ? &base : NULL);
 		return;
 	}
@@ -234,7 +239,7 @@ static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *o
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
-		report->trials[i] = (struct fsgs_trial){0};
+		*trial_of(report, (enum fsgs_insn)i) = (struct fsgs_trial){0};
 	if (report->vantage == FSGS_VANTAGE_RING0)
 		try_marked(report, ops, FSGS_SEGMENT_FS); /* nothing lives behind FS there */
 	else
@@ -244,15 +249,15 @@ void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops
 
 void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
-	if (report->trials[FSGS_INSN_RDGSBASE].outcome != FSGS_OUTCOME_OK ||
-	    report->trials[FSGS_INSN_WRGSBASE].outcome != FSGS_OUTCOME_OK ||
-	    fsgs_core_run(ops, fsgs_leaf_rdgs64, &io))
+	if (trial_of(report, FSGS_INSN_RDGSBASE)->outcome != FSGS_OUTCOME_OK ||
+	    trial_of(report, FSGS_INSN_WRGSBASE)->outcome != FSGS_OUTCOME_OK ||
+	    fsgs_core_run(ops, fsgs_stub_rdgs64, &io))
 		return;
 	io.in[0] = UINT64_C(1) << 63;
 	io.in[1] = io.out[0];
-	if (!fsgs_core_run(ops, fsgs_leaf_flash_gs, &io))
+	if (!fsgs_core_run(ops, fsgs_stub_flash_gs, &io))
 		report->canonical_check = FSGS_ANSWER_NO;
 	else if (io.step == FSGS_STEP_WRITE64)
 		report->canonical_check = FSGS_ANSWER_YES;

@@ -102,5 +102,5 @@ void fsgs_auxv_compare(struct fsgs_report *report)
 	for (int i = 0; i < 2; i++)
 		if (opinions[i]->present != FSGS_ANSWER_UNKNOWN &&
 		    ((opinions[i]->value & HWCAP2_FSGSBASE) != 0) != set)
-			report->signs |= FSGS_SIGN_AUXV_DIFFERS;
+			report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS);
 }

@@ -42,7 +42,7 @@ static int set_by_prctl(uint32_t segment, uint64_t base)
 /* What is left when the bound does not allow the instruction at once. */
 static __attribute__((noinline)) int get_otherwise(uint32_t segment, uint64_t *base)
 {
-	switch (fsgs_means(segment)) {
+	switch (fsgs_decided_access(segment)) {
 	case FSGS_ACCESS_INSTRUCTION: /* decided by this call, or by another thread meanwhile */
 		*base = segment == FSGS_SEGMENT_FS ? fsgs_read_fs_() : fsgs_read_gs_();
 		return 0;
@@ -57,7 +57,7 @@ static __attribute__((noinline)) int set_otherwise(uint32_t segment, uint64_t ba
 {
 	if (base >= FSGS_BASE_LIMIT)
 		return -EPERM;
-	switch (fsgs_means(segment)) {
+	switch (fsgs_decided_access(segment)) {
 	case FSGS_ACCESS_INSTRUCTION:
 		if (segment == FSGS_SEGMENT_FS)
 			fsgs_write_fs_(base);

@@ -93,5 +93,5 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16])
 	report->cpuinfo_flag = cpuinfo.flag;
 	memcpy(vendor, cpuinfo.vendor, sizeof cpuinfo.vendor);
 	if (strcmp(vendor, "User Mode Linux") == 0)
-		report->signs |= FSGS_SIGN_UML;
+		report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_UML);
 }

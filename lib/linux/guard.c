@@ -4,7 +4,7 @@
  *
  * What must hold (doc/handover.md has the properties):
  *  - Only a fault of our own is ours: raised by the kernel, in the trying thread, at an instruction of
- *    a leaf. Anything else goes to the action that was there before: handover.c.
+ *    a stub. Anything else goes to the action that was there before: handover.c.
  *  - Every path restores handlers, mask and errno; a handler that somebody installed meanwhile stays.
  *  - No signal gets lost. The trying thread runs with SIGILL and its kin unblocked, because a blocked
  *    one would kill the process; so one that somebody sends may arrive here although it would have
@@ -75,7 +75,7 @@ static struct {
 	siginfo_t info[FSGS_CAUGHT][PARKED];
 } guard;
 
-/* Where the return from the handler leads: in the thread's own context, in place of the leaf. */
+/* Where the return from the handler leads: in the thread's own context, in place of the stub. */
 static _Noreturn void recover(void)
 {
 	siglongjmp(guard.recovery, 1);
@@ -123,7 +123,7 @@ int fsgs_guard_takes(int slot, const siginfo_t *info, ucontext_t *context)
 		park(slot, info);
 		return 1;
 	}
-	if (!fsgs_leaf_recover(&rip, (uint64_t)regs[REG_RDI], fsgs_caught[slot], info->si_code))
+	if (!fsgs_stub_recover(&rip, (uint64_t)regs[REG_RDI], fsgs_caught[slot], info->si_code))
 		return 0;
 	regs[REG_RIP] = (greg_t)(uintptr_t)recover;
 	return 1;
@@ -328,13 +328,13 @@ void fsgs_guard_leave(void)
 					   is_for_process(i, n, &info[i][n], mask, own));
 }
 
-int fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+int fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	(void)context;
 	/* The mask is as it was when the jump comes: sigreturn has seen to it. */
 	if (sigsetjmp(guard.recovery, 0))
 		return 1;
-	return leaf(io);
+	return stub(io);
 }
 
 long fsgs_arch_prctl(int code, uint64_t address)

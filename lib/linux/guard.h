@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guard: for its length, a fault of a leaf in this thread comes back as a result, and everybody
+ * The guard: for its length, a fault of a stub in this thread comes back as a result, and everybody
  * else's signals reach their owners.
  */
 #ifndef FSGSCHECK_LIB_GUARD_H
@@ -18,7 +18,7 @@ int fsgs_guard_enter(void);
 void fsgs_guard_leave(void);
 
 /* fsgs_core_ops.run, between enter and leave. */
-int fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io);
+int fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
 /* The arch_prctl system call with an address, without errno and without libc. Between enter and leave, a seccomp
  * filter that answers with SIGSYS makes it fail with -ENOSYS instead. */

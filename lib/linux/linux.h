@@ -69,10 +69,10 @@ int fsgs_apart(void *(*body)(void *), void *argument);
 /* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */
 void fsgs_survive(struct fsgs_report *report);
 
-/* means.c */
+/* access.c */
 
 /* fsgs_base_access(), of a segment that is one, without the detour over the procedure linkage table. */
-uint32_t fsgs_means(uint32_t segment);
+uint32_t fsgs_decided_access(uint32_t segment);
 
 /* sweep.c */
 

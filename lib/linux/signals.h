@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 
 /* The kernel's signal set. The C library's functions refuse to block the signals that it keeps for
- * itself (cancellation, setuid), and those must not interrupt a leaf either. */
+ * itself (cancellation, setuid), and those must not interrupt a stub either. */
 typedef uint64_t kernel_sigset;
 
 #define SIGNAL_BIT(sig) (UINT64_C(1) << ((sig)-1))

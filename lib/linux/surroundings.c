@@ -99,10 +99,10 @@ void fsgs_surroundings(struct fsgs_report *report)
 		report->kernel[length] = '\0';
 		report->kernel_version = fsgs_kernel_version(report->kernel);
 		if (strstr(name.version, GVISOR_VERSION))
-			report->signs |= FSGS_SIGN_GVISOR;
+			report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_GVISOR);
 	}
 	if (is_traced())
-		report->signs |= FSGS_SIGN_TRACED;
+		report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_TRACED);
 	if (is_xen_pv())
-		report->signs |= FSGS_SIGN_XEN_PV;
+		report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV);
 }

@@ -38,16 +38,16 @@ struct arena {
 
 static void write_gs(uint64_t base)
 {
-	struct fsgs_leaf io = {.in = {base}};
+	struct fsgs_stub io = {.in = {base}};
 
-	fsgs_leaf_wrgs64(&io);
+	fsgs_stub_wrgs64(&io);
 }
 
 static uint64_t read_gs(void)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
-	fsgs_leaf_rdgs64(&io);
+	fsgs_stub_rdgs64(&io);
 	return io.out[0];
 }
 
@@ -63,14 +63,14 @@ static int pin(int cpu)
 /* Whether both instructions run on this CPU: not all may be alike. Writes what is there. */
 static int runs_here(void)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	int runs;
 
 	if (fsgs_guard_enter())
 		return 0;
-	runs = !fsgs_guard_run(NULL, fsgs_leaf_rdgs64, &io);
+	runs = !fsgs_guard_run(NULL, fsgs_stub_rdgs64, &io);
 	io.in[0] = io.out[0];
-	runs = runs && !fsgs_guard_run(NULL, fsgs_leaf_wrgs64, &io);
+	runs = runs && !fsgs_guard_run(NULL, fsgs_stub_wrgs64, &io);
 	fsgs_guard_leave();
 	return runs;
 }
@@ -93,11 +93,11 @@ static void begin(void)
 	write_gs(OURS);
 }
 
-static void end(struct arena *arena, uint32_t event)
+static void end(struct arena *arena, enum fsgs_event event)
 {
-	arena->tried |= event;
+	arena->tried |= FSGS_EVENT_BIT(event);
 	if (read_gs() != OURS)
-		arena->lost |= event;
+		arena->lost |= FSGS_EVENT_BIT(event);
 }
 
 static void outlive_syscall(struct arena *arena)
@@ -110,12 +110,12 @@ static void outlive_syscall(struct arena *arena)
 /* A fault under the guard is a signal that disturbs nobody's handlers. */
 static void outlive_signal(struct arena *arena)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	if (fsgs_guard_enter())
 		return;
 	begin();
-	fsgs_guard_run(NULL, fsgs_leaf_undefined, &io);
+	fsgs_guard_run(NULL, fsgs_stub_undefined, &io);
 	end(arena, FSGS_EVENT_SIGNAL);
 	fsgs_guard_leave();
 }
@@ -124,12 +124,12 @@ static void outlive_signal(struct arena *arena)
  * more signal. */
 static void outlive_cpuid(struct arena *arena)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	if (fsgs_guard_enter())
 		return;
 	begin();
-	fsgs_guard_run(NULL, fsgs_leaf_cpuid, &io);
+	fsgs_guard_run(NULL, fsgs_stub_cpuid, &io);
 	end(arena, FSGS_EVENT_CPUID);
 	fsgs_guard_leave();
 }
@@ -176,17 +176,17 @@ static void outlive_fork(struct arena *arena)
 	/* A child that somebody else has waited for, or has killed, shows nothing. */
 	if (waitpid((pid_t)child, &status, __WALL) == child && WIFEXITED(status) &&
 	    WEXITSTATUS(status) == 1)
-		arena->lost |= FSGS_EVENT_FORK;
+		arena->lost |= FSGS_EVENT_BIT(FSGS_EVENT_FORK);
 }
 
-static void outlive_hops(struct arena *arena, const cpu_set_t *allowed)
+static void outlive_migrations(struct arena *arena, const cpu_set_t *allowed)
 {
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET((size_t)cpu, allowed) || cpu == arena->cpu)
 			continue;
 		begin();
 		if (pin(cpu) == 0 && runs_here())
-			end(arena, FSGS_EVENT_HOP);
+			end(arena, FSGS_EVENT_MIGRATE);
 		/* Back to where it is known to run. */
 		if (pin(arena->cpu))
 			return;
@@ -208,7 +208,7 @@ static void outlive_all(struct arena *arena, const cpu_set_t *allowed)
 	outlive_signal(arena);
 	outlive_cpuid(arena);
 	outlive_fork(arena);
-	outlive_hops(arena, allowed);
+	outlive_migrations(arena, allowed);
 	if (sched_getcpu() == arena->cpu && pthread_create(&opponent, NULL, rival, arena) == 0) {
 		while (!atomic_load(&arena->turns))
 			sched_yield();

@@ -63,7 +63,7 @@ static int set_base(void *context, uint32_t segment, uint64_t base)
 	return (int)error;
 }
 
-/* Asks arch_prctl for a base that is known by other means. Only reads: a wrong answer here is a reason
+/* Asks arch_prctl for a base that is known by another source. Only reads: a wrong answer here is a reason
  * not to trust it with a write. */
 static void try_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
 {
@@ -87,7 +87,7 @@ static void try_fallback(struct fsgs_report *report, uint32_t segment, int known
  * is dangerous (its entry code trusts the sign of the GS base), and user-mode Linux is known to die. */
 static int may_flash(const struct fsgs_report *report)
 {
-	if (report->signs & (FSGS_SIGN_UML | FSGS_SIGN_XEN_PV))
+	if (report->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
 		return 0;
 	if (report->hwcap2_fsgsbase == FSGS_ANSWER_YES)
 		return 1;
@@ -97,7 +97,7 @@ static int may_flash(const struct fsgs_report *report)
 	 * runs whole machines, too. */
 	return report->hwcap2_present == FSGS_ANSWER_NO &&
 	       (report->kernel_version >= FSGS_LINUX_HWCAP2 ||
-		report->signs & FSGS_SIGN_AUXV_DIFFERS);
+		report->signs & FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS));
 }
 
 /* 0 is the answer where CPUID faults, and whatever is asked of a system call that does nothing: so not of
@@ -109,7 +109,7 @@ static int cpuid_faults(void)
 
 static void try_context(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	int known = report->trials[FSGS_INSN_RDGSBASE].outcome == FSGS_OUTCOME_OK;
 
 	if (cpuid_faults())
@@ -118,7 +118,7 @@ static void try_context(struct fsgs_report *report, const struct fsgs_core_ops *
 	if (may_flash(report))
 		fsgs_core_canonical(report, ops);
 	try_fallback(report, FSGS_SEGMENT_FS, 1, thread_pointer());
-	known = known && !fsgs_guard_run(NULL, fsgs_leaf_rdgs64, &io);
+	known = known && !fsgs_guard_run(NULL, fsgs_stub_rdgs64, &io);
 	try_fallback(report, FSGS_SEGMENT_GS, known, io.out[0]);
 }
 

@@ -291,7 +291,7 @@ static void libcpuid(unsigned times)
 #define libcpuid    NULL
 #endif
 
-/* Which means a row wants. */
+/* Which access a row wants. */
 
 static void automatic(void)
 {
@@ -425,7 +425,7 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < sizeof instruction_rows / sizeof *instruction_rows; i++)
 			rows[instruction_rows[i]].skip = "the instructions are not usable here";
 	if (fsgs_get_fs_base(&home) || fsgs_base_access(FSGS_SEGMENT_GS) == FSGS_ACCESS_NONE) {
-		puts("no means to reach the bases here");
+		puts("the bases cannot be reached here");
 		return 77;
 	}
 	return bench("libfsgscheck", rows, ROWS, argv[1]);

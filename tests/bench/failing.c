@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The failing path. Where the instructions work it cannot be had, so it is the library's own guard
- * and trial with every leaf of the four instructions replaced by the leaf that executes UD2: the faults,
+ * and trial with every stub of the four instructions replaced by the stub that executes UD2: the faults,
  * the handler and the recovery are those of a machine without the instructions. Linked against the static
  * library, for the guard is not exported.
  *
@@ -22,12 +22,12 @@
 
 enum { UD2_LENGTH = 2, FAULTS = 4 };
 
-static int run_undefined(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+static int run_undefined(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
-	if (leaf == fsgs_leaf_cpuid)
-		return fsgs_guard_run(context, leaf, io);
+	if (stub == fsgs_stub_cpuid)
+		return fsgs_guard_run(context, stub, io);
 	io->step = FSGS_STEP_SAVE;
-	return fsgs_guard_run(context, fsgs_leaf_undefined, io);
+	return fsgs_guard_run(context, fsgs_stub_undefined, io);
 }
 
 /* As lib/linux/trial.c: FS from its self pointer, GS from arch_prctl. */

@@ -215,7 +215,7 @@ class Installed(unittest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             run(MESON, 'install', '-C', self.build, '--destdir', root)
             there = Path(root) / str(self.prefix).lstrip('/')
-            for file in ('include/fsgscheck.h', 'include/fsgscheck/core.h', 'lib/libfsgscheck.so.0',
+            for file in ('include/fsgscheck.h', 'include/fsgscheck/core.h', 'lib/libfsgscheck.so.1',
                          'lib/libfsgscheck.a', 'lib/libfsgscheck-core.a', 'lib/pkgconfig/fsgscheck.pc',
                          'lib/pkgconfig/fsgscheck-core.pc', 'bin/fsgscheck', 'share/fsgscheck/fsgscheck.schema.json'):
                 self.assertTrue((there / file).exists(), file)
@@ -226,7 +226,7 @@ class Installed(unittest.TestCase):
 class Kinds(unittest.TestCase):
     """-Ddefault_library: what is installed, and what programs are linked with. The core is always an archive."""
 
-    FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.0'}
+    FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.1'}
     INSTALLED = {'both': FILES, 'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}}
 
     def test_each(self):

@@ -21,7 +21,7 @@ if short:
     del sys.argv[1]
 root, scratch, compiler = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
 GUARD, HANDOVER, CHECK, TRIAL = 'lib/linux/guard.c', 'lib/linux/handover.c', 'lib/linux/check.c', 'lib/core/trial.c'
-APART, MEANS = 'lib/linux/apart.c', 'lib/linux/means.c'
+APART, ACCESS = 'lib/linux/apart.c', 'lib/linux/access.c'
 FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-pthread', '-fno-stack-protector', '-w']
 
 # With every run of the tests: one of each kind.
@@ -39,8 +39,8 @@ MUTANTS = [
     ('mask not restored', GUARD, [('\tchange_mask(SIG_SETMASK, mask, NULL);\n\tfor', '\tfor')],
      'unit-guard', 'restores_any_action_and_mask'),
     ('RIP not looked at', GUARD,
-     [('if (!fsgs_leaf_recover(&rip, (uint64_t)regs[REG_RDI], fsgs_caught[slot], info->si_code))\n\t\treturn 0;',
-       'fsgs_leaf_recover(&rip, (uint64_t)regs[REG_RDI], fsgs_caught[slot], info->si_code);')],
+     [('if (!fsgs_stub_recover(&rip, (uint64_t)regs[REG_RDI], fsgs_caught[slot], info->si_code))\n\t\treturn 0;',
+       'fsgs_stub_recover(&rip, (uint64_t)regs[REG_RDI], fsgs_caught[slot], info->si_code);')],
      'unit-guard', 'passes_on_its_own_threads_fault'),
     ('thread not looked at', GUARD,
      [('return thread && thread_id() == thread;', 'return thread != 0;')],
@@ -119,7 +119,7 @@ MUTANTS = [
      'unit-guard', 'a_sandbox_may_refuse_one_action'),
     ('CR4 left set when it cannot be read back', 'lib/core/ring0.c',
      [('if (read_cr4(walk, &after) == 0) {', 'if (read_cr4(walk, &after))\n\t\treturn;\n\t{')],
-     'unit-ring0', 'any_leaf_may_fault_once'),
+     'unit-ring0', 'any_stub_may_fault_once'),
     ('mask not restored after survival', APART,
      [('syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);', '')],
      'torture-callers', None),
@@ -151,9 +151,9 @@ MUTANTS = [
     ('no lock where each trial faults', GUARD,
      [('\tpthread_mutex_lock(&lock);', '\t;'), ('\tpthread_mutex_unlock(&lock);', '')],
      'torture-threads-undefined', None),
-    ('limits stored without a second look', MEANS,
+    ('limits stored without a second look', ACCESS,
      [('} while (atomic_load(&decided) != word);', '} while (0);')], 'unit-base', 'a_decision_may_come_inside_another'),
-    ('an earlier survey has the last word', MEANS, [('while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {', 'for (;;) {')],
+    ('an earlier survey has the last word', ACCESS, [('while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {', 'for (;;) {')],
      'unit-base', 'a_decision_may_come_inside_another'),
 ]
 

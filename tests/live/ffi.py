@@ -56,7 +56,7 @@ def install(prefix):
     (libdir / 'pkgconfig').mkdir(parents=True)
     (libdir / 'pkgconfig/fsgscheck.pc').write_text(text, encoding='utf-8')
     (prefix / 'include').symlink_to(SOURCE / 'include')
-    for name in ('libfsgscheck.so', 'libfsgscheck.so.0'):
+    for name in ('libfsgscheck.so', 'libfsgscheck.so.1'):
         (libdir / name).symlink_to(SHARED)
     ENVIRONMENT.update(PKG_CONFIG_PATH=str(libdir / 'pkgconfig'), LD_LIBRARY_PATH=str(libdir))
     return libdir
@@ -235,7 +235,7 @@ def split(lines):
 
 
 # What shim.c reports as `future` and the command has no word for: what each counts as.
-FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'means.gs': 'none',
+FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'base_access.gs': 'none',
           'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 20 | 1 << 40 | 1 << 63)}
 
 
@@ -251,8 +251,8 @@ def expected(state, binding, report, healthy):
              'cpuid.fsgsbase': str(report['cpuid']['fsgsbase']).lower(),
              'hwcap2.fsgsbase': str(report['hwcap2']['fsgsbase']).lower(),
              'usable': str(report['verdict'] == 'usable').lower(), 'refreshed': str(healthy).lower()}
-    for segment, means in report['access'].items():
-        facts.update({f'access.{segment}': means, f'means.{segment}': means})
+    for segment, access in report['access'].items():
+        facts.update({f'access.{segment}': access, f'base_access.{segment}': access})
     facts.update({f'trial.{insn}': trial['outcome'] for insn, trial in report['trials'].items()})
     if state == 'future':
         facts.update(FUTURE, usable=str(healthy).lower())

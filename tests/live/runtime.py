@@ -3,8 +3,8 @@
 
     runtime.py [--native-only] PROGRAM FSGSCHECK
 
-A state is a machine (this one, an emulated one, one behind a tool) and who decides the means. The command
-says in the same state which means is right; the program prints `ok: ... by MEANS`. Forced to use the
+A state is a machine (this one, an emulated one, one behind a tool) and who decides the access. The command
+says in the same state which access is right; the program prints `ok: ... by ACCESS`. Forced to use the
 instruction, it must run where the instruction runs and die of SIGILL where it does not: that shows that
 the instruction is really used, and that this test can fail.
 """
@@ -59,10 +59,10 @@ def run(command, base=None):
                           check=False)
 
 
-def expect_means(tap, name, done, means):
+def expect_access(tap, name, done, access):
     match = re.match(r'^ok: .* by (\w+)', done.stdout)
-    tap.result(done.returncode == 0 and match and match.group(1) == means, name,
-               f'wanted {means}, status {done.returncode}\n{done.stdout}{done.stderr}')
+    tap.result(done.returncode == 0 and match and match.group(1) == access, name,
+               f'wanted {access}, status {done.returncode}\n{done.stdout}{done.stderr}')
 
 
 def stage(tap, machine, wrapper, lacking, program, command):
@@ -70,11 +70,11 @@ def stage(tap, machine, wrapper, lacking, program, command):
     access = report['access']['gs']
     runs = report['trials']['wrgsbase']['outcome'] == 'ok'
 
-    expect_means(tap, f'{machine}, left to itself', run([*wrapper, program]), access)
-    expect_means(tap, f'{machine}, arch_prctl', run([*wrapper, program], 'arch_prctl'), 'arch_prctl')
+    expect_access(tap, f'{machine}, left to itself', run([*wrapper, program]), access)
+    expect_access(tap, f'{machine}, arch_prctl', run([*wrapper, program], 'arch_prctl'), 'arch_prctl')
     done = run([*wrapper, program], 'instruction')
     if runs:
-        expect_means(tap, f'{machine}, instruction', done, 'instruction')
+        expect_access(tap, f'{machine}, instruction', done, 'instruction')
     else:
         tap.result(done.returncode in ILLEGAL, f'{machine}, instruction: dies of SIGILL',
                    f'status {done.returncode}\n{done.stdout}{done.stderr}')

@@ -13,7 +13,7 @@ ISO_LIMIT = 3 << 19  # 1.5 MiB
 
 # The trial and the decision, and what the image could have been tempted to write anew.
 REQUIRED = {"fsgs_core_cpuid", "fsgs_core_identify", "fsgs_core_ring0", "fsgs_core_trial",
-            "fsgs_core_canonical", "fsgs_decide", "fsgs_leaf_recover", "fsgs_leaf_table",
+            "fsgs_core_canonical", "fsgs_decide", "fsgs_stub_recover", "fsgs_stub_table",
             "fsgs_name", "fsgs_describe", "fsgs_reason", "fsgs_advice", "fsgs_exit_status"}
 
 

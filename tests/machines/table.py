@@ -93,12 +93,12 @@ def signal(number, code):
 
 SIGILL, ILL_ILLOPC, ILL_ILLOPN = 4, 1, 2
 
-EVENTS = ["syscall", "signal", "yield", "sleep", "fork", "hop", "cpuid"]
+EVENTS = ["syscall", "signal", "yield", "sleep", "fork", "migrate", "cpuid"]
 
 
 def survival(*lost, cpus=len(os.sched_getaffinity(0))):
     """Fields for a survival check in which all but the named events kept the base."""
-    tried = [event for event in EVENTS if event != "hop" or cpus > 1]
+    tried = [event for event in EVENTS if event != "migrate" or cpus > 1]
     return {"survival.tried": tried, "survival.lost": list(lost)}
 
 
@@ -246,7 +246,7 @@ def lost(event):
     """A base that does not outlive one event, and a tracer that does not show itself."""
     return Case(f"lost-{event}", f"the GS base is lost at: {event}",
                 launched(f"--lose={event} --untraced",
-                         needs=("fsgsbase", *(["cpus"] if event == "hop" else []))),
+                         needs=("fsgsbase", *(["cpus"] if event == "migrate" else []))),
                 False, BROKEN, "value-lost",
                 access="instruction arch_prctl", fs=USABLE, gs=BROKEN, args="--survival",
                 also=outcomes("ok", wrgsbase="value-lost") | survival(event))
@@ -268,7 +268,7 @@ LAUNCHED = [
          Process(f"{{launch}} {ALL_UD} -- {{shared}}",
                  environment=(("FOREIGN", "sigill"), ("LD_PRELOAD", "{foreign}"))),
          False, BROKEN, "instrumented", also=outcomes("undefined")),
-    *(lost(event) for event in ("syscall", "signal", "yield", "sleep", "fork", "hop")),
+    *(lost(event) for event in ("syscall", "signal", "yield", "sleep", "fork", "migrate")),
     Case("xen-pv-loses", "Xen before 4.15 loses the base of a PV guest (row A2)",
          launched(f"{XEN_PV} --lose=yield --lose=sleep --untraced"),
          False, BROKEN, "value-lost", access="instruction arch_prctl", fs=USABLE, gs=BROKEN,

@@ -12,7 +12,7 @@
  *   --cpuid=LEAF:REG:KEEP:SET  what CPUID answers: REG & KEEP | SET, numbers as C has them
  *   --cpuid-faulting         answers CPUID by ARCH_SET_CPUID, as a record-and-replay debugger does
  *   --cpu=N                  --insn and --cpuid only where the program runs on CPU N
- *   --lose=EVENT             sets the GS base to 0 at syscall, signal, yield, sleep, fork or hop
+ *   --lose=EVENT             sets the GS base to 0 at syscall, signal, yield, sleep, fork or migrate
  *   --file=PATH=OTHER        opens OTHER where the program opens PATH
  *   --uname=FIELD:TEXT       release or version
  *   --untraced               /proc/self/status does not name the tracer
@@ -512,7 +512,7 @@ static const struct {
 	{"syscall", {SYS_getppid, -1}},
 	{"yield", {SYS_sched_yield, -1}},
 	{"sleep", {SYS_nanosleep, SYS_clock_nanosleep}},
-	{"hop", {SYS_sched_setaffinity, -1}},
+	{"migrate", {SYS_sched_setaffinity, -1}},
 	{"fork", {-1, -1}}, /* not at a system call of the parent: in the child, when it begins */
 };
 

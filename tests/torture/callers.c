@@ -212,11 +212,11 @@ static void other_gs(const char *name)
 		0, 0x1000, 0x123456789000, 0x7fffffffe000, 0xffff800000000000, 0xffffffffffffffff};
 
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
-		struct fsgs_leaf io = {.in = {bases[i]}};
+		struct fsgs_stub io = {.in = {bases[i]}};
 
 		/* Bases of the kernel's half are for the instruction alone. */
 		if (reference.access[FSGS_SEGMENT_GS] == FSGS_ACCESS_INSTRUCTION)
-			fsgs_leaf_wrgs64(&io);
+			fsgs_stub_wrgs64(&io);
 		else if (syscall(SYS_arch_prctl, ARCH_SET_GS, bases[i]))
 			continue;
 		EXPECT(torture_base(ARCH_GET_GS) == bases[i], "%s", name);

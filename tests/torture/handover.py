@@ -74,7 +74,7 @@ class Model:
     # -- the kernel, and our handler --
 
     def deliver(self, state, who, kind):
-        """A signal for a thread, which is a fault of the `leaf`, another `fault`, or was `sent`."""
+        """A signal for a thread, which is a fault of the `stub`, another `fault`, or was `sent`."""
         action = state.disposition
         if is_ours(action):
             tries = state.trying == who
@@ -84,15 +84,15 @@ class Model:
                 if self.defect == 'parked signal dropped':
                     return state
                 return change(state, state.trying, parked=state.threads[state.trying].parked + 1)
-            if tries and (kind == 'leaf' or self.defect == 'address not looked at' or
+            if tries and (kind == 'stub' or self.defect == 'address not looked at' or
                           (self.defect == 'thread not looked at' and kind == 'fault')):
-                holds(1, kind == 'leaf', 'a fault that is none of the trial was taken for one')
+                holds(1, kind == 'stub', 'a fault that is none of the trial was taken for one')
                 return state
             action = state.behind[action]
         elif kind == 'sent' and state.threads[who].wants_blocked:
             # A handler that came during the trial: see the page, "What cannot hold".
             holds(3, state.threads[who].replaced, 'a signal that the thread blocks was delivered')
-        if kind == 'leaf':
+        if kind == 'stub':
             holds(1, state.threads[who].replaced, 'a fault of the trial reached an owner')
             return state
         holds(2, action in state.recent, f'a signal reached {action}, and not {sorted(state.recent)}')
@@ -139,7 +139,7 @@ class Model:
                 yield change(state, me, expected=mine, put=out)
         elif t.at == 'trial':
             holds(1, not t.blocked, 'the signal is blocked, so the fault of the trial kills')
-            state = self.deliver(state, me, 'leaf')
+            state = self.deliver(state, me, 'stub')
             yield change(state, me, at='own fault' if 'own fault' in t.left[0] else 'leave')
         elif t.at == 'own fault':
             yield change(self.deliver(state, me, 'fault'), me, at='leave')

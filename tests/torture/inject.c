@@ -13,9 +13,9 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-/* lib/core/leaf.S */
+/* lib/core/stubs.S */
 #pragma GCC visibility push(hidden)
-extern const int32_t fsgs_leaf_table[];
+extern const int32_t fsgs_stub_table[];
 #pragma GCC visibility pop
 
 #define UD2 0x0b0fL
@@ -91,7 +91,7 @@ int main(void)
 		printf("no tracing here\n");
 		return EXIT_SKIP;
 	}
-	for (const int32_t *entry = fsgs_leaf_table; *entry; entry++, instructions++) {
+	for (const int32_t *entry = fsgs_stub_table; *entry; entry++, instructions++) {
 		const uintptr_t at = (uintptr_t)entry + (uintptr_t)(intptr_t)*entry;
 		const long original = ptrace(PTRACE_PEEKTEXT, pid, at, NULL);
 		int hits = 0;

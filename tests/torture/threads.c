@@ -31,19 +31,19 @@
 #include <linux/guard.h>
 
 /* The library's own calls of fsgs_guard_run() come here: the program is linked with --wrap. */
-int __real_fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io);
-int __wrap_fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io);
+int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
+int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
 static atomic_long recovered;
 
-int __wrap_fsgs_guard_run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	int faulted;
 
-	if (leaf == fsgs_leaf_cpuid)
-		return __real_fsgs_guard_run(context, leaf, io);
+	if (stub == fsgs_stub_cpuid)
+		return __real_fsgs_guard_run(context, stub, io);
 	io->step = FSGS_STEP_SAVE;
-	faulted = __real_fsgs_guard_run(context, fsgs_leaf_undefined, io);
+	faulted = __real_fsgs_guard_run(context, fsgs_stub_undefined, io);
 	atomic_fetch_add(&recovered, faulted && io->fault == SIGILL);
 	return faulted;
 }

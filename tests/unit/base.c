@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Base access: one contract by both means, and who decides which means it is. */
+/* Base access: one contract by both access, and who decides which access it is. */
 #include <criterion/criterion.h>
 
 #include <asm/prctl.h>
@@ -71,7 +71,7 @@ static const struct form forms[] = {
 
 #define FORMS (sizeof forms / sizeof *forms)
 
-static void expect_contract(const struct form *form, uint32_t means)
+static void expect_contract(const struct form *form, uint32_t access)
 {
 	static const uint64_t good[] = {0, 1, SOME, 0xffffffff, 0x100000000, FSGS_BASE_LIMIT - 1};
 	static const uint64_t bad[] = {FSGS_BASE_LIMIT,   FSGS_BASE_LIMIT + 1,
@@ -84,7 +84,8 @@ static void expect_contract(const struct form *form, uint32_t means)
 		const uint64_t base = good[i];
 
 		value = ~base;
-		cr_expect_eq(form->set(base), 0, "%s, means %u: set %lx", form->name, means, base);
+		cr_expect_eq(form->set(base), 0, "%s, access %u: set %lx", form->name, access,
+			     base);
 		cr_expect_eq(kernels_gs(), base);
 		cr_expect_eq(form->get(&value), 0);
 		cr_expect_eq(value, base);
@@ -99,8 +100,8 @@ static void expect_contract(const struct form *form, uint32_t means)
 	set_gs(SOME);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		errno = 4711;
-		cr_expect_eq(form->set(bad[i]), -EPERM, "%s, means %u: set %lx", form->name, means,
-			     bad[i]);
+		cr_expect_eq(form->set(bad[i]), -EPERM, "%s, access %u: set %lx", form->name,
+			     access, bad[i]);
 		cr_expect_eq(form->ensure(bad[i]), -EPERM);
 		cr_expect_eq(errno, 4711);
 		cr_expect_eq(kernels_gs(), SOME);
@@ -116,15 +117,16 @@ static int may_use_instruction(void)
 	return r.access[FSGS_SEGMENT_GS] == FSGS_ACCESS_INSTRUCTION;
 }
 
-Test(base, one_contract_by_both_means)
+Test(base, one_contract_by_either_access)
 {
-	for (uint32_t means = FSGS_ACCESS_INSTRUCTION; means <= FSGS_ACCESS_ARCH_PRCTL; means++) {
-		if (means == FSGS_ACCESS_INSTRUCTION && !may_use_instruction())
+	for (uint32_t access = FSGS_ACCESS_INSTRUCTION; access <= FSGS_ACCESS_ARCH_PRCTL;
+	     access++) {
+		if (access == FSGS_ACCESS_INSTRUCTION && !may_use_instruction())
 			continue;
-		cr_assert_eq(fsgs_base_force(FSGS_SEGMENT_GS, means), 0);
-		cr_assert_eq(fsgs_base_access(FSGS_SEGMENT_GS), means);
+		cr_assert_eq(fsgs_base_force(FSGS_SEGMENT_GS, access), 0);
+		cr_assert_eq(fsgs_base_access(FSGS_SEGMENT_GS), access);
 		for (size_t i = 0; i < FORMS; i++)
-			expect_contract(&forms[i], means);
+			expect_contract(&forms[i], access);
 	}
 }
 
@@ -289,14 +291,14 @@ static void expect_not_supported(void)
 	}
 }
 
-Test(base, a_denied_system_call_is_no_means)
+Test(base, a_denied_system_call_is_no_access)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
 	filter_call(SYS_arch_prctl, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	expect_not_supported();
 }
 
-Test(base, a_system_call_that_does_nothing_is_no_means)
+Test(base, a_system_call_that_does_nothing_is_no_access)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
 	filter_call(SYS_arch_prctl, ANY_ARGUMENT, SECCOMP_RET_ERRNO | 0);
@@ -362,7 +364,7 @@ Test(base, follows_the_check)
 }
 
 /* The first use looks whether the system call can be believed, and survives a filter that kills. */
-Test(base, no_means_where_the_filter_kills)
+Test(base, no_access_where_the_filter_kills)
 {
 	atomic_store(&not_enabled, 1);
 	filter_call(SYS_arch_prctl, ANY_ARGUMENT, SECCOMP_RET_TRAP);

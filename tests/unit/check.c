@@ -95,7 +95,8 @@ Test(check, agrees_with_itself)
 	cr_expect_gt(full.cpus_checked, 0);
 	cr_expect_neq(full.kernel[0], '\0');
 	if (full.verdict == FSGS_VERDICT_USABLE)
-		cr_expect_eq(full.survival_tried & FSGS_EVENT_SYSCALL, FSGS_EVENT_SYSCALL);
+		cr_expect_eq(full.survival_tried & FSGS_EVENT_BIT(FSGS_EVENT_SYSCALL),
+			     FSGS_EVENT_BIT(FSGS_EVENT_SYSCALL));
 }
 
 Test(check, no_trial)
@@ -370,9 +371,11 @@ Test(check, canonical_behind_other_kernels)
 		{"a module behind 4.4", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 4), 0, 0},
 		{"nobody knows which", FSGS_ANSWER_NO, FSGS_ANSWER_NO, 0, 0, 0},
 		{"copies that differ", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 4),
-		 FSGS_SIGN_AUXV_DIFFERS, 1},
-		{"user-mode Linux", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(6, 1), FSGS_SIGN_UML, 0},
-		{"Xen", FSGS_ANSWER_YES, FSGS_ANSWER_YES, LINUX(6, 1), FSGS_SIGN_XEN_PV, 0},
+		 FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS), 1},
+		{"user-mode Linux", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(6, 1),
+		 FSGS_SIGN_BIT(FSGS_SIGN_UML), 0},
+		{"Xen", FSGS_ANSWER_YES, FSGS_ANSWER_YES, LINUX(6, 1),
+		 FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV), 0},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

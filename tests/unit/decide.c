@@ -22,6 +22,14 @@
 		outcome, outcome, outcome, outcome \
 	}
 
+#define TRIALS(outcome)                          \
+	{                                        \
+		{outcome}, {outcome}, {outcome}, \
+		{                                \
+			outcome                  \
+		}                                \
+	}
+
 #define F(finding)          FSGS_FINDING_BIT(FSGS_FINDING_##finding)
 
 #define USABLE              FSGS_VERDICT_USABLE
@@ -57,7 +65,7 @@ struct row {
 #define NO_CHECK         .canonical_check = N
 #define SET              .cr4_write = OK, .cr4_sticks = Y
 /* By somebody in ring 0 of the same system. */
-#define ASKED(outcome)   SET, .ring0 = ALL(outcome), .cleared = ALL(UD)
+#define ASKED(outcome)   SET, .cr4_set = TRIALS(outcome), .cr4_cleared = TRIALS(UD)
 #define GVISOR_GS        .fallback = {FSGS_FALLBACK_OK, FSGS_FALLBACK_DENIED}, .fallback_error = {0, 22}
 
 /* Each state of a process, by its row in the project's list of machine states. */
@@ -66,7 +74,7 @@ static const struct row process_rows[] = {
 	{"A1 healthy", Y, Y, Y, ALL(OK), {0}, USABLE, USABLE, 0, INSN, INSN},
 	{"A1 not tried", Y, Y, Y, ALL(UNDONE), {0}, USABLE, USABLE, 0, INSN, INSN},
 	{"A1 no context", Y, U, Y, ALL(OK), {0}, USABLE, USABLE, 0, INSN, INSN},
-	{"A1 traced", Y, Y, Y, ALL(OK), {.signs = FSGS_SIGN_TRACED}, USABLE, USABLE, 0, INSN,
+	{"A1 traced", Y, Y, Y, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_TRACED)}, USABLE, USABLE, 0, INSN,
 	 INSN},
 	{"A1 arch_prctl denied", Y, Y, Y, ALL(OK), {.fallback = {FSGS_FALLBACK_DENIED,
 	 FSGS_FALLBACK_DENIED}, .fallback_error = {1, 1}}, USABLE, USABLE, F(ARCH_PRCTL_DENIED),
@@ -91,7 +99,7 @@ static const struct row process_rows[] = {
 	 ARCH_PRCTL, INSN},
 	{"B3 wrong value", Y, Y, Y, {OK, WRONG, OK, OK}, {0}, USABLE, BROKEN, 0, INSN,
 	 ARCH_PRCTL},
-	{"B3 wrong value, traced", Y, Y, Y, {OK, WRONG, OK, OK}, {.signs = FSGS_SIGN_TRACED},
+	{"B3 wrong value, traced", Y, Y, Y, {OK, WRONG, OK, OK}, {.signs = FSGS_SIGN_BIT(FSGS_SIGN_TRACED)},
 	 USABLE, BROKEN, F(INSTRUMENTED), INSN, ARCH_PRCTL},
 	{"B3 kernel does not list it", Y, N, Y, ALL(UD), {0}, BROKEN, BROKEN, 0, ARCH_PRCTL,
 	 ARCH_PRCTL},
@@ -101,22 +109,22 @@ static const struct row process_rows[] = {
 	{"C1 before AT_HWCAP2", Y, Y, N, ALL(OK), {ABSENT, .kernel_version = LINUX(3, 10)},
 	 UNADVERTISED, UNADVERTISED, F(KERNEL_TOO_OLD) | F(PRIVILEGE_RISK), ARCH_PRCTL,
 	 ARCH_PRCTL},
-	{"C2 Xen PV", Y, N, N, ALL(OK), {.signs = FSGS_SIGN_XEN_PV}, UNADVERTISED, UNADVERTISED,
+	{"C2 Xen PV", Y, N, N, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)}, UNADVERTISED, UNADVERTISED,
 	 F(PRIVILEGE_RISK), ARCH_PRCTL, ARCH_PRCTL},
 	{"C3 gVisor", Y, Y, N, ALL(OK), {GVISOR_GS}, UNADVERTISED, UNADVERTISED, F(SANDBOXED) |
 	 F(ARCH_PRCTL_DENIED), ARCH_PRCTL, NONE},
-	{"C3 gVisor by name", Y, Y, N, ALL(OK), {GVISOR_GS, .signs = FSGS_SIGN_GVISOR},
+	{"C3 gVisor by name", Y, Y, N, ALL(OK), {GVISOR_GS, .signs = FSGS_SIGN_BIT(FSGS_SIGN_GVISOR)},
 	 UNADVERTISED, UNADVERTISED, F(SANDBOXED) | F(ARCH_PRCTL_DENIED), ARCH_PRCTL, NONE},
 	{"C4 qemu-user", Y, Y, N, ALL(OK), {ABSENT, TCG, NO_CHECK, .signs =
-	 FSGS_SIGN_VENDOR_DIFFERS}, UNADVERTISED, UNADVERTISED, F(EMULATED) |
+	 FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)}, UNADVERTISED, UNADVERTISED, F(EMULATED) |
 	 F(NO_CANONICAL_CHECK), ARCH_PRCTL, ARCH_PRCTL},
-	{"C4 user-mode Linux", Y, Y, N, ALL(OK), {ABSENT, .signs = FSGS_SIGN_UML}, UNADVERTISED,
+	{"C4 user-mode Linux", Y, Y, N, ALL(OK), {ABSENT, .signs = FSGS_SIGN_BIT(FSGS_SIGN_UML)}, UNADVERTISED,
 	 UNADVERTISED, F(EMULATED), ARCH_PRCTL, ARCH_PRCTL},
 	{"C4 nameless emulator", Y, Y, N, ALL(OK), {ABSENT}, UNADVERTISED, UNADVERTISED,
 	 F(EMULATED), ARCH_PRCTL, ARCH_PRCTL},
 	{"C5 deprivileging host", Y, N, N, ALL(OK), {0}, UNADVERTISED, UNADVERTISED,
 	 F(SWITCHED_OFF) | F(PRIVILEGE_RISK), ARCH_PRCTL, ARCH_PRCTL},
-	{"forged AT_HWCAP2", Y, Y, N, ALL(OK), {.signs = FSGS_SIGN_AUXV_DIFFERS}, UNADVERTISED,
+	{"forged AT_HWCAP2", Y, Y, N, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS)}, UNADVERTISED,
 	 UNADVERTISED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
 	{"D1 old kernel", Y, Y, N, ALL(UD), {.kernel_version = LINUX(5, 4)}, DISABLED, DISABLED,
 	 F(KERNEL_TOO_OLD) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
@@ -153,21 +161,21 @@ static const struct row process_rows[] = {
 	 F(SWITCHED_OFF) | F(PROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D proven, no context", Y, U, N, ALL(UD), {ASKED(OK)}, DISABLED, DISABLED, F(PROVEN),
 	 ARCH_PRCTL, ARCH_PRCTL},
-	{"D2 half proven", Y, N, N, ALL(UD), {SET, .ring0 = {OK, OK, OK, UNDONE}}, DISABLED,
+	{"D2 half proven", Y, N, N, ALL(UD), {SET, .cr4_set = {{OK}, {OK}, {OK}, {UNDONE}}}, DISABLED,
 	 DISABLED, F(SWITCHED_OFF) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"R2 behind D3", Y, N, N, ALL(UD), {ASKED(UD), HYPERV, AMD}, BROKEN, BROKEN,
 	 F(SWITCHED_OFF) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
 	{"R2 behind D1", Y, Y, N, ALL(UD), {ASKED(UD), .kernel_version = LINUX(5, 4)}, BROKEN, BROKEN,
 	 F(KERNEL_TOO_OLD) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
 	{"R2 behind D1, traced", Y, Y, N, ALL(UD), {ASKED(UD), .kernel_version = LINUX(5, 4), .signs =
-	 FSGS_SIGN_TRACED}, BROKEN, BROKEN, F(KERNEL_TOO_OLD) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
+	 FSGS_SIGN_BIT(FSGS_SIGN_TRACED)}, BROKEN, BROKEN, F(KERNEL_TOO_OLD) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
 	{"R3 behind D2", Y, N, N, ALL(UD), {.cr4_write = GP}, BROKEN, BROKEN, F(SWITCHED_OFF) |
 	 F(CR4_REFUSED), ARCH_PRCTL, ARCH_PRCTL},
-	{"R4 behind D2", Y, N, N, ALL(UD), {.cr4_write = OK, .cr4_sticks = N, .ring0 = ALL(UD)}, BROKEN, BROKEN,
+	{"R4 behind D2", Y, N, N, ALL(UD), {.cr4_write = OK, .cr4_sticks = N, .cr4_set = TRIALS(UD)}, BROKEN, BROKEN,
 	 F(SWITCHED_OFF) | F(CR4_DROPPED), ARCH_PRCTL, ARCH_PRCTL},
-	{"R8 behind D2", Y, N, N, ALL(UD), {SET, .ring0 = {OK, OK, OK, UD}}, DISABLED, BROKEN,
+	{"R8 behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = {{OK}, {OK}, {OK}, {UD}}}, DISABLED, BROKEN,
 	 F(SWITCHED_OFF) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
-	{"R8 wrong value behind D2", Y, N, N, ALL(UD), {SET, .ring0 = {WRONG, OK, OK, OK}},
+	{"R8 wrong value behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = {{WRONG}, {OK}, {OK}, {OK}}},
 	 BROKEN, DISABLED, F(SWITCHED_OFF), ARCH_PRCTL, ARCH_PRCTL},
 	{"R9 behind D2", Y, N, N, ALL(UD), {ASKED(OK), .cpus_differ = Y}, INCONSISTENT, INCONSISTENT,
 	 F(CPUS_DIFFER), ARCH_PRCTL, ARCH_PRCTL},
@@ -175,13 +183,13 @@ static const struct row process_rows[] = {
 	 ARCH_PRCTL, ARCH_PRCTL},
 	{"E1 old CPU", N, N, N, ALL(UD), {0}, UNSUPPORTED, UNSUPPORTED, 0, ARCH_PRCTL,
 	 ARCH_PRCTL},
-	{"E1 qemu-user", N, Y, N, ALL(UD), {ABSENT, TCG, .signs = FSGS_SIGN_VENDOR_DIFFERS},
+	{"E1 qemu-user", N, Y, N, ALL(UD), {ABSENT, TCG, .signs = FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)},
 	 UNSUPPORTED, UNSUPPORTED, 0, ARCH_PRCTL, ARCH_PRCTL},
-	{"E2 valgrind", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_AUXV_DIFFERS},
+	{"E2 valgrind", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS)},
 	 UNSUPPORTED, UNSUPPORTED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
 	{"E2 valgrind's si_code alone", N, Y, N, ALL(UD), {ABSENT}, UNSUPPORTED, UNSUPPORTED,
 	 F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
-	{"E2 vendors differ", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_VENDOR_DIFFERS},
+	{"E2 vendors differ", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)},
 	 UNSUPPORTED, UNSUPPORTED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
 	{"F hidden but live", N, N, N, ALL(OK), {0}, UNADVERTISED, UNADVERTISED, 0, ARCH_PRCTL,
 	 ARCH_PRCTL},
@@ -202,7 +210,7 @@ static const struct row process_rows[] = {
 /* clang-format on */
 
 #define RING0            .vantage = FSGS_VANTAGE_RING0
-#define CLEARED(outcome) .cleared = ALL(outcome)
+#define CLEARED(outcome) .cr4_cleared = TRIALS(outcome)
 
 /* clang-format off */
 static const struct row ring0_rows[] = {
@@ -249,8 +257,14 @@ static struct fsgs_report evidence(const struct row *row)
 {
 	struct fsgs_report r = row->more;
 
+	struct fsgs_trial *trials = r.trials;
+
 	if (!r.mode)
 		r.mode = FSGS_MODE_64BIT;
+	if (!r.vantage)
+		r.vantage = FSGS_VANTAGE_PROCESS;
+	if (r.vantage == FSGS_VANTAGE_RING0)
+		trials = r.cr4_set;
 	if (r.vantage == FSGS_VANTAGE_PROCESS) {
 		if (!r.kernel_version)
 			r.kernel_version = LINUX(6, 1);
@@ -262,10 +276,10 @@ static struct fsgs_report evidence(const struct row *row)
 	r.cpuinfo_flag = row->cpuinfo;
 	r.hwcap2_fsgsbase = row->hwcap2;
 	for (int i = 0; i < FSGS_INSNS; i++) {
-		r.trials[i].outcome = row->trials[i];
+		trials[i].outcome = row->trials[i];
 		if (row->trials[i] == UD)
-			r.trials[i] = (struct fsgs_trial){UD, 64, 4,
-							  strstr(row->name, "E2 valgrind") ? 1 : 2};
+			trials[i] = (struct fsgs_trial){UD, 64, 4,
+							strstr(row->name, "E2 valgrind") ? 1 : 2};
 	}
 	return r;
 }
@@ -420,6 +434,9 @@ Test(decide, nothing_known)
 	r.mode = FSGS_MODE_64BIT;
 	r.hwcap2_fsgsbase = Y;
 	r.cpuid_fsgsbase = Y;
+	cr_expect_eq(fsgs_decide(&r, sizeof r), 0);
+	cr_expect_eq(r.verdict, UNKNOWN, "of a vantage that is not known");
+	r.vantage = FSGS_VANTAGE_PROCESS;
 	cr_expect_eq(fsgs_decide(&r, FSGS_REPORT_MIN), 0);
 	cr_expect_eq(r.verdict, UNKNOWN);
 }
@@ -448,7 +465,7 @@ Test(decide, refuses_bad_calls)
 Test(decide, properties_of_every_state)
 {
 	static const uint32_t modes[] = {FSGS_MODE_64BIT, FSGS_MODE_COMPAT};
-	struct fsgs_report r = {0};
+	struct fsgs_report r = {.vantage = FSGS_VANTAGE_PROCESS};
 	unsigned long states = 0;
 
 	for (unsigned code = 0; code < 6 * 6 * 6 * 6; code++) {

@@ -26,6 +26,12 @@ static const uint32_t all_outcomes = OUTCOMES * OUTCOMES * OUTCOMES * OUTCOMES;
 static const char *property;
 static const struct fsgs_report *state;
 
+/* Of the vantage. */
+static const struct fsgs_trial *trials_of(const struct fsgs_report *r)
+{
+	return r->vantage == FSGS_VANTAGE_RING0 ? r->cr4_set : r->trials;
+}
+
 static void holds(int condition)
 {
 	if (condition)
@@ -38,13 +44,14 @@ static void holds(int condition)
 		"findings %llx\n",
 		property, state->vantage, state->mode, state->cpuid_fsgsbase, state->cpuid_faulting,
 		state->hwcap2_present, state->hwcap2_fsgsbase, state->cpuinfo_flag,
-		state->trials[0].outcome, state->trials[1].outcome, state->trials[2].outcome,
-		state->trials[3].outcome, state->fallback[0], state->fallback[1], state->signs,
-		state->kernel_version, state->cpus_differ, state->samples_differ, state->cr4_write,
-		state->cr4_sticks, state->cleared[0], state->cleared[1], state->cleared[2],
-		state->cleared[3], state->hypervisor, state->vendor, state->verdict,
-		state->verdicts[0], state->verdicts[1], state->access[0], state->access[1],
-		(unsigned long long)state->findings);
+		trials_of(state)[0].outcome, trials_of(state)[1].outcome,
+		trials_of(state)[2].outcome, trials_of(state)[3].outcome, state->fallback[0],
+		state->fallback[1], state->signs, state->kernel_version, state->cpus_differ,
+		state->samples_differ, state->cr4_write, state->cr4_sticks,
+		state->cr4_cleared[0].outcome, state->cr4_cleared[1].outcome,
+		state->cr4_cleared[2].outcome, state->cr4_cleared[3].outcome, state->hypervisor,
+		state->vendor, state->verdict, state->verdicts[0], state->verdicts[1],
+		state->access[0], state->access[1], (unsigned long long)state->findings);
 	exit(1);
 }
 
@@ -69,7 +76,7 @@ static int executed(const struct fsgs_report *r)
 	int count = 0;
 
 	for (int i = 0; i < FSGS_INSNS; i++)
-		count += was_executed(r->trials[i].outcome);
+		count += was_executed(trials_of(r)[i].outcome);
 	return count;
 }
 
@@ -79,7 +86,7 @@ static int failed_in_ring0(const struct fsgs_report *r)
 	int failures = is_failure(r->cr4_write) || r->cr4_sticks == N;
 
 	for (int i = 0; i < FSGS_INSNS; i++)
-		failures += is_failure(r->ring0[i]);
+		failures += is_failure(r->cr4_set[i].outcome);
 	return failures;
 }
 
@@ -90,7 +97,7 @@ static void instruction_only_where_it_is_safe(const struct fsgs_report *r)
 	property =
 		"access is `instruction` only if whoever runs the machine says yes and no trial says no";
 	for (unsigned s = 0; s < FSGS_SEGMENTS; s++) {
-		const uint32_t rd = r->trials[s].outcome, wr = r->trials[2 + s].outcome;
+		const uint32_t rd = trials_of(r)[s].outcome, wr = trials_of(r)[2 + s].outcome;
 
 		if (r->access[s] != FSGS_ACCESS_INSTRUCTION)
 			continue;
@@ -148,7 +155,7 @@ static void broken_is_seen(const struct fsgs_report *r)
 
 	property = "`broken` needs a promise and a failure";
 	for (int i = 0; i < FSGS_INSNS; i++)
-		failures += is_failure(r->trials[i].outcome);
+		failures += is_failure(trials_of(r)[i].outcome);
 	if (r->verdict != FSGS_VERDICT_BROKEN)
 		return;
 	if (r->vantage == FSGS_VANTAGE_PROCESS)
@@ -177,7 +184,7 @@ static void disabled_is_unproven_or_proven(const struct fsgs_report *r)
 		holds(r->verdict == FSGS_VERDICT_DISABLED && r->cr4_write == FSGS_OUTCOME_OK &&
 		      r->cr4_sticks == Y);
 		for (int i = 0; i < FSGS_INSNS; i++)
-			holds(r->ring0[i] == FSGS_OUTCOME_OK);
+			holds(r->cr4_set[i].outcome == FSGS_OUTCOME_OK);
 	}
 	property = "only what nobody executed is unproven";
 	if (has(r, FSGS_FINDING_UNPROVEN))
@@ -192,8 +199,9 @@ static void alarm_only_behind_a_genuine_kernel(const struct fsgs_report *r)
 	property = "privilege-risk only where it runs unadvertised behind a genuine kernel";
 	if (has(r, FSGS_FINDING_PRIVILEGE_RISK))
 		holds(r->verdict == FSGS_VERDICT_UNADVERTISED && r->hwcap2_fsgsbase == N &&
-		      !(r->signs & (FSGS_SIGN_UML | FSGS_SIGN_GVISOR)) && executed(r) &&
-		      strcmp(r->hypervisor, "TCGTCGTCGTCG") != 0 &&
+		      !(r->signs &
+			(FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_GVISOR))) &&
+		      executed(r) && strcmp(r->hypervisor, "TCGTCGTCGTCG") != 0 &&
 		      (r->hwcap2_present == Y ||
 		       (r->kernel_version && r->kernel_version < (4 << 16 | 11 << 8))) &&
 		      !has(r, FSGS_FINDING_INSTRUMENTED) && !has(r, FSGS_FINDING_EMULATED));
@@ -252,8 +260,8 @@ static void segments_are_alike(const struct fsgs_report *r)
 	property = "FS and GS are decided by the same rule";
 	for (int i = 0; i < FSGS_INSNS; i++) {
 		turned.trials[i] = r->trials[i ^ 1];
-		turned.cleared[i] = r->cleared[i ^ 1];
-		turned.ring0[i] = r->ring0[i ^ 1];
+		turned.cr4_cleared[i] = r->cr4_cleared[i ^ 1];
+		turned.cr4_set[i] = r->cr4_set[i ^ 1];
 	}
 	for (int s = 0; s < FSGS_SEGMENTS; s++)
 		turned.fallback[s] = r->fallback[s ^ 1];
@@ -324,10 +332,10 @@ static uint32_t digit(uint64_t *code, uint32_t base)
 	return value;
 }
 
-static void set_outcomes(struct fsgs_report *r, uint32_t code)
+static void set_outcomes(struct fsgs_trial trials[FSGS_INSNS], uint32_t code)
 {
 	for (int i = 0; i < FSGS_INSNS; i++, code /= OUTCOMES)
-		r->trials[i].outcome = code % OUTCOMES;
+		trials[i].outcome = code % OUTCOMES;
 }
 
 static void verdicts_of_processes(void)
@@ -337,7 +345,7 @@ static void verdicts_of_processes(void)
 		{FSGS_FALLBACK_UNKNOWN, FSGS_FALLBACK_LIES},
 		{FSGS_FALLBACK_DENIED, FSGS_FALLBACK_OK},
 	};
-	struct fsgs_report r = {0};
+	struct fsgs_report r = {.vantage = FSGS_VANTAGE_PROCESS};
 
 	for (uint64_t rest = 0; rest < (uint64_t)4 * 3 * 3 * 3 * 3 * 3 * COUNT(fallbacks);
 	     rest += stride) {
@@ -351,7 +359,7 @@ static void verdicts_of_processes(void)
 		r.samples_differ = digit(&code, 3);
 		memcpy(r.fallback, fallbacks[code], sizeof r.fallback);
 		for (uint32_t outcomes = 0; outcomes < all_outcomes; outcomes++) {
-			set_outcomes(&r, outcomes);
+			set_outcomes(r.trials, outcomes);
 			decide(&r, 0);
 			if (outcomes % 7 == 0)
 				segments_are_alike(&r);
@@ -374,9 +382,9 @@ static void verdicts_in_ring_0(void)
 		r.cpus_differ = digit(&code, 2) ? Y : N;
 		for (uint32_t i = 0, cleared = (uint32_t)code * 100; i < FSGS_INSNS;
 		     i++, cleared /= OUTCOMES)
-			r.cleared[i] = cleared % OUTCOMES;
+			r.cr4_cleared[i].outcome = cleared % OUTCOMES;
 		for (uint32_t outcomes = 0; outcomes < all_outcomes; outcomes++) {
-			set_outcomes(&r, outcomes);
+			set_outcomes(r.cr4_set, outcomes);
 			decide(&r, 0);
 			if (outcomes % 7 == 0)
 				segments_are_alike(&r);
@@ -387,7 +395,8 @@ static void verdicts_in_ring_0(void)
 /* Those that have asked in ring 0, mostly where they themselves saw all four alike. */
 static void verdicts_of_processes_that_asked(void)
 {
-	struct fsgs_report r = {.mode = FSGS_MODE_64BIT, .hwcap2_present = Y};
+	struct fsgs_report r = {
+		.vantage = FSGS_VANTAGE_PROCESS, .mode = FSGS_MODE_64BIT, .hwcap2_present = Y};
 
 	for (uint64_t rest = 0; rest < (uint64_t)3 * 3 * 3 * (OUTCOMES - 1) * 3 * 2 * 2;
 	     rest += stride) {
@@ -400,12 +409,12 @@ static void verdicts_of_processes_that_asked(void)
 		r.cr4_sticks = digit(&code, 3);
 		r.cpus_differ = digit(&code, 2) ? Y : N;
 		for (int i = 0; i < FSGS_INSNS; i++)
-			r.cleared[i] = code ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_NOT_TRIED;
+			r.cr4_cleared[i].outcome =
+				code ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_NOT_TRIED;
 		for (uint32_t outcomes = 0; outcomes < all_outcomes; outcomes++) {
-			for (uint32_t i = 0, left = outcomes; i < FSGS_INSNS; i++, left /= OUTCOMES)
-				r.ring0[i] = left % OUTCOMES;
+			set_outcomes(r.cr4_set, outcomes);
 			for (uint32_t outcome = 0; outcome < OUTCOMES; outcome++) {
-				set_outcomes(&r, outcome * (1 + 6 + 36 + 216));
+				set_outcomes(r.trials, outcome * (1 + 6 + 36 + 216));
 				decide(&r, outcomes % 64 == 0);
 			}
 			segments_are_alike(&r);
@@ -427,7 +436,7 @@ static void findings_of_processes(void)
 		{{FSGS_FALLBACK_OK, FSGS_FALLBACK_DENIED}, {0, 22}},
 		{{FSGS_FALLBACK_OK, FSGS_FALLBACK_LIES}, {0, 0}},
 	};
-	struct fsgs_report r = {.mode = FSGS_MODE_64BIT};
+	struct fsgs_report r = {.vantage = FSGS_VANTAGE_PROCESS, .mode = FSGS_MODE_64BIT};
 
 	for (uint64_t rest = 0; rest < (uint64_t)3 * 3 * 3 * 3 * 3 * 64 * COUNT(hypervisors) *
 					       COUNT(vendors) * COUNT(kernels) * COUNT(fallbacks);
@@ -446,7 +455,8 @@ static void findings_of_processes(void)
 		memcpy(r.fallback, fallbacks[code].fallback, sizeof r.fallback);
 		memcpy(r.fallback_error, fallbacks[code].error, sizeof r.fallback_error);
 		for (uint32_t outcome = 0; outcome <= OUTCOMES; outcome++) {
-			struct fsgs_report bare = {.mode = FSGS_MODE_64BIT};
+			struct fsgs_report bare = {.vantage = FSGS_VANTAGE_PROCESS,
+						   .mode = FSGS_MODE_64BIT};
 
 			for (int i = 0; i < FSGS_INSNS; i++) {
 				r.trials[i].outcome =
@@ -472,7 +482,8 @@ static void findings_of_processes(void)
  * sanitizer; what it does not reach counts as not known. */
 static void every_size(void)
 {
-	static const struct fsgs_report whole = {.mode = FSGS_MODE_64BIT,
+	static const struct fsgs_report whole = {.vantage = FSGS_VANTAGE_PROCESS,
+						 .mode = FSGS_MODE_64BIT,
 						 .cpuid_fsgsbase = Y,
 						 .hwcap2_fsgsbase = N,
 						 .hwcap2_present = Y,

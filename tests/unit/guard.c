@@ -57,9 +57,9 @@ static void expect_same(const struct state *before)
 	cr_expect_eq(after.stack.ss_sp, before->stack.ss_sp);
 }
 
-static int fault(struct fsgs_leaf *io)
+static int fault(struct fsgs_stub *io)
 {
-	return fsgs_guard_run(NULL, fsgs_leaf_undefined, io);
+	return fsgs_guard_run(NULL, fsgs_stub_undefined, io);
 }
 
 Test(guard, catches_again_and_again)
@@ -69,7 +69,7 @@ Test(guard, catches_again_and_again)
 	for (int round = 0; round < 3; round++) {
 		cr_assert_eq(fsgs_guard_enter(), 0);
 		for (int i = 0; i < 3; i++) {
-			struct fsgs_leaf io = {0};
+			struct fsgs_stub io = {0};
 
 			cr_expect_eq(fault(&io), 1);
 			cr_expect_eq(io.fault, SIGILL);
@@ -82,7 +82,7 @@ Test(guard, catches_again_and_again)
 
 Test(guard, keeps_errno)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	errno = 4711;
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -94,7 +94,7 @@ Test(guard, keeps_errno)
 /* Delivery of a signal resets the floating-point control words; only sigreturn gives them back. */
 Test(guard, keeps_floating_point_control)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	const unsigned mxcsr = _mm_getcsr() | 0x8040;
 	const unsigned short wanted = 0x0e7f;
 	unsigned short control;
@@ -118,7 +118,7 @@ static void own_handler(int sig)
 Test(guard, restores_any_action_and_mask)
 {
 	struct sigaction action = {.sa_handler = own_handler, .sa_flags = SA_RESTART | SA_NODEFER};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	sigset_t mask;
 
 	sigaddset(&action.sa_mask, SIGUSR1);
@@ -145,7 +145,7 @@ Test(guard, keeps_the_alternate_stack)
 #endif
 	static char memory[65536];
 	stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory, .ss_flags = (int)SS_AUTODISARM};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	cr_assert_eq(sigaltstack(&stack, NULL), 0);
 
@@ -162,7 +162,7 @@ Test(guard, a_blocked_signal_stays_pending)
 {
 	const struct timespec now = {0, 0};
 	union sigval value = {.sival_int = 42};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	siginfo_t info;
 	sigset_t set;
 
@@ -200,12 +200,12 @@ static void count(int sig, siginfo_t *info, void *context)
 Test(guard, a_sent_signal_reaches_its_handler)
 {
 	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	sigaction(SIGILL, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
 	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
-	cr_expect_eq(fault(&io), 1, "and it is not taken for the leaf's");
+	cr_expect_eq(fault(&io), 1, "and it is not taken for the stub's");
 	cr_expect_eq(atomic_load(&seen), 0, "not while the bases may be foreign");
 	fsgs_guard_leave();
 	cr_expect_eq(atomic_load(&seen), 1);
@@ -368,7 +368,7 @@ Test(guard, leaves_a_new_handler)
 Test(guard, serves_after_the_trial)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO}, ours;
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	sigaction(SIGILL, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -393,7 +393,7 @@ static void *fork_and_try(void *argument)
 	const pid_t child = fork();
 
 	if (child == 0) {
-		struct fsgs_leaf io = {0};
+		struct fsgs_stub io = {0};
 		struct sigaction action;
 
 		sigaction(SIGILL, NULL, &action);
@@ -423,7 +423,7 @@ Test(guard, fork_in_another_thread)
  * first: the kernel lets only a thread of that id repeat it. */
 static void *try_once(void *argument)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	cr_assert_eq(fsgs_guard_enter(), 0);
 	*(int *)argument = fault(&io);
@@ -481,7 +481,7 @@ Test(guard, both_pending_signals_stay_pending)
 Test(guard, each_sent_signal_reaches_its_handler)
 {
 	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	sigaction(SIGILL, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -497,7 +497,7 @@ Test(guard, each_sent_signal_reaches_its_handler)
 Test(guard, many_sent_signals_coalesce)
 {
 	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	sigaction(SIGILL, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -524,7 +524,7 @@ Test(guard, a_chain_has_an_end)
 {
 	struct sigaction first = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
 	struct sigaction theirs = {.sa_sigaction = chain, .sa_flags = SA_SIGINFO};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	sigaction(SIGILL, &first, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -630,7 +630,7 @@ static void try_in_handler(int sig)
 
 Test(guard, a_trial_inside_a_trial_is_refused)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	signal(SIGTRAP, try_in_handler);
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -648,7 +648,7 @@ static int in_prepare = -1, in_child = -1, in_parent = -1;
 
 static int ask(void)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	int answer;
 
 	if (fsgs_guard_enter())
@@ -741,7 +741,7 @@ static void *bare_child(void *argument)
 	const long child = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
 
 	if (child == 0) {
-		struct fsgs_leaf io = {0};
+		struct fsgs_stub io = {0};
 		struct sigaction action;
 
 		alarm(10);
@@ -790,7 +790,7 @@ static void *clone_with_memory(void *answer)
 
 Test(guard, a_process_in_the_same_memory_keeps_away)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	int answer = 0;
 	pthread_t thread;
 
@@ -858,7 +858,7 @@ static void fork_in_handler(int sig)
 
 Test(guard, a_handler_inside_a_trial_may_fork)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	signal(SIGTRAP, fork_in_handler);
 	inner = -1;
@@ -882,7 +882,7 @@ static void fork_and_return(int sig)
 
 Test(guard, a_trial_goes_on_in_a_child)
 {
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	int status = -1;
 
 	signal(SIGTRAP, fork_and_return);
@@ -914,7 +914,7 @@ static void *take_whatever_comes(void *argument)
 Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
 {
 	const struct timespec moment = {1, 0};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	atomic_int stage = 0;
 	pthread_t thread;
 	siginfo_t info;
@@ -943,7 +943,7 @@ Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
 Test(guard, a_sandbox_may_hide_whose_a_signal_is)
 {
 	const struct timespec now = {0, 0};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	siginfo_t info;
 	sigset_t set;
 
@@ -959,7 +959,7 @@ Test(guard, a_sandbox_may_hide_whose_a_signal_is)
 	cr_expect_eq(info.si_value.sival_int, 42);
 }
 
-/* That memory went bad somewhere is no fault of a leaf, although the kernel says it. */
+/* That memory went bad somewhere is no fault of a stub, although the kernel says it. */
 static siginfo_t told;
 
 static void note_info(int sig, siginfo_t *info, void *context)
@@ -973,7 +973,7 @@ Test(guard, puts_aside_news_of_bad_memory)
 {
 	struct sigaction action = {.sa_sigaction = note_info, .sa_flags = SA_SIGINFO};
 	siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AO};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	sigaction(SIGBUS, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -1061,7 +1061,7 @@ Test(guard, a_sandbox_may_refuse_one_action)
 Test(guard, a_sandbox_may_refuse_siginfo)
 {
 	const struct timespec now = {0, 0};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	siginfo_t info;
 	sigset_t set;
 
@@ -1117,11 +1117,11 @@ Test(guard, a_sandbox_may_refuse_the_mask)
 			     "handler of %d", caught[i]);
 }
 
-/* A fault of the trying thread that is not a leaf's belongs to the owner, too. */
+/* A fault of the trying thread that is not a stub's belongs to the owner, too. */
 Test(guard, passes_on_its_own_threads_fault)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	sigaction(SIGILL, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -1245,7 +1245,7 @@ Test(guard, runs_as_the_owners_would)
 	}
 }
 
-/* Nothing may interrupt a leaf but its faults, and what a debugger or a sandbox lives by: SIGTRAP as the caller
+/* Nothing may interrupt a stub but its faults, and what a debugger or a sandbox lives by: SIGTRAP as the caller
  * has it, SIGSYS as one of the four. */
 Test(guard, blocks_all_but_its_own)
 {
@@ -1278,7 +1278,7 @@ static void serve(int sig, siginfo_t *info, void *context)
 Test(guard, passes_on_its_own_threads_foreign_system_call)
 {
 	struct sigaction action = {.sa_sigaction = serve, .sa_flags = SA_SIGINFO};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	sigaction(SIGSYS, &action, NULL);
 	filter_call(SYS_getppid, ANY_ARGUMENT, SECCOMP_RET_TRAP);
@@ -1305,7 +1305,7 @@ Test(guard, a_handler_may_leave_with_another_signal_to_come)
 {
 	struct sigaction first = {.sa_handler = leave};
 	struct sigaction second = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 
 	/* So that the first is the first. */
 	sigaddset(&first.sa_mask, SIGBUS);
@@ -1373,7 +1373,7 @@ static int as_first_process(void)
 	/* It has been back in the kernel since, and so has had the signal. */
 	wait_for_turns(2);
 
-	struct fsgs_leaf io = {0};
+	struct fsgs_stub io = {0};
 	const int caught_it = fault(&io);
 
 	fsgs_guard_leave();

@@ -115,14 +115,14 @@ Test(interposed, goes_through_it)
 {
 	keep_actions();
 	for (int i = 0; i < 3; i++) {
-		struct fsgs_leaf io = {0};
+		struct fsgs_stub io = {0};
 		struct raw_action raw;
 
 		cr_assert_eq(fsgs_guard_enter(), 0);
 		cr_expect_neq((uintptr_t)kept.sa_sigaction, (uintptr_t)own_handler);
 		exchange_raw(NULL, &raw);
 		cr_expect_eq((uintptr_t)raw.action, (uintptr_t)chain);
-		cr_expect_eq(fsgs_guard_run(NULL, fsgs_leaf_undefined, &io), 1);
+		cr_expect_eq(fsgs_guard_run(NULL, fsgs_stub_undefined, &io), 1);
 		cr_expect_eq(chained, i + 1);
 		fsgs_guard_leave();
 		expect_kept();

@@ -23,10 +23,10 @@ static const struct {
 	{FSGS_LIST_PROOF, 2, "advertised tried"},
 	{FSGS_LIST_ANSWER, 3, "unknown no yes"},
 	{FSGS_LIST_MODE, 4, "unknown 64-bit 32-bit not-x86"},
-	{FSGS_LIST_VANTAGE, 2, "process ring0"},
+	{FSGS_LIST_VANTAGE, 3, "unknown process ring0"},
 	{FSGS_LIST_FALLBACK, 4, "unknown ok denied lies"},
-	{FSGS_LIST_REFUSAL, 5, "none mode flag environment system"},
-	{FSGS_LIST_EVENT, FSGS_EVENTS, "syscall signal yield sleep fork hop cpuid port halt"},
+	{FSGS_LIST_REFUSAL, 6, "unknown none mode flag environment system"},
+	{FSGS_LIST_EVENT, FSGS_EVENTS, "syscall signal yield sleep fork migrate cpuid port halt"},
 	{FSGS_LIST_SIGN, FSGS_SIGNS, "traced auxv-differs vendor-differs uml gvisor xen-pv"},
 };
 

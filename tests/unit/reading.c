@@ -280,7 +280,7 @@ Test(reading, three_copies_of_the_vector)
 		fake.auxv_size = rows[i].kernel ? (int)sizeof with : -1;
 		fsgs_auxv_compare(&r);
 		cr_expect_eq(r.hwcap2_present, rows[i].present, "row %zu", i);
-		cr_expect_eq(r.signs, rows[i].differs ? (uint32_t)FSGS_SIGN_AUXV_DIFFERS : 0,
+		cr_expect_eq(r.signs, rows[i].differs ? FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS) : 0,
 			     "row %zu", i);
 	}
 }
@@ -313,7 +313,7 @@ Test(reading, user_mode_linux)
 
 	const struct fsgs_report r = look(vendor);
 
-	cr_expect_eq(r.signs, FSGS_SIGN_UML);
+	cr_expect_eq(r.signs, FSGS_SIGN_BIT(FSGS_SIGN_UML));
 	cr_expect_str_eq(vendor, "User Mode Linux", "the first one counts");
 	cr_expect_eq(r.cpuinfo_flag, FSGS_ANSWER_YES);
 }
@@ -325,11 +325,11 @@ Test(reading, xen_and_a_tracer)
 	char vendor[16];
 
 	replace("/sys/hypervisor/guest_type", "PV\n", 3);
-	cr_expect_eq(look(vendor).signs, FSGS_SIGN_XEN_PV);
+	cr_expect_eq(look(vendor).signs, FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV));
 	replace("/sys/hypervisor/guest_type", "PVH\n", 4);
 	cr_expect_eq(look(vendor).signs, 0);
 	replace("/proc/self/status", traced, sizeof traced - 1);
-	cr_expect_eq(look(vendor).signs, FSGS_SIGN_TRACED);
+	cr_expect_eq(look(vendor).signs, FSGS_SIGN_BIT(FSGS_SIGN_TRACED));
 	/* A process may have any name, but not two lines of it. */
 	replace("/proc/self/status", not_traced, sizeof not_traced - 1);
 	cr_expect_eq(look(vendor).signs, 0);
@@ -345,7 +345,7 @@ Test(reading, uname)
 	fake.release = "4.4.0";
 	fake.version = "#1 SMP Sun Jan 10 15:06:54 PST 2016";
 	r = look(vendor);
-	cr_expect_eq(r.signs, FSGS_SIGN_GVISOR);
+	cr_expect_eq(r.signs, FSGS_SIGN_BIT(FSGS_SIGN_GVISOR));
 	cr_expect_str_eq(r.kernel, "4.4.0");
 	cr_expect_eq(r.kernel_version, 4 << 16 | 4 << 8);
 	fake.version = "#1 SMP Sun Jan 10 15:06:55 PST 2016";

@@ -21,13 +21,14 @@ Test(report, layout)
 	AT(fallback, 148);
 	AT(signs, 164);
 	AT(cr4_write, 184);
-	AT(family, 208);
-	AT(vendor, 232);
-	AT(brand, 248);
-	AT(hypervisor, 304);
-	AT(kernel, 320);
-	AT(ring0, 392);
-	cr_expect_eq(sizeof(struct fsgs_report), 408);
+	AT(cr4_set, 192);
+	AT(cr4_cleared, 256);
+	AT(family, 320);
+	AT(vendor, 344);
+	AT(brand, 360);
+	AT(hypervisor, 416);
+	AT(kernel, 432);
+	cr_expect_eq(sizeof(struct fsgs_report), 504);
 	cr_expect_eq(sizeof(struct fsgs_trial), 16);
 	cr_expect_eq(sizeof(struct fsgs_cpu_group), 104);
 	cr_expect_eq(FSGS_REPORT_MIN, 32);
@@ -36,5 +37,5 @@ Test(report, layout)
 Test(report, version)
 {
 	cr_expect_eq(fsgs_version(), FSGS_VERSION);
-	cr_expect_str_eq(fsgs_version_string(), "0.9.0");
+	cr_expect_str_eq(fsgs_version_string(), "1.0.0");
 }

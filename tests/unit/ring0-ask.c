@@ -47,6 +47,7 @@ static struct fsgs_report switched_off(void)
 	struct fsgs_report r = {
 		.mode = FSGS_MODE_64BIT,
 		.cpuid_fsgsbase = FSGS_ANSWER_YES,
+		.vantage = FSGS_VANTAGE_PROCESS,
 		.hwcap2_present = FSGS_ANSWER_YES,
 		.hwcap2_fsgsbase = FSGS_ANSWER_NO,
 		.cpuinfo_flag = FSGS_ANSWER_NO,

@@ -35,18 +35,18 @@ struct machine {
 	int no_timer;         /* HLT cannot be tried */
 	unsigned fails_after; /* so many instructions, when not 0 */
 	unsigned works_after; /* the same, the other way round */
-	unsigned faults_once; /* the n-th leaf does not run, and the next does */
+	unsigned faults_once; /* the n-th stub does not run, and the next does */
 	int bare;             /* the caller has no hooks but the guard and CPUID */
 
 	/* What it does. */
 	uint64_t cr4, base[FSGS_SEGMENTS], msr[FSGS_SEGMENTS];
 	int real_bit;
-	unsigned executed, leaves, set_without_offer, strayed, cr4_writes;
+	unsigned executed, stubs, set_without_offer, strayed, cr4_writes;
 	int cr4_faulted;
 	const char *step;
 };
 
-static int fault(struct fsgs_leaf *io, int vector)
+static int fault(struct fsgs_stub *io, int vector)
 {
 	io->fault = vector;
 	io->code = 0;
@@ -63,7 +63,7 @@ static int runs(struct machine *m, uint32_t insn)
 	return (m->real_bit || m->runs_cleared) && !(m->undefined >> insn & 1);
 }
 
-static int execute(struct machine *m, struct fsgs_leaf *io, uint32_t insn, int width,
+static int execute(struct machine *m, struct fsgs_stub *io, uint32_t insn, int width,
 		   uint64_t *value)
 {
 	uint64_t *const base = &m->base[insn & 1];
@@ -89,7 +89,7 @@ static int execute(struct machine *m, struct fsgs_leaf *io, uint32_t insn, int w
 	return 0;
 }
 
-static int read_msr(struct machine *m, struct fsgs_leaf *io, uint32_t segment, uint64_t *value)
+static int read_msr(struct machine *m, struct fsgs_stub *io, uint32_t segment, uint64_t *value)
 {
 	if (m->no_msr)
 		return fault(io, VECTOR_GP);
@@ -97,7 +97,7 @@ static int read_msr(struct machine *m, struct fsgs_leaf *io, uint32_t segment, u
 	return 0;
 }
 
-static int write_msr(struct machine *m, struct fsgs_leaf *io, uint32_t segment, uint64_t value)
+static int write_msr(struct machine *m, struct fsgs_stub *io, uint32_t segment, uint64_t value)
 {
 	if (m->no_msr)
 		return fault(io, VECTOR_GP);
@@ -107,7 +107,7 @@ static int write_msr(struct machine *m, struct fsgs_leaf *io, uint32_t segment, 
 	return 0;
 }
 
-static int write_cr4(struct machine *m, struct fsgs_leaf *io, uint64_t value)
+static int write_cr4(struct machine *m, struct fsgs_stub *io, uint64_t value)
 {
 	const int sets = (value & BIT) && !(m->cr4 & BIT);
 
@@ -134,7 +134,7 @@ static int write_cr4(struct machine *m, struct fsgs_leaf *io, uint64_t value)
 		TRY(execute(m, io, (insn), (width), value)); \
 	} while (0)
 
-static int mark(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t wr)
+static int mark(struct machine *m, struct fsgs_stub *io, uint32_t rd, uint32_t wr)
 {
 	STEP(FSGS_STEP_SAVE, rd, 64, &io->old);
 	STEP(FSGS_STEP_WRITE64, wr, 64, &io->in[0]);
@@ -147,7 +147,7 @@ static int mark(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t w
 	return 0;
 }
 
-static int rewrite(struct machine *m, struct fsgs_leaf *io, uint32_t wr)
+static int rewrite(struct machine *m, struct fsgs_stub *io, uint32_t wr)
 {
 	const uint32_t segment = wr & 1;
 
@@ -157,7 +157,7 @@ static int rewrite(struct machine *m, struct fsgs_leaf *io, uint32_t wr)
 	return io->out[0] == io->old ? 0 : write_msr(m, io, segment, io->old);
 }
 
-static int against_msr(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t wr)
+static int against_msr(struct machine *m, struct fsgs_stub *io, uint32_t rd, uint32_t wr)
 {
 	const uint32_t segment = rd & 1;
 
@@ -178,98 +178,98 @@ static void event(struct machine *m, uint32_t which, uint32_t segment)
 		m->base[segment] = m->msr[segment] = 0;
 }
 
-static int exits(struct machine *m, struct fsgs_leaf *io, uint32_t rd, uint32_t wr)
+static int exits(struct machine *m, struct fsgs_stub *io, uint32_t rd, uint32_t wr)
 {
 	STEP(FSGS_STEP_SAVE, rd, 64, &io->old);
 	STEP(FSGS_STEP_WRITE64, wr, 64, &io->in[0]);
-	event(m, FSGS_EVENT_CPUID, rd & 1);
+	event(m, FSGS_EVENT_BIT(FSGS_EVENT_CPUID), rd & 1);
 	STEP(FSGS_STEP_READ64, rd, 64, &io->out[0]);
-	event(m, FSGS_EVENT_PORT, rd & 1);
+	event(m, FSGS_EVENT_BIT(FSGS_EVENT_PORT), rd & 1);
 	STEP(FSGS_STEP_REREAD64, rd, 64, &io->out[1]);
 	STEP(FSGS_STEP_RESTORE, wr, 64, &io->old);
 	return 0;
 }
 
-/* What must have been announced last before a leaf, so that a machine that dies in it has said so. */
+/* What must have been announced last before a stub, so that a machine that dies in it has said so. */
 static const struct {
-	fsgs_leaf_fn *leaf;
+	fsgs_stub_fn *stub;
 	const char *step, *or_step;
 } announced[] = {
-	{fsgs_leaf_rdfs64, "RDFSBASE", "HLT"},
-	{fsgs_leaf_rdgs64, "RDGSBASE", "HLT"},
-	{fsgs_leaf_rewrite_fs, "WRFSBASE", NULL},
-	{fsgs_leaf_rewrite_gs, "WRGSBASE", NULL},
-	{fsgs_leaf_mark_fs, "markers", NULL},
-	{fsgs_leaf_mark_gs, "markers", NULL},
-	{fsgs_leaf_msr_fs, "MSR_FS_BASE", NULL},
-	{fsgs_leaf_msr_gs, "MSR_GS_BASE", NULL},
-	{fsgs_leaf_flash_gs, "non-canonical", NULL},
-	{fsgs_leaf_exits_fs, "FS base over CPUID", NULL},
-	{fsgs_leaf_exits_gs, "GS base over CPUID", NULL},
+	{fsgs_stub_rdfs64, "RDFSBASE", "HLT"},
+	{fsgs_stub_rdgs64, "RDGSBASE", "HLT"},
+	{fsgs_stub_rewrite_fs, "WRFSBASE", NULL},
+	{fsgs_stub_rewrite_gs, "WRGSBASE", NULL},
+	{fsgs_stub_mark_fs, "markers", NULL},
+	{fsgs_stub_mark_gs, "markers", NULL},
+	{fsgs_stub_msr_fs, "MSR_FS_BASE", NULL},
+	{fsgs_stub_msr_gs, "MSR_GS_BASE", NULL},
+	{fsgs_stub_flash_gs, "non-canonical", NULL},
+	{fsgs_stub_exits_fs, "FS base over CPUID", NULL},
+	{fsgs_stub_exits_gs, "GS base over CPUID", NULL},
 };
 
-static void check_announced(const struct machine *m, fsgs_leaf_fn *leaf)
+static void check_announced(const struct machine *m, fsgs_stub_fn *stub)
 {
 	for (size_t i = 0; i < sizeof announced / sizeof *announced; i++)
-		if (leaf == announced[i].leaf)
+		if (stub == announced[i].stub)
 			cr_expect(strstr(m->step, announced[i].step) ||
 					  (announced[i].or_step &&
 					   strstr(m->step, announced[i].or_step)) ||
 					  strstr(m->step, "non-canonical"),
-				  "leaf %zu was announced as '%s'", i, m->step);
+				  "stub %zu was announced as '%s'", i, m->step);
 }
 
-static int run(void *context, fsgs_leaf_fn *leaf, struct fsgs_leaf *io)
+static int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	struct machine *const m = context;
 	const uint32_t segment = io->in[0] == MSR_FS ? FSGS_SEGMENT_FS : FSGS_SEGMENT_GS;
 
 	if (!m->bare)
-		check_announced(m, leaf);
-	if (++m->leaves == m->faults_once) {
-		m->cr4_faulted = leaf == fsgs_leaf_wrcr4;
+		check_announced(m, stub);
+	if (++m->stubs == m->faults_once) {
+		m->cr4_faulted = stub == fsgs_stub_wrcr4;
 		return fault(io, VECTOR_GP);
 	}
-	if (leaf == fsgs_leaf_rdcr4) {
+	if (stub == fsgs_stub_rdcr4) {
 		io->out[0] = m->cr4;
 		return 0;
 	}
-	if (leaf == fsgs_leaf_wrcr4)
+	if (stub == fsgs_stub_wrcr4)
 		return write_cr4(m, io, io->in[0]);
-	if (leaf == fsgs_leaf_rdmsr)
+	if (stub == fsgs_stub_rdmsr)
 		return read_msr(m, io, segment, &io->out[0]);
-	if (leaf == fsgs_leaf_wrmsr)
+	if (stub == fsgs_stub_wrmsr)
 		return write_msr(m, io, segment, io->in[1]);
-	if (leaf == fsgs_leaf_mark_fs)
+	if (stub == fsgs_stub_mark_fs)
 		return mark(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
-	if (leaf == fsgs_leaf_mark_gs)
+	if (stub == fsgs_stub_mark_gs)
 		return mark(m, io, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
-	if (leaf == fsgs_leaf_rewrite_fs)
+	if (stub == fsgs_stub_rewrite_fs)
 		return rewrite(m, io, FSGS_INSN_WRFSBASE);
-	if (leaf == fsgs_leaf_rewrite_gs)
+	if (stub == fsgs_stub_rewrite_gs)
 		return rewrite(m, io, FSGS_INSN_WRGSBASE);
-	if (leaf == fsgs_leaf_msr_fs)
+	if (stub == fsgs_stub_msr_fs)
 		return against_msr(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
-	if (leaf == fsgs_leaf_msr_gs)
+	if (stub == fsgs_stub_msr_gs)
 		return against_msr(m, io, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
-	if (leaf == fsgs_leaf_exits_fs)
+	if (stub == fsgs_stub_exits_fs)
 		return exits(m, io, FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE);
-	if (leaf == fsgs_leaf_exits_gs)
+	if (stub == fsgs_stub_exits_gs)
 		return exits(m, io, FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE);
-	if (leaf == fsgs_leaf_flash_gs) {
+	if (stub == fsgs_stub_flash_gs) {
 		STEP(FSGS_STEP_WRITE64, FSGS_INSN_WRGSBASE, 64, &io->in[0]);
 		STEP(FSGS_STEP_RESTORE, FSGS_INSN_WRGSBASE, 64, &io->in[1]);
 		return 0;
 	}
-	if (leaf == fsgs_leaf_rdfs64)
+	if (stub == fsgs_stub_rdfs64)
 		return execute(m, io, FSGS_INSN_RDFSBASE, 64, &io->out[0]);
-	if (leaf == fsgs_leaf_rdgs64)
+	if (stub == fsgs_stub_rdgs64)
 		return execute(m, io, FSGS_INSN_RDGSBASE, 64, &io->out[0]);
-	if (leaf == fsgs_leaf_wrfs64)
+	if (stub == fsgs_stub_wrfs64)
 		return execute(m, io, FSGS_INSN_WRFSBASE, 64, &io->in[0]);
-	if (leaf == fsgs_leaf_wrgs64)
+	if (stub == fsgs_stub_wrgs64)
 		return execute(m, io, FSGS_INSN_WRGSBASE, 64, &io->in[0]);
-	cr_assert_fail("the model does not know this leaf");
+	cr_assert_fail("the model does not know this stub");
 	return 1;
 }
 
@@ -305,8 +305,8 @@ static int halt(void *context)
 	cr_expect_neq(m->base[FSGS_SEGMENT_GS], GS_BASE);
 	if (m->no_timer)
 		return -1;
-	event(m, FSGS_EVENT_HALT, FSGS_SEGMENT_FS);
-	event(m, FSGS_EVENT_HALT, FSGS_SEGMENT_GS);
+	event(m, FSGS_EVENT_BIT(FSGS_EVENT_HALT), FSGS_SEGMENT_FS);
+	event(m, FSGS_EVENT_BIT(FSGS_EVENT_HALT), FSGS_SEGMENT_GS);
 	return 0;
 }
 
@@ -379,13 +379,13 @@ static const struct row rows[] = {
 	{"R8 WRMSR is not seen", {.offers = 1, .msr_apart = 1}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 RDMSR does not see", {.offers = 1, .msr_apart = 2}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 the MSRs are others", {.offers = 1, .msr_apart = 3}, 0, FSGS_VERDICT_BROKEN, NONE},
-	{"R8 lost by CPUID", {.offers = 1, .loses = FSGS_EVENT_CPUID}, 0, FSGS_VERDICT_BROKEN,
+	{"R8 lost by CPUID", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_CPUID)}, 0, FSGS_VERDICT_BROKEN,
 	 F(VALUE_LOST)},
-	{"R8 lost by a port", {.offers = 1, .loses = FSGS_EVENT_PORT}, 0, FSGS_VERDICT_BROKEN,
+	{"R8 lost by a port", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_PORT)}, 0, FSGS_VERDICT_BROKEN,
 	 F(VALUE_LOST)},
-	{"R8 lost by HLT", {.offers = 1, .loses = FSGS_EVENT_HALT}, 0, FSGS_VERDICT_BROKEN,
+	{"R8 lost by HLT", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_HALT)}, 0, FSGS_VERDICT_BROKEN,
 	 F(VALUE_LOST)},
-	{"R8 lost by CPUID and by HLT", {.offers = 1, .loses = FSGS_EVENT_CPUID | FSGS_EVENT_HALT}, 0,
+	{"R8 lost by CPUID and by HLT", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_CPUID) | FSGS_EVENT_BIT(FSGS_EVENT_HALT)}, 0,
 	 FSGS_VERDICT_BROKEN, F(VALUE_LOST)},
 	/* The first sample is four instructions with the bit clear, the second four with it set. */
 	{"R10 stops after a sample", {.offers = 1, .fails_after = 8}, 0, FSGS_VERDICT_INCONSISTENT,
@@ -474,9 +474,9 @@ Test(ring0, failing_at_any_instruction)
 	}
 }
 
-/* Whichever leaf does not run, once: the bases are what they were, and so is CR4, unless the leaf was
+/* Whichever stub does not run, once: the bases are what they were, and so is CR4, unless the stub was
  * the one to put it back. */
-Test(ring0, any_leaf_may_fault_once)
+Test(ring0, any_stub_may_fault_once)
 {
 	static const struct {
 		struct machine machine;
@@ -493,15 +493,15 @@ Test(ring0, any_leaf_may_fault_once)
 		struct machine healthy = walks[i].machine;
 
 		walk(&healthy, walks[i].flags);
-		for (unsigned n = 1; n <= healthy.leaves; n++) {
+		for (unsigned n = 1; n <= healthy.stubs; n++) {
 			struct machine m = walks[i].machine;
 
 			m.faults_once = n;
 			walk(&m, walks[i].flags);
-			cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "walk %zu, leaf %u", i, n);
-			cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE, "walk %zu, leaf %u", i, n);
+			cr_expect_eq(m.base[FSGS_SEGMENT_FS], FS_BASE, "walk %zu, stub %u", i, n);
+			cr_expect_eq(m.base[FSGS_SEGMENT_GS], GS_BASE, "walk %zu, stub %u", i, n);
 			cr_expect(m.cr4_faulted || !(m.cr4 & BIT) == !m.starts_set,
-				  "walk %zu, leaf %u: CR4 was left changed", i, n);
+				  "walk %zu, stub %u: CR4 was left changed", i, n);
 		}
 	}
 }
@@ -510,9 +510,11 @@ Test(ring0, tries_the_events_that_it_can)
 {
 	struct machine with = {.offers = 1}, without = {.offers = 1, .no_timer = 1};
 
-	cr_expect_eq(walk(&with, 0).survival_tried,
-		     FSGS_EVENT_CPUID | FSGS_EVENT_PORT | FSGS_EVENT_HALT);
-	cr_expect_eq(walk(&without, 0).survival_tried, FSGS_EVENT_CPUID | FSGS_EVENT_PORT);
+	cr_expect_eq(walk(&with, 0).survival_tried, FSGS_EVENT_BIT(FSGS_EVENT_CPUID) |
+							    FSGS_EVENT_BIT(FSGS_EVENT_PORT) |
+							    FSGS_EVENT_BIT(FSGS_EVENT_HALT));
+	cr_expect_eq(walk(&without, 0).survival_tried,
+		     FSGS_EVENT_BIT(FSGS_EVENT_CPUID) | FSGS_EVENT_BIT(FSGS_EVENT_PORT));
 }
 
 Test(ring0, refuses_unknown_flags)
@@ -555,7 +557,7 @@ Test(ring0, usable_needs_every_trial)
 	struct machine m = {.offers = 1};
 	struct fsgs_report r = walk(&m, 0);
 
-	r.trials[FSGS_INSN_WRFSBASE].outcome = FSGS_OUTCOME_NOT_TRIED;
+	r.cr4_set[FSGS_INSN_WRFSBASE].outcome = FSGS_OUTCOME_NOT_TRIED;
 	cr_assert_eq(fsgs_decide(&r, sizeof r), 0);
 	cr_expect_eq(r.verdicts[FSGS_SEGMENT_FS], FSGS_VERDICT_UNKNOWN);
 	cr_expect_eq(r.verdicts[FSGS_SEGMENT_GS], FSGS_VERDICT_USABLE);

@@ -89,9 +89,9 @@ public final class Fsgscheck {
     @Structure.FieldOrder({"verdict", "proof", "verdicts", "access", "findings", "vantage", "mode", "cpuid_max_leaf",
         "cpuid_fsgsbase", "cpuid_faulting", "hwcap2_present", "hwcap2_fsgsbase", "cpuinfo_flag", "trials", "refusal",
         "refusal_error", "canonical_check", "survival_tried", "survival_lost", "fallback", "fallback_error", "signs",
-        "kernel_version", "cpus_checked", "cpus_differ", "samples_differ", "cr4_write", "cr4_sticks", "cleared",
-        "family", "model", "stepping", "hypervisor_build", "hypervisor_version", "reserved", "vendor", "brand",
-        "hypervisor", "kernel", "ring0"})
+        "kernel_version", "cpus_checked", "cpus_differ", "samples_differ", "cr4_write", "cr4_sticks", "cr4_set",
+        "cr4_cleared", "family", "model", "stepping", "hypervisor_present", "hypervisor_build", "hypervisor_version",
+        "vendor", "brand", "hypervisor", "kernel"})
     public static class RawReport extends Structure {
         public int verdict, proof;
         public int[] verdicts = new int[2], access = new int[2];
@@ -102,10 +102,10 @@ public final class Fsgscheck {
         public int refusal, refusal_error, canonical_check, survival_tried, survival_lost;
         public int[] fallback = new int[2], fallback_error = new int[2];
         public int signs, kernel_version, cpus_checked, cpus_differ, samples_differ, cr4_write, cr4_sticks;
-        public int[] cleared = new int[4];
-        public int family, model, stepping, hypervisor_build, hypervisor_version, reserved;
+        public Trial[] cr4_set = (Trial[]) new Trial().toArray(4);
+        public Trial[] cr4_cleared = (Trial[]) new Trial().toArray(4);
+        public int family, model, stepping, hypervisor_present, hypervisor_build, hypervisor_version;
         public byte[] vendor = new byte[16], brand = new byte[56], hypervisor = new byte[16], kernel = new byte[72];
-        public int[] ring0 = new int[4];
 
         /** Where a field is, for the test that compares this with the header. */
         public int offset(String field) {
@@ -143,7 +143,7 @@ public final class Fsgscheck {
         String strerror(int error);
     }
 
-    private static final Api LIBRARY = Native.load("libfsgscheck.so.0", Api.class);
+    private static final Api LIBRARY = Native.load("libfsgscheck.so.1", Api.class);
     private static final Libc C = Native.load("c", Libc.class);
 
     private Fsgscheck() {}
@@ -273,7 +273,7 @@ public final class Fsgscheck {
         LIBRARY.fsgs_refresh();
     }
 
-    /** By which means a base is read and written here. */
+    /** How a base is read and written here. */
     public static Access baseAccess(Segment segment) {
         return of(Access.values(), LIBRARY.fsgs_base_access(segment.ordinal()));
     }

@@ -120,7 +120,7 @@ public final class Test {
             String name = segment.name().toLowerCase();
             System.out.println(name + " " + word(Fsgscheck.Words.VERDICT, report.verdict(segment)));
             System.out.println("access." + name + " " + word(Fsgscheck.Words.ACCESS, report.access(segment)));
-            System.out.println("means." + name + " " + word(Fsgscheck.Words.ACCESS, Fsgscheck.baseAccess(segment)));
+            System.out.println("base_access." + name + " " + word(Fsgscheck.Words.ACCESS, Fsgscheck.baseAccess(segment)));
         }
         for (Fsgscheck.Insn insn : Fsgscheck.Insn.values()) {
             System.out.println("trial." + word(Fsgscheck.Words.INSN, insn) + " "

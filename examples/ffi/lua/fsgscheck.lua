@@ -26,10 +26,10 @@ struct fsgs_report {
 	int32_t refusal_error;
 	uint32_t canonical_check, survival_tried, survival_lost, fallback[2];
 	int32_t fallback_error[2];
-	uint32_t signs, kernel_version, cpus_checked, cpus_differ, samples_differ, cr4_write, cr4_sticks,
-		cleared[4], family, model, stepping, hypervisor_build, hypervisor_version, reserved;
+	uint32_t signs, kernel_version, cpus_checked, cpus_differ, samples_differ, cr4_write, cr4_sticks;
+	struct fsgs_trial cr4_set[4], cr4_cleared[4];
+	uint32_t family, model, stepping, hypervisor_present, hypervisor_build, hypervisor_version;
 	char vendor[16], brand[56], hypervisor[16], kernel[72];
-	uint32_t ring0[4];
 };
 
 int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags);
@@ -48,7 +48,7 @@ const char *fsgs_version_string(void);
 char *strerror(int error);
 ]]
 
-local C = ffi.load 'libfsgscheck.so.0'
+local C = ffi.load 'libfsgscheck.so.1'
 local size = ffi.sizeof 'struct fsgs_report'
 
 local M = {
@@ -151,7 +151,7 @@ function M.refresh()
 	C.fsgs_refresh()
 end
 
--- By which means a base is read and written here; 'none' for what is no segment.
+-- How a base is read and written here; 'none' for what is no segment.
 function M.base_access(segment)
 	return result(M.ACCESS, C.fsgs_base_access(fit(segment, 32)))
 end

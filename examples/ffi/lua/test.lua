@@ -119,7 +119,7 @@ print('hwcap2.fsgsbase', report.hwcap2)
 for _, segment in ipairs { 'fs', 'gs' } do
 	print(segment, report.verdicts[segment])
 	print('access.' .. segment, report.access[segment])
-	print('means.' .. segment, fsgscheck.base_access(fsgscheck[segment:upper()]))
+	print('base_access.' .. segment, fsgscheck.base_access(fsgscheck[segment:upper()]))
 end
 for insn, outcome in pairs(report.outcomes) do print('trial.' .. insn, outcome) end
 for _, step in ipairs(report.advice) do print('advice', step) end

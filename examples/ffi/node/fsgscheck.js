@@ -23,15 +23,15 @@ const report = koffi.struct({
 	refusal: 'uint32_t', refusal_error: 'int32_t', canonical_check: 'uint32_t', survival_tried: 'uint32_t',
 	survival_lost: 'uint32_t', fallback: koffi.array('uint32_t', 2), fallback_error: koffi.array('int32_t', 2),
 	signs: 'uint32_t', kernel_version: 'uint32_t', cpus_checked: 'uint32_t', cpus_differ: 'uint32_t',
-	samples_differ: 'uint32_t', cr4_write: 'uint32_t', cr4_sticks: 'uint32_t', cleared: koffi.array('uint32_t', 4),
-	family: 'uint32_t', model: 'uint32_t', stepping: 'uint32_t', hypervisor_build: 'uint32_t',
-	hypervisor_version: 'uint32_t', reserved: 'uint32_t', vendor: koffi.array('char', 16),
+	samples_differ: 'uint32_t', cr4_write: 'uint32_t', cr4_sticks: 'uint32_t', cr4_set: koffi.array(trial, 4),
+	cr4_cleared: koffi.array(trial, 4),
+	family: 'uint32_t', model: 'uint32_t', stepping: 'uint32_t', hypervisor_present: 'uint32_t', hypervisor_build: 'uint32_t',
+	hypervisor_version: 'uint32_t', vendor: koffi.array('char', 16),
 	brand: koffi.array('char', 56), hypervisor: koffi.array('char', 16), kernel: koffi.array('char', 72),
-	ring0: koffi.array('uint32_t', 4),
 });
 const size = koffi.sizeof(report);
 
-const library = koffi.load('libfsgscheck.so.0');
+const library = koffi.load('libfsgscheck.so.1');
 const C = {
 	check: library.func('fsgs_check', 'int', [koffi.out(koffi.pointer(report)), 'size_t', 'uint32_t']),
 	usable: library.func('fsgs_usable', 'int', []),
@@ -126,7 +126,7 @@ function check(flags = 0) {
 	};
 }
 
-// By which means a base is read and written here: a word of Access, NONE for what is no segment.
+// How a base is read and written here: a word of Access, NONE for what is no segment.
 function baseAccess(segment) {
 	return result(List.ACCESS, C.baseAccess(u32(segment)));
 }

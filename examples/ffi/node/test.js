@@ -82,7 +82,7 @@ function facts(report) {
 	for (const segment of ['fs', 'gs']) {
 		console.log(`${segment} ${report.verdicts[segment]}`);
 		console.log(`access.${segment} ${report.access[segment]}`);
-		console.log(`means.${segment} ${fsgscheck.baseAccess(Segment[segment.toUpperCase()])}`);
+		console.log(`base_access.${segment} ${fsgscheck.baseAccess(Segment[segment.toUpperCase()])}`);
 	}
 	for (const [insn, outcome] of Object.entries(report.outcomes))
 		console.log(`trial.${insn} ${outcome}`);

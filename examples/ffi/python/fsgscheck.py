@@ -17,7 +17,7 @@ import enum
 import operator
 import os
 
-_library = ctypes.CDLL('libfsgscheck.so.0')
+_library = ctypes.CDLL('libfsgscheck.so.1')
 _library.fsgs_name.restype = ctypes.c_char_p
 _library.fsgs_describe.restype = ctypes.c_char_p
 _library.fsgs_reason.restype = ctypes.c_char_p
@@ -117,12 +117,12 @@ class RawReport(ctypes.Structure):
         ('fallback_error', ctypes.c_int32 * 2), ('signs', ctypes.c_uint32),
         ('kernel_version', ctypes.c_uint32), ('cpus_checked', ctypes.c_uint32),
         ('cpus_differ', ctypes.c_uint32), ('samples_differ', ctypes.c_uint32),
-        ('cr4_write', ctypes.c_uint32), ('cr4_sticks', ctypes.c_uint32), ('cleared', ctypes.c_uint32 * 4),
+        ('cr4_write', ctypes.c_uint32), ('cr4_sticks', ctypes.c_uint32), ('cr4_set', RawTrial * 4),
+        ('cr4_cleared', RawTrial * 4),
         ('family', ctypes.c_uint32), ('model', ctypes.c_uint32), ('stepping', ctypes.c_uint32),
-        ('hypervisor_build', ctypes.c_uint32), ('hypervisor_version', ctypes.c_uint32),
-        ('reserved', ctypes.c_uint32), ('vendor', ctypes.c_char * 16), ('brand', ctypes.c_char * 56),
+        ('hypervisor_present', ctypes.c_uint32), ('hypervisor_build', ctypes.c_uint32), ('hypervisor_version', ctypes.c_uint32),
+        ('vendor', ctypes.c_char * 16), ('brand', ctypes.c_char * 56),
         ('hypervisor', ctypes.c_char * 16), ('kernel', ctypes.c_char * 72),
-        ('ring0', ctypes.c_uint32 * 4),
     ]
 
 
@@ -187,7 +187,7 @@ def refresh():
 
 
 def base_access(segment):
-    """By which means the base of a segment is read and written here; Access.NONE for what is no segment."""
+    """How the base of a segment is read and written here; Access.NONE for what is no segment."""
     return Access(_library.fsgs_base_access(_fit(segment, 32)))
 
 

@@ -25,7 +25,7 @@ def facts(report):
     for segment in Segment:
         lines += [f'{segment.name.lower()} {report.verdicts[segment]}',
                   f'access.{segment.name.lower()} {report.access[segment]}',
-                  f'means.{segment.name.lower()} {fsgscheck.base_access(segment)}']
+                  f'base_access.{segment.name.lower()} {fsgscheck.base_access(segment)}']
     lines += [f'trial.{insn} {outcome}' for insn, outcome in report.outcomes.items()]
     return lines + [f'advice {step}' for step in report.advice]
 

@@ -52,18 +52,18 @@ pub mod sys {
         pub samples_differ: u32,
         pub cr4_write: u32,
         pub cr4_sticks: u32,
-        pub cleared: [u32; 4],
+        pub cr4_set: [Trial; 4],
+        pub cr4_cleared: [Trial; 4],
         pub family: u32,
         pub model: u32,
         pub stepping: u32,
+        pub hypervisor_present: u32,
         pub hypervisor_build: u32,
         pub hypervisor_version: u32,
-        pub reserved: u32,
         pub vendor: [c_char; 16],
         pub brand: [c_char; 56],
         pub hypervisor: [c_char; 16],
         pub kernel: [c_char; 72],
-        pub ring0: [u32; 4],
     }
 
     pub const FSGS_CHECK_NO_TRIAL: u32 = 1;
@@ -316,7 +316,7 @@ pub fn refresh() {
     unsafe { sys::fsgs_refresh() }
 }
 
-/// By which means a base is read and written here.
+/// How a base is read and written here.
 pub fn base_access(segment: Segment) -> Access {
     // SAFETY: takes a number, any of which is allowed.
     Access::from(unsafe { sys::fsgs_base_access(segment as u32) })

@@ -51,7 +51,7 @@ fn facts(report: &Report) {
     for (name, segment) in [("fs", Segment::Fs), ("gs", Segment::Gs)] {
         println!("{} {}", name, report.verdict_of(segment));
         println!("access.{} {}", name, report.access(segment));
-        println!("means.{} {}", name, base_access(segment));
+        println!("base_access.{} {}", name, base_access(segment));
     }
     for &insn in fsgscheck::Insn::ALL {
         println!("trial.{} {}", insn, report.outcome(insn));
@@ -111,8 +111,8 @@ fn main() -> std::io::Result<()> {
     layout! { "" raw, verdict proof verdicts access findings vantage mode cpuid_max_leaf cpuid_fsgsbase cpuid_faulting
               hwcap2_present hwcap2_fsgsbase cpuinfo_flag trials refusal refusal_error canonical_check
               survival_tried survival_lost fallback fallback_error signs kernel_version cpus_checked cpus_differ
-              samples_differ cr4_write cr4_sticks cleared family model stepping hypervisor_build
-              hypervisor_version reserved vendor brand hypervisor kernel ring0 }
+              samples_differ cr4_write cr4_sticks cr4_set cr4_cleared family model stepping hypervisor_present hypervisor_build
+              hypervisor_version vendor brand hypervisor kernel }
     layout! { "trial." &raw.trials[0], outcome width signal code }
     constants! { FSGS_CHECK_NO_TRIAL FSGS_CHECK_CONTEXT FSGS_CHECK_ALL_CPUS FSGS_CHECK_SURVIVAL
                  FSGS_SEGMENT_FS FSGS_SEGMENT_GS FSGS_LIST_VERDICT FSGS_LIST_FINDING FSGS_LIST_OUTCOME

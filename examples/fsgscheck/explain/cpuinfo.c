@@ -136,7 +136,7 @@ void explain_cpuinfo_end(struct explain *e)
 		r->cpus_differ =
 			c->offers && c->offers < c->flags ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 	if (strcmp(r->vendor, "User Mode Linux") == 0)
-		r->signs |= FSGS_SIGN_UML;
+		r->signs |= FSGS_SIGN_BIT(FSGS_SIGN_UML);
 	if (s->hypervisor_flag == FSGS_ANSWER_YES && strcmp(s->microcode, HYPERV_MICROCODE) == 0) {
 		strcpy(r->hypervisor, "Microsoft Hv");
 		s->notes |= EXPLAIN_HYPERV_TRAIT;

@@ -69,7 +69,7 @@ void explain_put_boot(struct fsgs_report *r, const struct explain_boot *b)
 	r->model = b->model;
 	r->stepping = b->stepping;
 	if (b->is_xen_pv)
-		r->signs |= FSGS_SIGN_XEN_PV;
+		r->signs |= FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV);
 	memcpy(r->kernel, b->kernel, sizeof r->kernel);
 	memcpy(r->hypervisor, b->hypervisor, sizeof b->hypervisor);
 	memcpy(r->brand, b->brand, sizeof b->brand);
@@ -138,7 +138,7 @@ static bool judge_opcode(const struct explain *e, const struct explain_crash *c,
 		r->cr4_sticks = enabled ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 	else
 		s->notes |= EXPLAIN_NO_CR4;
-	r->trials[insn] = (struct fsgs_trial){.outcome = FSGS_OUTCOME_UNDEFINED, .signal = 6};
+	r->cr4_set[insn] = (struct fsgs_trial){.outcome = FSGS_OUTCOME_UNDEFINED, .signal = 6};
 	return true;
 }
 

@@ -65,11 +65,11 @@ static const struct field fields[] = {
 /* The same for each of the four instructions, whose name stands for the star. */
 static const struct {
 	const char *path[4];
-	size_t offset, stride;
+	size_t offset;
 } outcomes[] = {
-	{{"trials", "*", "outcome"}, AT(trials[0].outcome), sizeof(struct fsgs_trial)},
-	{{"ring0", "set", "*"}, AT(ring0), sizeof(uint32_t)},
-	{{"ring0", "cleared", "*"}, AT(cleared), sizeof(uint32_t)},
+	{{"trials", "*", "outcome"}, AT(trials)},
+	{{"ring0", "set", "*"}, AT(cr4_set)},
+	{{"ring0", "cleared", "*"}, AT(cr4_cleared)},
 };
 
 static void put_field(struct fsgs_report *r, const struct field *field,
@@ -117,8 +117,8 @@ static void put_outcome(struct fsgs_report *r, const struct json_reader *reader)
 					path[level] = fsgs_name(FSGS_LIST_INSN, i);
 			}
 			if (json_reader_at(reader, path))
-				memcpy((char *)r + outcomes[n].offset + i * outcomes[n].stride,
-				       &outcome, sizeof outcome);
+				((struct fsgs_trial *)(void *)((char *)r + outcomes[n].offset))[i]
+					.outcome = outcome;
 		}
 }
 
@@ -194,6 +194,8 @@ void explain_report_end(struct explain *e)
 	/* Not that of a process that has asked the kernel module. */
 	if ((r->findings & ring0_findings) && r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN)
 		r->vantage = FSGS_VANTAGE_RING0;
+	else
+		r->vantage = FSGS_VANTAGE_PROCESS;
 	explain_give(e, &e->report);
 }
 

@@ -68,7 +68,7 @@ int main(void)
 
 	wasm_rt_fsgsbase_inst_supported = access == FSGS_ACCESS_INSTRUCTION;
 	if (fsgs_get_gs_base(&before)) {
-		puts("not ok: no means to reach the GS base");
+		puts("not ok: the GS base cannot be reached");
 		return EXIT_FAILURE;
 	}
 	wasm2c_sum_instantiate(&instance);

@@ -208,7 +208,7 @@ func CanUse() bool { return C.fsgs_usable() == 1 }
 // Refresh looks again: after a resume, a migration, a restore.
 func Refresh() { C.fsgs_refresh() }
 
-// BaseAccess is the means by which a base is read and written here; None for what is no segment.
+// BaseAccess tells how a base is read and written here; None for what is no segment.
 func BaseAccess(segment Segment) Access {
 	return access(C.fsgs_base_access(C.uint32_t(segment)))
 }

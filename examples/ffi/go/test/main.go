@@ -170,8 +170,8 @@ func main() {
 	fmt.Println("gs", report.Verdicts[fsgscheck.GS])
 	fmt.Println("access.fs", report.Access[fsgscheck.FS])
 	fmt.Println("access.gs", report.Access[fsgscheck.GS])
-	fmt.Println("means.fs", fsgscheck.BaseAccess(fsgscheck.FS))
-	fmt.Println("means.gs", fsgscheck.BaseAccess(fsgscheck.GS))
+	fmt.Println("base_access.fs", fsgscheck.BaseAccess(fsgscheck.FS))
+	fmt.Println("base_access.gs", fsgscheck.BaseAccess(fsgscheck.GS))
 	for insn, outcome := range report.Outcomes {
 		fmt.Printf("trial.%v %v\n", fsgscheck.Insn(insn), outcome)
 	}

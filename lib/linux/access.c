@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was decided, kept until somebody asks to look again.
+ * The decided access of each segment and the answer of fsgs_usable(), kept until fsgs_refresh().
  *
  * One word holds all of it, and the ticket of the survey that found it: surveys run without a lock, and
- * one that was begun before another has to give way to it. The accessors see the old means or the
+ * one that was begun before another has to give way to it. The accessors see the old access or the
  * new one, and nothing in between: a thread with a foreign FS base could not survive a survey.
  */
 #include "linux.h"
@@ -15,17 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Fields of two bits, 0 while unknown. A means is its enum fsgs_access, or NO_MEANS for none. */
-#define MEANS_SHIFT(segment) (2 * (segment))
-#define MEANS(segment)       (3u << MEANS_SHIFT(segment))
-#define NO_MEANS             3u
-#define USABLE_SHIFT         4
-#define USABLE               (3u << USABLE_SHIFT)
-#define FIELDS               0xffu
-#define TICKET               0x100u
+/* Fields of two bits, 0 while undecided. A segment's is its enum fsgs_access, plus 1. */
+#define ACCESS_SHIFT(segment) (2 * (segment))
+#define ACCESS(segment)       (3u << ACCESS_SHIFT(segment))
+#define FIELD(access)         ((access) + 1u)
+#define UNDECIDED             0u
+#define USABLE_SHIFT          4
+#define USABLE                (3u << USABLE_SHIFT)
+#define FIELDS                0xffu
+#define TICKET                0x100u
 
 static atomic_uint decided;
 static atomic_uint tickets;
+/* As fields: 0 for FSGS_BASE_AUTO. */
 static atomic_uint forced[FSGS_SEGMENTS];
 
 uint64_t fsgs_base_limit[FSGS_SEGMENTS];
@@ -37,22 +39,22 @@ static uint32_t from_environment(void)
 	for (uint32_t access = FSGS_ACCESS_INSTRUCTION; text && access <= FSGS_ACCESS_ARCH_PRCTL;
 	     access++)
 		if (strcmp(text, fsgs_name(FSGS_LIST_ACCESS, access)) == 0)
-			return access;
-	return FSGS_BASE_AUTO;
+			return FIELD(access);
+	return UNDECIDED;
 }
 
-/* What a person has decided about a segment. */
+/* The field of a segment that the program or its environment has decided. */
 static uint32_t by_hand(uint32_t segment)
 {
-	const uint32_t access = atomic_load(&forced[segment]);
+	const uint32_t field = atomic_load(&forced[segment]);
 
 	if (!FSGS_BASE_INLINE)
-		return NO_MEANS;
-	return access != FSGS_BASE_AUTO ? access : from_environment();
+		return FIELD(FSGS_ACCESS_NONE);
+	return field ? field : from_environment();
 }
 
-/* What the check says of both segments, and what fsgs_usable() answers. */
-static uint32_t ask(uint32_t means[FSGS_SEGMENTS])
+/* Decides the fields that are undecided by a check, and gives that of fsgs_usable(). */
+static uint32_t ask(uint32_t fields[FSGS_SEGMENTS])
 {
 	struct fsgs_report report;
 	uint32_t usable;
@@ -63,42 +65,46 @@ static uint32_t ask(uint32_t means[FSGS_SEGMENTS])
 	/* Only the longer check tells whether the system call can be believed, and only where it is
 	 * needed is that worth its time. */
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
-		slow |= means[segment] == FSGS_BASE_AUTO &&
+		slow |= fields[segment] == UNDECIDED &&
 			report.access[segment] == FSGS_ACCESS_ARCH_PRCTL;
 	if (slow)
 		fsgs_check(&report, sizeof report, FSGS_CHECK_CONTEXT);
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
-		if (means[segment] == FSGS_BASE_AUTO)
-			means[segment] = report.access[segment] == FSGS_ACCESS_NONE
-						 ? NO_MEANS
-						 : report.access[segment];
+		if (fields[segment] == UNDECIDED)
+			fields[segment] = FIELD(report.access[segment]);
 	return usable << USABLE_SHIFT;
 }
 
 /* Finds out the fields in `wanted`, and tells by `found` which it found out. */
 static uint32_t survey(uint32_t wanted, uint32_t *found)
 {
-	uint32_t means[FSGS_SEGMENTS], fields = 0;
+	uint32_t fields[FSGS_SEGMENTS], word = 0;
 	int check = (wanted & USABLE) != 0;
 
 	*found = 0;
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++) {
-		means[segment] = by_hand(segment);
-		check |= means[segment] == FSGS_BASE_AUTO && (wanted & MEANS(segment));
+		fields[segment] = by_hand(segment);
+		check |= fields[segment] == UNDECIDED && (wanted & ACCESS(segment));
 	}
 	if (check) {
-		fields = ask(means);
+		word = ask(fields);
 		*found = USABLE;
 	}
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
-		if (means[segment] != FSGS_BASE_AUTO) {
-			fields |= means[segment] << MEANS_SHIFT(segment);
-			*found |= MEANS(segment);
+		if (fields[segment] != UNDECIDED) {
+			word |= fields[segment] << ACCESS_SHIFT(segment);
+			*found |= ACCESS(segment);
 		}
-	return fields;
+	return word;
 }
 
-/* For the inline functions. Whoever stores last has seen the last word, since each looks again. */
+static uint32_t field_of(uint32_t word, uint32_t segment)
+{
+	return (word & ACCESS(segment)) >> ACCESS_SHIFT(segment);
+}
+
+/* For the inline functions. Re-reads after storing, so that the last writer publishes the newest
+ * decision. */
 static void store_limits(void)
 {
 #if FSGS_BASE_INLINE
@@ -107,9 +113,10 @@ static void store_limits(void)
 	do {
 		word = atomic_load(&decided);
 		for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++) {
-			const uint32_t means = (word & MEANS(segment)) >> MEANS_SHIFT(segment);
 			const uint64_t limit =
-				means == FSGS_ACCESS_INSTRUCTION ? FSGS_BASE_LIMIT : 0;
+				field_of(word, segment) == FIELD(FSGS_ACCESS_INSTRUCTION)
+					? FSGS_BASE_LIMIT
+					: 0;
 
 			__atomic_store_n(&fsgs_base_limit[segment], limit, __ATOMIC_SEQ_CST);
 		}
@@ -138,31 +145,29 @@ static uint32_t update(uint32_t wanted)
 	}
 }
 
-uint32_t fsgs_means(uint32_t segment)
+uint32_t fsgs_decided_access(uint32_t segment)
 {
 	uint32_t word = atomic_load_explicit(&decided, memory_order_relaxed);
 
-	if (!(word & MEANS(segment)))
-		word = update(MEANS(segment));
-
-	const uint32_t means = (word & MEANS(segment)) >> MEANS_SHIFT(segment);
-
-	return means == NO_MEANS ? (uint32_t)FSGS_ACCESS_NONE : means;
+	if (!(word & ACCESS(segment)))
+		word = update(ACCESS(segment));
+	return field_of(word, segment) - 1;
 }
 
 uint32_t fsgs_base_access(uint32_t segment)
 {
-	return segment < FSGS_SEGMENTS ? fsgs_means(segment) : (uint32_t)FSGS_ACCESS_NONE;
+	return segment < FSGS_SEGMENTS ? fsgs_decided_access(segment) : (uint32_t)FSGS_ACCESS_NONE;
 }
 
 int fsgs_base_force(uint32_t segment, uint32_t access)
 {
-	if (segment >= FSGS_SEGMENTS || access > FSGS_ACCESS_ARCH_PRCTL)
+	if (segment >= FSGS_SEGMENTS ||
+	    (access > FSGS_ACCESS_ARCH_PRCTL && access != FSGS_BASE_AUTO))
 		return -EINVAL;
 	if (!FSGS_BASE_INLINE)
 		return -ENOTSUP;
-	atomic_store(&forced[segment], access);
-	update(MEANS(segment));
+	atomic_store(&forced[segment], access == FSGS_BASE_AUTO ? UNDECIDED : FIELD(access));
+	update(ACCESS(segment));
 	return 0;
 }
 
@@ -177,7 +182,8 @@ int fsgs_usable(void)
 
 void fsgs_refresh(void)
 {
-	/* The verdict only if somebody has asked for it: where both means are decided by hand, nothing
+	/* The verdict only if a caller has asked for it: where both segments are decided by hand, nothing
 	 * has to be tried. */
-	update(MEANS(FSGS_SEGMENT_FS) | MEANS(FSGS_SEGMENT_GS) | (atomic_load(&decided) & USABLE));
+	update(ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) |
+	       (atomic_load(&decided) & USABLE));
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The leaves: each instruction that may fault, between an address that can be recognised and one
+ * The stubs: each instruction that may fault, between an address that can be recognised and one
  * where execution can go on.
  *
- * Rules that every leaf keeps, because a fault may leave it at any guarded instruction:
+ * Rules that every stub keeps, because a fault may leave it at any guarded instruction:
  *  - RDI holds the argument block from entry to return, so that a handler can find it;
  *  - RSP is as it was at entry, and every callee-saved register, too: the common way out is a RET;
  *  - no memory is addressed through FS or GS: the bases are what is being tried.
  */
 #include <fsgscheck/insn.h>
 
-#if defined(FSGS_LEAF_HEADER)
+#if defined(FSGS_STUB_HEADER)
 /* A kernel's own words: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table, and FSGS_FAULT, the end of
- * every leaf, for where its exception handler goes on. */
-#include FSGS_LEAF_HEADER
+ * every stub, for where its exception handler goes on. */
+#include FSGS_STUB_HEADER
 #else
 #if defined(__CET__)
 #include <cet.h>
@@ -22,14 +22,14 @@
 #define FSGS_ENDBR
 #endif
 #define FSGS_RET ret
-/* An entry in the table of fsgs_leaf_recover(), relative to itself: the object needs no relocation at
+/* An entry in the table of fsgs_stub_recover(), relative to itself: the object needs no relocation at
  * run time. */
 #define FSGS_GUARD(insn) TABLE_SECTION; .balign 4; .long insn - .; .text
-/* fsgs_leaf_fault is there for all. */
+/* fsgs_stub_fault is there for all. */
 #define FSGS_FAULT
 #endif
 
-/* Offsets into struct fsgs_leaf; lib/core/trial.c asserts them. */
+/* Offsets into struct fsgs_stub; lib/core/trial.c asserts them. */
 #define IN0  0
 #define IN1  8
 #define OUT0 16
@@ -41,8 +41,8 @@
 #define FAULT 64
 
 #if defined(__ELF__)
-#define TABLE_SECTION .section .rodata.fsgs_leaf_table, "a", @progbits
-	.macro leaf name
+#define TABLE_SECTION .section .rodata.fsgs_stub_table, "a", @progbits
+	.macro stub name
 	.globl \name
 	.hidden \name
 	.type \name, @function
@@ -50,7 +50,7 @@
 \name:
 	FSGS_ENDBR
 	.endm
-	.macro leaf_end name
+	.macro stub_end name
 	xorl %eax, %eax
 	FSGS_RET
 	FSGS_FAULT
@@ -58,13 +58,13 @@
 	.endm
 #else
 #define TABLE_SECTION .section .rdata, "dr"
-	.macro leaf name
+	.macro stub name
 	.globl \name
 	.balign 16
 \name:
 	FSGS_ENDBR
 	.endm
-	.macro leaf_end name
+	.macro stub_end name
 	xorl %eax, %eax
 	FSGS_RET
 	FSGS_FAULT
@@ -78,20 +78,20 @@
 	FSGS_GUARD(771b)
 	.endm
 
-#if !defined(FSGS_LEAF_HEADER)
+#if !defined(FSGS_STUB_HEADER)
 	TABLE_SECTION
-	.globl fsgs_leaf_table
+	.globl fsgs_stub_table
 #if defined(__ELF__)
-	.hidden fsgs_leaf_table
-	.type fsgs_leaf_table, @object
+	.hidden fsgs_stub_table
+	.type fsgs_stub_table, @object
 #endif
 	.balign 4
-fsgs_leaf_table:
+fsgs_stub_table:
 #endif
 
 	.text
 
-leaf fsgs_leaf_cpuid
+stub fsgs_stub_cpuid
 	movl IN0(%rdi), %eax
 	movl IN1(%rdi), %ecx
 	movq %rbx, %r8		/* callee-saved; CPUID that faults leaves it alone */
@@ -101,32 +101,32 @@ leaf fsgs_leaf_cpuid
 	movq %r8, OUT1(%rdi)
 	movq %rcx, OUT2(%rdi)
 	movq %rdx, OUT3(%rdi)
-leaf_end fsgs_leaf_cpuid
+stub_end fsgs_stub_cpuid
 
-	.macro read_leaf name mnemonic
-	leaf \name
+	.macro read_stub name mnemonic
+	stub \name
 	guarded \mnemonic %rax
 	movq %rax, OUT0(%rdi)
-	leaf_end \name
+	stub_end \name
 	.endm
 
-	.macro write_leaf name mnemonic
-	leaf \name
+	.macro write_stub name mnemonic
+	stub \name
 	movq IN0(%rdi), %rcx
 	guarded \mnemonic %rcx
-	leaf_end \name
+	stub_end \name
 	.endm
 
-read_leaf fsgs_leaf_rdfs64 FSGS_RDFSBASE
-read_leaf fsgs_leaf_rdgs64 FSGS_RDGSBASE
-write_leaf fsgs_leaf_wrfs64 FSGS_WRFSBASE
-write_leaf fsgs_leaf_wrgs64 FSGS_WRGSBASE
+read_stub fsgs_stub_rdfs64 FSGS_RDFSBASE
+read_stub fsgs_stub_rdgs64 FSGS_RDGSBASE
+write_stub fsgs_stub_wrfs64 FSGS_WRFSBASE
+write_stub fsgs_stub_wrgs64 FSGS_WRGSBASE
 
 /* The base is foreign between WRITE64 and RESTORE: nothing there may enter a kernel. A kernel that is
  * unaware of the instructions, or a sandbox that keeps its own state behind GS, would act on it. The
  * first two instructions meet every fault that is to be expected, while the base is still the old one. */
-	.macro mark_leaf name rd wr
-	leaf \name
+	.macro mark_stub name rd wr
+	stub \name
 	movl $1, STEP(%rdi)
 	guarded \rd %rax
 	movq %rax, OLD(%rdi)
@@ -151,34 +151,34 @@ write_leaf fsgs_leaf_wrgs64 FSGS_WRGSBASE
 	movl $8, STEP(%rdi)
 	guarded \rd %rdx
 	movq %rdx, OUT3(%rdi)
-	leaf_end \name
+	stub_end \name
 	.endm
 
-mark_leaf fsgs_leaf_mark_fs FSGS_RDFSBASE FSGS_WRFSBASE
-mark_leaf fsgs_leaf_mark_gs FSGS_RDGSBASE FSGS_WRGSBASE
+mark_stub fsgs_stub_mark_fs FSGS_RDFSBASE FSGS_WRFSBASE
+mark_stub fsgs_stub_mark_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
-leaf fsgs_leaf_keep_fs
+stub fsgs_stub_keep_fs
 	movq IN0(%rdi), %rcx
 	movl $2, STEP(%rdi)
 	guarded FSGS_WRFSBASE %rcx
 	movl $3, STEP(%rdi)
 	guarded FSGS_RDFSBASE %rdx
 	movq %rdx, OUT0(%rdi)
-leaf_end fsgs_leaf_keep_fs
+stub_end fsgs_stub_keep_fs
 
-leaf fsgs_leaf_flash_gs
+stub fsgs_stub_flash_gs
 	movq IN0(%rdi), %rcx
 	movq IN1(%rdi), %rdx
 	movl $2, STEP(%rdi)
 	guarded FSGS_WRGSBASE %rcx
 	movl $7, STEP(%rdi)
 	guarded FSGS_WRGSBASE %rdx
-leaf_end fsgs_leaf_flash_gs
+stub_end fsgs_stub_flash_gs
 
-#if !defined(FSGS_LEAF_HEADER) /* a kernel's object checker takes what follows UD2 for dead code */
-leaf fsgs_leaf_undefined
+#if !defined(FSGS_STUB_HEADER) /* a kernel's object checker takes what follows UD2 for dead code */
+stub fsgs_stub_undefined
 	guarded ud2
-leaf_end fsgs_leaf_undefined
+stub_end fsgs_stub_undefined
 #endif
 
 /* What follows is for ring 0 only; in a process each of these raises #GP, and is never called. */
@@ -186,34 +186,34 @@ leaf_end fsgs_leaf_undefined
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101
 
-leaf fsgs_leaf_rdmsr
+stub fsgs_stub_rdmsr
 	movl IN0(%rdi), %ecx
 	guarded rdmsr
 	movl %eax, OUT0(%rdi)
 	movl %edx, 4 + OUT0(%rdi)
-leaf_end fsgs_leaf_rdmsr
+stub_end fsgs_stub_rdmsr
 
-leaf fsgs_leaf_wrmsr
+stub fsgs_stub_wrmsr
 	movl IN0(%rdi), %ecx
 	movl IN1(%rdi), %eax
 	movl 4 + IN1(%rdi), %edx
 	guarded wrmsr
-leaf_end fsgs_leaf_wrmsr
+stub_end fsgs_stub_wrmsr
 
-leaf fsgs_leaf_rdcr4
+stub fsgs_stub_rdcr4
 	guarded movq %cr4, %rax
 	movq %rax, OUT0(%rdi)
-leaf_end fsgs_leaf_rdcr4
+stub_end fsgs_stub_rdcr4
 
-leaf fsgs_leaf_wrcr4
+stub fsgs_stub_wrcr4
 	movq IN0(%rdi), %rax
 	guarded movq %rax, %cr4
-leaf_end fsgs_leaf_wrcr4
+stub_end fsgs_stub_wrcr4
 
 /* A base is written with what it holds, and by the MSR if the instruction stored something else: for code that
  * needs both bases itself. */
-	.macro rewrite_leaf name msr wr
-	leaf \name
+	.macro rewrite_stub name msr wr
+	stub \name
 	movl $\msr, %ecx
 	movl $1, STEP(%rdi)
 	guarded rdmsr
@@ -232,15 +232,15 @@ leaf_end fsgs_leaf_wrcr4
 	movl $7, STEP(%rdi)
 	guarded wrmsr
 772:
-	leaf_end \name
+	stub_end \name
 	.endm
 
-rewrite_leaf fsgs_leaf_rewrite_fs MSR_FS_BASE FSGS_WRFSBASE
-rewrite_leaf fsgs_leaf_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
+rewrite_stub fsgs_stub_rewrite_fs MSR_FS_BASE FSGS_WRFSBASE
+rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 
 /* Each instruction against the MSR, both ways. The base is foreign from the first WRMSR to the last. */
-	.macro msr_leaf name msr rd wr
-	leaf \name
+	.macro msr_stub name msr rd wr
+	stub \name
 	movl $\msr, %ecx
 	movl $1, STEP(%rdi)
 	guarded rdmsr
@@ -268,15 +268,15 @@ rewrite_leaf fsgs_leaf_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 	movl 4 + OLD(%rdi), %edx
 	movl $7, STEP(%rdi)
 	guarded wrmsr
-	leaf_end \name
+	stub_end \name
 	.endm
 
-msr_leaf fsgs_leaf_msr_fs MSR_FS_BASE FSGS_RDFSBASE FSGS_WRFSBASE
-msr_leaf fsgs_leaf_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
+msr_stub fsgs_stub_msr_fs MSR_FS_BASE FSGS_RDFSBASE FSGS_WRFSBASE
+msr_stub fsgs_stub_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 
 /* A base over two exits to a hypervisor: CPUID, and a read of the port that everybody uses for delays. */
-	.macro exits_leaf name rd wr
-	leaf \name
+	.macro exits_stub name rd wr
+	stub \name
 	movl $1, STEP(%rdi)
 	guarded \rd %r9
 	movq %r9, OLD(%rdi)
@@ -297,32 +297,32 @@ msr_leaf fsgs_leaf_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 	movq %rdx, OUT1(%rdi)
 	movl $7, STEP(%rdi)
 	guarded \wr %r9
-	leaf_end \name
+	stub_end \name
 	.endm
 
-exits_leaf fsgs_leaf_exits_fs FSGS_RDFSBASE FSGS_WRFSBASE
-exits_leaf fsgs_leaf_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
+exits_stub fsgs_stub_exits_fs FSGS_RDFSBASE FSGS_WRFSBASE
+exits_stub fsgs_stub_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
-#if !defined(FSGS_LEAF_HEADER)
-/* Where fsgs_leaf_recover() sends every leaf that faulted. */
-	.globl fsgs_leaf_fault
+#if !defined(FSGS_STUB_HEADER)
+/* Where fsgs_stub_recover() sends every stub that faulted. */
+	.globl fsgs_stub_fault
 #if defined(__ELF__)
-	.hidden fsgs_leaf_fault
-	.type fsgs_leaf_fault, @function
+	.hidden fsgs_stub_fault
+	.type fsgs_stub_fault, @function
 #endif
 	.balign 16
-fsgs_leaf_fault:
+fsgs_stub_fault:
 	movl $1, %eax
 	ret
 #if defined(__ELF__)
-	.size fsgs_leaf_fault, . - fsgs_leaf_fault
+	.size fsgs_stub_fault, . - fsgs_stub_fault
 #endif
 
 	TABLE_SECTION
 	.balign 4
 	.long 0			/* end of the table */
 #if defined(__ELF__)
-	.size fsgs_leaf_table, . - fsgs_leaf_table
+	.size fsgs_stub_table, . - fsgs_stub_table
 #endif
 #endif
 
