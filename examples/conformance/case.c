@@ -113,7 +113,8 @@ struct window *window_new(void)
 
 	if (w == MAP_FAILED)
 		skip("no memory: %s", strerror(errno));
-	foreign_prctl(1, GS, (uintptr_t)&gs);
+	if (foreign_prctl(1, GS, (uintptr_t)&gs) < 0)
+		gs = foreign_own_gs();
 	w->own[FS] = thread_pointer();
 	w->own[GS] = gs;
 	w->flags = FLAGS_FIXED;
@@ -257,9 +258,12 @@ static int set_ldt(unsigned entry, uint32_t base)
 /* The 64-bit system call refuses; the 32-bit one is reached by INT 80h, with a pointer below 4 GiB. */
 static int set_tls(unsigned *entry, uint32_t base)
 {
-	struct user_desc *const d = low_memory(4096);
+	struct user_desc *d;
 	int result = 243;
 
+	if (foreign_deadly & FOREIGN_INT80)
+		return ENOSYS;
+	d = low_memory(4096);
 	*d = descriptor(*entry, base);
 	__asm__ volatile("int $0x80"
 			 : "+a"(result)
@@ -427,6 +431,9 @@ static void crashed(int status)
 	record->word = WORD_FAIL;
 	snprintf(record->what, sizeof record->what, "the case did not finish");
 	snprintf(record->expected, sizeof record->expected, "returns");
+	if (foreign_deadly & FOREIGN_GS_CALL && !record->note[0])
+		snprintf(record->note, sizeof record->note,
+			 "a system call ends its caller here while GS holds a base of the caller's own");
 	if (crash->signal)
 		snprintf(record->seen, sizeof record->seen,
 			 "signal %d, si_code %d, si_addr 0x%llx, RIP 0x%llx", crash->signal,

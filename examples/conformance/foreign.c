@@ -24,6 +24,7 @@ _Static_assert(offsetof(struct window, stub) == 272, "STUB");
 struct window *foreign_now;
 struct foreign_fault *foreign_crash;
 uint32_t foreign_deadly;
+uint32_t foreign_runs;
 
 /* What the C library calls the 64-bit user code segment nowhere; Linux fixes it. */
 #define USER_CS     0x33
@@ -89,9 +90,46 @@ long foreign_prctl(int get, int segment, uint64_t argument)
 	return call(__NR_arch_prctl, codes[get][segment], argument, 0, 0);
 }
 
+/* The GS base that a sandbox gave this thread, where FOREIGN_GS_CALL is set. The sandbox may give another
+ * one with each return from a call. */
+static uint64_t given;
+
+/* An arch_prctl of the window's own, with GS as the sandbox wants it, and afterwards as the case wants it. */
+static long lent_prctl(int get, int segment, uint64_t argument)
+{
+	uint64_t wanted;
+	long result;
+
+	if (!(foreign_deadly & FOREIGN_GS_CALL))
+		return foreign_prctl(get, segment, argument);
+	wanted = read_base(FSGS_SEGMENT_GS);
+	write_base(FSGS_SEGMENT_GS, given);
+	result = foreign_prctl(get, segment, argument);
+	given = read_base(FSGS_SEGMENT_GS);
+	write_base(FSGS_SEGMENT_GS, wanted);
+	return result;
+}
+
 static long set_prctl(int segment, uint64_t base)
 {
-	return foreign_prctl(0, segment, base);
+	return lent_prctl(0, segment, base);
+}
+
+uint64_t foreign_own_gs(void)
+{
+	return foreign_runs ? read_base(FSGS_SEGMENT_GS) : 0;
+}
+
+/* Twice from one place: a sandbox may rewrite a call after its first use. */
+void foreign_gs_call(void)
+{
+	for (int i = 0; i < 2; i++) {
+		const uint64_t own = read_base(FSGS_SEGMENT_GS);
+
+		write_base(FSGS_SEGMENT_GS, 0x1000);
+		call(__NR_getppid, 0, 0, 0, 0);
+		write_base(FSGS_SEGMENT_GS, own);
+	}
 }
 
 static void load_selector(int segment, uint32_t selector)
@@ -141,7 +179,7 @@ static void look(struct window *w, struct sight *sight)
 	for (int s = 0; s < 2; s++) {
 		sight->insn[s] = read_base(s);
 		sight->prctl[s] = ~sight->insn[s];
-		sight->error[s] = foreign_prctl(1, s, address_of(&sight->prctl[s]));
+		sight->error[s] = lent_prctl(1, s, address_of(&sight->prctl[s]));
 	}
 	if (w->want_load[0])
 		__asm__ volatile("movq %%fs:0, %0" : "=r"(sight->load[0]) : : "memory");
@@ -158,6 +196,8 @@ static void look(struct window *w, struct sight *sight)
 /* By the system call, which is not under trial; by the instruction where that is denied. */
 static void put_back(struct window *w)
 {
+	if (foreign_deadly & FOREIGN_GS_CALL)
+		w->own[FSGS_SEGMENT_GS] = given;
 	for (int s = 0; s < 2; s++) {
 		if (w->load_selector[s] || w->reload[s])
 			load_selector(s, 0);
@@ -169,6 +209,8 @@ static void put_back(struct window *w)
 void foreign_window(struct window *w)
 {
 	foreign_now = w;
+	if (foreign_deadly & FOREIGN_GS_CALL)
+		given = read_base(FSGS_SEGMENT_GS);
 	for (int s = 0; s < 2; s++)
 		if (w->load_selector[s])
 			load_selector(s, w->selector[s]);

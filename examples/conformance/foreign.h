@@ -89,7 +89,6 @@ struct window {
 
 	int64_t set_error[2]; /* of arch_prctl; the instruction set the base in its stead */
 	uint64_t own[2];      /* what to put back */
-	uint32_t own_by[2];
 };
 
 /* window.S */
@@ -129,10 +128,19 @@ void foreign_signal(int signal, siginfo_t *info, void *context);
 extern struct window *foreign_now;
 extern struct foreign_fault *foreign_crash;
 
-/* arch_prctl. What kills its caller here (bits by FOREIGN_CALL) is not called: ENOSYS. */
+/* What kills its caller here, asked once in children. An arch_prctl that does is not called: ENOSYS. */
 #define FOREIGN_CALL(get, segment) (1u << ((get)*2 + (segment)))
+#define FOREIGN_INT80              (1u << 4) /* the 32-bit entry */
+/* Any system call while GS holds another base than the one that the process was given: a sandbox reaches
+ * its own data through GS. The window then gives GS back for the length of its own calls. */
+#define FOREIGN_GS_CALL            (1u << 5)
 extern uint32_t foreign_deadly;
 long foreign_prctl(int get, int segment, uint64_t argument);
+/* A system call with another base in GS; whoever lives on has FOREIGN_GS_CALL clear. */
+void foreign_gs_call(void);
+/* The GS base of the caller, where no system call tells it: by RDGSBASE if that runs, else 0. */
+uint64_t foreign_own_gs(void);
+extern uint32_t foreign_runs; /* the instructions run here */
 
 /* Never returns: sets its own bases again and again, counts turns in *w, yields. For another process or
  * thread on the same CPU. */

@@ -199,6 +199,20 @@ static void rdgsbase(unsigned unused)
 	window_enter(&w);
 }
 
+static void gs_call(unsigned unused)
+{
+	(void)unused;
+	foreign_gs_call();
+}
+
+static void int80(unsigned unused)
+{
+	static struct window w;
+
+	(void)unused;
+	event_int80(&w);
+}
+
 /* A filter may answer with SIGSYS. FS gets what it has; the rest of a child does without GS. */
 static void each_prctl(unsigned which)
 {
@@ -242,7 +256,18 @@ static bool examine(void)
 	}
 	if (!outlives(rdgsbase, 0, &lives))
 		return false;
+	foreign_runs = lives;
 	machine.present = r->hwcap2_fsgsbase == FSGS_ANSWER_YES || lives;
+	if (!outlives(int80, 0, &lives))
+		return false;
+	if (!lives)
+		foreign_deadly |= FOREIGN_INT80;
+	if (foreign_runs) {
+		if (!outlives(gs_call, 0, &lives))
+			return false;
+		if (!lives)
+			foreign_deadly |= FOREIGN_GS_CALL;
+	}
 	machine.half_safe = half_safe(r);
 	snprintf(why, sizeof why, "this machine has no FSGSBASE: CPUID %s it, AT_HWCAP2 %s it",
 		 r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers" : "does not offer",
