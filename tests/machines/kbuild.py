@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The kernel module, built against a distribution's headers that nobody has to install."""
 
-import contextlib
-import fcntl
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
-import time
 import unittest.mock
 
-from support import SOURCE, archive, machine
+from support import SOURCE, aside, machine
 
 FLAVOUR = 'cloud-amd64'
 
@@ -20,62 +17,11 @@ FLAVOUR = 'cloud-amd64'
 OLDEST = ('buster',)
 OLDER = ('bullseye',)
 NEWER = ('trixie', 'trixie-backports')
-KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
-
-DAY = 86400
 
 # What newer programs of a kernel's build are linked with, and what only newer compilers know.
 LIBRARIES = ('libc6', 'libelf1t64', 'libzstd1', 'zlib1g')
 UNKNOWN = ('-fmin-function-alignment=*', '-fzero-init-padding-bits=*', '-fdiagnostics-show-context=*',
            '-fstrict-flex-arrays=*', '-Wno-format-overflow-non-kprintf')
-
-
-def _run(*command, cwd=None, env=None):
-    done = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False)
-    if done.returncode:
-        words = done.stderr.strip().splitlines() or [f'status {done.returncode}']
-        raise machine.Unavailable(f"{' '.join(map(str, command[:2]))} failed: {words[-1]}")
-    return done.stdout
-
-
-@contextlib.contextmanager
-def locked(folder):
-    """Two tests that want to make the same thing take turns."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / 'lock', 'w', encoding='ascii') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def suites_alone(cache, suites):
-    """An environment in which apt knows these suites and no others; None stands for the machine's own apt."""
-    if suites is None:
-        return None
-    site = archive.mirror()
-    if not site:
-        raise machine.Unavailable('where this machine takes its packages from is not known')
-    root = pathlib.Path(cache).resolve() / 'apt' / suites[-1]
-    with locked(root):
-        complete = root / 'complete'
-        if not complete.exists() or time.time() - complete.stat().st_mtime > DAY:
-            for folder in ('lists/partial', 'archives/partial'):
-                (root / folder).mkdir(parents=True, exist_ok=True)
-            (root / 'status').touch()
-            (root / 'sources.list').write_text(
-                ''.join(f'deb [arch=amd64 signed-by={KEYS}] {site[0]} {suite} main\n' for suite in suites),
-                encoding='utf-8')
-            (root / 'apt.conf').write_text(
-                f'Dir::State "{root}"; Dir::State::status "{root}/status"; Dir::Cache "{root}";\n'
-                f'Dir::Etc::sourcelist "{root}/sources.list"; Dir::Etc::sourceparts "/dev/null";\n'
-                'Acquire::Languages "none"; APT::Sandbox::User "root"; APT::Update::Error-Mode "any";\n',
-                encoding='utf-8')
-            try:
-                _run('apt-get', '--quiet', 'update', env={**os.environ, 'APT_CONFIG': f'{root}/apt.conf'})
-            except machine.Unavailable as reason:
-                raise machine.Unavailable(f"no {' and '.join(suites)} in this machine's archive: {reason}") from reason
-            complete.touch()
-    return {**os.environ, 'APT_CONFIG': f'{root}/apt.conf'}
 
 
 def numbers(release):
@@ -84,8 +30,8 @@ def numbers(release):
 
 def releases(cache, suites=None):
     """The kernels whose headers are to be had, oldest first."""
-    listed = _run('apt-cache', 'search', '--names-only', rf'^linux-headers-[0-9].*-{FLAVOUR}$',
-                  env=suites_alone(cache, suites))
+    listed = aside.run('apt-cache', 'search', '--names-only', rf'^linux-headers-[0-9].*-{FLAVOUR}$',
+                  env=aside.releases_alone(cache, suites))
     found = re.findall(rf'^linux-headers-(\d+\.\d+\.\d+\S*-{FLAVOUR}) ', listed, re.M)
     if not found:
         raise machine.Unavailable('no kernel headers are to be had')
@@ -100,9 +46,9 @@ def _program(path, text):
 def _bring_libraries(root, environment):
     """Makes the programs of a newer system's kernel build run here, by their own C library."""
     with tempfile.TemporaryDirectory(dir=root) as folder:
-        _run('apt-get', '--quiet', 'download', *LIBRARIES, cwd=folder, env=environment)
+        aside.run('apt-get', '--quiet', 'download', *LIBRARIES, cwd=folder, env=environment)
         for file in pathlib.Path(folder).glob('*.deb'):
-            _run('dpkg-deb', '--extract', file, root / 'libraries')
+            aside.run('dpkg-deb', '--extract', file, root / 'libraries')
     libraries = root / 'libraries/usr/lib/x86_64-linux-gnu'
     loader = f'exec {libraries}/ld-linux-x86-64.so.2 --library-path {libraries}'
     kbuild, = root.glob('usr/lib/linux-kbuild-*')
@@ -115,17 +61,17 @@ def headers(cache, release, suites=None):
     """The build folder of a kernel: its packages, unpacked where they are, not where they want to be."""
     root = pathlib.Path(cache).resolve() / release
     tree = root / 'usr/src' / f'linux-headers-{release}'
-    with locked(root):
+    with aside.locked(root):
         if (root / 'complete').exists():
             return tree
-        environment = suites_alone(cache, suites)
-        depends = _run('apt-cache', 'depends', f'linux-headers-{release}', env=environment)
+        environment = aside.releases_alone(cache, suites)
+        depends = aside.run('apt-cache', 'depends', f'linux-headers-{release}', env=environment)
         packages = [f'linux-headers-{release}',
                     *re.findall(r'Depends: (linux-headers-\S+-common|linux-kbuild-\S+)', depends)]
         with tempfile.TemporaryDirectory(dir=root) as folder:
-            _run('apt-get', '--quiet', 'download', *packages, cwd=folder, env=environment)
+            aside.run('apt-get', '--quiet', 'download', *packages, cwd=folder, env=environment)
             for file in pathlib.Path(folder).glob('*.deb'):
-                _run('dpkg-deb', '--extract', file, root)
+                aside.run('dpkg-deb', '--extract', file, root)
         makefile = tree / 'Makefile'
         makefile.write_text(makefile.read_text(encoding='utf-8').replace('/usr/src', f'{root}/usr/src'),
                             encoding='utf-8')
@@ -141,7 +87,7 @@ def headers(cache, release, suites=None):
 
 def image(cache, package, suites=None):
     """The kernel that a package stands for, of other suites, too."""
-    environment = suites_alone(pathlib.Path(cache) / 'headers', suites)
+    environment = aside.releases_alone(pathlib.Path(cache) / 'headers', suites)
     with unittest.mock.patch.dict(os.environ, environment or {}):
         # Each suite has its own idea of what the package stands for.
         return machine.kernel(pathlib.Path(cache) / 'kernels' / (suites[-1] if suites else '.'), package)
@@ -149,7 +95,7 @@ def image(cache, package, suites=None):
 
 def stripped(module, to):
     """What is loaded is read and checked as a whole, and nine tenths of it are for debuggers."""
-    _run('objcopy', '--strip-debug', '--remove-section=.BTF', module, to)
+    aside.run('objcopy', '--strip-debug', '--remove-section=.BTF', module, to)
     return to
 
 
@@ -166,7 +112,7 @@ def build(out, tree, *arguments, edit=None):
     shutil.rmtree(out, ignore_errors=True)
     command = ['make', '-j2', '-C', SOURCE / 'examples/kmod', f'KDIR={tree}', f'OUT={out}', *arguments]
     if edit:
-        _run(*command, 'source')
+        aside.run(*command, 'source')
         edit(pathlib.Path(out))
         command = ['make', '-j2', '-C', tree, f'M={out}', *arguments, 'modules']
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -198,7 +198,8 @@ def _read(process, deadline, until):
 
 
 def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=(), cpu="EPYC",
-         smp=1, memory=512, machine="q35", debug_exit=True, until=None, timeout=30.0, extra=()):
+         smp=1, memory=512, machine="q35", debug_exit=True, until=None, timeout=30.0, extra=(),
+         emulator=None):
     """Boots a machine, waits for its end, and returns a Run.
 
     kernel      a Linux kernel or a Multiboot or PVH image; None when `extra` brings the boot medium
@@ -206,14 +207,16 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
     initrd      Linux's initial file system
     host        None for the plain machine, or the defective host's own command line behind
                 "host=", for example "lie" or "partial insn=wrgsbase"; needs host_elf
-    modules     further Multiboot modules, as (file, arguments) pairs; only with a host
+    modules     Multiboot modules, as (file, arguments) pairs: further ones with a host, or those
+                of a kernel that is a Multiboot image itself
     debug_exit  add the isa-debug-exit device at port 0xf4
     until       a regular expression: once the log matches, the machine is ended
     timeout     seconds, after which the machine is ended
+    emulator    the command that is QEMU, as a list; the installed one unless given
 
     Only the QEMU process started here is ever ended.
     """
-    command = [qemu(), "-accel", "tcg", "-M", machine, "-cpu", cpu, "-smp", str(smp),
+    command = [*(emulator or [qemu()]), "-accel", "tcg", "-M", machine, "-cpu", cpu, "-smp", str(smp),
                "-m", str(memory), "-nodefaults", "-display", "none", "-serial", "stdio",
                "-no-reboot"]
     if debug_exit:
@@ -228,18 +231,22 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
             (folder / name).symlink_to(pathlib.Path(file).resolve(strict=True))
             return name
 
+        def modules_of(files):
+            words = (f"{link(f'module{number}', file)} {arguments}" for number, (file, arguments) in enumerate(files))
+            return ["-initrd", ",".join(word.strip().replace(",", ",,") for word in words)]
+
         if host is not None:
             command += ["-kernel", link("host.elf", host_elf), "-append", f"host={host}"]
-            words = [f"{link('guest', kernel)} {append}"]
+            words = [(kernel, append)]
             if initrd is not None:
-                words.append(link("initrd", initrd))
-            words += [f"{link(f'module{number}', file)} {arguments}"
-                      for number, (file, arguments) in enumerate(modules)]
-            command += ["-initrd", ",".join(word.strip().replace(",", ",,") for word in words)]
+                words.append((initrd, ""))
+            command += modules_of([*words, *modules])
         elif kernel is not None:
             command += ["-kernel", link("guest", kernel), "-append", append]
             if initrd is not None:
                 command += ["-initrd", link("initrd", initrd)]
+            if modules:
+                command += modules_of(modules)
 
         errors = stack.enter_context(tempfile.TemporaryFile())
         started = time.monotonic()
