@@ -20,6 +20,8 @@ from support import archive, machine
 
 KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 DAY = 86400
+# What machines that hold other machines load.
+MODULES = ('irqbypass', 'kvm', 'kvm-amd', 'kvm-intel')
 
 
 def cache():
@@ -137,6 +139,23 @@ def unpacked(*packages, release=None, libraries=False, only=()):
             raise machine.Unavailable(f'no {packages[0]} of {release or "this release"}: {reason}') from reason
         root, version = earlier[-1].parent, earlier[-1].read_text(encoding='ascii')
     return root / 'tree', version
+
+
+def kernel(package=machine.CLOUD, release=None, modules=()):
+    """The newest kernel that a package stands for, and the modules of these names, stripped for their size."""
+    environment = releases_alone(cache(), release and (release,))
+    image = resolve(package, r'linux-image-\d\S+', environment)
+    tree, _ = unpacked(image, release=release, only=['./boot/vmlinuz-*', *(f'*/{name}.ko' for name in MODULES)])
+    found = []
+    for name in modules:
+        file = next(tree.glob(f'**/{name}.ko'), None)
+        if file is None:
+            raise machine.Unavailable(f'{image} has no module {name}')
+        small = file.with_suffix('.stripped')
+        if not small.exists():
+            run('objcopy', '--strip-debug', '--remove-section=.BTF', file, small)
+        found.append((f'{name}.ko', small))
+    return next(tree.glob('boot/vmlinuz-*')), found
 
 
 def command(tree, program):

@@ -1,0 +1,27 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: MIT
+# The first process of a machine that holds other machines. Loads the modules of /modules.list, runs /job, ends the machine.
+# A sandbox has to be able to change its root directory, so everything moves to a file system where that is possible.
+b=/bin/busybox
+if [ ! -e /moved ]; then
+	$b mkdir -p /proc /sys /new
+	$b mount -t tmpfs -o size=80% none /new
+	$b mkdir -p /new/dev /new/proc /new/sys /new/tmp /new/run
+	for f in /*; do
+		case $f in /dev | /proc | /sys | /new | /root) ;; *) $b cp -a "$f" /new/ ;; esac
+	done
+	: >/new/moved
+	exec $b switch_root /new /init
+fi
+$b --install -s /bin
+export PATH=/bin
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+for module in $(cat /modules.list); do
+	insmod "/$module" || echo "cannot load $module"
+done
+. /job
+echo "=== end"
+sleep 1 # the last lines of a serial port may be lost
+reboot -f

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Real hypervisors and emulators, each from its Debian package: what the image, the command and the suite say there.
+
+One class is one test. What is not to be had is a skip with its reason.
+"""
+
+import gzip
+import os
+import pathlib
+import re
+import tempfile
+import unittest
+
+from support import aside, machine, parts
+
+IMAGE = os.environ['IMAGE']
+RING0 = os.environ['RING0']
+COMMAND = os.environ['STATIC']
+SUITE = os.environ['SUITE']
+INIT = os.environ['INIT']
+VMM = os.environ['VMM']
+INNER = pathlib.Path(__file__).parent / 'inner' / 'init.sh'
+
+# QEMU's TCG checks no operand of WRFSBASE, WRGSBASE and WRMSR for being canonical, and so do its guests.
+TCG_RING0 = set(range(1050, 1059))
+TCG_USER = set(range(201, 223)) | {805, 806}
+
+# What Xen needs of a processor that QEMU emulates. MONITOR: an MWAIT with interrupts as break events is #GP in TCG.
+# RDTSCP is intercepted as RDTSC. SMAP: IRETQ at CPL 3 reads the stack as the supervisor would.
+XEN_CPU = 'EPYC,-smap,-monitor,-rdtscp'
+
+
+def last_line(run):
+    """The verdict, the findings and the number of processors of the boot image's last line."""
+    found = re.search(r'^fsgscheck: verdict=(\S+) findings=(\S*) cpus=(\d+)\n?\Z', run.log, re.M)
+    if not found:
+        raise AssertionError(f'no last line:\n{run.log[-2000:]}\n{run.errors}')
+    return found[1], found[2], int(found[3])
+
+
+def failed(text):
+    return {int(number) for number in re.findall(r'^not ok \d+ - (\d+) ', text, re.M)}
+
+
+def passed(text):
+    return {int(number) for number in re.findall(r'^ok \d+ - (\d+) \S+$', text, re.M)}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def available(self, what, *arguments, **keywords):
+        try:
+            return what(*arguments, **keywords)
+        except machine.Unavailable as reason:
+            self.skipTest(str(reason))
+
+    def timed(self, name, run):
+        print(f'# {name}: {run.seconds:.1f} s', flush=True)
+        self.assertFalse(run.timed_out, f'{name} did not end:\n{run.log[-2000:]}\n{run.errors}')
+        return run
+
+    def inner(self, job, files, modules=()):
+        """An initial file system whose first process runs a job for busybox's shell."""
+        tree, _ = self.available(aside.unpacked, 'busybox-static')
+        (self.folder / 'job').write_text(job, encoding='ascii')
+        (self.folder / 'list').write_text(''.join(f'{name}\n' for name, _ in modules), encoding='ascii')
+        return machine.initrd(self.folder / 'initrd', [
+            ('/init', INNER), ('/bin/busybox', tree / 'bin/busybox'), ('/job', self.folder / 'job'),
+            ('/modules.list', self.folder / 'list'), *((f'/{name}', file) for name, file in (*modules, *files))])
+
+
+class Kvm(Case):
+    """KVM on an emulated processor with SVM, and images as its guests."""
+
+    def kvm(self, job, append='', cpu='EPYC'):
+        kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-amd'))
+        initrd = self.inner(job, [('vmm', VMM), ('image', IMAGE), ('ring0', RING0)], modules)
+        # Without a tick TCG 7.2 now and then loses a local interrupt around VMRUN, and the kernel sleeps on.
+        return self.timed('KVM on SVM', machine.boot(
+            kernel, initrd=initrd, cpu=cpu, timeout=150, until=r'^=== end$',
+            append=f'console=ttyS0 panic=-1 quiet nohz=off highres=off {append}'))
+
+    def parts(self, run):
+        """What each guest printed, and its status."""
+        return [(text, int(status)) for text, status in
+                re.findall(r'^=== guest.*?\n(.*?)=== status (\d+)$', run.log, re.M | re.S)]
+
+    @staticmethod
+    def guest(arguments):
+        return f'echo "=== guest {arguments}"; /vmm {arguments}; echo "=== status $?"\n'
+
+    def verdicts(self, run):
+        return [(*re.search(r'^fsgscheck: verdict=(\S+) findings=(\S*) cpus=(\d+)$', text, re.M).groups(), status)
+                for text, status in self.parts(run)]
+
+    def test_guests(self):
+        run = self.kvm(self.guest('/image') + self.guest('-c 2 /image') + self.guest('-c 4 /image') +
+                       self.guest('-f 0 /image') + self.guest('-c 2 /ring0'))
+        *images, (ring0, status) = self.parts(run)
+        self.assertEqual(len(images), 4, run.log)
+        for (text, ended), expected in zip(images, (('usable', '1', 33), ('usable', '2', 33), ('usable', '4', 33),
+                                                    ('unsupported', '1', 35))):
+            self.assertRegex(text, r'# hypervisor: KVMKVMKVM')
+            verdict, cpus = re.search(r'^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+)$', text, re.M).groups()
+            self.assertEqual((verdict, cpus, ended), expected)
+        self.assertEqual(failed(ring0), TCG_RING0)
+        self.assertEqual(status, 35)
+
+    def test_refused(self):
+        """A host with nofsgsbase whose guest is told otherwise: KVM refuses CR4, and the advice names the cause."""
+        run = self.kvm(self.guest('-f 1 /image') + self.guest('-f 1 -c 2 /image'), append='nofsgsbase')
+        for text, status in self.parts(run):
+            self.assertRegex(text, r'(?m)^fsgscheck: verdict=broken findings=cr4-refused cpus=[12]$')
+            self.assertEqual(status, 37)
+            self.assertRegex(text, r'(?m)^# advice: .*nofsgsbase')
+        self.assertEqual(len(self.parts(run)), 2, run.log)
+
+
+class Xen(Case):
+    """Images as the first guest of a real Xen: PVH needs no toolstack and no Linux."""
+
+    package, release = 'xen-hypervisor-4.17-amd64', None
+
+    def hypervisor(self):
+        tree, version = self.available(aside.unpacked, self.package, release=self.release)
+        packed = next(tree.glob('boot/xen-4.??-amd64.gz'))
+        file = self.folder / 'xen'
+        file.write_bytes(gzip.decompress(packed.read_bytes()))
+        return file, re.match(r'[\d.]*\d\.\d+', version)[0]
+
+    def pvh(self, image, words='', xen='', cpus=1):
+        file, version = self.hypervisor()
+        return self.timed(f'Xen {version}, {pathlib.Path(image).name}, {cpus} CPUs', machine.boot(
+            file, append=f'console=vga dom0=pvh dom0_mem=128M dom0_max_vcpus={cpus} {xen}', modules=[(image, words)],
+            machine='q35,kernel-irqchip=split', cpu=XEN_CPU, smp=cpus, extra=['-device', 'amd-iommu'], timeout=90))
+
+    def test_image(self):
+        for cpus in (1, 2, 4):
+            run = self.pvh(IMAGE, cpus=cpus)
+            self.assertEqual(last_line(run), ('usable', 'no-canonical-check', cpus))
+            self.assertEqual(run.status, 33)
+            self.assertRegex(run.log, r'# hypervisor: XenVMMXenVMM, version 4\.\d+')
+
+    def test_not_offered(self):
+        run = self.pvh(IMAGE, xen='cpuid=no-fsgsbase')
+        self.assertEqual(last_line(run), ('unsupported', '', 1))
+        self.assertEqual(run.status, 35)
+
+    def test_ring0_suite(self):
+        run = self.pvh(RING0, cpus=2)
+        self.assertEqual(failed(run.log), TCG_RING0)
+        self.assertRegex(run.log, r'fsgs-conformance: passed=75 failed=9 skipped=0 cpus=2\n')
+
+
+if __name__ == '__main__':
+    parts.run()
