@@ -55,7 +55,7 @@ def ring0(image, **settings):
 def linux(build, cache, folder, append='', **settings):
     initrd = machine.initrd(folder / 'initrd', [
         ('/init', build / 'tests/support/init'),
-        ('/fsgs-conformance', build / 'tests/live/fsgs-conformance-static')])
+        ('/fsgs-conformance', build / 'tests/fsgs-conformance-static')])
     run = machine.boot(machine.kernel(cache), initrd=initrd, timeout=LIMIT, until=r'=== end \S+ status=\d+\n',
                        append='console=ttyS0 panic=-1 quiet fsgs.run=/fsgs-conformance fsgs.args=--tap '
                               + append, **settings)
@@ -68,7 +68,7 @@ def linux(build, cache, folder, append='', **settings):
 
 def uml(build):
     run = machine.user_mode_linux(build / 'tests/support/confine', build / 'tests/support/init',
-                                  build / 'tests/live/fsgs-conformance-static', ['--tap'], timeout=LIMIT)
+                                  build / 'tests/fsgs-conformance-static', ['--tap'], timeout=LIMIT)
     section = run.section('fsgs-conformance-static')
     return {'cases': parse(section[0] if section else run.log), 'status': section[1] if section else None,
             'died': '' if section else 'it did not run to its end'}
