@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdint.h>
+#include <stddef.h>
 #include "apic.h"
 #include "cpu.h"
 #include "layout.h"
+#include "smp.h"
 #include "trap.h"
 
-#define CPUID_EDX_APIC    (1u << 9)
 #define MSR_APIC_BASE     0x1b
 #define APIC_BASE_MASK    UINT64_C(0xffffff000)
 #define APIC_X2APIC       (1u << 10)
@@ -25,8 +25,11 @@
 #define SPURIOUS_ENABLE   0x100
 #define TIMER_MASKED      0x10000
 #define DIVIDE_BY_1       0x0b
-#define COMMAND_INIT      0x000c4500 /* level, assert, all but self */
-#define COMMAND_STARTUP   0x000c4600 /* the same, and the page to start at */
+#define COMMAND_INIT      0x00004500 /* level, assert */
+#define COMMAND_STARTUP   0x00004600 /* the same, and the page to start at */
+#define COMMAND_OTHERS    0x000c0000 /* to all but self */
+#define COMMAND_PENDING   0x00001000
+#define COMMAND_POLLS     1000
 
 /* A quarter of a millisecond at 1 GHz, ten on the slowest bus. */
 #define TIMER_COUNT       0x40000
@@ -35,7 +38,8 @@
 #define PIC1_MASK         0x21
 #define PIC2_MASK         0xa1
 
-static volatile int timer_fired;
+/* Of the boot processor, which sleeps meanwhile, and of the one on its turn. */
+static volatile int timer_fired[2];
 
 static uint64_t base(void)
 {
@@ -65,7 +69,7 @@ static void set(uint32_t reg, uint32_t value)
 
 int apic_start(void)
 {
-	if (!(cpuid_edx(1) & CPUID_EDX_APIC) || !(base() & APIC_ENABLED))
+	if (!(cpuid_edx(1) & CPUID_1_EDX_APIC) || !(base() & APIC_ENABLED))
 		return 0;
 	/* The old controllers' vectors are those of exceptions. */
 	outb(PIC1_MASK, 0xff);
@@ -74,31 +78,35 @@ int apic_start(void)
 	return 1;
 }
 
-static void command(uint32_t value)
+static void command(uint64_t id, uint32_t value)
 {
-	if (!(base() & APIC_X2APIC))
-		set(REG_COMMAND_HIGH, 0);
-	set(REG_COMMAND, value);
+	const uint64_t to = id == APIC_OTHERS ? 0 : id;
+
+	if (id == APIC_OTHERS)
+		value |= COMMAND_OTHERS;
+	if (base() & APIC_X2APIC) {
+		wrmsr(MSR_X2APIC + (REG_COMMAND >> 4), to << 32 | value);
+		return;
+	}
+	for (int i = 0; i < COMMAND_POLLS && (*memory(REG_COMMAND) & COMMAND_PENDING); i++)
+		;
+	*memory(REG_COMMAND_HIGH) = (uint32_t)to << 24;
+	*memory(REG_COMMAND) = value;
 }
 
-static void wait(uint32_t microseconds)
+void apic_init(uint64_t id)
 {
-	while (microseconds--)
-		io_delay();
+	command(id, COMMAND_INIT);
 }
 
-void apic_start_others(void)
+void apic_startup(uint64_t id)
 {
-	command(COMMAND_INIT);
-	wait(10000);
-	command(COMMAND_STARTUP | TRAMPOLINE >> 12);
-	wait(200);
-	command(COMMAND_STARTUP | TRAMPOLINE >> 12);
+	command(id, COMMAND_STARTUP | TRAMPOLINE >> 12);
 }
 
 void trap_timer(void)
 {
-	timer_fired = 1;
+	timer_fired[smp_on_turn()] = 1;
 	set(REG_EOI, 0);
 }
 
@@ -120,17 +128,24 @@ static int timer_moves(void)
 
 int apic_halt(void *context)
 {
+	volatile int *fired = &timer_fired[smp_on_turn()];
 	int moves;
 
 	(void)context;
-	timer_fired = 0;
+	*fired = 0;
 	set(REG_TIMER_DIVIDE, DIVIDE_BY_1);
 	set(REG_TIMER, VECTOR_TIMER);
 	set(REG_TIMER_INITIAL, TIMER_COUNT);
 	moves = timer_moves();
 	/* STI takes effect after the next instruction: an interrupt that is due ends the HLT. */
-	while (moves && !timer_fired)
+	while (moves && !*fired)
 		__asm__ volatile("sti; hlt; cli" : : : "memory");
 	set(REG_TIMER, TIMER_MASKED);
 	return moves ? 0 : -1;
+}
+
+void apic_wait(void)
+{
+	if (apic_halt(NULL))
+		__asm__ volatile("pause");
 }

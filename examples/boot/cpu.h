@@ -34,21 +34,44 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 			 : "memory");
 }
 
+#define CPUID_HYPERVISOR       0x40000000
+#define CPUID_1_ECX_HYPERVISOR (1u << 31)
+#define CPUID_1_EDX_APIC       (1u << 9)
+
+/* EAX, EBX, ECX, EDX. */
+static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+{
+	__asm__ volatile("cpuid"
+			 : "=a"(regs[0]), "=b"(regs[1]), "=c"(regs[2]), "=d"(regs[3])
+			 : "a"(leaf), "c"(subleaf));
+}
+
+/* The highest leaf of the group that begins with this one. */
+static inline uint32_t cpuid_max(uint32_t group)
+{
+	uint32_t regs[4];
+
+	cpuid(group, 0, regs);
+	return regs[0] >= group && regs[0] - group < 0x10000 ? regs[0] : group;
+}
+
+static inline uint32_t cpuid_ecx(uint32_t leaf)
+{
+	uint32_t regs[4];
+
+	cpuid(leaf, 0, regs);
+	return regs[2];
+}
+
 static inline uint32_t cpuid_edx(uint32_t leaf)
 {
-	uint32_t eax = leaf, ebx, ecx = 0, edx;
+	uint32_t regs[4];
 
-	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-	return edx;
+	cpuid(leaf, 0, regs);
+	return regs[3];
 }
 
-/* About a microsecond on a physical machine, by custom; less in a virtual one. */
-static inline void io_delay(void)
-{
-	(void)inb(0x80);
-}
-
-static inline void halt_for_ever(void)
+_Noreturn static inline void halt_for_ever(void)
 {
 	for (;;)
 		__asm__ volatile("cli; hlt");

@@ -3,6 +3,7 @@
  * The image that UEFI firmware starts. It leaves boot services running, for the screen and for the
  * other processors: the exception table is this program's own only while a stub runs.
  */
+#include "clock.h"
 #include "cpu.h"
 #include "efi.h"
 #include "machine.h"
@@ -44,7 +45,7 @@ static int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 	return faulted;
 }
 
-static const struct fsgs_core_ops hooks = {.run = run};
+static const struct fsgs_core_ops hooks = {.run = run, .step = machine_step};
 
 void trap_unexpected(uint64_t vector, uint64_t rip)
 {
@@ -56,8 +57,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	line_text(&line, " at ");
 	line_hex(&line, rip);
 	machine_exit(machine_give_up(line.text));
-	for (;;)
-		halt_for_ever();
+	halt_for_ever();
 }
 
 void trap_timer(void)
@@ -136,14 +136,25 @@ void screen_show(const screen_cell cells[SCREEN_ROWS * SCREEN_COLUMNS])
 	serial_text("\n");
 }
 
-static void check_other(void *number)
+/* Of a processor that firmware has lent. */
+struct turn {
+	uint32_t cpu;
+	struct fsgs_report report;
+};
+
+static void check_other(void *argument)
 {
-	machine_check(*(const uint32_t *)number, &hooks, flags);
+	struct turn *turn = argument;
+	struct fsgs_core_ops ops = hooks;
+
+	ops.context = &turn->cpu;
+	(void)fsgs_core_ring0(&turn->report, &ops, flags);
 }
 
 static void check_all(void)
 {
 	static const struct efi_guid guid = EFI_MP_SERVICES;
+	static struct turn turn;
 	struct efi_mp_services *mp;
 	uint64_t all, enabled, self;
 
@@ -155,9 +166,11 @@ static void check_all(void)
 	machine.present = (uint32_t)enabled;
 	machine_check((uint32_t)self, &hooks, flags);
 	other_at_work = 1;
-	for (uint32_t cpu = 0; cpu < all; cpu++)
-		if (cpu != self) /* a disabled one, or one that hangs, is not counted as tested */
-			(void)mp->start_one(mp, check_other, cpu, NULL, TEST_LIMIT, &cpu, NULL);
+	for (turn.cpu = 0; turn.cpu < all; turn.cpu++)
+		/* One that is disabled is not tested; one that hangs firmware has stopped. */
+		if (turn.cpu != self &&
+		    !mp->start_one(mp, check_other, turn.cpu, NULL, TEST_LIMIT, &turn, NULL))
+			machine_file(turn.cpu, &turn.report);
 	other_at_work = 0;
 }
 
@@ -187,6 +200,7 @@ efi_status efi_main(efi_handle image, struct efi_system_table *system)
 	__asm__ volatile("sidt %0" : "=m"(firmware_exceptions));
 	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* the page is to be read */
 	read_options(image);
+	clock_start();
 	serial_start();
 	screen_start();
 	tap_start();

@@ -18,6 +18,27 @@
  * image, and may be a 64-bit ELF, which QEMU otherwise refuses. */
 #define HEADER_FLAGS  0x00010003
 
+#define MSR_APIC_BASE  0x1b
+#define X2APIC_BIT     10
+#define APIC_ID        0x20
+#define MSR_X2APIC_ID  0x802
+
+#define FLAG_ID        0x00200000 /* can be changed where there is CPUID */
+#define CPUID_EXTENDED 0x80000000
+#define CPUID_LM_BIT   29 /* CPUID.80000001H:EDX */
+
+#define COM1           0x3f8
+#define COM1_STATUS    0x3fd
+#define COM1_EMPTY     0x20
+#define COM1_POLLS     100000
+#define DEBUG_PORT     0xe9
+#define EXIT_PORT      0xf4
+#define VGA_TEXT       0xb8000
+#define VGA_ROW        160
+#define VGA_CELLS      2000
+#define VGA_BLANKS     0x07200720 /* two cells: grey on black */
+#define VGA_GREY       0x07
+
 #define PVH_NOTE_TYPE 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
 
 	.section .multiboot, "a"
@@ -71,7 +92,30 @@ header:
 start32:
 	cli
 	cld
-	movl %eax, %ebp		/* the loader's magic; EBX holds its information */
+	movl $boot_stack_top, %esp
+	movl %eax, %ebp		/* the loader's magic; ESI gets its information */
+	movl %ebx, %esi
+
+	/* A processor without CPUID, or without its bit for long mode, would reset below. */
+	pushfl
+	popl %eax
+	movl %eax, %ecx
+	xorl $FLAG_ID, %eax
+	pushl %eax
+	popfl
+	pushfl
+	popl %eax
+	xorl %ecx, %eax
+	testl $FLAG_ID, %eax
+	jz no_long_mode
+	movl $CPUID_EXTENDED, %eax
+	cpuid
+	cmpl $(CPUID_EXTENDED + 1), %eax
+	jb no_long_mode
+	movl $(CPUID_EXTENDED + 1), %eax
+	cpuid
+	btl $CPUID_LM_BIT, %edx
+	jnc no_long_mode
 
 	/* 4 GiB mapped one to one in pages of 2 MiB. */
 	movl $(pdpt + PAGE_TABLE), pml4
@@ -94,13 +138,81 @@ start32:
 	enter_long_mode start64
 	.size start32, . - start32
 
+/* Says so on the screen and the serial port, in the only code that runs there. */
+	.type no_long_mode, @function
+no_long_mode:
+	movl $VGA_BLANKS, %eax
+	movl $VGA_TEXT, %edi
+	movl $(VGA_CELLS / 2), %ecx
+	rep stosl
+
+	/* 115200 baud, 8 bits, no parity, one stop bit; then the FIFO and the lines that say ready. */
+	movl $com1_settings, %esi
+	movl $((com1_settings_end - com1_settings) / 2), %ecx
+1:	movl $COM1, %edx
+	addb (%esi), %dl
+	movb 1(%esi), %al
+	outb %al, %dx
+	addl $2, %esi
+	loop 1b
+
+	movl $long_mode_missing, %esi
+	movl $VGA_TEXT, %edi
+1:	lodsb
+	testb %al, %al
+	jz 4f
+	cmpb $'\n', %al
+	jne 3f
+	movb $'\r', %al
+	call put_serial
+	leal -VGA_TEXT(%edi), %eax	/* the beginning of the next row */
+	xorl %edx, %edx
+	movl $VGA_ROW, %ecx
+	divl %ecx
+	incl %eax
+	mull %ecx
+	leal VGA_TEXT(%eax), %edi
+	movb $'\n', %al
+	call put_serial
+	jmp 1b
+3:	movb %al, (%edi)
+	movb $VGA_GREY, 1(%edi)
+	addl $2, %edi
+	call put_serial
+	jmp 1b
+
+4:	movb long_mode_missing_status, %al
+	outb %al, $EXIT_PORT
+5:	hlt
+	jmp 5b
+	.size no_long_mode, . - no_long_mode
+
+/* The character in AL. Changes AH, ECX, EDX. */
+	.type put_serial, @function
+put_serial:
+	movb %al, %ah
+	movl $COM1_STATUS, %edx
+	movl $COM1_POLLS, %ecx
+1:	inb %dx, %al
+	testb $COM1_EMPTY, %al
+	loopz 1b
+	movb %ah, %al
+	movl $COM1, %edx
+	outb %al, %dx
+	inb $DEBUG_PORT, %al
+	cmpb $DEBUG_PORT, %al
+	movb %ah, %al
+	jne 2f
+	outb %al, $DEBUG_PORT
+2:	ret
+	.size put_serial, . - put_serial
+
 	.code64
 	.type start64, @function
 start64:
 	flat_data_segments
 	movl $boot_stack_top, %esp
 	movl %ebp, %edi
-	movl %ebx, %esi
 	xorl %ebp, %ebp
 	call boot_main		/* does not return */
 	.size start64, . - start64
@@ -132,27 +244,55 @@ other32:
 	enter_long_mode other64
 	.size other32, . - other32
 
-/* The others go one at a time, which lets them share one stack and speak in turn. */
+/*
+ * Started for the first time, a processor tells its identifier and halts. Started again it is called, if
+ * the identifier is that of the one whose turn it is: one at a time, so one stack is enough.
+ */
 	.code64
 	.type other64, @function
 other64:
 	flat_data_segments
+	movl $MSR_APIC_BASE, %ecx
+	rdmsr
+	btl $X2APIC_BIT, %eax
+	jc 1f
+	andl $0xfffff000, %eax
+	movl APIC_ID(%rax), %eax
+	shrl $24, %eax
+	jmp 2f
+1:	movl $MSR_X2APIC_ID, %ecx
+	rdmsr
+2:	movl %eax, %eax
+	btsq $SMP_KNOWN_BIT, %rax
+
+	movl smp_turn, %edx
+	testl %edx, %edx
+	jnz 2f
 	movl $1, %edi
 	lock xaddl %edi, smp_arrived
-	incl %edi		/* the boot processor is number 0 */
-1:	pause
-	cmpl %edi, smp_turn
-	jne 1b
+	cmpl $SMP_MAX, %edi
+	jae 1f
+	movq %rax, smp_known(, %rdi, 8)
+1:	lock incl smp_registered
+	jmp 3f
+
+2:	cmpl $SMP_NOBODY, %edx
+	je 3f
+	cmpq %rax, smp_known - 8(, %rdx, 8)
+	jne 3f
 	movl $other_stack_top, %esp
 	xorl %ebp, %ebp
-	call smp_main
-	lock incl smp_finished
-1:	cli
+	movl %edx, %edi
+	call smp_begin
+3:	cli
 	hlt
-	jmp 1b
+	jmp 3b
 	.size other64, . - other64
 
 	.section .rodata
+com1_settings:		/* register, value */
+	.byte 1, 0x00, 3, 0x83, 0, 0x01, 1, 0x00, 3, 0x03, 2, 0xc7, 4, 0x03
+com1_settings_end:
 	.balign 8
 gdt:
 	.quad 0
@@ -175,6 +315,8 @@ directories:
 boot_stack:
 	.skip 16384
 boot_stack_top:
+	.globl other_stack
+	.globl other_stack_top
 other_stack:
 	.skip 16384
 other_stack_top:

@@ -6,21 +6,12 @@
 #include "serial.h"
 
 #define EXIT_PORT 0xf4
-/* Added to the status, so that QEMU's own failure, 1, cannot be taken for a result. */
-#define EXIT_BASE 16
 
 struct machine machine;
 
-struct turn {
-	uint32_t cpu;
-	const struct fsgs_core_ops *hooks;
-};
-
-static void step(void *context, const char *text)
+void machine_step(void *context, const char *text)
 {
-	const struct turn *turn = context;
-
-	tap_step(turn->cpu, text);
+	tap_step(*(const uint32_t *)context, text);
 }
 
 static void extend(struct result *result, uint32_t cpu)
@@ -37,7 +28,7 @@ static void extend(struct result *result, uint32_t cpu)
 	}
 }
 
-static void file(uint32_t cpu, const struct fsgs_report *report)
+void machine_file(uint32_t cpu, const struct fsgs_report *report)
 {
 	struct result *result = NULL;
 
@@ -55,14 +46,12 @@ static void file(uint32_t cpu, const struct fsgs_report *report)
 
 void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t flags)
 {
-	/* Not on the stack, which may be firmware's; processors take turns. */
-	static struct fsgs_report report;
-	struct turn turn = {cpu, hooks};
-	const struct fsgs_core_ops ops = {
-		.context = &turn, .run = hooks->run, .step = step, .halt = hooks->halt};
+	static struct fsgs_report report; /* not on the stack, which may be firmware's */
+	struct fsgs_core_ops ops = *hooks;
 
+	ops.context = &cpu;
 	(void)fsgs_core_ring0(&report, &ops, flags);
-	file(cpu, &report);
+	machine_file(cpu, &report);
 }
 
 /* The sum is the worst of the results, and that they differ. */
@@ -90,7 +79,9 @@ static int finish(void)
 	page_show();
 	machine_contract_line(&line);
 	line_text(&line, "\n");
+	serial_fresh_line();
 	serial_text(line.text);
+	serial_drain();
 	return fsgs_exit_status(machine.report.verdict);
 }
 
@@ -103,6 +94,7 @@ int machine_finish(void)
 
 int machine_give_up(const char *why)
 {
+	serial_fresh_line();
 	serial_text("Bail out! ");
 	serial_text(why);
 	serial_text("\n");
@@ -113,7 +105,7 @@ int machine_give_up(const char *why)
 
 void machine_exit(int status)
 {
-	outb(EXIT_PORT, (uint8_t)(EXIT_BASE + status));
+	outb(EXIT_PORT, (uint8_t)(MACHINE_EXIT_BASE + status));
 }
 
 void machine_version_line(struct line *line)

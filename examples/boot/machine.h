@@ -6,11 +6,15 @@
 #include <fsgscheck/core.h>
 #include "text.h"
 
+/* Added to the exit status at the debug exit device, so that QEMU's own failure, 1, cannot be taken for a
+ * result. */
+#define MACHINE_EXIT_BASE 16
+
 /* A machine with more distinct results has one cause for all of them. */
-#define RESULTS 8
+#define RESULTS           8
 
 /* Of processors in a row; a list with more gaps than this ends in "...". */
-#define RANGES  8
+#define RANGES            8
 
 struct result {
 	struct fsgs_report report;
@@ -29,9 +33,15 @@ struct machine {
 
 extern struct machine machine;
 
-/* Tests the processor that this runs on, announcing each step, and files the result. The hooks that
- * depend on the environment are the caller's; flags are of enum fsgs_ring0_flag. */
+/* The hook that announces a step on the console. */
+void machine_step(void *context, const char *text);
+
+/* Tests the processor that this runs on, and files the result. The hooks are the caller's; their context
+ * points to the processor's number. The flags are of enum fsgs_ring0_flag. */
 void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t flags);
+
+/* Files the result of a processor that has finished its test, from whatever processor. */
+void machine_file(uint32_t cpu, const struct fsgs_report *report);
 
 /* Adds up, prints everything and shows the page. Returns the exit status. */
 int machine_finish(void);

@@ -2,11 +2,13 @@
 /* The image that a BIOS, a boot loader or a hypervisor starts: Multiboot or PVH. */
 #include "acpi.h"
 #include "apic.h"
+#include "clock.h"
 #include "cpu.h"
 #include "layout.h"
 #include "machine.h"
 #include "screen.h"
 #include "serial.h"
+#include "smp.h"
 #include "trap.h"
 
 /* Multiboot 0.6.96, section 3.3. */
@@ -25,19 +27,10 @@ struct pvh_start_info {
 	uint64_t module_list, cmdline, root_pointer;
 };
 
-/* How long to wait, in io_delay()s: about a microsecond each on a physical machine. */
-#define ARRIVAL_LIMIT   5000000
-#define ARRIVAL_SETTLED 1000000
-#define TEST_LIMIT      20000000
-
-/* entry.S counts in the first and last, and waits for the second. */
-volatile uint32_t smp_arrived, smp_turn, smp_finished;
-extern const uint8_t trampoline[], trampoline_end[];
-
 _Noreturn void boot_main(uint32_t magic, const void *information);
-void smp_main(uint32_t cpu);
 
-static const struct fsgs_core_ops with_timer = {.halt = apic_halt}, without = {0};
+static const struct fsgs_core_ops with_timer = {.step = machine_step, .halt = apic_halt},
+				  without_timer = {.step = machine_step};
 static uint32_t flags;
 static int ended;
 
@@ -45,13 +38,12 @@ _Noreturn static void end(int status)
 {
 	ended = 1;
 	machine_exit(status);
-	for (;;)
-		halt_for_ever();
+	halt_for_ever();
 }
 
 void trap_unexpected(uint64_t vector, uint64_t rip)
 {
-	struct line line = {0};
+	static struct line line; /* another processor reads it */
 
 	/* An NMI, say: the verdict has been given. */
 	if (ended)
@@ -60,45 +52,45 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	line_number(&line, (uint32_t)vector);
 	line_text(&line, " at ");
 	line_hex(&line, rip);
+	if (smp_on_turn())
+		smp_fail(line.text);
 	end(machine_give_up(line.text));
+}
+
+/* Of the processor on its turn. */
+static struct fsgs_report other_report;
+
+static void other_step(void *context, const char *text)
+{
+	smp_sign();
+	machine_step(context, text);
 }
 
 void smp_main(uint32_t cpu)
 {
+	const struct fsgs_core_ops ops = {
+		.context = &cpu, .step = other_step, .halt = apic_start() ? apic_halt : NULL};
+
 	trap_use();
-	machine_check(cpu, apic_start() ? &with_timer : &without, flags);
-}
-
-/* Where firmware gives no number, the processors have arrived when no more of them do. */
-static void await_arrival(void)
-{
-	const uint32_t others = machine.present ? machine.present - 1 : 0;
-	uint32_t seen = 0;
-
-	for (int i = 0, since = 0; i < ARRIVAL_LIMIT; i++, since++) {
-		if (machine.present ? smp_arrived >= others : since >= ARRIVAL_SETTLED)
-			return;
-		if (smp_arrived != seen) {
-			seen = smp_arrived;
-			since = 0;
-		}
-		io_delay();
-	}
+	(void)fsgs_core_ring0(&other_report, &ops, flags);
 }
 
 static void check_others(void)
 {
-	if (machine.present == 1)
-		return;
-	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
-	apic_start_others();
-	await_arrival();
-	for (uint32_t cpu = 1; cpu <= smp_arrived; cpu++) {
-		smp_turn = cpu;
-		for (int i = 0; i < TEST_LIMIT && smp_finished < cpu; i++)
-			io_delay();
-		if (smp_finished < cpu)
-			return; /* it hangs in the step that it announced last */
+	const uint32_t others = machine.present == 1 ? 0 : smp_start(machine.present);
+	const char *why;
+
+	for (uint32_t cpu = 1; cpu <= others; cpu++) {
+		why = smp_run(cpu);
+		if (why) {
+			/* What it was doing is its last step; the others would most likely do the same. */
+			serial_fresh_line();
+			tap_step(cpu, why);
+			if (machine.present < others + 1)
+				machine.present = others + 1;
+			return;
+		}
+		machine_file(cpu, &other_report);
 	}
 }
 
@@ -123,6 +115,7 @@ void boot_main(uint32_t magic, const void *information)
 
 	if (text_has_word(command_line(magic, information, &root_pointer), "force"))
 		flags = FSGS_RING0_FORCE;
+	clock_start();
 	serial_start();
 	screen_start();
 	tap_start();
@@ -130,7 +123,7 @@ void boot_main(uint32_t magic, const void *information)
 	trap_use();
 	machine.present = acpi_processors(root_pointer);
 	have_apic = apic_start();
-	machine_check(0, have_apic ? &with_timer : &without, flags);
+	machine_check(0, have_apic ? &with_timer : &without_timer, flags);
 	if (have_apic)
 		check_others();
 	end(machine_finish());

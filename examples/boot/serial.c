@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu.h"
 #include "serial.h"
+#include "xen.h"
 
 #define COM1              0x3f8
 #define COM1_INTERRUPTS   (COM1 + 1)
@@ -20,9 +21,11 @@
 #define WAIT_LIMIT        100000
 
 static int have_com1, have_debug_port;
+static int line_begun;
 
 void serial_start(void)
 {
+	xen_console_start();
 	outb(COM1_SCRATCH, 0x5a);
 	have_com1 = inb(COM1_SCRATCH) == 0x5a;
 	/* The port answers with its own number; nothing else does. */
@@ -40,6 +43,7 @@ void serial_start(void)
 
 static void put(char c)
 {
+	xen_console_put(c);
 	if (have_debug_port)
 		outb(DEBUG_PORT, (uint8_t)c);
 	if (!have_com1)
@@ -55,5 +59,17 @@ void serial_text(const char *text)
 		if (*text == '\n')
 			put('\r');
 		put(*text);
+		line_begun = *text != '\n';
 	}
+}
+
+void serial_fresh_line(void)
+{
+	if (line_begun)
+		serial_text("\n");
+}
+
+void serial_drain(void)
+{
+	xen_console_drain();
 }

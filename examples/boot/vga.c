@@ -2,6 +2,7 @@
 /* The screen of a machine that started from a BIOS: VGA text, which every loader leaves it in. */
 #include "cpu.h"
 #include "screen.h"
+#include "text.h"
 
 #define CELLS       (SCREEN_ROWS * SCREEN_COLUMNS)
 #define CRTC_INDEX  0x3d4
@@ -14,15 +15,31 @@
 
 const char screen_hint[] = "You may switch off now.";
 
-static volatile screen_cell *const memory = (volatile screen_cell *)0xb8000;
+/*
+ * Each access to video memory leaves a guest for its hypervisor. So the memory is written in pieces of
+ * four cells, and of these only what has changed.
+ */
+#define CELLS_PER_PIECE 4
+#define PIECES          (CELLS / CELLS_PER_PIECE)
 
-/* Kept here as well: reading video memory is slow everywhere. */
-static screen_cell shown[CELLS];
+static volatile uint64_t *const memory = (volatile uint64_t *)0xb8000;
+static uint64_t shown[PIECES];
+
+static screen_cell wanted[CELLS];
+static int row;
 
 static void crtc(uint8_t reg, uint8_t value)
 {
 	outb(CRTC_INDEX, reg);
 	outb(CRTC_DATA, value);
+}
+
+static uint64_t piece_of(const screen_cell cells[CELLS], int piece)
+{
+	uint64_t value;
+
+	memcpy(&value, cells + piece * CELLS_PER_PIECE, sizeof value);
+	return value;
 }
 
 void screen_start(void)
@@ -31,22 +48,28 @@ void screen_start(void)
 	crtc(CRTC_START, 0);
 	crtc(CRTC_START + 1, 0);
 	for (int i = 0; i < CELLS; i++)
-		memory[i] = shown[i] = ORDINARY(' ');
+		wanted[i] = ORDINARY(' ');
+	for (int i = 0; i < PIECES; i++)
+		memory[i] = shown[i] = piece_of(wanted, i);
 }
 
+/* Does not scroll, which would change every row: a full screen is cleared. */
 void screen_line(const char *text)
 {
-	const int last = CELLS - SCREEN_COLUMNS;
-
-	for (int i = 0; i < last; i++)
-		shown[i] = shown[i + SCREEN_COLUMNS];
-	for (int i = last; i < CELLS; i++)
-		shown[i] = ORDINARY(*text ? *text++ : ' ');
-	screen_show(shown);
+	if (row == SCREEN_ROWS)
+		row = 0;
+	for (int i = row * SCREEN_COLUMNS; i < CELLS; i++)
+		wanted[i] = ORDINARY(i < (row + 1) * SCREEN_COLUMNS && *text ? *text++ : ' ');
+	row++;
+	screen_show(wanted);
 }
 
 void screen_show(const screen_cell cells[CELLS])
 {
-	for (int i = 0; i < CELLS; i++)
-		memory[i] = cells[i];
+	for (int i = 0; i < PIECES; i++) {
+		const uint64_t value = piece_of(cells, i);
+
+		if (shown[i] != value)
+			memory[i] = shown[i] = value;
+	}
 }

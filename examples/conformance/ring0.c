@@ -10,9 +10,11 @@
 
 #include "../boot/acpi.h"
 #include "../boot/apic.h"
+#include "../boot/clock.h"
 #include "../boot/cpu.h"
 #include "../boot/layout.h"
 #include "../boot/serial.h"
+#include "../boot/smp.h"
 #include "../boot/text.h"
 #include "../boot/trap.h"
 #include "foreign.h"
@@ -38,15 +40,14 @@
 #define EXIT_BASE     16
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_CRASH = 3, EXIT_SKIP = 4 };
 
-#define ARRIVAL_LIMIT 1000000
-#ifndef TEST_LIMIT
-#define TEST_LIMIT 20000000
-#endif
-
 _Noreturn void boot_main(uint32_t magic, const void *information);
-void smp_main(uint32_t cpu);
-volatile uint32_t smp_arrived, smp_turn, smp_finished;
-extern const uint8_t trampoline[], trampoline_end[];
+
+/* entry.S prints it where there is no 64-bit mode. */
+extern const char long_mode_missing[];
+extern const uint8_t long_mode_missing_status;
+const char long_mode_missing[] = "\nTAP version 13\n1..0 # SKIP this CPU has no 64-bit mode\n"
+				 "fsgs-conformance: passed=0 failed=0 skipped=0 cpus=1\n";
+const uint8_t long_mode_missing_status = EXIT_BASE + EXIT_SKIP;
 
 /* What must hold, and who else is known to break it; NULL: nobody. */
 struct promise {
@@ -174,9 +175,9 @@ extern const char wrmsr_at[], wrmsr_on[], cr4_at[], cr4_on[];
 
 _Noreturn static void end(int status)
 {
+	serial_drain();
 	outb(EXIT_PORT, (uint8_t)(EXIT_BASE + status));
-	for (;;)
-		halt_for_ever();
+	halt_for_ever();
 }
 
 /* The boot image's trap.c asks the core whose fault it is. Here there is no core: the window answers. */
@@ -496,7 +497,7 @@ static void exit_by_cpuid(void)
 static void exit_by_port(void)
 {
 	for (int i = 0; i < 100; i++)
-		io_delay();
+		(void)inb(0x80);
 }
 
 static void exit_by_halt(void)
@@ -689,6 +690,8 @@ static void announce(const struct test *t)
 {
 	struct line line = {0};
 
+	if (smp_on_turn())
+		smp_sign();
 	line_text(&line, "# CPU ");
 	line_number(&line, processor);
 	line_text(&line, ": ");
@@ -865,32 +868,23 @@ void smp_main(uint32_t cpu)
 	run_all(cpu);
 }
 
-/* As the boot image: one after the other, and no longer than a test may take. */
-static uint32_t run_others(uint32_t present)
+/* As the boot image: one after the other. Returns how many finished. */
+static uint32_t run_others(uint32_t count)
 {
-	if (present == 1)
-		return 0;
-	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
-	apic_start_others();
-	for (int i = 0; i < ARRIVAL_LIMIT && (!present || smp_arrived < present - 1); i++)
-		io_delay();
-	for (uint32_t cpu = 1; cpu <= smp_arrived; cpu++) {
-		smp_turn = cpu;
-		for (int i = 0; i < TEST_LIMIT && smp_finished < cpu; i++)
-			io_delay();
-		if (smp_finished < cpu) {
+	for (uint32_t cpu = 1; cpu <= count; cpu++)
+		if (smp_run(cpu)) {
 			blame(cpu);
-			break;
+			return cpu - 1;
 		}
-	}
-	return smp_finished;
+	return count;
 }
 
 void boot_main(uint32_t magic, const void *information)
 {
 	const uint64_t *const pvh = information;
-	uint32_t present, others_run = 0;
+	uint32_t present, started = 0, others_run;
 
+	clock_start();
 	serial_start();
 	say("\nTAP version 13\n");
 	trap_start();
@@ -900,11 +894,12 @@ void boot_main(uint32_t magic, const void *information)
 		magic != MULTIBOOT_LOADER && (uint32_t)*pvh == PVH_START_INFO ? pvh[4] : 0);
 	have_timer = apic_start();
 	run_all(0);
-	if (have_timer)
-		others_run = run_others(present);
+	if (have_timer && present != 1)
+		started = smp_start(present);
+	others_run = run_others(started);
 	/* Where firmware gives no number, those count that came. */
-	if (present < smp_arrived + 1)
-		present = smp_arrived + 1;
+	if (present < started + 1)
+		present = started + 1;
 	tell_missing(others_run + 1, present);
 	end(finish(others_run + 1, present));
 }

@@ -154,6 +154,7 @@ def arguments():
                         help="bytes to replace in the image, in hexadecimal")
     parser.add_argument("--host", help="the defective host's command line behind host=")
     parser.add_argument("--host-elf", type=pathlib.Path)
+    parser.add_argument("--repeat", type=int, default=1, help="for what depends on the moment")
     parser.add_argument("--until", help="without an exit device: end the machine at this line")
     parser.add_argument("--verdict", help="none when it is not to come to a verdict")
     parser.add_argument("--findings", default="")
@@ -161,11 +162,8 @@ def arguments():
     return parser.parse_args()
 
 
-def main():
-    """Returns the exit status: 0 as expected, 1 otherwise, 77 where something is not installed."""
-    options = arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        run = start(options, pathlib.Path(folder))
+def check(options, run):
+    """Returns what is wrong with one run, after printing it."""
     problems = check_verdict(options, run) if options.verdict else []
     if "Bail out!" not in run.log and options.verdict:
         problems += check_tap(run.log.splitlines())
@@ -174,9 +172,20 @@ def main():
         problems.append(f"it did not end within {run.seconds:.0f} s")
     print(run.log)
     print(f"{run.seconds:.2f} s, status {run.status}")
-    for problem in (*problems, run.errors):
+    return problems
+
+
+def main():
+    """Returns the exit status: 0 as expected, 1 otherwise, 77 where something is not installed."""
+    options = arguments()
+    problems = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(options.repeat):
+            run = start(options, pathlib.Path(folder))
+            problems += [*check(options, run), run.errors]
+    for problem in problems:
         print(problem, file=sys.stderr, end="\n" if problem else "")
-    return 1 if problems else 0
+    return 1 if any(problems) else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+#include "apic.h"
+#include "clock.h"
+#include "cpu.h"
+#include "layout.h"
+#include "smp.h"
+#include "text.h"
+
+/* Without a sign from any for so long, no more will come: longer than a busy host keeps a processor from
+ * running. Where firmware has listed more, it is worth some patience. */
+#define SETTLED_MS 300
+#define MISSING_MS 3000
+
+/* Without a sign from the one on its turn it is given up. */
+#ifndef SMP_LIMIT_MS
+#define SMP_LIMIT_MS 20000
+#endif
+static const uint64_t limit_ms = SMP_LIMIT_MS;
+
+/* The longest wait that Intel's multiprocessor specification asks for, and its short one. */
+#define INIT_US    10000
+#define STARTUP_US 200
+/* Processors that have 64-bit mode need less; one that does not answer is asked again. */
+#define CALL_US    500
+#define CALL_MS    20
+
+/* entry.S: a processor's identifier and SMP_KNOWN, and the number of the one on its turn. */
+volatile uint64_t smp_known[SMP_MAX];
+volatile uint32_t smp_arrived, smp_registered, smp_turn;
+extern const uint8_t trampoline[], trampoline_end[];
+extern const uint8_t other_stack[], other_stack_top[];
+
+/* entry.S calls it. */
+void smp_begin(uint32_t cpu);
+
+/* From the processor on its turn. */
+static volatile uint32_t signs;
+static volatile int finished;
+static const char *volatile failure;
+
+void smp_sign(void)
+{
+	if (smp_turn == SMP_NOBODY)
+		halt_for_ever();
+	signs++;
+}
+
+void smp_fail(const char *why)
+{
+	failure = why;
+	halt_for_ever();
+}
+
+void smp_begin(uint32_t cpu)
+{
+	smp_sign();
+	smp_main(cpu);
+	finished = 1;
+}
+
+int smp_on_turn(void)
+{
+	const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	return here > (uintptr_t)other_stack && here <= (uintptr_t)other_stack_top;
+}
+
+/* Those that came, without gaps and in order; one may have taken a place and not yet filled it. */
+static uint32_t put_in_order(void)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < SMP_MAX; i++) {
+		const uint64_t one = smp_known[i];
+		uint32_t at = count;
+
+		if (!one)
+			continue;
+		for (; at > 0 && smp_known[at - 1] > one; at--)
+			smp_known[at] = smp_known[at - 1];
+		smp_known[at] = one;
+		count++;
+	}
+	return count;
+}
+
+uint32_t smp_start(uint32_t present)
+{
+	uint32_t seen = 0;
+	uint64_t since;
+
+	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
+	apic_init(APIC_OTHERS);
+	clock_wait_us(INIT_US);
+	apic_startup(APIC_OTHERS);
+	clock_wait_us(STARTUP_US);
+	apic_startup(APIC_OTHERS);
+	since = clock_now();
+	while (!present || seen + 1 < present) {
+		if (clock_ms_since(since) > (present ? MISSING_MS : SETTLED_MS))
+			break;
+		if (smp_registered != seen) {
+			seen = smp_registered;
+			since = clock_now();
+		}
+		apic_wait();
+	}
+	/* One that comes from now on finds that it is not its turn. */
+	smp_turn = SMP_NOBODY;
+	return put_in_order();
+}
+
+static void call(uint32_t id)
+{
+	uint64_t since;
+
+	apic_init(id);
+	clock_wait_us(CALL_US);
+	apic_startup(id);
+	since = clock_now();
+	while (!signs && clock_ms_since(since) < CALL_MS)
+		apic_wait();
+	if (signs)
+		return;
+	apic_init(id);
+	clock_wait_us(INIT_US);
+	apic_startup(id);
+	clock_wait_us(STARTUP_US);
+	apic_startup(id);
+}
+
+const char *smp_run(uint32_t cpu)
+{
+	const uint32_t id = (uint32_t)smp_known[cpu - 1];
+	uint32_t seen = 0;
+	uint64_t since;
+
+	signs = 0;
+	finished = 0;
+	failure = NULL;
+	smp_turn = cpu;
+	call(id);
+	since = clock_now();
+	while (!finished && !failure && clock_ms_since(since) < limit_ms) {
+		if (signs != seen) {
+			seen = signs;
+			since = clock_now();
+		}
+		apic_wait();
+	}
+	if (finished)
+		return NULL;
+	/* From here on it waits to be started, whatever it was doing. */
+	smp_turn = SMP_NOBODY;
+	apic_init(id);
+	clock_wait_us(INIT_US);
+	return failure ? failure : "no sign of life after its last step: given up";
+}
