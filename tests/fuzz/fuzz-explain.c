@@ -34,7 +34,7 @@ static void take(void *context, const struct explain_source *s)
 	struct said *said = context;
 	const struct fsgs_report *r = &s->report;
 
-	check(s->kind <= EXPLAIN_IMAGE && s->notes < 1u << EXPLAIN_NOTES && s->line > 0);
+	check(s->kind < EXPLAIN_KINDS && s->notes < 1u << EXPLAIN_NOTES && s->line > 0);
 	check(fsgs_name(FSGS_LIST_VERDICT, r->verdict) != NULL);
 	check(r->findings < FSGS_FINDING_BIT(FSGS_FINDINGS));
 	check(fsgs_reason(r, sizeof *r) != NULL);
@@ -48,7 +48,8 @@ static void take(void *context, const struct explain_source *s)
 	is_text(r->kernel, sizeof r->kernel);
 	/* No log is called broken without the bytes that show it. */
 	if (s->kind == EXPLAIN_CRASH && r->verdict == FSGS_VERDICT_BROKEN)
-		check(explain_decode_insn(s->code, s->code_length) >= 0 ||
+		check((s->notes & EXPLAIN_NOTE(BY_NAME)) ||
+		      explain_decode_insn(s->code, s->code_length) >= 0 ||
 		      explain_decode_cr4_write(s->code, s->code_length) >= 0);
 	if (said->count < SOURCES)
 		said->sources[said->count] = *s;

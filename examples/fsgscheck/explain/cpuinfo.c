@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dumps of /proc/cpuinfo. A dump goes from a `processor` line to the next one whose number does not
- * rise. Its lines are told from a log's by the blank before the colon.
+ * Dumps of /proc/cpuinfo, whole or in pieces. That two processors differ is shown only by two complete
+ * records of one list; a list of flags that was cut is not a list without the flag.
  */
 #include "explain.h"
 
@@ -10,111 +10,52 @@
 /* What Linux shows as the microcode revision on Hyper-V, which gives all ones for that MSR. */
 #define HYPERV_MICROCODE "0xffffffff"
 
-enum key { NONE, PROCESSOR, VENDOR, FAMILY, MODEL, BRAND, STEPPING, MICROCODE, FLAGS };
-
-static enum key find_key(struct text *t)
+/* Linux lists flags in the order of its capability words. These come behind fsgsbase (word 9, bit 0) in
+ * arch/x86/include/asm/cpufeatures.h, so a list that has one of them was not cut before it. */
+static bool has_later_flag(struct text t)
 {
-	static const struct {
-		const char *name;
-		enum key key;
-	} keys[] = {
-		{"processor", PROCESSOR}, {"vendor_id", VENDOR}, {"cpu family", FAMILY},
-		{"model name", BRAND},    {"model", MODEL},      {"stepping", STEPPING},
-		{"microcode", MICROCODE}, {"flags", FLAGS},
+	static const char *const later[] = {
+		"tsc_adjust", "bmi1",       "hle",
+		"avx2",       "smep",       "bmi2",
+		"erms",       "invpcid",    "rtm",
+		"cqm",        "mpx",        "avx512f",
+		"rdseed",     "adx",        "smap",
+		"clwb",       "arat",       "umip",
+		"xsaveopt",   "clflushopt", "npt",
+		"xsavec",     "sha_ni",     "pku",
+		"rdpid",      "md_clear",   "arch_capabilities",
 	};
 
-	text_blank(t);
-	if (t->at == t->end || !memchr("cfmpsv", *t->at, 6))
-		return NONE; /* as nearly every line of a log */
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-		struct text rest = *t;
-
-		if (!text_skip(&rest, keys[i].name))
-			continue;
-
-		const char *blank = rest.at;
-
-		text_blank(&rest);
-		if (rest.at == blank || !text_skip(&rest, ":"))
-			continue;
-		text_skip(&rest, " ");
-		*t = rest;
-		return keys[i].key;
-	}
-	return NONE;
-}
-
-static bool has_word(struct text t, const char *word)
-{
-	while (t.at < t.end) {
-		text_blank(&t);
-		if (text_skip(&t, word) && (t.at == t.end || *t.at == ' ' || *t.at == '\t'))
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+		if (text_has_word(t, later[i]))
 			return true;
-		while (t.at < t.end && *t.at != ' ' && *t.at != '\t')
-			t.at++;
-	}
 	return false;
 }
 
-static void take_flags(struct explain_cpuinfo *c, struct text t)
+/* A list that something follows may still have been cut to a width. Buffers have these, screens less. */
+static bool is_whole(struct text t)
 {
-	struct explain_source *s = &c->source;
+	const size_t length = (size_t)(t.end - t.at);
 
-	c->flags++;
-	c->offers += has_word(t, "fsgsbase");
-	if (has_word(t, "hypervisor"))
-		s->hypervisor_flag = FSGS_ANSWER_YES;
-	else if (!s->hypervisor_flag)
-		s->hypervisor_flag = FSGS_ANSWER_NO;
+	return length >= 200 && length % 256 > 1 && length % 256 < 255;
 }
 
-static void begin_processor(struct explain *e, uint32_t number)
+uint32_t explain_flags(struct text t, bool whole)
 {
-	struct explain_cpuinfo *c = &e->cpuinfo;
-
-	if (c->open && number <= c->processor)
-		explain_cpuinfo_end(e);
-	if (!c->open) {
-		memset(c, 0, sizeof *c);
-		c->open = 1;
-		c->source.line = e->lines;
-	}
-	c->processor = number;
-	c->source.processors++;
+	if (text_has_word(t, "fsgsbase"))
+		return FSGS_ANSWER_YES;
+	if (has_later_flag(t) || (whole && is_whole(t)))
+		return FSGS_ANSWER_NO;
+	return FSGS_ANSWER_UNKNOWN;
 }
 
-static void copy_once(struct text t, char *to, size_t size)
+static bool is_same_model(const struct explain_processor *p, const struct fsgs_report *r)
 {
-	if (!to[0])
-		text_copy(&t, "", to, size);
+	return strcmp(p->vendor, r->vendor) == 0 && strcmp(p->brand, r->brand) == 0 &&
+	       p->family == r->family && p->model == r->model && p->stepping == r->stepping;
 }
 
-bool explain_cpuinfo_line(struct explain *e, const char *line, size_t length)
-{
-	struct text t = {line, line + length};
-	struct explain_source *s = &e->cpuinfo.source;
-	struct fsgs_report *r = &s->report;
-	const enum key key = find_key(&t);
-	uint32_t number = 0;
-
-	if (key == PROCESSOR && text_number(&t, &number))
-		begin_processor(e, number);
-	if (!e->cpuinfo.open || key == NONE)
-		return false;
-	if (key == VENDOR)
-		copy_once(t, r->vendor, sizeof r->vendor);
-	else if (key == BRAND)
-		copy_once(t, r->brand, sizeof r->brand);
-	else if (key == MICROCODE)
-		copy_once(t, s->microcode, sizeof s->microcode);
-	else if (key == FLAGS)
-		take_flags(&e->cpuinfo, t);
-	else if (key != PROCESSOR && s->processors == 1 && text_number(&t, &number))
-		*(key == FAMILY ? &r->family : key == MODEL ? &r->model : &r->stepping) = number;
-	return true;
-}
-
-void explain_cpuinfo_end(struct explain *e)
+static void end_list(struct explain *e)
 {
 	struct explain_cpuinfo *c = &e->cpuinfo;
 	struct explain_source *s = &c->source;
@@ -123,26 +64,178 @@ void explain_cpuinfo_end(struct explain *e)
 	if (!c->open)
 		return;
 	c->open = 0;
-	if (!c->flags || !r->vendor[0])
+	if (!c->with && !c->without && !c->cut)
 		return; /* another architecture's, or too little of it */
 	s->kind = EXPLAIN_CPUINFO;
-	s->notes = EXPLAIN_FLAG_ONLY;
 	s->cpu = -1;
 	r->vantage = FSGS_VANTAGE_PROCESS;
 	r->mode = FSGS_MODE_64BIT;
-	r->cpuinfo_flag = c->offers ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
-	r->cpus_checked = c->flags;
-	if (c->flags > 1)
-		r->cpus_differ =
-			c->offers && c->offers < c->flags ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	r->cpuinfo_flag = c->with ? FSGS_ANSWER_YES : c->cut ? FSGS_ANSWER_UNKNOWN : FSGS_ANSWER_NO;
+	if (c->with && c->without && c->comparable && !c->cut)
+		r->cpus_differ = FSGS_ANSWER_YES;
+	else if (c->with && c->without)
+		s->notes |= EXPLAIN_NOTE(NOT_COMPARABLE);
+	else if (c->with + c->without > 1 && c->comparable && !c->cut)
+		r->cpus_differ = FSGS_ANSWER_NO;
+	if (c->cut)
+		s->notes |= EXPLAIN_NOTE(CUT_FLAGS);
 	if (strcmp(r->vendor, "User Mode Linux") == 0)
 		r->signs |= FSGS_SIGN_BIT(FSGS_SIGN_UML);
 	if (s->hypervisor_flag == FSGS_ANSWER_YES && strcmp(s->microcode, HYPERV_MICROCODE) == 0) {
 		strcpy(r->hypervisor, "Microsoft Hv");
-		s->notes |= EXPLAIN_HYPERV_TRAIT;
+		s->notes |= EXPLAIN_NOTE(HYPERV_TRAIT);
 	}
-	if (r->cpuinfo_flag != FSGS_ANSWER_YES || r->cpus_differ == FSGS_ANSWER_YES)
-		s->notes &= ~(uint32_t)EXPLAIN_FLAG_ONLY;
-	fsgs_decide(r, sizeof *r);
-	explain_give(e, s);
+	if (r->cpuinfo_flag == FSGS_ANSWER_YES && r->cpus_differ != FSGS_ANSWER_YES)
+		s->notes |= EXPLAIN_NOTE(FLAG_ONLY);
+	explain_machine_give(e, s);
+}
+
+static void begin_list(struct explain *e, const struct explain_processor *p)
+{
+	struct explain_cpuinfo *c = &e->cpuinfo;
+	struct explain_source *s = &c->source;
+
+	end_list(e);
+	c->open = 1;
+	c->with = c->without = c->cut = 0;
+	c->comparable = p->has_number && p->number == 0;
+	c->shape = p->shape;
+	memset(s, 0, sizeof *s);
+	s->line = p->line;
+	s->report.family = p->family;
+	s->report.model = p->model;
+	s->report.stepping = p->stepping;
+	memcpy(s->report.vendor, p->vendor, sizeof p->vendor);
+	memcpy(s->report.brand, p->brand, sizeof p->brand);
+	memcpy(s->microcode, p->microcode, sizeof p->microcode);
+}
+
+/* A processor's record is over: it goes to the list before it, or begins another one. */
+static void end_processor(struct explain *e)
+{
+	struct explain_cpuinfo *c = &e->cpuinfo;
+	struct explain_processor *p = &c->now;
+	struct explain_source *s = &c->source;
+
+	if (!p->open)
+		return;
+	p->open = 0;
+	if (p->has_flags && p->lists == FSGS_ANSWER_UNKNOWN)
+		p->lists = explain_flags((struct text){p->flags, p->flags + p->flags_length},
+					 p->after > 0);
+
+	const bool goes_on = c->open && p->has_number && p->number == c->number + 1 &&
+			     p->line - c->last_line <= 2;
+
+	if (!goes_on || (p->vendor[0] && !is_same_model(p, &s->report)))
+		begin_list(e, p);
+	else if (p->shape != c->shape || !p->after)
+		c->comparable = 0;
+	c->comparable &= p->after > 0;
+	c->number = p->number;
+	c->last_line = p->last_line;
+	s->processors++;
+	if (!p->has_flags)
+		return;
+	if (!s->mark[EXPLAIN_MARK_FLAGS])
+		s->mark[EXPLAIN_MARK_FLAGS] = p->flags_line;
+	c->with += p->lists == FSGS_ANSWER_YES;
+	c->without += p->lists == FSGS_ANSWER_NO;
+	c->cut += p->lists == FSGS_ANSWER_UNKNOWN;
+	if (p->hypervisor_flag == FSGS_ANSWER_YES || !s->hypervisor_flag)
+		s->hypervisor_flag = p->hypervisor_flag;
+}
+
+static void begin_processor(struct explain *e, const struct explain_message *m)
+{
+	struct explain_processor *p = &e->cpuinfo.now;
+
+	end_processor(e);
+	memset(p, 0, sizeof *p);
+	p->open = 1;
+	p->line = m->line;
+	p->shape = 5381;
+}
+
+static void take_flags(struct explain_processor *p, const struct explain_message *m, struct text t)
+{
+	p->has_flags = 1;
+	p->flags_line = m->line;
+	p->lists = explain_flags(t, false);
+	p->hypervisor_flag = text_has_word(t, "hypervisor") ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	/* Whether it is whole is not known before the next line. */
+	p->flags_length = (uint32_t)(t.end - t.at < (long)sizeof p->flags ? t.end - t.at
+									  : (long)sizeof p->flags);
+	memcpy(p->flags, t.at, p->flags_length);
+}
+
+static void copy_once(struct text t, char *to, size_t size)
+{
+	if (!to[0])
+		text_copy(&t, "", to, size);
+}
+
+/* "key" blanks ":" value. The blank before the colon tells it from a log's line; only the last key of a
+ * record has none. */
+static bool find_value(struct text *t, bool last)
+{
+	const char *blank = t->at;
+
+	text_blank(t);
+	if ((t->at == blank && !last) || !text_skip(t, ":"))
+		return false;
+	text_skip(t, " ");
+	return true;
+}
+
+void explain_cpuinfo_read(struct explain *e, const struct explain_message *m, uint32_t code,
+			  struct text t)
+{
+	struct explain_processor *p = &e->cpuinfo.now;
+	uint32_t number = 0;
+
+	/* "fpu_exception" and the like have more of a name. */
+	while (code == CPU_ANY && t.at < t.end && *t.at != ' ' && *t.at != '\t' && *t.at != ':')
+		t.at++;
+	if (!find_value(&t, code == CPU_LAST))
+		return;
+	/* `grep flags` gives lists alone. */
+	if (code == CPU_PROCESSOR || !p->open || m->line - p->last_line > 1 ||
+	    (code == CPU_FLAGS && p->has_flags))
+		begin_processor(e, m);
+	for (const char *at = m->text.at; at < t.at; at++)
+		p->shape = p->shape * 33 + (unsigned char)*at;
+	p->last_line = m->last;
+	p->after += p->has_flags;
+	switch (code) {
+	case CPU_PROCESSOR:
+		p->has_number = text_number(&t, &p->number);
+		break;
+	case CPU_VENDOR:
+		copy_once(t, p->vendor, sizeof p->vendor);
+		break;
+	case CPU_BRAND:
+		copy_once(t, p->brand, sizeof p->brand);
+		break;
+	case CPU_MICROCODE:
+		copy_once(t, p->microcode, sizeof p->microcode);
+		break;
+	case CPU_FLAGS:
+		take_flags(p, m, t);
+		break;
+	case CPU_FAMILY:
+	case CPU_MODEL:
+	case CPU_STEPPING:
+		if (text_number(&t, &number))
+			*(code == CPU_FAMILY  ? &p->family
+			  : code == CPU_MODEL ? &p->model
+					      : &p->stepping) = number;
+		break;
+	}
+}
+
+void explain_cpuinfo_end(struct explain *e)
+{
+	end_processor(e);
+	end_list(e);
 }

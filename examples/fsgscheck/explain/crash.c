@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Crashes in kernel logs: what a dump of registers shows, and what it proves.
+ * Crashes in kernel logs: which lines belong to one, whatever their order. What a crash amounts to is
+ * decided in judge.c.
  *
- * What must hold before a crash is laid at the door of FSGSBASE (arch/x86/kernel/{traps,dumpstack,
- * process_64}.c, arch/x86/mm/extable.c and arch/x86/kernel/cpu/common.c of Linux):
- *   - the kernel itself says why it stopped: invalid opcode, or a general protection fault; a line about
- *     a program's fault (`trap invalid opcode ip:`) does not count;
- *   - the dump is the kernel's own in 64-bit mode, not that of the program that had called it;
- *   - the marked bytes are one of the four instructions (invalid opcode), or a write to CR4 whose new
- *     value adds FSGSBASE and nothing else (general protection fault);
- *   - the kernel had enabled the instructions: CR4 shows the bit, or the code stands in a kernel that
- *     runs it only after it had set the bit. Otherwise #UD is what the architecture asks for.
- * BUG() and UBSAN are invalid opcodes, too (UD2, UD1); their bytes are others.
+ * The kernel prints a dump when it dies and the same again behind its trace; screens, pstore and
+ * `journalctl -r` lose some of these lines or turn them around. So any line of a dump opens a crash.
  */
 #include "explain.h"
 
 #include <string.h>
 
-#define LINUX_FSGSBASE ((5u << 16) | (9u << 8))
-
 /* A dump has about 40 lines, with the call trace; after that many it is over. */
-#define CRASH_LINES    400
+#define CRASH_LINES 400
+
+static int insn_of(const struct explain_dump *d)
+{
+	return d->named ? d->named - 1 : explain_decode_insn(d->code, d->code_length);
+}
 
 static void merge(struct explain_dump *best, const struct explain_dump *now)
 {
 	if (!best->has_cr4 && now->has_cr4) {
 		best->has_cr4 = 1;
 		best->cr4 = now->cr4;
+		best->cr4_line = now->cr4_line;
 	}
+	if (!best->interrupts)
+		best->interrupts = now->interrupts;
 	for (int i = 0; i < 16; i++)
 		if ((now->regs_known & ~best->regs_known) >> i & 1)
 			best->regs[i] = now->regs[i];
@@ -42,188 +41,63 @@ static int weight(const struct explain_crash *c, const struct explain_dump *d)
 	if (c->cause == EXPLAIN_PROTECTION_FAULT)
 		return explain_decode_cr4_write(d->code, d->code_length) >= 0 ? 3 : 1;
 
-	const int insn = explain_decode_insn(d->code, d->code_length);
+	const int insn = insn_of(d);
 
 	return insn >= 0 ? 3 : insn == -2 ? 2 : 1;
 }
 
-/* The kernel prints the same dump again at the end of its trace, and the first may have been cut. */
 static void end_dump(struct explain_crash *c)
 {
 	const int now = weight(c, &c->now), best = weight(c, &c->best);
 
-	if (now > best)
+	c->trace |= c->now.user ? TRACE_USER : 0;
+	if (!c->now.seen)
+		merge(&c->loose, &c->now);
+	else if (now > best)
 		c->best = c->now;
 	else if (now && now == best && strcmp(c->now.symbol, c->best.symbol) == 0)
 		merge(&c->best, &c->now);
 	memset(&c->now, 0, sizeof c->now);
 }
 
-void explain_put_boot(struct fsgs_report *r, const struct explain_boot *b)
+static void end_crash(struct explain *e, struct explain_crash *c)
 {
-	r->mode = FSGS_MODE_64BIT;
-	r->kernel_version = b->kernel_version;
-	r->hypervisor_build = b->hypervisor_build;
-	r->hypervisor_version = b->hypervisor_version;
-	r->family = b->family;
-	r->model = b->model;
-	r->stepping = b->stepping;
-	if (b->is_xen_pv)
-		r->signs |= FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV);
-	memcpy(r->kernel, b->kernel, sizeof r->kernel);
-	memcpy(r->hypervisor, b->hypervisor, sizeof b->hypervisor);
-	memcpy(r->brand, b->brand, sizeof b->brand);
-	memcpy(r->vendor, b->vendor, sizeof b->vendor);
-}
-
-/* Modules stand in brackets behind the symbol. */
-static bool in_module(const char *symbol)
-{
-	return strstr(symbol, " [") != NULL;
-}
-
-/* "copy_thread+0x9b/0x280": the whole of it, so that no module's name can have been cut off. */
-static bool in_kernel(const char *symbol)
-{
-	return strstr(symbol, "/0x") && !in_module(symbol);
-}
-
-static bool is_ours_by_name(const char *symbol)
-{
-	return strstr(symbol, "fsgs") || strstr(symbol, "fsbase") || strstr(symbol, "gsbase");
-}
-
-static bool set_in_cr4(const struct explain_dump *d)
-{
-	return d->cr4 >> EXPLAIN_CR4_BIT & 1;
-}
-
-/* Gives whether there is anything to say. */
-static bool judge_opcode(const struct explain *e, const struct explain_crash *c,
-			 struct explain_source *s)
-{
-	const struct explain_dump *d = &c->best;
-	struct fsgs_report *r = &s->report;
-	const int insn = explain_decode_insn(d->code, d->code_length);
-
-	if (insn == -1 || (insn == -2 && !is_ours_by_name(d->symbol)))
-		return false;
-	if (insn == -2) {
-		s->notes |= EXPLAIN_NO_CODE;
-		return c->cause == EXPLAIN_INVALID_OPCODE;
-	}
-	s->has_insn = 1;
-	s->insn = (uint32_t)insn;
-	if (c->cause == EXPLAIN_HEADERLESS) {
-		s->notes |= EXPLAIN_NO_HEADER;
-		return true;
-	}
-	if (in_module(d->symbol))
-		s->notes |= EXPLAIN_MODULE;
-
-	const bool old = e->boot.kernel_version && e->boot.kernel_version < LINUX_FSGSBASE;
-	const bool enabled = d->has_cr4 && set_in_cr4(d);
-
-	if (!enabled && (old || in_module(d->symbol) || e->boot.disabled || e->boot.cleared)) {
-		s->notes |= EXPLAIN_NOT_ENABLED;
-		return true;
-	}
-	if (!enabled && !in_kernel(d->symbol)) {
-		s->notes |= EXPLAIN_NO_SYMBOL;
-		return true;
-	}
-	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* else this kernel would not have come here */
-	r->cr4_write = FSGS_OUTCOME_OK;
-	if (d->has_cr4)
-		r->cr4_sticks = enabled ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
-	else
-		s->notes |= EXPLAIN_NO_CR4;
-	r->cr4_set[insn] = (struct fsgs_trial){.outcome = FSGS_OUTCOME_UNDEFINED, .signal = 6};
-	return true;
-}
-
-static bool judge_protection(const struct explain_crash *c, struct explain_source *s)
-{
-	const struct explain_dump *d = &c->best;
-	struct fsgs_report *r = &s->report;
-	const int reg = explain_decode_cr4_write(d->code, d->code_length);
-
-	if (reg < 0)
-		return false;
-	if (!d->has_cr4 || !(d->regs_known >> reg & 1)) {
-		s->notes |= EXPLAIN_NO_VALUE;
-		return true;
-	}
-
-	const uint64_t added = d->regs[reg] & ~d->cr4;
-
-	if (!(added >> EXPLAIN_CR4_BIT & 1))
-		return false;
-	if (added != UINT64_C(1) << EXPLAIN_CR4_BIT) {
-		s->notes |= EXPLAIN_OTHER_BITS;
-		return true;
-	}
-	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel sets the bit only then */
-	r->cr4_write = FSGS_OUTCOME_FAULTED;
-	return true;
-}
-
-/* The first CPU sets what CR4 is pinned to. Another one that wants a different FSGSBASE while it
- * starts, in its idle task, has a different CPUID. */
-static void judge_pinned(const struct explain_crash *c, struct explain_source *s)
-{
-	if (c->cpu > 0 && c->pid_known && c->pid == 0) {
-		s->report.cpuid_fsgsbase = FSGS_ANSWER_YES;
-		s->report.cpus_differ = FSGS_ANSWER_YES;
-	} else {
-		s->notes |= EXPLAIN_PINNED;
-	}
-}
-
-void explain_end_crash(struct explain *e, struct explain_crash *c)
-{
-	struct explain_source s = {.kind = EXPLAIN_CRASH, .line = c->line, .cpu = c->cpu};
-	bool ours = true;
-
 	if (!c->open)
 		return;
 	end_dump(c);
+	/* Registers without a RIP belong to another dump, but for a record whose parts are turned around. */
+	if (c->parts && c->best.seen)
+		merge(&c->best, &c->loose);
 	c->open = 0;
-	explain_put_boot(&s.report, &e->boot);
-	s.report.vantage = FSGS_VANTAGE_RING0;
-	if (c->cause == EXPLAIN_PINNED_CR4)
-		judge_pinned(c, &s);
-	else if (c->cause == EXPLAIN_PROTECTION_FAULT)
-		ours = judge_protection(c, &s);
-	else
-		ours = c->cause != EXPLAIN_OTHER && judge_opcode(e, c, &s);
-	if (c->cause != EXPLAIN_HEADERLESS && c->cause != EXPLAIN_PINNED_CR4) {
-		e->crashes++;
-		e->foreign += !ours;
-	}
-	if (!ours)
-		return;
-	memcpy(s.symbol, c->best.symbol, sizeof s.symbol);
-	memcpy(s.code, c->best.code, sizeof s.code);
-	s.code_length = c->best.code_length;
-	s.has_cr4 = c->best.has_cr4;
-	s.cr4 = c->best.cr4;
-	fsgs_decide(&s.report, sizeof s.report);
-	e->boot.ours |= s.report.verdict != FSGS_VERDICT_UNKNOWN;
-	explain_give(e, &s);
+	explain_judge(e, c);
 }
 
-/* The one of this caller, or a new one in the place of the oldest. */
-struct explain_crash *explain_find_crash(struct explain *e, uint32_t tag, bool *is_new)
+void explain_crash_end(struct explain *e)
 {
-	struct explain_crash *oldest = &e->crash[0];
+	for (int i = 0; i < EXPLAIN_CRASHES; i++)
+		end_crash(e, &e->crash.slot[i]);
+	memset(&e->crash, 0, sizeof e->crash);
+}
+
+bool explain_crash_is_open(const struct explain *e)
+{
+	for (int i = 0; i < EXPLAIN_CRASHES; i++)
+		if (e->crash.slot[i].open)
+			return true;
+	return false;
+}
+
+/* The one of this caller, or a free place, or that of the oldest. */
+static struct explain_crash *find_crash(struct explain *e, uint32_t tag, bool *is_new)
+{
+	struct explain_crash *oldest = &e->crash.slot[0];
 
 	*is_new = false;
 	for (int i = 0; i < EXPLAIN_CRASHES; i++) {
-		struct explain_crash *c = &e->crash[i];
+		struct explain_crash *c = &e->crash.slot[i];
 
-		if (c->open && e->lines - c->last_line > CRASH_LINES)
-			explain_end_crash(e, c);
+		if (c->open && !c->reversed && !c->parts && e->lines - c->last_line > CRASH_LINES)
+			end_crash(e, c);
 		if (c->open && c->tag == tag)
 			return c;
 		if (!c->open || (oldest->open && c->last_line < oldest->last_line))
@@ -233,85 +107,446 @@ struct explain_crash *explain_find_crash(struct explain *e, uint32_t tag, bool *
 	return oldest;
 }
 
-struct explain_crash *explain_open_crash(struct explain *e, uint32_t tag, enum explain_cause cause)
+static struct explain_crash *open_crash(struct explain *e, const struct explain_message *m,
+					enum explain_cause cause)
 {
 	bool is_new;
-	struct explain_crash *c = explain_find_crash(e, tag, &is_new);
+	struct explain_crash *c = find_crash(e, m->tag, &is_new);
 
-	explain_end_crash(e, c);
+	end_crash(e, c);
 	memset(c, 0, sizeof *c);
 	c->open = 1;
 	c->cause = cause;
-	c->tag = tag;
+	c->tag = m->tag;
 	c->cpu = -1;
-	c->line = e->lines;
+	c->line = m->line;
+	c->parts = e->crash.parts;
 	return c;
 }
 
-void explain_crash_rip(struct explain_crash *c, struct text t, bool eip)
+/* What has no header so far, and may get one from a line behind it. */
+static bool is_waiting(const struct explain_crash *c)
 {
-	uint64_t selector = 0;
+	return c->cause == EXPLAIN_HEADERLESS || c->cause == EXPLAIN_PANIC;
+}
 
+/* A crash that says why. Where the newest line stands first, it comes after the dump. */
+static struct explain_crash *take_cause(struct explain *e, const struct explain_message *m,
+					enum explain_cause cause)
+{
+	bool is_new;
+	struct explain_crash *c = find_crash(e, m->tag, &is_new);
+
+	if (!is_new && is_waiting(c) && (c->reversed || c->parts)) {
+		end_dump(c);
+		c->cause = cause;
+	} else {
+		c = open_crash(e, m, cause);
+	}
+	c->header_line = m->line;
+	if (!c->uptime)
+		c->uptime = m->uptime;
+	if (cause == EXPLAIN_INVALID_OPCODE && e->crash.bug_line && m->line - e->crash.bug_line < 8)
+		c->trace |= TRACE_BUG;
+	return c;
+}
+
+/* "0000 [#1]": the error code and the count of crashes. Read from a picture, 0 may be O, and 1 l. */
+static bool is_count(struct text t)
+{
+	while (t.at < t.end && strchr("0123456789abcdefOoQDlI", *t.at))
+		t.at++;
+	return text_skip(&t, " [#");
+}
+
+/* "general protection fault: 0000 [#1]", "..., probably for non-canonical address ...: 0000 [#1]"; of a
+ * program: "general protection fault ip:... " */
+static bool is_protection(struct text t)
+{
+	return (text_skip(&t, ": ") && is_count(t)) || text_skip(&t, ", ");
+}
+
+static struct explain_crash *take_early(struct explain *e, const struct explain_message *m,
+					struct text t)
+{
+	uint64_t vector = 0;
+
+	text_hex(&t, &vector);
+	return take_cause(e, m,
+			  vector == 6    ? EXPLAIN_INVALID_OPCODE
+			  : vector == 13 ? EXPLAIN_PROTECTION_FAULT
+					 : EXPLAIN_OTHER);
+}
+
+/* A look at a CPU that goes on, or a complaint. It may come into the middle of a crash. */
+static void take_sample(struct explain *e, const struct explain_message *m,
+			enum explain_cause cause)
+{
+	bool is_new;
+	const struct explain_crash *c = find_crash(e, m->tag, &is_new);
+
+	if (is_new || is_waiting(c) || c->cause == EXPLAIN_SAMPLE || (c->trace & TRACE_ENDED))
+		open_crash(e, m, cause);
+}
+
+/* "Oops: 0002 [#1]" follows "BUG: unable to handle ..." and is the same crash. */
+static void take_other(struct explain *e, const struct explain_message *m, bool counts)
+{
+	bool is_new;
+	const struct explain_crash *c = find_crash(e, m->tag, &is_new);
+
+	if (!is_new && c->cause == EXPLAIN_OTHER)
+		return;
+	if (is_new || counts || is_waiting(c) || c->cause == EXPLAIN_SAMPLE)
+		take_cause(e, m, EXPLAIN_OTHER);
+}
+
+static bool take_header(struct explain *e, const struct explain_message *m, uint32_t code,
+			struct text t)
+{
+	uint64_t bits;
+	struct text rest = t;
+
+	switch (code) {
+	case CRASH_OPCODE:
+		if (is_count(t))
+			take_cause(e, m, EXPLAIN_INVALID_OPCODE);
+		return true;
+	case CRASH_EARLY:
+		take_early(e, m, t);
+		return true;
+	case CRASH_PROTECTION:
+		if (is_protection(t))
+			take_cause(e, m, EXPLAIN_PROTECTION_FAULT);
+		return true;
+	case CRASH_PINNED:
+		if (text_hex(&t, &bits) && (bits >> EXPLAIN_CR4_FSGSBASE & 1))
+			take_cause(e, m, EXPLAIN_PINNED_CR4);
+		return true;
+	case CRASH_OTHER:
+		take_other(e, m, false);
+		return true;
+	case CRASH_OTHER_DIE:
+		take_other(e, m, text_find(&rest, " [#"));
+		return true;
+	case CRASH_BUG:
+		e->crash.bug_line = m->line;
+		return true;
+	case CRASH_SAMPLE:
+		take_sample(e, m, EXPLAIN_SAMPLE);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ..." The name of the program is its user's
+ * choice, so the rest is looked for from the end. */
+static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
+{
+	uint32_t cpu;
+	char release[72];
+	struct text at = t, comm;
+
+	if (!text_number(&t, &cpu))
+		return;
+	comm = t;
+	if (text_find(&comm, "Comm: "))
+		t.end = comm.at;
+	if (c->cpu < 0) {
+		c->cpu = cpu <= INT32_MAX ? (int32_t)cpu : -1;
+		if (text_find(&t, "PID: ") && text_number(&t, &c->pid))
+			c->pid_known = 1;
+	}
+	comm.end = at.end;
+	if (text_find(&comm, "Not tainted"))
+		c->trace |= TRACE_CLEAN;
+	else if (text_find(&comm, "Tainted: "))
+		for (struct text taint = comm;
+		     taint.at < taint.end && strchr(" ABCDEFGHIJKLMNOPQRSTUVWXYZ", *taint.at);
+		     taint.at++)
+			c->trace |= *taint.at == 'O' ? TRACE_TAINTED : 0;
+	if (!text_find(&comm, " #"))
+		return;
+
+	const char *end = comm.at - 1;
+
+	while (end > at.at && (end[-1] == ' ' || end[-1] == '#' || end[-1] == TEXT_JOINT))
+		end--;
+	for (at.at = end; end - at.at < 70 && at.at[-1] != ' ';)
+		at.at--;
+	at.end = end;
+	text_copy(&at, "", release, sizeof release);
+	explain_boot_kernel(e, release);
+}
+
+/* Whether the lines of a dump come in reverse order. */
+static void note_order(struct explain_crash *c, const struct explain_message *m)
+{
+	const uint32_t rank = explain_dump_rank(m->text);
+
+	if (!rank)
+		return;
+	if (rank + 1 == c->rank && m->line - c->rank_line <= 2)
+		c->falling++;
+	else if (rank > c->rank)
+		c->falling = 0;
+	c->reversed |= c->falling >= 3;
+	c->rank = rank;
+	c->rank_line = m->line;
+}
+
+static void take_rip(struct explain_crash *c, const struct explain_message *m, struct text t,
+		     bool eip)
+{
+	struct text rest = t;
+	uint64_t address;
+
+	/* crash(8) prints the registers of a frame in its own way. */
+	if (text_hex(&rest, &address) == 16 && text_skip(&rest, "  RSP:"))
+		return;
+	if (!c->reversed)
+		end_dump(c);
+	explain_dump_rip(&c->now, t, eip);
+	c->now.rip_line = m->line;
+	if (c->reversed)
+		end_dump(c);
+	if (!c->uptime)
+		c->uptime = m->uptime;
+}
+
+static void take_panic(struct explain *e, struct explain_crash *c, const struct explain_message *m)
+{
+	/* What the kernel says when a task died, as opposed to a watchdog's or a driver's decision. */
+	static const char *const deaths[] = {"Attempted to kill the idle task", "Fatal exception"};
+	bool died = false;
+
+	for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++) {
+		struct text t = m->text;
+
+		died |= text_find(&t, deaths[i]);
+	}
+	c->trace |= died ? TRACE_PANICKED : TRACE_STOPPED;
+	c->end_line = m->line;
+	if (c->cause != EXPLAIN_PANIC && !c->parts && !c->reversed)
+		end_crash(e, c);
+}
+
+/* "Panic#1 Part2": pstore numbers the parts from the newest one on. */
+static void take_part(struct explain *e, struct text t)
+{
+	uint32_t number, part = 0;
+
+	if (!text_number(&t, &number) || !text_skip(&t, " Part") || !text_number(&t, &part))
+		return;
+	if (e->crash.part && part <= e->crash.part && e->crash.parts)
+		explain_boot_end(e); /* another record */
+	e->crash.parts = part == 1 ? !e->crash.part || e->crash.parts
+				   : part > e->crash.part && e->crash.part;
+	e->crash.part = part;
+	for (int i = 0; i < EXPLAIN_CRASHES; i++)
+		if (e->crash.slot[i].open)
+			end_dump(&e->crash.slot[i]);
+}
+
+/* -- crash(8) */
+
+static void take_task(struct explain *e, const struct explain_message *m, struct text t)
+{
+	struct explain_crash *c;
+	uint32_t cpu;
+	struct text rest = t;
+
+	if (!text_find(&rest, "TASK: "))
+		return;
+	c = open_crash(e, m, EXPLAIN_HEADERLESS);
+	c->last_line = m->last;
+	c->pid_known = text_number(&t, &c->pid);
+	if (text_find(&rest, "CPU: ") && text_number(&rest, &cpu))
+		c->cpu = (int32_t)cpu;
+}
+
+static void take_frame(struct explain_crash *c, const struct explain_message *m, struct text t)
+{
+	if (text_find(&t, "invalid_op")) {
+		c->trace |= TRACE_OPCODE;
+		c->header_line = m->line;
+	}
+}
+
+static void take_disassembly(struct explain_crash *c, const struct explain_message *m,
+			     struct text t)
+{
+	char symbol[160];
+	struct text rest;
+
+	if (!text_find(&t, "<"))
+		return;
+	text_copy(&t, ">", symbol, sizeof symbol);
+	rest = t;
+	if (strcmp(symbol, c->now.symbol) != 0 || explain_insn_named(rest) < 0)
+		return;
+	c->now.named = (uint8_t)(1 + explain_insn_named(rest));
+	c->now.code_line = m->line;
+}
+
+static void take_tool_rip(struct explain_crash *c, const struct explain_message *m, struct text t)
+{
 	end_dump(c);
 	c->now.seen = 1;
-	/* "0010:current_save_fsgs+0x38/0xa0"; the low two bits of the selector are the privilege level. */
-	c->now.user = eip || !text_hex(&t, &selector) || (selector & 3);
-	text_skip(&t, ":");
-	text_copy(&t, "", c->now.symbol, sizeof c->now.symbol);
+	c->now.rip_line = m->line;
+	text_copy(&t, "]", c->now.symbol, sizeof c->now.symbol);
+	if (c->trace & TRACE_OPCODE)
+		c->cause = EXPLAIN_INVALID_OPCODE;
 }
 
-/* Only the bytes from the marked one on matter. */
-void explain_crash_code(struct explain_dump *d, struct text t)
+static void take_line(struct explain *e, struct explain_crash *c, const struct explain_message *m,
+		      uint32_t code, struct text t)
 {
+	switch (code) {
+	case CRASH_RIP:
+	case CRASH_EIP:
+		take_rip(c, m, t, code == CRASH_EIP);
+		break;
+	case CRASH_CODE:
+		explain_dump_code(&c->now, t);
+		c->now.code_line = m->line;
+		break;
+	case CRASH_REGS:
+		note_order(c, m);
+		if (!c->now.has_cr4)
+			c->now.cr4_line = m->line;
+		explain_dump_registers(&c->now, m->text);
+		if (!c->now.has_cr4)
+			c->now.cr4_line = 0;
+		break;
+	case CRASH_CPU:
+		take_cpu(e, c, t);
+		break;
+	case CRASH_WARNING:
+		if (c->cause == EXPLAIN_PINNED_CR4 && text_skip(&t, "CPU: "))
+			take_cpu(e, c, t);
+		break;
+	case CRASH_END:
+		c->trace |= TRACE_ENDED;
+		c->end_line = m->line;
+		break;
+	case CRASH_PANIC:
+		take_panic(e, c, m);
+		break;
+	case CRASH_TOOL_RIP:
+		take_tool_rip(c, m, t);
+		break;
+	case CRASH_TOOL_FRAME:
+		take_frame(c, m, t);
+		break;
+	case CRASH_TOOL_CODE:
+		take_disassembly(c, m, t);
+		break;
+	}
+}
+
+void explain_crash_read(struct explain *e, const struct explain_message *m, uint32_t code,
+			struct text t)
+{
+	struct explain_crash *c;
+	bool is_new;
+
+	if (code == CRASH_PART) {
+		take_part(e, t);
+		return;
+	}
+	if (code == CRASH_TOOL_TASK) {
+		take_task(e, m, t);
+		return;
+	}
+	if (take_header(e, m, code, t)) {
+		c = find_crash(e, m->tag, &is_new);
+		if (!is_new)
+			c->last_line = m->last;
+		return;
+	}
+	c = find_crash(e, m->tag, &is_new);
+	if (code == CRASH_WARNING && (is_new || c->cause != EXPLAIN_PINNED_CR4)) {
+		take_sample(e, m, EXPLAIN_SAMPLE);
+		c = find_crash(e, m->tag, &is_new);
+	}
+	if (is_new) {
+		if (code >= CRASH_TOOL_RIP && code != CRASH_TOOL_RIP)
+			return;
+		c = open_crash(e, m, code == CRASH_PANIC ? EXPLAIN_PANIC : EXPLAIN_HEADERLESS);
+	}
+	c->last_line = m->last;
+	take_line(e, c, m, code, t);
+}
+
+/* -- Call traces, and what decode_stacktrace.sh makes of a dump */
+
+static uint32_t trace_bits(struct text t)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} names[] = {
+		{"call_function", TRACE_CALL},    {"on_each_cpu", TRACE_CALL},
+		{"do_idle", TRACE_RUNNING},       {"cpu_startup_entry", TRACE_RUNNING},
+		{"schedule", TRACE_RUNNING},      {"copy_process", TRACE_RUNNING},
+		{"do_syscall_64", TRACE_RUNNING}, {"entry_SYSCALL", TRACE_RUNNING},
+		{"ret_from_fork", TRACE_RUNNING}, {"rest_init", TRACE_RUNNING},
+		{"<IRQ>", TRACE_SAMPLED},         {"<NMI>", TRACE_SAMPLED},
+		{"exc_nmi", TRACE_SAMPLED},       {"apic_timer", TRACE_SAMPLED},
+	};
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct text found = t;
+
+		if (text_find(&found, names[i].name))
+			bits |= names[i].bit;
+	}
+	/* " x+0x1/0x2 [module]" */
+	if (text_find(&t, "/0x") && text_find(&t, " [") && t.at < t.end &&
+	    !(*t.at >= '0' && *t.at <= '9'))
+		bits |= TRACE_MODULE;
+	return bits;
+}
+
+/* "  2a:*\tf3 48 0f ae c0       \trdfsbase %rax\t\t<-- trapping instruction" */
+static void take_trapping(struct explain_dump *d, const struct explain_message *m)
+{
+	struct text t = m->text, bytes;
 	uint64_t byte;
 
-	if (d->code_length || !text_find(&t, "<"))
+	if (d->code_length || !text_find(&t, ":*"))
 		return;
-	while (d->code_length < EXPLAIN_CODE && t.end - t.at >= 2) {
-		struct text two = {t.at, t.at + 2};
+	bytes = t;
+	if (!text_find(&t, "trapping instruction"))
+		return;
+	text_blank(&bytes);
+	while (d->code_length < EXPLAIN_CODE) {
+		struct text two = {bytes.at, bytes.end - bytes.at > 2 ? bytes.at + 2 : bytes.end};
 
-		if (!text_hex(&two, &byte) || two.at != two.end)
+		if (text_hex(&two, &byte) != 2)
 			break;
 		d->code[d->code_length++] = (uint8_t)byte;
-		t.at += 2;
-		text_skip(&t, ">");
-		text_blank(&t);
+		bytes.at += 2;
+		text_skip(&bytes, " ");
 	}
+	d->code_line = m->line;
 }
 
-/* "RAX: 0000000000010000 RBX: ..." A value that was cut off is none. */
-void explain_crash_registers(struct explain_dump *d, struct text t)
+void explain_crash_trace(struct explain *e, const struct explain_message *m)
 {
-	static const char names[16][5] = {
-		"RAX:", "RCX:", "RDX:", "RBX:", "RSP:", "RBP:", "RSI:", "RDI:",
-		"R08:", "R09:", "R10:", "R11:", "R12:", "R13:", "R14:", "R15:",
-	};
+	struct explain_crash *c = NULL;
 
-	for (int i = 0; i < 16; i++) {
-		struct text at = t;
-		uint64_t value;
-
-		if (!text_find(&at, names[i]))
-			continue;
-		text_blank(&at);
-
-		const char *digits = at.at;
-
-		if (!text_hex(&at, &value) || at.at - digits != 16 || (d->regs_known >> i & 1))
-			continue;
-		d->regs[i] = value;
-		d->regs_known |= 1u << i;
-	}
-}
-
-void explain_crash_cr4(struct explain_dump *d, struct text t)
-{
-	const char *digits = t.at;
-	uint64_t value;
-
-	/* Fewer digits: the line was cut off. */
-	if (d->has_cr4 || !text_hex(&t, &value) || t.at - digits != 16)
+	for (int i = 0; i < EXPLAIN_CRASHES && !c; i++)
+		if (e->crash.slot[i].open && e->crash.slot[i].tag == m->tag)
+			c = &e->crash.slot[i];
+	if (!c)
 		return;
-	d->has_cr4 = 1;
-	d->cr4 = value;
+	if (memchr(m->text.at, '*', (size_t)(m->text.end - m->text.at)))
+		take_trapping(&c->now, m);
+	if (memchr(m->text.at, '+', (size_t)(m->text.end - m->text.at)) ||
+	    memchr(m->text.at, '<', (size_t)(m->text.end - m->text.at)))
+		c->trace |= trace_bits(m->text);
 }

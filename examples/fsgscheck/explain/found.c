@@ -16,14 +16,17 @@ static uint32_t weight(const struct explain_source *s)
 {
 	/* What cannot decide anything must not outweigh what can. */
 	if (s->report.verdict == FSGS_VERDICT_UNKNOWN &&
-	    (s->kind == EXPLAIN_CPUINFO || (s->notes & EXPLAIN_NOT_ENABLED)))
+	    ((s->kind != EXPLAIN_CRASH && s->kind != EXPLAIN_BOOT && s->kind != EXPLAIN_REPORT &&
+	      s->kind != EXPLAIN_IMAGE) ||
+	     (s->notes & EXPLAIN_NOTE(NOT_ENABLED))))
 		return 0;
 	return severity[s->report.verdict];
 }
 
 static bool is_machine(const struct explain_source *s)
 {
-	return s->kind == EXPLAIN_CPUINFO || s->kind == EXPLAIN_REPORT || s->kind == EXPLAIN_IMAGE;
+	return s->kind == EXPLAIN_CPUINFO || s->kind == EXPLAIN_LSCPU || s->kind == EXPLAIN_CPUID ||
+	       s->kind == EXPLAIN_REPORT || s->kind == EXPLAIN_IMAGE;
 }
 
 static void set_item(struct found_item *item, const struct explain_source *s, const char *name)
@@ -179,7 +182,7 @@ bool found_row(uint32_t row, const struct explain_source *s, const char **title,
 		};
 
 		snprintf(text, size, "%s%s", texts[row],
-			 row == 8 && (s->notes & EXPLAIN_HYPERV_TRAIT) ? " (inferred)" : "");
+			 row == 8 && (s->notes & EXPLAIN_NOTE(HYPERV_TRAIT)) ? " (inferred)" : "");
 	}
 	return true;
 }
@@ -233,4 +236,50 @@ const char *found_lesson(const struct found *found, uint32_t n)
 	};
 
 	return n < sizeof lessons / sizeof *lessons ? lessons[n] : NULL;
+}
+
+const char *found_code(const struct explain_source *s, char text[FOUND_TEXT])
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < s->code_length; i++)
+		used += (size_t)snprintf(text + used, FOUND_TEXT - used, i ? " %02x" : "%02x",
+					 s->code[i]);
+	return text;
+}
+
+uint64_t found_count_verdict(const struct found *found, uint32_t verdict)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < found->group_count; i++)
+		if (found->groups[i].source.report.verdict == verdict)
+			count += found->groups[i].count;
+	return count;
+}
+
+/* For programs the name: short, and never changed. */
+static const struct {
+	const char *name, *text;
+} kinds[EXPLAIN_KINDS] = {
+	[EXPLAIN_CRASH] = {"crash", "a crash in a kernel log"},
+	[EXPLAIN_BOOT] = {"log", "a kernel log"},
+	[EXPLAIN_CPUINFO] = {"cpuinfo", "a dump of /proc/cpuinfo"},
+	[EXPLAIN_REPORT] = {"report", "a report of fsgscheck"},
+	[EXPLAIN_IMAGE] = {"image", "the boot image's output"},
+	[EXPLAIN_LSCPU] = {"lscpu", "the output of lscpu"},
+	[EXPLAIN_CPUID] = {"cpuid", "the output of cpuid"},
+	[EXPLAIN_HOST] = {"host", "what a hypervisor says of a guest"},
+	[EXPLAIN_PROGRAM] = {"program", "the death of a program"},
+};
+
+const char *found_kind_name(uint32_t kind)
+{
+	return kinds[kind].name;
+}
+
+const char *found_kind_text(uint32_t kind)
+{
+	return kinds[kind].text;
 }

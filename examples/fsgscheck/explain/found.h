@@ -51,7 +51,16 @@ void found_add(struct found *found, const struct explain_source *source);
 /* The group that a healthy fleet would consist of: the largest. */
 uint32_t found_usual(const struct found *found);
 
+/* found.c: words that the page and the JSON share. */
+#define FOUND_TEXT 256
+const char *found_code(const struct explain_source *s, char text[FOUND_TEXT]);
+uint64_t found_count_verdict(const struct found *found, uint32_t verdict);
+const char *found_kind_name(uint32_t kind);
+const char *found_kind_text(uint32_t kind);
+
 void found_print(FILE *out, const struct found *found);
+void found_print_notes(FILE *out, const struct explain_source *s);
+void found_print_table(FILE *out, const struct found *found);
 void found_json(FILE *out, const struct found *found);
 
 /* What a table of machines proves and what not: sentence `n`, NULL after the last. */

@@ -46,6 +46,8 @@ static void put(struct json_reader *r, char c)
 	if (r->length < sizeof r->text - 1)
 		r->text[r->length++] = c;
 	r->text[r->length] = '\0';
+	if (r->put && (r->state == IN_STRING || r->state == ESCAPE || r->state == HEX))
+		r->put(r->context, r, c);
 }
 
 static void put_code(struct json_reader *r, uint32_t code)

@@ -25,6 +25,9 @@ struct json_reader {
 	/* A scalar has been read: its type, and for a string or number its text. */
 	void (*take)(void *context, const struct json_reader *reader, enum json_type type);
 	void *context;
+	/* Each byte of a string that is a value, before take() gets as much of it as JSON_TEXT holds. May be
+	 * NULL. */
+	void (*put)(void *context, const struct json_reader *reader, char c);
 	uint32_t depth;           /* how many containers are open */
 	char bracket[JSON_DEPTH]; /* which */
 	char key[JSON_PATH]

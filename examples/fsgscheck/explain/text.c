@@ -1,22 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain.h"
+#include "text.h"
 
 #include <string.h>
 
+static void skip_joints(struct text *t)
+{
+	while (t->at < t->end && *t->at == TEXT_JOINT)
+		t->at++;
+}
+
 bool text_skip(struct text *t, const char *what)
 {
-	const size_t length = strlen(what);
+	struct text rest = *t;
 
-	if ((size_t)(t->end - t->at) < length || memcmp(t->at, what, length) != 0)
-		return false;
-	t->at += length;
+	for (; *what; what++) {
+		const char *start = rest.at;
+
+		skip_joints(&rest);
+		if (rest.at < rest.end && *rest.at == *what)
+			rest.at++;
+		else if (*what != ' ' || rest.at == start)
+			return false;
+	}
+	*t = rest;
 	return true;
 }
 
 void text_blank(struct text *t)
 {
-	while (t->at < t->end && (*t->at == ' ' || *t->at == '\t'))
+	while (t->at < t->end && (*t->at == ' ' || *t->at == '\t' || *t->at == TEXT_JOINT))
 		t->at++;
+}
+
+bool text_ends(struct text t)
+{
+	text_blank(&t);
+	return t.at == t.end;
 }
 
 static int hex_digit(char c)
@@ -30,61 +49,157 @@ static int hex_digit(char c)
 	return -1;
 }
 
-bool text_hex(struct text *t, uint64_t *value)
+uint32_t text_hex(struct text *t, uint64_t *value)
 {
-	int digit;
 	uint32_t digits = 0;
 
 	text_skip(t, "0x");
 	*value = 0;
-	while (t->at < t->end && (digit = hex_digit(*t->at)) >= 0) {
+	while (digits < 16) {
+		struct text rest = *t;
+
+		skip_joints(&rest);
+
+		const int digit = rest.at < rest.end ? hex_digit(*rest.at) : -1;
+
+		if (digit < 0)
+			break;
 		*value = *value << 4 | (uint64_t)digit;
 		digits++;
-		t->at++;
+		t->at = rest.at + 1;
 	}
-	return digits > 0 && digits <= 16;
+	return digits;
 }
 
 bool text_number(struct text *t, uint32_t *value)
 {
 	uint64_t n = 0;
-	const char *start = t->at;
+	bool any = false;
 
-	while (t->at < t->end && *t->at >= '0' && *t->at <= '9') {
-		n = n * 10 + (uint64_t)(*t->at++ - '0');
+	for (;;) {
+		struct text rest = *t;
+
+		skip_joints(&rest);
+		if (rest.at == rest.end || *rest.at < '0' || *rest.at > '9')
+			break;
+		n = n * 10 + (uint64_t)(*rest.at - '0');
 		if (n > UINT32_MAX)
 			n = UINT32_MAX;
+		t->at = rest.at + 1;
+		any = true;
 	}
 	*value = (uint32_t)n;
-	return t->at > start;
-}
-
-void text_copy(struct text *t, const char *stops, char *to, size_t size)
-{
-	size_t length = 0;
-
-	while (t->at < t->end && *t->at && !strchr(stops, *t->at)) {
-		if (length < size - 1)
-			to[length++] = (unsigned char)*t->at < ' ' || *t->at == 0x7f ? '?' : *t->at;
-		t->at++;
-	}
-	to[length] = '\0';
-}
-
-void text_clean(const char *from, char *to, size_t size)
-{
-	struct text t = {from, from + strlen(from)};
-
-	text_copy(&t, "", to, size);
+	return any;
 }
 
 bool text_find(struct text *t, const char *what)
 {
-	const size_t length = strlen(what);
-	const char *found = memmem(t->at, (size_t)(t->end - t->at), what, length);
+	struct text rest = *t;
 
-	if (!found)
-		return false;
-	t->at = found + length;
-	return true;
+	for (; rest.at < rest.end; rest.at++) {
+		struct text here = rest;
+
+		/* A joint in front of a blank belongs to what was found. */
+		if (*here.at != *what && (*here.at != TEXT_JOINT || *what != ' '))
+			continue;
+		if (text_skip(&here, what)) {
+			*t = here;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool at_blank(struct text t)
+{
+	return t.at == t.end || *t.at == ' ' || *t.at == '\t' || *t.at == TEXT_JOINT ||
+	       *t.at == ',';
+}
+
+bool text_has_word(struct text t, const char *word)
+{
+	bool begins = true;
+
+	for (; t.at < t.end; t.at++) {
+		struct text here = t;
+
+		if (begins && text_skip(&here, word) && at_blank(here))
+			return true;
+		begins = at_blank(t);
+	}
+	return false;
+}
+
+/* The length of the UTF-8 sequence and its code, 0 when it is none (RFC 3629: no surrogates, nothing
+ * overlong, nothing beyond U+10FFFF). */
+static size_t utf8(const unsigned char *s, size_t left, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t length;
+
+	if (s[0] < 0x80) {
+		*code = s[0];
+		return 1;
+	}
+	length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || length > left)
+		return 0;
+	*code = s[0] & (0x7fu >> length);
+	for (size_t i = 1; i < length; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (s[i] & 0x3fu);
+	}
+	if (*code < least[length] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
+		return 0;
+	return length;
+}
+
+/* Unicode 15, categories Cc, Zl, Zp, and of Cf what reorders text or is not seen. */
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||
+	       (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
+	       (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe0fff);
+}
+
+void text_filter(const char *from, size_t length, char *to, size_t size)
+{
+	const unsigned char *s = (const unsigned char *)from;
+	size_t kept = 0, at = 0;
+
+	while (at < length && s[at]) {
+		uint32_t code = 0;
+		const size_t bytes = utf8(s + at, length - at, &code);
+		const bool bad = !bytes || is_control(code);
+
+		if (kept + (bad ? 1 : bytes) >= size)
+			break;
+		if (bad)
+			to[kept++] = '?';
+		else
+			memcpy(to + kept, s + at, bytes);
+		kept += bad ? 0 : bytes;
+		at += bytes ? bytes : 1;
+	}
+	to[kept] = '\0';
+}
+
+void text_copy(struct text *t, const char *stops, char *to, size_t size)
+{
+	char plain[256];
+	size_t length = 0;
+
+	while (t->at < t->end && *t->at && !strchr(stops, *t->at)) {
+		if (*t->at != TEXT_JOINT && length < sizeof plain)
+			plain[length++] = *t->at;
+		t->at++;
+	}
+	text_filter(plain, length, to, size);
+}
+
+void text_clean(const char *from, char *to, size_t size)
+{
+	text_filter(from, strlen(from), to, size);
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What we ourselves have said elsewhere: the JSON of the command, the last line of the boot image.
- * They were decided by whoever had all of the evidence, of which they give but a part. So they are
- * not decided again.
+ * The report from JSON, as report-json.c writes it. It was decided where all of the evidence was at
+ * hand, of which the JSON gives a part; so it is not decided again.
  */
-#include "explain.h"
+#include "explain/explain.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The number of a name, or `none`. */
-static uint32_t number_of(uint32_t list, const char *name, uint32_t none)
+uint32_t explain_number_of(uint32_t list, const char *name, uint32_t none)
 {
 	const char *known;
 
@@ -84,7 +82,7 @@ static void put_field(struct fsgs_report *r, const struct field *field,
 		return;
 	}
 	if (field->form == NAME && type == JSON_STRING)
-		value = number_of(field->list, reader->text, 0);
+		value = explain_number_of(field->list, reader->text, 0);
 	else if (field->form == NUMBER && type == JSON_NUMBER)
 		value = (uint32_t)strtoul(reader->text, NULL, 10);
 	else if (field->form == ANSWER && (type == JSON_TRUE || type == JSON_FALSE))
@@ -94,9 +92,9 @@ static void put_field(struct fsgs_report *r, const struct field *field,
 	memcpy(to, &value, sizeof value);
 }
 
-static void put_finding(struct fsgs_report *r, const char *name)
+void explain_report_finding(struct fsgs_report *r, const char *name)
 {
-	const uint32_t finding = number_of(FSGS_LIST_FINDING, name, FSGS_FINDINGS);
+	const uint32_t finding = explain_number_of(FSGS_LIST_FINDING, name, FSGS_FINDINGS);
 
 	/* A later version may have found what this one has no word for. */
 	if (finding < FSGS_FINDINGS)
@@ -105,7 +103,8 @@ static void put_finding(struct fsgs_report *r, const char *name)
 
 static void put_outcome(struct fsgs_report *r, const struct json_reader *reader)
 {
-	const uint32_t outcome = number_of(FSGS_LIST_OUTCOME, reader->text, FSGS_OUTCOME_NOT_TRIED);
+	const uint32_t outcome =
+		explain_number_of(FSGS_LIST_OUTCOME, reader->text, FSGS_OUTCOME_NOT_TRIED);
 
 	for (size_t n = 0; n < sizeof outcomes / sizeof *outcomes; n++)
 		for (uint32_t i = 0; i < FSGS_INSNS; i++) {
@@ -134,12 +133,11 @@ void explain_report_field(struct fsgs_report *r, const struct json_reader *reade
 		put_outcome(r, reader);
 }
 
-static void take(void *context, const struct json_reader *reader, enum json_type type)
+void explain_report_scalar(struct explain *e, const struct json_reader *reader, enum json_type type)
 {
 	static const char *const schema[] = {"schema", NULL}, *const verdict[] = {"verdict", NULL},
 				 *const host[] = {"host", NULL},
 				 *const finding[] = {"findings", "", NULL};
-	struct explain *e = context;
 	struct explain_source *s = &e->report;
 
 	if (json_reader_at(reader, schema)) {
@@ -150,7 +148,7 @@ static void take(void *context, const struct json_reader *reader, enum json_type
 	}
 	if (json_reader_at(reader, verdict) && type == JSON_STRING) {
 		s->report.verdict =
-			number_of(FSGS_LIST_VERDICT, reader->text, FSGS_VERDICT_UNKNOWN);
+			explain_number_of(FSGS_LIST_VERDICT, reader->text, FSGS_VERDICT_UNKNOWN);
 		e->report_seen |= SEEN_VERDICT;
 		return;
 	}
@@ -159,7 +157,7 @@ static void take(void *context, const struct json_reader *reader, enum json_type
 		return;
 	}
 	if (json_reader_at(reader, finding) && type == JSON_STRING) {
-		put_finding(&s->report, reader->text);
+		explain_report_finding(&s->report, reader->text);
 		return;
 	}
 	/* Nothing else is in an array, and foreign JSON may have long ones. */
@@ -175,7 +173,6 @@ void explain_report_begin(struct explain *e)
 	e->report.line = e->lines;
 	e->report.cpu = -1;
 	e->report_seen = 0;
-	json_reader_begin(&e->json, take, e);
 }
 
 /* What can only have been seen in ring 0: explain's own JSON of a crash is a report, too. */
@@ -188,7 +185,7 @@ void explain_report_end(struct explain *e)
 	struct fsgs_report *r = &e->report.report;
 
 	if (e->report_seen != (SEEN_SCHEMA | SEEN_VERDICT))
-		return; /* somebody else's JSON */
+		return; /* another program's JSON */
 	r->mode = (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE)) ? FSGS_MODE_UNKNOWN
 									    : FSGS_MODE_64BIT;
 	/* Not that of a process that has asked the kernel module. */
@@ -197,69 +194,4 @@ void explain_report_end(struct explain *e)
 	else
 		r->vantage = FSGS_VANTAGE_PROCESS;
 	explain_give(e, &e->report);
-}
-
-/* "AMD EPYC 7281 16-Core Processor (family 23, model 1, stepping 2)" */
-void explain_image_processor(struct explain *e, struct text t)
-{
-	struct fsgs_report *r = &e->image.report;
-	struct text version = t;
-
-	if (!text_find(&version, " (family "))
-		return;
-	strcpy(r->vendor, explain_vendor(t));
-	t.end = version.at - strlen(" (family ");
-	text_copy(&t, "", r->brand, sizeof r->brand);
-	text_number(&version, &r->family);
-	if (text_skip(&version, ", model "))
-		text_number(&version, &r->model);
-	if (text_skip(&version, ", stepping "))
-		text_number(&version, &r->stepping);
-}
-
-/* "Microsoft Hv, version 10.0, build 20348", or "none that says so" */
-void explain_image_hypervisor(struct explain *e, struct text t)
-{
-	struct fsgs_report *r = &e->image.report;
-	uint32_t major = 0, minor = 0;
-
-	if (text_skip(&t, "none that says so"))
-		return;
-	text_copy(&t, ",", r->hypervisor, sizeof r->hypervisor);
-	if (text_skip(&t, ", version ") && text_number(&t, &major) && text_skip(&t, ".") &&
-	    text_number(&t, &minor))
-		r->hypervisor_version = major << 16 | (minor & 0xffff);
-	if (text_skip(&t, ", build "))
-		text_number(&t, &r->hypervisor_build);
-}
-
-/* "usable findings=a,b cpus=4" */
-void explain_image_verdict(struct explain *e, struct text t)
-{
-	struct explain_source s = e->image;
-	struct fsgs_report *r = &s.report;
-	char word[32];
-
-	memset(&e->image, 0, sizeof e->image);
-	text_copy(&t, " ", word, sizeof word);
-	r->verdict = number_of(FSGS_LIST_VERDICT, word, UINT32_MAX);
-	if (r->verdict == UINT32_MAX || !text_skip(&t, " findings="))
-		return;
-	do {
-		text_copy(&t, ", ", word, sizeof word);
-		put_finding(r, word);
-	} while (text_skip(&t, ","));
-	if (!text_skip(&t, " cpus=") || !text_number(&t, &r->cpus_checked))
-		return; /* cut off: the last finding may be, too */
-	s.kind = EXPLAIN_IMAGE;
-	s.line = e->lines;
-	s.cpu = -1;
-	r->vantage = FSGS_VANTAGE_RING0;
-	r->mode = FSGS_MODE_64BIT;
-	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++) {
-		r->verdicts[segment] = r->verdict;
-		r->access[segment] = r->verdict == FSGS_VERDICT_USABLE ? FSGS_ACCESS_INSTRUCTION
-								       : FSGS_ACCESS_ARCH_PRCTL;
-	}
-	explain_give(e, &s);
 }

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* One dump of registers in a kernel log: what its lines show. */
+#include "explain.h"
+
+#include <string.h>
+
+/* Modules stand in brackets behind the symbol; decode_stacktrace.sh puts the file in parentheses, and
+ * the module behind it. */
+bool explain_is_module(const char *symbol)
+{
+	const char *close = strrchr(symbol, ')');
+
+	return strstr(symbol, " [") != NULL || (close && close[1] == ' ' && close[2]);
+}
+
+/* "copy_thread+0x9b/0x280": the whole of it, so that no module's name can have been cut off. crash(8)
+ * gives the offset alone, and names a module apart. */
+bool explain_is_kernel(const char *symbol)
+{
+	const char *plus = strchr(symbol, '+');
+
+	if (explain_is_module(symbol) || symbol[0] < 'A')
+		return false;
+	return strstr(symbol, "/0x") || (strstr(symbol, " (") && strchr(symbol, ')')) ||
+	       (plus && strspn(plus + 1, "0123456789") == strlen(plus + 1) && plus[1]);
+}
+
+bool explain_is_ours(const char *symbol)
+{
+	/* Where Linux executes the instructions (arch/x86/kernel/process_64.c, arch/x86/entry/entry_64.S)
+	 * or sets the bit (arch/x86/kernel/cpu/common.c). */
+	static const char *const names[] = {
+		"fsgs",
+		"fsbase",
+		"gsbase",
+		"copy_thread",
+		"__switch_to",
+		"paranoid_e",
+		"native_write_cr4",
+		"cr4_init",
+		"cr4_update_irqsoff",
+		"identify_cpu",
+		"identify_boot_cpu",
+		"cpu_init_exception_handling",
+		"do_arch_prctl_64",
+		"flush_thread",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strstr(symbol, names[i]))
+			return true;
+	return false;
+}
+
+/* "0010:current_save_fsgs+0x38/0xa0"; the low two bits of the selector are the privilege level. Typed
+ * off a screen the selector may be missing. */
+void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
+{
+	struct text rest = t;
+	uint64_t selector = 0;
+	size_t length;
+
+	d->seen = 1;
+	text_blank(&rest);
+	if (text_hex(&rest, &selector) == 4 && text_skip(&rest, ":"))
+		t = rest;
+	else
+		selector = 0;
+	d->user = eip || (selector & 3);
+	text_blank(&t);
+	/* "[<ffffffff8101f2a4>]  [<ffffffff8101f2a4>] save_fsgs+0x1/0x2" before Linux 4.11 */
+	while (text_skip(&t, "[<")) {
+		text_find(&t, ">]");
+		text_blank(&t);
+	}
+	text_copy(&t, "", d->symbol, sizeof d->symbol);
+	for (length = strlen(d->symbol); length && d->symbol[length - 1] == ' ';)
+		d->symbol[--length] = '\0';
+}
+
+/* Only the bytes from the marked one on matter. Each has two digits, wherever the line was wrapped. */
+void explain_dump_code(struct explain_dump *d, struct text t)
+{
+	if (d->code_length || !text_find(&t, "<"))
+		return;
+	while (d->code_length < EXPLAIN_CODE) {
+		struct text two = t;
+		uint64_t digit[2];
+		int got = 0;
+
+		for (; got < 2; got++) {
+			struct text one;
+
+			text_skip(&two, ">");
+			if (got == 0)
+				text_blank(&two);
+			while (two.at < two.end && *two.at == TEXT_JOINT)
+				two.at++;
+			one = (struct text){two.at, two.at < two.end ? two.at + 1 : two.at};
+			if (!text_hex(&one, &digit[got]))
+				break;
+			two.at++;
+		}
+		if (got < 2)
+			break;
+		d->code[d->code_length++] = (uint8_t)(digit[0] << 4 | digit[1]);
+		t = two;
+	}
+}
+
+static void take_flags(struct explain_dump *d, struct text t)
+{
+	uint64_t flags;
+
+	if (text_find(&t, "EFLAGS: ") && text_hex(&t, &flags) == 8)
+		d->interrupts = flags >> 9 & 1 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+}
+
+/* "RAX: 0000000000010000 RBX: ..." A value that was cut off is none. */
+void explain_dump_registers(struct explain_dump *d, struct text t)
+{
+	static const char names[16][5] = {
+		"RAX:", "RCX:", "RDX:", "RBX:", "RSP:", "RBP:", "RSI:", "RDI:",
+		"R08:", "R09:", "R10:", "R11:", "R12:", "R13:", "R14:", "R15:",
+	};
+	struct text at = t;
+	uint64_t value;
+
+	for (int i = 0; i < 16; i++) {
+		at = t;
+		if (!text_find(&at, names[i]))
+			continue;
+		text_blank(&at);
+		if (text_hex(&at, &value) != 16 || (d->regs_known >> i & 1))
+			continue;
+		d->regs[i] = value;
+		d->regs_known |= 1u << i;
+	}
+	at = t;
+	if (!d->has_cr4 && text_find(&at, "CR4:")) {
+		text_blank(&at);
+		if (text_hex(&at, &value) == 16) {
+			d->has_cr4 = 1;
+			d->cr4 = value;
+		}
+	}
+	take_flags(d, t);
+}
+
+uint32_t explain_dump_rank(struct text t)
+{
+	static const char *const order[] = {
+		"RSP: ", "RAX: ", "RDX: ", "RBP: ", "R10: ", "R13: ", "FS: ", "CS: ", "CR2: "};
+
+	for (uint32_t i = 0; i < sizeof order / sizeof *order; i++)
+		if (text_skip(&t, order[i]))
+			return i + 1;
+	return 0;
+}
+
+int explain_insn_named(struct text t)
+{
+	const char *name;
+
+	for (uint32_t i = 0; (name = fsgs_name(FSGS_LIST_INSN, i)); i++) {
+		struct text rest = t;
+
+		if (text_find(&rest, name))
+			return (int)i;
+	}
+	return -1;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* What `explain` has found, as JSON. */
+#include "found.h"
+
+#include <inttypes.h>
+
+#include "../json.h"
+#include "../output.h"
+
+static void json_source(struct json *json, const struct found_item *item)
+{
+	const struct explain_source *s = &item->source;
+	const struct fsgs_report *r = &s->report;
+	char text[FOUND_TEXT];
+
+	json_begin(json, NULL, '{');
+	json_string(json, "name", item->name);
+	json_number(json, "line", (int64_t)s->line);
+	json_string(json, "kind", found_kind_name(s->kind));
+	json_number(json, "count", (int64_t)item->count);
+	json_string(json, "verdict", fsgs_name(FSGS_LIST_VERDICT, r->verdict));
+	json_begin(json, "findings", '[');
+	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
+		if (has_finding(r, i))
+			json_string(json, NULL, fsgs_name(FSGS_LIST_FINDING, i));
+	json_end(json, ']');
+	if (s->kind == EXPLAIN_CRASH) {
+		json_string(json, "instruction",
+			    s->has_insn ? fsgs_name(FSGS_LIST_INSN, s->insn) : NULL);
+		json_string(json, "symbol", s->symbol);
+		json_string(json, "code", found_code(s, text));
+		snprintf(text, sizeof text, "0x%" PRIx64, s->cr4);
+		json_string(json, "cr4", s->has_cr4 ? text : NULL);
+		json_begin(json, "cr4_bits", '[');
+		for (uint32_t bit = 0; bit < 64; bit++)
+			if ((s->cr4 >> bit & 1) && explain_cr4_bit(bit))
+				json_string(json, NULL, explain_cr4_bit(bit));
+		json_end(json, ']');
+	}
+	json_string(json, "vendor", r->vendor);
+	json_string(json, "brand", r->brand);
+	json_string(json, "hypervisor", r->hypervisor);
+	json_string(json, "microcode", s->microcode);
+	json_string(json, "kernel", r->kernel);
+	json_begin(json, "notes", '[');
+	for (uint32_t i = 0; i < EXPLAIN_NOTES; i++)
+		if (s->notes >> i & 1)
+			json_string(json, NULL, explain_note_text(i));
+	json_end(json, ']');
+	json_begin(json, "missing", '[');
+	for (uint32_t i = 0; i < EXPLAIN_NOTES; i++)
+		if ((s->notes >> i & 1) && explain_note_missing(i))
+			json_string(json, NULL, explain_note_missing(i));
+	json_end(json, ']');
+	json_begin(json, "lines", '{');
+	for (uint32_t i = 0; i < EXPLAIN_MARKS; i++)
+		if (s->mark[i])
+			json_number(json, explain_mark_name(i), (int64_t)s->mark[i]);
+	json_end(json, '}');
+	json_end(json, '}');
+}
+
+static void json_fleet(struct json *json, const struct found *found)
+{
+	const uint32_t usual = found_usual(found);
+	const char *name;
+
+	json_begin(json, "verdicts", '{');
+	for (uint32_t i = 0; (name = fsgs_name(FSGS_LIST_VERDICT, i)); i++)
+		json_number(json, name, (int64_t)found_count_verdict(found, i));
+	json_end(json, '}');
+	json_begin(json, "odd", '[');
+	for (size_t i = 0; i < found->machine_count; i++) {
+		const struct machine *m = &found->machines[i];
+		const uint32_t verdict = found->groups[m->group].source.report.verdict;
+
+		if (m->group == usual)
+			continue;
+		json_begin(json, NULL, '{');
+		json_string(json, "host", m->name);
+		json_string(json, "verdict", fsgs_name(FSGS_LIST_VERDICT, verdict));
+		json_end(json, '}');
+	}
+	json_end(json, ']');
+}
+
+/* The keys of a report, for the worst that was found, so that a program that reads reports can read this
+ * one; and how that came about. */
+void found_json(FILE *out, const struct found *found)
+{
+	static const struct result nothing;
+	struct result result = nothing;
+	struct json json = {.out = out};
+	const char *lesson;
+
+	result.report = found->worst.source.report;
+	json_begin(&json, NULL, '{');
+	report_json(&json, &result);
+	json_begin(&json, "explain", '{');
+	json_bool(&json, "evidence", found->worst.count != 0);
+	json_number(&json, "lines", (int64_t)found->lines);
+	json_number(&json, "crashes", (int64_t)found->crashes);
+	json_number(&json, "other_crashes", (int64_t)found->foreign);
+	json_number(&json, "machines", (int64_t)found->machine_count);
+	json_begin(&json, "sources", '[');
+	for (uint32_t i = 0; i < found->page_count; i++)
+		json_source(&json, &found->pages[i]);
+	for (uint32_t i = 0; i < found->machine_count && i < MAX_COLUMNS; i++)
+		json_source(&json, &found->columns[i]);
+	json_end(&json, ']');
+	json_fleet(&json, found);
+	json_begin(&json, "lessons", '[');
+	if (found->machine_count > 1 && found->machine_count <= MAX_COLUMNS)
+		for (uint32_t i = 0; (lesson = found_lesson(found, i)); i++)
+			json_string(&json, NULL, lesson);
+	json_end(&json, ']');
+	json_end(&json, '}');
+	json_end(&json, '}');
+}

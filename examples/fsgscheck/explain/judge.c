@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a crash proves.
+ *
+ * What must hold before a crash is blamed on FSGSBASE (arch/x86/kernel/{traps,dumpstack,process_64}.c,
+ * arch/x86/mm/extable.c and arch/x86/kernel/cpu/common.c of Linux):
+ *   - the kernel stopped there: it says invalid opcode or a general protection fault, or, where that
+ *     line is lost, it ended the trace or the machine behind the dump. The register forms of the
+ *     instructions raise nothing but invalid opcode, so a dump that ended a task says why;
+ *   - the dump is the kernel's own in 64-bit mode, not that of the program that had called it;
+ *   - the marked bytes are one of the four instructions (invalid opcode), or a write to CR4 whose new
+ *     value adds FSGSBASE and nothing else (general protection fault);
+ *   - the kernel had enabled the instructions: CR4 shows the bit, or the code stands in a kernel that
+ *     runs it only after it had set the bit. Not so on a CPU that is just being started: before
+ *     05243d490bb7 it ran patched code earlier than it set the bit.
+ * The version of a kernel proves nothing about its code: the feature is backported.
+ * BUG() and UBSAN are invalid opcodes, too (UD2, UD1); their bytes are others.
+ */
+#include "explain.h"
+
+#include <string.h>
+
+#define CR4_OSFXSR   9
+
+/* After that many seconds a kernel has executed the instructions at thousands of context switches. */
+#define RAN_FOR_LONG 600
+
+enum meaning {
+	OURS,    /* there is something to say */
+	FOREIGN, /* another cause was recognised */
+	UNREAD,  /* a crash of which too little is left */
+	NOTHING  /* no crash */
+};
+
+static bool set_in_cr4(const struct explain_dump *d)
+{
+	return d->has_cr4 && (d->cr4 >> EXPLAIN_CR4_FSGSBASE & 1);
+}
+
+/* Whether this CPU may not yet have been set up. Every CPU sets CR4.OSFXSR while it starts, before it
+ * becomes the idle task that schedules. */
+static bool is_starting(const struct explain_crash *c, const struct explain_dump *d)
+{
+	const bool paranoid = strstr(d->symbol, "paranoid_e") != NULL;
+
+	if (d->has_cr4 && !(d->cr4 >> CR4_OSFXSR & 1))
+		return true;
+	if (c->trace & TRACE_RUNNING)
+		return false;
+	if (c->cpu < 0)
+		return paranoid;
+	return c->cpu > 0 && (paranoid || (c->pid_known && c->pid == 0));
+}
+
+/* Without the line that says why: whether the kernel stopped at this dump. */
+static bool stopped_here(const struct explain_crash *c, const struct explain_dump *d)
+{
+	if (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE))
+		return true;
+	/* A timer's interrupt cannot have looked at a CPU that had them off, and says so in the trace. */
+	return d->has_cr4 && d->interrupts != FSGS_ANSWER_YES;
+}
+
+static enum meaning judge_bytes_missing(const struct explain_crash *c, struct explain_source *s)
+{
+	const struct explain_dump *d = &c->best;
+	const bool stopped = c->cause != EXPLAIN_HEADERLESS ||
+			     (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE));
+
+	if ((!d->seen && (c->trace & TRACE_USER)) || (c->trace & TRACE_BUG))
+		return c->cause == EXPLAIN_HEADERLESS ? NOTHING : FOREIGN;
+	if (!stopped)
+		return NOTHING;
+	s->notes |= EXPLAIN_NOTE(NO_CODE);
+	if (c->cause == EXPLAIN_HEADERLESS)
+		s->notes |= EXPLAIN_NOTE(NO_HEADER);
+	if (explain_is_ours(d->symbol))
+		return OURS;
+	/* Without a name it may be anywhere. */
+	if (c->cause == EXPLAIN_HEADERLESS)
+		return NOTHING;
+	return d->symbol[0] < 'A' && d->code_length == 0 ? OURS : UNREAD;
+}
+
+static enum meaning judge_opcode(const struct explain *e, const struct explain_crash *c,
+				 struct explain_source *s)
+{
+	const struct explain_dump *d = &c->best;
+	struct fsgs_report *r = &s->report;
+	const bool headerless = c->cause == EXPLAIN_HEADERLESS;
+	const int insn = d->named ? d->named - 1 : explain_decode_insn(d->code, d->code_length);
+	const bool module = explain_is_module(d->symbol);
+
+	if (headerless && (c->trace & (TRACE_SAMPLED | TRACE_STOPPED)))
+		return NOTHING;
+	if (insn == -2)
+		return judge_bytes_missing(c, s);
+	if (insn == -1)
+		return headerless ? NOTHING : FOREIGN;
+	s->has_insn = 1;
+	s->insn = (uint32_t)insn;
+	s->notes |= headerless && !(c->trace & TRACE_OPCODE) ? EXPLAIN_NOTE(NO_HEADER) : 0;
+	s->notes |= d->named ? EXPLAIN_NOTE(BY_NAME) : 0;
+	s->notes |= module ? EXPLAIN_NOTE(MODULE) : 0;
+	if (headerless && (!stopped_here(c, d) || !explain_is_kernel(d->symbol)))
+		return OURS;
+	if (!set_in_cr4(d)) {
+		if (module || e->boot.disabled || e->boot.cleared) {
+			s->notes |= EXPLAIN_NOTE(NOT_ENABLED);
+			return OURS;
+		}
+		if (!explain_is_kernel(d->symbol)) {
+			s->notes |= EXPLAIN_NOTE(NO_SYMBOL);
+			return OURS;
+		}
+		s->notes |= d->has_cr4 ? 0 : EXPLAIN_NOTE(NO_CR4);
+		if (is_starting(c, d)) {
+			s->notes |= EXPLAIN_NOTE(STARTING);
+			return OURS;
+		}
+	}
+	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* else this kernel would not have come here */
+	r->cr4_write = FSGS_OUTCOME_OK;
+	if (d->has_cr4)
+		r->cr4_sticks = set_in_cr4(d) ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	r->cr4_set[insn] = (struct fsgs_trial){.outcome = FSGS_OUTCOME_UNDEFINED, .signal = 6};
+	if (c->uptime > RAN_FOR_LONG && !module) {
+		s->notes |= EXPLAIN_NOTE(RAN_BEFORE);
+		s->uptime = c->uptime - 1;
+	}
+	return OURS;
+}
+
+static enum meaning judge_protection(const struct explain_crash *c, struct explain_source *s)
+{
+	const struct explain_dump *d = &c->best;
+	struct fsgs_report *r = &s->report;
+	const int reg = explain_decode_cr4_write(d->code, d->code_length);
+
+	if (reg < 0 && !d->code_length && !d->user && d->seen && explain_is_ours(d->symbol)) {
+		s->notes |= EXPLAIN_NOTE(NO_CODE);
+		return OURS;
+	}
+	if (reg < 0)
+		return d->seen || d->code_length ? FOREIGN : UNREAD;
+	if (!d->has_cr4 || !(d->regs_known >> reg & 1)) {
+		s->notes |= EXPLAIN_NOTE(NO_VALUE);
+		return OURS;
+	}
+
+	const uint64_t added = d->regs[reg] & ~d->cr4;
+
+	if (!(added >> EXPLAIN_CR4_FSGSBASE & 1))
+		return FOREIGN;
+	if (added != UINT64_C(1) << EXPLAIN_CR4_FSGSBASE) {
+		s->notes |= EXPLAIN_NOTE(OTHER_BITS);
+		return OURS;
+	}
+	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel sets the bit only then */
+	r->cr4_write = FSGS_OUTCOME_FAULTED;
+	return OURS;
+}
+
+/* The first CPU sets what CR4 is pinned to. Another one that wants a different FSGSBASE while it
+ * starts, in its idle task, has a different CPUID. A module can ask idle CPUs for the same by an
+ * interrupt; it stands in the trace, or has tainted the kernel. */
+static void judge_pinned(const struct explain *e, const struct explain_crash *c,
+			 struct explain_source *s)
+{
+	const uint32_t by_module = TRACE_MODULE | TRACE_CALL | TRACE_TAINTED | TRACE_RUNNING;
+
+	if (c->cpu > 0 && c->pid_known && c->pid == 0 && (c->trace & TRACE_CLEAN) &&
+	    !(c->trace & by_module) && !e->boot.own_modules) {
+		s->report.cpuid_fsgsbase = FSGS_ANSWER_YES;
+		s->report.cpus_differ = FSGS_ANSWER_YES;
+	} else {
+		s->notes |= EXPLAIN_NOTE(PINNED);
+	}
+}
+
+static enum meaning judge(const struct explain *e, const struct explain_crash *c,
+			  struct explain_source *s)
+{
+	switch (c->cause) {
+	case EXPLAIN_PINNED_CR4:
+		judge_pinned(e, c, s);
+		return OURS;
+	case EXPLAIN_PROTECTION_FAULT:
+		return judge_protection(c, s);
+	case EXPLAIN_HEADERLESS:
+	case EXPLAIN_INVALID_OPCODE:
+		return judge_opcode(e, c, s);
+	case EXPLAIN_PANIC:
+		return c->trace & TRACE_PANICKED ? UNREAD : FOREIGN;
+	case EXPLAIN_OTHER:
+		return FOREIGN;
+	default:
+		return NOTHING;
+	}
+}
+
+void explain_judge(struct explain *e, struct explain_crash *c)
+{
+	struct explain_source s = {.kind = EXPLAIN_CRASH, .line = c->line, .cpu = c->cpu};
+	const struct explain_dump *d = &c->best;
+	enum meaning meaning;
+
+	/* A dump of panic alone may have got its registers from lines behind it. */
+	if (c->cause == EXPLAIN_PANIC && d->seen)
+		c->cause = EXPLAIN_HEADERLESS;
+	explain_put_boot(&s, &e->boot);
+	s.report.vantage = FSGS_VANTAGE_RING0;
+	meaning = judge(e, c, &s);
+	if (meaning == FOREIGN || meaning == UNREAD ||
+	    (meaning == OURS && c->cause != EXPLAIN_PINNED_CR4))
+		e->crashes++;
+	e->foreign += meaning == FOREIGN;
+	if (meaning == UNREAD && e->unread++ == 0)
+		e->unread_line = c->line;
+	if (meaning != OURS)
+		return;
+	if (c->reversed || c->parts)
+		s.notes |= EXPLAIN_NOTE(REVERSED);
+	memcpy(s.symbol, d->symbol, sizeof s.symbol);
+	memcpy(s.code, d->code, sizeof s.code);
+	s.code_length = d->code_length;
+	s.has_cr4 = d->has_cr4;
+	s.cr4 = d->cr4;
+	s.mark[EXPLAIN_MARK_HEADER] = c->header_line;
+	s.mark[EXPLAIN_MARK_RIP] = d->rip_line;
+	s.mark[EXPLAIN_MARK_CODE] = d->code_length || d->named ? d->code_line : 0;
+	s.mark[EXPLAIN_MARK_CR4] = d->has_cr4 ? d->cr4_line : 0;
+	s.mark[EXPLAIN_MARK_END] = c->end_line;
+	fsgs_decide(&s.report, sizeof s.report);
+	e->boot.ours |=
+		s.report.verdict != FSGS_VERDICT_UNKNOWN || (s.notes & EXPLAIN_NOTE(MISSPELT));
+	explain_give(e, &s);
+}

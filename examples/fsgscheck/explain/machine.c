@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What belongs to one machine in one file: its processors, and the kernel that runs on them, which people
+ * paste above or below. The version of a kernel decides about programs under it: since Linux 5.9 it runs
+ * the instructions itself at each context switch, and lists the flag only when it does.
+ */
+#include "explain.h"
+
+#include <string.h>
+
+#define LINUX_FSGSBASE ((5u << 16) | (9u << 8))
+
+const char *explain_machine_release(const struct explain *e)
+{
+	return e->machine.has_kernel ? e->machine.kernel : "";
+}
+
+void explain_decide_offer(struct explain_source *s)
+{
+	struct fsgs_report *r = &s->report;
+
+	fsgs_decide(r, sizeof *r);
+	/* CPUID offers it, and that is all there is: the same is open as with the kernel's flag. */
+	if (r->verdict == FSGS_VERDICT_UNKNOWN && r->cpuid_fsgsbase == FSGS_ANSWER_YES) {
+		r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_UNPROVEN);
+		if (strcmp(r->hypervisor, "Microsoft Hv") == 0 &&
+		    strcmp(r->vendor, "AuthenticAMD") == 0)
+			r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_UPGRADE_RISK);
+	}
+}
+
+static void give(struct explain *e)
+{
+	struct explain_machine *m = &e->machine;
+	struct explain_source *s = &m->source;
+	struct fsgs_report *r = &s->report;
+
+	if (!m->waiting)
+		return;
+	m->waiting = 0;
+	if (m->has_kernel) {
+		memcpy(r->kernel, m->kernel, sizeof r->kernel);
+		r->kernel_version = m->kernel_version;
+		s->mark[EXPLAIN_MARK_KERNEL] = m->kernel_line;
+	}
+	if (m->has_kernel && !r->hypervisor[0])
+		memcpy(r->hypervisor, e->machine.hypervisor, sizeof r->hypervisor);
+	if (m->has_kernel && !m->other_system && r->cpuinfo_flag == FSGS_ANSWER_YES &&
+	    r->cpus_differ != FSGS_ANSWER_YES && !(s->notes & EXPLAIN_NOTE(NOT_COMPARABLE)) &&
+	    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML))) {
+		const bool runs = r->kernel_version >= LINUX_FSGSBASE;
+
+		r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* else the kernel would not list it */
+		r->hwcap2_present = FSGS_ANSWER_YES;
+		r->hwcap2_fsgsbase = runs ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+		s->notes &= ~EXPLAIN_NOTE(FLAG_ONLY);
+		s->notes |= runs ? EXPLAIN_NOTE(RUNNING) : 0;
+	}
+	explain_decide_offer(s);
+	explain_give(e, s);
+}
+
+void explain_machine_give(struct explain *e, const struct explain_source *source)
+{
+	struct explain_machine *m = &e->machine;
+
+	/* A kernel belongs to the machine below it, or to the one above when it is the only one. */
+	if (m->waiting) {
+		give(e);
+		m->has_kernel = m->kernel_line > m->source.line && m->fresh;
+	}
+	m->source = *source;
+	m->waiting = 1;
+	m->fresh = 0;
+}
+
+void explain_machine_kernel(struct explain *e, const char *release, uint64_t line)
+{
+	struct explain_machine *m = &e->machine;
+	const uint32_t version = explain_version(release);
+
+	if (!version)
+		return;
+	explain_cpuinfo_end(e);
+	explain_lscpu_end(e);
+	explain_cpuid_end(e);
+	if (m->waiting && m->has_kernel)
+		give(e);
+	m->has_kernel = 1;
+	m->fresh = 1;
+	m->other_system = 0;
+	m->kernel_line = line;
+	m->kernel_version = version;
+	m->hypervisor[0] = '\0';
+	text_clean(release, m->kernel, sizeof m->kernel);
+}
+
+/* A release as uname -r prints it, and nothing else on the line. */
+void explain_machine_answer(struct explain *e, const struct explain_message *m)
+{
+	static const char question[] = "uname -r";
+	struct text t = m->text;
+	char release[72];
+
+	if (e->machine.ask_release && t.at < t.end) {
+		e->machine.ask_release = 0;
+		text_copy(&t, " ", release, sizeof release);
+		if (text_ends(t))
+			explain_machine_kernel(e, release, m->line);
+		return;
+	}
+	t = m->text;
+	if (text_find(&t, question) && text_ends(t))
+		e->machine.ask_release = 1;
+}
+
+/* "Linux vm7 6.1.0-18-amd64 #1 SMP ...", as uname -a prints it. */
+static void take_uname(struct explain *e, const struct explain_message *m, struct text t)
+{
+	char name[72], release[72];
+
+	text_copy(&t, " ", name, sizeof name);
+	text_blank(&t);
+	text_copy(&t, " ", release, sizeof release);
+	/* hostnamectl: "Kernel: Linux 6.1.0-18-amd64" */
+	explain_machine_kernel(e, explain_version(release) ? release : name, m->line);
+}
+
+void explain_machine_read(struct explain *e, const struct explain_message *m, uint32_t code,
+			  struct text t)
+{
+	struct text rest = t;
+	char release[72];
+
+	if (code == MACHINE_UNAME) {
+		take_uname(e, m, t);
+		return;
+	}
+	if (code == MACHINE_RELEASE) {
+		text_blank(&t);
+		text_skip(&t, "Linux ");
+		text_copy(&t, " ", release, sizeof release);
+		explain_machine_kernel(e, release, m->line);
+		explain_boot_kernel(e, release);
+		return;
+	}
+	text_copy(&rest, " ", release, sizeof release);
+	text_blank(&rest);
+	text_copy(&rest, " ", release, sizeof release);
+	explain_machine_kernel(e, release, m->line);
+	e->machine.other_system = 1;
+}
+
+void explain_machine_end(struct explain *e)
+{
+	give(e);
+	memset(&e->machine, 0, sizeof e->machine);
+}

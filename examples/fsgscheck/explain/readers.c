@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of readers: what a message begins with, and who reads it. A new form of evidence is a file of
+ * its own and some lines here.
+ */
+#include "explain.h"
+
+#include <string.h>
+
+#define KERNEL(text, read, code, wrap)                            \
+	{                                                         \
+		text, explain_##read##_read, code, WRAP_##wrap, 1 \
+	}
+#define OTHER(text, read, code, wrap)                             \
+	{                                                         \
+		text, explain_##read##_read, code, WRAP_##wrap, 0 \
+	}
+
+/* By first character, and of two that begin alike the longer one first. */
+static const struct explain_start starts[] = {
+	OTHER("# hypervisor: ", image, IMAGE_HYPERVISOR, TEXT),
+	OTHER("# processor: ", image, IMAGE_PROCESSOR, TEXT),
+	OTHER("#", crash, CRASH_TOOL_FRAME, NEVER),
+	KERNEL("---[ end trace", crash, CRASH_END, NEVER),
+	OTHER("0x00000007 0x00: ", cpuid, CPUID_RAW, NEVER),
+	OTHER("0xffffffff", crash, CRASH_TOOL_CODE, NEVER),
+	OTHER("=> 0x", program, PROGRAM_AT, NEVER),
+	OTHER("Architecture:", lscpu, CPU_ANY, NEVER),
+	KERNEL("BUG: soft lockup", crash, CRASH_SAMPLE, NEVER),
+	KERNEL("BUG: ", crash, CRASH_OTHER, NEVER),
+	OTHER("CPU family:", lscpu, CPU_FAMILY, NEVER),
+	OTHER("CPU op-mode(s):", lscpu, CPU_ANY, NEVER),
+	KERNEL("CPU0: ", boot, BOOT_CPU0, TEXT),
+	KERNEL("CPU: ", crash, CRASH_CPU, TEXT),
+	OTHER("CPU:", cpuid, CPUID_BEGIN, NEVER),
+	OTHER("CR0=", host, HOST_CR, NEVER),
+	KERNEL("CR2: ", crash, CRASH_REGS, REGS),
+	KERNEL("CR3: ", crash, CRASH_REGS, REGS),
+	KERNEL("CR4: ", crash, CRASH_REGS, REGS),
+	KERNEL("CS: ", crash, CRASH_REGS, REGS),
+	KERNEL("Clearing CPUID bits:", boot, BOOT_CLEARED, TEXT),
+	KERNEL("Code: ", crash, CRASH_CODE, CODE),
+	OTHER("Code=", host, HOST_CODE, CODE),
+	KERNEL("Command line: ", boot, BOOT_COMMAND_LINE, TEXT),
+	KERNEL("EIP: ", crash, CRASH_EIP, TEXT),
+	KERNEL("FS: ", crash, CRASH_REGS, REGS),
+	OTHER("FSGSBASE - ", host, HOST_VBOX, NEVER),
+	KERNEL("FSGSBASE disabled via kernel command line", boot, BOOT_DISABLED, TEXT),
+	OTHER("FSGSBASE instructions", cpuid, CPUID_FEATURE, NEVER),
+	OTHER("Flags:", lscpu, CPU_FLAGS, WORDS),
+	KERNEL("Hyper-V Host Build", boot, BOOT_HOST_BUILD, TEXT),
+	KERNEL("Hyper-V: Host Build", boot, BOOT_HOST_BUILD, TEXT),
+	KERNEL("Hypervisor detected: ", boot, BOOT_HYPERVISOR, TEXT),
+	OTHER("Hypervisor vendor:", lscpu, CPU_HYPERVISOR, NEVER),
+	KERNEL("INFO: ", crash, CRASH_SAMPLE, NEVER),
+	OTHER("KVM internal error. Suberror: ", host, HOST_ERROR, NEVER),
+	KERNEL("Kernel command line: ", boot, BOOT_COMMAND_LINE, TEXT),
+	KERNEL("Kernel panic - not syncing", crash, CRASH_PANIC, TEXT),
+	OTHER("Kernel: ", machine, MACHINE_RELEASE, NEVER),
+	KERNEL("Linux version ", boot, BOOT_VERSION, TEXT),
+	OTHER("Linux ", machine, MACHINE_UNAME, NEVER),
+	OTHER("Model name:", lscpu, CPU_BRAND, NEVER),
+	OTHER("Model:", lscpu, CPU_MODEL, NEVER),
+	KERNEL("Modules linked in:", boot, BOOT_MODULES, NEVER),
+	KERNEL("NMI backtrace for cpu", crash, CRASH_SAMPLE, NEVER),
+	KERNEL("NMI watchdog: ", crash, CRASH_SAMPLE, NEVER),
+	OTHER("NetBSD ", machine, MACHINE_OTHER, NEVER),
+	KERNEL("Oops#", crash, CRASH_PART, NEVER),
+	KERNEL("Oops: general protection fault", crash, CRASH_PROTECTION, TEXT),
+	KERNEL("Oops: invalid opcode: ", crash, CRASH_OPCODE, TEXT),
+	KERNEL("Oops: ", crash, CRASH_OTHER_DIE, NEVER),
+	KERNEL("PANIC: double fault", crash, CRASH_OTHER_DIE, NEVER),
+	KERNEL("PANIC: early exception ", crash, CRASH_EARLY, TEXT),
+	OTHER("PID: ", crash, CRASH_TOOL_TASK, NEVER),
+	KERNEL("Panic#", crash, CRASH_PART, NEVER),
+	OTHER("Program received signal SIGILL", program, PROGRAM_SIGNAL, NEVER),
+	OTHER("Program terminated with signal SIGILL", program, PROGRAM_SIGNAL, NEVER),
+	KERNEL("R10: ", crash, CRASH_REGS, REGS),
+	KERNEL("R13: ", crash, CRASH_REGS, REGS),
+	KERNEL("RAX: ", crash, CRASH_REGS, REGS),
+	KERNEL("RBP: ", crash, CRASH_REGS, REGS),
+	KERNEL("RDX: ", crash, CRASH_REGS, REGS),
+	KERNEL("RIP: ", crash, CRASH_RIP, NAME),
+	OTHER("RIP=", host, HOST_RIP, NEVER),
+	KERNEL("RSP: ", crash, CRASH_REGS, REGS),
+	OTHER("RdWrFsGsSupport:", host, HOST_VBOX_OFFER, NEVER),
+	OTHER("RELEASE: ", machine, MACHINE_RELEASE, NEVER),
+	OTHER("Stepping:", lscpu, CPU_STEPPING, NEVER),
+	OTHER("TLB size", cpuinfo, CPU_ANY, NEVER),
+	OTHER("Vendor ID:", lscpu, CPU_VENDOR, NEVER),
+	KERNEL("WARNING: ", crash, CRASH_WARNING, NEVER),
+	OTHER("[exception RIP: ", crash, CRASH_TOOL_RIP, NEVER),
+	KERNEL("alignment check: ", crash, CRASH_OTHER_DIE, NEVER),
+	OTHER("address sizes", cpuinfo, CPU_ANY, NEVER),
+	OTHER("apicid", cpuinfo, CPU_ANY, NEVER),
+	OTHER("bogomips", cpuinfo, CPU_ANY, NEVER),
+	KERNEL("bounds: ", crash, CRASH_OTHER_DIE, NEVER),
+	OTHER("brand =", cpuid, CPUID_BRAND, NEVER),
+	OTHER("bugs", cpuinfo, CPU_ANY, WORDS),
+	OTHER("cache size", cpuinfo, CPU_ANY, NEVER),
+	OTHER("cache_alignment", cpuinfo, CPU_ANY, NEVER),
+	OTHER("clflush size", cpuinfo, CPU_ANY, NEVER),
+	KERNEL("control protection", crash, CRASH_OTHER_DIE, NEVER),
+	OTHER("core id", cpuinfo, CPU_ANY, NEVER),
+	OTHER("cpu MHz", cpuinfo, CPU_ANY, NEVER),
+	OTHER("cpu cores", cpuinfo, CPU_ANY, NEVER),
+	OTHER("cpu family", cpuinfo, CPU_FAMILY, NEVER),
+	OTHER("cpuid level", cpuinfo, CPU_ANY, NEVER),
+	KERNEL("divide error: ", crash, CRASH_OTHER_DIE, NEVER),
+	KERNEL("double fault: ", crash, CRASH_OTHER_DIE, NEVER),
+	OTHER("emulation failure", host, HOST_FAILURE, NEVER),
+	OTHER("flags", cpuinfo, CPU_FLAGS, WORDS),
+	OTHER("fpu", cpuinfo, CPU_ANY, NEVER),
+	OTHER("fsgscheck: verdict=", image, IMAGE_VERDICT, TEXT),
+	KERNEL("general protection fault", crash, CRASH_PROTECTION, TEXT),
+	OTHER("hypervisor_id", cpuid, CPUID_HYPERVISOR, NEVER),
+	OTHER("initial apicid", cpuinfo, CPU_ANY, NEVER),
+	KERNEL("int3: ", crash, CRASH_OTHER_DIE, NEVER),
+	KERNEL("invalid opcode: ", crash, CRASH_OPCODE, TEXT),
+	KERNEL("kernel BUG at ", crash, CRASH_BUG, NEVER),
+	OTHER("microcode", cpuinfo, CPU_MICROCODE, NEVER),
+	OTHER("model name", cpuinfo, CPU_BRAND, NEVER),
+	OTHER("model", cpuinfo, CPU_MODEL, NEVER),
+	OTHER("physical id", cpuinfo, CPU_ANY, NEVER),
+	KERNEL("pinned CR4 bits changed: ", crash, CRASH_PINNED, TEXT),
+	OTHER("power management", cpuinfo, CPU_LAST, NEVER),
+	OTHER("processor", cpuinfo, CPU_PROCESSOR, NEVER),
+	KERNEL("rcu: ", crash, CRASH_SAMPLE, NEVER),
+	KERNEL("segment not present: ", crash, CRASH_OTHER_DIE, NEVER),
+	OTHER("siblings", cpuinfo, CPU_ANY, NEVER),
+	KERNEL("smpboot: CPU0: ", boot, BOOT_CPU0, TEXT),
+	KERNEL("stack segment: ", crash, CRASH_OTHER_DIE, NEVER),
+	OTHER("stepping", cpuinfo, CPU_STEPPING, NEVER),
+	KERNEL("sysrq: ", crash, CRASH_SAMPLE, NEVER),
+	KERNEL("traps: PANIC: double fault", crash, CRASH_OTHER_DIE, NEVER),
+	OTHER("vendor_id =", cpuid, CPUID_VENDOR, NEVER),
+	OTHER("vendor_id", cpuinfo, CPU_VENDOR, NEVER),
+	OTHER("vmx flags", cpuinfo, CPU_ANY, WORDS),
+	KERNEL("watchdog: BUG: soft lockup", crash, CRASH_SAMPLE, NEVER),
+	KERNEL("watchdog: ", crash, CRASH_SAMPLE, NEVER),
+	OTHER("wp", cpuinfo, CPU_ANY, NEVER),
+	KERNEL("x86/cpu: FSGSBASE disabled via kernel command line", boot, BOOT_DISABLED, TEXT),
+};
+
+#define STARTS (sizeof starts / sizeof *starts)
+
+_Static_assert(STARTS < 255, "more starts than a byte counts");
+
+void explain_readers_begin(struct explain *e)
+{
+	for (size_t i = STARTS; i > 0; i--)
+		e->starts[(unsigned char)starts[i - 1].text[0]] = (uint8_t)i;
+}
+
+/* The table's entries for a first character. */
+static const struct explain_start *first_start(const struct explain *e, struct text t)
+{
+	if (t.at == t.end || !e->starts[(unsigned char)*t.at])
+		return NULL;
+	return &starts[e->starts[(unsigned char)*t.at] - 1];
+}
+
+static bool is_last(const struct explain_start *start)
+{
+	return start + 1 == starts + STARTS || start[1].text[0] != start[0].text[0];
+}
+
+const struct explain_start *explain_find_start(const struct explain *e, struct text t)
+{
+	for (const struct explain_start *start = first_start(e, t); start; start++) {
+		struct text rest = t;
+
+		if (text_skip(&rest, start->text))
+			return start;
+		if (is_last(start))
+			break;
+	}
+	return NULL;
+}
+
+bool explain_starts_with(const struct explain *e, struct text t)
+{
+	const size_t length = (size_t)(t.end - t.at);
+
+	for (const struct explain_start *start = first_start(e, t); start; start++) {
+		if (strlen(start->text) > length && memcmp(start->text, t.at, length) == 0)
+			return true;
+		if (is_last(start))
+			break;
+	}
+	return false;
+}
+
+void explain_readers_line(struct explain *e, const struct explain_message *m)
+{
+	const struct explain_start *start = explain_find_start(e, m->text);
+	struct text after = m->text;
+
+	if (!start) {
+		explain_crash_trace(e, m);
+		explain_host_feature(e, m);
+		explain_machine_answer(e, m);
+		return;
+	}
+	text_skip(&after, start->text);
+	start->read(e, m, start->code, after);
+}
+
+/* Each reader's last word on a file. What describes a machine comes last: kernels are named anywhere. */
+void explain_readers_end(struct explain *e)
+{
+	explain_unwrap_end(e);
+	memset(&e->image, 0, sizeof e->image);
+	explain_boot_end(e);
+	explain_host_end(e);
+	explain_cpuinfo_end(e);
+	explain_lscpu_end(e);
+	explain_cpuid_end(e);
+	explain_program_end(e);
+	explain_machine_end(e);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A part of a line, which is not terminated.
+ *
+ * Where two wrapped lines were put together there is a joint: whether a blank stood there is not known.
+ * A joint matches a blank, and nothing at all inside of a word or a number.
+ */
+#ifndef FSGSCHECK_TEXT_H
+#define FSGSCHECK_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TEXT_JOINT '\1'
+
+struct text {
+	const char *at;
+	const char *end;
+};
+
+bool text_skip(struct text *t, const char *what); /* past it, if it is next */
+void text_blank(struct text *t);                  /* past blanks and joints */
+bool text_ends(struct text t);                    /* nothing but blanks is left */
+/* 1 to 16 digits, with or without 0x. Gives how many; stops behind the 16th. */
+uint32_t text_hex(struct text *t, uint64_t *value);
+bool text_number(struct text *t, uint32_t *value);
+bool text_find(struct text *t, const char *what); /* past the first one */
+/* Whether the word stands there between blanks. */
+bool text_has_word(struct text t, const char *word);
+/* Copies up to a stop character or the end, through the filter; cuts what does not fit. */
+void text_copy(struct text *t, const char *stops, char *to, size_t size);
+void text_clean(const char *from, char *to, size_t size); /* the same for a string */
+
+/* The one filter for text that is not ours. What would steer a terminal, reorder a line or hide in it
+ * becomes a question mark: C0, C1, bidirectional controls, line separators, and what is not UTF-8. */
+void text_filter(const char *from, size_t length, char *to, size_t size);
+
+#endif
