@@ -2,6 +2,7 @@
 /* fsgscheck: what this machine's FSGSBASE is worth. */
 #include "output.h"
 #include "explain/command.h"
+#include "run/command.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -13,7 +14,9 @@ enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
 
 static const char usage[] = "usage: fsgscheck [--json|--tap|--prometheus|--quiet] [--all-cpus] "
 			    "[--survival] [--no-trial]\n"
-			    "       fsgscheck explain [--json] FILE...\n";
+			    "       fsgscheck explain [--json] FILE...\n"
+			    "       fsgscheck run [--json] [--trace] [--untraced-ok] [--] PROGRAM "
+			    "[ARGUMENT...]\n";
 
 static const char help[] =
 	"Tells whether the FSGSBASE instructions can really be used by programs here.\n"
@@ -31,6 +34,9 @@ static const char help[] =
 	"\n"
 	"explain\n"
 	"  the same for another machine, from its kernel log, /proc/cpuinfo or JSON reports\n"
+	"\n"
+	"run\n"
+	"  runs a program; if it dies at one of the instructions, says whose code it is and why\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -107,6 +113,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "explain") == 0)
 		return explain_command(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "run") == 0)
+		return run_command(argc - 1, argv + 1);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		chosen = NULL;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Why the instruction failed for this program, and what to change about the program. What to change about the
+ * machine is fsgs_advice(). */
+#include "death.h"
+
+#include <string.h>
+
+/* Programs whose own switch is known: by the beginning of a module's, a function's or the thread's name. */
+static const struct {
+	const char *names[6];
+	const char *step;
+} programs[] = {
+	{{"iwasm", "libiwasm", "libvmlib", "wasm_runtime_", "os_writegsbase"},
+	 "This is WAMR. Rebuild it without writes to the GS base: cmake -DWAMR_DISABLE_WRITE_GS_BASE=1. "
+	 "Compile modules for it without wamrc --enable-segue."},
+	{{"w2c_", "wasm_rt_"},
+	 "This is code from wasm2c. Build it without Segue: -DWASM_RT_ALLOW_SEGUE=0. Or keep Segue, and "
+	 "let wasm_rt_init() set wasm_rt_fsgsbase_inst_supported: false makes it call arch_prctl."},
+	{{"dmtcp", "libdmtcp", "mtcp_"},
+	 "This is DMTCP. Configure it on a machine like this one, without --enable-fsgsbase-override."},
+};
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool is_about(const struct death *d, const char *name)
+{
+	return begins(d->here.symbol, name) || begins(d->caller.symbol, name) ||
+	       begins(base_name(d->here.module), name) || begins(d->name, name);
+}
+
+static const char *known_step(const struct death *d)
+{
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+		for (const char *const *name = programs[i].names; *name; name++)
+			if (is_about(d, *name))
+				return programs[i].step;
+	return NULL;
+}
+
+static const char *source_step(const struct death *d)
+{
+	static const char *const access[FSGS_INSNS] = {
+		"In the program, replace the instruction with fsgs_get_base(FSGS_SEGMENT_FS, &base) of "
+		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
+		"In the program, replace the instruction with fsgs_get_base(FSGS_SEGMENT_GS, &base) of "
+		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
+		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_FS, base) of "
+		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
+		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_GS, base) of "
+		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
+	};
+
+	switch (d->fault.cause) {
+	case FAULT_CPUID:
+		return "Run the program without the tool that switched CPUID off for it.";
+	case FAULT_VALUE:
+		return "Correct the value in the program's source: bits 63 to 47 of an address must be equal.";
+	case FAULT_UNDEFINED:
+		return d->fault.mode == FSGS_MODE_COMPAT
+			       ? "Build the program as 64-bit code, or call set_thread_area(2) instead."
+			       : access[d->fault.insn];
+	case FAULT_NONE:
+		break;
+	}
+	return NULL;
+}
+
+const char *death_step(const struct death *d, const struct fsgs_report *report, uint32_t n)
+{
+	const char *const known = d->fault.cause == FAULT_UNDEFINED ? known_step(d) : NULL;
+	const char *const source = source_step(d);
+
+	if (known && n-- == 0)
+		return known;
+	if (source && n-- == 0)
+		return source;
+	/* A wrong value and a CPUID that faults are not the machine's. */
+	return d->fault.cause == FAULT_UNDEFINED ? fsgs_advice(report, sizeof *report, n) : NULL;
+}
+
+void death_verdict(const struct death *d, struct fsgs_report *report)
+{
+	if (d->fault.mode != FSGS_MODE_COMPAT)
+		return;
+	report->mode = FSGS_MODE_COMPAT;
+	fsgs_decide(report, sizeof *report);
+}
+
+const char *death_reason(const struct death *d, const struct fsgs_report *report)
+{
+	if (d->fault.cause == FAULT_CPUID)
+		return "CPUID faults in this process: a tool switched it off by arch_prctl(ARCH_SET_CPUID).";
+	if (d->fault.cause == FAULT_VALUE)
+		return "The value is not a canonical address, and the processor refuses to load it. The "
+		       "instruction itself runs.";
+	if (d->fault.mode != FSGS_MODE_COMPAT && report->verdict == FSGS_VERDICT_USABLE)
+		return "The instruction runs in fsgscheck on every CPU here, but not in this program: a tool or "
+		       "an emulator between the program and the processor refuses it.";
+	return fsgs_reason(report, sizeof *report);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* fsgscheck run: the front, which the caller waits for. */
+#include "command.h"
+#include "tracer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+/* As env(1) has the last two. */
+enum { CANNOT_TRACE = 3, BAD_USAGE = 64, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
+
+/* How long a signal to the whole process group may take to reach the program after the front. */
+#define GROUP_MILLISECONDS 20
+
+static const char usage[] =
+	"usage: fsgscheck run [--json] [--trace] [--untraced-ok] [--] PROGRAM [ARGUMENT...]\n"
+	"\n"
+	"Runs the program. If it dies at an FSGSBASE instruction, says which one, whose code it is,\n"
+	"why it fails here, and what to do. Else adds nothing. Messages go to standard error.\n"
+	"\n"
+	"  --json         one JSON object for each death\n"
+	"  --trace        also list faults that the program's own handler takes\n"
+	"  --untraced-ok  run the program without tracing it where ptrace is refused\n"
+	"  --help\n"
+	"\n"
+	"Exit status: the program's own; 128+N if signal N ended it; 3 if it could not be traced\n"
+	"(it was not started then); 64 bad usage; 126 if it could not be executed; 127 not found.\n";
+
+static const struct option options[] = {
+	{"json", no_argument, NULL, 'j'},
+	{"trace", no_argument, NULL, 't'},
+	{"untraced-ok", no_argument, NULL, 'u'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* How the command was started, which the program must find again. */
+struct started {
+	char **argv;
+	sigset_t mask;
+	bool untraced_ok;
+};
+
+static int cannot_execute(const char *program, int error)
+{
+	fprintf(stderr, "fsgscheck: %s: %s\n", program, strerror(error));
+	return error == ENOENT ? NOT_FOUND : CANNOT_EXECUTE;
+}
+
+/* -- the program ------------------------------------------------------------------------------ */
+
+/* Says that it is ready, waits for the word, and becomes the program; says why not. */
+static _Noreturn void become_program(const struct started *started, int words, pid_t tracer)
+{
+	int word = 0;
+
+	/* Yama lets only ancestors attach otherwise (Documentation/admin-guide/LSM/Yama.rst). */
+	prctl(PR_SET_PTRACER, (unsigned long)tracer, 0, 0, 0);
+	if (write(words, &word, sizeof word) != sizeof word ||
+	    read(words, &word, sizeof word) != sizeof word)
+		_exit(CANNOT_TRACE);
+	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+	sigprocmask(SIG_SETMASK, &started->mask, NULL);
+	execvp(started->argv[0], started->argv);
+	word = errno;
+	(void)!write(words, &word, sizeof word);
+	_exit(NOT_FOUND);
+}
+
+/* Whether execve() would give the file's program other privileges than ours, which the kernel does not do
+ * under a tracer without CAP_SYS_PTRACE. */
+static bool gains_privileges(const char *path)
+{
+	struct stat file;
+	struct statvfs system;
+	char capabilities[64];
+
+	if (stat(path, &file) != 0 || !S_ISREG(file.st_mode) || access(path, X_OK) != 0)
+		return false;
+	if (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID))
+		return false;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return false;
+	return ((file.st_mode & S_ISUID) && file.st_uid != geteuid()) ||
+	       ((file.st_mode & S_ISGID) && (file.st_mode & S_IXGRP) && file.st_gid != getegid()) ||
+	       getxattr(path, "security.capability", capabilities, sizeof capabilities) > 0;
+}
+
+/* Where execvp() finds the program; the name itself where it does not. */
+static const char *find_program(const char *name, char *path, size_t size)
+{
+	const char *at = getenv("PATH");
+
+	if (strchr(name, '/') || !at)
+		return name;
+	for (;;) {
+		const size_t length = strcspn(at, ":");
+
+		snprintf(path, size, "%.*s%s%s", (int)length, at, length ? "/" : "", name);
+		if (access(path, X_OK) == 0)
+			return path;
+		if (!at[length])
+			return name;
+		at += length + 1;
+	}
+}
+
+/* -- where it cannot be traced ------------------------------------------------------------------- */
+
+static long read_number(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	long number = -1;
+
+	if (file && fscanf(file, "%ld", &number) != 1)
+		number = -1;
+	if (file)
+		fclose(file);
+	return number;
+}
+
+static long status_number(const char *key)
+{
+	const size_t length = strlen(key);
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[256];
+	long number = -1;
+
+	while (file && number < 0 && fgets(line, sizeof line, file))
+		if (strncmp(line, key, length) == 0)
+			number = strtol(line + length, NULL, 10);
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* Why ptrace was refused, and the cheapest thing to do about it. */
+static void say_refused(const char *program, int error)
+{
+	const long yama = read_number("/proc/sys/kernel/yama/ptrace_scope");
+	const long tracer = status_number("TracerPid:");
+
+	fprintf(stderr, "fsgscheck: %s was not started: ", program);
+	if (tracer > 0)
+		fprintf(stderr,
+			"process %ld traces this one already; start fsgscheck outside of it",
+			tracer);
+	else if (yama >= 2)
+		fprintf(stderr, "kernel.yama.ptrace_scope is %ld and forbids ptrace; %s", yama,
+			yama == 2 ? "run fsgscheck as root" : "it can be lowered only by a reboot");
+	else if (status_number("Seccomp:") == 2)
+		fprintf(stderr,
+			"a seccomp filter refuses ptrace (%s); in a container, allow it: "
+			"--cap-add SYS_PTRACE",
+			strerror(error));
+	else
+		fprintf(stderr, "ptrace is refused (%s)", strerror(error));
+	fputs("; or run it without tracing: --untraced-ok\n", stderr);
+}
+
+static int run_untraced(const struct started *started)
+{
+	sigprocmask(SIG_SETMASK, &started->mask, NULL);
+	execvp(started->argv[0], started->argv);
+	return cannot_execute(started->argv[0], errno);
+}
+
+static int refuse(const struct started *started, int error)
+{
+	if (started->untraced_ok)
+		return run_untraced(started);
+	say_refused(started->argv[0], error);
+	return CANNOT_TRACE;
+}
+
+/* -- the front while the program runs --------------------------------------------------------------- */
+
+/* Stops as the program stopped, so that the shell's job control sees it. */
+static void stop_like(int signal)
+{
+	sigset_t one;
+
+	sigemptyset(&one);
+	sigaddset(&one, signal);
+	raise(signal);
+	if (signal != SIGSTOP) {
+		sigprocmask(SIG_UNBLOCK, &one, NULL);
+		sigprocmask(SIG_BLOCK, &one, NULL);
+	}
+}
+
+/* A signal that a process sent to this one is meant for the program. It has it already if it was sent to
+ * the whole process group. */
+static void relay(struct shared *shared, pid_t program, const siginfo_t *info)
+{
+	const struct timespec group = {.tv_nsec = GROUP_MILLISECONDS * 1000000L};
+	const int64_t came = tracer_now();
+	const int signal = info->si_signo;
+
+	nanosleep(&group, NULL);
+	if (shared->seen[signal].sender == info->si_pid &&
+	    shared->seen[signal].when >= came - GROUP_MILLISECONDS)
+		return;
+	shared->relayed[signal] = *info;
+	if (info->si_code == SI_QUEUE)
+		sigqueue(program, signal, info->si_value);
+	else
+		kill(program, signal);
+}
+
+static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
+{
+	sigset_t all;
+	siginfo_t info;
+	int status;
+
+	sigfillset(&all);
+	for (;;) {
+		if (sigwaitinfo(&all, &info) < 0)
+			continue;
+		if (info.si_signo == SIGCHLD) {
+			while (waitpid(program, &status, WNOHANG | WUNTRACED) > 0) {
+				if (!WIFSTOPPED(status))
+					return status;
+				stop_like(WSTOPSIG(status));
+			}
+		} else if ((info.si_code == SI_USER || info.si_code == SI_QUEUE) &&
+			   info.si_pid != tracer) {
+			relay(shared, program, &info);
+		}
+	}
+}
+
+/* What the caller has open is the program's alone: locks, pipes whose other end waits for the last writer. */
+static void close_others(int from, int keep)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < from; fd++)
+		if (null >= 0)
+			dup2(null, fd);
+	for (int fd = from > 3 ? from : 3; fd < keep; fd++)
+		close(fd);
+	close_range((unsigned)keep + 1, ~0u, 0);
+}
+
+static _Noreturn void become_tracer(struct tracing *tracing, int words)
+{
+	int error;
+
+	/* When the front is killed the tracer goes, too, and the programs are free. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != tracing->front)
+		_exit(CANNOT_TRACE);
+	setsid();
+	if (read(words, &tracing->program, sizeof tracing->program) != sizeof tracing->program)
+		_exit(CANNOT_TRACE);
+	error = tracer_seize(tracing->program);
+	if (write(words, &error, sizeof error) != sizeof error || error)
+		_exit(CANNOT_TRACE);
+	close_others(2, words);
+	tracer_serve(tracing);
+	_exit(EXIT_SUCCESS);
+}
+
+static void end_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* Attaches the tracer to the program, which waits; 0 or an errno. */
+static int attach(int to_tracer, int to_program, pid_t program)
+{
+	int word;
+
+	if (read(to_program, &word, sizeof word) != sizeof word)
+		return ECHILD;
+	/* A tracer that ends without an answer was killed by a filter. */
+	if (write(to_tracer, &program, sizeof program) != sizeof program ||
+	    read(to_tracer, &word, sizeof word) != sizeof word)
+		return EPERM;
+	return word;
+}
+
+static int run(const struct started *started, struct tracing *tracing)
+{
+	int tracer_words[2], program_words[2], error, word = 0;
+	pid_t tracer, program;
+
+	tracing->front = getpid();
+	tracing->shared = mmap(NULL, sizeof *tracing->shared, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (tracing->shared == MAP_FAILED ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tracer_words) != 0)
+		return refuse(started, errno);
+	tracer = fork();
+	if (tracer < 0)
+		return refuse(started, errno);
+	if (tracer == 0) {
+		close(tracer_words[0]);
+		become_tracer(tracing, tracer_words[1]);
+	}
+	close(tracer_words[1]);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, program_words) != 0 ||
+	    (program = fork()) < 0) {
+		error = errno;
+		end_child(tracer);
+		return refuse(started, error);
+	}
+	if (program == 0) {
+		close(program_words[0]);
+		become_program(started, program_words[1], tracer);
+	}
+	close(program_words[1]);
+	/* What is ignored here would not wait to be passed on. The program has its own dispositions. */
+	for (int signal = 1; signal < NSIG; signal++)
+		if (signal != SIGKILL && signal != SIGSTOP)
+			(void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+	error = attach(tracer_words[0], program_words[0], program);
+	if (error) {
+		end_child(program);
+		end_child(tracer);
+		return refuse(started, error);
+	}
+	/* Ends with an errno, or without one when the program runs. */
+	if (write(program_words[0], &word, sizeof word) == sizeof word &&
+	    read(program_words[0], &word, sizeof word) == sizeof word) {
+		end_child(program);
+		end_child(tracer);
+		return cannot_execute(started->argv[0], word);
+	}
+	close_others(3, 2);
+
+	const int status = wait_for(program, tracing->shared, tracer);
+
+	/* It ends by itself, after its last words. */
+	while (waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int run_command(int argc, char **argv)
+{
+	struct started started = {.untraced_ok = false};
+	struct tracing tracing = {.json = false};
+	char path[4096];
+	sigset_t all;
+	int option;
+
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			tracing.json = true;
+			break;
+		case 't':
+			tracing.trace = true;
+			break;
+		case 'u':
+			started.untraced_ok = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			if (fflush(stdout) == 0 && !ferror(stdout))
+				return EXIT_SUCCESS;
+			fprintf(stderr, "fsgscheck: cannot write the output: %s\n",
+				strerror(errno));
+			return CANNOT_TRACE;
+		default:
+			fprintf(stderr, "fsgscheck: bad option: %s; try 'fsgscheck run --help'\n",
+				argv[optind - 1]);
+			return BAD_USAGE;
+		}
+	}
+	if (optind == argc) {
+		fputs("fsgscheck: run what? Name a program; try 'fsgscheck run --help'\n", stderr);
+		return BAD_USAGE;
+	}
+	started.argv = argv + optind;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &started.mask);
+	if (!tracer_is_privileged() &&
+	    gains_privileges(find_program(started.argv[0], path, sizeof path))) {
+		if (started.untraced_ok)
+			return run_untraced(&started);
+		fprintf(stderr,
+			"fsgscheck: %s was not started: the kernel takes the privileges from a "
+			"set-user-id program that is traced; run fsgscheck as root, or use "
+			"--untraced-ok\n",
+			started.argv[0]);
+		return CANNOT_TRACE;
+	}
+	return run(&started, &tracing);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FSGSCHECK_RUN_COMMAND_H
+#define FSGSCHECK_RUN_COMMAND_H
+
+/* `fsgscheck run`: argv[0] is "run". Gives the exit status. */
+int run_command(int argc, char **argv);
+
+#endif

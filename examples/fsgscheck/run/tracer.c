@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* The tracer (ptrace(2)): passes everything on, and looks at faults of the instructions. */
+#include "tracer.h"
+#include "death.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Without EXITKILL: programs outlive a tracer that is killed. */
+#define OPTIONS \
+	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+/* For a program that traces others: its children must stay free. */
+#define OPTIONS_OF_TRACER PTRACE_O_TRACEEXEC
+
+/* Faults that a handler has taken and perhaps not left yet. Of more, the oldest are forgotten. */
+#define MAX_CAUGHT        64
+/* Deaths that have been printed in full. */
+#define MAX_PRINTED       32
+
+struct caught {
+	pid_t thread; /* 0: free */
+	bool entering;
+	uint64_t frame; /* the stack pointer at the handler's first instruction */
+	struct death death;
+};
+
+static const struct tracing *tracing;
+static struct caught caught[MAX_CAUGHT];
+static uint32_t next_caught;
+static struct place printed[MAX_PRINTED];
+static uint32_t printed_count;
+
+int64_t tracer_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+int tracer_seize(pid_t program)
+{
+	return ptrace(PTRACE_SEIZE, program, NULL, OPTIONS) == 0 ? 0 : errno;
+}
+
+static void go_on(pid_t thread, int signal)
+{
+	/* It fails for a thread that has been killed meanwhile. */
+	ptrace(PTRACE_CONT, thread, NULL, (long)signal);
+}
+
+/* A number of /proc/PID/status; -1 where it cannot be read. */
+static int64_t status_field(pid_t pid, const char *key, int base)
+{
+	const size_t length = strlen(key);
+	char path[64], line[256];
+	int64_t value = -1;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	while (value < 0 && fgets(line, sizeof line, file))
+		if (strncmp(line, key, length) == 0 && line[length] == ':')
+			value = (int64_t)strtoull(line + length + 1, NULL, base);
+	fclose(file);
+	return value;
+}
+
+bool tracer_is_privileged(void)
+{
+	const int64_t effective = status_field(getpid(), "CapEff", 16);
+
+	return effective >= 0 && (effective >> 19 & 1); /* CAP_SYS_PTRACE */
+}
+
+static void read_name(pid_t thread, char *name, size_t size)
+{
+	char path[64];
+	ssize_t got = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)thread);
+
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		got = read(fd, name, size - 1);
+		close(fd);
+	}
+	name[got > 0 ? got : 0] = '\0';
+	/* The program chose it: nothing in it may steer the reader's terminal. */
+	for (char *at = name; *at; at++)
+		if (*at == '\n' && !at[1])
+			*at = '\0';
+		else if (*at < ' ' || *at == 0x7f)
+			*at = '?';
+}
+
+/* The bytes at RIP, as far as they are mapped. */
+static size_t read_code(pid_t thread, uint64_t rip, uint8_t code[FAULT_CODE])
+{
+	const size_t on_page = 4096 - (rip & 4095);
+	char path[64];
+	ssize_t got;
+
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)thread);
+
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	got = pread(fd, code, FAULT_CODE, (off_t)rip);
+	if (got < 0 && on_page < FAULT_CODE)
+		got = pread(fd, code, on_page, (off_t)rip);
+	close(fd);
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* Whether the signal is a fault of one of the instructions. */
+static bool read_fault(pid_t thread, struct death *d)
+{
+	uint8_t code[FAULT_CODE];
+
+	memset(d, 0, sizeof *d);
+	d->thread = thread;
+	if (ptrace(PTRACE_GETSIGINFO, thread, NULL, &d->info) != 0 || d->info.si_code <= 0 ||
+	    ptrace(PTRACE_GETREGS, thread, NULL, &d->regs) != 0)
+		return false;
+	fault_decode(&d->fault, &d->info, &d->regs, code, read_code(thread, d->regs.rip, code));
+	if (d->fault.cause == FAULT_NONE)
+		return false;
+	d->process = (pid_t)status_field(thread, "Tgid", 10);
+	read_name(thread, d->name, sizeof d->name);
+	return true;
+}
+
+/* The live verdict is taken once, when a death needs it. */
+static const struct fsgs_report *verdict_for(const struct death *d)
+{
+	static struct fsgs_report here, decided;
+	static bool checked;
+
+	if (!checked)
+		fsgs_check(&here, sizeof here, FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
+	checked = true;
+	decided = here;
+	death_verdict(d, &decided);
+	return &decided;
+}
+
+static bool was_printed(const struct place *place)
+{
+	for (uint32_t i = 0; i < printed_count; i++)
+		if (printed[i].offset == place->offset &&
+		    strcmp(printed[i].module, place->module) == 0)
+			return true;
+	if (printed_count < MAX_PRINTED)
+		printed[printed_count++] = *place;
+	return false;
+}
+
+static void tell(struct death *d)
+{
+	place_death(d);
+	if (tracing->json)
+		json_death(stderr, d, verdict_for(d));
+	else if ((d->handled && !d->status) || was_printed(&d->here))
+		print_fault(stderr, d);
+	else
+		print_death(stderr, d, verdict_for(d));
+	fflush(stderr);
+}
+
+static struct caught *find_caught(pid_t thread)
+{
+	for (uint32_t i = 0; i < MAX_CAUGHT; i++)
+		if (caught[i].thread == thread)
+			return &caught[i];
+	return NULL;
+}
+
+static void forget(pid_t thread)
+{
+	struct caught *c = find_caught(thread);
+
+	if (c)
+		c->thread = 0;
+}
+
+/* A handler takes the fault. It may still end the process (Go, the JVM), so its end is looked at. */
+static void serve_handled(struct death *d, int signal)
+{
+	struct caught *c = find_caught(d->thread);
+
+	if (!c)
+		c = &caught[next_caught++ % MAX_CAUGHT];
+	d->handled = true;
+	if (tracing->trace)
+		tell(d);
+	c->thread = d->thread;
+	c->death = *d;
+	c->frame = 0;
+	c->entering = true;
+	ptrace(PTRACE_SETOPTIONS, d->thread, NULL, OPTIONS | PTRACE_O_TRACEEXIT);
+	/* Stops at the handler's first instruction; the kernel keeps the step out of the saved flags. */
+	if (ptrace(PTRACE_SINGLESTEP, d->thread, NULL, (long)signal) != 0)
+		c->thread = 0;
+}
+
+/* What the front passes on arrives with the original sender. Signals of other processes are noted, so that
+ * the front does not pass on what a process group has got already. */
+static void note_sender(pid_t thread, int signal)
+{
+	struct shared *shared = tracing->shared;
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, thread, NULL, &info) != 0 ||
+	    (info.si_code != SI_USER && info.si_code != SI_QUEUE) ||
+	    (thread != tracing->program && status_field(thread, "Tgid", 10) != tracing->program))
+		return;
+	if (info.si_pid == tracing->front && shared->relayed[signal].si_signo == signal) {
+		ptrace(PTRACE_SETSIGINFO, thread, NULL, &shared->relayed[signal]);
+		return;
+	}
+	shared->seen[signal].sender = info.si_pid;
+	shared->seen[signal].when = tracer_now();
+}
+
+static void serve_signal(pid_t thread, int signal)
+{
+	struct caught *c;
+	struct death d;
+
+	if (signal == SIGTRAP && (c = find_caught(thread)) && c->entering) {
+		struct user_regs_struct regs;
+
+		c->entering = false;
+		if (ptrace(PTRACE_GETREGS, thread, NULL, &regs) == 0)
+			c->frame = regs.rsp;
+		go_on(thread, 0);
+		return;
+	}
+	if ((signal == SIGILL || signal == SIGSEGV) && read_fault(thread, &d)) {
+		const int64_t handlers = status_field(thread, "SigCgt", 16);
+
+		if (handlers >= 0 && (handlers >> (signal - 1) & 1)) {
+			serve_handled(&d, signal);
+			return;
+		}
+		tell(&d);
+	} else {
+		note_sender(thread, signal);
+	}
+	go_on(thread, signal);
+}
+
+/* A thread that ends inside its handler dies of the fault. One that left the handler has its stack pointer
+ * above the frame, or on another stack. */
+static void serve_exit(pid_t thread)
+{
+	struct caught *c = find_caught(thread);
+	struct place frame = {0}, now = {0};
+	struct user_regs_struct regs;
+	unsigned long status = 0;
+
+	if (c && c->frame && ptrace(PTRACE_GETEVENTMSG, thread, NULL, &status) == 0 && status &&
+	    status != SIGKILL && ptrace(PTRACE_GETREGS, thread, NULL, &regs) == 0 &&
+	    regs.rsp <= c->frame) {
+		place_module(c->death.process, c->frame, &frame);
+		place_module(c->death.process, regs.rsp, &now);
+		if (frame.in_module && now.in_module &&
+		    c->frame - frame.offset == regs.rsp - now.offset) {
+			c->death.status = (int)status;
+			tell(&c->death);
+		}
+	}
+	forget(thread);
+	go_on(thread, 0);
+}
+
+static void serve_exec(pid_t thread)
+{
+	forget(thread);
+	ptrace(PTRACE_SETOPTIONS, thread, NULL,
+	       elf_imports_ptrace(thread) ? OPTIONS_OF_TRACER : OPTIONS);
+	go_on(thread, 0);
+}
+
+static void serve_stop(pid_t thread, int status)
+{
+	const int signal = WSTOPSIG(status);
+
+	switch (status >> 16) {
+	case 0:
+		serve_signal(thread, signal);
+		break;
+	case PTRACE_EVENT_STOP:
+		if (signal != SIGTRAP) {
+			/* Of job control: it stays stopped until SIGCONT. */
+			ptrace(PTRACE_LISTEN, thread, NULL, NULL);
+			break;
+		}
+		/* Continued, perhaps by a signal to it alone: the front stopped with it. */
+		if (thread == tracing->program && getppid() == tracing->front)
+			kill(tracing->front, SIGCONT);
+		go_on(thread, 0);
+		break;
+	case PTRACE_EVENT_EXIT:
+		serve_exit(thread);
+		break;
+	case PTRACE_EVENT_EXEC:
+		serve_exec(thread);
+		break;
+	default:
+		go_on(thread, 0);
+	}
+}
+
+void tracer_serve(const struct tracing *given)
+{
+	int status;
+	pid_t thread;
+
+	tracing = given;
+	while ((thread = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
+		if (thread <= 0)
+			continue;
+		if (WIFSTOPPED(status)) {
+			serve_stop(thread, status);
+			continue;
+		}
+		forget(thread);
+		if (thread == tracing->program)
+			return;
+	}
+}
