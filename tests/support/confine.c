@@ -2,7 +2,8 @@
 /*
  * Enters a state that outlives exec, then runs a program in it.
  *
- *   confine [arch_prctl=HOW] [rt_sigaction=HOW] [xstate=HOW] [sigill=blocked|ignored] -- PROGRAM ...
+ *   confine [arch_prctl=HOW] [rt_sigaction=HOW] [ptrace=HOW] [xstate=HOW] [sigill=blocked|ignored]
+ *           -- PROGRAM ...
  *
  * HOW a seccomp filter answers the system call: eperm, enosys, trap (SIGSYS). Of arch_prctl only what a C
  * library needs to start goes through: ARCH_SET_FS, and what it asks about shadow stacks. xstate is the
@@ -68,16 +69,26 @@ static void refuse_arch_prctl(const char *how)
 	install(code, sizeof code / sizeof *code);
 }
 
-static void refuse_sigaction(const char *how)
+static void refuse_call(unsigned int number, const char *how)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigaction, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, answer(how)),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 
 	install(code, sizeof code / sizeof *code);
+}
+
+static void refuse_sigaction(const char *how)
+{
+	refuse_call(SYS_rt_sigaction, how);
+}
+
+static void refuse_ptrace(const char *how)
+{
+	refuse_call(SYS_ptrace, how);
 }
 
 static void refuse_xstate(const char *how)
@@ -120,6 +131,7 @@ int main(int argc, char **argv)
 		void (*enter)(const char *how);
 	} states[] = {
 		{"arch_prctl=", refuse_arch_prctl},
+		{"ptrace=", refuse_ptrace},
 		{"rt_sigaction=", refuse_sigaction},
 		{"sigill=", treat_sigill},
 		{"xstate=", refuse_xstate},

@@ -103,7 +103,8 @@ const char *death_reason(const struct death *d, const struct fsgs_report *report
 	if (d->fault.cause == FAULT_VALUE)
 		return "The value is not a canonical address, and the processor refuses to load it. The "
 		       "instruction itself runs.";
-	if (d->fault.mode != FSGS_MODE_COMPAT && report->verdict == FSGS_VERDICT_USABLE)
+	if (d->fault.mode != FSGS_MODE_COMPAT &&
+	    report->trials[d->fault.insn].outcome == FSGS_OUTCOME_OK)
 		return "The instruction runs in fsgscheck on every CPU here, but not in this program: a tool or "
 		       "an emulator between the program and the processor refuses it.";
 	return fsgs_reason(report, sizeof *report);

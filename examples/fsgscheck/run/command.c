@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fsgscheck run: the front, which the caller waits for. */
 #include "command.h"
+#include "privilege.h"
 #include "tracer.h"
 
 #include <errno.h>
@@ -12,10 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,25 +76,6 @@ static _Noreturn void become_program(const struct started *started, int words, p
 	word = errno;
 	(void)!write(words, &word, sizeof word);
 	_exit(NOT_FOUND);
-}
-
-/* Whether execve() would give the file's program other privileges than ours, which the kernel does not do
- * under a tracer without CAP_SYS_PTRACE. */
-static bool gains_privileges(const char *path)
-{
-	struct stat file;
-	struct statvfs system;
-	char capabilities[64];
-
-	if (stat(path, &file) != 0 || !S_ISREG(file.st_mode) || access(path, X_OK) != 0)
-		return false;
-	if (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID))
-		return false;
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-		return false;
-	return ((file.st_mode & S_ISUID) && file.st_uid != geteuid()) ||
-	       ((file.st_mode & S_ISGID) && (file.st_mode & S_IXGRP) && file.st_gid != getegid()) ||
-	       getxattr(path, "security.capability", capabilities, sizeof capabilities) > 0;
 }
 
 /* Where execvp() finds the program; the name itself where it does not. */
@@ -395,8 +374,8 @@ int run_command(int argc, char **argv)
 	started.argv = argv + optind;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &started.mask);
-	if (!tracer_is_privileged() &&
-	    gains_privileges(find_program(started.argv[0], path, sizeof path))) {
+	if (!privilege_is_kept() &&
+	    privilege_is_gained(find_program(started.argv[0], path, sizeof path))) {
 		if (started.untraced_ok)
 			return run_untraced(&started);
 		fprintf(stderr,

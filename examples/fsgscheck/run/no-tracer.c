@@ -19,8 +19,3 @@ void tracer_serve(const struct tracing *tracing)
 {
 	(void)tracing;
 }
-
-bool tracer_is_privileged(void)
-{
-	return false;
-}

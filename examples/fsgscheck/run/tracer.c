@@ -2,6 +2,7 @@
 /* The tracer (ptrace(2)): passes everything on, and looks at faults of the instructions. */
 #include "tracer.h"
 #include "death.h"
+#include "privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,13 +73,6 @@ static int64_t status_field(pid_t pid, const char *key, int base)
 			value = (int64_t)strtoull(line + length + 1, NULL, base);
 	fclose(file);
 	return value;
-}
-
-bool tracer_is_privileged(void)
-{
-	const int64_t effective = status_field(getpid(), "CapEff", 16);
-
-	return effective >= 0 && (effective >> 19 & 1); /* CAP_SYS_PTRACE */
 }
 
 static void read_name(pid_t thread, char *name, size_t size)
@@ -287,7 +281,15 @@ static void serve_exit(pid_t thread)
 
 static void serve_exec(pid_t thread)
 {
+	static int kept = -1;
+	char path[64];
+
 	forget(thread);
+	if (kept < 0)
+		kept = privilege_is_kept();
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)thread);
+	if (!kept && privilege_is_gained(path) && privilege_restart(thread))
+		return;
 	ptrace(PTRACE_SETOPTIONS, thread, NULL,
 	       elf_imports_ptrace(thread) ? OPTIONS_OF_TRACER : OPTIONS);
 	go_on(thread, 0);

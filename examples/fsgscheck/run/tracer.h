@@ -39,9 +39,6 @@ int tracer_seize(pid_t program);
 /* Serves the program and its descendants until the program has ended. */
 void tracer_serve(const struct tracing *tracing);
 
-/* Whether this process may execute set-user-id programs under a tracer without a loss: CAP_SYS_PTRACE. */
-bool tracer_is_privileged(void);
-
 /* elf.c: whether the program of a process imports ptrace(): it cannot trace children that are traced already. */
 bool elf_imports_ptrace(pid_t pid);
 
