@@ -5,7 +5,9 @@ import copy
 import json
 import os
 import re
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -290,6 +292,61 @@ class Prometheus(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertEqual(os.listdir(folder), [])
 
+    def textfile(self, folder, command, **other):
+        script = os.path.join(folder, 'command')
+        with open(script, 'w', encoding='ascii') as file:
+            file.write(f'#!/bin/sh\n{command}\n')
+        os.chmod(script, 0o755)
+        text = os.path.join(folder, 'text')
+        os.mkdir(text)
+        with open(os.path.join(text, 'fsgscheck.prom'), 'w', encoding='ascii') as file:
+            file.write('old\n')
+        return subprocess.Popen([os.path.join(FLEET, 'fsgscheck-textfile'), text], stderr=subprocess.PIPE,
+                                env={**os.environ, 'FSGSCHECK': script}, **other)
+
+    def assert_old(self, folder):
+        self.assertEqual(os.listdir(os.path.join(folder, 'text')), ['fsgscheck.prom'])
+        with open(os.path.join(folder, 'text', 'fsgscheck.prom'), encoding='ascii') as file:
+            self.assertEqual(file.read(), 'old\n')
+
+    def test_textfile_on_a_full_disk(self):
+        """A limit on the size of files, in 512-byte blocks, stands for the disk."""
+        with tempfile.TemporaryDirectory() as folder:
+            script = f'{COMMAND} --prometheus; exit 3'
+            child = self.textfile(folder, script, preexec_fn=lambda: (
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))))
+            child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 74)
+            self.assert_old(folder)
+
+    def test_textfile_of_a_command_that_is_killed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            child = self.textfile(folder, 'echo half; kill -9 $$')
+            child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 1)
+            self.assert_old(folder)
+
+    def test_textfile_that_is_ended(self):
+        """SIGTERM at any moment leaves no temporary file; here while it moves the file into its place."""
+        with tempfile.TemporaryDirectory() as folder:
+            slow = os.path.join(folder, 'bin')
+            os.mkdir(slow)
+            with open(os.path.join(slow, 'mv'), 'w', encoding='ascii') as file:
+                file.write(f'#!/bin/sh\ntouch {folder}/moving\nsleep 1\nexit 1\n')
+            os.chmod(os.path.join(slow, 'mv'), 0o755)
+            path = f'{slow}:{os.environ["PATH"]}'
+            os.environ['PATH'], before = path, os.environ['PATH']
+            try:
+                child = self.textfile(folder, f'exec {COMMAND} --prometheus')
+            finally:
+                os.environ['PATH'] = before
+            wait_for(lambda: os.path.exists(os.path.join(folder, 'moving')))
+            child.terminate()
+            child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 143)
+            self.assert_old(folder)
+
 
 class Ansible(unittest.TestCase):
     """The fact and the survey, run by the real thing against hosts that are this machine."""
@@ -309,14 +366,15 @@ class Ansible(unittest.TestCase):
             done, reports, merged = self.survey(folder)
         own = json.loads(fsgscheck('--json'))['verdict']
         wanted = {}
-        for host, verdict in (('genuine', own), ('dead', 'broken'), ('bare', 'unknown')):
+        for host, verdict in (('genuine', own), ('dead', 'broken'), ('bare', 'unknown'), ('mute', 'no verdict'),
+                              ('list', "['usable']")):
             wanted.setdefault(verdict, []).append(host)
         found = re.search(r'"msg": ({.*?\n    })', done.stdout, re.DOTALL)
         self.assertTrue(found, done.stdout)
         self.assertEqual({v: sorted(h) for v, h in json.loads(found[1]).items()},
                          {v: sorted(h) for v, h in wanted.items()})
-        self.assertEqual({h: r['verdict'] for h, r in reports.items()},
-                         {'genuine': own, 'dead': 'broken', 'bare': 'unknown'})
+        self.assertEqual({h: r.get('verdict') for h, r in reports.items()},
+                         {'genuine': own, 'dead': 'broken', 'bare': 'unknown', 'mute': None, 'list': ['usable']})
         self.assertEqual(merged.returncode, 2)
         self.assertRegex(merged.stdout, r'dead: FSGSBASE: broken')
 
@@ -325,9 +383,15 @@ class Ansible(unittest.TestCase):
         with open(dead, 'w', encoding='utf-8') as file:
             file.write(f'#!/bin/sh\nexec {COMMAND} explain --json {CRASH}\n')
         os.chmod(dead, 0o755)
+        # Hosts whose answer has no verdict, or one that is no word, do not end the survey of the others.
+        for name, answer in (('mute', '{"schema": 1}'), ('list', '{"verdict": ["usable"]}')):
+            with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
+                file.write(f"#!/bin/sh\necho '{answer}'\n")
+            os.chmod(os.path.join(folder, name), 0o755)
         reports = os.path.join(folder, 'reports')
         os.mkdir(reports)
-        commands = {'genuine': COMMAND, 'dead': dead, 'bare': '/no/such/command'}
+        commands = {'genuine': COMMAND, 'dead': dead, 'bare': '/no/such/command',
+                    'mute': os.path.join(folder, 'mute'), 'list': os.path.join(folder, 'list')}
         inventory = os.path.join(folder, 'inventory.yml')
         with open(inventory, 'w', encoding='utf-8') as file:
             json.dump({'all': {'hosts': {host: {

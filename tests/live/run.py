@@ -58,6 +58,18 @@ def status(pid, key):
         return re.search(rf'^{key}:\t(.*)$', file.read(), re.M)[1]
 
 
+def running(*command):
+    """The processes with this command line."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{pid}/cmdline', encoding='utf-8', errors='replace') as file:
+                found += [pid] if file.read() == '\0'.join(command) + '\0' else []
+        except OSError:
+            pass  # it has ended
+    return found
+
+
 def until(condition):
     for _ in range(SECONDS * 50):
         if value := condition():
@@ -343,17 +355,14 @@ class Terminal(Bounded):
         self.type('ab\n', r'abab\r\n\$ $')
         self.type('echo st $?\n', r'st 0')
         self.type(f'{COMMAND} run sleep 100\n', r'run sleep 100\r\n')
-        until(lambda: self.sleeps())
+        until(lambda: running('sleep', '100'))
         self.type('\x03', r'\$ $')
         self.type('echo st $?\n', r'st 130')
 
-    def sleeps(self):
-        fronts = [pid for pid in children(self.pid) if name(pid).startswith('fsgscheck')]
-        return any(name(pid) == 'sleep' for front in fronts for pid in children(front))
-
     def test_shell_inside(self):
         self.type(f'PS1="inner "; export PS1; {COMMAND} run bash --norc --noprofile -i\n', r'(?m)^inner $')
-        self.type('sleep 100\n', r'sleep 100\r\n')
+        self.type('sleep 101\n', r'sleep 101\r\n')
+        until(lambda: running('sleep', '101'))
         self.type('\x1a', r'Stopped')
         self.type('kill %1; fg\n', r'Terminated|sleep')
         self.type('echo $((3 * 3))\n', r'\n9\r\n')
@@ -373,17 +382,7 @@ class Torture(Bounded):
         mark = f'orphan-{os.getpid()}'
         done = run('bash', '-c', f'for i in $(seq 50); do (exec -a {mark} sleep 0.1 &) ; done; sleep 0.5; echo done')
         self.assertEqual(done.stdout, 'done\n')
-
-        def left():
-            found = []
-            for pid in filter(str.isdigit, os.listdir('/proc')):
-                try:
-                    with open(f'/proc/{pid}/cmdline', encoding='utf-8') as file:
-                        found += [pid] if file.read().startswith(mark) else []
-                except OSError:
-                    pass
-            return found
-        until(lambda: not left())
+        until(lambda: not running(mark, '0.1'))
 
 
 @unittest.skipUnless(dies('wrgsbase'), 'no instruction ends a program here')
