@@ -61,15 +61,6 @@ static int bad_usage(const char *what, const char *which)
 	return BAD_USAGE;
 }
 
-/* Whether all that was printed has arrived. */
-static bool flushed(FILE *out)
-{
-	if (fflush(out) == 0 && !ferror(out))
-		return true;
-	fprintf(stderr, "fsgscheck: cannot write the output: %s\n", strerror(errno));
-	return false;
-}
-
 static void print_nothing(FILE *out, const struct result *result)
 {
 	(void)out;

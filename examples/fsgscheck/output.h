@@ -34,6 +34,9 @@ print_result print_json;
 print_result print_tap;
 print_result print_prometheus;
 
+/* Whether all that was printed has arrived; says so on standard error if not. */
+bool flushed(FILE *out);
+
 /* The parts of print_human() that do not depend on where the report comes from. */
 void print_verdict(FILE *out, const struct fsgs_report *report);
 void print_findings(FILE *out, const struct fsgs_report *report);

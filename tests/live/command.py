@@ -15,6 +15,7 @@ import unittest
 from support import parts
 
 COMMAND = os.environ['FSGSCHECK']
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STATIC = os.environ['FSGSCHECK_STATIC']
 STATUS = {'usable': 0, 'unsupported': 1, 'disabled': 1, 'unadvertised': 2, 'broken': 2,
           'inconsistent': 2, 'unknown': 3}
@@ -162,6 +163,23 @@ class Usage(unittest.TestCase):
                        '--no-trial'):
             self.assertIn(option, done.stdout)
         self.assertRegex(run('--version').stdout, r'^fsgscheck \d+\.\d+\.\d+\n$')
+
+    def test_script_takes_the_callers_paths(self):
+        """examples/run installs and builds elsewhere, but its arguments are those of the caller's directory."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(os.path.join(folder, 'tree', 'examples'))
+            os.makedirs(os.path.join(folder, 'tree', 'tests'))
+            script = shutil.copy(os.path.join(SOURCE, 'examples', 'run'), os.path.join(folder, 'tree', 'examples'))
+            with open(os.path.join(folder, 'tree', 'tests', 'install-packages.sh'), 'w', encoding='ascii') as file:
+                file.write('install_packages() { :; }\nconfigure() { :; }\nninja() { :; }\n')
+            os.makedirs(os.path.join(folder, 'here', 'own', 'examples', 'fsgscheck'))
+            os.symlink(COMMAND, os.path.join(folder, 'here', 'own', 'examples', 'fsgscheck', 'fsgscheck'))
+            for name, text in (('here', '{"schema": 1, "verdict": "usable"}'), ('tree', 'nothing')):
+                with open(os.path.join(folder, name, 'log'), 'w', encoding='ascii') as file:
+                    file.write(text)
+            done = subprocess.run([script, 'explain', 'log'], cwd=os.path.join(folder, 'here'), text=True,
+                                  env={**os.environ, 'FSGSCHECK_BUILD': 'own'}, capture_output=True, timeout=60)
+            self.assertIn('FSGSBASE: usable', done.stdout, done.stderr)
 
     def test_quiet(self):
         done = run('--quiet')

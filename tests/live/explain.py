@@ -650,11 +650,12 @@ class Usage(Case):
         self.assertEqual(explain('/').returncode, 3)
 
     def test_output_lost(self):
-        with open('/dev/full', 'w') as full:
-            done = subprocess.run([COMMAND, 'explain', '-'], input=STORY.encode(), stdout=full,
-                                  stderr=subprocess.PIPE, timeout=30)
-        self.assertEqual(done.returncode, 3)
-        self.assertIn(b'cannot write', done.stderr)
+        for what in ('-', '--help'):
+            with open('/dev/full', 'w') as full:
+                done = subprocess.run([COMMAND, 'explain', what], input=STORY.encode(), stdout=full,
+                                      stderr=subprocess.PIPE, timeout=30)
+            self.assertEqual(done.returncode, 3, what)
+            self.assertIn(b'cannot write', done.stderr)
 
     def test_several_files(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,7 @@
 /* fsgscheck explain: from the files of another machine to the cause. */
 #include "command.h"
 #include "found.h"
+#include "../output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +79,7 @@ int explain_command(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage, stdout);
-			return EXIT_SUCCESS;
+			return flushed(stdout) ? EXIT_SUCCESS : CANNOT_RUN;
 		}
 		if (option != 'j') {
 			fprintf(stderr,
@@ -106,9 +107,7 @@ int explain_command(int argc, char **argv)
 	for (size_t i = 0; i < found.machine_count; i++)
 		free(found.machines[i].name);
 	free(found.machines);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "fsgscheck: cannot write the output: %s\n", strerror(errno));
+	if (!flushed(stdout))
 		return CANNOT_RUN;
-	}
 	return status(&found, all_read && !found.out_of_memory);
 }

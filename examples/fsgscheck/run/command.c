@@ -3,6 +3,7 @@
 #include "command.h"
 #include "privilege.h"
 #include "tracer.h"
+#include "../output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -356,11 +357,7 @@ int run_command(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			if (fflush(stdout) == 0 && !ferror(stdout))
-				return EXIT_SUCCESS;
-			fprintf(stderr, "fsgscheck: cannot write the output: %s\n",
-				strerror(errno));
-			return CANNOT_TRACE;
+			return flushed(stdout) ? EXIT_SUCCESS : CANNOT_TRACE;
 		default:
 			fprintf(stderr, "fsgscheck: bad option: %s; try 'fsgscheck run --help'\n",
 				argv[optind - 1]);
