@@ -305,7 +305,7 @@ class Signals(Bounded):
             self.assertEqual(started.process.returncode, 5 if to == 'tracer' else -signal.SIGKILL)
 
     def test_daemon_outlives(self):
-        started = Started('sh', '-c', 'sleep 60 >/dev/null 2>&1 & echo $!; exit 4')
+        started = Started('sh', '-c', 'sleep 60 >/dev/null 2>&1 & echo $!; sleep 0.5; exit 4')
         daemon = int(started.first)
         started.end()
         self.assertEqual(started.process.returncode, 4)

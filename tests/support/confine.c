@@ -130,10 +130,8 @@ int main(int argc, char **argv)
 		const char *key;
 		void (*enter)(const char *how);
 	} states[] = {
-		{"arch_prctl=", refuse_arch_prctl},
-		{"ptrace=", refuse_ptrace},
-		{"rt_sigaction=", refuse_sigaction},
-		{"sigill=", treat_sigill},
+		{"arch_prctl=", refuse_arch_prctl},  {"ptrace=", refuse_ptrace},
+		{"rt_sigaction=", refuse_sigaction}, {"sigill=", treat_sigill},
 		{"xstate=", refuse_xstate},
 	};
 	const size_t count = sizeof states / sizeof *states;
