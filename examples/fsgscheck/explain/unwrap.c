@@ -237,7 +237,7 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 
 		if (!text_number(&rest, &fraction) || rest.at != rest.end)
 			return false;
-		for (long n = rest.at - digits; n > 3; n--)
+		for (ptrdiff_t n = rest.at - digits; n > 3; n--)
 			fraction /= 10;
 		m->uptime = seconds + 1;
 		m->clock = seconds * 1000 + fraction;

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""Puts the page together: make.py --module WASM --image ISO --story LOG --version V OUTPUT. The rest lies beside this file.
+
+The security policy names the script and the style by their hashes, so nothing else runs or styles.
+"""
+
+import argparse
+import base64
+import gzip
+import hashlib
+import re
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def packed(path):
+    """Without a time stamp: the same input gives the same bytes."""
+    return base64.b64encode(gzip.compress(Path(path).read_bytes(), 9, mtime=0)).decode()
+
+
+def inline(name):
+    """Into a script or style element: no closing tag of it may be inside."""
+    text = '\n' + (HERE / name).read_text(encoding='utf-8')
+    assert not re.search(r'</(script|style)|<!--', text, re.I), name
+    return text
+
+
+def digest(text):
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+parser = argparse.ArgumentParser()
+for option in ('module', 'image', 'story', 'version'):
+    parser.add_argument('--' + option, required=True)
+parser.add_argument('output')
+options = parser.parse_args()
+
+style, script = inline('page.css'), inline('page.js')
+parts = {
+    # The worker is a blob of this page; the module is compiled from bytes that are here already.
+    'policy': f"default-src 'none'; script-src {digest(script)} 'wasm-unsafe-eval'; style-src {digest(style)}; "
+              "worker-src blob:; base-uri 'none'; form-action 'none'",
+    'version': options.version,
+    'style': style,
+    'script': script,
+    'worker': inline('worker.js'),
+    'reader': packed(options.module),
+    'story': packed(options.story),
+    'image': packed(options.image),
+    'image-size': f'{Path(options.image).stat().st_size / 1e3:.0f} kB',
+}
+page = (HERE / 'page.html').read_text(encoding='utf-8')
+Path(options.output).write_text(re.sub(r'\{\{([a-z-]+)\}\}', lambda found: parts[found[1]], page), encoding='utf-8')

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* fsgscheck-explain.exe: `fsgscheck explain` where the log lies on a Windows machine. */
+#include "windows.h"
+
+#include <fcntl.h>
+#include <io.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "explain/command.h"
+
+/* Expand wildcards, as a shell elsewhere does. */
+int _dowildcard = -1;
+
+void *memmem(const void *in, size_t size, const void *what, size_t length)
+{
+	const char *at = in;
+
+	for (; size >= length; at++, size--)
+		if (memcmp(at, what, length) == 0)
+			return (void *)(size_t)at;
+	return NULL;
+}
+
+/* For the report of a running machine, which this command never prints. */
+char *strsignal(int signal)
+{
+	static char text[24];
+
+	snprintf(text, sizeof text, "signal %d", signal);
+	return text;
+}
+
+int main(int argc, char **argv)
+{
+	/* Windows takes both, and the command takes names apart at this one. */
+	for (int i = 1; i < argc; i++)
+		for (char *c = argv[i]; *c; c++)
+			if (*c == '\\')
+				*c = '/';
+	_setmode(_fileno(stdin), _O_BINARY);
+	return explain_command(argc, argv);
+}

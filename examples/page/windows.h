@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Included before each source of the Windows command: what its C library lacks. */
+#ifndef FSGSCHECK_PAGE_WINDOWS_H
+#define FSGSCHECK_PAGE_WINDOWS_H
+
+#include <stddef.h>
+
+/* Every open() of the command has this flag. Without the one of Windows a CTRL-Z would end the file. */
+#define O_CLOEXEC _O_BINARY
+
+void *memmem(const void *in, size_t size, const void *what, size_t length);
+char *strsignal(int signal);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Reads files with the WebAssembly module, away from the page, which stays alive meanwhile. One reading, one worker:
+// to cancel is to end it.
+'use strict';
+
+const LONGEST = 1 << 16;    // characters of a line that are kept
+const AROUND = 1;           // lines before and after one that matters
+
+let exports, buffer, room;
+
+function memory(at, length) {
+  return new Uint8Array(exports.memory.buffer, at, length);
+}
+
+function stringAt(at) {
+  const all = new Uint8Array(exports.memory.buffer);
+  return new TextDecoder().decode(all.subarray(at, all.indexOf(0, at)));
+}
+
+// Feeds one file. Gives, for every buffer's worth, how many lines had ended before it: to find a line again.
+async function feed(file, report) {
+  const name = new TextEncoder().encode(file.name);
+  const marks = [];
+  memory(buffer, name.length).set(name);
+  exports.page_file(name.length);
+  for (let at = 0, lines = 0; at < file.size; at += room) {
+    const bytes = new Uint8Array(await file.slice(at, at + room).arrayBuffer());
+    marks.push({at, lines});
+    memory(buffer, bytes.length).set(bytes);
+    lines = exports.page_feed(bytes.length);
+    report(bytes.length);
+  }
+  exports.page_end_file();
+  return marks;
+}
+
+// UTF-16 by its mark, or by the zeros of its ASCII.
+async function encoding(file) {
+  const head = new Uint8Array(await file.slice(0, 512).arrayBuffer());
+  const zeros = [0, 0];
+  if (head[0] === 0xff && head[1] === 0xfe)
+    return 'utf-16le';
+  if (head[0] === 0xfe && head[1] === 0xff)
+    return 'utf-16be';
+  head.forEach((byte, i) => zeros[i & 1] += byte === 0);
+  if (zeros[1] > head.length / 4)
+    return 'utf-16le';
+  return zeros[0] > head.length / 4 ? 'utf-16be' : 'utf-8';
+}
+
+// The wanted lines of a file, by their numbers from 1.
+async function fetchLines(file, marks, wanted) {
+  const decoder = await encoding(file);
+  const lines = {};
+  let last = -1;
+  for (const number of [...wanted].sort((a, b) => a - b)) {
+    const begun = marks.filter(mark => mark.lines < number).length - 1;
+    if (begun === last || begun < 0)
+      continue;
+    last = begun;
+    // A line may begin in one buffer and end in the next; so may an end of two characters.
+    const from = marks[Math.max(0, begun - 1)], to = marks[begun].at + 2 * room, before = Math.min(from.at, 2);
+    let text = new TextDecoder(decoder, {ignoreBOM: true}).decode(await file.slice(from.at - before, to).arrayBuffer());
+    if (before)
+      text = text.slice(/^(\r\n|\n\r)/.test(text) ? 2 : before / (decoder === 'utf-8' ? 1 : 2));
+    text.split(/\r\n|\n\r|\n|\r/).forEach((line, i, all) => {
+      // After the last line's end there is none.
+      if (wanted.has(from.lines + 1 + i) && (line || i < all.length - 1))
+        lines[from.lines + 1 + i] = line.slice(0, LONGEST);
+    });
+  }
+  return lines;
+}
+
+// The lines that a source rests on, and those around them.
+async function excerpt(source, files, marks) {
+  const file = files.find(({name}) => name === source.name) || (files.length === 1 && files[0]);
+  const wanted = new Set();
+  if (!file)
+    return {};
+  for (const line of Object.values(source.lines))
+    for (let number = Math.max(1, line - AROUND); number <= line + AROUND; number++)
+      wanted.add(number);
+  return fetchLines(file, marks.get(file), wanted);
+}
+
+onmessage = async ({data: {reader, files}}) => {
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  let done = 0;
+  const report = size => postMessage({done: done += size, total});
+  try {
+    exports = (await WebAssembly.instantiate(reader, {})).instance.exports;
+    exports._initialize();
+    buffer = exports.page_buffer();
+    room = exports.page_buffer_size();
+    const marks = new Map();
+    for (const file of files)
+      marks.set(file, await feed(file, report));
+    const json = exports.page_json();
+    if (!json)
+      throw new Error('out of memory');
+    const answer = JSON.parse(stringAt(json));
+    postMessage({answer, lines: await Promise.all(answer.explain.sources.map(source => excerpt(source, files, marks)))});
+  } catch (error) {
+    postMessage({error: error.name === 'NotFoundError' || error.name === 'NotReadableError'
+      ? 'A file could not be read. Folders cannot: choose the files in it.' : String(error.message || error)});
+  }
+};

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: MIT
+// fsgscheck.html in real browsers, driven as a person would: page.mjs chromium|firefox
+//
+// npm fetches puppeteer-core, which drives both browsers of Debian, and axe-core into the build directory, once.
+import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import {createRequire} from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+
+const {SOURCE, FSGSCHECK, PAGE, ISO, NODE_FOLDER} = process.env;
+const BROWSER = process.argv[2];
+const PROGRAMS = {chromium: ['/usr/bin/chromium'], firefox: ['/usr/bin/firefox-esr', '/usr/bin/firefox']};
+const PACKAGES = ['puppeteer-core@24', 'axe-core@4'];
+const CHROMIUM_OPTIONS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+                          '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const LOGS = [path.join(SOURCE, 'tests/machines/logs'), path.join(SOURCE, 'tests/live/logs')];
+const SCRATCH = fs.mkdtempSync(path.join(os.tmpdir(), 'page-'));
+process.on('exit', () => fs.rmSync(SCRATCH, {recursive: true, force: true}));
+
+function skip(reason) {
+  console.log(`skipped: ${reason}`);
+  process.exit(77);
+}
+
+function fetchPackages() {
+  const require = createRequire(path.join(NODE_FOLDER, 'here.js'));
+  fs.mkdirSync(NODE_FOLDER, {recursive: true});
+  try {
+    require.resolve('puppeteer-core');
+    require.resolve('axe-core');
+  } catch {
+    const done = spawnSync('npm', ['install', '--prefix', NODE_FOLDER, '--ignore-scripts', '--no-audit', '--no-fund',
+                                   '--no-package-lock', '--no-update-notifier', ...PACKAGES], {encoding: 'utf8', timeout: 120000});
+    if (done.status !== 0)
+      skip(`npm cannot fetch ${PACKAGES.join(' and ')}: ${(done.stderr || String(done.error)).split('\n')[0]}`);
+  }
+  return require;
+}
+
+const program = PROGRAMS[BROWSER].find(fs.existsSync);
+if (!PAGE)
+  skip('the page was not built: clang, lld, wasi-libc, libclang-rt-dev-wasm32 or what the ISO needs is not installed');
+if (!program)
+  skip(`${BROWSER} is not installed`);
+const require = fetchPackages();
+const puppeteer = require('puppeteer-core');
+const axe = fs.readFileSync(require.resolve('axe-core'), 'utf8');
+
+const netLog = path.join(SCRATCH, 'net.json');
+const browser = await puppeteer.launch({
+  browser: BROWSER === 'chromium' ? 'chrome' : 'firefox', executablePath: program, headless: true, timeout: 120000,
+  protocolTimeout: 120000, args: BROWSER === 'chromium' ? [...CHROMIUM_OPTIONS, `--log-net-log=${netLog}`] : []});
+const failures = [], requests = [];
+let page, control;
+
+// -- As a person
+
+async function open() {
+  if (page)
+    await page.close();
+  page = await browser.newPage();
+  page.setDefaultTimeout(60000);
+  page.on('pageerror', error => failures.push(error.message));
+  page.on('console', message => message.type() === 'error' && failures.push(message.text()));
+  page.on('dialog', dialog => failures.push(`a dialog: ${dialog.message()}`));
+  page.on('request', request => requests.push(request.url()));
+  await page.setViewport({width: 1000, height: 900});
+  await page.goto(`file://${PAGE}`);
+}
+
+async function answered() {
+  await page.waitForSelector('#answer:not([hidden])');
+  return page.evaluate(() => {
+    const texts = selector => [...document.querySelectorAll(`#answer ${selector}`)].map(found => found.textContent);
+    return {title: texts('#answer-title')[0], reason: texts('.reason')[0], findings: texts('.findings > li'),
+            notes: texts('.notes > li'), steps: texts('.steps .said, .steps code'), cards: texts('.card > h3'),
+            json: JSON.parse(texts('.json')[0])};
+  });
+}
+
+async function choose(...files) {
+  await page.$eval('#files', input => input.value = ''); // the same file again is a choice, too
+  await (await page.$('#files')).uploadFile(...files);
+  return answered();
+}
+
+// What is inserted at once, as by pasting.
+async function paste(text) {
+  await page.evaluate(() => document.getElementById('answer').hidden = true);
+  await page.focus('#text');
+  await page.evaluate(text => {
+    document.execCommand('selectAll');
+    document.execCommand('insertText', false, text);
+  }, text);
+  await page.click('#paste button[type=submit]');
+  return answered();
+}
+
+function written(name, content) {
+  const file = path.join(SCRATCH, name);
+  fs.mkdirSync(path.dirname(file), {recursive: true});
+  fs.writeFileSync(file, content);
+  return file;
+}
+
+function command(...files) {
+  const done = spawnSync(FSGSCHECK, ['explain', '--json', ...files.map(file => path.basename(file))],
+                         {cwd: path.dirname(files[0]), encoding: 'utf8', maxBuffer: 1 << 26});
+  assert.equal(done.stderr, '');
+  return JSON.parse(done.stdout);
+}
+
+// What the page shows is what the command says, word for word.
+function assertSame(shown, said) {
+  assert.deepEqual(shown.json, said);
+  const {explain} = said;
+  if (!explain.evidence) {
+    assert.match(shown.title, /^No evidence/);
+    assert.match(shown.reason, new RegExp(`${explain.lines.toLocaleString('en')} lines? read`));
+  } else {
+    assert.ok(shown.title.startsWith(`FSGSBASE: ${said.verdict}`), shown.title);
+    assert.equal(shown.reason, said.reason);
+    const advices = [said.advice, ...explain.sources.map(({advice}) => advice).filter(advice => advice !== said.advice)];
+    assert.deepEqual(shown.steps, advices.flatMap(advice => advice ? advice.split('\n') : [])
+      .map(line => line.replace(/^([A-Z][a-z]+: |\s+)/, '')));
+  }
+  assert.deepEqual(shown.findings, explain.sources.flatMap(source => source.findings));
+  assert.deepEqual(shown.notes, explain.sources.flatMap(source => source.notes));
+}
+
+const story = path.join(SOURCE, 'tests/machines/logs/lie-6.1-generic.log');
+const cpuinfos = ['cpuinfo-epyc-7281.txt', 'cpuinfo-xeon-e5-2620.txt'].map(name => path.join(SOURCE, 'tests/live/logs', name));
+const inputs = LOGS.flatMap(folder => fs.readdirSync(folder, {recursive: true}).map(name => path.join(folder, name)))
+  .filter(file => fs.statSync(file).isFile());
+const chromium = {skip: BROWSER !== 'chromium' && 'once is enough'};
+
+test('it is small and opens at once', async () => {
+  const {size} = fs.statSync(PAGE);
+  let least = Infinity;
+  // Other tests may run beside this one.
+  for (let i = 0; i < 10 && least > 1000; i++) {
+    const before = Date.now();
+    await open();
+    least = Math.min(least, BROWSER === 'chromium' ? 1000 * (await page.metrics()).TaskDuration : Date.now() - before);
+  }
+  console.log(`${size} bytes, opened in ${least.toFixed(0)} ms`);
+  assert.ok(size < 2e6);
+  assert.ok(least < 1000 || BROWSER !== 'chromium');
+});
+
+test('the story, by one click', async () => {
+  await page.click('#try');
+  const shown = await answered();
+  assertSame(shown, {...command(story), explain: shown.json.explain});
+  assert.equal(shown.json.verdict, 'broken');
+});
+
+test('the story, with keys alone', chromium, async () => {
+  await open();
+  for (let i = 0; ; i++) {
+    assert.ok(i < 10, 'it cannot be reached');
+    await page.keyboard.press('Tab');
+    if (await page.evaluate(() => document.activeElement.id === 'try'))
+      break;
+  }
+  await page.keyboard.press('Enter');
+  await answered();
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'answer-title');
+  assert.match(await page.$eval('[role=status]', status => status.textContent), /^FSGSBASE: broken/);
+});
+
+test(`chosen files: ${inputs.length} inputs, as the command says`, async () => {
+  for (const file of BROWSER === 'chromium' ? inputs : [story, ...cpuinfos])
+    assertSame(await choose(file), command(file));
+});
+
+test('files that are dropped', chromium, async () => {
+  await open();
+  const client = await page.createCDPSession();
+  const data = {items: [], files: cpuinfos, dragOperationsMask: 1};
+  for (const type of ['dragEnter', 'dragOver', 'drop'])
+    await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data});
+  const shown = await answered();
+  assertSame(shown, command(...cpuinfos));
+  assert.equal(shown.json.explain.machines, 2);
+});
+
+
+test('pasted text, and no text', async () => {
+  await open();
+  await page.click('#paste button[type=submit]');
+  await page.waitForFunction(() => /paste it first/.test(document.querySelector('[role=status]').textContent));
+  const text = fs.readFileSync(cpuinfos[0], 'utf8');
+  assertSame(await paste(text), command(written('pasted text', text)));
+});
+
+test('UTF-16 from PowerShell, and the mark of UTF-8 with CR LF', async () => {
+  const text = fs.readFileSync(story, 'latin1').replaceAll('\n', '\r\n');
+  const swapped = Buffer.from('\ufeff' + text, 'utf16le').swap16();
+  for (const content of [Buffer.from('\ufeff' + text, 'utf16le'), swapped, Buffer.from('\ufeff' + text)]) {
+    const file = written('out.txt', content);
+    const shown = await choose(file);
+    assertSame(shown, command(file));
+    assert.equal(shown.json.verdict, 'broken');
+    assert.deepEqual(await page.$$eval('.proof mark', marks => marks.map(mark => mark.textContent)),
+                     ['invalid opcode', '<f3> 48 0f ae c0', '00000000001506f0']);
+  }
+});
+
+test('two dumps side by side, with their differences', chromium, async () => {
+  const shown = await choose(...cpuinfos);
+  assertSame(shown, command(...cpuinfos));
+  const table = await page.$$eval('.beside tr', rows => rows.map(row => [row.className, ...[...row.cells].map(cell => cell.textContent)]));
+  assert.deepEqual(table[0].slice(2), cpuinfos.map(file => path.basename(file)));
+  assert.ok(table.some(row => row[0] === 'differs' && /EPYC/.test(row[2]) && /Xeon/.test(row[3])), table);
+});
+
+test('files of one name from two folders', chromium, async () => {
+  const twins = ['a', 'b'].map((folder, i) => written(`${folder}/cpuinfo`, fs.readFileSync(cpuinfos[i])));
+  const {json} = await choose(...twins);
+  assert.deepEqual(json.explain.sources.map(({name}) => name), ['cpuinfo', 'cpuinfo (2)']);
+});
+
+test('a fleet as a sorted table', chromium, async () => {
+  const report = {...command(story), explain: undefined, verdict: 'usable', findings: []};
+  const hosts = Array.from({length: 40}, (_, i) => written(`fleet/host${i}.json`, JSON.stringify(
+    {...report, host: `host${i}`, verdict: i % 20 === 7 ? 'broken' : i === 3 ? 'disabled' : 'usable'})));
+  const shown = await choose(...hosts);
+  assertSame(shown, command(...hosts));
+  const rows = await page.$$eval('.fleet tbody tr', found => found.map(row => [...row.cells].map(cell => cell.textContent)));
+  assert.deepEqual(rows, [['host7', 'broken'], ['host27', 'broken'], ['host3', 'disabled']]);
+});
+
+// Markup, terminal escapes, writing from right to left, NUL, bytes that are no UTF-8, and a line of 10 MB.
+test('a hostile log', async () => {
+  const bait = '<script>document.title = "hit"</script><img src=x onerror="document.title=\'hit\'"></pre><style>*{display:none}</style>';
+  const log = fs.readFileSync(story, 'latin1').split('\n');
+  const at = log.findIndex(line => line.includes('RIP: 0010:'));
+  log.splice(at + 1, 0, `${bait} \x1b[2J\x1b]0;hit\x07 \x00 &lt;b&gt; {{policy}}`);
+  const file = written(`${'<img src=x onerror=alert(1)>'.replace('/', '')}.log`, Buffer.concat([
+    Buffer.from(log.join('\n'), 'latin1'), Buffer.from('\n\u202egpj.exe '), Buffer.from([0xff, 0xc0, 0x80, 10]),
+    Buffer.alloc(1e7, '<script>'), Buffer.from('\n')]));
+  await open();
+  const before = await page.$$eval('script, img, style, iframe, a', found => found.length);
+  const shown = await choose(file);
+  assertSame(shown, command(file));
+  assert.equal(shown.json.verdict, 'broken');
+  assert.equal(await page.$$eval('script, img, style, iframe, a', found => found.length), before);
+  assert.doesNotMatch(await page.title(), /hit/);
+  const lines = await page.$$eval('.log li', found => found.map(line => line.textContent));
+  assert.ok(lines.some(line => line.includes(`${bait} ·[2J·]0;hit· · &lt;b&gt; {{policy}}`)), lines.join('\n'));
+});
+
+test('100 MB: the page stays alive, shows how far it is, and can be stopped', chromium, async () => {
+  const text = fs.readFileSync(path.join(LOGS[0], 'honest-6.1-generic.log'));
+  const file = written('long.log', Buffer.concat([...Array(Math.ceil(1e8 / text.length)).fill(text), fs.readFileSync(story)]));
+  await open();
+  await page.evaluate(() => {
+    let last = performance.now();
+    window.longest = 0;
+    window.seen = new Set();
+    setInterval(() => {
+      window.longest = Math.max(window.longest, performance.now() - last);
+      last = performance.now();
+      window.seen.add(document.getElementById('progress').value);
+    }, 10);
+  });
+  await (await page.$('#files')).uploadFile(file);
+  await page.waitForFunction(() => document.getElementById('progress').value > 0.05);
+  await page.click('#cancel');
+  assert.match(await page.$eval('[role=status]', status => status.textContent), /Cancelled/);
+  assert.equal(await page.$eval('#answer', answer => answer.hidden), true);
+  const before = Date.now();
+  const shown = await choose(file);
+  const {longest, steps} = await page.evaluate(() => ({longest: window.longest, steps: window.seen.size}));
+  const all = Date.now() - before;
+  console.log(`100 MB read in ${all} ms; the page never waited longer than ${longest.toFixed(0)} ms`);
+  assertSame(shown, command(file));
+  assert.equal(shown.json.verdict, 'broken');
+  assert.ok(steps > 10, `${steps} steps`);
+  assert.ok(longest < Math.max(1000, all / 4));
+});
+
+test('a folder, which cannot be read, is named as the trouble', chromium, async () => {
+  await open();
+  const client = await page.createCDPSession();
+  for (const type of ['dragEnter', 'dragOver', 'drop'])
+    await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {items: [], files: [SCRATCH], dragOperationsMask: 1}});
+  await page.waitForFunction(() => /Folders/.test(document.querySelector('[role=status]').textContent));
+});
+
+test('what is copied is the command', chromium, async () => {
+  await open();
+  await page.click('summary');
+  const wanted = await page.$eval('.command code', code => code.textContent);
+  await page.focus('.command .copy');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => /Copied/.test(document.querySelector('[role=status]').textContent));
+  await page.focus('#text');
+  await page.keyboard.down('Control');
+  await page.keyboard.press('KeyV');
+  await page.keyboard.up('Control');
+  assert.equal(await page.$eval('#text', area => area.value), wanted);
+});
+
+test('the boot image that is saved is the boot image', chromium, async () => {
+  const client = await browser.target().createCDPSession();
+  await client.send('Browser.setDownloadBehavior', {behavior: 'allow', downloadPath: SCRATCH});
+  await page.click('#image .save-image');
+  const saved = path.join(SCRATCH, 'fsgscheck-boot.iso');
+  for (let i = 0; i < 100 && !fs.existsSync(saved); i++)
+    await new Promise(resolve => setTimeout(resolve, 100));
+  assert.ok(fs.readFileSync(saved).equals(fs.readFileSync(ISO)));
+});
+
+test('no rule of accessibility is broken', chromium, async () => {
+  const inputsOf = {start: null, crash: [story], beside: cpuinfos, fleet: fs.readdirSync(path.join(SCRATCH, 'fleet')).map(name => path.join(SCRATCH, 'fleet', name))};
+  for (const [state, files] of Object.entries(inputsOf)) {
+    await open();
+    await page.evaluate(axe);
+    if (files)
+      await choose(...files);
+    await page.$$eval('details', found => found.forEach(details => details.open = true));
+    for (const scheme of ['light', 'dark'])
+      for (const width of [1000, 360]) {
+        await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value: scheme}]);
+        await page.setViewport({width, height: 800});
+        const {violations, passes} = await page.evaluate(() => axe.run());
+        assert.deepEqual(violations.map(({id, nodes}) => `${state} ${scheme} ${width}: ${id}: ${nodes[0].html}`), []);
+        assert.ok(passes.length > 15);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= width, `${state} is wider than ${width}`);
+      }
+  }
+});
+
+test('the ticket is one sheet', chromium, async () => {
+  await open();
+  await page.click('#try');
+  await answered();
+  const pdf = Buffer.from(await page.pdf({preferCSSPageSize: true})).toString('latin1');
+  assert.equal(pdf.match(/\/Type\s*\/Page\b/g).length, 1);
+});
+
+test('the module imports nothing', chromium, async () => {
+  assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(fs.readFileSync(process.env.MODULE))), []);
+});
+
+// A server waits for whatever would come through. The page's own policy keeps it waiting.
+test('no request leaves', async () => {
+  let came = 0;
+  const server = http.createServer((request, response) => {
+    came++;
+    response.end();
+  });
+  // What the browser itself has noted of each page and worker so far.
+  assert.deepEqual(requests.filter(url => !/^(file|blob|data):/.test(url)), []);
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${server.address().port}/`;
+  await open();
+  await page.click('#try');
+  await answered();
+  failures.length = 0;
+  const refused = await page.evaluate(async url => {
+    const tried = {
+      fetch: () => fetch(url),
+      image: () => new Promise((done, fail) => Object.assign(new Image(), {onload: done, onerror: fail, src: url})),
+      socket: () => new Promise((done, fail) => Object.assign(new WebSocket(url.replace('http', 'ws')), {onopen: done, onerror: fail})),
+      script: () => new Promise((done, fail) => document.head.append(Object.assign(document.createElement('script'), {onload: done, onerror: fail, src: url}))),
+      style: () => new Promise((done, fail) => document.head.append(Object.assign(document.createElement('link'), {rel: 'stylesheet', onload: done, onerror: fail, href: url}))),
+      code: async () => document.head.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = true'})) || window.ran || Promise.reject(),
+      worker: () => new Promise((done, fail) => {
+        const source = `fetch(${JSON.stringify(url)}).then(() => postMessage(1), () => postMessage(0))`;
+        new Worker(URL.createObjectURL(new Blob([source]))).onmessage = ({data}) => data ? done() : fail();
+      }),
+    };
+    navigator.sendBeacon(url);
+    const outcomes = await Promise.allSettled(Object.values(tried).map(attempt => attempt()));
+    return Object.keys(tried).filter((name, i) => outcomes[i].status === 'rejected').length === outcomes.length;
+  }, url);
+  await new Promise(resolve => setTimeout(resolve, 500));
+  assert.ok(refused);
+  assert.equal(came, 0);
+  // A page without that policy gets through, so the server would have noticed.
+  control = url;
+  await page.goto(`file://${written('control.html', `<script>fetch('${url}', {mode: 'no-cors'})</script>`)}`);
+  for (let i = 0; i < 100 && !came; i++)
+    await new Promise(resolve => setTimeout(resolve, 100));
+  assert.equal(came, 1);
+  server.close();
+  failures.length = 0; // the refusals
+});
+
+test.after(async () => {
+  await browser.close();
+  assert.deepEqual(failures, []);
+  if (BROWSER !== 'chromium')
+    return;
+  // The browser's own log of its network stack. What it asks for by itself has no page as its initiator.
+  const asked = fs.readFileSync(netLog, 'utf8').split('\n').filter(line => /"initiator":"(?!not an origin)/.test(line))
+    .map(line => /"url":"([^"]*)"/.exec(line)[1]).filter(url => !/^(file|blob|data|devtools|chrome):/.test(url));
+  assert.deepEqual([...new Set(asked)], [control]);
+});

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""fsgscheck-explain.exe under Wine says what the command says."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from support import SOURCE, parts
+
+COMMAND = os.environ['FSGSCHECK']
+EXE = os.environ.get('EXE')
+# Debian's wine64 alone is not on the path.
+WINE = next((found for name in ('wine64', 'wine', '/usr/lib/wine/wine64') if (found := shutil.which(name))), None)
+LOGS = [SOURCE / 'tests/machines/logs/lie-6.1-generic.log', SOURCE / 'tests/live/logs/cpuinfo-epyc-7281.txt',
+        SOURCE / 'tests/live/logs/unrelated-gp.log']
+
+
+def run(program, *arguments, **options):
+    return subprocess.run([*program, *arguments], capture_output=True, check=False, timeout=120, **options)
+
+
+class Windows(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if not EXE:
+            raise unittest.SkipTest('fsgscheck-explain.exe was not built: gcc-mingw-w64-x86-64 is not installed')
+        if not WINE:
+            raise unittest.SkipTest('Wine is not installed')
+        cls.folder = tempfile.TemporaryDirectory()
+        # Wine's own folder stays in the build directory: it takes long to make, and Wine tells of it.
+        os.environ.update(WINEPREFIX=os.environ['PREFIX'], WINEDEBUG='-all', WINEDLLOVERRIDES='mscoree,mshtml=')
+        run([WINE, EXE], '--help')
+        for log in LOGS:
+            shutil.copy(log, cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def both(self, *arguments, **options):
+        here = run([COMMAND, 'explain'], *arguments, cwd=self.folder.name, **options)
+        there = run([WINE, EXE], *arguments, cwd=self.folder.name, **options)
+        self.assertEqual(there.returncode, here.returncode)
+        # Windows ends its lines so.
+        self.assertEqual(there.stdout.replace(b'\r\n', b'\n'), here.stdout)
+        self.assertEqual(there.stderr.replace(b'\r\n', b'\n'), here.stderr)
+        return here.stdout
+
+    def test_same_words(self):
+        self.both('--json', *(log.name for log in LOGS))
+        self.both(*(log.name for log in LOGS), 'missing.log')
+
+    def test_byte_26(self):
+        """CTRL-Z ends a text file of Windows, but no log."""
+        self.assertIn(b'FSGSBASE: broken', self.both('-', input=b'\x1a\n' + LOGS[0].read_bytes()))
+        (Path(self.folder.name) / 'ctrl-z').write_bytes(b'\x1a\n' + LOGS[0].read_bytes())
+        self.assertIn(b'FSGSBASE: broken', self.both('ctrl-z'))
+
+    def test_wildcard_and_folder(self):
+        """The shell of Windows expands nothing."""
+        folder = Path(self.folder.name) / 'dumps'
+        folder.mkdir()
+        for name in ('a', 'b'):
+            shutil.copy(LOGS[1], folder / name)
+        said = run([WINE, EXE], r'dumps\*', cwd=self.folder.name).stdout.replace(b'\r\n', b'\n')
+        self.assertEqual(said, run([COMMAND, 'explain'], 'dumps/a', 'dumps/b', cwd=self.folder.name).stdout)
+
+
+if __name__ == '__main__':
+    parts.run()
