@@ -185,7 +185,7 @@ static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		return false;
-	*outlived = WIFEXITED(status);
+	*outlived = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	return true;
 }
 
@@ -199,10 +199,15 @@ static void rdgsbase(unsigned unused)
 	window_enter(&w);
 }
 
+static void handle_segv(void (*handler)(int))
+{
+	signal(SIGSEGV, handler);
+}
+
 static void gs_call(unsigned unused)
 {
 	(void)unused;
-	foreign_gs_call();
+	foreign_gs_call(handle_segv);
 }
 
 static void int80(unsigned unused)

@@ -111,6 +111,9 @@ void classify(const char *what, ...) __attribute__((format(printf, 1, 2)));
 
 /* A window with the defaults: nothing set, the bases of this process to be put back. */
 struct window *window_new(void);
+/* foreign_window(), or a skip where it would take the sandbox's GS away: need_gs(). */
+void run_window(struct window *w);
+void need_gs(const struct window *w);
 /* Sets the base of one segment by the instruction, in both halves. */
 void window_base(struct window *w, int segment, uint64_t base);
 /* Sets it by arch_prctl: for what is to be read by an instruction under test. */
