@@ -316,6 +316,11 @@ unsigned any_selector(unsigned entry, uint32_t base)
 /* The kernel is entered while GS holds what the case put there. The four that only address memory are fast enough. */
 static bool takes_gs_along(const struct window *w)
 {
+	/* The sandbox loads such a selector again, which clears the base. */
+	if (w->load_selector[GS] && w->selector[GS])
+		return true;
+	if (w->event == event_selector && w->argument[0] == GS && !w->argument[1])
+		return false;
 	if (!w->event || w->event == event_load || w->event == event_store ||
 	    w->event == event_addr32 || w->event == event_lea)
 		return false;

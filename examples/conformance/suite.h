@@ -12,6 +12,9 @@
 #include "foreign.h"
 #include "rules.h"
 
+/* As kselftest counts; 64 is EX_USAGE, which no result is. */
+enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4, CANNOT_RUN = 3, BAD_USAGE = 64 };
+
 /* What came of a case, the worse the higher. */
 enum word {
 	WORD_NONE = 0,
@@ -197,7 +200,7 @@ struct output {
 	void (*end)(const struct summary *summary);
 };
 
-extern const struct output output_tap, output_ktap, output_human, output_json;
+extern const struct output output_tap, output_ktap, output_human, output_json, output_junit;
 
 const char *word_name(unsigned word);
 
