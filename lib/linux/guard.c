@@ -145,7 +145,7 @@ static int prepare(void)
 	int error = 0;
 
 	if (used)
-		repair();
+		repair(); /* GCOV_EXCL_LINE: in a child of clone(), which writes no counters. */
 	used = 1;
 	/* Where it is not to be had, fork() is noticed all the same. */
 	system_call(SYS_madvise, (long)(uintptr_t)&here, sizeof here, MADV_WIPEONFORK, 0);
@@ -160,7 +160,7 @@ static int prepare(void)
 /* Before the lock is used: the first time in this process there is something to do, and for one thread alone. */
 static int join(long process)
 {
-	for (;;) {
+	for (;;) { /* GCOV_EXCL_LINE: by chance, two threads check for the first time at once. */
 		int state = FRESH;
 
 		if (atomic_compare_exchange_strong(&here.state, &state, PREPARING)) {
@@ -175,11 +175,13 @@ static int join(long process)
 			return 0;
 
 		/* 0 for a moment: whoever prepares has not said yet who he is. */
+		/* GCOV_EXCL_START: by chance, two threads check for the first time at once. */
 		const long other = atomic_load(&here.process);
 
 		if (other && other != process)
 			return -EDEADLK;
 		sched_yield();
+		/* GCOV_EXCL_STOP */
 	}
 }
 
@@ -190,7 +192,8 @@ static void after_fork_in_child(void)
 	atomic_store(&here.process, getpid());
 	if (turn == OWNING)
 		/* Forked by a handler inside the trial, which goes on here. */
-		atomic_store(&guard.thread, thread_id());
+		atomic_store(&guard.thread,
+			     thread_id()); /* GCOV_EXCL_LINE: it writes no counters. */
 	else
 		repair();
 	atomic_store(&here.state, READY);
@@ -202,7 +205,7 @@ static int take_lock(void)
 	int error = join(process);
 
 	if (error)
-		return error;
+		return error; /* GCOV_EXCL_LINE: by chance, as in join(). */
 	/* In a process that shares another's memory, or in a copy that went unnoticed, whoever has the lock may not be
 	 * there to give it back. */
 	if (atomic_load(&here.process) == process)

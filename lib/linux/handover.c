@@ -116,6 +116,7 @@ void fsgs_handover_send(int sig, siginfo_t *info, int to_process)
 
 /* What the default action of all of these does is to end the process, with a core. It does so when
  * our handler has returned: where the signal came, with its siginfo. */
+/* GCOV_EXCL_START: the process ends by the signal and writes no counters. Its parent sees the signal. */
 static void take_default(int slot, siginfo_t *info)
 {
 	static const struct kernel_action none;
@@ -128,6 +129,7 @@ static void take_default(int slot, siginfo_t *info)
 	change_mask(SIG_BLOCK, SIGNAL_BIT(fsgs_caught[slot]), NULL);
 	fsgs_handover_send(fsgs_caught[slot], info, 0);
 }
+/* GCOV_EXCL_STOP */
 
 /* Does what the kernel would have done, had we not been there. */
 static void pass_on(unsigned variant, int slot, siginfo_t *info, void *context)
@@ -139,15 +141,15 @@ static void pass_on(unsigned variant, int slot, siginfo_t *info, void *context)
 	 * his affair. */
 	if ((old->flags & SA_RESETHAND) &&
 	    !atomic_compare_exchange_strong(&installed[slot], &unspent, unspent + 1) &&
-	    unspent == 3 + 2 * variant) {
+	    unspent == 3 + 2 * variant) { /* GCOV_EXCL_START: the process ends by the signal. */
 		take_default(slot, info);
 		return;
-	}
+	} /* GCOV_EXCL_STOP */
 	if (old->handler == SIG_IGN && info->si_code <= 0)
 		return;
 	/* The kernel does not let a fault be ignored. */
 	if (old->handler == SIG_DFL || old->handler == SIG_IGN)
-		take_default(slot, info);
+		take_default(slot, info); /* GCOV_EXCL_LINE: the process ends by the signal. */
 	else
 		/* On x86-64 a handler without SA_SIGINFO is called in the same way, and looks at
 		 * less. */
@@ -254,7 +256,7 @@ static void restore(int slot)
 
 	memset(&now, 0, sizeof now);
 	if (exchange_action(slot, NULL, &now))
-		return;
+		return; /* GCOV_EXCL_LINE: a sandbox put up between a trial's begin and its end. */
 	/* Not by what was noted: in a child the one may be a moment older than the other. */
 	variant = which_of_ours(&now);
 	if (variant < FSGS_VARIANTS)

@@ -67,7 +67,7 @@ static int runs_here(void)
 	int runs;
 
 	if (fsgs_guard_enter())
-		return 0;
+		return 0; /* GCOV_EXCL_LINE: the trial entered the guard a moment before. */
 	runs = !fsgs_guard_run(NULL, fsgs_stub_rdgs64, &io);
 	io.in[0] = io.out[0];
 	runs = runs && !fsgs_guard_run(NULL, fsgs_stub_wrgs64, &io);
@@ -113,7 +113,7 @@ static void outlive_signal(struct arena *arena)
 	struct fsgs_stub io = {0};
 
 	if (fsgs_guard_enter())
-		return;
+		return; /* GCOV_EXCL_LINE: the trial entered the guard a moment before. */
 	begin();
 	fsgs_guard_run(NULL, fsgs_stub_undefined, &io);
 	end(arena, FSGS_EVENT_SIGNAL);
@@ -127,7 +127,7 @@ static void outlive_cpuid(struct arena *arena)
 	struct fsgs_stub io = {0};
 
 	if (fsgs_guard_enter())
-		return;
+		return; /* GCOV_EXCL_LINE: the trial entered the guard a moment before. */
 	begin();
 	fsgs_guard_run(NULL, fsgs_stub_cpuid, &io);
 	end(arena, FSGS_EVENT_CPUID);
@@ -163,12 +163,14 @@ static void outlive_fork(struct arena *arena)
 	const long child = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
 
 	if (child == 0) {
+		/* GCOV_EXCL_START: a child of a bare clone() ends without the C library and writes no counters. */
 		const int lost = read_gs() != OURS;
 
 		syscall(SYS_exit_group, lost);
 		/* A sandbox refused. Nothing of the process may go on twice; SIGILL is blocked here,
 		 * so that this ends it. */
 		__builtin_trap();
+		/* GCOV_EXCL_STOP */
 	}
 	if (child < 0)
 		return;
@@ -189,7 +191,7 @@ static void outlive_migrations(struct arena *arena, const cpu_set_t *allowed)
 			end(arena, FSGS_EVENT_MIGRATE);
 		/* Back to where it is known to run. */
 		if (pin(arena->cpu))
-			return;
+			return; /* GCOV_EXCL_LINE: a sandbox put up since the thread left this CPU. */
 	}
 }
 

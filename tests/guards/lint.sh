@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# clang-format over all C files; cppcheck, clang-tidy and gcc -fanalyzer over the library.
+# clang-format and the width of lines over all C files; cppcheck, clang-tidy and gcc -fanalyzer over the library.
 #
-#   lint.sh SOURCE [format|cppcheck|tidy|analyzer]
+#   lint.sh SOURCE [format|width|cppcheck|tidy|analyzer]
 #
 # A tool that is not there is left out of the whole, and skips a run for it alone.
 set -eu
 cd "$1"
-what=${2:-format cppcheck tidy analyzer}
+what=${2:-format width cppcheck tidy analyzer}
 status=0
 
 has() {
@@ -26,6 +26,17 @@ for tool in $what; do
 		has clang-format || continue
 		find include lib examples tests doc -name '*.[ch]' -print0 |
 			xargs -0 clang-format --dry-run -Werror || status=1
+		;;
+	width)
+		# clang-format breaks neither comments nor texts.
+		find include lib examples tests doc -name '*.[chS]' -exec awk '
+			{
+				width = 0
+				for (i = 1; i <= length($0); i++)
+					width += substr($0, i, 1) == "\t" ? 8 - width % 8 : 1
+			}
+			width > 100 { print FILENAME ":" FNR ": " width " columns"; wide = 1 }
+			END { exit wide }' {} + || status=1
 		;;
 	cppcheck)
 		has cppcheck || continue

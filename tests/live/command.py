@@ -12,13 +12,11 @@ import subprocess
 import tempfile
 import unittest
 
-from support import parts
+from support import STATUS, parts
 
 COMMAND = os.environ['FSGSCHECK']
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STATIC = os.environ['FSGSCHECK_STATIC']
-STATUS = {'usable': 0, 'unsupported': 1, 'disabled': 1, 'unadvertised': 2, 'broken': 2,
-          'inconsistent': 2, 'unknown': 3}
 
 
 def run(*options, command=COMMAND, **environment):

@@ -13,15 +13,12 @@ import termios
 import time
 import unittest
 
-from support import parts
+from support import INSNS, STATUS, parts
 
 COMMAND = os.environ['FSGSCHECK']
 HERE = os.path.dirname(os.path.abspath(__file__))
 OWN = os.path.join(HERE, 'logs')
 MACHINES = os.path.join(HERE, '..', 'machines', 'logs')
-STATUS = {'usable': 0, 'unsupported': 1, 'disabled': 1, 'unadvertised': 2, 'broken': 2,
-          'inconsistent': 2, 'unknown': 3}
-INSNS = ['rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase']
 
 
 def explain(*arguments, text=None):

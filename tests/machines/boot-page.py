@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from support import machine
+from support import machine, parts
 
 COLUMNS, ROWS = 80, 25
 TEXT_MEMORY = 0xb8000
@@ -110,9 +110,5 @@ def main():
     return 1 if problems else 0
 
 
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except machine.Unavailable as missing:
-        print(f"skipped: {missing}", file=sys.stderr)
-        sys.exit(machine.SKIP)
+if __name__ == '__main__':
+    parts.run_main(main)

@@ -11,7 +11,7 @@ import pathlib
 import sys
 import tempfile
 
-from support import machine
+from support import machine, parts
 
 RATIO = 8
 LIMIT = 1.0
@@ -52,9 +52,5 @@ def main():
     return 0 if min(theirs) >= RATIO * min(ours) and min(ours) < LIMIT else 1
 
 
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except machine.Unavailable as missing:
-        print(f"skipped: {missing}", file=sys.stderr)
-        sys.exit(machine.SKIP)
+if __name__ == '__main__':
+    parts.run_main(main)

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Boots one form of the boot image on one machine, and checks what it says against the contract.
+"""Boots the image of one case of table.py, boot.py NAME, and checks what it says against the contract.
 
 The contract: a TAP body that announces each step before it is taken; the last line of the serial
 port; and the status at the isa-debug-exit device.
 """
 
-import argparse
+import os
 import pathlib
 import re
 import shutil
 import sys
 import tempfile
 
-from support import machine
+import table
+from support import STATUS, machine, parts
 
 # QEMU ends with 2 * (16 + the command's exit status) + 1.
-STATUSES = {"usable": 33, "unsupported": 35, "disabled": 35, "unadvertised": 37, "broken": 37,
-            "inconsistent": 37, "unknown": 39}
+STATUSES = {verdict: 2 * (16 + status) + 1 for verdict, status in STATUS.items()}
 
 MULTIBOOT_MAGIC = (0x1badb002).to_bytes(4, "little")
 
@@ -82,14 +82,14 @@ def start(options, folder):
                 "append": options.append, "until": options.until,
                 "debug_exit": not options.until}
     if options.host:
-        settings |= {"host": options.host, "host_elf": options.host_elf}
-    kernel, extra = options.image.resolve(), []
+        settings |= {"host": options.host, "host_elf": os.environ["HOST"]}
+    kernel, extra = pathlib.Path(os.environ["IMAGE"]).resolve(), []
     firmware, _, medium = options.way.partition("-")
     if firmware == "uefi":
         extra += uefi(folder)
         settings |= {"memory": 256, "timeout": FIRMWARE_TIMEOUT}
-    if options.patch:
-        kernel = patched(kernel, options.patch, folder)
+    if options.patches:
+        kernel = patched(kernel, options.patches, folder)
     if firmware == "pvh":
         kernel = without_multiboot(kernel, folder)
     if medium in MEDIA:
@@ -139,29 +139,6 @@ def check_words(options, run):
     return problems
 
 
-def arguments():
-    """What Meson's table gives."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--image", type=pathlib.Path, required=True)
-    parser.add_argument("--way", required=True,
-                        help="elf, pvh, uefi, or bios or uefi with -cd, -disk or -stick")
-    parser.add_argument("--cpu", default="EPYC")
-    parser.add_argument("--smp", default="1")
-    parser.add_argument("--cpus", type=int, default=1, help="how many it must have tested")
-    parser.add_argument("--machine", default="q35")
-    parser.add_argument("--append", default="")
-    parser.add_argument("--patch", action="append", metavar="OLD=NEW",
-                        help="bytes to replace in the image, in hexadecimal")
-    parser.add_argument("--host", help="the defective host's command line behind host=")
-    parser.add_argument("--host-elf", type=pathlib.Path)
-    parser.add_argument("--repeat", type=int, default=1, help="for what depends on the moment")
-    parser.add_argument("--until", help="without an exit device: end the machine at this line")
-    parser.add_argument("--verdict", help="none when it is not to come to a verdict")
-    parser.add_argument("--findings", default="")
-    parser.add_argument("--says", action="append", default=[])
-    return parser.parse_args()
-
-
 def check(options, run):
     """Returns what is wrong with one run, after printing it."""
     problems = check_verdict(options, run) if options.verdict else []
@@ -177,7 +154,8 @@ def check(options, run):
 
 def main():
     """Returns the exit status: 0 as expected, 1 otherwise, 77 where something is not installed."""
-    options = arguments()
+    name, = sys.argv[1:]
+    options = next(case for case in table.BOOTS if case.name == name)
     problems = []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(options.repeat):
@@ -188,9 +166,5 @@ def main():
     return 1 if any(problems) else 0
 
 
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except machine.Unavailable as missing:
-        print(f"skipped: {missing}", file=sys.stderr)
-        sys.exit(machine.SKIP)
+if __name__ == '__main__':
+    parts.run_main(main)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest.mock
 
-from support import SOURCE, aside, machine
+from support import SOURCE, Unavailable, aside, fetched, locked, machine
 
 FLAVOUR = 'cloud-amd64'
 
@@ -30,11 +30,11 @@ def numbers(release):
 
 def releases(cache, suites=None):
     """The kernels whose headers are to be had, oldest first."""
-    listed = aside.run('apt-cache', 'search', '--names-only', rf'^linux-headers-[0-9].*-{FLAVOUR}$',
+    listed = fetched('apt-cache', 'search', '--names-only', rf'^linux-headers-[0-9].*-{FLAVOUR}$',
                   env=aside.releases_alone(cache, suites))
     found = re.findall(rf'^linux-headers-(\d+\.\d+\.\d+\S*-{FLAVOUR}) ', listed, re.M)
     if not found:
-        raise machine.Unavailable('no kernel headers are to be had')
+        raise Unavailable('no kernel headers are to be had')
     return sorted(found, key=numbers)
 
 
@@ -46,9 +46,9 @@ def _program(path, text):
 def _bring_libraries(root, environment):
     """Makes the programs of a newer system's kernel build run here, by their own C library."""
     with tempfile.TemporaryDirectory(dir=root) as folder:
-        aside.run('apt-get', '--quiet', 'download', *LIBRARIES, cwd=folder, env=environment)
+        fetched('apt-get', '--quiet', 'download', *LIBRARIES, cwd=folder, env=environment)
         for file in pathlib.Path(folder).glob('*.deb'):
-            aside.run('dpkg-deb', '--extract', file, root / 'libraries')
+            fetched('dpkg-deb', '--extract', file, root / 'libraries')
     libraries = root / 'libraries/usr/lib/x86_64-linux-gnu'
     loader = f'exec {libraries}/ld-linux-x86-64.so.2 --library-path {libraries}'
     kbuild, = root.glob('usr/lib/linux-kbuild-*')
@@ -61,17 +61,17 @@ def headers(cache, release, suites=None):
     """The build folder of a kernel: its packages, unpacked where they are, not where they want to be."""
     root = pathlib.Path(cache).resolve() / release
     tree = root / 'usr/src' / f'linux-headers-{release}'
-    with aside.locked(root):
+    with locked(root):
         if (root / 'complete').exists():
             return tree
         environment = aside.releases_alone(cache, suites)
-        depends = aside.run('apt-cache', 'depends', f'linux-headers-{release}', env=environment)
+        depends = fetched('apt-cache', 'depends', f'linux-headers-{release}', env=environment)
         packages = [f'linux-headers-{release}',
                     *re.findall(r'Depends: (linux-headers-\S+-common|linux-kbuild-\S+)', depends)]
         with tempfile.TemporaryDirectory(dir=root) as folder:
-            aside.run('apt-get', '--quiet', 'download', *packages, cwd=folder, env=environment)
+            fetched('apt-get', '--quiet', 'download', *packages, cwd=folder, env=environment)
             for file in pathlib.Path(folder).glob('*.deb'):
-                aside.run('dpkg-deb', '--extract', file, root)
+                fetched('dpkg-deb', '--extract', file, root)
         makefile = tree / 'Makefile'
         makefile.write_text(makefile.read_text(encoding='utf-8').replace('/usr/src', f'{root}/usr/src'),
                             encoding='utf-8')
@@ -95,7 +95,7 @@ def image(cache, package, suites=None):
 
 def stripped(module, to):
     """What is loaded is read and checked as a whole, and nine tenths of it are for debuggers."""
-    aside.run('objcopy', '--strip-debug', '--remove-section=.BTF', module, to)
+    fetched('objcopy', '--strip-debug', '--remove-section=.BTF', module, to)
     return to
 
 
@@ -108,11 +108,11 @@ def build(out, tree, *arguments, edit=None):
     # The last where the headers bring the kernel's types along, which a module's own are made to fit.
     for tool in ('make', 'gcc-12', *(['pahole'] if (tree / 'vmlinux').exists() and not compiler.exists() else [])):
         if not shutil.which(tool):
-            raise machine.Unavailable(f'{tool} is not installed')
+            raise Unavailable(f'{tool} is not installed')
     shutil.rmtree(out, ignore_errors=True)
     command = ['make', '-j2', '-C', SOURCE / 'examples/kmod', f'KDIR={tree}', f'OUT={out}', *arguments]
     if edit:
-        aside.run(*command, 'source')
+        fetched(*command, 'source')
         edit(pathlib.Path(out))
         command = ['make', '-j2', '-C', tree, f'M={out}', *arguments, 'modules']
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -16,14 +16,13 @@ import unittest
 
 import kbuild
 
-from support import parts
+from support import INSNS, parts
 
 machine = kbuild.machine
 PAGE = kbuild.SOURCE / 'doc/kernel-module.md'
 SCHEMA = kbuild.SOURCE / 'doc/fsgscheck.schema.json'
 NEWER = 'linux-image-6.12-cloud-amd64'
 EACCES, EBUSY, EIO, ENODEV, EPERM = 13, 16, 5, 19, 1
-INSNS = ('rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase')
 
 # What a kernel says of any module from outside, of any machine of this age, and the module of its refusals.
 HARMLESS = re.compile('Speculative Return Stack Overflow|loading out-of-tree module|module verification failed'

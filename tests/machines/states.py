@@ -2,20 +2,17 @@
 # SPDX-License-Identifier: MIT
 """Enters a machine state of table.py and compares what fsgscheck says there with what is true.
 
-    states.py run NAME --build DIR --program KEY=FILE...
-    states.py page --build DIR --committed FILE
-    states.py sites --build DIR --program KEY=FILE...
+    states.py run NAME      enters a state
+    states.py page          makes the page about the peers and compares it with the committed one
+    states.py sites         compares the instructions that the tracer finds by their bytes with a disassembler's
 
-Status 0 when all is as the table says, 1 when it is not, 77 with a reason when the state cannot be
-had here.  What was said, and what others answer in the same state, stays in DIR/results; of that,
-"page" makes the page about the peers, DIR/peers.md, and compares it with the committed one.
-"sites" compares the instructions that the tracer finds by their bytes with those of a disassembler.
+Status 0 when all is as the table says, 1 when it is not, 77 with a reason when the state cannot be had here.
+The programs are $STATIC and its like; what was said, and what others answer in the same state, stays in
+$SCRATCH/results.
 """
 
 import argparse
 import concurrent.futures
-import contextlib
-import fcntl
 import itertools
 import json
 import os
@@ -27,10 +24,10 @@ import subprocess
 import sys
 import tempfile
 
-from support import SOURCE, TESTS, machine
 import table
+from support import SOURCE, TESTS, Unavailable, builds, locked, machine, parts
 
-SKIP = 77
+SCRATCH = pathlib.Path(os.environ["SCRATCH"]).resolve()
 SECONDS = 50  # for one program; its test has 120
 
 # How a build for another machine is made: compiler, cross file, whether the program is shared.
@@ -43,9 +40,6 @@ BUILDS = {
 }
 
 
-Unavailable = machine.Unavailable
-
-
 class Failed(Exception):
     """The state was entered, and something in it is not as it has to be."""
 
@@ -56,9 +50,8 @@ class Failed(Exception):
 class Programs:
     """The builds of the command, and of the peers' program, that a state may ask for."""
 
-    def __init__(self, build, given):
-        self.build = pathlib.Path(build).resolve()
-        self.given = given
+    def __init__(self, **others):
+        self.others = others
 
     def command(self, key):
         """What stands for a word in braces: a build of fsgscheck, a helper, or a file."""
@@ -68,55 +61,37 @@ class Programs:
             return self._file(key)
         if key == "cpu":
             return str(max(os.sched_getaffinity(0)))
-        if not self.given.get(key):
+        path = self.others.get(key) or os.environ.get(key.upper())
+        if not path:
             raise Unavailable(f"this build has no {key}")
-        return self.given[key]
+        return path
 
     def peers(self, key):
         """The same, with the peers' program in fsgscheck's place."""
         if key not in ("static", "shared", *BUILDS):
             return self.command(key)
         compiler, _, shared = BUILDS.get(key, ("gcc", None, key == "shared"))
-        output = self.build / "peers" / key
+        output = SCRATCH / "peers" / key
         source = TESTS / "machines/peers.c"
-        with self.locked("peers"):
+        with locked(SCRATCH / "peers"):
             if not output.exists() or output.stat().st_mtime < source.stat().st_mtime:
                 build([compiler, "-O2", "-D_GNU_SOURCE", *([] if shared else ["-static"]),
-                        "-o", str(output), str(source)])
+                       "-o", str(output), str(source)])
         return str(output)
-
-    def kernel(self):
-        """The path of a distribution's kernel."""
-        with self.locked("kernel"):
-            return machine.kernel(self.build / "kernels")
-
-    @contextlib.contextmanager
-    def locked(self, name):
-        """Two tests that want to make the same thing take turns."""
-        folder = self.build / "peers"
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / f"{name}.lock", "w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _cross(self, key):
         compiler, cross, shared = BUILDS[key]
         if not shutil.which(compiler):
             raise Unavailable(f"{compiler} is not installed")
-        folder = self.build / cross.removesuffix(".ini")
         target = "examples/fsgscheck/fsgscheck" if shared else "tests/fsgscheck-static"
-        with self.locked(folder.name):
-            if not (folder / "build.ninja").exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                build(["meson", "setup", str(folder), str(SOURCE), "--werror",
-                        "--cross-file", str(TESTS / "guards/cross" / cross)])
-            build(["ninja", "-C", str(folder), target])
+        folder = builds.meson(SCRATCH / cross.removesuffix(".ini"), "--werror", "--cross-file",
+                              TESTS / "guards/cross" / cross, targets=[target])
         return str(folder / target)
 
     def _file(self, key):
         """By another name first: a program of another test may be reading it."""
-        path = self.build / "peers" / f"{key}.txt"
-        with self.locked("files"):
+        path = SCRATCH / "peers" / f"{key}.txt"
+        with locked(SCRATCH / "peers"):
             new = path.with_suffix(".new")
             new.write_text(FILES[key](), encoding="utf-8")
             new.replace(path)
@@ -137,8 +112,6 @@ FILES = {
     "cpuinfo-amd-with": lambda: _cpuinfo(True, True),
     "cpuinfo-amd-without": lambda: _cpuinfo(False, True),
     "xen-pv": lambda: "PV\n",
-    "xen-major": lambda: "4\n",
-    "xen-minor": lambda: "17\n",
 }
 
 
@@ -237,7 +210,7 @@ def ask_system(state, programs, arguments):
                                 [("/init", programs.command("init")),
                                  ("/fsgscheck", programs.command("static")),
                                  ("/peers", programs.peers("static"))])
-        run = machine.boot(programs.kernel(), append=" ".join(words), initrd=initrd, cpu=cpu,
+        run = machine.boot(machine.kernel(SCRATCH / "kernels"), append=" ".join(words), initrd=initrd, cpu=cpu,
                            smp=state.smp, timeout=2 * SECONDS, **host)
     answers = _split(run.section("peers"))
     if not answers:
@@ -493,15 +466,15 @@ def rows_of(page):
     return {name: line for name, line in lines.items() if name not in ("state", "---")}
 
 
-def run_page(build, committed):
+def run_page():
     """Writes the page and compares it; returns the test's exit status."""
     found = [(case, json.loads(path.read_text(encoding="utf-8"))) for case in table.CASES
-             if (path := build / "results" / f"{case.name}.json").exists()]
+             if (path := SCRATCH / "results" / f"{case.name}.json").exists()]
     if len(found) < MIN_ROWS:
         raise Unavailable(f"{len(found)} states were entered before; run the whole suite")
     page = make_page(found)
-    (build / "peers.md").write_text(page, encoding="utf-8")
-    old = pathlib.Path(committed).read_text(encoding="utf-8")
+    (SCRATCH / "peers.md").write_text(page, encoding="utf-8")
+    old = (SOURCE / "doc/peers.md").read_text(encoding="utf-8")
     if versions() not in old:
         raise Unavailable(f"the committed page was not made with {versions()}")
     here, there = rows_of(page), rows_of(old)
@@ -519,7 +492,7 @@ def run_test(name, programs):
     if name in table.EVERY:
         return run_every(name, programs)
     case = next(case for case in table.CASES if case.name == name)
-    return run(case, programs, programs.build / "results")
+    return run(case, programs, SCRATCH / "results")
 
 
 def main():
@@ -529,30 +502,19 @@ def main():
     run_action = actions.add_parser("run", help="one case")
     run_action.add_argument("name", metavar="NAME",
                             choices=[*(case.name for case in table.CASES), *table.EVERY])
-    sites_action = actions.add_parser("sites", help="what the tracer changes")
-    page_action = actions.add_parser("page", help="the page about the peers")
-    page_action.add_argument("--committed", required=True, metavar="FILE")
-    for action in (run_action, sites_action, page_action):
-        action.add_argument("--build", required=True, help="folder for what is built and found")
-    for action in (run_action, sites_action):
-        action.add_argument("--program", nargs="*", default=[], metavar="KEY=FILE")
+    actions.add_parser("sites", help="what the tracer changes")
+    actions.add_parser("page", help="the page about the peers")
     arguments = parser.parse_args()
-
     try:
         if arguments.action == "page":
-            return run_page(pathlib.Path(arguments.build), arguments.committed)
-        given = dict(pair.split("=", 1) for pair in arguments.program)
-        programs = Programs(arguments.build, given)
+            return run_page()
         if arguments.action == "sites":
-            return run_sites(programs)
-        return run_test(arguments.name, programs)
-    except Unavailable as reason:
-        print(f"skipped: {reason}")
-        return SKIP
+            return run_sites(Programs())
+        return run_test(arguments.name, Programs())
     except Failed as reason:
         print(reason)
         return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parts.run_main(main)

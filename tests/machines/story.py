@@ -7,11 +7,10 @@ Prints TAP; ends with 77 when QEMU or the kernel is not to be had."""
 import argparse
 import json
 import re
-import sys
 import tempfile
 from pathlib import Path
 
-from support import machine
+from support import machine, parts
 
 KERNEL = 'console=ttyS0 panic=-1'
 
@@ -101,8 +100,4 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        sys.exit(main())
-    except machine.Unavailable as missing:
-        print(f'1..0 # SKIP {missing}')
-        sys.exit(machine.SKIP)
+    parts.run_main(main)

@@ -2,30 +2,28 @@
 # SPDX-License-Identifier: MIT
 """Breaks the decision on purpose, and expects the table to notice.
 
-    swap.py --build DIR --program KEY=FILE...
-
-Two verdicts change places in decide_process() of a copy of the sources, the command is built from it,
-and every state that a process can be put in is entered with it. The cases whose verdict is one of the
-two have to fail, each by its name, and no others. Status 0, 1 or 77.
+Two verdicts change places in decide_process(), the command is linked with that, and every state that a process can be
+put in is entered with it. The cases whose verdict is one of the two have to fail, each by its name, and no others.
 """
 
-import argparse
+import os
 import pathlib
 import re
-import shutil
-import sys
 import tempfile
 
 import states
 import table
+from support import SOURCE, Unavailable, builds, mutation, output, parts
 
+BUILD, LIBRARY = pathlib.Path(os.environ["BUILD"]), os.environ["LIBRARY"]
 SWAPS = (("USABLE", "BROKEN"), ("DISABLED", "UNSUPPORTED"), ("UNADVERTISED", "INCONSISTENT"))
 
 
 def swap(text, one, other):
     """The source with two verdicts exchanged in the decision about a process."""
-    begin = text.index("static uint32_t decide_process(")
-    end = text.index("\n}\n", begin)
+    source = mutation.tokens(text)
+    first, last = mutation.body(source, "decide_process")
+    begin, end = source[first][1], source[last - 1][2]
     names = {f"FSGS_VERDICT_{one}": f"FSGS_VERDICT_{other}",
              f"FSGS_VERDICT_{other}": f"FSGS_VERDICT_{one}"}
     body, count = re.subn("|".join(rf"{name}\b" for name in names),
@@ -36,17 +34,15 @@ def swap(text, one, other):
 
 
 def build_broken(folder, one, other):
-    """Builds the command from a copy of the sources with two verdicts swapped."""
-    sources = folder / "sources"
-    for name in ("include", "lib", "examples/fsgscheck"):
-        shutil.copytree(states.SOURCE / name, sources / name)
-    decide = sources / "lib" / "core" / "decide.c"
-    decide.write_text(swap(decide.read_text(encoding="utf-8"), one, other), encoding="utf-8")
-    files = [path for path in sorted(sources.rglob("*.[cS]")) if path.name != "no-trial.c"]
-    program = folder / "fsgscheck"
-    states.build([
-        "gcc", "-O2", "-std=c11", "-D_GNU_SOURCE", "-static", "-pthread", "-fno-stack-protector",
-        f"-I{sources / 'include'}", "-o", str(program), *map(str, files)])
+    """Links the command with two verdicts swapped."""
+    source, changed, program = folder / "decide.c", folder / "decide.o", folder / "fsgscheck"
+    original = (SOURCE / "lib/core/decide.c").read_text(encoding="utf-8")
+    source.write_text(swap(original, one, other), encoding="utf-8")
+    output("gcc", "-O2", "-std=c11", "-ffreestanding", "-fno-stack-protector", f"-I{SOURCE / 'include'}",
+           f"-I{SOURCE / 'lib/core'}", "-c", source, "-o", changed)
+    library = builds.with_file(LIBRARY, "core_decide.c.o", changed, folder / "libfsgscheck.a")
+    objects = sorted((BUILD / "tests/fsgscheck-static.p").glob("*.o"))
+    output("gcc", "-static", "-pthread", "-o", program, *objects, library)
     return str(program)
 
 
@@ -65,7 +61,7 @@ def check(programs, one, other):
             continue
         try:
             report, _ = states.enter(case, programs)
-        except states.Unavailable:
+        except Unavailable:
             continue
         fails = bool(states.differences(case.expected, report))
         if fails:
@@ -80,22 +76,13 @@ def check(programs, one, other):
 
 def main():
     """Tries every swap; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--program", nargs="*", default=[], metavar="KEY=FILE")
-    arguments = parser.parse_args()
-    given = dict(pair.split("=", 1) for pair in arguments.program)
     surprises = 0
     try:
         states.require(("fsgsbase",))
         for one, other in SWAPS:
             with tempfile.TemporaryDirectory() as folder:
                 broken = build_broken(pathlib.Path(folder), one, other)
-                surprises += check(states.Programs(arguments.build, given | {"static": broken}),
-                                   one, other)
-    except states.Unavailable as reason:
-        print(f"skipped: {reason}")
-        return states.SKIP
+                surprises += check(states.Programs(static=broken), one, other)
     except states.Failed as reason:
         print(reason)
         return 1
@@ -103,4 +90,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parts.run_main(main)

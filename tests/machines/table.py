@@ -1,22 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The table of machine states: how each is entered, and what fsgscheck has to say in it.
+"""The table of machine states: how each is entered, and what fsgscheck or the boot image has to say in it.
 
-As a program it prints the names, for Meson.  states.py enters the states.
+As a program it prints, for Meson, a suite and a name on each line, and for `boot` the image.  states.py enters the
+states of processes and kernels, boot.py boots the image.
 """
 
 import dataclasses
 import os
 import sys
 
+from support import INSNS as INSTRUCTIONS, STATUS
+
 USABLE, UNSUPPORTED, DISABLED = "usable", "unsupported", "disabled"
 UNADVERTISED, BROKEN, INCONSISTENT = "unadvertised", "broken", "inconsistent"
 
-# The exit status that goes with a verdict, by the command's contract.
-STATUS = {USABLE: 0, UNSUPPORTED: 1, DISABLED: 1, UNADVERTISED: 2, BROKEN: 2, INCONSISTENT: 2,
-          "unknown": 3}
-
-INSTRUCTIONS = ("rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -295,12 +293,6 @@ LAUNCHED = [
          False, DISABLED, "kernel-too-old unproven"),
     Case("switched-off", "nofsgsbase (row D2)", launched(f"{H0} {P0} {ALL_UD}"),
          False, DISABLED, "switched-off unproven"),
-    # CPUID shows what is below Xen there; the name is that of the sign, and the steps are those for such a guest.
-    Case("xen-pv-switched-off", "nofsgsbase in a paravirtual guest of Xen 4.17 (row D2)",
-         launched(f"{H0} {P0} {ALL_UD} " + signature("TCGTCGTCGTCG") + " --file=/sys/hypervisor/guest_type={xen-pv}"
-                  " --file=/sys/hypervisor/version/major={xen-major} --file=/sys/hypervisor/version/minor={xen-minor}"),
-         False, DISABLED, "switched-off unproven",
-         also={"cpuid.hypervisor": "XenVMMXenVMM"}),
     *(Case(f"switched-off-seccomp-{how}", "the same, and a seccomp filter leaves no other way",
            Process(f"{{confine}} arch_prctl={how} -- {{launch}} {H0} {P0} {ALL_UD} -- {{static}}"),
            False, DISABLED, "switched-off unproven arch-prctl-denied", access="none",
@@ -402,10 +394,154 @@ EVERY = {f"every-{'offered' if offered else 'hidden'}-{hwcap2}": (offered, hwcap
          for offered in (True, False) for hwcap2 in ("promised", "refused", "absent")}
 
 
+# -- the boot image -------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Boot:
+    """The boot image on one emulated machine; the words are machine.py's.
+
+    way       elf, pvh, uefi, or bios or uefi with -cd, -disk or -stick
+    verdict   empty when it is not to come to one
+    cpus      how many it must have tested
+    patches   bytes to replace in the image, OLD=NEW in hexadecimal: where a machine can hardly be made to go wrong
+    until     without an exit device: the machine ends at this line
+    repeat    for what depends on the moment
+    says      what it has to print, in this order: regular expressions for whole lines
+    """
+
+    name: str
+    verdict: str
+    findings: str = ""
+    says: tuple = ()
+    way: str = "elf"
+    image: str = None  # by the way when not told
+    cpu: str = "EPYC"
+    smp: str = "1"
+    cpus: int = 1
+    machine: str = "q35"
+    append: str = ""
+    patches: tuple = ()
+    host: str = None
+    until: str = None
+    repeat: int = 1
+
+    @property
+    def built(self):
+        """The image that Meson has to build for it."""
+        return self.image or ("iso" if "-" in self.way else "efi" if self.way == "uefi" else "elf")
+
+
+EMULATED, HOSTED = "emulated,no-canonical-check", "no-canonical-check"
+FOUR = {"smp": "4", "cpus": 4}
+UNKNOWN = "unknown"
+
+
+def undefined(*insns):
+    """What is printed of instructions that raise #UD."""
+    return tuple(rf"not ok \d+ - CPU 0: {insn} raised invalid opcode \(#UD\), 64-bit form" for insn in insns)
+
+
+def hosted(mode, verdict, findings="", *says, **settings):
+    """The image on the defective host."""
+    return Boot("host-" + mode.replace(" insn=", "-"), verdict, findings, says, host=mode, **settings)
+
+
+def wrong(insn, bits):
+    """What is printed of an instruction that runs and is wrong."""
+    return rf"not ok \d+ - CPU 0: {insn} ran with a wrong value, {bits}-bit form"
+
+
+BOOTS = [
+    Boot("elf", USABLE, EMULATED,
+         ("# CPU 0: set CR4.FSGSBASE", "# CPU 0: execute WRGSBASE",
+          "# CPU 0: the instructions against MSR_GS_BASE", "# CPU 0: both bases over HLT",
+          "# CPU 0: clear CR4.FSGSBASE again: .*",
+          r"not ok \d+ - CPU 0: wrgsbase refuses a non-canonical address",
+          r"ok \d+ - CPU 0: a base outlives a HLT in ring 0", "# hypervisor: TCGTCGTCGTCG")),
+    Boot("elf-4-cpus", USABLE, EMULATED, ("# CPU 3: set CR4.FSGSBASE", r"ok \d+ - 4 of 4 CPUs tested"),
+         **FOUR),
+    # Firmware lists processors that could be plugged in; they are not missing.
+    Boot("elf-hotplug", USABLE, EMULATED, (r"ok \d+ - 2 of 2 CPUs tested",), smp="2,maxcpus=4", cpus=2),
+    Boot("elf-max", USABLE, EMULATED, cpu="max"),
+    Boot("elf-not-offered", UNSUPPORTED, "",
+         (r"ok \d+ - CPU 0: CR4.FSGSBASE can be set # SKIP CPUID does not offer it",), cpu="EPYC,-fsgsbase"),
+    Boot("elf-nehalem", UNSUPPORTED, cpu="Nehalem", **FOUR),
+    # Leaf 7 must not be asked for: below it, a processor answers with its highest leaf, and in leaf 4 the same bit is
+    # set.
+    Boot("elf-leaf-4", UNSUPPORTED, cpu="Haswell,level=4"),
+    Boot("elf-pc", USABLE, EMULATED, machine="pc"),
+    Boot("elf-microvm", USABLE, EMULATED, machine="microvm", smp="2", cpus=2),
+    Boot("elf-no-acpi", USABLE, EMULATED, machine="microvm,acpi=off", smp="2", cpus=2),
+    Boot("elf-no-exit-device", USABLE, EMULATED, until=r"^fsgscheck: .* cpus=\d+$"),
+    Boot("pvh", USABLE, EMULATED, way="pvh", **FOUR),
+    Boot("pvh-microvm", USABLE, EMULATED, way="pvh", machine="microvm"),
+    # The others never come out of the first instruction: that machine is not usable.
+    Boot("elf-silent-cpus", UNKNOWN, EMULATED,
+         (r"not ok \d+ - 1 of 4 CPUs tested", r"not ok \d+ - verdict is unknown",
+          "# advice: Guest: run the test again with one CPU; .*"),
+         smp="4", patches=("fafc31c08ed8=f4ebfd90fafc",)),
+    # Neither long mode nor, on the oldest, CPUID: no code of 64 bits can say so.
+    Boot("elf-486", UNSUPPORTED, "", ("# reason: this CPU has no 64-bit mode.*",), cpu="486"),
+    Boot("elf-qemu32", UNSUPPORTED, "", ("# advice: Host: .*64-bit CPU model.*",), cpu="qemu32"),
+    Boot("elf-no-long-mode", UNSUPPORTED, cpu="EPYC,-lm"),
+    Boot("pvh-no-long-mode", UNSUPPORTED, way="pvh", cpu="EPYC,-lm"),
+    Boot("elf-64-cpus", USABLE, EMULATED, smp="64", cpus=64),
+    # A breakpoint in place of the read of CR4.
+    Boot("elf-exception", UNKNOWN, "",
+         ("# CPU 0: read CR4 and the bases", "Bail out! unexpected exception 3 at 0x[0-9a-f]+"),
+         cpus=0, patches=("0f20e0=cc9090",)),
+    # An emulator hangs here. The step before it is on the last line.
+    Boot("elf-forced", "", "", ("# CPU 0: set CR4.FSGSBASE",), cpu="Nehalem", append="quiet force",
+         until="set CR4.FSGSBASE"),
+    # With no patience at all, a healthy processor is given up while it prints. It must fall silent: the last line is
+    # whole, and counts no processor that finished later.
+    Boot("given-up", UNKNOWN, EMULATED,
+         ("# CPU 1: no sign of life after its last step: given up", r"not ok \d+ - 1 of 3 CPUs tested"),
+         image="hasty", smp="3", repeat=5),
+    hosted("off", USABLE, EMULATED),
+    hosted("honest", USABLE, HOSTED, "# hypervisor: Microsoft Hv, version 10.0, build 20348"),
+    hosted("lie", BROKEN, "insn-ud", r"ok \d+ - CPU 0: CR4.FSGSBASE stays set", *undefined(*INSTRUCTIONS),
+           "# advice: Guest: add nofsgsbase .*", "# advice: Host: .*CompatibilityForMigrationEnabled.*"),
+    hosted("hide", UNSUPPORTED),
+    hosted("refuse", BROKEN, "cr4-refused", r"not ok \d+ - CPU 0: CR4.FSGSBASE can be set"),
+    hosted("drop", BROKEN, "cr4-dropped", r"not ok \d+ - CPU 0: CR4.FSGSBASE stays set"),
+    hosted("hidden", UNADVERTISED),
+    hosted("unenforced", USABLE, "no-canonical-check,cr4-unenforced",
+           r"not ok \d+ - CPU 0: all four raise #UD while CR4.FSGSBASE is clear"),
+    hosted("software", USABLE, "", r"ok \d+ - CPU 0: wrgsbase refuses a non-canonical address"),
+    *(hosted(f"partial insn={insn}", BROKEN, "insn-ud", *undefined(insn)) for insn in INSTRUCTIONS),
+    hosted("wrong insn=rdfsbase", BROKEN, "", wrong("rdfsbase", 64)),
+    hosted("wrong insn=wrgsbase", BROKEN, "", wrong("wrgsbase", 64)),
+    hosted("narrow insn=rdfsbase", BROKEN, "", wrong("rdfsbase", 32)),
+    hosted("narrow insn=wrgsbase", BROKEN, "", wrong("wrgsbase", 32)),
+    hosted("lose", BROKEN, "no-canonical-check,value-lost",
+           r"not ok \d+ - CPU 0: a base outlives an execution of CPUID"),
+    # Only the boot processor is inside the host, so the others are healthy.
+    Boot("host-lie-4-cpus", INCONSISTENT, "cpus-differ,insn-ud",
+         ("# CPU 0: broken: .*", "# CPUs 1-3: usable: .*"), host="lie", **FOUR),
+    # The write raises #GP; the machine is still one that does not offer the feature.
+    Boot("host-hide-forced", UNSUPPORTED, "",
+         ("# CPU 0: set CR4.FSGSBASE", r"not ok \d+ - CPU 0: CR4.FSGSBASE can be set"), host="hide",
+         append="force"),
+    Boot("uefi", USABLE, EMULATED,
+         ("# CPU 0: set CR4.FSGSBASE", r"not ok \d+ - CPU 0: wrgsbase refuses a non-canonical address"),
+         way="uefi"),
+    Boot("uefi-4-cpus", USABLE, EMULATED, ("# CPU 3: set CR4.FSGSBASE",), way="uefi", **FOUR),
+    Boot("uefi-not-offered", UNSUPPORTED, way="uefi", cpu="EPYC,-fsgsbase"),
+    Boot("uefi-forced", "", "", ("# CPU 0: set CR4.FSGSBASE",), way="uefi", cpu="Nehalem", append="force",
+         until="set CR4.FSGSBASE"),
+    *(Boot(f"iso-{way}", USABLE, EMULATED, way=way, smp="2", cpus=2)
+      for way in ("bios-cd", "bios-disk", "bios-stick", "uefi-cd", "uefi-disk", "uefi-stick")),
+]
+
+
 def main():
-    """Prints the names, one a line."""
+    """Prints the names."""
     for name in [*(case.name for case in CASES), *EVERY]:
-        print(name)
+        print("states", name)
+    for case in BOOTS:
+        print("boot", case.name, case.built)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ shared by all build directories. A release's list is refreshed once a day; witho
 there will do.
 """
 
-import contextlib
-import fcntl
 import os
 import pathlib
 import re
@@ -16,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from support import archive, machine
+from support import Unavailable, archive, fetched, locked, machine
 
 KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 DAY = 86400
@@ -29,34 +27,13 @@ def cache():
     return pathlib.Path(os.environ.get('FSGSCHECK_CACHE') or pathlib.Path(home) / 'fsgscheck').resolve()
 
 
-def run(*command, cwd=None, env=None):
-    try:
-        done = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              check=False)
-    except FileNotFoundError as missing:
-        raise machine.Unavailable(f'{command[0]} is not installed') from missing
-    if done.returncode:
-        words = done.stderr.strip().splitlines() or [f'status {done.returncode}']
-        raise machine.Unavailable(f"{' '.join(map(str, command[:2]))} failed: {words[-1]}")
-    return done.stdout
-
-
-@contextlib.contextmanager
-def locked(folder):
-    """Two tests that want to make the same thing take turns."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / 'lock', 'w', encoding='ascii') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def releases_alone(folder, releases):
     """An environment in which apt knows these releases and no others; None stands for the machine's own apt."""
     if releases is None:
         return None
     site = archive.mirror()
     if not site:
-        raise machine.Unavailable('where this machine takes its packages from is not known')
+        raise Unavailable('where this machine takes its packages from is not known')
     root = pathlib.Path(folder).resolve() / 'apt' / releases[-1]
     with locked(root):
         complete = root / 'complete'
@@ -73,30 +50,30 @@ def releases_alone(folder, releases):
                 'Acquire::Languages "none"; APT::Sandbox::User "root"; APT::Update::Error-Mode "any";\n',
                 encoding='utf-8')
             try:
-                run('apt-get', '--quiet', 'update', env={**os.environ, 'APT_CONFIG': f'{root}/apt.conf'})
-            except machine.Unavailable as reason:
+                fetched('apt-get', '--quiet', 'update', env={**os.environ, 'APT_CONFIG': f'{root}/apt.conf'})
+            except Unavailable as reason:
                 names = ' and '.join(releases)
-                raise machine.Unavailable(f"no {names} in this machine's archive: {reason}") from reason
+                raise Unavailable(f"no {names} in this machine's archive: {reason}") from reason
             complete.touch()
     return {**os.environ, 'APT_CONFIG': f'{root}/apt.conf'}
 
 
 def resolve(package, pattern, environment=None):
     """The package that another one stands for: a kernel's name changes with every release."""
-    listed = run('apt-cache', 'depends', package, env=environment)
+    listed = fetched('apt-cache', 'depends', package, env=environment)
     found = re.search(rf'^\s*Depends: ({pattern})$', listed, re.M)
     if not found:
-        raise machine.Unavailable(f'{package} depends on no {pattern}')
+        raise Unavailable(f'{package} depends on no {pattern}')
     return found[1]
 
 
 def _extract(file, into, only):
     if not only:
-        run('dpkg-deb', '--extract', file, into)
+        fetched('dpkg-deb', '--extract', file, into)
         return
     with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', file], stdout=subprocess.PIPE) as packed:
         # A pattern that one of several packages does not match is no error.
-        subprocess.run(['tar', '--extract', '--directory', into, '--wildcards', *only], stdin=packed.stdout, check=False,
+        subprocess.fetched(['tar', '--extract', '--directory', into, '--wildcards', *only], stdin=packed.stdout, check=False,
                        stderr=subprocess.DEVNULL)
 
 
@@ -105,10 +82,10 @@ def _fetch(root, packages, environment, libraries, only):
         folder = pathlib.Path(folder)
         if libraries:
             (folder / 'partial').mkdir()
-            run('apt-get', '--quiet', '--yes', '--no-install-recommends', '--download-only', '-o', 'Debug::NoLocking=1',
+            fetched('apt-get', '--quiet', '--yes', '--no-install-recommends', '--download-only', '-o', 'Debug::NoLocking=1',
                 '-o', f'Dir::Cache::archives={folder}', 'install', *packages, env=environment)
         else:
-            run('apt-get', '--quiet', 'download', *packages, cwd=folder, env=environment)
+            fetched('apt-get', '--quiet', 'download', *packages, cwd=folder, env=environment)
         tree = root / 'tree'
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir()
@@ -126,17 +103,17 @@ def unpacked(*packages, release=None, libraries=False, only=()):
     shelf = cache() / (release or 'own') / packages[0]
     try:
         environment = releases_alone(cache(), release and (release,))
-        shown = run('apt-cache', 'show', '--no-all-versions', packages[0], env=environment)
+        shown = fetched('apt-cache', 'show', '--no-all-versions', packages[0], env=environment)
         version = re.search(r'^Version: (\S+)$', shown, re.M)[1]
         root = shelf / re.sub(r'[^\w.+~-]', '_', version)
         with locked(root):
             if not (root / 'complete').exists():
                 _fetch(root, packages, environment, libraries, only)
                 (root / 'complete').write_text(version, encoding='ascii')
-    except machine.Unavailable as reason:
+    except Unavailable as reason:
         earlier = sorted(shelf.glob('*/complete'), key=lambda path: path.stat().st_mtime)
         if not earlier:
-            raise machine.Unavailable(f'no {packages[0]} of {release or "this release"}: {reason}') from reason
+            raise Unavailable(f'no {packages[0]} of {release or "this release"}: {reason}') from reason
         root, version = earlier[-1].parent, earlier[-1].read_text(encoding='ascii')
     return root / 'tree', version
 
@@ -150,10 +127,10 @@ def kernel(package=machine.CLOUD, release=None, modules=()):
     for name in modules:
         file = next(tree.glob(f'**/{name}.ko'), None)
         if file is None:
-            raise machine.Unavailable(f'{image} has no module {name}')
+            raise Unavailable(f'{image} has no module {name}')
         small = file.with_suffix('.stripped')
         if not small.exists():
-            run('objcopy', '--strip-debug', '--remove-section=.BTF', file, small)
+            fetched('objcopy', '--strip-debug', '--remove-section=.BTF', file, small)
         found.append((f'{name}.ko', small))
     return next(tree.glob('boot/vmlinuz-*')), found
 
@@ -164,7 +141,7 @@ def command(tree, program):
     loader = libraries / 'ld-linux-x86-64.so.2'
     program = tree / program
     if not program.exists():
-        raise machine.Unavailable(f'{program.name} is not in its package')
+        raise Unavailable(f'{program.name} is not in its package')
     if not loader.exists():
         return [str(program)]
     return [str(loader), '--inhibit-cache', '--library-path', f'{libraries}:{tree}/lib/x86_64-linux-gnu', str(program)]

@@ -26,7 +26,8 @@ import tarfile
 import tempfile
 import time
 
-SKIP = 77
+from support import Unavailable, fetched, locked, parts
+
 TIMED_OUT = 124
 
 CLOUD = "linux-image-cloud-amd64"
@@ -37,27 +38,12 @@ GENERIC = "linux-image-amd64"
 CPU_OF_REPORT = "EPYC,model-id=AMD EPYC 7281 16-Core Processor,-smap"
 
 
-class Unavailable(Exception):
-    """Something that is not part of the project is missing: a reason to skip, not to fail."""
-
-
 # -- kernels ------------------------------------------------------------------------------------
-
-
-def _output(*command, cwd=None):
-    try:
-        return subprocess.run(command, cwd=cwd, check=True, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True).stdout
-    except FileNotFoundError as error:
-        raise Unavailable(f"{command[0]} is not installed") from error
-    except subprocess.CalledProcessError as error:
-        words = error.stderr.strip().splitlines() or [f"status {error.returncode}"]
-        raise Unavailable(f"{' '.join(command[:2])} failed: {words[-1]}") from error
 
 
 def _resolve(package):
     """Names the package that a kernel meta-package depends on: it changes with every release."""
-    for line in _output("apt-cache", "depends", package).splitlines():
+    for line in fetched("apt-cache", "depends", package).splitlines():
         found = re.fullmatch(r"\s*Depends: (linux-image-\d\S+)", line)
         if found:
             return found[1]
@@ -95,6 +81,11 @@ def kernel(cache, package=CLOUD):
     there is none either, Unavailable says why.
     """
     shelf = pathlib.Path(cache).resolve() / package
+    with locked(shelf):
+        return _newest(package, shelf)
+
+
+def _newest(package, shelf):
     try:
         image = _resolve(package)
         path = shelf / image.replace("linux-image-", "vmlinuz-", 1)
@@ -102,7 +93,7 @@ def kernel(cache, package=CLOUD):
             shelf.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=shelf) as folder:
                 folder = pathlib.Path(folder)
-                _output("apt-get", "--quiet", "download", image, cwd=folder)
+                fetched("apt-get", "--quiet", "download", image, cwd=folder)
                 _unpack(image, folder, path)
         return path
     except Unavailable as reason:
@@ -177,7 +168,7 @@ def qemu():
     return path
 
 
-def plain(raw):
+def _plain(raw):
     text = raw.decode("utf-8", "replace").replace("\r", "")
     return re.sub(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>c])", "", text)
 
@@ -193,7 +184,7 @@ def _read(process, deadline, until):
         if not piece:
             return raw, "end"
         raw += piece
-        if until and re.search(until, plain(raw), re.MULTILINE):
+        if until and re.search(until, _plain(raw), re.MULTILINE):
             return raw, "match"
 
 
@@ -264,9 +255,9 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
         seconds = time.monotonic() - started
 
         errors.seek(0)
-        lines = [line for line in plain(errors.read()).splitlines()
+        lines = [line for line in _plain(errors.read()).splitlines()
                  if "TCG doesn't support requested feature" not in line]
-        return Run(log=plain(raw), status=process.returncode if reason == "end" else None,
+        return Run(log=_plain(raw), status=process.returncode if reason == "end" else None,
                    seconds=seconds, timed_out=reason == "deadline", errors="\n".join(lines))
 
 
@@ -295,8 +286,8 @@ def user_mode_linux(confine, init, program, arguments, timeout=30.0):
         log, errors, status = done.stdout, done.stderr, done.returncode
     except subprocess.TimeoutExpired as late:
         log, errors = late.stdout or b"", late.stderr or b""
-    return Run(log=plain(log), status=status, seconds=time.monotonic() - started,
-               timed_out=status is None, errors=plain(errors))
+    return Run(log=_plain(log), status=status, seconds=time.monotonic() - started,
+               timed_out=status is None, errors=_plain(errors))
 
 
 # -- the program --------------------------------------------------------------------------------
@@ -356,8 +347,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Unavailable as missing:
-        print(f"skipped: {missing}", file=sys.stderr)
-        sys.exit(SKIP)
+    parts.run_main(main)

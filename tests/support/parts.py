@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""A test file of many parts, as Meson counts it.
-
-Where a part was skipped the whole is a skip, with the reasons: what is missing on a machine must be seen.
-"""
+"""How a Python test ends, as Meson counts it: 0, 1, or 77 with the reasons."""
 
 import sys
 import unittest
 
-SKIP = 77
+from support import SKIP, Unavailable
 
 
 def run():
-    """Runs the parts of the program's own file that its command line names, or all; does not return."""
+    """Runs the parts of the program's own file that its command line names, or all; does not return.
+
+    Where a part was skipped the whole is a skip, with the reasons: what is missing on a machine must be seen.
+    """
     result = unittest.main(exit=False, verbosity=2).result
     for part, reason in result.skipped:
         print(f'skipped: {part}: {reason}')
     sys.exit(1 if not result.wasSuccessful() else SKIP if result.skipped else 0)
+
+
+def run_main(main):
+    """Runs a program that is no unittest; does not return. Its main() returns the exit status."""
+    try:
+        sys.exit(main())
+    except Unavailable as missing:
+        # A line for whoever reads it, and for TAP.
+        print(f'1..0 # SKIP {missing}')
+        sys.exit(SKIP)

@@ -113,14 +113,16 @@ static uint32_t load(const char *path)
 	if (fd < 0 || fstat(fd, &status))
 		err(STATUS_USAGE, "%s", path);
 	header = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (header == MAP_FAILED || memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64)
+	if (header == MAP_FAILED || memcmp(header->e_ident, ELFMAG, SELFMAG) ||
+	    header->e_ident[EI_CLASS] != ELFCLASS64)
 		errx(STATUS_USAGE, "%s is no ELF64 file", path);
 	programs = (const void *)((const uint8_t *)header + header->e_phoff);
 	for (int i = 0; i < header->e_phnum; i++) {
 		if (programs[i].p_type == PT_LOAD)
 			load_segment((const uint8_t *)header, &programs[i]);
 		else if (programs[i].p_type == PT_NOTE && !entry)
-			entry = find_entry((const uint8_t *)header + programs[i].p_offset, programs[i].p_filesz);
+			entry = find_entry((const uint8_t *)header + programs[i].p_offset,
+					   programs[i].p_filesz);
 	}
 	if (!entry)
 		errx(STATUS_USAGE, "%s has no PVH entry", path);
@@ -151,7 +153,8 @@ static void finish_description(uint8_t *table, const char *signature, uint32_t s
 /* As much of ACPI as tells how many processors there are: RSDP, RSDT, MADT. */
 static void describe_processors(unsigned cpus)
 {
-	uint8_t *const rsdp = memory + TABLES, *const rsdt = rsdp + 0x100, *const madt = rsdp + 0x200;
+	uint8_t *const rsdp = memory + TABLES, *const rsdt = rsdp + 0x100,
+		       *const madt = rsdp + 0x200;
 	uint8_t *entry = madt + 44;
 
 	put32(madt + 36, LOCAL_APIC);
@@ -170,7 +173,8 @@ static void describe_processors(unsigned cpus)
 
 static void set_cpuid(int vm, int fd, uint32_t cpu)
 {
-	struct kvm_cpuid2 *const leaves = calloc(1, sizeof *leaves + LEAVES * sizeof leaves->entries[0]);
+	struct kvm_cpuid2 *const leaves =
+		calloc(1, sizeof *leaves + LEAVES * sizeof leaves->entries[0]);
 
 	if (!leaves)
 		err(STATUS_REFUSED, "calloc");

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""The unit tests and a short torture under one tool.
+
+    sanitize.py address,undefined|thread|memory|cet|memcheck|helgrind
+
+The sanitizers and CET take a build directory of their own, $SCRATCH. valgrind takes the programs of $BUILD, which
+Meson has built. $UNITS and $TORTURE name the programs: whatever a meson.build lists runs here, unless LEFT_OUT says why
+not. FSGSCHECK_TORTURE_SECONDS says how long threads.c goes on.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support import SKIP, TESTS, Unavailable, builds, output, parts, run
+
+UNITS, TORTURE = os.environ['UNITS'].split(), os.environ['TORTURE'].split()
+BUILD, SCRATCH = Path(os.environ['BUILD']), Path(os.environ['SCRATCH'])
+VALGRIND = ('valgrind', '-q', '--error-exitcode=99', '--exit-on-first-error=yes', '--trace-children=yes')
+
+# Programs that a tool cannot follow.
+LEFT_OUT = {
+    # These have functions of the C library in themselves, which MemorySanitizer has, too. What the trial hands on is
+    # unknown to it, since lib/linux/trial.c is not instrumented: in the torture's deeper callers it would speak of that.
+    'memory': {'interposed', 'reading', 'text', *TORTURE},
+    # valgrind runs none of the four instructions and keeps signals for itself.
+    'memcheck': {'base', 'check', 'guard', 'interposed', 'reading', 'device', 'text', *TORTURE},
+    # It looks for races, and this is where threads are.
+    'helgrind': {*UNITS, *TORTURE} - {'check'},
+    # ThreadSanitizer 14 itself fails where a signal meets a child of vfork() or a thread that ends.
+    'thread': {'sandbox', 'threads', 'threads-undefined'},
+    # A sandbox that refuses memory is none to programs whose tool takes more of it.
+    'address,undefined': {'sandbox'},
+    'cet': {'sandbox'},
+}
+
+# Tests in a program. A tool's own code uses the FS base where a test has another; it keeps signals for later, delivers
+# them with a mask and an errno of its own, and has the kernel's actions to itself; it takes the lock of a child that is
+# made anew for the parent's, and has no place for one in the same memory; it does not see what assembly writes; it
+# answers a system call itself.
+TESTS_LEFT_OUT = {
+    ('thread', 'base'): ('fs_goes_away_and_comes_back',),
+    ('memory', 'base'): ('fs_goes_away_and_comes_back',),
+    ('thread', 'guard'): ('the_owner_may_change_errno', 'passes_on_with_the_owners_mask', 'runs_as_the_owners_would',
+                          'returns_as_the_owner_does', 'a_bare_clone_is_sane',
+                          'a_process_in_the_same_memory_keeps_away'),
+    ('memory', 'guard'): ('keeps_floating_point_control',),
+    ('helgrind', 'check'): ('asks_whether_cpuid_faults',),
+}
+
+os.environ.setdefault('FSGSCHECK_TORTURE_SECONDS', '3')
+
+# A report is a failure; a child that a test lets die on purpose is none. The handlers and alternate stacks are the
+# tests' own.
+ENVIRONMENT = {
+    'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=0:use_sigaltstack=0:handle_segv=0:handle_sigbus=0',
+    'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
+    'TSAN_OPTIONS': 'halt_on_error=1:die_after_fork=0:report_signal_unsafe=0',
+}
+
+
+def configured(tool, targets):
+    """The build directory of a tool."""
+    compiler = 'gcc' if tool == 'cet' else 'clang'
+    if not shutil.which(compiler):
+        raise Unavailable(f'{compiler} is not installed')
+    sanitize = 'none' if tool == 'cet' else tool
+    with tempfile.TemporaryDirectory() as folder:
+        if run(compiler, f'-fsanitize={sanitize}', '-x', 'c', '-', '-o', f'{folder}/program',
+               input='int main(void) { return 0; }').returncode and sanitize != 'none':
+            raise Unavailable(f'{compiler} has no runtime for -fsanitize={sanitize}')
+    return builds.meson(SCRATCH, f'-Db_sanitize={sanitize}', '-Db_lundef=false', '-Dbuildtype=debugoptimized',
+                        '-Dc_args=' + ('-fcf-protection=full' if tool == 'cet' else ''), targets=targets,
+                        compiler=compiler)
+
+
+def unmarked(build):
+    """One object that is not marked takes CET from the whole process.
+
+    The linked files cannot tell: what a distribution's C library adds may not be marked.
+    """
+    return [path for path in sorted((build / 'lib').rglob('*.o')) if 'IBT, SHSTK' not in output('readelf', '-n', path)]
+
+
+def main():
+    """Returns the exit status."""
+    tool, = sys.argv[1:]
+    units = [name for name in UNITS if name not in LEFT_OUT[tool]]
+    torture = [name for name in TORTURE if name not in LEFT_OUT[tool]]
+    wrapper = ()
+    if tool in ('memcheck', 'helgrind'):
+        if not shutil.which('valgrind'):
+            raise Unavailable('valgrind is not installed')
+        build, wrapper = BUILD, (*VALGRIND, f'--tool={tool}')
+        if tool == 'helgrind':
+            wrapper += (f'--suppressions={TESTS}/guards/helgrind.supp',)
+    else:
+        build = configured(tool, [*(f'tests/unit/plain-{name}' for name in units),
+                                  *(f'tests/torture/torture-{name}' for name in torture)])
+    if tool == 'cet' and unmarked(build):
+        print('not marked:', *unmarked(build))
+        return 1
+    commands = [[build / f'tests/unit/plain-{name}', *TESTS_LEFT_OUT.get((tool, name), ())] for name in units]
+    commands += [[build / f'tests/torture/torture-{name}'] for name in torture]
+    for command in commands:
+        print('==', *command, flush=True)
+        if subprocess.run([*wrapper, *command], env=os.environ | ENVIRONMENT, check=False).returncode not in (0, SKIP):
+            return 1
+    if wrapper:
+        # The instructions do not run there: the trial faults four times, and its verdict is no error.
+        print('== fsgscheck', flush=True)
+        if subprocess.run([*wrapper, os.environ['FSGSCHECK'], '--all-cpus', '--survival'], check=False).returncode > 3:
+            return 1
+    print(f'{tool}: clean')
+    return 0
+
+
+if __name__ == '__main__':
+    parts.run_main(main)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""Further builds of the project, each made once, and the library with one changed file."""
+
+import os
+import shutil
+from pathlib import Path
+
+from support import SOURCE, locked, output
+
+
+def meson(folder, *options, targets, compiler=None, **variables):
+    """A build directory of its own, with these targets up to date; for the targets "all" name none."""
+    folder = Path(folder)
+    with locked(folder.parent / f'{folder.name}.lock'):
+        if not (folder / 'build.ninja').exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            environment = {**os.environ, **({'CC': compiler} if compiler else {}), **variables}
+            output('meson', 'setup', folder, SOURCE, '-Ddocs=disabled', *options, env=environment, timeout=600)
+        output('ninja', '-C', folder, *targets, timeout=1200)
+    return folder
+
+
+def with_file(archive, member, changed, to):
+    """A copy of a static library in which one member is another object."""
+    shutil.copyfile(archive, to)
+    members = [name for name in output('ar', 't', to).split() if name.endswith(member)]
+    if len(members) != 1:
+        raise AssertionError(f'{archive} has {members} for {member}')
+    output('ar', 'd', to, members[0])
+    output('ar', 'q', to, changed)
+    return to
