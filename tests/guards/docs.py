@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The documentation: every sample is compiled and run, every link leads somewhere, every word is one."""
 
+import json
 import os
 import re
 import shutil
@@ -9,12 +10,11 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import parts
+from support import SOURCE, TESTS, parts
 
-SOURCE = Path(os.environ['SOURCE'])
 SHARED = Path(os.environ['SHARED'])
 FSGSCHECK = os.environ['FSGSCHECK']
-PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', *sorted((SOURCE / 'doc').glob('*.md')),
+PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', TESTS / 'README.md', *sorted((SOURCE / 'doc').glob('*.md')),
          *sorted((SOURCE / 'examples').rglob('README.md'))]
 # Made in the build directory by a test.
 MADE = {'tests/machines/peers.md'}
@@ -143,9 +143,37 @@ class Pages(unittest.TestCase):
             for path in re.findall(r'`((?:lib|include|tests|examples|doc)/[\w./-]+)`', page.read_text(encoding='utf-8')):
                 self.assertTrue(path in MADE or (SOURCE / path).exists(), f'{page.name}: {path}')
 
+    def test_each_recipe_names_files(self):
+        """The contributor's page has a recipe for each kind of addition, and each says where it begins."""
+        page = (SOURCE / 'doc/contributing.md').read_text(encoding='utf-8')
+        recipes = dict(re.findall(r'^### (.*?)\n(.*?)(?=^##)', page, re.M | re.S))
+        for kind in ('finding', 'signature', 'advice', 'log wording', 'metric', 'ring 3', 'ring 0', 'machine state',
+                     'signal of the guard', 'binding'):
+            self.assertTrue(any(kind in name for name in recipes), kind)
+        for name, recipe in recipes.items():
+            with self.subTest(recipe=name):
+                self.assertRegex(recipe, r'1\. Test: [^`]*`tests/|1\. Test:[^\n]*\n? *[^`]*`tests/')
+                self.assertGreaterEqual(len(re.findall(r'`(?:lib|include|tests|examples|doc)/', recipe)), 3)
+
+    def test_every_suite_is_in_the_table(self):
+        said = (TESTS / 'README.md').read_text(encoding='utf-8')
+        rows = re.findall(r'^\| `([\w-]+)` \| .*\?', said, re.M)
+        further = re.findall(r'`([\w-]+)`', re.search(r'^`quick`.*further suites', said, re.M)[0])
+        tests = json.loads((Path(os.environ['BUILD']) / 'meson-info/intro-tests.json').read_text(encoding='utf-8'))
+        found = {suite.partition(':')[2] for test in tests for suite in test['suite']}
+        self.assertEqual(found - {*rows, *further}, set())
+        self.assertEqual(len(rows), len(set(rows)))
+
+    def test_a_test_is_named_after_its_suite(self):
+        tests = json.loads((Path(os.environ['BUILD']) / 'meson-info/intro-tests.json').read_text(encoding='utf-8'))
+        for test in tests:
+            suite = test['suite'][0].partition(':')[2]
+            self.assertRegex(test['name'], rf'^{suite}(-|$)')
+        self.assertEqual(len({test['name'] for test in tests}), len(tests), 'a name occurs twice')
+
     def test_every_guide_is_linked_from_the_readme(self):
         readme = (SOURCE / 'README.md').read_text(encoding='utf-8')
-        for guide in (SOURCE / 'doc').glob('guide-*.md'):
+        for guide in (*(SOURCE / 'doc').glob('guide-*.md'), SOURCE / 'doc/contributing.md'):
             self.assertIn(f'doc/{guide.name}', readme)
 
     def test_every_page_is_linked_from_the_main_page(self):
