@@ -10,18 +10,13 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from support import parts
+from support import SOURCE, output, parts
 
 SHARED = os.environ['SHARED']
 CORE = os.environ['CORE']
-SOURCE = Path(os.environ['SOURCE'])
 INCLUDE = SOURCE / 'include'
 PUBLIC = sorted(INCLUDE.rglob('*.h'))
 STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Wshadow', '-Werror', '-fsyntax-only']
-
-
-def output(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def exported():

@@ -10,14 +10,13 @@ for each public type is built in, and is part of the baseline.
 
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from support import SOURCE, TESTS, parts
+from support import SOURCE, TESTS, output, parts, run
 
 BASELINE = TESTS / 'guards/libfsgscheck.abi'
 HEADERS = ('fsgscheck.h', 'fsgscheck/report.h', 'fsgscheck/base.h')
@@ -25,13 +24,6 @@ FLAGS = ['-g', '-O1', '-std=c11', '-D_GNU_SOURCE', '-fPIC', '-shared', '-pthread
 
 # What abidiff exits with. An error, and use that it does not know, are the test's.
 ERROR, CHANGE = 3, 12
-
-
-def run(*command, statuses=(0,)):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode not in statuses:
-        raise AssertionError(f'{command}: status {done.returncode}\n{done.stdout}{done.stderr}')
-    return done
 
 
 def without_comments(path):
@@ -51,16 +43,16 @@ def build(tree, work, compiler='gcc'):
     sources = [path for path in sorted((tree / 'lib').rglob('*'))
                if path.suffix in ('.c', '.S') and path.name != 'no-trial.c']
     library = work / f'{compiler}.so'
-    run(compiler, *FLAGS, f'-I{tree}/include', f'-Wl,--version-script={work}/witness.map',
+    output(compiler, *FLAGS, f'-I{tree}/include', f'-Wl,--version-script={work}/witness.map',
         '-Wl,-soname,libfsgscheck.so.1', *sources, work / 'witness.c', '-o', library)
     return library
 
 
 def dump(tree, work, compiler='gcc'):
     """The interface as text: nothing of this machine in it, no path and no line."""
-    text = run('abidw', '--headers-dir', tree / 'include', '--no-corpus-path', '--no-show-locs', '--no-comp-dir-path',
+    text = output('abidw', '--headers-dir', tree / 'include', '--no-corpus-path', '--no-show-locs', '--no-comp-dir-path',
                '--exported-interfaces-only', '--drop-private-types', '--no-elf-needed', '--type-id-style', 'hash',
-               build(tree, work, compiler)).stdout
+               build(tree, work, compiler))
     return re.sub(r" path='[^']*?(lib/\w+/[\w.-]+|witness\.c)'", r" path='\1'", text)
 
 
@@ -79,7 +71,7 @@ def as_seen_by_an_old_program(text, baseline):
 
 
 def compare(old, new, *options):
-    done = run('abidiff', *options, old, new, statuses=range(16))
+    done = run('abidiff', *options, old, new)
     if done.returncode & ERROR:
         raise AssertionError(f'abidiff: status {done.returncode}\n{done.stdout}{done.stderr}')
     return done.returncode & CHANGE, done.stdout

@@ -11,18 +11,10 @@ import time
 import unittest
 from pathlib import Path
 
-from support import parts
+from support import SOURCE, output, parts, run
 
-SOURCE = Path(os.environ['SOURCE'])
 MESON = os.environ['MESON']
 EXAMPLE = SOURCE / 'doc/examples/usable.c'
-
-
-def run(*command, **options):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=200, **options)
-    if done.returncode:
-        raise AssertionError(f'{command}: status {done.returncode}\n{done.stdout}{done.stderr}')
-    return done.stdout
 
 
 def verdict(*command, **environment):
@@ -35,7 +27,7 @@ def verdict(*command, **environment):
 
 def is_linked_with_it(program):
     """Whether a program asks the loader for the library."""
-    return 'libfsgscheck.so' in run('readelf', '-d', program)
+    return 'libfsgscheck.so' in output('readelf', '-d', program)
 
 
 class Installed(unittest.TestCase):
@@ -44,9 +36,9 @@ class Installed(unittest.TestCase):
         cls.directory = tempfile.TemporaryDirectory()
         cls.prefix = Path(cls.directory.name) / 'prefix'
         build = Path(cls.directory.name) / 'build'
-        run(MESON, 'setup', build, SOURCE, f'--prefix={cls.prefix}', '--libdir=lib', '-Dtests=disabled',
+        output(MESON, 'setup', build, SOURCE, f'--prefix={cls.prefix}', '--libdir=lib', '-Dtests=disabled',
             '-Dbuildtype=release', *(['-Ddocs=enabled'] if shutil.which('doxygen') else []))
-        run(MESON, 'install', '-C', build)
+        output(MESON, 'install', '-C', build)
         cls.build = build
         os.environ['PKG_CONFIG_PATH'] = str(cls.prefix / 'lib/pkgconfig')
 
@@ -55,11 +47,11 @@ class Installed(unittest.TestCase):
         cls.directory.cleanup()
 
     def flags(self, package, *options):
-        return run('pkg-config', *options, '--cflags', '--libs', package).split()
+        return output('pkg-config', *options, '--cflags', '--libs', package).split()
 
     def build_and_run(self, compiler, *options, flags):
         program = Path(self.directory.name) / 'program'
-        run(compiler, EXAMPLE, '-o', program, *flags, *options)
+        output(compiler, EXAMPLE, '-o', program, *flags, *options)
         return verdict(program, LD_LIBRARY_PATH=str(self.prefix / 'lib'))
 
     def test_shared(self):
@@ -69,15 +61,19 @@ class Installed(unittest.TestCase):
         self.assertRegex(self.build_and_run('cc', '-static', flags=self.flags('fsgscheck', '--static')),
                          r'^\w+: .+\.\n$')
 
+    def compiled(self, name, text, *compiler, flags):
+        """A program of this text."""
+        source, program = Path(self.directory.name) / name, Path(self.directory.name) / Path(name).stem
+        source.write_text(text, encoding='utf-8')
+        output(*compiler, source, '-o', program, *flags)
+        return program
+
     def test_core(self):
         """A program without the Linux library: the decision alone."""
-        program = Path(self.directory.name) / 'core'
-        source = Path(self.directory.name) / 'core.c'
-        source.write_text('#include <fsgscheck/core.h>\n'
-                          'int main(void) { struct fsgs_report r = {0}; fsgs_decide(&r, sizeof r);'
-                          ' return fsgs_exit_status(r.verdict); }\n', encoding='utf-8')
-        run('cc', source, '-o', program, *self.flags('fsgscheck-core'))
-        self.assertEqual(subprocess.run([program], check=False, timeout=30).returncode, 3)
+        program = self.compiled('core.c', '#include <fsgscheck/core.h>\n'
+                                'int main(void) { struct fsgs_report r = {0}; fsgs_decide(&r, sizeof r);'
+                                ' return fsgs_exit_status(r.verdict); }\n', 'cc', flags=self.flags('fsgscheck-core'))
+        self.assertEqual(run(program).returncode, 3)
 
     def test_command(self):
         self.assertRegex(verdict(self.prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(self.prefix / 'lib')),
@@ -85,14 +81,12 @@ class Installed(unittest.TestCase):
 
     def test_cpp_static(self):
         """A C++ program with the static library."""
-        program = Path(self.directory.name) / 'cpp'
-        source = Path(self.directory.name) / 'program.cpp'
-        source.write_text('#include <fsgscheck.h>\n#include <fsgscheck/base.h>\n#include <iostream>\n'
-                          'int main() { fsgs_report r; std::uint64_t base = 0;\n'
-                          'if (fsgs_check(&r, sizeof r, 0) || fsgs_get_gs_base(&base)) return 4;\n'
-                          'std::cout << fsgs_name(FSGS_LIST_VERDICT, r.verdict) << base; }\n', encoding='utf-8')
-        run('c++', '-std=c++17', '-Wall', '-Wextra', '-Werror', '-static', source, '-o', program,
-            *self.flags('fsgscheck', '--static'))
+        program = self.compiled('program.cpp', '#include <fsgscheck.h>\n#include <fsgscheck/base.h>\n#include <iostream>\n'
+                                'int main() { fsgs_report r; std::uint64_t base = 0;\n'
+                                'if (fsgs_check(&r, sizeof r, 0) || fsgs_get_gs_base(&base)) return 4;\n'
+                                'std::cout << fsgs_name(FSGS_LIST_VERDICT, r.verdict) << base; }\n',
+                                'c++', '-std=c++17', '-Wall', '-Wextra', '-Werror', '-static',
+                                flags=self.flags('fsgscheck', '--static'))
         self.assertRegex(verdict(program), r'^\w+?\d+$')
 
     @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
@@ -104,14 +98,14 @@ class Installed(unittest.TestCase):
             'cmake_minimum_required(VERSION 3.13)\nproject(user C)\nfind_package(PkgConfig REQUIRED)\n'
             'pkg_check_modules(FSGSCHECK REQUIRED IMPORTED_TARGET fsgscheck)\n'
             f'add_executable(user {EXAMPLE})\ntarget_link_libraries(user PkgConfig::FSGSCHECK)\n', encoding='utf-8')
-        run('cmake', '-S', root, '-B', root / 'build')
-        run('cmake', '--build', root / 'build')
+        output('cmake', '-S', root, '-B', root / 'build')
+        output('cmake', '--build', root / 'build')
         self.assertRegex(verdict(root / 'build/user', LD_LIBRARY_PATH=str(self.prefix / 'lib')), r'^\w+: ')
 
     def test_static_flags(self):
         """What the static library needs, and the shared one has inside: threads."""
-        static = run('pkg-config', '--static', '--libs', 'fsgscheck').split()
-        shared = run('pkg-config', '--libs', 'fsgscheck').split()
+        static = output('pkg-config', '--static', '--libs', 'fsgscheck').split()
+        shared = output('pkg-config', '--libs', 'fsgscheck').split()
         self.assertIn('-lfsgscheck', shared)
         self.assertEqual([flag for flag in static if flag not in shared], ['-pthread'])
         for package in ('fsgscheck', 'fsgscheck-core'):
@@ -164,7 +158,7 @@ class Installed(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('man'), 'man is not installed')
     def test_man_finds_a_function(self):
-        shown = run('man', '-M', self.prefix / 'share/man', 'fsgs_usable', env={**os.environ, 'MANPAGER': 'cat'})
+        shown = output('man', '-M', self.prefix / 'share/man', 'fsgs_usable', env={**os.environ, 'MANPAGER': 'cat'})
         self.assertTrue(re.search(r'^ +fsgs_usable\(\)\n +Whether ', shown, re.M), shown[:400])
 
     @unittest.skipUnless(shutil.which('doxygen'), 'doxygen is not installed')
@@ -177,10 +171,10 @@ class Installed(unittest.TestCase):
 
     def test_completion(self):
         """It offers what the command's help names."""
-        helped = run(self.prefix / 'bin/fsgscheck', '--help', env={**os.environ, 'LD_LIBRARY_PATH':
+        helped = output(self.prefix / 'bin/fsgscheck', '--help', env={**os.environ, 'LD_LIBRARY_PATH':
                                                                    str(self.prefix / 'lib')})
         script = self.prefix / 'share/bash-completion/completions/fsgscheck'
-        offered = run('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck ""); COMP_CWORD=1; _fsgscheck;'
+        offered = output('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck ""); COMP_CWORD=1; _fsgscheck;'
                                     ' echo "${COMPREPLY[@]}"').split()
         self.assertEqual(set(re.findall(r'--[a-z][a-z-]*', helped)) | {'explain'}, set(offered))
 
@@ -189,7 +183,7 @@ class Installed(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             for name in ('serial of the host.log', 'serial.log', '*'):
                 Path(directory, name).touch()
-            offered = run('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck explain ""); COMP_CWORD=2; _fsgscheck;'
+            offered = output('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck explain ""); COMP_CWORD=2; _fsgscheck;'
                                         ' printf "%s\n" "${COMPREPLY[@]}"', cwd=directory).splitlines()
         self.assertEqual(set(offered), {'serial of the host.log', 'serial.log', '*'})
 
@@ -205,7 +199,7 @@ class Installed(unittest.TestCase):
             elf = shutil.copyfile(images / 'fsgscheck-boot.elf', output.with_suffix('.elf'))
             efi = shutil.copyfile(images / 'fsgscheck-boot.efi', output.with_suffix('.efi'))
             os.utime(efi, (1600000000 + 3600 * second,) * 2)
-            run(sys.executable, SOURCE / 'examples/boot/iso.py', '--grub', '/usr/lib/grub/i386-pc', *tools, '--elf', elf,
+            output(sys.executable, SOURCE / 'examples/boot/iso.py', '--grub', '/usr/lib/grub/i386-pc', *tools, '--elf', elf,
                 '--efi', efi, output, env={**os.environ, 'SOURCE_DATE_EPOCH': '1700000000'})
             made.append(output.read_bytes())
             time.sleep(2 - 2 * second)
@@ -213,13 +207,13 @@ class Installed(unittest.TestCase):
 
     def test_destdir(self):
         with tempfile.TemporaryDirectory() as root:
-            run(MESON, 'install', '-C', self.build, '--destdir', root)
+            output(MESON, 'install', '-C', self.build, '--destdir', root)
             there = Path(root) / str(self.prefix).lstrip('/')
             for file in ('include/fsgscheck.h', 'include/fsgscheck/core.h', 'lib/libfsgscheck.so.1',
                          'lib/libfsgscheck.a', 'lib/libfsgscheck-core.a', 'lib/pkgconfig/fsgscheck.pc',
                          'lib/pkgconfig/fsgscheck-core.pc', 'bin/fsgscheck', 'share/fsgscheck/fsgscheck.schema.json'):
                 self.assertTrue((there / file).exists(), file)
-            version = run('pkg-config', '--modversion', 'fsgscheck').strip()
+            version = output('pkg-config', '--modversion', 'fsgscheck').strip()
             self.assertTrue((there / f'lib/libfsgscheck.so.{version}').exists())
 
 
@@ -236,18 +230,18 @@ class Kinds(unittest.TestCase):
 
     def install(self, kind, wanted, directory):
         prefix, build = directory / 'prefix', directory / 'build'
-        run(MESON, 'setup', build, SOURCE, f'--prefix={prefix}', '--libdir=lib', f'-Ddefault_library={kind}',
+        output(MESON, 'setup', build, SOURCE, f'--prefix={prefix}', '--libdir=lib', f'-Ddefault_library={kind}',
             '-Dtests=disabled', '-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled')
-        run(MESON, 'install', '-C', build)
+        output(MESON, 'install', '-C', build)
         there = {path.name for path in (prefix / 'lib').iterdir()} - {'pkgconfig', 'libfsgscheck-core.a'}
         self.assertEqual({name for name in there if not re.search(r'\.so\.\d+\.', name)}, wanted)
         self.assertTrue((prefix / 'lib/libfsgscheck-core.a').exists())
         # In a build that is both, the shared one is what is linked with.
         self.assertEqual(is_linked_with_it(prefix / 'bin/fsgscheck'), kind != 'static')
         self.assertRegex(verdict(prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^FSGSBASE: ')
-        flags = run('pkg-config', '--cflags', '--libs', 'fsgscheck',
+        flags = output('pkg-config', '--cflags', '--libs', 'fsgscheck',
                     env={**os.environ, 'PKG_CONFIG_PATH': str(prefix / 'lib/pkgconfig')}).split()
-        run('cc', EXAMPLE, '-o', directory / 'user', *flags)
+        output('cc', EXAMPLE, '-o', directory / 'user', *flags)
         self.assertEqual(is_linked_with_it(directory / 'user'), kind != 'static')
         self.assertRegex(verdict(directory / 'user', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^\w+: ')
 
@@ -261,8 +255,8 @@ class Subproject(unittest.TestCase):
             "project('user', 'c')\n"
             "executable('user', 'usable.c', dependencies: dependency('fsgscheck',"
             " fallback: ['fsgscheck', 'fsgscheck_dep']))\n", encoding='utf-8')
-        run(MESON, 'setup', root / 'build', root, *options)
-        run('ninja', '-C', root / 'build')
+        output(MESON, 'setup', root / 'build', root, *options)
+        output('ninja', '-C', root / 'build')
         self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
         self.assertFalse((root / 'build/subprojects/fsgscheck/tests/unit').exists(), 'quiet as a guest')
         return root / 'build/user'
@@ -281,7 +275,7 @@ class Subproject(unittest.TestCase):
         line = re.search(r"^```meson\n(.*?)^```", readme, re.M | re.S)[1]
         with tempfile.TemporaryDirectory() as directory:
             root = Path(directory)
-            run('git', 'clone', '--quiet', '--depth', '1', f'file://{SOURCE}', root / 'clone')
+            output('git', 'clone', '--quiet', '--depth', '1', f'file://{SOURCE}', root / 'clone')
             (root / 'subprojects').mkdir()
             (root / 'subprojects/fsgscheck.wrap').write_text(
                 re.sub(r'(?m)^url = .*$', f'url = file://{root}/clone',
@@ -289,8 +283,8 @@ class Subproject(unittest.TestCase):
             (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
             (root / 'meson.build').write_text(
                 f"project('user', 'c')\n{line}executable('user', 'usable.c', dependencies: fsgscheck)\n", encoding='utf-8')
-            run(MESON, 'setup', root / 'build', root, env={**os.environ, 'PKG_CONFIG_LIBDIR': str(root)})
-            run('ninja', '-C', root / 'build')
+            output(MESON, 'setup', root / 'build', root, env={**os.environ, 'PKG_CONFIG_LIBDIR': str(root)})
+            output('ninja', '-C', root / 'build')
             self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
 
 

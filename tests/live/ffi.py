@@ -71,8 +71,11 @@ class Binding:
     every_bit = False
     # What its types rule out, and what cgo takes from the header.
     impossible = set()
+    # The tools without which it is skipped.
+    needs = ()
 
     def __init__(self, work, name):
+        need(*self.needs)
         self.here = work / name
         shutil.copytree(SOURCE / 'examples/ffi' / name, self.here)
 
@@ -120,10 +123,7 @@ class Rust(Binding):
     test = ['./test']
     closed = True
     impossible = {'error.check', 'refused'}
-
-    def __init__(self, work, name):
-        need('rustc', 'pkg-config')
-        super().__init__(work, name)
+    needs = ('rustc', 'pkg-config')
 
     def build(self, libdir):
         common = ['--edition=2018', '-D', 'warnings', '-L', libdir]
@@ -137,9 +137,9 @@ class Go(Binding):
     test = ['bin/test']
     every_bit = True
     impossible = {'refused', 'layout'}
+    needs = ('go', 'pkg-config')
 
     def __init__(self, work, name):
-        need('go', 'pkg-config')
         super().__init__(work, name)
         # The compiled standard library stays in the build directory, for the next time.
         self.environment = {'GOCACHE': str(BUILD / 'ffi-go'), 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off',
@@ -173,10 +173,7 @@ class Lua(Binding):
     environment = {'LUA_PATH': './?.lua'}
     demo = ['luajit', 'demo.lua']
     test = ['luajit', 'test.lua']
-
-    def __init__(self, work, name):
-        need('luajit')
-        super().__init__(work, name)
+    needs = ('luajit',)
 
 
 LANGUAGES = {'python': Python, 'node': Node, 'rust': Rust, 'go': Go, 'java': Java, 'lua': Lua}

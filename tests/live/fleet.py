@@ -17,7 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from support import parts
+from support import parts, run
 
 COMMAND = os.environ['FSGSCHECK']
 STATIC = os.environ['FSGSCHECK_STATIC']
@@ -27,11 +27,6 @@ FLEET = os.path.join(ROOT, 'examples', 'fleet')
 SCHEMA = os.path.join(ROOT, 'doc', 'fsgscheck.schema.json')
 CRASH = os.path.join(ROOT, 'tests', 'fuzz', 'corpus', 'explain', 'lie-6.1-cloud')
 CPUINFO = os.path.join(ROOT, 'tests', 'live', 'logs', 'cpuinfo-epyc-7281.txt')
-
-
-def run(*command, **other):
-    return subprocess.run(command, capture_output=True, text=True, timeout=100,
-                          **{'stdin': subprocess.DEVNULL, **other})
 
 
 def needs(*programs):
@@ -130,7 +125,7 @@ class Json(unittest.TestCase):
 
     def jq(self, document):
         done = run('jq', '--slurpfile', 'schema', SCHEMA, '-f', os.path.join(HERE, 'schema.jq'),
-                   input=document, stdin=None)
+                   input=document)
         self.assertEqual(done.stderr, '')
         return json.loads(done.stdout)
 
@@ -145,7 +140,7 @@ class Json(unittest.TestCase):
     @needs('jq')
     def test_jq_selects(self):
         """As a harness asks: is it usable?"""
-        done = run('jq', '-e', '.verdict == "usable"', input=fsgscheck('--json'), stdin=None)
+        done = run('jq', '-e', '.verdict == "usable"', input=fsgscheck('--json'))
         self.assertEqual(done.returncode == 0, run(COMMAND).returncode == 0)
 
     def test_validator(self):
@@ -281,7 +276,7 @@ class Prometheus(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         done = run('promtool', 'test', 'rules', 'fsgscheck.rules.test.yml', cwd=FLEET)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        done = run('promtool', 'check', 'metrics', input=fsgscheck('--prometheus'), stdin=None)
+        done = run('promtool', 'check', 'metrics', input=fsgscheck('--prometheus'))
         self.assertEqual((done.returncode, done.stderr), (0, ''))
 
     def test_textfile_fails(self):

@@ -4,9 +4,10 @@
 
 import argparse
 import pathlib
-import subprocess
 import sys
 import tempfile
+
+from support import output
 
 ELF_LIMIT = 64 << 10
 ISO_LIMIT = 3 << 19  # 1.5 MiB
@@ -17,16 +18,10 @@ REQUIRED = {"fsgs_core_cpuid", "fsgs_core_identify", "fsgs_core_ring0", "fsgs_co
             "fsgs_name", "fsgs_describe", "fsgs_reason", "fsgs_advice", "fsgs_exit_status"}
 
 
-def output(*command):
-    """Returns what a tool prints, as lines."""
-    return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=True,
-                          capture_output=True, text=True).stdout.splitlines()
-
-
 def sizes(nm, file):
     """The size of each symbol of ours that a file defines."""
     found = {}
-    for line in output(nm, "--defined-only", "--print-size", file):
+    for line in output(nm, "--defined-only", "--print-size", file).splitlines():
         fields = line.split()
         if len(fields) == 4 and fields[3].startswith("fsgs_"):
             found[fields[3]] = int(fields[1], 16)
@@ -38,7 +33,7 @@ def undefined(tools):
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder) / "core.o"
         output(tools.ld, "-r", "--whole-archive", tools.core, "-o", whole)
-        return [line.split()[-1] for line in output(tools.nm, "--undefined-only", whole)
+        return [line.split()[-1] for line in output(tools.nm, "--undefined-only", whole).splitlines()
                 if not line.endswith(" _GLOBAL_OFFSET_TABLE_")]
 
 
