@@ -17,7 +17,7 @@ static void written_is_got(const struct test *t)
 	struct window *const w = window_new();
 
 	window_base(w, s, t->b);
-	foreign_window(w);
+	run_window(w);
 	need_get(&w->last, s);
 	expect_got(t->b, &w->last, s, " after the instruction");
 }
@@ -30,7 +30,7 @@ static struct window *set_prctl(uint64_t s, uint64_t base)
 	w->event = event_set_prctl;
 	w->argument[0] = s;
 	w->argument[1] = base;
-	foreign_window(w);
+	run_window(w);
 	return w;
 }
 
@@ -58,7 +58,7 @@ static void set_is_loaded(const struct test *t)
 
 	window_prctl(w, (int)t->a, (uintptr_t)&data);
 	w->want_load[t->a] = 1;
-	foreign_window(w);
+	run_window(w);
 	need_set_by(w, (int)t->a);
 	expect(data, w->last.load[t->a], "what is loaded through %s", segment_name((int)t->a));
 }
@@ -73,7 +73,7 @@ static void set_faults_at(const struct test *t)
 	window_prctl(w, s, t->b);
 	w->event = event_load;
 	w->argument[0] = t->a;
-	foreign_window(w);
+	run_window(w);
 	need_set_by(w, s);
 	if (!w->fault.signal)
 		skip("something is mapped there");
@@ -120,7 +120,7 @@ static void beyond_prctl(const struct test *t)
 
 	w->in[RAX] = t->b;
 	w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, RAX);
-	foreign_window(w);
+	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the write");
 	expect(t->b, w->last.insn[s], "base of %s", segment_name(s));
 }
@@ -136,7 +136,7 @@ static void in_turns(const struct test *t)
 		window_prctl(w, s, BASE + 16 * i);
 		w->in[R11] = BASE + 0x10000 - 16 * i;
 		w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, R11);
-		foreign_window(w);
+		run_window(w);
 		need_set_by(w, s);
 		expect(BASE + 16 * i, w->before.insn[s], "RD%sBASE after ARCH_SET",
 		       segment_name(s));

@@ -34,7 +34,7 @@ static void values_on(const struct test *t, int cpu)
 		window_prctl(w, s, OTHER);
 		w->in[RBX] = BASE;
 		w->stub = stub((unsigned)t->a, width, RBX);
-		foreign_window(w);
+		run_window(w);
 		expect(0, (uint64_t)w->fault.signal, "signal of %s on CPU %d",
 		       insn_name(t->a, width), cpu);
 		if (is_write(t->a))
@@ -59,7 +59,7 @@ static void canonical_on(const struct test *t, int cpu)
 	window_prctl(w, (int)t->a, OTHER);
 	w->in[RBX] = UINT64_C(1) << 63;
 	w->stub = stub(t->a == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, RBX);
-	foreign_window(w);
+	run_window(w);
 	if (!w->fault.signal)
 		fail("#GP (SIGSEGV)", "accepted", "write of 0x%llx on CPU %d",
 		     (unsigned long long)w->in[RBX], cpu);
@@ -80,7 +80,7 @@ static void lock_on(const struct test *t, int cpu)
 		(void)t;
 		w->in[RAX] = OTHER;
 		w->stub = odd_stub(ODD_LOCK64, insn);
-		foreign_window(w);
+		run_window(w);
 		if (!w->fault.signal)
 			fail("#UD (SIGILL)", "executed", "LOCK %s on CPU %d", insn_name(insn, 64),
 			     cpu);
@@ -112,7 +112,7 @@ static void carried(const struct test *t)
 			w->event = event_hop;
 			w->cpu[0] = (uint16_t)cpus[to];
 			w->cpus = 1;
-			foreign_window(w);
+			run_window(w);
 			expect(BASE + from, w->last.insn[t->a], "base of %s, from CPU %d to %d",
 			       segment_name((int)t->a), cpus[from], cpus[to]);
 			munmap(w, sizeof *w);
@@ -147,7 +147,7 @@ static void null_on(const struct test *t, int cpu)
 	window_base(w, GS, BASE);
 	w->event = event_selector;
 	w->argument[0] = GS;
-	foreign_window(w);
+	run_window(w);
 	if (known)
 		expect(first[GS], w->last.insn[GS], "GS base after a null selector on CPU %d", cpu);
 	first[GS] = w->last.insn[GS];

@@ -56,7 +56,7 @@ static void registers(const struct test *t)
 	for (unsigned reg = (unsigned)t->c; reg < t->c + 8; reg++) {
 		struct window *const w = prepared(t->a, t->b, reg);
 
-		foreign_window(w);
+		run_window(w);
 		judge_value(w, t->a, t->b, reg);
 	}
 }
@@ -71,7 +71,7 @@ static void flags(const struct test *t)
 		struct window *const w = prepared(t->a, t->b, RAX);
 
 		w->flags = FLAGS_FIXED | patterns[i];
-		foreign_window(w);
+		run_window(w);
 		judge_value(w, t->a, t->b, RAX);
 		expect(FLAGS_FIXED | patterns[i], w->after, "flags after %s",
 		       insn_name(t->a, t->b));
@@ -87,7 +87,7 @@ static void others(const struct test *t)
 		struct window *const w = prepared(t->a, t->b, reg);
 
 		window_prctl(w, rest, OTHER + 0x1000);
-		foreign_window(w);
+		run_window(w);
 		judge_value(w, t->a, t->b, reg);
 		for (unsigned i = 0; i < REGISTERS; i++)
 			if (i != reg || is_write(t->a))
@@ -115,7 +115,7 @@ static void selectors(const struct test *t)
 			w->load_selector[s] = 1;
 			w->selector[s] = (uint16_t)any_selector((unsigned)s, 0x1000);
 		}
-		foreign_window(w);
+		run_window(w);
 		for (int i = 0; i < 6; i++)
 			expect(w->before.selector[i], w->last.selector[i], "%s after %s", names[i],
 			       insn_name(t->a, width));
@@ -134,7 +134,7 @@ static void length(const struct test *t)
 		uint64_t next = 0;
 
 		w->flags |= FLAG_TRAP;
-		foreign_window(w);
+		run_window(w);
 		judge_value(w, t->a, forms[i].width, forms[i].reg);
 		for (uint32_t n = 0; n + 1 < w->trails && !next; n++)
 			if (w->trail[n] == w->stub)
@@ -152,7 +152,7 @@ static void odd(const struct test *t)
 		struct window *const w = prepared(insn, t->b, RAX);
 
 		w->stub = odd_stub((unsigned)t->a, insn);
-		foreign_window(w);
+		run_window(w);
 		judge_value(w, insn, t->b, RAX);
 	}
 }
@@ -165,7 +165,7 @@ static void prefix(const struct test *t)
 		const char *does = "runs";
 
 		w->stub = odd_stub((unsigned)t->a, insn);
-		foreign_window(w);
+		run_window(w);
 		if (w->fault.signal == SIGILL)
 			does = "#UD";
 		else if (w->fault.signal)

@@ -28,7 +28,7 @@ static struct window *attempt(uint64_t segment, uint64_t value, unsigned reg)
 	w->in[reg] = value;
 	w->flags = FLAGS_FIXED | FLAGS_STATUS;
 	w->stub = stub(writer(segment), 64, reg);
-	foreign_window(w);
+	run_window(w);
 	return w;
 }
 
@@ -134,7 +134,7 @@ static void lock(const struct test *t)
 	window_prctl(w, s, BASE);
 	w->in[RAX] = BASE + 0x2000;
 	w->stub = odd_stub(t->b == 64 ? ODD_LOCK64 : ODD_LOCK32, (unsigned)t->a);
-	foreign_window(w);
+	run_window(w);
 	if (!w->fault.signal)
 		fail("#UD (SIGILL)", "executed", "LOCK %s", insn_name(t->a, t->b));
 	else
@@ -205,7 +205,7 @@ static void compat(const struct test *t)
 	compat_stub(w, t->a < FSGS_INSNS ? insn : nothing, sizeof insn);
 	window_prctl(w, GS, BASE);
 	w->in[RAX] = 0x12345678;
-	foreign_window(w);
+	run_window(w);
 	if (w->fault.signal && w->fault.rip == w->stub)
 		skip("this kernel has no 32-bit code segment");
 	if (t->a == FSGS_INSNS) {
@@ -242,7 +242,7 @@ static void compat_load(const struct test *t)
 	if (t->b == 2)
 		window_base(w, s, base);
 	compat_stub(w, code, sizeof code);
-	foreign_window(w);
+	run_window(w);
 	if (w->fault.signal && w->fault.rip == w->stub)
 		skip("this kernel has no 32-bit code segment");
 	expect(0, (uint64_t)w->fault.signal, "signal of the load in 32-bit code");

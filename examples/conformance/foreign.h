@@ -136,8 +136,9 @@ extern struct foreign_fault *foreign_crash;
 #define FOREIGN_GS_CALL            (1u << 5)
 extern uint32_t foreign_deadly;
 long foreign_prctl(int get, int segment, uint64_t argument);
-/* A system call with another base in GS; whoever lives on has FOREIGN_GS_CALL clear. */
-void foreign_gs_call(void);
+/* A system call with another base in GS. Returns, or ends the process with status 1: FOREIGN_GS_CALL. The caller's
+ * function makes a handler that of SIGSEGV. */
+void foreign_gs_call(void (*set_handler)(void (*handler)(int)));
 /* The GS base of the caller, where no system call tells it: by RDGSBASE if that runs, else 0. */
 uint64_t foreign_own_gs(void);
 extern uint32_t foreign_runs; /* the instructions run here */

@@ -64,7 +64,7 @@ static void inherits(const struct test *t)
 	struct window *const w = maker(t->b);
 	const uint64_t base = s == FS ? FS_BASE : GS_BASE;
 
-	foreign_window(w);
+	run_window(w);
 	made(w);
 	expect(base, w->child.insn[s], "base of %s in the child", segment_name(s));
 	expect_got(base, &w->child, s, " in the child");
@@ -78,7 +78,7 @@ static void inherits_base(const struct test *t)
 	struct window *const w = maker(t->b);
 
 	window_base(w, s, t->c);
-	foreign_window(w);
+	run_window(w);
 	made(w);
 	expect(t->c, w->child.insn[s], "base of %s in the child", segment_name(s));
 	expect(t->c, w->last.insn[s], "base of %s in the parent", segment_name(s));
@@ -93,7 +93,7 @@ static void inherits_selector(const struct test *t)
 
 	w->load_selector[s] = 1;
 	w->selector[s] = (uint16_t)ldt_selector(0, LDT_BASE);
-	foreign_window(w);
+	run_window(w);
 	made(w);
 	expect(w->selector[s], w->child.selector[SEL_FS + s], "selector in the child");
 	expect(base, w->child.insn[s], "base of %s in the child", segment_name(s));
@@ -109,7 +109,7 @@ static void independent(const struct test *t)
 	w->event = event_fork_change;
 	w->handler_base[FS] = CHILD_FS;
 	w->handler_base[GS] = CHILD_GS;
-	foreign_window(w);
+	run_window(w);
 	made(w);
 	expect(w->handler_base[s], w->child.insn[s], "base that the child wrote");
 	expect(s == FS ? FS_BASE : GS_BASE, w->last.insn[s], "base of the parent afterwards");
@@ -121,7 +121,7 @@ static void settls(const struct test *t)
 	struct window *const w = maker(t->b | CLONE_SETTLS);
 
 	w->argument[2] = CHILD_FS;
-	foreign_window(w);
+	run_window(w);
 	made(w);
 	expect(CHILD_FS, w->child.insn[FS], "FS base of the new thread");
 	expect_got(CHILD_FS, &w->child, FS, " in the new thread");
@@ -138,7 +138,7 @@ static void settls_selector(const struct test *t)
 	w->load_selector[FS] = 1;
 	w->selector[FS] = (uint16_t)ldt_selector(0, LDT_BASE);
 	w->argument[2] = CHILD_FS;
-	foreign_window(w);
+	run_window(w);
 	made(w);
 	expect(CHILD_FS, w->child.insn[FS], "FS base of the new thread");
 	expect(w->selector[FS], w->last.selector[SEL_FS], "FS selector of its maker");
@@ -152,7 +152,7 @@ static void settls_limit(const struct test *t)
 
 	(void)t;
 	w->argument[2] = KERNEL_BASE;
-	foreign_window(w);
+	run_window(w);
 	/* Not which process it became. */
 	expect((uint64_t)-EPERM, w->result < 0 ? (uint64_t)w->result : 0,
 	       "clone with a thread pointer of 0x%llx", (unsigned long long)KERNEL_BASE);
@@ -185,7 +185,7 @@ static void exec_traced(const struct test *t)
 	if (child == 0) {
 		if (syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0))
 			_exit(77);
-		foreign_window(w);
+		run_window(w);
 		_exit(78);
 	}
 	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
@@ -226,7 +226,7 @@ static void handler_sees(const struct test *t)
 	window_base(w, s, base);
 	w->event = event_storm;
 	w->argument[0] = 1;
-	foreign_window(w);
+	run_window(w);
 	expect(1, w->signals, "signals that were handled");
 	expect(base, w->handler.insn[s], "base of %s in the handler", segment_name(s));
 	expect(base, w->last.insn[s], "base of %s after it", segment_name(s));
@@ -243,7 +243,7 @@ static void handler_changes(const struct test *t)
 	w->handler_base[s] = CHILD_GS;
 	w->event = t->b ? event_breakpoint : event_storm;
 	w->argument[0] = 1;
-	foreign_window(w);
+	run_window(w);
 	expect(CHILD_GS, w->last.insn[s], "base of %s after the handler", segment_name(s));
 	expect_got(CHILD_GS, &w->last, s, " after the handler");
 }
@@ -310,7 +310,7 @@ static void die_with_core(struct window *w, const char *directory)
 	if (setrlimit(RLIMIT_CORE, &limit) || chdir(directory))
 		_exit(77);
 	w->event = event_abort;
-	foreign_window(w);
+	run_window(w);
 	_exit(78);
 }
 

@@ -16,9 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* As kselftest counts; 64 is EX_USAGE, which no result is. */
-enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4, CANNOT_RUN = 3, BAD_USAGE = 64 };
-
 #define MAX_REPEAT   1000000
 
 /* x86 has AT_HWCAP2 since Linux 4.11, as major<<16 | minor<<8. */
@@ -38,8 +35,8 @@ const struct theme_cases themes[THEMES] = {
 };
 
 static const char usage[] =
-	"usage: fsgs-conformance [--tap|--ktap|--json] [--list] [--only PATTERN] [--repeat N]\n"
-	"                        [--cpus LIST] [--risky]\n";
+	"usage: fsgs-conformance [--tap|--ktap|--json|--xml junit] [--list] [--only PATTERN]\n"
+	"                        [--repeat N] [--cpus LIST] [--risky]\n";
 
 static const char help[] =
 	"Checks each rule of FSGSBASE, one numbered case a rule.\n"
@@ -48,6 +45,7 @@ static const char help[] =
 	"  --tap           Test Anything Protocol 13, as prove reads it\n"
 	"  --ktap          Kernel TAP, as kselftest reads it\n"
 	"  --json          one JSON object, schema 1\n"
+	"  --xml junit     JUnit XML, as CI systems read it\n"
 	"\n"
 	"Choice\n"
 	"  --list          the cases, their rules and sources; runs nothing\n"
@@ -70,6 +68,7 @@ static const struct option long_options[] = {
 	{"tap", no_argument, NULL, 't'},
 	{"ktap", no_argument, NULL, 'k'},
 	{"json", no_argument, NULL, 'j'},
+	{"xml", required_argument, NULL, 'x'},
 	{"list", no_argument, NULL, 'l'},
 	{"only", required_argument, NULL, 'o'},
 	{"repeat", required_argument, NULL, 'n'},
@@ -185,7 +184,7 @@ static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		return false;
-	*outlived = WIFEXITED(status);
+	*outlived = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	return true;
 }
 
@@ -199,10 +198,15 @@ static void rdgsbase(unsigned unused)
 	window_enter(&w);
 }
 
+static void handle_segv(void (*handler)(int))
+{
+	signal(SIGSEGV, handler);
+}
+
 static void gs_call(unsigned unused)
 {
 	(void)unused;
-	foreign_gs_call();
+	foreign_gs_call(handle_segv);
 }
 
 static void int80(unsigned unused)
@@ -422,6 +426,11 @@ int main(int argc, char **argv)
 			break;
 		case 'j':
 			chosen = &output_json;
+			break;
+		case 'x':
+			if (strcmp(optarg, "junit") != 0)
+				return bad_usage("not a form of XML that is known: ", optarg);
+			chosen = &output_junit;
 			break;
 		case 'l':
 			listing = true;

@@ -121,6 +121,7 @@ static pid_t stopped(struct window *w)
 	int status;
 
 	w->event = event_stop;
+	need_gs(w);
 	const pid_t child = fork();
 
 	if (child < 0)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The suite's ring-0 half: an image beside the boot image, on its entry, traps and serial line. Each
- * case runs on each processor, in turn; a processor that disagrees makes the case fail.
- *
- * Interrupts are off but for the HLT, and what is under trial stands in the same window as in user
- * space. The stack pointer is not tried as an operand: an exception would be pushed where it points.
+ * The runner of the suite's ring-0 half: an image beside the boot image, on its entry, traps and serial line.
+ * Each case runs on each processor, in turn; a processor that disagrees makes the case fail. Interrupts are off
+ * but for the HLT.
  */
+#include "ring0.h"
+
 #include <fsgscheck/core.h>
 
 #include "../boot/acpi.h"
@@ -17,27 +17,12 @@
 #include "../boot/smp.h"
 #include "../boot/text.h"
 #include "../boot/trap.h"
-#include "foreign.h"
 
-#define FS            FSGS_SEGMENT_FS
-#define GS            FSGS_SEGMENT_GS
+/* Room for the results of all cases. */
+#define MOST      128
 
-#define MSR_FS_BASE   0xc0000100
-#define MSR_GS_BASE   0xc0000101
-#define MSR_KERNEL_GS 0xc0000102
-#define CR4_FSGSBASE  (UINT64_C(1) << 16)
-
-#define VECTOR_UD     6
-#define VECTOR_GP     13
-
-#define BASE          UINT64_C(0x000051e7c3a59b20)
-#define OTHER         UINT64_C(0x00002b1a97d4f6e8)
-#define KERNEL_BASE   UINT64_C(0xffff9a8b7c6d5e40)
-#define NOT_CANONICAL (UINT64_C(1) << 63)
-#define LOW           UINT64_C(0xffffffff)
-
-#define EXIT_PORT     0xf4
-#define EXIT_BASE     16
+#define EXIT_PORT 0xf4
+#define EXIT_BASE 16
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_CRASH = 3, EXIT_SKIP = 4 };
 
 _Noreturn void boot_main(uint32_t magic, const void *information);
@@ -49,20 +34,6 @@ const char long_mode_missing[] = "\nTAP version 13\n1..0 # SKIP this CPU has no 
 				 "fsgs-conformance: passed=0 failed=0 skipped=0 cpus=1\n";
 const uint8_t long_mode_missing_status = EXIT_BASE + EXIT_SKIP;
 
-/* What must hold, and who else is known to break it; NULL: nobody. */
-struct promise {
-	const char *text, *known;
-};
-
-struct test {
-	unsigned number;
-	const char *name;
-	const struct promise *rule;
-	const char *source;
-	void (*run)(const struct test *test);
-	uint64_t a, b;
-};
-
 /* Of one case, over all processors. */
 struct tally {
 	uint32_t passed, failed, skipped;
@@ -72,25 +43,23 @@ struct tally {
 	const char *why;
 };
 
-static struct window window; /* processors take turns */
-static uint8_t scratch[512] __attribute__((aligned(16)));
 static struct tally *current;
 static uint32_t processor, failures;
-static int have_timer;
+int have_timer;
 static const char *skipped;
 /* What the processor whose turn it is announced last: an index and 1. */
 static volatile uint32_t announced;
 /* The processor that did not finish; the first one is not waited for. */
 static uint32_t hung;
 
-/* -- what a case works with */
+static struct tally tallies[RING0_MOST];
 
 static void say(const char *text)
 {
 	serial_text(text);
 }
 
-static void expect(uint64_t expected, uint64_t seen, const char *what)
+void expect(uint64_t expected, uint64_t seen, const char *what)
 {
 	if (expected == seen || failures++ || current->failed)
 		return;
@@ -101,103 +70,16 @@ static void expect(uint64_t expected, uint64_t seen, const char *what)
 	current->first_failed = processor;
 }
 
-static void skip(const char *why)
+void skip(const char *why)
 {
 	skipped = why;
 }
-
-static uint64_t read_cr4(void)
-{
-	uint64_t value;
-
-	__asm__ volatile("movq %%cr4, %0" : "=r"(value));
-	return value;
-}
-
-static void write_cr4(uint64_t value)
-{
-	__asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory");
-}
-
-static uint32_t msr_of(int segment)
-{
-	return segment == FS ? MSR_FS_BASE : MSR_GS_BASE;
-}
-
-static int segment_of(uint64_t insn)
-{
-	return (int)(insn & 1);
-}
-
-static int is_write(uint64_t insn)
-{
-	return insn >= FSGS_INSN_WRFSBASE;
-}
-
-static uint64_t stub(uint64_t insn, uint64_t width, unsigned reg)
-{
-	return (uintptr_t)window_stubs + STUB_BYTES * STUB_INDEX(insn, width, reg);
-}
-
-/* Executes one stub; `value` in the operand, everything else in known registers. */
-static struct window *execute(uint64_t code, unsigned reg, uint64_t value)
-{
-	window = (struct window){.flags = 2 | (FLAGS_STATUS & ~UINT64_C(0x400)), .stub = code};
-	for (unsigned i = 0; i < REGISTERS; i++)
-		window.in[i] = UINT64_C(0x5100000000) + i;
-	window.in[reg] = value;
-	/* Exceptions are pushed there. */
-	window.in[RSP] = (uintptr_t)(scratch + sizeof scratch);
-	window_enter(&window);
-	return &window;
-}
-
-static struct window *insn(uint64_t which, uint64_t width, uint64_t value)
-{
-	return execute(stub(which, width, RAX), RAX, value);
-}
-
-static uint64_t read64(int segment)
-{
-	return insn(segment == FS ? FSGS_INSN_RDFSBASE : FSGS_INSN_RDGSBASE, 64, 0)->out[RAX];
-}
-
-static void write64(int segment, uint64_t base)
-{
-	insn(segment == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, base);
-}
-
-/* -- faults */
-
-#pragma GCC visibility push(hidden)
-extern const char wrmsr_at[], wrmsr_on[], cr4_at[], cr4_on[];
-#pragma GCC visibility pop
 
 _Noreturn static void end(int status)
 {
 	serial_drain();
 	outb(EXIT_PORT, (uint8_t)(EXIT_BASE + status));
 	halt_for_ever();
-}
-
-/* The boot image's trap.c asks the core whose fault it is. Here there is no core: the window answers. */
-struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
-{
-	const uint64_t at = *rip;
-
-	(void)rdi;
-	if (at == (uintptr_t)wrmsr_at)
-		*rip = (uintptr_t)wrmsr_on;
-	else if (at == (uintptr_t)cr4_at)
-		*rip = (uintptr_t)cr4_on;
-	else if (at >= (uintptr_t)window_stubs && at < (uintptr_t)window_end)
-		*rip = (uintptr_t)window_back;
-	else
-		return NULL;
-	window.fault.signal = fault;
-	window.fault.error = (uint32_t)code;
-	window.fault.rip = at;
-	return (struct fsgs_stub *)&window;
 }
 
 void trap_unexpected(uint64_t vector, uint64_t rip)
@@ -212,463 +94,6 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	say(line.text);
 	end(EXIT_CRASH);
 }
-
-/* The vector, or 0. Not inlined: their labels exist once. */
-__attribute__((noinline)) static int try_wrmsr(uint32_t msr, uint64_t value)
-{
-	window.fault.signal = 0;
-	__asm__ volatile(".globl wrmsr_at, wrmsr_on\n.hidden wrmsr_at, wrmsr_on\n"
-			 "wrmsr_at:\n\twrmsr\nwrmsr_on:\n"
-			 :
-			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-			 : "memory");
-	return *(volatile int32_t *)&window.fault.signal;
-}
-
-__attribute__((noinline)) static int try_cr4(uint64_t value)
-{
-	window.fault.signal = 0;
-	__asm__ volatile(".globl cr4_at, cr4_on\n.hidden cr4_at, cr4_on\n"
-			 "cr4_at:\n\tmovq %0, %%cr4\ncr4_on:\n"
-			 :
-			 : "r"(value)
-			 : "memory");
-	return *(volatile int32_t *)&window.fault.signal;
-}
-
-/* -- CR4: a is the instruction, b the width */
-
-static void undefined_while_clear(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	write_cr4(read_cr4() & ~CR4_FSGSBASE);
-	wrmsr(msr_of(s), OTHER);
-	insn(t->a, t->b, BASE);
-	expect(VECTOR_UD, (uint64_t)window.fault.signal, "exception while CR4.FSGSBASE is clear");
-	expect(BASE, window.out[RAX], "RAX afterwards");
-	expect(OTHER, rdmsr(msr_of(s)), "MSR afterwards");
-	write_cr4(read_cr4() | CR4_FSGSBASE);
-}
-
-static void can_be_set(const struct test *t)
-{
-	(void)t;
-	write_cr4(read_cr4() & ~CR4_FSGSBASE);
-	expect(0, (uint64_t)try_cr4(read_cr4() | CR4_FSGSBASE), "exception of the write to CR4");
-	expect(CR4_FSGSBASE, read_cr4() & CR4_FSGSBASE, "CR4.FSGSBASE read back");
-}
-
-static void can_be_cleared(const struct test *t)
-{
-	(void)t;
-	expect(0, (uint64_t)try_cr4(read_cr4() & ~CR4_FSGSBASE), "exception of the write to CR4");
-	expect(0, read_cr4() & CR4_FSGSBASE, "CR4.FSGSBASE read back");
-	write_cr4(read_cr4() | CR4_FSGSBASE);
-}
-
-/* Off and on again, several times: what is cached at one change must not be believed at the next. */
-static void off_and_on(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	for (int i = 0; i < 4; i++) {
-		write_cr4(read_cr4() & ~CR4_FSGSBASE);
-		insn(t->a, 64, BASE);
-		expect(VECTOR_UD, (uint64_t)window.fault.signal, "exception while it is clear");
-		write_cr4(read_cr4() | CR4_FSGSBASE);
-		wrmsr(msr_of(s), OTHER);
-		insn(t->a, 64, BASE);
-		expect(0, (uint64_t)window.fault.signal, "exception while it is set");
-	}
-}
-
-/* a: segment */
-static void base_outlives_cr4(const struct test *t)
-{
-	write64((int)t->a, KERNEL_BASE);
-	write_cr4(read_cr4() & ~CR4_FSGSBASE);
-	expect(KERNEL_BASE, rdmsr(msr_of((int)t->a)), "MSR while CR4.FSGSBASE is clear");
-	write_cr4(read_cr4() | CR4_FSGSBASE);
-	expect(KERNEL_BASE, read64((int)t->a), "base afterwards");
-}
-
-/* -- agreement with the MSRs: a is the segment or the instruction */
-
-static void read_is_msr(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	wrmsr(msr_of(s), t->b);
-	insn(t->a, 64, 0);
-	expect(t->b, window.out[RAX], "the instruction after WRMSR");
-}
-
-static void write_is_msr(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	wrmsr(msr_of(s), OTHER);
-	insn(t->a, 64, t->b);
-	expect(0, (uint64_t)window.fault.signal, "exception of the write");
-	expect(t->b, rdmsr(msr_of(s)), "RDMSR after the instruction");
-}
-
-static void read32(const struct test *t)
-{
-	wrmsr(msr_of(segment_of(t->a)), t->b);
-	insn(t->a, 32, ~UINT64_C(0));
-	expect(t->b & LOW, window.out[RAX], "RAX after the 32-bit read");
-}
-
-static void write32(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	wrmsr(msr_of(s), KERNEL_BASE);
-	insn(t->a, 32, t->b);
-	expect(0, (uint64_t)window.fault.signal, "exception of the 32-bit write");
-	expect(t->b & LOW, rdmsr(msr_of(s)), "RDMSR after the 32-bit write");
-}
-
-static void walking(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	for (unsigned bit = 0; bit < 47; bit++) {
-		const uint64_t value = UINT64_C(1) << bit;
-
-		if (is_write(t->a)) {
-			insn(t->a, 64, value);
-			expect(value, rdmsr(msr_of(s)), "RDMSR after a walking bit");
-			insn(t->a, 64, ~value);
-			expect(~value, rdmsr(msr_of(s)), "RDMSR after a walking zero");
-		} else {
-			wrmsr(msr_of(s), value);
-			expect(value, insn(t->a, 64, 0)->out[RAX], "a walking bit");
-			wrmsr(msr_of(s), ~value);
-			expect(~value, insn(t->a, 64, 0)->out[RAX], "a walking zero");
-		}
-	}
-}
-
-static void every_register(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	for (unsigned reg = 0; reg < REGISTERS; reg++) {
-		if (reg == RSP)
-			continue;
-		wrmsr(msr_of(s), OTHER);
-		execute(stub(t->a, 64, reg), reg, BASE);
-		expect(0, (uint64_t)window.fault.signal, "exception with one of the registers");
-		if (is_write(t->a))
-			expect(BASE, rdmsr(msr_of(s)), "MSR after one of the registers");
-		else
-			expect(OTHER, window.out[reg], "one of the registers");
-	}
-}
-
-static void nothing_else(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	wrmsr(msr_of(s), OTHER);
-	wrmsr(msr_of(!s), BASE + 0x100);
-	wrmsr(MSR_KERNEL_GS, BASE + 0x200);
-	insn(t->a, 64, BASE);
-	for (unsigned i = 1; i < REGISTERS; i++)
-		expect(window.in[i], window.out[i], "another register");
-	expect(window.flags, window.after, "RFLAGS");
-	expect(BASE + 0x100, rdmsr(msr_of(!s)), "the other segment's MSR");
-	expect(BASE + 0x200, rdmsr(MSR_KERNEL_GS), "KERNEL_GS_BASE");
-}
-
-/* -- SWAPGS */
-
-static void swapgs(void)
-{
-	__asm__ volatile("swapgs" : : : "memory");
-}
-
-static void swap_exchanges(const struct test *t)
-{
-	(void)t;
-	wrmsr(MSR_KERNEL_GS, KERNEL_BASE);
-	write64(GS, BASE);
-	swapgs();
-	expect(KERNEL_BASE, read64(GS), "RDGSBASE after SWAPGS");
-	expect(BASE, rdmsr(MSR_KERNEL_GS), "KERNEL_GS_BASE after SWAPGS");
-	swapgs();
-	expect(BASE, read64(GS), "RDGSBASE after the second SWAPGS");
-	expect(KERNEL_BASE, rdmsr(MSR_KERNEL_GS), "KERNEL_GS_BASE after the second SWAPGS");
-}
-
-static void write_after_swap(const struct test *t)
-{
-	(void)t;
-	wrmsr(MSR_KERNEL_GS, OTHER);
-	write64(GS, BASE);
-	swapgs();
-	write64(GS, KERNEL_BASE);
-	expect(BASE, rdmsr(MSR_KERNEL_GS), "KERNEL_GS_BASE after WRGSBASE");
-	swapgs();
-	expect(BASE, read64(GS), "RDGSBASE after the second SWAPGS");
-	expect(KERNEL_BASE, rdmsr(MSR_KERNEL_GS), "KERNEL_GS_BASE");
-}
-
-static void kernel_gs_unseen(const struct test *t)
-{
-	(void)t;
-	write64(GS, BASE);
-	wrmsr(MSR_KERNEL_GS, KERNEL_BASE);
-	expect(BASE, read64(GS), "RDGSBASE after a write to KERNEL_GS_BASE");
-	expect(BASE, rdmsr(MSR_GS_BASE), "GS_BASE");
-}
-
-static void swap_leaves_fs(const struct test *t)
-{
-	(void)t;
-	write64(FS, OTHER);
-	wrmsr(MSR_KERNEL_GS, KERNEL_BASE);
-	swapgs();
-	expect(OTHER, read64(FS), "RDFSBASE after SWAPGS");
-	swapgs();
-}
-
-/* What the kernel's paranoid entry does. */
-static void swap_loop(const struct test *t)
-{
-	(void)t;
-	write64(GS, 0);
-	wrmsr(MSR_KERNEL_GS, KERNEL_BASE);
-	for (uint64_t i = 1; i < 100; i++) {
-		write64(GS, i << 12);
-		swapgs();
-		expect(KERNEL_BASE, read64(GS), "RDGSBASE after SWAPGS, in turns");
-		swapgs();
-		expect(i << 12, read64(GS), "RDGSBASE after SWAPGS back");
-	}
-}
-
-/* -- faults: a is the segment, b the value */
-
-static void refuses(const struct test *t)
-{
-	wrmsr(msr_of((int)t->a), BASE);
-	insn(t->a == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, t->b);
-	expect(VECTOR_GP, (uint64_t)window.fault.signal, "exception of the write");
-	expect(0, window.fault.error, "error code");
-	expect(BASE, rdmsr(msr_of((int)t->a)), "MSR afterwards");
-}
-
-static void msr_refuses(const struct test *t)
-{
-	const uint32_t msr = t->a == 2 ? MSR_KERNEL_GS : msr_of((int)t->a);
-
-	wrmsr(msr, BASE);
-	expect(VECTOR_GP, (uint64_t)try_wrmsr(msr, NOT_CANONICAL), "exception of WRMSR");
-	expect(BASE, rdmsr(msr), "MSR afterwards");
-}
-
-/* a: instruction, b: width */
-static void lock(const struct test *t)
-{
-	const int s = segment_of(t->a);
-
-	wrmsr(msr_of(s), OTHER);
-	execute((uintptr_t)window_odd +
-			STUB_BYTES *
-				((uint64_t)(t->b == 64 ? ODD_LOCK64 : ODD_LOCK32) * FSGS_INSNS +
-				 t->a),
-		RAX, BASE);
-	expect(VECTOR_UD, (uint64_t)window.fault.signal, "exception with LOCK");
-	expect(OTHER, rdmsr(msr_of(s)), "MSR afterwards");
-}
-
-/* -- survival: a is FS, GS or 2 for KERNEL_GS_BASE */
-
-static void exit_by_cpuid(void)
-{
-	for (int i = 0; i < 100; i++)
-		(void)cpuid_edx(1);
-}
-
-static void exit_by_port(void)
-{
-	for (int i = 0; i < 100; i++)
-		(void)inb(0x80);
-}
-
-static void exit_by_halt(void)
-{
-	if (!have_timer || apic_halt(NULL))
-		skip("no timer that would end the HLT");
-}
-
-static void exit_by_cr4(void)
-{
-	for (int i = 0; i < 20; i++)
-		write_cr4(read_cr4());
-}
-
-static void outlives(const struct test *t)
-{
-	static void (*const events[])(void) = {exit_by_cpuid, exit_by_port, exit_by_halt,
-					       exit_by_cr4};
-	static const uint64_t bases[] = {BASE, 0, KERNEL_BASE, ~UINT64_C(0)};
-
-	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
-		write64(FS, bases[i]);
-		write64(GS, bases[(i + 1) % 4]);
-		wrmsr(MSR_KERNEL_GS, bases[(i + 2) % 4]);
-		events[t->b]();
-		if (t->a == FS)
-			expect(bases[i], read64(FS), "FS base");
-		else if (t->a == GS)
-			expect(bases[(i + 1) % 4], read64(GS), "GS base");
-		else
-			expect(bases[(i + 2) % 4], rdmsr(MSR_KERNEL_GS), "KERNEL_GS_BASE");
-	}
-}
-
-/* -- selectors: a is the segment */
-
-static void load_selector(int segment, uint16_t selector)
-{
-	if (segment == FS)
-		__asm__ volatile("movw %0, %%fs" : : "r"(selector) : "memory");
-	else
-		__asm__ volatile("movw %0, %%gs" : : "r"(selector) : "memory");
-}
-
-static void descriptor(const struct test *t)
-{
-	write64((int)t->a, KERNEL_BASE);
-	load_selector((int)t->a, SELECTOR_DATA);
-	expect(0, read64((int)t->a), "base after a descriptor with base 0 was loaded");
-	load_selector((int)t->a, 0);
-}
-
-static void null_agrees(const struct test *t)
-{
-	write64((int)t->a, KERNEL_BASE);
-	load_selector((int)t->a, 0);
-	/* Kept or cleared, as the vendor likes: but the same to both readers. */
-	expect(rdmsr(msr_of((int)t->a)), read64((int)t->a),
-	       "the instruction after a null selector");
-}
-
-/* a: segment. In ring 0 through the segment, as a kernel's per-CPU data are. */
-static void load(const struct test *t)
-{
-	static uint64_t data = UINT64_C(0xfedcba9876543210);
-	uint64_t value;
-
-	write64((int)t->a, (uintptr_t)&data - 0x40);
-	if (t->a == FS)
-		__asm__ volatile("movq %%fs:0x40, %0" : "=r"(value) : : "memory");
-	else
-		__asm__ volatile("movq %%gs:0x40, %0" : "=r"(value) : : "memory");
-	expect(data, value, "what was loaded through the segment");
-}
-
-#define SDM "SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE"
-#define FOUR(n, name, rule, source, function, b)                                           \
-	{(n), "rdfsbase" name, rule, source, function, FSGS_INSN_RDFSBASE, b},             \
-		{(n) + 1, "rdgsbase" name, rule, source, function, FSGS_INSN_RDGSBASE, b}, \
-		{(n) + 2, "wrfsbase" name, rule, source, function, FSGS_INSN_WRFSBASE, b}, \
-	{                                                                                  \
-		(n) + 3, "wrgsbase" name, rule, source, function, FSGS_INSN_WRGSBASE, b    \
-	}
-#define READS(n, name, rule, source, function, b)                                       \
-	{(n), "rdfsbase" name, rule, source, function, FSGS_INSN_RDFSBASE, b},          \
-	{                                                                               \
-		(n) + 1, "rdgsbase" name, rule, source, function, FSGS_INSN_RDGSBASE, b \
-	}
-#define WRITES(n, name, rule, source, function, b)                                      \
-	{(n), "wrfsbase" name, rule, source, function, FSGS_INSN_WRFSBASE, b},          \
-	{                                                                               \
-		(n) + 1, "wrgsbase" name, rule, source, function, FSGS_INSN_WRGSBASE, b \
-	}
-#define BOTH(n, name, rule, source, function, b)                   \
-	{(n), "fs-" name, rule, source, function, FS, b},          \
-	{                                                          \
-		(n) + 1, "gs-" name, rule, source, function, GS, b \
-	}
-#define THREE(n, name, rule, source, function, b)                        \
-	BOTH(n, name, rule, source, function, b),                        \
-	{                                                                \
-		(n) + 2, "kernel-gs-" name, rule, source, function, 2, b \
-	}
-
-static const char cr4_source[] = "SDM vol. 3, 2.5 (Control Registers: CR4.FSGSBASE)",
-		  agrees_source[] =
-			  "SDM vol. 3, 3.4.4 (Segment Loading Instructions in IA-32e Mode); "
-			  "APM vol. 2, 4.5.3",
-		  swap_source[] = "SDM vol. 2, SWAPGS",
-		  survives_source[] =
-			  "APM vol. 2, VMLOAD and VMSAVE; SDM vol. 3, VM Exits (Saving Segment "
-			  "Registers and Descriptor-Table Registers)";
-
-static const struct promise
-	enabled = {"#UD while CR4.FSGSBASE is 0",
-		   "guests of the PVM module (the instructions run)"},
-	cr4 = {"CR4.FSGSBASE can be written where CPUID offers it",
-	       "hypervisors that offer what they do not let a guest use"},
-	agrees = {"the instructions and the MSRs are one base", NULL},
-	zero = {"32-bit forms zero-extend", NULL}, others = {"nothing else changes", NULL},
-	swap = {"the instructions act on the active GS base; SWAPGS exchanges it",
-		"K8 erratum 88 (SWAPGS may read an old base)"},
-	gp = {"#GP(0) for what is not canonical",
-	      "QEMU (TCG), which does not check the operand, nor WRMSR's"},
-	locked = {"#UD if the LOCK prefix is used", "guests of the PVM module"},
-	survives = {"a base outlives an exit to the hypervisor", NULL},
-	loads = {"loading a selector loads its descriptor's base", NULL},
-	linear = {"an access uses base + effective address", NULL};
-
-static const struct test tests[] = {
-	{1001, "cr4-can-be-set", &cr4, cr4_source, can_be_set, 0, 0},
-	{1002, "cr4-can-be-cleared", &cr4, cr4_source, can_be_cleared, 0, 0},
-	FOUR(1003, "32-undefined-while-clear", &enabled, SDM, undefined_while_clear, 32),
-	FOUR(1007, "64-undefined-while-clear", &enabled, SDM, undefined_while_clear, 64),
-	FOUR(1011, "-off-and-on", &enabled, SDM, off_and_on, 0),
-	BOTH(1015, "outlives-cr4", &agrees, agrees_source, base_outlives_cr4, 0),
-	READS(1017, "-is-msr", &agrees, agrees_source, read_is_msr, BASE),
-	READS(1019, "-is-msr-kernel-half", &agrees, agrees_source, read_is_msr, KERNEL_BASE),
-	WRITES(1021, "-is-msr", &agrees, agrees_source, write_is_msr, BASE),
-	WRITES(1023, "-is-msr-kernel-half", &agrees, agrees_source, write_is_msr, KERNEL_BASE),
-	WRITES(1025, "-is-msr-zero", &agrees, agrees_source, write_is_msr, 0),
-	READS(1027, "32-zero-extends", &zero, SDM, read32, KERNEL_BASE),
-	WRITES(1029, "32-zero-extends", &zero, SDM, write32, UINT64_C(0x87654321)),
-	WRITES(1031, "32-never-gp", &zero, SDM, write32, NOT_CANONICAL | 0x1234),
-	FOUR(1033, "-walking-bits", &agrees, agrees_source, walking, 0),
-	FOUR(1037, "-every-register", &agrees, SDM, every_register, 0),
-	FOUR(1041, "-nothing-else", &others, SDM, nothing_else, 0),
-	{1045, "swapgs-exchanges", &swap, swap_source, swap_exchanges, 0, 0},
-	{1046, "swapgs-write-after", &swap, swap_source, write_after_swap, 0, 0},
-	{1047, "swapgs-kernel-gs-unseen", &swap, swap_source, kernel_gs_unseen, 0, 0},
-	{1048, "swapgs-leaves-fs", &swap, swap_source, swap_leaves_fs, 0, 0},
-	{1049, "swapgs-in-turns", &swap, swap_source, swap_loop, 0, 0},
-	BOTH(1050, "refuses-bit-63", &gp, SDM, refuses, NOT_CANONICAL),
-	BOTH(1052, "refuses-bit-56", &gp, SDM, refuses, UINT64_C(1) << 56),
-	BOTH(1054, "refuses-all-but-bit-63", &gp, SDM, refuses, ~NOT_CANONICAL),
-	THREE(1056, "wrmsr-refuses", &gp, "SDM vol. 2, WRMSR", msr_refuses, 0),
-	FOUR(1059, "32-lock", &locked, SDM, lock, 32),
-	FOUR(1063, "64-lock", &locked, SDM, lock, 64),
-	THREE(1067, "outlives-cpuid", &survives, survives_source, outlives, 0),
-	THREE(1070, "outlives-port", &survives, survives_source, outlives, 1),
-	THREE(1073, "outlives-halt", &survives, survives_source, outlives, 2),
-	THREE(1076, "outlives-cr4-writes", &survives, survives_source, outlives, 3),
-	BOTH(1079, "descriptor", &loads,
-	     "SDM vol. 3, 3.4.4 (Segment Loading Instructions in IA-32e Mode)", descriptor, 0),
-	BOTH(1081, "null-agrees", &agrees, agrees_source, null_agrees, 0),
-	BOTH(1083, "load", &linear, "SDM vol. 1, 3.4.2.1 (Segment Registers in 64-Bit Mode)", load,
-	     0),
-};
-#define TESTS (sizeof tests / sizeof *tests)
-
-static struct tally tallies[TESTS];
 
 /* -- the run */
 
@@ -722,16 +147,16 @@ static void run_all(uint32_t cpu)
 	announced = 0;
 	if (!why && try_cr4(read_cr4() | CR4_FSGSBASE))
 		why = "CR4.FSGSBASE cannot be set";
-	for (size_t i = 0; i < TESTS; i++) {
+	for (size_t i = 0; i < ring0_count; i++) {
 		current = &tallies[i];
 		failures = 0;
 		/* That it can be set is itself a case. */
-		skipped = tests[i].run == can_be_set && offered() ? NULL : why;
+		skipped = ring0_tests[i].run == ring0_can_be_set && offered() ? NULL : why;
 		if (!skipped) {
-			announce(&tests[i]);
+			announce(&ring0_tests[i]);
 			announced = (uint32_t)i + 1;
-			hang_here(&tests[i]);
-			tests[i].run(&tests[i]);
+			hang_here(&ring0_tests[i]);
+			ring0_tests[i].run(&ring0_tests[i]);
 		}
 		if (failures)
 			current->failed++;
@@ -759,9 +184,9 @@ static void put(size_t i)
 	line_text(&line, tally->failed ? "not ok " : "ok ");
 	line_number(&line, (uint32_t)i + 1);
 	line_text(&line, " - ");
-	line_number(&line, tests[i].number);
+	line_number(&line, ring0_tests[i].number);
 	line_text(&line, " ring0/");
-	line_text(&line, tests[i].name);
+	line_text(&line, ring0_tests[i].name);
 	if (!tally->failed && !tally->passed) {
 		line_text(&line, " # SKIP ");
 		line_text(&line, tally->why);
@@ -770,8 +195,8 @@ static void put(size_t i)
 	say(line.text);
 	if (!tally->failed)
 		return;
-	comment("rule: ", tests[i].rule->text);
-	comment("source: ", tests[i].source);
+	comment("rule: ", ring0_tests[i].rule->text);
+	comment("source: ", ring0_tests[i].source);
 	line.used = 0;
 	line_text(&line, tally->what);
 	line_text(&line, ": expected ");
@@ -781,7 +206,7 @@ static void put(size_t i)
 	line_text(&line, ", first on CPU ");
 	line_number(&line, tally->first_failed);
 	comment("", line.text);
-	comment("known of: ", tests[i].rule->known ? tests[i].rule->known : "nobody");
+	comment("known of: ", ring0_tests[i].rule->known ? ring0_tests[i].rule->known : "nobody");
 }
 
 /* A processor that does not come back breaks the rule of the case that it was in. */
@@ -808,9 +233,9 @@ static void tell_missing(uint32_t cpus, uint32_t present)
 		line_text(&line, "CPU ");
 		line_number(&line, hung);
 		line_text(&line, " hangs in case ");
-		line_number(&line, announced ? tests[announced - 1].number : 0);
+		line_number(&line, announced ? ring0_tests[announced - 1].number : 0);
 		line_text(&line, " ");
-		line_text(&line, announced ? tests[announced - 1].name : "none yet");
+		line_text(&line, announced ? ring0_tests[announced - 1].name : "none yet");
 		comment("", line.text);
 	}
 	if (cpus + !!hung >= present)
@@ -828,10 +253,10 @@ static int finish(uint32_t cpus, uint32_t present)
 	struct line line = {0};
 
 	line_text(&line, "1..");
-	line_number(&line, TESTS);
+	line_number(&line, (uint32_t)ring0_count);
 	line_text(&line, "\n");
 	say(line.text);
-	for (size_t i = 0; i < TESTS; i++) {
+	for (size_t i = 0; i < ring0_count; i++) {
 		put(i);
 		failed += tallies[i].failed != 0;
 		passed += !tallies[i].failed && tallies[i].passed;
@@ -854,7 +279,7 @@ static int finish(uint32_t cpus, uint32_t present)
 		line_text(&line, " hung=");
 		line_number(&line, hung);
 		line_text(&line, " case=");
-		line_number(&line, announced ? tests[announced - 1].number : 0);
+		line_number(&line, announced ? ring0_tests[announced - 1].number : 0);
 	}
 	line_text(&line, "\n");
 	say(line.text);

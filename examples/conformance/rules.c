@@ -3,16 +3,18 @@
 
 #include <stddef.h>
 
-#define SDM2  "SDM vol. 2, "
-#define RD    "RDFSBASE/RDGSBASE"
-#define WR    "WRFSBASE/WRGSBASE"
-#define APM   "; APM vol. 3, RDFSBASE, WRFSBASE"
-#define FSGS  "Linux, Documentation/arch/x86/x86_64/fsgs.rst"
-#define QEMU  "QEMU (user and system emulation), which does not check the operand"
-#define XENPV "Xen before 4.15, 64-bit paravirtual guests"
-#define UML   "user-mode Linux (after a switch FS is as arch_prctl set it)"
+#define SDM2       "SDM vol. 2, "
+#define RD         "RDFSBASE/RDGSBASE"
+#define WR         "WRFSBASE/WRGSBASE"
+#define APM        "; APM vol. 3, RDFSBASE, WRFSBASE"
+#define FSGS       "Linux, Documentation/arch/x86/x86_64/fsgs.rst"
+#define QEMU       "QEMU (user and system emulation), which does not check the operand"
+#define XENPV      "Xen before 4.15, 64-bit paravirtual guests"
+#define UML        "user-mode Linux (after a switch FS is as arch_prctl set it)"
+#define GVISOR     "gVisor (GS is its own; its ptrace platform forgets the FS base at each system call)"
+#define NO_REQUEST "; gVisor has no PTRACE_ARCH_PRCTL"
 /* 1 and 2 as selectors, the trap flag and 32-bit code kill it as well. */
-#define DIES  "user-mode Linux (dies of a base beyond its own address space)"
+#define DIES       "user-mode Linux (dies of a base beyond its own address space)"
 
 const struct rule_text rules[RULES] = {
 	[RULE_OPERAND] = {"operand", "the operand may be any of the sixteen general registers",
@@ -90,7 +92,7 @@ const struct rule_text rules[RULES] = {
 		 "#UD arrives as SIGILL, si_code ILL_ILLOPN, si_addr and RIP at the "
 		 "instruction, vector 6",
 		 "Linux, arch/x86/kernel/traps.c, exc_invalid_op",
-		 "valgrind 3.19 (si_code ILL_ILLOPC), qemu-user 7.2 (no vector), user-mode Linux "
+		 "valgrind (si_code ILL_ILLOPC), qemu-user and gVisor (no vector), user-mode Linux "
 		 "(vector 14)"},
 	[RULE_COMPAT] = {"compat", "#UD in compatibility mode",
 			 SDM2 RD " and " WR ", Compatibility Mode Exceptions" APM,
@@ -127,10 +129,10 @@ const struct rule_text rules[RULES] = {
 		 SDM2 WR APM, DIES},
 	[RULE_PTRACE_READ] = {"ptrace-read", "a tracer reads the bases that the tracee has",
 			      FSGS "; arch/x86/kernel/ptrace.c, getreg",
-			      UML "; it has no PTRACE_GETREGSET for them"},
+			      UML "; it has no PTRACE_GETREGSET for them" NO_REQUEST},
 	[RULE_PTRACE_WRITE] = {"ptrace-write", "a tracee has the bases that its tracer wrote",
 			       "Linux, arch/x86/kernel/ptrace.c, putreg",
-			       UML "; it has no PTRACE_SETREGSET for them"},
+			       UML "; it has no PTRACE_SETREGSET for them" NO_REQUEST},
 	[RULE_PTRACE_SELECTOR] = {"ptrace-selector",
 				  "a tracer that writes a base leaves the selector alone",
 				  "Linux, arch/x86/kernel/ptrace.c, putreg; selftest fsgsbase.c",
@@ -138,7 +140,7 @@ const struct rule_text rules[RULES] = {
 	[RULE_PTRACE_LIMIT] = {"ptrace-limit",
 			       "a tracer cannot write a base of TASK_SIZE_MAX or more",
 			       "Linux, arch/x86/kernel/ptrace.c, putreg (EIO)",
-			       "user-mode Linux (any base is taken)"},
+			       "user-mode Linux (any base is taken)" NO_REQUEST},
 	[RULE_INHERIT] = {"inherit", "a new process or thread has the bases of its maker",
 			  FSGS "; clone(2); arch/x86/kernel/process.c, copy_thread",
 			  XENPV "; " UML},
@@ -148,7 +150,7 @@ const struct rule_text rules[RULES] = {
 	[RULE_EXEC] = {"exec", "execve zeroes bases and selectors",
 		       "Linux, arch/x86/kernel/process_64.c, start_thread_common",
 		       "user-mode Linux (the FS base stays)"},
-	[RULE_OWN] = {"own", "each thread has its own bases", FSGS, XENPV "; " UML},
+	[RULE_OWN] = {"own", "each thread has its own bases", FSGS, XENPV "; " UML "; " GVISOR},
 	[RULE_SIGNAL_FRAME] =
 		{"signal-frame",
 		 "a signal handler starts with the bases of the code it interrupted, and "
@@ -158,7 +160,7 @@ const struct rule_text rules[RULES] = {
 		       "Linux, arch/x86/include/asm/elf.h, ELF_CORE_COPY_REGS", NULL},
 	[RULE_SURVIVE] = {"survive",
 			  "a base is as it was written until the thread itself changes it", FSGS,
-			  XENPV "; " UML},
+			  XENPV "; " UML "; " GVISOR},
 	[RULE_ENTRY] = {"entry", "the kernel's entry code works whatever GS base user space has",
 			"Linux, Documentation/arch/x86/entry_64.rst; selftest syscall_arg_fault.c",
 			"kernels before 5.9 under modules that set CR4.FSGSBASE; user-mode Linux"},

@@ -21,7 +21,7 @@ static void null_load(const struct test *t)
 	w->argument[0] = t->a;
 	w->argument[1] = t->b;
 	w->argument[2] = t->c;
-	foreign_window(w);
+	run_window(w);
 	if (w->last.insn[s] == 0)
 		does = "cleared";
 	else if (w->last.insn[s] == BASE)
@@ -51,7 +51,7 @@ static void descriptor_load(const struct test *t)
 	window_base(w, s, BASE);
 	w->reload[s] = 1;
 	w->selector[s] = (uint16_t)selector;
-	foreign_window(w);
+	run_window(w);
 	expect(t->c, w->last.insn[s], "base of %s after loading a descriptor", segment_name(s));
 	expect_got(t->c, &w->last, s, " after loading a descriptor");
 	expect(selector, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
@@ -71,7 +71,7 @@ static void descriptor_access(const struct test *t)
 	w->load_selector[s] = 1;
 	w->event = event_load;
 	w->argument[0] = t->a;
-	foreign_window(w);
+	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the load");
 	expect(*data, (uint64_t)w->result, "what was loaded through the descriptor");
 }
@@ -87,7 +87,7 @@ static void write_over(const struct test *t)
 	w->load_selector[s] = 1;
 	w->selector[s] = (uint16_t)selector;
 	window_base(w, s, BASE);
-	foreign_window(w);
+	run_window(w);
 	expect(selector, w->last.selector[SEL_FS + s], "selector of %s after the write",
 	       segment_name(s));
 	expect(BASE, w->last.insn[s], "base of %s", segment_name(s));
@@ -105,7 +105,7 @@ static void prctl_zeroes(const struct test *t)
 	w->event = event_set_prctl;
 	w->argument[0] = t->a;
 	w->argument[1] = BASE;
-	foreign_window(w);
+	run_window(w);
 	need_set(w->result, s);
 	expect(0, (uint64_t)w->result, "ARCH_SET_%s", segment_name(s));
 	expect(0, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
@@ -122,7 +122,7 @@ static void other_kept(const struct test *t)
 	window_base(w, rest, BASE + 0x5000);
 	w->event = event_selector;
 	w->argument[0] = t->a;
-	foreign_window(w);
+	run_window(w);
 	expect(BASE + 0x5000, w->last.insn[rest], "base of %s", segment_name(rest));
 }
 

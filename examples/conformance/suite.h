@@ -12,6 +12,9 @@
 #include "foreign.h"
 #include "rules.h"
 
+/* As kselftest counts; 64 is EX_USAGE, which no result is. */
+enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4, CANNOT_RUN = 3, BAD_USAGE = 64 };
+
 /* What came of a case, the worse the higher. */
 enum word {
 	WORD_NONE = 0,
@@ -111,6 +114,9 @@ void classify(const char *what, ...) __attribute__((format(printf, 1, 2)));
 
 /* A window with the defaults: nothing set, the bases of this process to be put back. */
 struct window *window_new(void);
+/* foreign_window(), or a skip where it would take the sandbox's GS away: need_gs(). */
+void run_window(struct window *w);
+void need_gs(const struct window *w);
 /* Sets the base of one segment by the instruction, in both halves. */
 void window_base(struct window *w, int segment, uint64_t base);
 /* Sets it by arch_prctl: for what is to be read by an instruction under test. */
@@ -194,7 +200,7 @@ struct output {
 	void (*end)(const struct summary *summary);
 };
 
-extern const struct output output_tap, output_ktap, output_human, output_json;
+extern const struct output output_tap, output_ktap, output_human, output_json, output_junit;
 
 const char *word_name(unsigned word);
 

@@ -19,7 +19,7 @@ static void store(int s, uint64_t base)
 
 	w->in[RAX] = base;
 	w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 64, RAX);
-	foreign_window(w);
+	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the write of 0x%llx",
 	       (unsigned long long)base);
 	judge(w, s, base);
@@ -65,7 +65,7 @@ static void write32(const struct test *t)
 	window_prctl(w, s, UINT64_C(0x7abc12345000));
 	w->in[RAX] = RUBBISH | t->b;
 	w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 32, RAX);
-	foreign_window(w);
+	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the 32-bit write");
 	judge(w, s, t->b);
 }
@@ -83,7 +83,7 @@ static void write32_no_gp(const struct test *t)
 
 		w->in[R12] = upper[i] | 0x87654321;
 		w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 32, R12);
-		foreign_window(w);
+		run_window(w);
 		expect(0, (uint64_t)w->fault.signal, "signal of the 32-bit write of 0x%llx",
 		       (unsigned long long)w->in[R12]);
 		judge(w, s, 0x87654321);
@@ -99,7 +99,7 @@ static void read32(const struct test *t)
 	window_base(w, s, t->b);
 	w->in[RAX] = ~UINT64_C(0);
 	w->stub = stub(s == FS ? FSGS_INSN_RDFSBASE : FSGS_INSN_RDGSBASE, 32, RAX);
-	foreign_window(w);
+	run_window(w);
 	expect(t->b & LOW, w->out[RAX], "RAX after the 32-bit read of 0x%llx",
 	       (unsigned long long)t->b);
 	judge(w, s, t->b);
@@ -116,7 +116,7 @@ static void load(const struct test *t)
 	w->event = event_load;
 	w->argument[0] = t->a;
 	w->argument[1] = (uintptr_t)&data - base;
-	foreign_window(w);
+	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the load");
 	expect(data, (uint64_t)w->result, "what was loaded through %s", segment_name((int)t->a));
 }
@@ -133,7 +133,7 @@ static void load_non_canonical(const struct test *t)
 	w->event = event_load;
 	w->argument[0] = t->a;
 	w->argument[1] = (uintptr_t)&data - base;
-	foreign_window(w);
+	run_window(w);
 	judge(w, (int)t->a, base);
 	if (w->fault.signal) {
 		classify("a load through %s: #GP", segment_name((int)t->a));
@@ -156,7 +156,7 @@ static void load_after_32(const struct test *t)
 	w->stub = stub(s == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE, 32, RCX);
 	w->event = event_load;
 	w->argument[0] = t->a;
-	foreign_window(w);
+	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the load");
 	expect(*data, (uint64_t)w->result, "what was loaded through %s", segment_name(s));
 }
@@ -177,7 +177,7 @@ static void load_addr32(const struct test *t)
 	w->event = event_addr32;
 	w->argument[0] = t->a;
 	w->argument[1] = UINT64_C(0x5555000090000000); /* only the low half counts */
-	foreign_window(w);
+	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the load");
 	expect(*data, (uint64_t)w->result, "what was loaded through %s", segment_name((int)t->a));
 }
@@ -193,7 +193,7 @@ static void store_through(const struct test *t)
 	w->argument[0] = t->a;
 	w->argument[1] = 8;
 	w->argument[2] = UINT64_C(0xfeedfacecafebeef);
-	foreign_window(w);
+	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the store");
 	expect(w->argument[2], data[1], "what was stored through %s", segment_name((int)t->a));
 	expect(0, data[0], "what stands in front of it");
@@ -208,7 +208,7 @@ static void fault_address(const struct test *t)
 	w->event = event_load;
 	w->argument[0] = t->a;
 	w->argument[1] = 0x10;
-	foreign_window(w);
+	run_window(w);
 	if (!w->fault.signal)
 		skip("something is mapped there");
 	expect(SIGSEGV, (uint64_t)w->fault.signal, "signal of the load");
@@ -224,7 +224,7 @@ static void lea(const struct test *t)
 	window_base(w, (int)t->a, 0x5000);
 	w->event = event_lea;
 	w->argument[0] = t->a;
-	foreign_window(w);
+	run_window(w);
 	expect(0x20, (uint64_t)w->result, "LEA of offset 20h in %s", segment_name((int)t->a));
 }
 

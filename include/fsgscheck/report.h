@@ -134,7 +134,7 @@ enum fsgs_finding {
 	/** The kernel knows the flag but predates its use (5.9). */
 	FSGS_FINDING_KERNEL_TOO_OLD = 0,
 	FSGS_FINDING_SWITCHED_OFF = 1,       /**< nofsgsbase, clearcpuid or a policy. */
-	FSGS_FINDING_UNPROVEN = 2,           /**< Only ring 0 can tell whether it would run. */
+	FSGS_FINDING_UNPROVEN = 2,           /**< No process can tell whether it would run. */
 	FSGS_FINDING_UPGRADE_RISK = 3,       /**< Unproven on Hyper-V with an AMD processor. */
 	FSGS_FINDING_WRONG_MODE = 4,         /**< Not 64-bit x86 code. */
 	FSGS_FINDING_CPUS_DIFFER = 5,        /**< Not all CPUs gave the same result. */
@@ -295,13 +295,15 @@ struct fsgs_report {
 	uint32_t hypervisor_present;
 	/** Hyper-V: CPUID.40000002H:EAX, 0 when it does not say. */
 	uint32_t hypervisor_build;
-	/** Hyper-V: major<<16 | minor; Xen: the same, from its CPUID leaf 1. */
+	/** Hyper-V: major<<16 | minor; Xen: the same, from its CPUID leaf 1, in a paravirtual guest
+	 * from /sys/hypervisor/version. */
 	uint32_t hypervisor_version;
 	/** CPU vendor, 12 characters. */
 	char vendor[16];
 	/** CPU brand string, 48 characters at most. */
 	char brand[56];
-	/** Hypervisor signature, 12 characters. */
+	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, whose CPUID
+	 * shows what is below Xen. */
 	char hypervisor[16];
 	/** Kernel release, as uname(2) gives it. */
 	char kernel[72];

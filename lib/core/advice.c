@@ -23,16 +23,18 @@ enum {
 	RING0 = 2,
 	TRIED = 4,    /* all four instructions were tried */
 	OFFERED = 8,  /* CPUID offers the instructions */
-	VIRTUAL = 16, /* a hypervisor has signed its CPUID leaves */
+	VIRTUAL = 16, /* a hypervisor that gives its guests a ring 0 has signed its CPUID leaves */
 	ASKED = 32,   /* ring 0 has been asked, from there or by a process */
 	UNASKED = 64,
+	PARAVIRTUAL = 128, /* a guest without a ring 0 of its own */
+	NAMELESS = 256,    /* no hypervisor is known */
 };
 
 struct condition {
 	uint32_t with;    /* all of these findings */
 	uint32_t without; /* none of these findings */
 	uint8_t verdicts; /* any of these */
-	uint8_t where;    /* all of these */
+	uint16_t where;   /* all of these */
 	uint8_t product;  /* this hypervisor */
 };
 
@@ -65,13 +67,16 @@ static const struct {
 
 static int applies(const struct condition *when, const struct fsgs_report *r)
 {
+	const int paravirtual = !!(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV));
 	const uint32_t vantage = r->vantage == FSGS_VANTAGE_RING0     ? RING0 | ASKED
 				 : r->vantage != FSGS_VANTAGE_PROCESS ? 0
 				 : r->cr4_write                       ? PROCESS | ASKED
 								      : PROCESS | UNASKED;
 	const uint32_t is = vantage | (r->proof == FSGS_PROOF_TRIED ? TRIED : 0u) |
 			    (r->cpuid_fsgsbase == FSGS_ANSWER_YES ? OFFERED : 0u) |
-			    (r->hypervisor[0] ? VIRTUAL : 0u);
+			    (paravirtual        ? PARAVIRTUAL
+			     : r->hypervisor[0] ? VIRTUAL
+						: NAMELESS);
 
 	return r->verdict < 8 && (when->verdicts >> r->verdict & 1) &&
 	       (r->findings & when->with) == when->with && !(r->findings & when->without) &&

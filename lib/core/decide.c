@@ -9,8 +9,8 @@
  * advertised state stands, with proof `advertised`.
  *
  * What cannot be told apart from here must not be claimed: `disabled` does not say whether the machine
- * would execute the instructions (only ring 0 can know, and may have been asked), and `unadvertised` is
- * a privilege risk only where every sign says that the kernel is a genuine one.
+ * would execute the instructions (ring 0 can know, where there is one, and may have been asked), and
+ * `unadvertised` is a privilege risk only where every sign says that the kernel is a genuine one.
  */
 #include "core.h"
 
@@ -19,6 +19,8 @@ static const uint8_t segment_insns[FSGS_SEGMENTS][2] = {
 	[FSGS_SEGMENT_FS] = {FSGS_INSN_RDFSBASE, FSGS_INSN_WRFSBASE},
 	[FSGS_SEGMENT_GS] = {FSGS_INSN_RDGSBASE, FSGS_INSN_WRGSBASE},
 };
+
+#define XEN_4_14 (4u << 16 | 14)
 
 /* From best to worst: what the overall verdict is chosen by. */
 static const uint8_t severity[] = {
@@ -221,6 +223,16 @@ static uint64_t when(int condition, enum fsgs_finding finding)
 	return condition ? FSGS_FINDING_BIT(finding) : 0;
 }
 
+/* Xen before 4.14 offers the feature to no paravirtual guest, while CPUID, which such a guest reads past Xen,
+ * shows the processor's. That the instructions run there is a sign of such an age, too (XSA-293). */
+static int xen_lacks_it(const struct fsgs_report *r)
+{
+	if (!(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
+		return 0;
+	return any_at_all(ran, r->trials) ||
+	       (r->hypervisor_version && r->hypervisor_version < XEN_4_14);
+}
+
 /* The kernel did not enable what CPUID offers: because it is too old, or because it was told not to? */
 static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surroundings *around)
 {
@@ -236,9 +248,7 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	if (around->emulated && !any_at_all(undefined, r->trials))
 		return 0;
 	return when(r->cpuinfo_flag == FSGS_ANSWER_YES, FSGS_FINDING_KERNEL_TOO_OLD) |
-	       /* A paravirtual Xen guest never sees the flag: nobody switched it off. */
-	       when(r->cpuinfo_flag == FSGS_ANSWER_NO &&
-			    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)),
+	       when(r->cpuinfo_flag == FSGS_ANSWER_NO && !xen_lacks_it(r),
 		    FSGS_FINDING_SWITCHED_OFF) |
 	       when(r->verdict == FSGS_VERDICT_UNADVERTISED, FSGS_FINDING_PRIVILEGE_RISK);
 }

@@ -32,7 +32,7 @@ static const char findings[] =
 	     "nofsgsbase, clearcpuid or a policy.")
 	WORD("unproven",
 	     "Whether this machine would execute the instructions if they were enabled is not "
-	     "known; only ring 0 can tell.")
+	     "known; no process can tell.")
 	WORD("upgrade-risk",
 	     "This is Hyper-V with an AMD processor, where a guest has been reported to die at "
 	     "boot as soon as its kernel used the instructions.")

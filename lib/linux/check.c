@@ -49,6 +49,7 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 		}
 	}
 	fsgs_try(report, flags, no);
+	fsgs_name_paravirtual(report);
 	if (vendor[0] && report->vendor[0] && strcmp(vendor, report->vendor) != 0)
 		report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS);
 	if (flags & FSGS_CHECK_ALL_CPUS)

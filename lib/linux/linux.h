@@ -55,6 +55,8 @@ uint32_t fsgs_kernel_version(const char *release);
 
 /* Fills in kernel, kernel_version and signs. */
 void fsgs_surroundings(struct fsgs_report *report);
+/* Names Xen in its paravirtual guests, whose CPUID shows what is below Xen. After fsgs_try(). */
+void fsgs_name_paravirtual(struct fsgs_report *report);
 
 /* trial.c, or no-trial.c where there is nothing to try. */
 

@@ -88,6 +88,27 @@ static int is_xen_pv(void)
 	return strcmp(text, "PV\n") == 0;
 }
 
+static uint32_t read_number(const char *path)
+{
+	char text[16];
+
+	read_text(path, text, sizeof text);
+	return (uint32_t)strtoul(text, NULL, 10) & 0xffff;
+}
+
+void fsgs_name_paravirtual(struct fsgs_report *report)
+{
+	static const char xen[] = "XenVMMXenVMM";
+
+	if (!(report->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
+		return;
+	memcpy(report->hypervisor, xen, sizeof xen);
+	report->hypervisor_present = FSGS_ANSWER_YES;
+	report->hypervisor_build = 0;
+	report->hypervisor_version = read_number("/sys/hypervisor/version/major") << 16 |
+				     read_number("/sys/hypervisor/version/minor");
+}
+
 void fsgs_surroundings(struct fsgs_report *report)
 {
 	struct utsname name;

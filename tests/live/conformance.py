@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 from support import TESTS, machine, parts
 
@@ -39,7 +40,13 @@ def failed(done):
 
 
 def present():
+    """The instructions run here."""
     return run('--only', '1').returncode != 4
+
+
+def advertised():
+    """The kernel advertises them: only then do its own rules hold."""
+    return json.loads(run('--json', '--only', '1').stdout)['machine']['hwcap2'] is True
 
 
 class Ktap:
@@ -77,7 +84,7 @@ class Ktap:
 
 
 class Native(unittest.TestCase):
-    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_passes(self):
         done = run('--json')
         seen = cases(done)
@@ -95,7 +102,7 @@ class Native(unittest.TestCase):
         covered = {k for case in seen.values() for k in case['covers']}
         self.assertEqual(covered, {f'K{n}' for n in range(1, 16)})
 
-    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_inherited(self):
         """Nothing that a parent ignores, blocks or limits makes a case fail, or wait."""
         def ignoring():
@@ -110,14 +117,14 @@ class Native(unittest.TestCase):
         self.assertEqual({number: case['result'] for number, case in cases(done).items()},
                          {number: case['result'] for number, case in plain.items()})
 
-    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_repeat_and_cpus(self):
         cpu = min(os.sched_getaffinity(0))
         done = run('--json', '--only', 'cpus', '--repeat', '3', '--cpus', str(cpu))
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertEqual({case['runs'] for case in cases(done).values() if case['result'] != 'skip'}, {3})
 
-    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_repeat_goes_on_after_a_skip(self):
         """A run that cannot ask ends nothing: the rest is run, and it is counted."""
         seen = cases(run('--json', '--only', '73[78]', '--repeat', '3', wrapper=[WITHOUT, 'modify_ldt', '--']))
@@ -145,7 +152,7 @@ class Native(unittest.TestCase):
     def test_usage(self):
         for options in (['--no-such'], ['--only', 'no-such'], ['--repeat', '0'], ['--repeat', 'x'],
                         ['--repeat', '4294967297'], ['--cpus', '1-'], ['--tap', '--json'], ['--list', '--json'],
-                        ['--cpus', '3-1'], ['word']):
+                        ['--cpus', '3-1'], ['word'], ['--xml', 'html'], ['--xml', 'junit', '--tap']):
             done = run(*options)
             self.assertEqual((done.returncode, done.stdout), (64, ''), options)
             self.assertEqual(len(done.stderr.splitlines()), 1, options)
@@ -160,6 +167,7 @@ class Native(unittest.TestCase):
 
 
 class Protocols(unittest.TestCase):
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_ktap(self):
         done = run('--ktap')
         parsed = Ktap(done.stdout)
@@ -173,7 +181,7 @@ class Protocols(unittest.TestCase):
     def test_tap(self):
         Ktap(run('--tap', '--only', 'values').stdout, 'TAP version 13')
 
-    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_diagnostics(self):
         """What is said about a case stands before its result in KTAP, after it in TAP."""
         for form, version in (('--ktap', 'KTAP version 1'), ('--tap', 'TAP version 13')):
@@ -195,7 +203,26 @@ class Protocols(unittest.TestCase):
             with self.assertRaises(AssertionError):
                 Ktap(text)
 
+    def test_junit(self):
+        """Well formed, with the counts of the cases that are in it, and with a reason for each failure."""
+        done = run('--xml', 'junit', '--only', 'faults', wrapper=[MUTATE, 'gp-missing'])
+        suite, = ElementTree.fromstring(done.stdout)
+        found = {case.get('name').split()[0]: case for case in suite.findall('testcase')}
+        listed = [line.split('\t')[0] for line in run('--list', '--only', 'faults').stdout.splitlines()]
+        self.assertEqual(sorted(found), sorted(listed))
+        self.assertEqual(int(suite.get('tests')), len(listed))
+        for what, count in (('failure', 'failures'), ('skipped', 'skipped')):
+            those = [case.find(what) for case in found.values() if case.find(what) is not None]
+            self.assertEqual(len(those), int(suite.get(count)))
+            self.assertTrue(all(element.get('message') for element in those))
+        self.assertEqual(done.returncode, 1 if int(suite.get('failures')) else 4)
+        if present():
+            failure = found['201'].find('failure')
+            self.assertIn('expected #GP', failure.get('message'))
+            self.assertIn('SDM vol. 2', failure.text)
+
     @unittest.skipUnless(shutil.which('prove'), 'prove is not installed')
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_prove(self):
         with tempfile.TemporaryDirectory() as directory:
             script = os.path.join(directory, 'conformance.t')
@@ -247,7 +274,7 @@ class Machines(unittest.TestCase):
         self.assertEqual({case['result'] for number, case in cases(done).items() if number != 239}, {'skip'})
 
 
-@unittest.skipUnless(CONFINE and present(), 'this machine has no FSGSBASE, or no filters')
+@unittest.skipUnless(CONFINE and advertised(), 'this kernel does not advertise FSGSBASE, or has no filters')
 class Sandboxed(unittest.TestCase):
     """What a sandbox refuses is not asked, and nobody's deviation."""
 
@@ -280,7 +307,7 @@ class Sandboxed(unittest.TestCase):
 class Without(unittest.TestCase):
     """Machines where a system call is missing."""
 
-    @unittest.skipUnless(present(), 'this machine has no FSGSBASE')
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_no_ldt(self):
         """What only needs a descriptor takes one for TLS; what is about the LDT skips, and says why."""
         def words(*what):

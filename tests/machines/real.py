@@ -11,7 +11,7 @@ import re
 import tempfile
 import unittest
 
-from support import aside, machine, parts
+from support import aside, bochs, machine, parts
 
 IMAGE = os.environ['IMAGE']
 RING0 = os.environ['RING0']
@@ -44,6 +44,17 @@ def failed(text):
 
 def passed(text):
     return {int(number) for number in re.findall(r'^ok \d+ - (\d+) \S+$', text, re.M)}
+
+
+def guest(arguments):
+    """A line of a job that runs the monitor, between two lines that tell its output from the rest."""
+    return f'echo "=== guest {arguments}"; /vmm {arguments}; echo "=== status $?"\n'
+
+
+def guests(run):
+    """What each guest printed, and its status."""
+    return [(text, int(status)) for text, status in
+            re.findall(r'^=== guest.*?\n(.*?)=== status (\d+)$', run.log, re.M | re.S)]
 
 
 class Case(unittest.TestCase):
@@ -82,23 +93,10 @@ class Kvm(Case):
             kernel, initrd=initrd, cpu=cpu, timeout=150, until=r'^=== end$',
             append=f'console=ttyS0 panic=-1 quiet nohz=off highres=off {append}'))
 
-    def parts(self, run):
-        """What each guest printed, and its status."""
-        return [(text, int(status)) for text, status in
-                re.findall(r'^=== guest.*?\n(.*?)=== status (\d+)$', run.log, re.M | re.S)]
-
-    @staticmethod
-    def guest(arguments):
-        return f'echo "=== guest {arguments}"; /vmm {arguments}; echo "=== status $?"\n'
-
-    def verdicts(self, run):
-        return [(*re.search(r'^fsgscheck: verdict=(\S+) findings=(\S*) cpus=(\d+)$', text, re.M).groups(), status)
-                for text, status in self.parts(run)]
-
     def test_guests(self):
-        run = self.kvm(self.guest('/image') + self.guest('-c 2 /image') + self.guest('-c 4 /image') +
-                       self.guest('-f 0 /image') + self.guest('-c 2 /ring0'))
-        *images, (ring0, status) = self.parts(run)
+        run = self.kvm(guest('/image') + guest('-c 2 /image') + guest('-c 4 /image') +
+                       guest('-f 0 /image') + guest('-c 2 /ring0'))
+        *images, (ring0, status) = guests(run)
         self.assertEqual(len(images), 4, run.log)
         for (text, ended), expected in zip(images, (('usable', '1', 33), ('usable', '2', 33), ('usable', '4', 33),
                                                     ('unsupported', '1', 35))):
@@ -110,12 +108,61 @@ class Kvm(Case):
 
     def test_refused(self):
         """A host with nofsgsbase whose guest is told otherwise: KVM refuses CR4, and the advice names the cause."""
-        run = self.kvm(self.guest('-f 1 /image') + self.guest('-f 1 -c 2 /image'), append='nofsgsbase')
-        for text, status in self.parts(run):
+        run = self.kvm(guest('-f 1 /image') + guest('-f 1 -c 2 /image'), append='nofsgsbase')
+        for text, status in guests(run):
             self.assertRegex(text, r'(?m)^fsgscheck: verdict=broken findings=cr4-refused cpus=[12]$')
             self.assertEqual(status, 37)
             self.assertRegex(text, r'(?m)^# advice: .*nofsgsbase')
-        self.assertEqual(len(self.parts(run)), 2, run.log)
+        self.assertEqual(len(guests(run)), 2, run.log)
+
+class Bochs(Case):
+    """A second emulator: it checks operands for being canonical, so nothing fails there at all."""
+
+    intel, program = 'corei7_haswell_4770', None
+
+    def cd(self, start, *files):
+        return self.available(bochs.medium, self.folder / 'cd.iso', start, files)
+
+    def boot(self, name, cd, **settings):
+        return self.timed(f'Bochs, {name}', self.available(bochs.boot, cd, program=self.program, **settings))
+
+    def image(self, name, file, until, **settings):
+        return self.boot(name, self.cd('multiboot /image', ('image', file)), until=until, **settings)
+
+    def test_image(self):
+        for model, cpus, expected in ((self.intel, 1, 'usable'), (self.intel, 2, 'usable'), ('ryzen', 2, 'usable'),
+                                      ('corei7_sandy_bridge_2600k', 1, 'unsupported')):
+            run = self.image(f'image, {model}, {cpus} CPUs', IMAGE, r'^fsgscheck: verdict=.*\n', model=model, cpus=cpus)
+            self.assertEqual(last_line(run)[::2], (expected, cpus))
+
+    def test_ring0_suite(self):
+        run = self.image('ring-0 suite', RING0, r'^fsgs-conformance: .*\n', model=self.intel)
+        self.assertRegex(run.log, r'fsgs-conformance: passed=84 failed=0 skipped=0 cpus=1\n')
+
+    def linux(self, name, initrd, kernel, words='', until=r'^=== end( \S+ status=\d+)?\n', timeout=280):
+        cd = self.cd(f'linux /kernel console=ttyS0 panic=-1 quiet {words}\ninitrd /initrd',
+                     ('kernel', kernel), ('initrd', initrd))
+        return self.boot(name, cd, model=self.intel, memory=512, until=until, timeout=timeout)
+
+    def test_linux(self):
+        kernel, _ = self.available(aside.kernel)
+        initrd = machine.initrd(self.folder / 'initrd', [('/init', INIT), ('/suite', SUITE)])
+        run = self.linux('Linux and the suite', initrd, kernel, 'fsgs.run=/suite fsgs.args=--tap,--risky')
+        text, status = run.section('suite')
+        self.assertEqual((failed(text), status), (set(), 0), text)
+        self.assertGreater(len(passed(text)), 380)
+
+    def test_kvm(self):
+        """KVM on VMX, which leaves CR4.FSGSBASE to its guest."""
+        kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-intel'))
+        initrd = self.inner(guest('/image') + guest('-f 0 /image') + guest('/ring0'),
+                            [('vmm', VMM), ('image', IMAGE), ('ring0', RING0)], modules)
+        run = self.linux('KVM on VMX', initrd, kernel)
+        image, hidden, ring0 = guests(run)
+        self.assertRegex(image[0], r'(?m)^fsgscheck: verdict=usable findings= cpus=1$')
+        self.assertRegex(hidden[0], r'(?m)^fsgscheck: verdict=unsupported findings= cpus=1$')
+        self.assertRegex(ring0[0], r'(?m)^fsgs-conformance: passed=84 failed=0 skipped=0 cpus=1$')
+        self.assertEqual([status for _, status in (image, hidden, ring0)], [33, 35, 33])
 
 
 class Xen(Case):

@@ -112,6 +112,8 @@ FILES = {
     "cpuinfo-amd-with": lambda: _cpuinfo(True, True),
     "cpuinfo-amd-without": lambda: _cpuinfo(False, True),
     "xen-pv": lambda: "PV\n",
+    "xen-major": lambda: "4\n",
+    "xen-minor": lambda: "17\n",
 }
 
 

@@ -293,6 +293,12 @@ LAUNCHED = [
          False, DISABLED, "kernel-too-old unproven"),
     Case("switched-off", "nofsgsbase (row D2)", launched(f"{H0} {P0} {ALL_UD}"),
          False, DISABLED, "switched-off unproven"),
+    # CPUID shows what is below Xen there; the name is that of the sign, and the steps are those for such a guest.
+    Case("xen-pv-switched-off", "nofsgsbase in a paravirtual guest of Xen 4.17 (row D2)",
+         launched(f"{H0} {P0} {ALL_UD} " + signature("TCGTCGTCGTCG") + " --file=/sys/hypervisor/guest_type={xen-pv}"
+                  " --file=/sys/hypervisor/version/major={xen-major} --file=/sys/hypervisor/version/minor={xen-minor}"),
+         False, DISABLED, "switched-off unproven",
+         also={"cpuid.hypervisor": "XenVMMXenVMM"}),
     *(Case(f"switched-off-seccomp-{how}", "the same, and a seccomp filter leaves no other way",
            Process(f"{{confine}} arch_prctl={how} -- {{launch}} {H0} {P0} {ALL_UD} -- {{static}}"),
            False, DISABLED, "switched-off unproven arch-prctl-denied", access="none",

@@ -168,7 +168,7 @@ def qemu():
     return path
 
 
-def _plain(raw):
+def plain(raw):
     text = raw.decode("utf-8", "replace").replace("\r", "")
     return re.sub(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>c])", "", text)
 
@@ -184,7 +184,7 @@ def _read(process, deadline, until):
         if not piece:
             return raw, "end"
         raw += piece
-        if until and re.search(until, _plain(raw), re.MULTILINE):
+        if until and re.search(until, plain(raw), re.MULTILINE):
             return raw, "match"
 
 
@@ -255,9 +255,9 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
         seconds = time.monotonic() - started
 
         errors.seek(0)
-        lines = [line for line in _plain(errors.read()).splitlines()
+        lines = [line for line in plain(errors.read()).splitlines()
                  if "TCG doesn't support requested feature" not in line]
-        return Run(log=_plain(raw), status=process.returncode if reason == "end" else None,
+        return Run(log=plain(raw), status=process.returncode if reason == "end" else None,
                    seconds=seconds, timed_out=reason == "deadline", errors="\n".join(lines))
 
 
@@ -286,8 +286,8 @@ def user_mode_linux(confine, init, program, arguments, timeout=30.0):
         log, errors, status = done.stdout, done.stderr, done.returncode
     except subprocess.TimeoutExpired as late:
         log, errors = late.stdout or b"", late.stderr or b""
-    return Run(log=_plain(log), status=status, seconds=time.monotonic() - started,
-               timed_out=status is None, errors=_plain(errors))
+    return Run(log=plain(log), status=status, seconds=time.monotonic() - started,
+               timed_out=status is None, errors=plain(errors))
 
 
 # -- the program --------------------------------------------------------------------------------

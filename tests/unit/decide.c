@@ -60,6 +60,8 @@ struct row {
 
 #define HYPERV           .hypervisor = "Microsoft Hv"
 #define TCG              .hypervisor = "TCGTCGTCGTCG"
+#define XEN_PV           .signs = FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV), .hypervisor = "XenVMMXenVMM"
+#define XEN(major, minor) ((major##u << 16) | (minor))
 #define AMD              .vendor = "AuthenticAMD"
 #define ABSENT           .hwcap2_present = N
 #define NO_CHECK         .canonical_check = N
@@ -135,6 +137,12 @@ static const struct row process_rows[] = {
 	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D2 not tried", Y, N, N, ALL(UNDONE), {0}, DISABLED, DISABLED, F(SWITCHED_OFF) |
 	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D2 Xen PV", Y, N, N, ALL(UD), {XEN_PV, .hypervisor_version = XEN(4, 14)}, DISABLED, DISABLED,
+	 F(SWITCHED_OFF) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D2 Xen PV, age unknown", Y, N, N, ALL(UD), {XEN_PV}, DISABLED, DISABLED, F(SWITCHED_OFF) |
+	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
+	{"D2 Xen PV that offers it to no guest", Y, N, N, ALL(UD), {XEN_PV, .hypervisor_version =
+	 XEN(4, 13)}, DISABLED, DISABLED, F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D3 rescued VM", Y, N, N, ALL(UD), {HYPERV, AMD}, DISABLED, DISABLED, F(SWITCHED_OFF) |
 	 F(UNPROVEN) | F(UPGRADE_RISK), ARCH_PRCTL, ARCH_PRCTL},
 	{"D4 by its cpuinfo alone", U, Y, U, ALL(UNDONE), {HYPERV, AMD}, UNKNOWN, UNKNOWN,
@@ -404,6 +412,47 @@ Test(decide, settles_the_upgrade)
 }
 
 /* On the report's machine the guest's command line comes first, then Hyper-V's setting with its cost. */
+/* All steps for a row, one behind the other. */
+static const char *steps_for(const char *name)
+{
+	static char all[4096];
+	struct fsgs_report r = decided(name);
+	const char *step;
+	size_t used = 0;
+
+	for (uint32_t n = 0; (step = fsgs_advice(&r, sizeof r, n)); n++)
+		used += (size_t)snprintf(all + used, sizeof all - used, "%s\n", step);
+	cr_assert(used, "%s: no step", name);
+	return all;
+}
+
+/* Neither the image nor the module runs in a paravirtual guest, and it is no host. */
+Test(decide, advice_on_xen_pv)
+{
+	const char *const steps = steps_for("D2 Xen PV");
+
+	cr_expect(strstr(steps, "Guest: look for nofsgsbase"));
+	cr_expect(strstr(steps, "fsgsbase=0"));
+	cr_expect(strstr(steps, "type=\"pvh\""));
+	cr_expect_null(strstr(steps, "in this VM"));
+	cr_expect_null(strstr(steps, "no VM"));
+}
+
+/* Where a hypervisor is known, nobody is told what to do if there were none. */
+Test(decide, advice_where_the_hypervisor_is_known)
+{
+	cr_expect_null(strstr(steps_for("D2 inside TCG"), "no VM"));
+	cr_expect(strstr(steps_for("D2 nofsgsbase"), "no VM"));
+}
+
+Test(decide, advice_in_a_sandbox)
+{
+	const char *const steps = steps_for("C3 gVisor by name");
+
+	cr_expect(strstr(steps, "leave GS alone"));
+	cr_expect_null(strstr(steps, "force"));
+}
+
 Test(decide, advice_on_hyperv)
 {
 	struct fsgs_report r = evidence(&ring0_rows[2]);

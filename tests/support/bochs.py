@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""Bochs: a second emulator, with processor models and VMX of its own, started by its BIOS from a CD."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+from support import aside, machine
+
+GRUB_MODULES = ('biosdisk', 'iso9660', 'multiboot', 'linux', 'serial', 'terminal', 'search', 'search_fs_file')
+
+# A display that waits for nobody: Debian's package has none that shows nothing. Times are those of the emulated machine.
+SETTINGS = '''\
+plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+romimage: file={share}/BIOS-bochs-latest
+vgaromimage: file={share}/VGABIOS-lgpl-latest
+megs: {memory}
+cpu: model={model}, count={cpus}, ips=50000000, reset_on_triple_fault=0
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=cdrom, path={medium}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev={serial}
+clock: sync=none
+log: {folder}/log
+panic: action=fatal
+error: action=report
+info: action=ignore
+'''
+
+
+def installed():
+    """The program, and the folder of its BIOS."""
+    path = shutil.which('bochs-bin')
+    share = pathlib.Path('/usr/share/bochs')
+    if not path or not (share / 'BIOS-bochs-latest').exists():
+        raise machine.Unavailable('bochs is not installed')
+    return [path], share
+
+
+def medium(output, start, files):
+    """Makes a CD from which GRUB runs the lines `start`; files are (name, file) pairs. Returns its path."""
+    for tool in ('grub-mkimage', 'xorriso'):
+        if not shutil.which(tool):
+            raise machine.Unavailable(f'{tool} is not installed')
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        tree = folder / 'tree'
+        tree.mkdir()
+        for name, file in files:
+            shutil.copyfile(file, tree / name)
+        (folder / 'grub.cfg').write_text(
+            f'serial --unit=0 --speed=115200\nterminal_output serial console\nsearch --file --set=root /{files[0][0]}\n'
+            f'{start}\nboot\n', encoding='ascii')
+        aside.run('grub-mkimage', '-O', 'i386-pc-eltorito', '-c', folder / 'grub.cfg', '-p', '/boot/grub',
+                  '-o', tree / 'eltorito.img', *GRUB_MODULES)
+        aside.run('xorriso', '-as', 'mkisofs', '-quiet', '-o', output, '-R', '-b', 'eltorito.img', '-no-emul-boot',
+                  '-boot-load-size', '4', '-boot-info-table', tree)
+    return output
+
+
+def boot(cd, *, model, until, cpus=1, memory=64, timeout=120.0, program=None):
+    """Runs the CD until the serial line matches, since nothing in the machine can end Bochs; returns a Run."""
+    command, share = program or installed()
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors:
+        folder = pathlib.Path(folder)
+        serial = folder / 'serial'
+        (folder / 'settings').write_text(SETTINGS.format(share=share, memory=memory, model=model, cpus=cpus, medium=cd,
+                                                         serial=serial, folder=folder), encoding='ascii')
+        # Debian's program is its debugger, which waits for the word to go on.
+        (folder / 'orders').write_text('c\n', encoding='ascii')
+        started = time.monotonic()
+        with subprocess.Popen([*command, '-q', '-f', folder / 'settings', '-rc', folder / 'orders'], cwd=folder,
+                              stdin=subprocess.DEVNULL, stdout=errors, stderr=subprocess.STDOUT) as process:
+            matched = False
+            try:
+                while process.poll() is None and not matched and time.monotonic() < started + timeout:
+                    time.sleep(0.1)
+                    raw = serial.read_bytes() if serial.exists() else b''
+                    matched = bool(re.search(until, machine.plain(raw), re.M))
+            finally:
+                status = process.poll()
+                if status is None:
+                    process.kill()
+        raw = serial.read_bytes() if serial.exists() else b''
+        errors.seek(0)
+        return machine.Run(log=machine.plain(raw), status=status, seconds=time.monotonic() - started,
+                           timed_out=not matched, errors=machine.plain(errors.read())[-2000:])
