@@ -119,10 +119,13 @@ async function start(files) {
       return;
     }
     stop();
-    if (data.error)
-      fail(data.error);
-    else
+    try {
+      if (data.error)
+        throw new Error(data.error);
       show(data.answer, data.lines);
+    } catch (error) {
+      fail(error.message);
+    }
   };
   worker.onerror = event => {
     stop();
@@ -189,9 +192,10 @@ function steps(advice) {
   return items.length ? titled('What to do, cheapest first', element('ol', {class: 'steps'}, ...items)) : null;
 }
 
-// The bytes of the instruction: its prefixes, an opcode of two bytes, and one that names the register.
+// The bytes of the instruction: its prefixes, an opcode of two bytes, and one that names the register. A disassembly
+// names it without bytes.
 function instructionBytes(code) {
-  const bytes = code.split(' ');
+  const bytes = code ? code.split(' ') : [];
   return bytes.slice(0, bytes.indexOf('0f') + 3).join(' ');
 }
 
@@ -264,7 +268,7 @@ function place(source) {
 // What is known of one crash, boot or machine.
 function evidence(source, lines) {
   const instruction = source.instruction && element('span', {}, element('b', {}, source.instruction), ' ',
-                                                    element('code', {}, instructionBytes(source.code)));
+                                                    source.code ? element('code', {}, instructionBytes(source.code)) : '');
   return [
     facts([['Instruction', instruction], ['Bytes', !instruction && source.code && element('code', {}, source.code)],
            ['Where', source.symbol && element('code', {}, source.symbol)],
@@ -377,7 +381,7 @@ function show(answer, lines) {
   inside.append(element('p', {class: 'buttons'}, print, again),
                 element('details', {}, element('summary', {}, 'The same as JSON'), element('pre', {class: 'json', tabindex: '0'}, json)));
   place.hidden = false;
-  say(`${title}. ${count(explain.lines, 'line')} read.`);
+  say(`${title}. ${count(explain.lines, 'line')} of ${read.length === 1 ? read[0].name : count(read.length, 'file')} read.`);
   byId('answer-title').focus();
 }
 

@@ -178,6 +178,21 @@ test(`chosen files: ${inputs.length} inputs, as the command says`, async () => {
     assertSame(await choose(file), command(file));
 });
 
+// What crash(8) prints has the instruction's name and no bytes.
+test('an instruction without its bytes', async () => {
+  const file = written('crash.txt', `crash> bt
+PID: 0  TASK: ffffffffb541aa40  CPU: 0  COMMAND: "swapper/0"
+ #0 [ffffffffb5403c50] exc_invalid_op at ffffffffb4a2b6f0
+    [exception RIP: current_save_fsgs+56]
+    RIP: ffffffffb3e5b7f8  RSP: ffffffffb5403d00  RFLAGS: 00000046
+crash> dis current_save_fsgs+56 1
+0xffffffffb3e5b7f8 <current_save_fsgs+56>:      rdfsbase %rax
+`);
+  const shown = await choose(file);
+  assertSame(shown, command(file));
+  assert.equal(shown.json.explain.sources[0].instruction, 'rdfsbase');
+});
+
 test('files that are dropped', chromium, async () => {
   await open();
   const client = await page.createCDPSession();
