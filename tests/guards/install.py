@@ -205,6 +205,16 @@ class Installed(unittest.TestCase):
             time.sleep(2 - 2 * second)
         self.assertTrue(made[0] == made[1])
 
+    def test_page_is_reproducible(self):
+        """Another directory, other options and another time give the same bytes."""
+        page = self.prefix / 'share/fsgscheck/fsgscheck.html'
+        if not page.exists():
+            self.skipTest('the page was not built: wasi-libc, libclang-rt-dev-wasm32 or what the ISO needs is not installed')
+        again = Path(self.directory.name) / 'again'
+        run(MESON, 'setup', again, SOURCE, '-Dtests=disabled', '-Ddocs=disabled', '-Dbuildtype=debug')
+        run('ninja', '-C', again, 'examples/page/fsgscheck.html')
+        self.assertTrue((again / 'examples/page/fsgscheck.html').read_bytes() == page.read_bytes())
+
     def test_destdir(self):
         with tempfile.TemporaryDirectory() as root:
             output(MESON, 'install', '-C', self.build, '--destdir', root)
