@@ -41,6 +41,10 @@
 /* Of the boot processor, which sleeps meanwhile, and of the one on its turn. */
 static volatile int timer_fired[2];
 
+/* As the boot processor found them. */
+static uint8_t pic_masks[2];
+static uint32_t spurious;
+
 static uint64_t base(void)
 {
 	return rdmsr(MSR_APIC_BASE);
@@ -71,6 +75,11 @@ int apic_start(void)
 {
 	if (!(cpuid_edx(1) & CPUID_1_EDX_APIC) || !(base() & APIC_ENABLED))
 		return 0;
+	if (!smp_on_turn()) {
+		pic_masks[0] = inb(PIC1_MASK);
+		pic_masks[1] = inb(PIC2_MASK);
+		spurious = get(REG_SPURIOUS);
+	}
 	/* The old controllers' vectors are those of exceptions. */
 	outb(PIC1_MASK, 0xff);
 	outb(PIC2_MASK, 0xff);
@@ -148,4 +157,12 @@ void apic_wait(void)
 {
 	if (apic_halt(NULL))
 		__asm__ volatile("pause");
+}
+
+void apic_stop(void)
+{
+	apic_init(APIC_OTHERS);
+	set(REG_SPURIOUS, spurious);
+	outb(PIC1_MASK, pic_masks[0]);
+	outb(PIC2_MASK, pic_masks[1]);
 }

@@ -5,7 +5,11 @@
 #include "screen.h"
 #include "serial.h"
 
-#define EXIT_PORT 0xf4
+#define EXIT_PORT      0xf4
+#define RESET_PORT     0xcf9
+#define RESET_FULL     0x06
+#define KEYBOARD_PORT  0x64
+#define KEYBOARD_RESET 0xfe
 
 struct machine machine;
 
@@ -55,7 +59,7 @@ void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t fla
 }
 
 /* The sum is the worst of the results, and that they differ. */
-static void add_up(void)
+void machine_add_up(void)
 {
 	const struct result *worst = &machine.results[0];
 
@@ -87,7 +91,7 @@ static int finish(void)
 
 int machine_finish(void)
 {
-	add_up();
+	machine_add_up();
 	tap_finish();
 	return finish();
 }
@@ -106,6 +110,20 @@ int machine_give_up(const char *why)
 void machine_exit(int status)
 {
 	outb(EXIT_PORT, (uint8_t)(MACHINE_EXIT_BASE + status));
+}
+
+void machine_reset(void)
+{
+	const struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) none = {0};
+
+	outb(RESET_PORT, RESET_FULL);
+	outb(KEYBOARD_PORT, KEYBOARD_RESET);
+	/* Where neither is there: without exception handlers, an exception resets. */
+	__asm__ volatile("lidt %0\n\tud2" : : "m"(none));
+	__builtin_unreachable();
 }
 
 void machine_version_line(struct line *line)

@@ -43,6 +43,9 @@ void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t fla
 /* Files the result of a processor that has finished its test, from whatever processor. */
 void machine_file(uint32_t cpu, const struct fsgs_report *report);
 
+/* Makes the sum of the results. */
+void machine_add_up(void);
+
 /* Adds up, prints everything and shows the page. Returns the exit status. */
 int machine_finish(void);
 
@@ -71,6 +74,10 @@ void machine_contract_line(struct line *line);
 /* Writes the exit status to an emulator's debug exit device, which ends it where there is one. */
 void machine_exit(int status);
 
+/* For a machine without an operating system. */
+_Noreturn void machine_reset(void);
+
+void tap_comment(const char *text);
 void tap_start(void);
 void tap_step(uint32_t cpu, const char *text);
 void tap_finish(void);

@@ -4,41 +4,76 @@
 #include "apic.h"
 #include "clock.h"
 #include "cpu.h"
-#include "layout.h"
+#include "guard.h"
+#include "linux.h"
+#include "loader.h"
 #include "machine.h"
 #include "screen.h"
 #include "serial.h"
 #include "smp.h"
 #include "trap.h"
 
-/* Multiboot 0.6.96, section 3.3. */
-#define MULTIBOOT_HAS_CMDLINE (1u << 2)
-
-struct multiboot_info {
-	uint32_t flags;
-	uint32_t memory[2];
-	uint32_t boot_device;
-	uint32_t cmdline;
-};
-
-/* Xen, public/arch-x86/hvm/start_info.h. */
-struct pvh_start_info {
-	uint32_t magic, version, flags, modules;
-	uint64_t module_list, cmdline, root_pointer;
-};
-
 _Noreturn void boot_main(uint32_t magic, const void *information);
 
-static const struct fsgs_core_ops with_timer = {.step = machine_step, .halt = apic_halt},
-				  without_timer = {.step = machine_step};
+/* How long a message stays before the reset. */
+#define STOP_SECONDS 10
+
 static uint32_t flags;
+static int have_apic;
 static int ended;
+
+/* As the boot guard: says nothing but its last line, and goes on. */
+static int guarding;
+static uint64_t guard_since;
+static struct linux_boot kernel;
+static char kernel_line[LOADER_COMMAND_LINE];
 
 _Noreturn static void end(int status)
 {
 	ended = 1;
 	machine_exit(status);
 	halt_for_ever();
+}
+
+/* Goes no further: the message can be read, and after the reset another entry chosen. */
+_Noreturn static void guard_stop(const char *why)
+{
+	struct line line = {0};
+
+	line_text(&line, "fsgscheck: guard stopped: ");
+	line_text(&line, why);
+	screen_start();
+	screen_line(line.text);
+	screen_line("The machine resets in 10 seconds. Choose another boot entry then.");
+	line_text(&line, "\n");
+	serial_fresh_line();
+	serial_text(line.text);
+	serial_drain();
+	machine_exit(fsgs_exit_status(FSGS_VERDICT_UNKNOWN));
+	clock_wait_us(STOP_SECONDS * 1000000);
+	machine_reset();
+}
+
+/* With the verdict in machine.report. Where no test was wanted it is unknown, and nothing is added. */
+_Noreturn static void guard_go_on(int tested)
+{
+	const uint32_t limit = linux_command_line_limit(kernel.kernel, kernel.kernel_size);
+	int added = tested && guard_adds();
+	const char *why;
+
+	if (added &&
+	    guard_add(kernel_line, limit < sizeof kernel_line ? limit : sizeof kernel_line - 1)) {
+		/* The boot is left as it was. */
+		tap_comment("the kernel's command line has no room for nofsgsbase");
+		added = 0;
+	}
+	why = linux_load(&kernel);
+	if (why)
+		guard_stop(why);
+	if (have_apic)
+		apic_stop();
+	guard_print(added, clock_ms_since(guard_since));
+	linux_enter(&kernel);
 }
 
 void trap_unexpected(uint64_t vector, uint64_t rip)
@@ -54,7 +89,12 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	line_hex(&line, rip);
 	if (smp_on_turn())
 		smp_fail(line.text);
-	end(machine_give_up(line.text));
+	ended = 1;
+	if (!guarding)
+		end(machine_give_up(line.text));
+	tap_comment(line.text);
+	machine.report.verdict = FSGS_VERDICT_UNKNOWN;
+	guard_go_on(1);
 }
 
 /* Of the processor on its turn. */
@@ -63,7 +103,8 @@ static struct fsgs_report other_report;
 static void other_step(void *context, const char *text)
 {
 	smp_sign();
-	machine_step(context, text);
+	if (!guarding)
+		machine_step(context, text);
 }
 
 void smp_main(uint32_t cpu)
@@ -84,7 +125,6 @@ static void check_others(void)
 		why = smp_run(cpu);
 		if (why) {
 			/* What it was doing is its last step; the others would most likely do the same. */
-			serial_fresh_line();
 			tap_step(cpu, why);
 			if (machine.present < others + 1)
 				machine.present = others + 1;
@@ -94,37 +134,51 @@ static void check_others(void)
 	}
 }
 
-static const char *command_line(uint32_t magic, const void *information, uint64_t *root_pointer)
+static void check_all(void)
 {
-	const struct multiboot_info *multiboot = information;
-	const struct pvh_start_info *pvh = information;
+	const struct fsgs_core_ops ops = {.step = guarding ? NULL : machine_step,
+					  .halt = have_apic ? apic_halt : NULL};
 
-	*root_pointer = 0;
-	if (magic == MULTIBOOT_LOADER && (multiboot->flags & MULTIBOOT_HAS_CMDLINE))
-		return (const char *)(uintptr_t)multiboot->cmdline;
-	if (magic == MULTIBOOT_LOADER || pvh->magic != PVH_START_INFO)
-		return "";
-	*root_pointer = pvh->root_pointer;
-	return pvh->cmdline ? (const char *)(uintptr_t)pvh->cmdline : "";
+	machine_check(0, &ops, flags);
+	if (have_apic)
+		check_others();
+}
+
+_Noreturn static void guard(const char *arguments)
+{
+	const char *const why = loader_linux(&kernel, arguments, kernel_line);
+
+	if (why)
+		guard_stop(why);
+	if (guard_is_off(kernel_line))
+		guard_go_on(0);
+	check_all();
+	machine_add_up();
+	guard_go_on(1);
 }
 
 void boot_main(uint32_t magic, const void *information)
 {
-	uint64_t root_pointer;
-	int have_apic;
+	const char *arguments;
 
-	if (text_has_word(command_line(magic, information, &root_pointer), "force"))
+	guard_since = clock_now();
+	loader_start(magic, information);
+	arguments = guard_arguments(loader_command_line());
+	guarding = arguments != NULL;
+	if (!guarding && text_has_word(loader_command_line(), "force"))
 		flags = FSGS_RING0_FORCE;
 	clock_start();
 	serial_start();
-	screen_start();
-	tap_start();
+	if (!guarding) {
+		screen_start();
+		tap_start();
+	}
 	trap_start();
 	trap_use();
-	machine.present = acpi_processors(root_pointer);
+	machine.present = acpi_processors(loader_root_pointer());
 	have_apic = apic_start();
-	machine_check(0, have_apic ? &with_timer : &without_timer, flags);
-	if (have_apic)
-		check_others();
+	if (guarding)
+		guard(arguments);
+	check_all();
 	end(machine_finish());
 }

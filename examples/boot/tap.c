@@ -14,6 +14,12 @@ static void comment(const char *what, const char *text)
 	serial_text("\n");
 }
 
+void tap_comment(const char *text)
+{
+	serial_fresh_line();
+	comment("", text);
+}
+
 void tap_start(void)
 {
 	struct line version = {0};
@@ -31,7 +37,7 @@ void tap_step(uint32_t cpu, const char *text)
 	line_number(&line, cpu);
 	line_text(&line, ": ");
 	line_text(&line, text);
-	comment(line.text, "");
+	tap_comment(line.text);
 	screen_line(line.text);
 }
 

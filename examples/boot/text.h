@@ -20,6 +20,12 @@ size_t text_length(const char *text);
 /* The length of the word that text begins with. */
 size_t text_word(const char *text);
 
+/* Where the next word begins, or the end. */
+const char *text_next(const char *text);
+
+/* True when the text begins with this word, whole. */
+int text_is_word(const char *text, const char *word);
+
 /* True when a command line has this word. */
 int text_has_word(const char *text, const char *word);
 

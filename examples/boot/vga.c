@@ -26,7 +26,7 @@ static volatile uint64_t *const memory = (volatile uint64_t *)0xb8000;
 static uint64_t shown[PIECES];
 
 static screen_cell wanted[CELLS];
-static int row;
+static int started, row;
 
 static void crtc(uint8_t reg, uint8_t value)
 {
@@ -44,6 +44,7 @@ static uint64_t piece_of(const screen_cell cells[CELLS], int piece)
 
 void screen_start(void)
 {
+	started = 1;
 	crtc(CRTC_CURSOR, CURSOR_OFF);
 	crtc(CRTC_START, 0);
 	crtc(CRTC_START + 1, 0);
@@ -56,6 +57,8 @@ void screen_start(void)
 /* Does not scroll, which would change every row: a full screen is cleared. */
 void screen_line(const char *text)
 {
+	if (!started)
+		return;
 	if (row == SCREEN_ROWS)
 		row = 0;
 	for (int i = row * SCREEN_COLUMNS; i < CELLS; i++)

@@ -185,15 +185,6 @@ run_guest:
 	ret
 	.size run_guest, . - run_guest
 
-/* void enter_linux(uint64_t entry, const void *boot_params): the 64-bit boot protocol. */
-	.globl enter_linux
-	.type enter_linux, @function
-enter_linux:
-	xor %ebp, %ebp
-	xor %ebx, %ebx
-	jmp *%rdi
-	.size enter_linux, . - enter_linux
-
 /*
  * void enter_multiboot(uint32_t entry, const void *information)
  *

@@ -3,11 +3,11 @@
  * The order of events: read the command line, become a guest of the host it names (or not), and
  * then boot the first module as any boot loader would.  What the host is and is not: policy.c.
  */
+#include "../../../examples/boot/linux.h"
 #include "console.h"
 #include "cpu.h"
 #include "layout.h"
-#include "linux.h"
-#include "memory.h"
+#include "modules.h"
 #include "multiboot.h"
 #include "policy.h"
 #include "svm.h"
@@ -24,6 +24,26 @@ static void require_fsgsbase(void)
 		stop("this host needs a processor with FSGSBASE; highest leaf", highest);
 }
 
+_Noreturn static void boot_linux(void)
+{
+	struct linux_boot boot = {
+		.kernel = modules[0].start,
+		.kernel_size = modules[0].end - modules[0].start,
+		.command_line = modules_cmdline,
+		.memory = &memory,
+	};
+	const char *why;
+
+	if (module_count > 1) {
+		boot.initrd = modules[1].start;
+		boot.initrd_size = modules[1].end - modules[1].start;
+	}
+	why = linux_load(&boot);
+	if (why)
+		stop(why, boot.kernel_size);
+	linux_enter(&boot);
+}
+
 void host_main(uint32_t magic, const struct multiboot_info *info)
 {
 	struct policy policy;
@@ -31,7 +51,7 @@ void host_main(uint32_t magic, const struct multiboot_info *info)
 	console_init();
 	if (magic != MULTIBOOT_LOADER_MAGIC)
 		stop("not started by a Multiboot loader; EAX was", magic);
-	memory_init(info);
+	modules_init(info);
 	policy = policy_from_command_line(
 		info->flags & MULTIBOOT_INFO_CMDLINE ? (const char *)(uintptr_t)info->cmdline : "");
 	if (policy.launch) {
@@ -39,8 +59,9 @@ void host_main(uint32_t magic, const struct multiboot_info *info)
 			require_fsgsbase();
 		svm_launch(&policy);
 	}
-	linux_boot(&memory_modules[0]);
-	multiboot_boot(&memory_modules[0]);
+	if (linux_is_kernel(modules[0].start, modules[0].end - modules[0].start))
+		boot_linux();
+	multiboot_boot(&modules[0]);
 	stop("the first module is neither Linux nor Multiboot; its size is",
-	     memory_modules[0].end - memory_modules[0].start);
+	     modules[0].end - modules[0].start);
 }

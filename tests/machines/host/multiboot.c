@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include "console.h"
 #include "layout.h"
-#include "memory.h"
+#include "modules.h"
 #include "multiboot.h"
 #include "text.h"
 
@@ -46,11 +46,11 @@ struct elf32_program {
 #define ELF_PT_LOAD  1
 
 static struct multiboot_info information;
-static struct multiboot_map_entry map[REGION_MAX];
+static struct multiboot_map_entry map[MEMORY_REGIONS];
 
 static void load(uint32_t to, const uint8_t *from, uint32_t file_size, uint32_t memory_size)
 {
-	if (memory_size < file_size || !memory_is_free(to, memory_size))
+	if (memory_size < file_size || !memory_is_free(&memory, to, memory_size))
 		stop("the image does not fit into free memory at", to);
 	memcpy((void *)(uintptr_t)to, from, file_size);
 	memset((void *)(uintptr_t)(to + file_size), 0, memory_size - file_size);
@@ -122,8 +122,8 @@ static bool find_header(const uint8_t *image, uint32_t size, uint32_t *offset,
 /* The map speaks of all memory; the two old numbers of what lies below the host only. */
 static void fill_information(void)
 {
-	for (unsigned int i = 0; i < memory_map_count; i++) {
-		const struct region *region = &memory_map[i];
+	for (unsigned int i = 0; i < memory.map_count; i++) {
+		const struct region *region = &memory.map[i];
 		uint32_t kib = (uint32_t)(region->size >> 10);
 
 		map[i] = (struct multiboot_map_entry){
@@ -139,10 +139,10 @@ static void fill_information(void)
 	}
 	information.flags = MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_CMDLINE |
 			    MULTIBOOT_INFO_MODULES | MULTIBOOT_INFO_MEMORY_MAP;
-	information.cmdline = (uint32_t)(uintptr_t)memory_cmdline;
-	information.module_count = memory_module_count - 1;
-	information.modules = (uint32_t)(uintptr_t)&memory_modules[1];
-	information.map_length = memory_map_count * (uint32_t)sizeof(map[0]);
+	information.cmdline = (uint32_t)(uintptr_t)modules_cmdline;
+	information.module_count = module_count - 1;
+	information.modules = (uint32_t)(uintptr_t)&modules[1];
+	information.map_length = memory.map_count * (uint32_t)sizeof(map[0]);
 	information.map = (uint32_t)(uintptr_t)map;
 }
 

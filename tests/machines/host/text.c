@@ -1,22 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size)
-{
-	void *result = to;
-
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
-	return result;
-}
-
-void *memset(void *to, int byte, size_t size)
-{
-	void *result = to;
-
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
-	return result;
-}
-
 bool text_equal(const char *a, const char *b)
 {
 	while (*a && *a == *b) {

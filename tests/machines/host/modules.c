@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "console.h"
 #include "cpu.h"
-#include "memory.h"
+#include "modules.h"
 #include "text.h"
 
 extern char image_start[], image_end[]; /* host.lds */
 
-struct region memory_map[REGION_MAX];
-unsigned int memory_map_count;
-struct multiboot_module memory_modules[MODULE_MAX];
-unsigned int memory_module_count;
-char memory_cmdline[CMDLINE_MAX];
+struct memory memory;
+struct multiboot_module modules[MODULE_MAX];
+unsigned int module_count;
+char modules_cmdline[CMDLINE_MAX];
 
 static void add_region(uint64_t base, uint64_t end, uint32_t type)
 {
-	if (base >= end)
-		return;
-	if (memory_map_count == REGION_MAX)
-		stop("the memory map has too many regions:", REGION_MAX);
-	memory_map[memory_map_count++] = (struct region){base, end - base, type};
+	if (base < end && memory_add(&memory, base, end - base, type))
+		stop("the memory map has too many regions:", MEMORY_REGIONS);
 }
 
 static uint64_t lower(uint64_t a, uint64_t b)
@@ -76,53 +72,18 @@ static void copy_modules(const struct multiboot_info *info)
 		stop("there is nothing to boot: modules", 0);
 	if (info->module_count > MODULE_MAX)
 		stop("too many modules:", info->module_count);
-	memory_module_count = info->module_count;
-	memcpy(memory_modules, module, memory_module_count * sizeof(*module));
+	module_count = info->module_count;
+	memcpy(modules, module, module_count * sizeof(*module));
+	for (unsigned int i = 0; i < module_count; i++)
+		(void)memory_keep(&memory, modules[i].start, modules[i].end - modules[i].start);
 
-	if (!text_copy(memory_cmdline, sizeof(memory_cmdline),
+	if (!text_copy(modules_cmdline, sizeof(modules_cmdline),
 		       text_arguments((const char *)(uintptr_t)module->string)))
-		stop("the guest's command line is longer than", sizeof(memory_cmdline) - 1);
+		stop("the guest's command line is longer than", sizeof(modules_cmdline) - 1);
 }
 
-void memory_init(const struct multiboot_info *info)
+void modules_init(const struct multiboot_info *info)
 {
 	copy_map(info);
 	copy_modules(info);
-}
-
-static bool hits_module(uint64_t base, uint64_t size)
-{
-	for (unsigned int i = 0; i < memory_module_count; i++) {
-		if (base < memory_modules[i].end && base + size > memory_modules[i].start)
-			return true;
-	}
-	return false;
-}
-
-static bool is_ram(uint64_t base, uint64_t size)
-{
-	for (unsigned int i = 0; i < memory_map_count; i++) {
-		const struct region *region = &memory_map[i];
-
-		if (region->type == REGION_RAM && base >= region->base &&
-		    base + size <= region->base + region->size)
-			return true;
-	}
-	return false;
-}
-
-bool memory_is_free(uint64_t base, uint64_t size)
-{
-	return base + size <= MAPPED && is_ram(base, size) && !hits_module(base, size);
-}
-
-uint64_t memory_find(uint64_t from, uint64_t size, uint64_t align)
-{
-	uint64_t base = (from + align - 1) & ~(align - 1);
-
-	for (; base + size <= MAPPED; base += align) {
-		if (memory_is_free(base, size))
-			return base;
-	}
-	return 0;
 }

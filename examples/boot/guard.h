@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The boot guard: what it reads in command lines, and what it decides. doc/boot-guard.md describes it. */
+#ifndef BOOT_GUARD_H
+#define BOOT_GUARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "text.h"
+
+#define GUARD_WORD "guard"
+
+/* What stands behind the word `guard` on the image's command line; NULL without that word. */
+const char *guard_arguments(const char *line);
+
+/* Whether the kernel's command line asks for no test: it has nofsgsbase already, or fsgscheck=off. */
+int guard_is_off(const char *kernel_line);
+
+/* Whether the kernel needs nofsgsbase after the test. */
+int guard_adds(void);
+
+/* Puts nofsgsbase in, behind the kernel's own words: " --" begins those of the first process. Returns -1,
+ * with the line as it was, when it would be longer than the limit. */
+int guard_add(char *line, size_t limit);
+
+/* Where nofsgsbase belongs in a line, and the text to put there. */
+size_t guard_place(const char *line);
+extern const char guard_addition[];
+
+/* The one line that the guard prints. */
+void guard_print(int added, uint64_t ms);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* A loader for Linux kernels, for the boot guard and for the defective host of the tests. */
+#ifndef BOOT_LINUX_H
+#define BOOT_LINUX_H
+
+#include <stdint.h>
+#include "memory.h"
+
+/* Linux, include/uapi/linux/screen_info.h; zeroes stand for no screen. */
+struct linux_screen {
+	uint8_t column, row;
+	uint16_t memory_kib;
+	uint16_t page;
+	uint8_t mode, columns;
+	uint8_t flags, unused1;
+	uint16_t ega_bx;
+	uint16_t unused2;
+	uint8_t rows, is_vga;
+	uint16_t points;
+	uint16_t width, height, depth;
+	uint32_t base, size;
+	uint16_t cl_magic, cl_offset, line_length;
+	uint8_t red_size, red_position, green_size, green_position, blue_size, blue_position,
+		reserved_size, reserved_position;
+	uint8_t rest[20];
+} __attribute__((packed));
+
+struct linux_boot {
+	uint64_t kernel, kernel_size; /* a bzImage */
+	uint64_t initrd, initrd_size; /* used where it lies; 0 for none */
+	const char *command_line;     /* read where it lies, once the kernel runs */
+	uint64_t root_pointer;        /* of ACPI; 0 lets the kernel search */
+	struct linux_screen screen;
+	/* All of the above, and this program, are kept. */
+	const struct memory *memory;
+
+	uint64_t entry; /* by linux_load() */
+};
+
+/* Whether it looks like a kernel at all, however old. */
+int linux_is_kernel(uint64_t image, uint64_t size);
+
+/* The longest command line that a kernel takes, without its final zero; 0 for no kernel. */
+uint32_t linux_command_line_limit(uint64_t image, uint64_t size);
+
+/* How much of the image is the kernel; a signature, or anything else, may follow. 0 for no kernel. */
+uint64_t linux_size(uint64_t image, uint64_t size);
+
+/* Finds a place, puts the kernel there and writes its parameters. Returns NULL, or what is wrong. The
+ * image itself is not changed. */
+const char *linux_load(struct linux_boot *boot);
+
+/* By the 64-bit boot protocol. Interrupts are off, and no other processor runs. */
+_Noreturn void linux_enter(const struct linux_boot *boot);
+
+#endif

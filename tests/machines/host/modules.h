@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What the loader handed over: the memory map and the modules. */
+#ifndef HOST_MODULES_H
+#define HOST_MODULES_H
+
+#include "../../../examples/boot/memory.h"
+#include "multiboot.h"
+
+#define MODULE_MAX  8
+#define CMDLINE_MAX 2048
+
+/* The map that the guest gets: the BIOS's, less what it has to leave alone. Host and modules are kept. */
+extern struct memory memory;
+
+extern struct multiboot_module modules[MODULE_MAX];
+extern unsigned int module_count;
+
+/* The first module's arguments, without its name.  They are the guest's command line. */
+extern char modules_cmdline[CMDLINE_MAX];
+
+/*
+ * Copies all of the loader's information that is needed later, since the guest may be loaded over
+ * the rest of it.
+ */
+void modules_init(const struct multiboot_info *info);
+
+#endif
