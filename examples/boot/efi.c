@@ -5,7 +5,8 @@
  */
 #include "clock.h"
 #include "cpu.h"
-#include "efi.h"
+#include "efi-guard.h"
+#include "guard.h"
 #include "machine.h"
 #include "screen.h"
 #include "serial.h"
@@ -14,7 +15,8 @@
 #define FLAGS_INTERRUPTS (1u << 9)
 #define UNICODE_BLOCK    0x2588
 #define TEST_LIMIT       20000000 /* microseconds for one processor */
-#define OPTIONS_READ     128
+#define OPTIONS_READ     128      /* as far as the image's own words go */
+#define CALIBRATION_US   1000
 
 efi_status efi_main(efi_handle image, struct efi_system_table *system);
 
@@ -45,13 +47,22 @@ static int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 	return faulted;
 }
 
-static const struct fsgs_core_ops hooks = {.run = run, .step = machine_step};
+static const struct fsgs_core_ops aloud = {.run = run, .step = machine_step}, quiet = {.run = run};
+static int guarding;
 
 void trap_unexpected(uint64_t vector, uint64_t rip)
 {
 	struct line line = {0};
 
+	/* Firmware ends this processor's turn by itself. */
+	if (guarding && other_at_work)
+		halt_for_ever();
 	__asm__ volatile("lidt %0" : : "m"(firmware_exceptions));
+	if (guarding) {
+		__asm__ volatile("sti");
+		machine.report.verdict = FSGS_VERDICT_UNKNOWN;
+		efi_guard_finish(1);
+	}
 	line_text(&line, "unexpected exception ");
 	line_number(&line, (uint32_t)vector);
 	line_text(&line, " at ");
@@ -145,7 +156,7 @@ struct turn {
 static void check_other(void *argument)
 {
 	struct turn *turn = argument;
-	struct fsgs_core_ops ops = hooks;
+	struct fsgs_core_ops ops = guarding ? quiet : aloud;
 
 	ops.context = &turn->cpu;
 	(void)fsgs_core_ring0(&turn->report, &ops, flags);
@@ -155,16 +166,17 @@ static void check_all(void)
 {
 	static const struct efi_guid guid = EFI_MP_SERVICES;
 	static struct turn turn;
+	const struct fsgs_core_ops *const hooks = guarding ? &quiet : &aloud;
 	struct efi_mp_services *mp;
 	uint64_t all, enabled, self;
 
 	if (firmware->boot->locate_protocol(&guid, NULL, (void **)&mp) ||
 	    mp->get_number(mp, &all, &enabled) || mp->who_am_i(mp, &self)) {
-		machine_check(0, &hooks, flags);
+		machine_check(0, hooks, flags);
 		return;
 	}
 	machine.present = (uint32_t)enabled;
-	machine_check((uint32_t)self, &hooks, flags);
+	machine_check((uint32_t)self, hooks, flags);
 	other_at_work = 1;
 	for (turn.cpu = 0; turn.cpu < all; turn.cpu++)
 		/* One that is disabled is not tested; one that hangs firmware has stopped. */
@@ -174,37 +186,61 @@ static void check_all(void)
 	other_at_work = 0;
 }
 
-static void read_options(efi_handle image)
+/* The counter's frequency: some machines with UEFI firmware have no timer that a PC has. */
+static void measure_clock(void)
 {
-	static const struct efi_guid guid = EFI_LOADED_IMAGE;
-	struct efi_loaded_image *loaded;
-	char options[OPTIONS_READ + 1];
+	const uint64_t then = clock_now();
+
+	if (!firmware->boot->stall(CALIBRATION_US))
+		clock_use((clock_now() - then) * 1000 / CALIBRATION_US);
+}
+
+/* The image's own words. */
+static const char *read_options(const struct efi_loaded_image *loaded)
+{
+	static char words[OPTIONS_READ + 1];
 	uint32_t length = 0;
 
-	if (firmware->boot->handle_protocol(image, &guid, (void **)&loaded) || !loaded->options)
-		return;
+	if (!loaded->options)
+		return "";
 	while (length < OPTIONS_READ && length < loaded->options_size / sizeof(efi_char)) {
-		options[length] = (char)loaded->options[length];
+		words[length] = (char)loaded->options[length];
 		length++;
 	}
-	options[length] = '\0';
-	if (text_has_word(options, "force"))
-		flags = FSGS_RING0_FORCE;
+	words[length] = '\0';
+	return words;
 }
 
 efi_status efi_main(efi_handle image, struct efi_system_table *system)
 {
+	static const struct efi_guid guid = EFI_LOADED_IMAGE;
+	struct efi_loaded_image *loaded;
+	const char *words = "";
+	const uint64_t since = clock_now();
 	uint64_t index;
 
 	firmware = system;
 	__asm__ volatile("sidt %0" : "=m"(firmware_exceptions));
-	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* the page is to be read */
-	read_options(image);
-	clock_start();
+	if (!system->boot->handle_protocol(image, &guid, (void **)&loaded))
+		words = read_options(loaded);
+	guarding = guard_arguments(words) != NULL;
+	measure_clock();
 	serial_start();
+	trap_start();
+	if (guarding) {
+		const int wanted = efi_guard_start(image, system, loaded, since);
+
+		if (wanted) {
+			check_all();
+			machine_add_up();
+		}
+		efi_guard_finish(wanted);
+	}
+	if (text_has_word(words, "force"))
+		flags = FSGS_RING0_FORCE;
+	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* the page is to be read */
 	screen_start();
 	tap_start();
-	trap_start();
 	check_all();
 	machine_exit(machine_finish());
 	(void)system->boot->wait_for_event(1, &system->input->wait_for_key, &index);

@@ -4,6 +4,7 @@
 #ifndef BOOT_EFI_H
 #define BOOT_EFI_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef uint64_t efi_status;
@@ -41,21 +42,66 @@ struct efi_output {
 	efi_status (*enable_cursor)(struct efi_output *self, uint8_t visible);
 };
 
+/* Appendix D: errors have the highest bit set. */
+#define EFI_ERROR_BIT          (UINT64_C(1) << 63)
+#define EFI_INVALID_PARAMETER  (EFI_ERROR_BIT | 2)
+#define EFI_UNSUPPORTED        (EFI_ERROR_BIT | 3)
+#define EFI_OUT_OF_RESOURCES   (EFI_ERROR_BIT | 9)
+#define EFI_NOT_FOUND          (EFI_ERROR_BIT | 14)
+#define EFI_ACCESS_DENIED      (EFI_ERROR_BIT | 15)
+#define EFI_ABORTED            (EFI_ERROR_BIT | 21)
+#define EFI_SECURITY_VIOLATION (EFI_ERROR_BIT | 26)
+
+#define EFI_RESERVED           0
+#define EFI_LOADER_DATA        2
+#define EFI_BELOW_ADDRESS      1
+
+/* 10.3: nodes, each with its length, up to one that ends the path. */
+struct efi_path_node {
+	uint8_t type, subtype;
+	uint8_t length[2];
+};
+
+#define EFI_PATH_MEDIA 4
+#define EFI_PATH_FILE  4
+#define EFI_PATH_END   0x7f
+
 /* 7 */
 struct efi_boot_services {
 	struct efi_table_header header;
-	void *until_wait_for_event[9];
+	void *until_allocate_pages[2];
+	efi_status (*allocate_pages)(uint32_t how, uint32_t type, uint64_t pages,
+				     uint64_t *address);
+	void *until_allocate_pool[2];
+	efi_status (*allocate_pool)(uint32_t type, uint64_t size, void **buffer);
+	efi_status (*free_pool)(void *buffer);
+	void *until_wait_for_event[2];
 	efi_status (*wait_for_event)(uint64_t count, efi_event *events, uint64_t *index);
 	void *until_handle_protocol[6];
 	efi_status (*handle_protocol)(efi_handle handle, const struct efi_guid *protocol,
 				      void **interface);
-	void *until_set_watchdog[12];
+	void *until_load_image[5];
+	efi_status (*load_image)(uint8_t boot_policy, efi_handle parent,
+				 const struct efi_path_node *path, void *source, uint64_t size,
+				 efi_handle *image);
+	efi_status (*start_image)(efi_handle image, uint64_t *exit_data_size, efi_char **exit_data);
+	efi_status (*exit)(efi_handle image, efi_status status, uint64_t exit_data_size,
+			   efi_char *exit_data);
+	efi_status (*unload_image)(efi_handle image);
+	void *until_stall[2];
+	efi_status (*stall)(uint64_t microseconds);
 	efi_status (*set_watchdog)(uint64_t seconds, uint64_t code, uint64_t size,
 				   const efi_char *data);
 	void *until_locate_protocol[7];
 	efi_status (*locate_protocol)(const struct efi_guid *protocol, void *registration,
 				      void **interface);
 };
+
+_Static_assert(offsetof(struct efi_boot_services, allocate_pool) == 24 + 5 * 8, "UEFI table");
+_Static_assert(offsetof(struct efi_boot_services, handle_protocol) == 24 + 16 * 8, "UEFI table");
+_Static_assert(offsetof(struct efi_boot_services, load_image) == 24 + 22 * 8, "UEFI table");
+_Static_assert(offsetof(struct efi_boot_services, stall) == 24 + 28 * 8, "UEFI table");
+_Static_assert(offsetof(struct efi_boot_services, locate_protocol) == 24 + 37 * 8, "UEFI table");
 
 #define EFI_RESET_SHUTDOWN 2
 
@@ -98,7 +144,17 @@ struct efi_loaded_image {
 	void *path, *reserved;
 	uint32_t options_size;
 	const efi_char *options;
+	const uint8_t *base;
+	uint64_t size;
 };
+
+#define EFI_DEVICE_PATH                                             \
+	{                                                           \
+		0x09576e91, 0x6d3f, 0x11d2,                         \
+		{                                                   \
+			0x8e, 0x39, 0, 0xa0, 0xc9, 0x69, 0x72, 0x3b \
+		}                                                   \
+	}
 
 /* PI 1.8, volume 2, 13.4 */
 #define EFI_MP_SERVICES                                             \

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "guard.h"
 #include "machine.h"
-#include "serial.h"
-
-const char guard_addition[] = " nofsgsbase";
 
 const char *guard_arguments(const char *line)
 {
@@ -54,26 +51,19 @@ int guard_adds(void)
 
 int guard_add(char *line, size_t limit)
 {
-	const size_t place = guard_place(line), length = text_length(line),
-		     added = sizeof guard_addition - 1;
+	const size_t place = guard_place(line), length = text_length(line);
 
-	if (length + added > limit)
+	if (length + GUARD_ADDITION_LENGTH > limit)
 		return -1;
 	for (size_t i = length + 1; i-- > place;)
-		line[i + added] = line[i];
-	memcpy(line + place, guard_addition, added);
+		line[i + GUARD_ADDITION_LENGTH] = line[i];
+	memcpy(line + place, GUARD_ADDITION, GUARD_ADDITION_LENGTH);
 	return 0;
 }
 
-void guard_print(int added, uint64_t ms)
+void guard_line(struct line *line, int added, uint64_t ms)
 {
-	struct line line = {0};
-
-	machine_contract_line(&line);
-	line_text(&line, added ? " guard=nofsgsbase ms=" : " guard=passed ms=");
-	line_number(&line, (uint32_t)ms);
-	line_text(&line, "\n");
-	serial_fresh_line();
-	serial_text(line.text);
-	serial_drain();
+	machine_contract_line(line);
+	line_text(line, added ? " guard=nofsgsbase ms=" : " guard=passed ms=");
+	line_number(line, (uint32_t)ms);
 }

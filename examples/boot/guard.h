@@ -24,9 +24,10 @@ int guard_add(char *line, size_t limit);
 
 /* Where nofsgsbase belongs in a line, and the text to put there. */
 size_t guard_place(const char *line);
-extern const char guard_addition[];
+#define GUARD_ADDITION        " nofsgsbase"
+#define GUARD_ADDITION_LENGTH (sizeof GUARD_ADDITION - 1)
 
 /* The one line that the guard prints. */
-void guard_print(int added, uint64_t ms);
+void guard_line(struct line *line, int added, uint64_t ms);
 
 #endif

@@ -59,6 +59,7 @@ _Noreturn static void guard_go_on(int tested)
 {
 	const uint32_t limit = linux_command_line_limit(kernel.kernel, kernel.kernel_size);
 	int added = tested && guard_adds();
+	struct line line = {0};
 	const char *why;
 
 	if (added &&
@@ -72,7 +73,10 @@ _Noreturn static void guard_go_on(int tested)
 		guard_stop(why);
 	if (have_apic)
 		apic_stop();
-	guard_print(added, clock_ms_since(guard_since));
+	guard_line(&line, added, clock_ms_since(guard_since));
+	line_text(&line, "\n");
+	serial_text(line.text);
+	serial_drain();
 	linux_enter(&kernel);
 }
 

@@ -60,13 +60,18 @@ const char *text_next(const char *text)
 	return text;
 }
 
+int text_starts(const char *text, const char *with)
+{
+	while (*with && *text == *with) {
+		text++;
+		with++;
+	}
+	return !*with;
+}
+
 int text_is_word(const char *text, const char *word)
 {
-	while (*word && *text == *word) {
-		text++;
-		word++;
-	}
-	return !*word && (!*text || *text == ' ');
+	return text_starts(text, word) && text_word(text) == text_length(word);
 }
 
 int text_has_word(const char *text, const char *word)

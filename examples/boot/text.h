@@ -20,6 +20,9 @@ size_t text_length(const char *text);
 /* The length of the word that text begins with. */
 size_t text_word(const char *text);
 
+/* True when the text begins with another. */
+int text_starts(const char *text, const char *with);
+
 /* Where the next word begins, or the end. */
 const char *text_next(const char *text);
 

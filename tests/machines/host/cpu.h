@@ -41,6 +41,9 @@
 /* Where the identity map of entry.S ends, and with it what the host can see. */
 #define MAPPED                    (UINT64_C(1) << 32)
 
+/* Of the functions in guest.S, whatever the compiler's own convention. */
+#define SYSV_ABI                  __attribute__((sysv_abi))
+
 enum vector { VECTOR_UD = 6, VECTOR_GP = 13 };
 
 /* The numbers are those of the register fields of an instruction. */
@@ -104,6 +107,19 @@ static inline uint8_t inb(uint16_t port)
 		return value;                                         \
 	}
 
+#define READ_SEGMENT(reg)                                             \
+	static inline uint16_t read_##reg(void)                       \
+	{                                                             \
+		uint16_t value;                                       \
+                                                                      \
+		__asm__ volatile("mov %%" #reg ", %0" : "=r"(value)); \
+		return value;                                         \
+	}
+
+READ_SEGMENT(cs)
+READ_SEGMENT(ds)
+READ_SEGMENT(es)
+READ_SEGMENT(ss)
 READ_REGISTER(cr0)
 READ_REGISTER(cr3)
 READ_REGISTER(cr4)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything that has to be assembly: the way in (32-bit Multiboot to 64-bit C), the turn from
- * machine to guest, one run of the guest, and the two ways out to the operating system.
+ * The way in, from 32-bit Multiboot to 64-bit C, and the way out to a Multiboot image.
  */
 #include "layout.h"
 
@@ -98,94 +97,6 @@ start64:
 	.size start64, . - start64
 
 /*
- * void become_guest(struct vmcb *vmcb, void (*host_loop)(void))
- *
- * Returns once, and in the guest: its stack and its next instruction are this caller's.  What
- * called VMRUN lives on, on a stack of its own and with interrupts held off, in host_loop().
- */
-	.globl become_guest
-	.type become_guest, @function
-become_guest:
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
-	mov %rsp, VMCB_RSP(%rdi)
-	lea 1f(%rip), %rax
-	mov %rax, VMCB_RIP(%rdi)
-	mov $host_stack_top, %esp
-	clgi
-	call *%rsi		/* does not return */
-1:	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
-	ret
-	.size become_guest, . - become_guest
-
-/*
- * void run_guest(struct vmcb *vmcb, uint64_t gpr[16])
- *
- * One VMRUN.  The processor itself carries RAX and RSP, through the VMCB; FS, GS and the kernel's
- * GS base it leaves in the registers, which is how they stay the guest's own.
- */
-	.globl run_guest
-	.type run_guest, @function
-run_guest:
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
-	push %rsi
-	mov %rdi, %rax
-	mov 0x08(%rsi), %rcx
-	mov 0x10(%rsi), %rdx
-	mov 0x18(%rsi), %rbx
-	mov 0x28(%rsi), %rbp
-	mov 0x38(%rsi), %rdi
-	mov 0x40(%rsi), %r8
-	mov 0x48(%rsi), %r9
-	mov 0x50(%rsi), %r10
-	mov 0x58(%rsi), %r11
-	mov 0x60(%rsi), %r12
-	mov 0x68(%rsi), %r13
-	mov 0x70(%rsi), %r14
-	mov 0x78(%rsi), %r15
-	mov 0x30(%rsi), %rsi
-	vmrun %rax
-	push %rsi
-	mov 8(%rsp), %rsi
-	mov %rcx, 0x08(%rsi)
-	mov %rdx, 0x10(%rsi)
-	mov %rbx, 0x18(%rsi)
-	mov %rbp, 0x28(%rsi)
-	mov %rdi, 0x38(%rsi)
-	mov %r8, 0x40(%rsi)
-	mov %r9, 0x48(%rsi)
-	mov %r10, 0x50(%rsi)
-	mov %r11, 0x58(%rsi)
-	mov %r12, 0x60(%rsi)
-	mov %r13, 0x68(%rsi)
-	mov %r14, 0x70(%rsi)
-	mov %r15, 0x78(%rsi)
-	pop 0x30(%rsi)
-	pop %rsi
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
-	ret
-	.size run_guest, . - run_guest
-
-/*
  * void enter_multiboot(uint32_t entry, const void *information)
  *
  * Back to 32-bit protected mode without paging.  A far return leaves 64-bit code, since it needs
@@ -247,8 +158,5 @@ directories:
 loader_stack:
 	.skip 16384
 loader_stack_top:
-host_stack:
-	.skip 16384
-host_stack_top:
 
 	.section .note.GNU-stack, "", @progbits

@@ -12,7 +12,7 @@
 
 static void inject(struct guest *guest, enum vector vector)
 {
-	guest->vmcb->event_injection = EVENT_VALID | EVENT_EXCEPTION | vector;
+	guest->vmcb->event_injection = EVENT_VALID | EVENT_EXCEPTION | (uint64_t)vector;
 	if (vector == VECTOR_GP)
 		guest->vmcb->event_injection |= EVENT_ERROR_CODE;
 }

@@ -14,16 +14,6 @@
 
 _Noreturn void host_main(uint32_t magic, const struct multiboot_info *info);
 
-/* A host can pretend that the bit is set on any processor, but set it only where there is one. */
-static void require_fsgsbase(void)
-{
-	uint32_t highest = cpuid(0, 0).eax;
-
-	if (highest < CPUID_STRUCTURED_FEATURES ||
-	    !(cpuid(CPUID_STRUCTURED_FEATURES, 0).ebx & CPUID_7_EBX_FSGSBASE))
-		stop("this host needs a processor with FSGSBASE; highest leaf", highest);
-}
-
 _Noreturn static void boot_linux(void)
 {
 	struct linux_boot boot = {
@@ -54,11 +44,8 @@ void host_main(uint32_t magic, const struct multiboot_info *info)
 	modules_init(info);
 	policy = policy_from_command_line(
 		info->flags & MULTIBOOT_INFO_CMDLINE ? (const char *)(uintptr_t)info->cmdline : "");
-	if (policy.launch) {
-		if (policy.real_bit != REAL_BIT_CLEAR)
-			require_fsgsbase();
-		svm_launch(&policy);
-	}
+	if (policy.launch)
+		svm_launch(&policy, read_cr3());
 	if (linux_is_kernel(modules[0].start, modules[0].end - modules[0].start))
 		boot_linux();
 	multiboot_boot(&modules[0]);

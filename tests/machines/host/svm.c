@@ -35,11 +35,11 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB layout");
 #define MSR_MAP_READ      1u
 #define MSR_MAP_WRITE     2u
 
-void become_guest(struct vmcb *vmcb, void (*host_loop)(void));
-void run_guest(struct vmcb *vmcb, uint64_t gpr[GPR_COUNT]);
+SYSV_ABI void become_guest(struct vmcb *vmcb, SYSV_ABI void (*host_loop)(void), uint64_t host_cr3);
+SYSV_ABI void run_guest(struct vmcb *vmcb, uint64_t gpr[GPR_COUNT]);
 
 static struct vmcb vmcb;
-static struct guest guest = {.vmcb = &vmcb};
+static struct guest guest;
 static uint8_t host_save_area[4096] __attribute__((aligned(4096)));
 static uint8_t msr_map[MSR_MAP_SIZE] __attribute__((aligned(4096)));
 
@@ -52,6 +52,16 @@ static void require_svm(void)
 		stop("this processor has no SVM; highest extended leaf", highest);
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
 		stop("the firmware has switched SVM off; VM_CR", rdmsr(MSR_VM_CR));
+}
+
+/* A host can pretend that the bit is set on any processor, but set it only where there is one. */
+static void require_fsgsbase(void)
+{
+	uint32_t highest = cpuid(0, 0).eax;
+
+	if (highest < CPUID_STRUCTURED_FEATURES ||
+	    !(cpuid(CPUID_STRUCTURED_FEATURES, 0).ebx & CPUID_7_EBX_FSGSBASE))
+		stop("this host needs a processor with FSGSBASE; highest leaf", highest);
 }
 
 static void intercept_msr(uint32_t msr, unsigned int accesses)
@@ -84,16 +94,16 @@ static void set_intercepts(enum emulation emulation)
 
 static void copy_own_state(void)
 {
-	const struct vmcb_segment data = {SELECTOR_DATA, DATA_ATTRIBUTES, UINT32_MAX, 0};
 	struct table_register gdtr, idtr;
 
 	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("sidt %0" : "=m"(idtr));
 
-	vmcb.cs = (struct vmcb_segment){SELECTOR_CODE64, CODE64_ATTRIBUTES, UINT32_MAX, 0};
-	vmcb.ds = data;
-	vmcb.es = data;
-	vmcb.ss = data;
+	/* The selectors are whatever was here before; all are flat, in 64-bit mode. */
+	vmcb.cs = (struct vmcb_segment){read_cs(), CODE64_ATTRIBUTES, UINT32_MAX, 0};
+	vmcb.ds = (struct vmcb_segment){read_ds(), DATA_ATTRIBUTES, UINT32_MAX, 0};
+	vmcb.es = (struct vmcb_segment){read_es(), DATA_ATTRIBUTES, UINT32_MAX, 0};
+	vmcb.ss = (struct vmcb_segment){read_ss(), DATA_ATTRIBUTES, UINT32_MAX, 0};
 	vmcb.gdtr.limit = gdtr.limit;
 	vmcb.gdtr.base = gdtr.base;
 	vmcb.idtr.limit = idtr.limit;
@@ -107,7 +117,7 @@ static void copy_own_state(void)
 	vmcb.rflags = RFLAGS_RESERVED;
 }
 
-static void host_loop(void)
+SYSV_ABI static void host_loop(void)
 {
 	for (;;) {
 		run_guest(&vmcb, guest.gpr);
@@ -121,17 +131,20 @@ static void host_loop(void)
 	}
 }
 
-void svm_launch(const struct policy *policy)
+void svm_launch(const struct policy *policy, uint64_t host_cr3)
 {
 	require_svm();
+	if (policy->real_bit != REAL_BIT_CLEAR)
+		require_fsgsbase();
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, (uintptr_t)host_save_area);
 
+	guest.vmcb = &vmcb; /* not before: the UEFI form runs in a copy */
 	guest.policy = *policy;
 	copy_own_state();
 	if (policy->real_bit == REAL_BIT_SET)
 		vmcb.cr4 |= CR4_FSGSBASE;
 	set_intercepts(policy->emulation);
 	vmcb.asid = 1;
-	become_guest(&vmcb, host_loop);
+	become_guest(&vmcb, host_loop, host_cr3);
 }

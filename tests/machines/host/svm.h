@@ -90,8 +90,11 @@ struct guest {
 	uint64_t shown_cr4;      /* the FSGSBASE bit alone, as the guest reads it */
 };
 
-/* Turns the caller into a guest of the host that @policy describes. */
-void svm_launch(const struct policy *policy);
+/*
+ * Turns the caller into a guest of the host that @policy describes. The host runs on page tables that the
+ * guest leaves alone, and that map the memory below MAPPED one to one.
+ */
+void svm_launch(const struct policy *policy, uint64_t host_cr3);
 
 /* Deals with the exit that the VMCB describes; see exits.c. */
 void exits_handle(struct guest *guest);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `guard` returns to its caller, with success where nothing is to be done and an error status where the
+ * kernel needs nofsgsbase. `guard PATH [OPTIONS]` starts an image from the volume that this program came
+ * from, with the options and, where needed, nofsgsbase.
+ */
+#include "efi-guard.h"
+#include "clock.h"
+#include "guard.h"
+#include "machine.h"
+#include "serial.h"
+#include "text.h"
+
+/* PE, as far as a section's place: the unified kernel image has its command line in one. */
+#define PE_OFFSET        0x3c
+#define PE_MAGIC         0x4550
+#define PE_SECTIONS      6
+#define PE_OPTIONAL_SIZE 20
+#define PE_HEADER        24
+#define SECTION_SIZE     40
+#define SECTION_LENGTH   8
+#define SECTION_ADDRESS  12
+#define COMMAND_SECTION  ".cmdline"
+
+static struct efi_system_table *firmware;
+static efi_handle self, next;
+static const struct efi_guid loaded_guid = EFI_LOADED_IMAGE;
+static uint64_t started;
+
+/* The options of the next image, once more in characters of one byte for those who look at words. */
+static efi_char *options;
+static char *words;
+static size_t length;
+
+static void show(const char *text)
+{
+	efi_char line[sizeof(struct line) + 3];
+	size_t at = 0;
+
+	for (; *text && at < sizeof(struct line); at++)
+		line[at] = (uint8_t)*text++;
+	line[at++] = '\r';
+	line[at++] = '\n';
+	line[at] = 0;
+	(void)firmware->output->output_string(firmware->output, line);
+}
+
+static const char *status_text(efi_status status)
+{
+	switch (status) {
+	case EFI_NOT_FOUND:
+		return "there is no such file on the guard's volume";
+	case EFI_UNSUPPORTED:
+		return "the file is no UEFI program for this machine";
+	case EFI_ACCESS_DENIED:
+	case EFI_SECURITY_VIOLATION:
+		return "Secure Boot does not accept its signature";
+	case EFI_OUT_OF_RESOURCES:
+		return "there is not enough memory";
+	default:
+		return "it failed with this UEFI status";
+	}
+}
+
+_Noreturn static void leave(efi_status status)
+{
+	(void)firmware->boot->exit(self, status, 0, NULL);
+	for (;;) /* it does not return */
+		__asm__ volatile("hlt");
+}
+
+static void complain(const char *what, efi_status status)
+{
+	struct line line = {0};
+
+	line_text(&line, "fsgscheck: guard: ");
+	line_text(&line, what);
+	if (status) {
+		line_text(&line, ": ");
+		line_text(&line, status_text(status));
+		line_text(&line, " (");
+		line_hex(&line, status);
+		line_text(&line, ")");
+	}
+	show(line.text);
+	line_text(&line, "\n");
+	serial_fresh_line();
+	serial_text(line.text);
+}
+
+static void *allocate(size_t size)
+{
+	void *memory;
+
+	if (firmware->boot->allocate_pool(EFI_LOADER_DATA, size, &memory)) {
+		complain("there is not enough memory", 0);
+		leave(EFI_OUT_OF_RESOURCES);
+	}
+	return memory;
+}
+
+/* Takes the options, with room for nofsgsbase. */
+static void take(const efi_char *text, const uint8_t *bytes, size_t count)
+{
+	options = allocate((count + GUARD_ADDITION_LENGTH + 1) * sizeof *options);
+	words = allocate(count + 1);
+	for (length = 0; length < count; length++) {
+		const efi_char c = text ? text[length] : bytes[length];
+
+		if (!c)
+			break;
+		options[length] = c;
+		words[length] = c < 0x80 ? (char)c : '?';
+	}
+	options[length] = 0;
+	words[length] = '\0';
+}
+
+static uint64_t get(const uint8_t *from, size_t size)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, from, size);
+	return value;
+}
+
+/* A unified kernel image takes options in place of its own: so these are the ones to add to. */
+static void take_own_options(const struct efi_loaded_image *image)
+{
+	const uint8_t *const base = image->base, *section;
+	uint64_t pe, count;
+
+	if (!base || image->size < PE_OFFSET + 4)
+		return;
+	pe = get(base + PE_OFFSET, 4);
+	if (pe + PE_HEADER > image->size || get(base + pe, 4) != PE_MAGIC)
+		return;
+	section = base + pe + PE_HEADER + get(base + pe + PE_OPTIONAL_SIZE, 2);
+	count = get(base + pe + PE_SECTIONS, 2);
+	for (; count-- && section + SECTION_SIZE <= base + image->size; section += SECTION_SIZE) {
+		const uint64_t size = get(section + SECTION_LENGTH, 4),
+			       address = get(section + SECTION_ADDRESS, 4);
+		size_t used = 0;
+
+		if (!text_starts((const char *)section, COMMAND_SECTION) ||
+		    address + size > image->size)
+			continue;
+		while (used < size && base[address + used] >= ' ' && base[address + used] < 0x80)
+			used++;
+		/* What is not ASCII cannot be handed on: then it stays as it is. */
+		if (used == size || base[address + used] < ' ')
+			take(NULL, base + address, used);
+		return;
+	}
+}
+
+/* The path of a file on the volume that this program came from. */
+static struct efi_path_node *path_to(efi_handle device, const efi_char *file, size_t count)
+{
+	static const struct efi_guid guid = EFI_DEVICE_PATH;
+	const struct efi_path_node *volume, *end;
+	struct efi_path_node *path, *node;
+	const size_t root = file[0] != '\\' && file[0] != '/';
+	const size_t size = sizeof *node + (root + count + 1) * sizeof *file;
+	efi_char *name;
+	size_t before;
+
+	if (firmware->boot->handle_protocol(device, &guid, (void **)&volume))
+		return NULL;
+	for (end = volume; end->type != EFI_PATH_END;)
+		end = (const void *)((const uint8_t *)end + get(end->length, 2));
+	before = (size_t)((const uint8_t *)end - (const uint8_t *)volume);
+	path = allocate(before + size + sizeof *node);
+	memcpy(path, volume, before);
+	node = (void *)((uint8_t *)path + before);
+	*node = (struct efi_path_node){
+		EFI_PATH_MEDIA, EFI_PATH_FILE, {(uint8_t)size, (uint8_t)(size >> 8)}};
+	name = (efi_char *)(void *)(node + 1);
+	if (root)
+		*name++ = '\\';
+	for (size_t i = 0; i < count; i++)
+		*name++ = file[i] == '/' ? '\\' : file[i];
+	*name = 0;
+	node = (void *)((uint8_t *)node + size);
+	*node = (struct efi_path_node){EFI_PATH_END, 0xff, {sizeof *node, 0}};
+	return path;
+}
+
+static void load(efi_handle device, const efi_char *file, size_t count)
+{
+	struct efi_loaded_image *image;
+	struct efi_path_node *path = count < 0x4000 ? path_to(device, file, count) : NULL;
+	efi_status status = EFI_NOT_FOUND;
+
+	if (path)
+		status = firmware->boot->load_image(0, self, path, NULL, 0, &next);
+	if (status) {
+		complain("cannot load the next image", status);
+		if (status == EFI_SECURITY_VIOLATION && next)
+			(void)firmware->boot->unload_image(next);
+		leave(status);
+	}
+	if (!length && !firmware->boot->handle_protocol(next, &loaded_guid, (void **)&image))
+		take_own_options(image);
+}
+
+int efi_guard_start(efi_handle image, struct efi_system_table *system,
+		    const struct efi_loaded_image *loaded, uint64_t since)
+{
+	const efi_char *all;
+	size_t from, to, count;
+
+	firmware = system;
+	self = image;
+	started = since;
+	take(loaded->options, NULL, loaded->options_size / sizeof(efi_char));
+	from = (size_t)(guard_arguments(words) - words);
+	count = text_word(words + from);
+	to = (size_t)(text_next(words + from) - words);
+	all = options;
+	take(all + to, NULL, length - to);
+	if (count)
+		load(loaded->device, all + from, count);
+	return !guard_is_off(words);
+}
+
+static void add(void)
+{
+	const size_t place = guard_place(words);
+
+	for (size_t i = length + 1; i-- > place;)
+		options[i + GUARD_ADDITION_LENGTH] = options[i];
+	for (size_t i = 0; i < GUARD_ADDITION_LENGTH; i++)
+		options[place + i] = (uint8_t)GUARD_ADDITION[i];
+	length += GUARD_ADDITION_LENGTH;
+}
+
+void efi_guard_finish(int tested)
+{
+	const int added = tested && guard_adds();
+	struct efi_loaded_image *image;
+	struct line line = {0};
+	efi_status status;
+
+	guard_line(&line, added, clock_ms_since(started));
+	if (added)
+		show(line.text);
+	line_text(&line, "\n");
+	serial_fresh_line();
+	serial_text(line.text);
+	if (!next)
+		leave(added ? EFI_ABORTED : 0);
+
+	if (added)
+		add();
+	if (length && !firmware->boot->handle_protocol(next, &loaded_guid, (void **)&image)) {
+		image->options = options;
+		image->options_size = (uint32_t)((length + 1) * sizeof *options);
+	}
+	status = firmware->boot->start_image(next, NULL, NULL);
+	if (status)
+		complain("the next image came back", status);
+	leave(status);
+}
