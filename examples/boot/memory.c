@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory.h"
 
+/* No processor has longer physical addresses. */
+#define MEMORY_END (UINT64_C(1) << 52)
+
 int memory_add(struct memory *memory, uint64_t base, uint64_t size, uint32_t type)
 {
 	if (!size)
 		return 0;
-	if (memory->map_count == MEMORY_REGIONS || base + size < base)
+	if (memory->map_count == MEMORY_REGIONS || base > MEMORY_END || size > MEMORY_END - base)
 		return -1;
 	memory->map[memory->map_count++] = (struct region){base, size, type};
 	return 0;
@@ -15,7 +18,7 @@ int memory_keep(struct memory *memory, uint64_t base, uint64_t size)
 {
 	if (!size)
 		return 0;
-	if (memory->kept_count == MEMORY_KEPT || base + size < base)
+	if (memory->kept_count == MEMORY_KEPT || base > MEMORY_END || size > MEMORY_END - base)
 		return -1;
 	memory->kept[memory->kept_count++] = (struct region){base, size, REGION_RESERVED};
 	return 0;

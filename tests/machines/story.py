@@ -76,6 +76,23 @@ class Story:
                    lines[-1] if lines else '')
         self.check('and QEMU ends with its status', 16 + 2, (run.status or 0) >> 1)
 
+    def guarded(self, host):
+        """The same kernel, started by the boot guard; returns what Linux says, and its command line."""
+        run = machine.boot(self.arguments.image, append='guard', host=host, host_elf=self.arguments.host_elf,
+                           modules=[(self.kernel, f'{KERNEL} quiet fsgs.args=--json'), (self.initrd, '')],
+                           cpu=machine.CPU_OF_REPORT)
+        line = re.search(r'^=== cmdline (.*)$', run.log, re.M)
+        return verdict_of(run), line[1] if line else run.log[-400:]
+
+    def the_guard_goes_first(self):
+        report, line = self.guarded('lie')
+        self.check_report('behind the boot guard it boots by itself', report,
+                          'disabled', ['switched-off', 'unproven', 'upgrade-risk'], 1)
+        self.check('with nofsgsbase on its command line', f'{KERNEL} quiet fsgs.args=--json nofsgsbase', line)
+        report, line = self.guarded('honest')
+        self.check_report('and the honest host is left as it is', report, 'usable', ['no-canonical-check'], 0)
+        self.check('without the word', f'{KERNEL} quiet fsgs.args=--json', line)
+
     def tell(self):
         self.the_kernel_dies()
         self.the_image_says_why()
@@ -86,6 +103,7 @@ class Story:
         # The emulated processor below the host does not check addresses, whatever the host claims.
         self.check_report('on the honest host it boots, and works', self.linux('honest'),
                           'usable', ['no-canonical-check'], 0)
+        self.the_guard_goes_first()
         print(f'1..{self.number}')
         return 1 if self.failures else 0
 

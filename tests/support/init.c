@@ -7,7 +7,8 @@
  *   fsgs.args=A,B,C      its arguments; none unless told.  No spaces, and no commas within one.
  *   fsgs.end=off         switches the machine off: user-mode Linux would start again
  *
- * They stand on the kernel's command line.  What the program prints comes between two lines,
+ * They stand on the kernel's command line, which is printed first, behind "=== cmdline ".  What the
+ * program prints comes between two lines,
  *
  *   === begin NAME
  *   === end NAME status=N
@@ -104,6 +105,7 @@ int main(void)
 	mount_at("proc", "/proc");
 	mount_at("sysfs", "/sys");
 	read_cmdline();
+	printf("=== cmdline %s\n", cmdline);
 	find_words(&program, &args, &end);
 	if (!program)
 		program = fallback;

@@ -11,6 +11,7 @@
 #include "multiboot.h"
 #include "policy.h"
 #include "svm.h"
+#include "text.h"
 
 _Noreturn void host_main(uint32_t magic, const struct multiboot_info *info);
 
@@ -36,19 +37,24 @@ _Noreturn static void boot_linux(void)
 
 void host_main(uint32_t magic, const struct multiboot_info *info)
 {
+	char defect[16] = "";
+	const char *line = "";
 	struct policy policy;
 
 	console_init();
 	if (magic != MULTIBOOT_LOADER_MAGIC)
 		stop("not started by a Multiboot loader; EAX was", magic);
 	modules_init(info);
-	policy = policy_from_command_line(
-		info->flags & MULTIBOOT_INFO_CMDLINE ? (const char *)(uintptr_t)info->cmdline : "");
+	if (info->flags & MULTIBOOT_INFO_CMDLINE)
+		line = (const char *)(uintptr_t)info->cmdline;
+	(void)text_option(line, "defect=", defect, sizeof(defect));
+	policy = policy_from_command_line(line);
 	if (policy.launch)
 		svm_launch(&policy, read_cr3());
 	if (linux_is_kernel(modules[0].start, modules[0].end - modules[0].start))
 		boot_linux();
-	multiboot_boot(&modules[0]);
+	modules_move_up();
+	multiboot_boot(&modules[0], defect);
 	stop("the first module is neither Linux nor Multiboot; its size is",
 	     modules[0].end - modules[0].start);
 }

@@ -87,3 +87,20 @@ void modules_init(const struct multiboot_info *info)
 	copy_map(info);
 	copy_modules(info);
 }
+
+void modules_move_up(void)
+{
+	for (unsigned int i = 0; i < module_count; i++) {
+		const uint64_t size = modules[i].end - modules[i].start;
+		uint64_t place;
+
+		if (modules[i].start >= (uintptr_t)image_start)
+			continue;
+		place = memory_find(&memory, (uintptr_t)image_end, size, 4096);
+		if (!place)
+			stop("no memory to move a module to; its size is", size);
+		memcpy((void *)place, (const void *)(uintptr_t)modules[i].start, size);
+		memory.kept[i].base = modules[i].start = (uint32_t)place;
+		modules[i].end = (uint32_t)(place + size);
+	}
+}

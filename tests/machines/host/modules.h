@@ -24,4 +24,7 @@ extern char modules_cmdline[CMDLINE_MAX];
  */
 void modules_init(const struct multiboot_info *info);
 
+/* Moves those away that lie where images are linked: GRUB puts modules at the lowest free address. */
+void modules_move_up(void);
+
 #endif

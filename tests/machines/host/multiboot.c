@@ -146,7 +146,40 @@ static void fill_information(void)
 	information.map = (uint32_t)(uintptr_t)map;
 }
 
-void multiboot_boot(const struct multiboot_module *module)
+/* What a boot loader may get wrong, and an image must not fall over. */
+static void spoil(const char *defect)
+{
+	struct multiboot_module *const handed = &modules[1];
+
+	if (text_equal(defect, "no-map")) {
+		information.flags &= ~MULTIBOOT_INFO_MEMORY_MAP;
+	} else if (text_equal(defect, "empty-map")) {
+		information.map_length = 0;
+	} else if (text_equal(defect, "damaged-map")) {
+		map[0].size = 3;
+	} else if (text_equal(defect, "endless-map")) {
+		map[0].length = UINT64_MAX;
+	} else if (text_equal(defect, "no-modules")) {
+		information.flags &= ~MULTIBOOT_INFO_MODULES;
+	} else if (text_equal(defect, "backwards")) {
+		handed[0].end = handed[0].start - 1;
+	} else if (text_equal(defect, "same-place")) {
+		handed[1] = handed[0];
+	} else if (text_equal(defect, "overlap")) {
+		handed[1].start = handed[0].end - 1;
+		handed[1].end = handed[0].end + 4096;
+	} else if (text_equal(defect, "over-image")) {
+		handed[1].start = 0x100000;
+		handed[1].end = 0x101000;
+	} else if (text_equal(defect, "no-memory-there")) {
+		handed[1].start = 0xe0000000;
+		handed[1].end = 0xe0001000;
+	} else {
+		stop("no such defect; its first letter is", (uint8_t)defect[0]);
+	}
+}
+
+void multiboot_boot(const struct multiboot_module *module, const char *defect)
 {
 	const uint8_t *image = (const void *)(uintptr_t)module->start;
 	uint32_t size = module->end - module->start;
@@ -162,5 +195,7 @@ void multiboot_boot(const struct multiboot_module *module)
 	else
 		entry = load_elf32(image, size);
 	fill_information();
+	if (*defect)
+		spoil(defect);
 	enter_multiboot(entry, &information);
 }

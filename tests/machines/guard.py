@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Boots a distribution's kernel through the boot guard, in each form that the guard has.
+
+    guard.py FORM HOST... [--smp N]   one boot for each host
+    guard.py bad-input                malformed modules, kernels and command lines, each with a defined end
+
+FORM is direct (the emulator as the boot loader), bios (GRUB on a disk), uefi-if (GRUB, which asks the guard
+and starts the kernel), uefi-chain (the guard starts the kernel) or, without the guard, plain. HOST is a mode
+of the defective host.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+from support import machine
+
+OVMF = pathlib.Path("/usr/share/OVMF")
+GRUB_BIOS = pathlib.Path("/usr/lib/grub/i386-pc")
+SECTOR = 512
+PARTITION = 2048  # in sectors
+DISK_MIB = 96
+
+ARGUMENTS = "console=ttyS0 panic=-1 quiet"
+
+# What each host does to a kernel: the words of the guard's last line, and what Linux then finds.
+HOSTS = {
+    "honest": ("usable", "passed", "usable"),
+    "lie": ("broken", "nofsgsbase", "disabled"),
+    "drop": ("broken", "nofsgsbase", "disabled"),
+    "refuse": ("broken", "nofsgsbase", "disabled"),
+    "hide": ("unsupported", "passed", "unsupported"),
+    # The other processors run outside the host, so they differ.
+    "differ": ("inconsistent", "nofsgsbase", "disabled"),
+}
+
+LAST_LINE = re.compile(r"^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+) guard=(\S+) ms=(\d+)$", re.M)
+
+
+def run(*command):
+    """Runs a tool; its words are shown only when it fails."""
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed:\n{done.stdout.decode(errors='replace')}")
+
+
+def need(tool, package):
+    """Names the package of a tool that is not there."""
+    if not shutil.which(tool):
+        raise machine.Unavailable(f"{package} is not installed")
+
+
+class Files:
+    """What a medium has on it, and where each of its files comes from."""
+
+    def __init__(self, options, folder):
+        self.options, self.folder = options, pathlib.Path(folder)
+        self.kernel = pathlib.Path(machine.kernel(options.cache, options.kernel))
+        self.initrd = machine.initrd(self.folder / "initrd", [("/init", options.init),
+                                                              ("/fsgscheck", options.command)])
+
+    def arguments(self, more=""):
+        return f"{ARGUMENTS} {more}".strip()
+
+
+def grub_image(platform, output, configuration, folder, modules):
+    """GRUB as one file, with a first configuration that finds the second."""
+    need("grub-mkimage", "grub-common")
+    if not (pathlib.Path("/usr/lib/grub") / platform).is_dir():
+        raise machine.Unavailable(f"GRUB for {platform} is not installed")
+    early = folder / "early.cfg"
+    early.write_text(configuration, encoding="ascii")
+    run("grub-mkimage", "-O", platform, "-c", early, "-p", "/", "-o", output, "fat", "part_msdos", "normal",
+        "search", "search_fs_file", "configfile", *modules)
+
+
+def bios_disk(files, host):
+    """A disk with a boot sector, GRUB behind it, and one FAT partition."""
+    need("mcopy", "mtools")
+    folder = files.folder
+    image, partition, core = folder / "disk", folder / "partition", folder / "core.img"
+    grub_image("i386-pc", core, "search --file --set=root /vmlinuz\nnormal /grub.cfg\n", folder,
+               ["biosdisk", "multiboot"])
+    lines = [f"multiboot /guard.elf placeholder {files.options.words}"]
+    if host != "off":
+        lines = [f"multiboot /host.elf placeholder host={host}", f"module /guard.elf guard.elf {files.options.words}"]
+    lines += [f"module --nounzip /vmlinuz vmlinuz {files.arguments(files.options.append)}",
+              "module --nounzip /initrd initrd", "boot"]
+    (folder / "grub.cfg").write_text("\n".join(lines) + "\n", encoding="ascii")
+    sectors = DISK_MIB * 2048 - PARTITION
+    with partition.open("wb") as file:
+        file.truncate(sectors * SECTOR)
+    run("mformat", "-i", partition, "-T", sectors, "-h", 16, "-s", 63, "-H", PARTITION, "::")
+    for source, name in ((files.kernel, "vmlinuz"), (files.initrd, "initrd"), (files.options.elf, "guard.elf"),
+                         (files.options.host_elf, "host.elf"), (folder / "grub.cfg", "grub.cfg")):
+        run("mcopy", "-i", partition, source, f"::/{name}")
+    sector = bytearray((GRUB_BIOS / "boot.img").read_bytes()[:SECTOR])
+    sector[446:462] = struct.pack("<BBBBBBBBII", 0x80, 0, 0, 0, 0x0c, 0, 0, 0, PARTITION, sectors)
+    sector[462:510] = bytes(48)
+    with image.open("wb") as disk, partition.open("rb") as content:
+        disk.write(sector)
+        disk.write(core.read_bytes())
+        disk.seek(PARTITION * SECTOR)
+        shutil.copyfileobj(content, disk)
+    return ["-drive", f"file={image},format=raw,if=ide"]
+
+
+def uefi_disk(files, host, form):
+    """A folder as a FAT volume: the host starts GRUB, and GRUB the guard."""
+    options, root = files.options, files.folder / "esp"
+    code = OVMF / "OVMF_CODE_4M.fd"
+    if not code.exists():
+        raise machine.Unavailable("ovmf is not installed")
+    (root / "EFI/BOOT").mkdir(parents=True)
+    for source, name in ((files.kernel, "vmlinuz"), (files.initrd, "initrd"), (options.efi, "guard.efi"),
+                         (options.host_efi, "host.efi")):
+        shutil.copyfile(source, root / name)
+    modules = ["chain", "linux", "test", "echo", "boot"]
+    arguments = files.arguments(options.append)
+    if form == "uefi-if":
+        lines = [f"if chainloader /guard.efi {options.words}; then",
+                 'if boot; then set fsgscheck=""; else set fsgscheck="nofsgsbase"; fi; fi',
+                 f"linux /vmlinuz {arguments} $fsgscheck", "initrd /initrd", "boot"]
+    else:
+        lines = [f"chainloader /guard.efi {options.words} /vmlinuz initrd=\\\\initrd {arguments}", "boot"]
+    (root / "grub.cfg").write_text("\n".join(lines) + "\n", encoding="ascii")
+    find = "search --file --set=root /guard.efi\n"
+    grub_image("x86_64-efi", root / "next.efi", find + "normal /grub.cfg\n", files.folder, modules)
+    grub_image("x86_64-efi", root / "EFI/BOOT/BOOTX64.EFI",
+               f"{find}chainloader /host.efi host={host}\nboot\n", files.folder, modules)
+    variables = files.folder / "variables"
+    shutil.copyfile(OVMF / "OVMF_VARS_4M.fd", variables)
+    return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,file={variables}",
+            "-drive", f"file=fat:rw:{root},format=raw,if=ide"]
+
+
+def boot(options, form, name, folder):
+    """One boot; returns a machine.Run."""
+    files = Files(options, folder)
+    host, smp = ("lie", max(options.smp, 2)) if name == "differ" else (name, options.smp)
+    settings = {"cpu": machine.CPU_OF_REPORT, "smp": smp, "timeout": options.timeout}
+    if form == "plain":
+        return machine.boot(files.kernel, append=files.arguments(options.append), initrd=files.initrd,
+                            host=host, host_elf=options.host_elf, **settings)
+    if form == "direct":
+        return machine.boot(options.elf, append=options.words, host=host, host_elf=options.host_elf,
+                            modules=[(files.kernel, files.arguments(options.append)), (files.initrd, "")],
+                            **settings)
+    extra = bios_disk(files, host) if form == "bios" else uefi_disk(files, host, form)
+    return machine.boot(None, extra=extra, **settings)
+
+
+def check(options, name, log):
+    """Returns what is wrong with a boot through the guard."""
+    verdict, decision, linux = HOSTS[name]
+    if options.off:
+        verdict, decision = "unknown", "passed"
+    cpus = 0 if options.off else 2 if name == "differ" else options.smp
+    problems = []
+    last, command_line = LAST_LINE.search(log), re.search(r"^=== cmdline (.*)$", log, re.M)
+    if not last or (last[1], last[2], last[3]) != (verdict, str(cpus), decision):
+        problems.append(f"the guard said {last and last[0]!r}, not verdict={verdict} cpus={cpus} guard={decision}")
+    if not command_line:
+        return [*problems, "the kernel did not reach user space"]
+    if command_line[1].split().count("nofsgsbase") != (linux == "disabled"):
+        problems.append(f"the kernel's command line is {command_line[1]!r}")
+    if decision == "nofsgsbase" and not command_line[1].endswith(" nofsgsbase"):
+        problems.append("it does not end with nofsgsbase")
+    found = re.search(r"^fsgscheck: verdict=(\w+)|^verdict: (\w+)|\b(usable|disabled|unsupported|broken)\b",
+                      log[command_line.end():], re.M)
+    if not found or next(word for word in found.groups() if word) != linux:
+        problems.append(f"Linux says {found and found[0]!r}, not {linux}")
+    return problems
+
+
+# -- malformed input ------------------------------------------------------------------------------
+
+
+def patched(kernel, *changes):
+    """A kernel with bytes replaced: (offset, bytes)."""
+    content = bytearray(kernel)
+    for offset, value in changes:
+        content[offset:offset + len(value)] = value
+    return bytes(content)
+
+
+def malformed(kernel):
+    """(name, modules, the guard's words, the message); a module is (content, arguments)."""
+    small = b"\0" * 4096
+    line = "console=ttyS0"
+    word32 = lambda value: struct.pack("<I", value)  # noqa: E731
+    damaged = "damaged"
+    return [
+        ("no module", [], "guard", "no module"),
+        ("an empty kernel", [(b"", line)], "guard", "empty|no module"),
+        ("one byte", [(b"\x7f", line)], "guard", "no Linux bzImage"),
+        ("zeroes", [(small, line)], "guard", "no Linux bzImage"),
+        ("a text", [(b"#!/bin/sh\n" * 500, line)], "guard", "no Linux bzImage"),
+        ("an ELF file", [(b"\x7fELF" + small, line)], "guard", "no Linux bzImage"),
+        ("a gzip file", [(b"\x1f\x8b\x08" + small, line)], "guard", "no Linux bzImage"),
+        ("an initrd in the kernel's place", [(b"070701" + small, line)], "guard", "no Linux bzImage"),
+        ("a kernel cut in its header", [(kernel[:0x210], line)], "guard", "no Linux bzImage"),
+        ("a kernel cut behind its header", [(kernel[:0x400], line)], "guard", damaged),
+        ("a kernel cut in half", [(kernel[:len(kernel) // 2], line)], "guard", damaged),
+        ("a kernel without its last 64 KiB", [(kernel[:-65536], line)], "guard", damaged),
+        ("no boot flag", [(patched(kernel, (0x1fe, b"\0\0")), line)], "guard", "no Linux bzImage"),
+        ("a wrong magic", [(patched(kernel, (0x202, b"HdrZ")), line)], "guard", "no Linux bzImage"),
+        ("protocol 2.11", [(patched(kernel, (0x206, b"\x0b\x02")), line)], "guard", "no 64-bit entry"),
+        ("protocol 0", [(patched(kernel, (0x206, b"\0\0")), line)], "guard", "no 64-bit entry"),
+        ("a 32-bit kernel", [(patched(kernel, (0x236, b"\0\0")), line)], "guard", "no 64-bit entry"),
+        ("a zImage", [(patched(kernel, (0x211, b"\0")), line)], "guard", damaged),
+        ("more setup than file", [(patched(kernel[:65536], (0x1f1, b"\xff")), line)], "guard", damaged),
+        ("the largest size", [(patched(kernel, (0x1f4, word32(0xffffffff))), line)], "guard", damaged),
+        ("no alignment", [(patched(kernel, (0x230, word32(0))), line)], "guard", damaged),
+        ("an odd alignment", [(patched(kernel, (0x230, word32(3))), line)], "guard", damaged),
+        ("the largest alignment", [(patched(kernel, (0x230, word32(0x80000000))), line)], "guard", "no free memory"),
+        ("no room", [(patched(kernel, (0x260, word32(0))), line)], "guard", damaged),
+        ("all room", [(patched(kernel, (0x260, word32(0xffffffff))), line)], "guard", "no free memory"),
+        ("a place beyond memory", [(patched(kernel, (0x258, struct.pack("<Q", 1 << 40))), line)], "guard",
+         "no free memory"),
+        ("a fixed place that is taken",
+         [(patched(kernel, (0x234, b"\0"), (0x258, struct.pack("<Q", 0x100000))), line)], "guard", "no free memory"),
+        ("an initrd higher than the kernel takes",
+         [(patched(kernel, (0x22c, word32(0x1000)), (0x236, b"\x01\0")), line), (small, "")], "guard",
+         "initrd lies higher"),
+        ("an empty initrd", [(kernel, line), (b"", "")], "guard", "empty|=== cmdline|Unable to mount root"),
+        ("a command line of 3 KiB", [(kernel, line + " x" * 1500)], "guard", "longer than the kernel takes"),
+        ("a command line of 64 KiB", [(kernel, line + " x" * 32768)], "guard", "longer than"),
+        ("a limit of 4", [(patched(kernel, (0x238, word32(4))), line)], "guard", "longer than the kernel takes"),
+    ]
+
+
+# What a boot loader may hand over, by the words of the defective host's own loader, and the message.
+HANDED = [
+    ("no-map", "no memory map"),
+    ("empty-map", "does not lie in the memory"),
+    ("damaged-map", "memory map is damaged"),
+    ("endless-map", "one without an end"),
+    ("no-modules", "no module"),
+    ("backwards", "empty"),
+    ("same-place", "overlap"),
+    ("overlap", "overlap"),
+    ("over-image", "over this program"),
+    ("no-memory-there", "does not lie in the memory"),
+]
+
+
+def bad_input(options):
+    """Each case ends by itself, within seconds, and says why. Returns the number of failures."""
+    path = pathlib.Path(machine.kernel(options.cache, options.kernel))
+    failures = number = 0
+
+    def judge(name, message, done):
+        nonlocal failures, number
+        number += 1
+        stopped = re.search(r"^fsgscheck: guard stopped: (.*)$", done.log, re.M)
+        said = (stopped[1] if stopped else done.errors or done.log[-200:]).strip()
+        # The emulator itself may refuse to load a file; what the guard refuses ends with its status.
+        good = bool(re.search(message, said)) and not done.timed_out
+        good = good and (not stopped or done.status == 2 * (16 + 3) + 1)
+        failures += not good
+        print(f"{'ok' if good else 'not ok'} {number} - {name}: {said}")
+        if not good:
+            print(f"# wanted {message!r}, status {done.status}, {done.seconds:.1f} s")
+
+    for name, modules, words, message in malformed(path.read_bytes()):
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for index, (content, arguments) in enumerate(modules):
+                file = pathlib.Path(folder) / f"module{index}"
+                file.write_bytes(content)
+                files.append(f"{file} {arguments}".strip())
+            extra = ["-initrd", ",".join(files)] if files else []
+            judge(name, message, machine.boot(options.elf, append=words, extra=extra, memory=256, timeout=60))
+    for defect, message in HANDED:
+        judge(defect, message,
+              machine.boot(options.elf, append="guard", host=f"off defect={defect}", host_elf=options.host_elf,
+                           modules=[(path, ARGUMENTS), (options.init, "")], memory=256, timeout=60))
+    print(f"1..{number}")
+    return failures
+
+
+def main():
+    """Returns the exit status: 0 as expected, 1 otherwise."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input"))
+    parser.add_argument("host", nargs="*")
+    parser.add_argument("--smp", type=int, default=1)
+    parser.add_argument("--words", default="guard")
+    parser.add_argument("--append", default="")
+    parser.add_argument("--off", action="store_true", help="the command line asks for no test")
+    parser.add_argument("--kernel", default=machine.CLOUD)
+    parser.add_argument("--timeout", type=float, default=120.0)
+    for name in ("elf", "efi", "host-elf", "host-efi", "init", "command", "cache"):
+        parser.add_argument(f"--{name}", type=pathlib.Path, default=os.environ.get("FSGS_" + name.upper().replace("-", "_")))
+    options = parser.parse_args()
+    if options.form == "bad-input":
+        return 1 if bad_input(options) else 0
+    failures = 0
+    for name in options.host:
+        with tempfile.TemporaryDirectory() as folder:
+            done = boot(options, options.form, name, folder)
+        problems = check(options, name, done.log)
+        failures += bool(problems)
+        last = LAST_LINE.search(done.log)
+        print(f"{'not ok' if problems else 'ok'} - {options.form} {name}: {done.seconds:.1f} s, {last and last[0]}")
+        for problem in problems:
+            print(f"# {problem}")
+        if problems:
+            print(done.log[-3000:], done.errors, file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except machine.Unavailable as missing:
+        print(f"skipped: {missing}", file=sys.stderr)
+        sys.exit(machine.SKIP)
