@@ -28,31 +28,32 @@ extern "C" {
 enum fsgs_check_flag {
 	/** Do not execute the instructions and install no signal handler. */
 	FSGS_CHECK_NO_TRIAL = 1 << 0,
-	/** Collect also what findings and advice need: /proc/cpuinfo, the copies of the auxiliary vector,
-	 *  who made processor and hypervisor, the kernel's release, signs of tools, whether arch_prctl
-	 *  answers, and the canonical check. Reads files. */
+	/** Collect also what findings and advice need: /proc/cpuinfo, the copies of the auxiliary
+	 *  vector, who made processor and hypervisor, the kernel's release, signs of tools, whether
+	 *  arch_prctl answers, and the canonical check. Reads files. */
 	FSGS_CHECK_CONTEXT = 1 << 1,
-	/** Repeat CPUID and the trial on each CPU that this thread may run on. A thread of the library's own moves
-	 *  from CPU to CPU. */
+	/** Repeat CPUID and the trial on each CPU that this thread may run on. A thread of the
+	 *  library's own moves from CPU to CPU. */
 	FSGS_CHECK_ALL_CPUS = 1 << 2,
-	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches, sleep,
-	 *  fork and moves. In threads of its own; takes some milliseconds. Only where the kernel
-	 *  advertises the instructions and the trial succeeded. */
+	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches,
+	 *  sleep, fork and moves. In threads of its own; takes some milliseconds. Only where the
+	 *  kernel advertises the instructions and the trial succeeded. */
 	FSGS_CHECK_SURVIVAL = 1 << 3
 };
 
 /** How many ranges of CPUs an fsgs_cpu_group can name. */
 #define FSGS_CPU_RANGES 8
 
-/** @brief CPUs that gave the same result. Owned by the caller, holds no pointers; passed with its size, only ever
- *  grows. */
+/** @brief CPUs that gave the same result. Owned by the caller, holds no pointers; passed with its
+ *  size, only ever grows. */
 struct fsgs_cpu_group {
 	uint32_t count;                  /**< How many CPUs. */
 	uint32_t ranges;                 /**< How many of first and last are used. */
 	uint32_t first[FSGS_CPU_RANGES]; /**< First CPU of each range. */
 	uint32_t last
 		[FSGS_CPU_RANGES]; /**< Last CPU of each range; the last range may be open-ended:
-					  *  when the ranges do not add up to count, some are not named. */
+					  *  when the ranges do not add up to count, some are not
+					  *  named. */
 	uint32_t cpuid_fsgsbase;   /**< enum fsgs_answer. */
 	uint32_t outcomes[FSGS_INSNS]; /**< enum fsgs_outcome, by enum fsgs_insn. */
 	uint32_t reserved[3];          /**< Zero. */
@@ -65,14 +66,14 @@ struct fsgs_cpu_group {
  * @brief Collect evidence on this machine and decide.
  *
  * In this order: CPUID behind its leaf guard (SDM vol. 2, CPUID), AT_HWCAP2 bit 1 (Linux,
- * Documentation/arch/x86/x86_64/fsgs.rst), then the trial of the four instructions, then what @p flags
- * ask for, then fsgs_decide(). Nothing is cached: each call looks again.
+ * Documentation/arch/x86/x86_64/fsgs.rst), then the trial of the four instructions, then what @p
+ * flags ask for, then fsgs_decide(). Nothing is cached: each call looks again.
  *
- * During the trial, which takes some microseconds, SIGILL, SIGSEGV, SIGBUS and SIGSYS have a handler of
- * the library, and the calling thread takes no other signal. A fault of other code is handed to the action that was
- * there before, with that action's own flags and mask. The handlers, the mask, the bases, errno and
- * everything else are as before when this returns. Every environment variable is ignored in a
- * process that runs with raised privileges (AT_SECURE).
+ * During the trial, which takes some microseconds, SIGILL, SIGSEGV, SIGBUS and SIGSYS have a
+ * handler of the library, and the calling thread takes no other signal. A fault of other code is
+ * handed to the action that was there before, with that action's own flags and mask. The handlers,
+ * the mask, the bases, errno and everything else are as before when this returns. Every environment
+ * variable is ignored in a process that runs with raised privileges (AT_SECURE).
  *
  * @param[out] report  Filled in as far as @p size reaches; a part beyond what this library knows is
  *                     zeroed.
@@ -84,20 +85,22 @@ struct fsgs_cpu_group {
  *              unknown bit. Nothing was written or run.
  *
  * @par Environment
- * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. No thread may change the environment meanwhile.
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. No thread may change the environment
+ * meanwhile.
  * @par Threads and signals
- * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial, and its child has
- * neither the library's handlers nor its lock. Not for signal handlers: one that interrupts a check of its own thread
- * gets no trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point.
- * One copy of the library for a process: two that try at the same time do not know of each other's handlers.
+ * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial,
+ * and its child has neither the library's handlers nor its lock. Not for signal handlers: one that
+ * interrupts a check of its own thread gets no trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no
+ * deadlock either. Not a cancellation point. One copy of the library for a process: two that try at
+ * the same time do not know of each other's handlers.
  * @par Stack
  * 10 KiB, and what the kernel puts on it or on the alternate stack for a signal (AT_MINSIGSTKSZ).
  * @par Cost
- * Two CPUID instructions, each of which leaves the guest in a VM, and about thirty short system calls;
- * with ::FSGS_CHECK_CONTEXT some hundred microseconds.
+ * Two CPUID instructions, each of which leaves the guest in a VM, and about thirty short system
+ * calls; with ::FSGS_CHECK_CONTEXT some hundred microseconds.
  * @par Source
- * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux, Documentation/arch/x86/x86_64/fsgs.rst; getauxval(3);
- * arch_prctl(2); proc(5).
+ * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
+ * Documentation/arch/x86/x86_64/fsgs.rst; getauxval(3); arch_prctl(2); proc(5).
  * @since 1.0
  */
 FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags) FSGS_NOTHROW;
@@ -108,19 +111,21 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
  * @param[out]    report      As for fsgs_check().
  * @param[in]     size        As for fsgs_check().
  * @param[in]     flags       As for fsgs_check(); ::FSGS_CHECK_ALL_CPUS is implied.
- * @param[out]    groups      Room for @p *count groups; one group for each distinct result, in the order
- *                            of their first CPUs. The last takes what did not fit.
- * @param[in]     group_size  `sizeof *groups` in bytes. A part of a group beyond what this library knows is zeroed.
- * @param[in,out] count       In: how many groups there is room for, at least 1. Out: how many were filled in.
+ * @param[out]    groups      Room for @p *count groups; one group for each distinct result, in the
+ *                            order of their first CPUs. The last takes what did not fit.
+ * @param[in]     group_size  `sizeof *groups` in bytes. A part of a group beyond what this library
+ * knows is zeroed.
+ * @param[in,out] count       In: how many groups there is room for, at least 1. Out: how many were
+ * filled in.
  *
- * @retval 0    The report and the groups are filled in. No group, and fsgs_report.cpus_checked of 0, when the
- *              affinity could not be read or changed, or when there could be no thread.
- * @retval -22  (-EINVAL) As for fsgs_check(), or @p groups or @p count is NULL, @p *count is 0, or @p group_size is
- *              below ::FSGS_CPU_GROUP_MIN. Nothing was written or run.
+ * @retval 0    The report and the groups are filled in. No group, and fsgs_report.cpus_checked of
+ *              0, when the affinity could not be read or changed, or when there could be no thread.
+ * @retval -22  (-EINVAL) As for fsgs_check(), or @p groups or @p count is NULL, @p *count is 0, or
+ *              @p group_size is below ::FSGS_CPU_GROUP_MIN. Nothing was written or run.
  *
  * @par Threads and signals
- * As for fsgs_check(). What is allowed is the affinity of the calling thread, which is not touched: a thread of the
- * library's own moves about.
+ * As for fsgs_check(). What is allowed is the affinity of the calling thread, which is not touched:
+ * a thread of the library's own moves about.
  * @par Cost
  * fsgs_check(), a thread and, for each CPU, a migration, two CPUID instructions and a trial.
  * @par Source
@@ -158,8 +163,8 @@ FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
  * @par Threads and signals
  * Safe from any thread, not for signal handlers.
  * @par Cost
- * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT where a segment is left to arch_prctl. None where
- * both means were decided by hand and nobody has called fsgs_usable().
+ * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT where a segment is left to arch_prctl.
+ * None where both means were decided by hand and nobody has called fsgs_usable().
  * @par Source
  * This library's own rule: neither kernel nor hypervisor announces such a change (doc/limits.md).
  * @since 1.0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* qemu-user: arch_prctl accepts an address of the kernel's half.
- * Linux, arch/x86/kernel/process_64.c, do_arch_prctl_64: EPERM for TASK_SIZE_MAX and above. The same
- * holds for the thread pointer of clone(CLONE_SETTLS).
+ * Linux, arch/x86/kernel/process_64.c, do_arch_prctl_64: EPERM for TASK_SIZE_MAX and above. The
+ * same holds for the thread pointer of clone(CLONE_SETTLS).
  * gcc -o qemu-user-limit qemu-user-limit.c && ./qemu-user-limit; qemu-x86_64 ./qemu-user-limit */
 #define _GNU_SOURCE
 #include <asm/prctl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode Linux 6.1: a selector of the LDT in FS is lost over fork.
- * Linux, arch/x86/kernel/process.c, copy_thread: the child has the segments of its maker, and a copy
- * of its LDT.
+ * Linux, arch/x86/kernel/process.c, copy_thread: the child has the segments of its maker, and a
+ * copy of its LDT.
  * gcc -static -o uml-fork-ldt uml-fork-ldt.c && ./uml-fork-ldt; the same in user-mode Linux */
 #include <asm/ldt.h>
 #include <stdio.h>

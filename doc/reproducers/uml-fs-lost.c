@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode Linux: an FS base that WRFSBASE wrote is lost when the thread is switched out.
- * Linux, Documentation/arch/x86/x86_64/fsgs.rst: the bases are part of a thread's state and kept over a
- * context switch. User-mode Linux gives back what arch_prctl set last.
+ * Linux, Documentation/arch/x86/x86_64/fsgs.rst: the bases are part of a thread's state and kept
+ * over a context switch. User-mode Linux gives back what arch_prctl set last.
  * gcc -static -o uml-fs-lost uml-fs-lost.c && ./uml-fs-lost; the same in user-mode Linux */
 #include <stdio.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode Linux 6.1: a tracer has no PTRACE_GETREGSET, and may write a base of the kernel's half.
- * Linux, arch/x86/kernel/ptrace.c: regset NT_PRSTATUS holds the registers; putreg: EIO for a base of
- * TASK_SIZE_MAX and above.
+ * Linux, arch/x86/kernel/ptrace.c: regset NT_PRSTATUS holds the registers; putreg: EIO for a base
+ * of TASK_SIZE_MAX and above.
  * gcc -static -o uml-ptrace uml-ptrace.c && ./uml-ptrace; the same in user-mode Linux */
 #include <elf.h>
 #include <signal.h>

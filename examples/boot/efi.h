@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* As much of the UEFI specification 2.10 as is used, and its PI companion's multiprocessor services.
- * What lies between the used members is counted, not named. */
+/* As much of the UEFI specification 2.10 as is used, and its PI companion's multiprocessor
+ * services. What lies between the used members is counted, not named. */
 #ifndef BOOT_EFI_H
 #define BOOT_EFI_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a boot loader's 32-bit code, by Multiboot or by PVH, to 64-bit C; and the same for each other
- * processor, from 16-bit code.
+ * From a boot loader's 32-bit code, by Multiboot or by PVH, to 64-bit C; and the same for each
+ * other processor, from 16-bit code.
  */
 #include "layout.h"
 
@@ -61,7 +61,8 @@ header:
 
 	.text
 
-/* The last step into long mode, with paging off and the page tables in place. Changes EAX, ECX, EDX. */
+/* The last step into long mode, with paging off and the page tables in place. Changes EAX, ECX,
+ * EDX. */
 	.macro enter_long_mode to
 	movl $pml4, %eax
 	movl %eax, %cr3
@@ -146,7 +147,8 @@ no_long_mode:
 	movl $(VGA_CELLS / 2), %ecx
 	rep stosl
 
-	/* 115200 baud, 8 bits, no parity, one stop bit; then the FIFO and the lines that say ready. */
+	/* 115200 baud, 8 bits, no parity, one stop bit; then the FIFO and the lines that say
+	 * ready. */
 	movl $com1_settings, %esi
 	movl $((com1_settings_end - com1_settings) / 2), %ecx
 1:	movl $COM1, %edx
@@ -217,7 +219,8 @@ start64:
 	call boot_main		/* does not return */
 	.size start64, . - start64
 
-/* Copied to TRAMPOLINE: where a startup interrupt sets the other processors going, in 16-bit code. */
+/* Copied to TRAMPOLINE: where a startup interrupt sets the other processors going, in 16-bit
+ * code. */
 	.code16
 	.globl trampoline
 	.globl trampoline_end
@@ -245,8 +248,9 @@ other32:
 	.size other32, . - other32
 
 /*
- * Started for the first time, a processor tells its identifier and halts. Started again it is called, if
- * the identifier is that of the one whose turn it is: one at a time, so one stack is enough.
+ * Started for the first time, a processor tells its identifier and halts. Started again it is
+ * called, if the identifier is that of the one whose turn it is: one at a time, so one stack is
+ * enough.
  */
 	.code64
 	.type other64, @function

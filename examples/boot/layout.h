@@ -11,8 +11,8 @@
 /* Where the other processors start: below 1 MiB, on a page, and free in every loader's map. */
 #define TRAMPOLINE       0x8000
 
-/* How many other processors can be called, the mark of one that has told its identifier, and the turn
- * of none. */
+/* How many other processors can be called, the mark of one that has told its identifier, and the
+ * turn of none. */
 #define SMP_MAX          1024
 #define SMP_KNOWN_BIT    32
 #define SMP_NOBODY       0xffffffff
@@ -20,7 +20,8 @@
 #define MULTIBOOT_LOADER 0x2badb002
 #define PVH_START_INFO   0x336ec578
 
-/* Exceptions, the timer's interrupt, and what the interrupt controller sends when it has nothing. */
+/* Exceptions, the timer's interrupt, and what the interrupt controller sends when it has
+ * nothing. */
 #define EXCEPTIONS       32
 #define VECTOR_TIMER     32
 #define TRAP_STUBS       33

@@ -6,8 +6,8 @@
 #include <fsgscheck/core.h>
 #include "text.h"
 
-/* Added to the exit status at the debug exit device, so that QEMU's own failure, 1, cannot be taken for a
- * result. */
+/* Added to the exit status at the debug exit device, so that QEMU's own failure, 1, cannot be taken
+ * for a result. */
 #define MACHINE_EXIT_BASE 16
 
 /* A machine with more distinct results has one cause for all of them. */
@@ -36,8 +36,8 @@ extern struct machine machine;
 /* The hook that announces a step on the console. */
 void machine_step(void *context, const char *text);
 
-/* Tests the processor that this runs on, and files the result. The hooks are the caller's; their context
- * points to the processor's number. The flags are of enum fsgs_ring0_flag. */
+/* Tests the processor that this runs on, and files the result. The hooks are the caller's; their
+ * context points to the processor's number. The flags are of enum fsgs_ring0_flag. */
 void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t flags);
 
 /* Files the result of a processor that has finished its test, from whatever processor. */

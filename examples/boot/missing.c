@@ -20,7 +20,8 @@ const char long_mode_missing[] =
 				    "1..1\n"
 				    "# reason: this CPU has no 64-bit mode, and so no FSGSBASE.\n"
 				    "# advice: Guest: a 32-bit system does not need FSGSBASE.\n"
-				    "# advice: Host: for a 64-bit system, give the VM a 64-bit CPU model.\n"
+				    "# advice: Host: for a 64-bit system, give the VM a 64-bit "
+				    "CPU model.\n"
 				    "fsgscheck: verdict=unsupported findings= cpus=1\n";
 
 const uint8_t long_mode_missing_status = MACHINE_EXIT_BASE + 1;

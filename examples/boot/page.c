@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page for a person, who may have been up all night: the verdict large, what it means, what to do
- * with the cheapest step first, and only then what it rests on.
+ * The page for a person, who may have been up all night: the verdict large, what it means, what to
+ * do with the cheapest step first, and only then what it rests on.
  */
 #include "machine.h"
 #include "screen.h"
@@ -78,8 +78,8 @@ static void put(int at_row, int column, const char *text, unsigned foreground, u
 			screen_make(*text++, foreground, background);
 }
 
-/* Wraps at words, from the row that is next; continued lines begin where the text does. The last row
- * is not the text's. */
+/* Wraps at words, from the row that is next; continued lines begin where the text does. The last
+ * row is not the text's. */
 static void paragraph(const char *label, const char *text, unsigned colour)
 {
 	const int indent = MARGIN + (int)text_length(label);

@@ -8,7 +8,8 @@
 #define SCREEN_COLUMNS 80
 #define SCREEN_ROWS    25
 
-/* A character of code page 437 and its colours: foreground in bits 8 to 11, background in 12 to 14. */
+/* A character of code page 437 and its colours: foreground in bits 8 to 11, background in 12 to
+ * 14. */
 typedef uint16_t screen_cell;
 
 #define SCREEN_BLOCK 0xdb /* the full block of code page 437 */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The line that programs read: COM1, the debug port 0xe9 where an emulator has it, and the console of a
- * Xen guest. One processor at a time. */
+/* The line that programs read: COM1, the debug port 0xe9 where an emulator has it, and the console
+ * of a Xen guest. One processor at a time. */
 #ifndef BOOT_SERIAL_H
 #define BOOT_SERIAL_H
 

@@ -7,8 +7,8 @@
 #include "smp.h"
 #include "text.h"
 
-/* Without a sign from any for so long, no more will come: longer than a busy host keeps a processor from
- * running. Where firmware has listed more, it is worth some patience. */
+/* Without a sign from any for so long, no more will come: longer than a busy host keeps a processor
+ * from running. Where firmware has listed more, it is worth some patience. */
 #define SETTLED_MS 300
 #define MISSING_MS 3000
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way into and out of an exception handler in C. For the ELF image and for the UEFI program, whose
- * compiler follows another calling convention: trap() is declared with this one.
+ * The way into and out of an exception handler in C. For the ELF image and for the UEFI program,
+ * whose compiler follows another calling convention: trap() is declared with this one.
  */
 #include "layout.h"
 

@@ -11,12 +11,13 @@ struct table_register {
 	uint64_t base;
 } __attribute__((packed));
 
-/* The table in which #UD and #GP lead to the core and all else ends the program with an explanation,
- * made by the first call, from then on used by whatever processor calls trap_use(). */
+/* The table in which #UD and #GP lead to the core and all else ends the program with an
+ * explanation, made by the first call, from then on used by whatever processor calls trap_use(). */
 void trap_start(void);
 void trap_use(void);
 
-/* To be provided: an exception that nobody expected. Returns only when it does not matter any more. */
+/* To be provided: an exception that nobody expected. Returns only when it does not matter any
+ * more. */
 void trap_unexpected(uint64_t vector, uint64_t rip);
 
 /* To be provided: the timer's interrupt. */

@@ -16,8 +16,8 @@
 const char screen_hint[] = "You may switch off now.";
 
 /*
- * Each access to video memory leaves a guest for its hypervisor. So the memory is written in pieces of
- * four cells, and of these only what has changed.
+ * Each access to video memory leaves a guest for its hypervisor. So the memory is written in pieces
+ * of four cells, and of these only what has changed.
  */
 #define CELLS_PER_PIECE 4
 #define PIECES          (CELLS / CELLS_PER_PIECE)

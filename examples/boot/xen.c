@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Xen's console for guests: a ring in a page that the guest shares with the console's reader, which an
- * event wakes up. A PVH guest has no other way out.
+ * Xen's console for guests: a ring in a page that the guest shares with the console's reader, which
+ * an event wakes up. A PVH guest has no other way out.
  *
  * Xen's public headers: arch-x86/cpuid.h, hvm/params.h, io/console.h, event_channel.h, xen.h.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The instruction, arch_prctl and a load through the segment speak of one base. ptrace.c has the fourth. */
+/* The instruction, arch_prctl and a load through the segment speak of one base. ptrace.c has the
+ * fourth. */
 #include "suite.h"
 
 #include <errno.h>
@@ -63,8 +64,8 @@ static void set_is_loaded(const struct test *t)
 	expect(data, w->last.load[t->a], "what is loaded through %s", segment_name((int)t->a));
 }
 
-/* a: segment, b: base. As the selftest looks at it: the fault of a load at offset 0 names the base that the
- * processor has. */
+/* a: segment, b: base. As the selftest looks at it: the fault of a load at offset 0 names the base
+ * that the processor has. */
 static void set_faults_at(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One case in one child: what it ruins, it ruins for itself alone. Its record is memory that the runner
- * shares; a child that does not finish is a failure, told with signal, si_code and address.
+ * One case in one child: what it ruins, it ruins for itself alone. Its record is memory that the
+ * runner shares; a child that does not finish is a failure, told with signal, si_code and address.
  */
 #include "suite.h"
 
@@ -255,7 +255,8 @@ static int set_ldt(unsigned entry, uint32_t base)
 	return (int)syscall(SYS_modify_ldt, 1, &d, sizeof d) == 0 ? 0 : errno ? errno : EINVAL;
 }
 
-/* The 64-bit system call refuses; the 32-bit one is reached by INT 80h, with a pointer below 4 GiB. */
+/* The 64-bit system call refuses; the 32-bit one is reached by INT 80h, with a pointer below 4
+ * GiB. */
 static int set_tls(unsigned *entry, uint32_t base)
 {
 	struct user_desc *d;
@@ -313,7 +314,8 @@ unsigned any_selector(unsigned entry, uint32_t base)
 	return tls << 3 | 3;
 }
 
-/* The kernel is entered while GS holds what the case put there. The four that only address memory are fast enough. */
+/* The kernel is entered while GS holds what the case put there. The four that only address memory
+ * are fast enough. */
 static bool takes_gs_along(const struct window *w)
 {
 	/* The sandbox loads such a selector again, which clears the base. */
@@ -333,7 +335,8 @@ static bool takes_gs_along(const struct window *w)
 void need_gs(const struct window *w)
 {
 	if (foreign_deadly & FOREIGN_GS_CALL && takes_gs_along(w))
-		skip("GS is the sandbox's own: a system call ends a caller that wrote it (case 702)");
+		skip("GS is the sandbox's own: a system call ends a caller that wrote it (case "
+		     "702)");
 }
 
 void run_window(struct window *w)
@@ -463,9 +466,9 @@ static void crashed(int status)
 	snprintf(record->what, sizeof record->what, "the case did not finish");
 	snprintf(record->expected, sizeof record->expected, "returns");
 	if (foreign_deadly & FOREIGN_GS_CALL && !record->note[0])
-		snprintf(
-			record->note, sizeof record->note,
-			"a system call ends its caller here while GS holds a base of the caller's own");
+		snprintf(record->note, sizeof record->note,
+			 "a system call ends its caller here while GS holds a base of the "
+			 "caller's own");
 	if (crash->signal)
 		snprintf(record->seen, sizeof record->seen,
 			 "signal %d, si_code %d, si_addr 0x%llx, RIP 0x%llx", crash->signal,

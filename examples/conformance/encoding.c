@@ -102,7 +102,8 @@ static void others(const struct test *t)
 	}
 }
 
-/* a: instruction. Descriptors, because IRET may turn the null selectors 1 to 3 into 0 at any interrupt. */
+/* a: instruction. Descriptors, because IRET may turn the null selectors 1 to 3 into 0 at any
+ * interrupt. */
 static void selectors(const struct test *t)
 {
 	for (unsigned width = 32; width <= 64; width += 32) {
@@ -179,16 +180,16 @@ static void prefix(const struct test *t)
 	}
 }
 
-#define FORM(number, name, rule, k, function, c)                                                     \
-	{(number), "rdfsbase32-" name, rule, k, 0, function, FSGS_INSN_RDFSBASE, 32, c},             \
-		{(number) + 1, "rdfsbase64-" name, rule, k, 0, function, FSGS_INSN_RDFSBASE, 64, c}, \
-		{(number) + 2, "rdgsbase32-" name, rule, k, 0, function, FSGS_INSN_RDGSBASE, 32, c}, \
-		{(number) + 3, "rdgsbase64-" name, rule, k, 0, function, FSGS_INSN_RDGSBASE, 64, c}, \
-		{(number) + 4, "wrfsbase32-" name, rule, k, 0, function, FSGS_INSN_WRFSBASE, 32, c}, \
-		{(number) + 5, "wrfsbase64-" name, rule, k, 0, function, FSGS_INSN_WRFSBASE, 64, c}, \
-		{(number) + 6, "wrgsbase32-" name, rule, k, 0, function, FSGS_INSN_WRGSBASE, 32, c}, \
-	{                                                                                            \
-		(number) + 7, "wrgsbase64-" name, rule, k, 0, function, FSGS_INSN_WRGSBASE, 64, c    \
+#define FORM(number, name, rule, k, body, c)                                                     \
+	{(number), "rdfsbase32-" name, rule, k, 0, body, FSGS_INSN_RDFSBASE, 32, c},             \
+		{(number) + 1, "rdfsbase64-" name, rule, k, 0, body, FSGS_INSN_RDFSBASE, 64, c}, \
+		{(number) + 2, "rdgsbase32-" name, rule, k, 0, body, FSGS_INSN_RDGSBASE, 32, c}, \
+		{(number) + 3, "rdgsbase64-" name, rule, k, 0, body, FSGS_INSN_RDGSBASE, 64, c}, \
+		{(number) + 4, "wrfsbase32-" name, rule, k, 0, body, FSGS_INSN_WRFSBASE, 32, c}, \
+		{(number) + 5, "wrfsbase64-" name, rule, k, 0, body, FSGS_INSN_WRFSBASE, 64, c}, \
+		{(number) + 6, "wrgsbase32-" name, rule, k, 0, body, FSGS_INSN_WRGSBASE, 32, c}, \
+	{                                                                                        \
+		(number) + 7, "wrgsbase64-" name, rule, k, 0, body, FSGS_INSN_WRGSBASE, 64, c    \
 	}
 
 #define EACH(number, name, rule, function)                                                        \

@@ -99,7 +99,8 @@ static void every_register(const struct test *t)
 	}
 }
 
-/* a: segment. The fault is restartable: with a good value in the register the same code succeeds. */
+/* a: segment. The fault is restartable: with a good value in the register the same code
+ * succeeds. */
 static void again(const struct test *t)
 {
 	for (int i = 0; i < 3; i++) {
@@ -173,8 +174,8 @@ static void undefined(const struct test *t)
 	judge_undefined(
 		bare(t->a ? odd_stub(ODD_LOCK64, FSGS_INSN_RDGSBASE) : (uintptr_t)window_ud2),
 		t->a ? "LOCK RDGSBASE r64" : "UD2");
-	/* Where the feature is missing, the four are undefined themselves. Reads only: one that runs
-	 * in spite of all does no harm. */
+	/* Where the feature is missing, the four are undefined themselves. Reads only: one that
+	 * runs in spite of all does no harm. */
 	if (machine.present)
 		return;
 	for (unsigned insn = FSGS_INSN_RDFSBASE; insn <= FSGS_INSN_RDGSBASE; insn++)
@@ -224,7 +225,8 @@ static void compat(const struct test *t)
 	expect(0x12345678, w->out[RAX] & 0xffffffff, "EAX after it");
 }
 
-/* a: segment, b: 0 any descriptor, 1 TLS, 2 the instruction over a descriptor. 32-bit code reads through it. */
+/* a: segment, b: 0 any descriptor, 1 TLS, 2 the instruction over a descriptor. 32-bit code reads
+ * through it. */
 static void compat_load(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Code that runs on foreign bases. Compiled freestanding, without stack protector and instrumentation;
- * it addresses nothing through FS or GS except where that is the question, and calls no library.
+ * Code that runs on foreign bases. Compiled freestanding, without stack protector and
+ * instrumentation; it addresses nothing through FS or GS except where that is the question, and
+ * calls no library.
  */
 #include "foreign.h"
 
@@ -31,7 +32,8 @@ uint32_t foreign_runs;
 /* Enough for any scheduler's time slice; a rival that never runs must not hang the case. */
 #define MANY_YIELDS 200000
 #define SPIN_NS     400000000
-/* The same for a thread that only looks at its bases: by the clock, since on a busy machine yields are cheap. */
+/* The same for a thread that only looks at its bases: by the clock, since on a busy machine yields
+ * are cheap. */
 #define THREAD_NS   UINT64_C(10000000000)
 
 static long call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -90,11 +92,12 @@ long foreign_prctl(int get, int segment, uint64_t argument)
 	return call(__NR_arch_prctl, codes[get][segment], argument, 0, 0);
 }
 
-/* The GS base that a sandbox gave this thread, where FOREIGN_GS_CALL is set. The sandbox may give another
- * one with each return from a call. */
+/* The GS base that a sandbox gave this thread, where FOREIGN_GS_CALL is set. The sandbox may give
+ * another one with each return from a call. */
 static uint64_t given;
 
-/* An arch_prctl of the window's own, with GS as the sandbox wants it, and afterwards as the case wants it. */
+/* An arch_prctl of the window's own, with GS as the sandbox wants it, and afterwards as the case
+ * wants it. */
 static long lent_prctl(int get, int segment, uint64_t argument)
 {
 	uint64_t wanted;
@@ -127,9 +130,10 @@ static void give_back(int signal)
 	call(__NR_exit_group, 1, 0, 0, 0);
 }
 
-/* A system call as C libraries have it, and often from one place: a sandbox may rewrite such a call after its
- * first use. Whatever happens, the process ends
- * with the base that it was given: a sandbox may use the thread, with its GS, for the next process. */
+/* A system call as C libraries have it, and often from one place: a sandbox may rewrite such a call
+ * after its first use. Whatever happens, the process ends
+ * with the base that it was given: a sandbox may use the thread, with its GS, for the next
+ * process. */
 void foreign_gs_call(void (*set_handler)(void (*handler)(int)))
 {
 	set_handler(give_back);

@@ -122,29 +122,31 @@ enum odd {
 /* Sets the bases, executes the stub, lets the event happen, looks, and puts the bases back. */
 void foreign_window(struct window *w);
 
-/* The handler of every signal of the suite. A fault in a stub ends the stub; one that nobody expected is
- * noted in *foreign_crash, and ends the process. */
+/* The handler of every signal of the suite. A fault in a stub ends the stub; one that nobody
+ * expected is noted in *foreign_crash, and ends the process. */
 void foreign_signal(int signal, siginfo_t *info, void *context);
 extern struct window *foreign_now;
 extern struct foreign_fault *foreign_crash;
 
-/* What kills its caller here, asked once in children. An arch_prctl that does is not called: ENOSYS. */
+/* What kills its caller here, asked once in children. An arch_prctl that does is not called:
+ * ENOSYS. */
 #define FOREIGN_CALL(get, segment) (1u << ((get)*2 + (segment)))
 #define FOREIGN_INT80              (1u << 4) /* the 32-bit entry */
-/* Any system call while GS holds another base than the one that the process was given: a sandbox reaches
- * its own data through GS. The window then gives GS back for the length of its own calls. */
+/* Any system call while GS holds another base than the one that the process was given: a sandbox
+ * reaches its own data through GS. The window then gives GS back for the length of its own
+ * calls. */
 #define FOREIGN_GS_CALL            (1u << 5)
 extern uint32_t foreign_deadly;
 long foreign_prctl(int get, int segment, uint64_t argument);
-/* A system call with another base in GS. Returns, or ends the process with status 1: FOREIGN_GS_CALL. The caller's
- * function makes a handler that of SIGSEGV. */
+/* A system call with another base in GS. Returns, or ends the process with status 1:
+ * FOREIGN_GS_CALL. The caller's function makes a handler that of SIGSEGV. */
 void foreign_gs_call(void (*set_handler)(void (*handler)(int)));
 /* The GS base of the caller, where no system call tells it: by RDGSBASE if that runs, else 0. */
 uint64_t foreign_own_gs(void);
 extern uint32_t foreign_runs; /* the instructions run here */
 
-/* Never returns: sets its own bases again and again, counts turns in *w, yields. For another process or
- * thread on the same CPU. */
+/* Never returns: sets its own bases again and again, counts turns in *w, yields. For another
+ * process or thread on the same CPU. */
 void foreign_rival(struct window *w);
 /* The same for a thread that shares the memory. */
 void foreign_rival_thread(void *w);

@@ -158,7 +158,8 @@ static void settls_limit(const struct test *t)
 	       "clone with a thread pointer of 0x%llx", (unsigned long long)KERNEL_BASE);
 }
 
-/* a: segment, b: 1 with a selector. Seen by a tracer, before the new program's first instruction. */
+/* a: segment, b: 1 with a selector. Seen by a tracer, before the new program's first
+ * instruction. */
 static void exec_traced(const struct test *t)
 {
 	static char path[] = "/proc/self/exe", option[] = "--version";
@@ -272,7 +273,8 @@ static bool core_registers(const char *path, struct user_regs_struct *regs)
 		memcpy(&segment, bytes + at, sizeof segment);
 		if (segment.p_type != PT_NOTE)
 			continue;
-		/* The kernel writes NT_PRSTATUS of the thread that died first; its name is "CORE". */
+		/* The kernel writes NT_PRSTATUS of the thread that died first; its name is
+		 * "CORE". */
 		if (segment.p_offset + sizeof note + 8 + sizeof status > (size_t)size)
 			return false;
 		memcpy(&note, bytes + segment.p_offset, sizeof note);

@@ -230,8 +230,9 @@ static void each_prctl(unsigned which)
 	foreign_prctl(get, s, base);
 }
 
-/* As the library's own canonical check, for the same reasons: see may_flash() in lib/linux/trial.c. That the
- * kernel names another vendor than CPUID is known here, and a sign of an emulator of processes. */
+/* As the library's own canonical check, for the same reasons: see may_flash() in lib/linux/trial.c.
+ * That the kernel names another vendor than CPUID is known here, and a sign of an emulator of
+ * processes. */
 static bool half_safe(const struct fsgs_report *r)
 {
 	if (r->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -307,7 +308,8 @@ static void repeat(const struct test *test, const struct options *options, struc
 	result->seconds = seconds() - begin;
 }
 
-/* For a person who waits. Where lines for a program go to the same terminal it would be in between. */
+/* For a person who waits. Where lines for a program go to the same terminal it would be in
+ * between. */
 static bool shows_progress(const struct output *output)
 {
 	return isatty(STDERR_FILENO) && (output == &output_human || !isatty(STDOUT_FILENO));
@@ -386,7 +388,8 @@ static int prepare_and_run(const struct options *options, const struct output *o
 		perror("fsgs-conformance: mmap");
 		return CANNOT_RUN;
 	}
-	/* What a parent ignores is inherited: then no child would be waited for, or die of a signal. */
+	/* What a parent ignores is inherited: then no child would be waited for, or die of a
+	 * signal. */
 	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
 		signal(defaults[i], SIG_DFL);
 	/* No core files but of the cases that are about them; these raise it again. */

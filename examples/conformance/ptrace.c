@@ -208,7 +208,8 @@ static void writes(const struct test *t)
 	expect(BASE + 0x1000, w->last.insn[!s], "base of %s", segment_name(!s));
 }
 
-/* a: segment, b: means. With a selector that is not null: it stays, and the base is what was written. */
+/* a: segment, b: means. With a selector that is not null: it stays, and the base is what was
+ * written. */
 static void keeps_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -370,7 +371,8 @@ static void single_step(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment, b: value that the tracer writes between two writes of the tracee: the last one counts. */
+/* a: segment, b: value that the tracer writes between two writes of the tracee: the last one
+ * counts. */
 static void writes_in_turn(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -392,8 +394,8 @@ static void writes_in_turn(const struct test *t)
 	}
 }
 
-/* a: segment. As the selftest does it: without an LDT, from a base of 1. What becomes of the base is not said,
- * but it is not another one. */
+/* a: segment. As the selftest does it: without an LDT, from a base of 1. What becomes of the base
+ * is not said, but it is not another one. */
 static void selector_7(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -413,7 +415,8 @@ static void selector_7(const struct test *t)
 		expect(1, w->last.insn[s], "base in the tracee, if not 0");
 }
 
-/* a: segment, b: BY_REGS or BY_REGSET. Selector and base in one request: each is as it was written. */
+/* a: segment, b: BY_REGS or BY_REGSET. Selector and base in one request: each is as it was
+ * written. */
 static void writes_both(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -444,8 +447,8 @@ static void writes_both(const struct test *t)
 	}
 }
 
-/* a: segment, b: 1 with a descriptor's selector. The tracer leads the process to code that loses its segments,
- * then gives it back all of its registers and leaves. */
+/* a: segment, b: 1 with a descriptor's selector. The tracer leads the process to code that loses
+ * its segments, then gives it back all of its registers and leaves. */
 static void redirect(const struct test *t)
 {
 	const int s = (int)t->a;

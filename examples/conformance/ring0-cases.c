@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cases of the ring-0 half, and what they work with. What is under trial stands in the same window as in
- * user space. The stack pointer is not tried as an operand: an exception would be pushed where it points.
+ * The cases of the ring-0 half, and what they work with. What is under trial stands in the same
+ * window as in user space. The stack pointer is not tried as an operand: an exception would be
+ * pushed where it points.
  */
 #include "ring0.h"
 
@@ -98,7 +99,8 @@ static void write64(int segment, uint64_t base)
 extern const char wrmsr_at[], wrmsr_on[], cr4_at[], cr4_on[];
 #pragma GCC visibility pop
 
-/* The boot image's trap.c asks the core whose fault it is. Here there is no core: the window answers. */
+/* The boot image's trap.c asks the core whose fault it is. Here there is no core: the window
+ * answers. */
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
 	const uint64_t at = *rip;
@@ -172,7 +174,8 @@ static void can_be_cleared(const struct test *t)
 	write_cr4(read_cr4() | CR4_FSGSBASE);
 }
 
-/* Off and on again, several times: what is cached at one change must not be believed at the next. */
+/* Off and on again, several times: what is cached at one change must not be believed at the
+ * next. */
 static void off_and_on(const struct test *t)
 {
 	const int s = segment_of(t->a);

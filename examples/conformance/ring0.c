@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runner of the suite's ring-0 half: an image beside the boot image, on its entry, traps and serial line.
- * Each case runs on each processor, in turn; a processor that disagrees makes the case fail. Interrupts are off
- * but for the HLT.
+ * The runner of the suite's ring-0 half: an image beside the boot image, on its entry, traps and
+ * serial line. Each case runs on each processor, in turn; a processor that disagrees makes the case
+ * fail. Interrupts are off but for the HLT.
  */
 #include "ring0.h"
 

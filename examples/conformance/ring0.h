@@ -30,7 +30,8 @@ extern const size_t ring0_count;
 /* The case about setting CR4.FSGSBASE is run even where that fails. */
 void ring0_can_be_set(const struct test *test);
 
-/* The runner's, to be called by a case: a deviation unless both are equal; and that it could not be tried. */
+/* The runner's, to be called by a case: a deviation unless both are equal; and that it could not be
+ * tried. */
 void expect(uint64_t expected, uint64_t seen, const char *what);
 void skip(const char *why);
 /* The timer runs, so that a HLT ends. */

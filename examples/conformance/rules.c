@@ -11,7 +11,7 @@
 #define QEMU       "QEMU (user and system emulation), which does not check the operand"
 #define XENPV      "Xen before 4.15, 64-bit paravirtual guests"
 #define UML        "user-mode Linux (after a switch FS is as arch_prctl set it)"
-#define GVISOR     "gVisor (GS is its own; its ptrace platform forgets the FS base at each system call)"
+#define GVISOR     "gVisor (GS is its own; its ptrace platform forgets the FS base at system calls)"
 #define NO_REQUEST "; gVisor has no PTRACE_ARCH_PRCTL"
 /* 1 and 2 as selectors, the trap flag and 32-bit code kill it as well. */
 #define DIES       "user-mode Linux (dies of a base beyond its own address space)"
@@ -55,13 +55,15 @@ const struct rule_text rules[RULES] = {
 		{"linear",
 		 "an access through the segment uses base + effective address, "
 		 "modulo 2^64",
-		 "SDM vol. 1, 3.3.7 (Address Calculations in 64-Bit Mode) and 3.4.2.1 (Segment Registers in 64-Bit Mode)",
+		 "SDM vol. 1, 3.3.7 (Address Calculations in 64-Bit Mode) and 3.4.2.1 (Segment "
+		 "Registers in 64-Bit Mode)",
 		 DIES},
 	[RULE_EFFECTIVE] =
 		{"effective",
 		 "whether the effective address has to be canonical by itself, where its sum with "
 		 "the base is, differs by vendor, measured",
-		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing: of the linear address); APM vol. 1, 2.2.2 (Canonical "
+		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing: of the linear address); APM vol. "
+		 "1, 2.2.2 (Canonical "
 		 "Address Form: of a virtual-memory reference)",
 		 DIES},
 	[RULE_LEA] = {"lea", "LEA gives the effective address: the base is not part of it",

@@ -76,8 +76,8 @@ static void descriptor_access(const struct test *t)
 	expect(*data, (uint64_t)w->result, "what was loaded through the descriptor");
 }
 
-/* a: segment, b: 0 LDT, 1 TLS, c: base of the descriptor. The instruction wins over the descriptor, and
- * leaves the selector. */
+/* a: segment, b: 0 LDT, 1 TLS, c: base of the descriptor. The instruction wins over the descriptor,
+ * and leaves the selector. */
 static void write_over(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -20,8 +20,9 @@ enum word {
 	WORD_NONE = 0,
 	WORD_SKIP, /* could not be asked here, with the reason */
 	WORD_PASS, /* the rule holds */
-	WORD_CLASSIFIED, /* measured where vendors differ: no rule to break, the note says what was seen */
-	WORD_FAIL        /* the rule does not hold, or the case died */
+	/* Measured where vendors differ: no rule to break, the note says what was seen. */
+	WORD_CLASSIFIED,
+	WORD_FAIL /* the rule does not hold, or the case died */
 };
 
 enum theme {
@@ -125,8 +126,8 @@ void window_prctl(struct window *w, int segment, uint64_t base);
 void expect_got(uint64_t expected, const struct sight *sight, int segment, const char *when);
 /* The base as the kernel has it; as the instruction reads it where the kernel does not tell. */
 uint64_t base_of(const struct sight *sight, int segment);
-/* For a case about arch_prctl: ends it where that is refused. "May be disabled", says the kernel's document
- * of ARCH_SET_GS, and sandboxes refuse more. */
+/* For a case about arch_prctl: ends it where that is refused. "May be disabled", says the kernel's
+ * document of ARCH_SET_GS, and sandboxes refuse more. */
 void need_get(const struct sight *sight, int segment);
 void need_set(int64_t error, int segment);
 void need_set_by(const struct window *w, int segment);
@@ -149,8 +150,8 @@ unsigned tls_selector(uint32_t base);
 /* Either of them, the LDT where it is to be had: for what only needs a descriptor. */
 unsigned any_selector(unsigned entry, uint32_t base);
 
-/* Makes 32-bit code the window's stub: `size` bytes, nine at most, below 4 GiB, with the way there and
- * back. The code is at w->stub + COMPAT_CODE. */
+/* Makes 32-bit code the window's stub: `size` bytes, nine at most, below 4 GiB, with the way there
+ * and back. The code is at w->stub + COMPAT_CODE. */
 #define COMPAT_CODE 16
 void compat_stub(struct window *w, const void *code, size_t size);
 

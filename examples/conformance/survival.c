@@ -401,8 +401,8 @@ static void descriptor_against(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment, b: selector; the base is written over it, then it is loaded over the base. Local times remote
- * values, as the selftest does it. */
+/* a: segment, b: selector; the base is written over it, then it is loaded over the base. Local
+ * times remote values, as the selftest does it. */
 static void cross(const struct test *t)
 {
 	static const uint64_t local[] = {0, 1, UINT64_C(0x200000000), UINT64_C(0x7fff00001230)},
@@ -471,7 +471,8 @@ static void nmi(const struct test *t)
 		skip("the counter does not count");
 }
 
-/* What an emulator of processes stands in for has no entry code, and its own faults are its own matter. */
+/* What an emulator of processes stands in for has no entry code, and its own faults are its own
+ * matter. */
 static void need_entry_code(void)
 {
 	if (machine.report.hwcap2_present == FSGS_ANSWER_NO)
@@ -519,8 +520,9 @@ static void entry(const struct test *t)
 	}
 }
 
-/* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The kernel looks for an argument where RBP points,
- * and its entry code takes the fault. Where it goes on then is nobody's code, so it comes back by another. */
+/* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The kernel looks for an argument where
+ * RBP points, and its entry code takes the fault. Where it goes on then is nobody's code, so it
+ * comes back by another. */
 static void entry_argument(const struct test *t)
 {
 	static const unsigned char syscall_insn[] = {0x0f, 0x05};
@@ -528,8 +530,9 @@ static void entry_argument(const struct test *t)
 					 ~UINT64_C(0)};
 
 	need_entry_code();
-	/* Where it is undefined an Intel processor says so. QEMU 7.2 executes it on models of theirs, too, for
-	 * which Linux has set no entry: the guest's kernel dies of that, whatever the bases. */
+	/* Where it is undefined an Intel processor says so. QEMU 7.2 executes it on models of
+	 * theirs, too, for which Linux has set no entry: the guest's kernel dies of that, whatever
+	 * the bases. */
 	if (t->c && strcmp(machine.report.vendor, "GenuineIntel") == 0)
 		skip("SYSCALL in 32-bit code is not defined on this processor");
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {

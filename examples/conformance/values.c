@@ -121,8 +121,8 @@ static void load(const struct test *t)
 	expect(data, (uint64_t)w->result, "what was loaded through %s", segment_name((int)t->a));
 }
 
-/* a: segment. With a base at the kernel half's begin, the effective address of anything in the user half lies in
- * the hole between them. */
+/* a: segment. With a base at the kernel half's begin, the effective address of anything in the user
+ * half lies in the hole between them. */
 static void load_non_canonical(const struct test *t)
 {
 	static const uint64_t data = UINT64_C(0x0fedcba987654321);
@@ -161,7 +161,8 @@ static void load_after_32(const struct test *t)
 	expect(*data, (uint64_t)w->result, "what was loaded through %s", segment_name(s));
 }
 
-/* a: segment. With an address-size prefix the effective address wraps at 4 GiB, the sum does not. */
+/* a: segment. With an address-size prefix the effective address wraps at 4 GiB, the sum does
+ * not. */
 static void load_addr32(const struct test *t)
 {
 	const size_t size = 4096;

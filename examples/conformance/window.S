@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The window: every register and the flags as a case wants them, one instruction, every register and
- * the flags as it left them.
+ * The window: every register and the flags as a case wants them, one instruction, every register
+ * and the flags as it left them.
  *
- * Inside, nothing is addressed through FS or GS and nothing is pushed: any of the sixteen registers may
- * be the operand, the stack pointer too, and either base may be foreign. A fault in a stub is brought
- * back to window_back by the signal handler, with the registers as the fault left them.
+ * Inside, nothing is addressed through FS or GS and nothing is pushed: any of the sixteen registers
+ * may be the operand, the stack pointer too, and either base may be foreign. A fault in a stub is
+ * brought back to window_back by the signal handler, with the registers as the fault left them.
  */
 #include <fsgscheck/insn.h>
 
@@ -141,7 +141,8 @@ finish foreign_clone
 	.balign 16, 0xcc
 window_stubs:
 	.macro stubs mnemonic
-	.irp reg, eax, ecx, edx, ebx, esp, ebp, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d
+	.irp reg, eax, ecx, edx, ebx, esp, ebp, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, \
+		r15d
 	stub \mnemonic %\reg
 	.endr
 	.irp reg, rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
@@ -154,9 +155,9 @@ window_stubs:
 	stubs FSGS_WRGSBASE
 
 /*
- * What has no mnemonic, each for the four instructions on RAX or EAX, sixteen bytes each, in the order
- * of enum odd of suite.h. The assembler puts a prefix that is given as a byte in front of its own F3;
- * where the order or the REX bits themselves are the point, the whole instruction is bytes:
+ * What has no mnemonic, each for the four instructions on RAX or EAX, sixteen bytes each, in the
+ * order of enum odd of suite.h. The assembler puts a prefix that is given as a byte in front of its
+ * own F3; where the order or the REX bits themselves are the point, the whole instruction is bytes:
  * F3 [REX] 0F AE with ModRM C0 + 8 * digit.
  */
 	.globl window_odd
@@ -219,9 +220,9 @@ function window_zap
 finish window_zap
 
 /*
- * The way through compatibility mode, to be copied below 4 GiB; compat.c fills in the two pointers. The
- * far jump loads a 32-bit code segment, and the second one leads back. 32-bit mode has no mnemonic for
- * the four instructions: their 32-bit form as bytes. One copy for each instruction.
+ * The way through compatibility mode, to be copied below 4 GiB; compat.c fills in the two pointers.
+ * The far jump loads a 32-bit code segment, and the second one leads back. 32-bit mode has no
+ * mnemonic for the four instructions: their 32-bit form as bytes. One copy for each instruction.
  */
 	.globl compat_page
 	.hidden compat_page

@@ -2,8 +2,9 @@
 /*
  * What the kernel module has seen in ring 0 of this running system.
  *
- * The name under /dev may lead to anything: whatever is not the device that the kernel made for root, or does not
- * answer as this version's module does about this kernel, is refused with a word about why.
+ * The name under /dev may lead to anything: whatever is not the device that the kernel made for
+ * root, or does not answer as this version's module does about this kernel, is refused with a word
+ * about why.
  */
 #include "output.h"
 #include "explain/explain.h"
@@ -50,7 +51,8 @@ static const char *system_error(int error)
 	case EBUSY:
 		return "the guest's kernel uses FSGSBASE on one of its CPUs; unload the module";
 	case EIO:
-		return "CR4 did not go back to what it was; read the guest's kernel log, and boot it anew";
+		return "CR4 did not go back to what it was; read the guest's kernel log, and "
+		       "boot it anew";
 	}
 	return strerror(error);
 }
@@ -90,7 +92,8 @@ const char *ring0_distrust(const struct stat *device)
 	if (!S_ISCHR(device->st_mode))
 		return "not a character device, so not the guest's kernel module; remove it";
 	if (device->st_uid != 0 || (device->st_mode & (S_IWGRP | S_IWOTH)))
-		return "others than the guest's root may own it or write to it; remove it, and load the module again";
+		return "others than the guest's root may own it or write to it; remove it, and "
+		       "load the module again";
 	return NULL;
 }
 
@@ -103,11 +106,13 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 	if (why)
 		return why;
 	if (answer.schema == SCHEMA_OTHER)
-		return "an answer in another schema than 1; load the module that came with this fsgscheck";
+		return "an answer in another schema than 1; load the module that came with this "
+		       "fsgscheck";
 	if (answer.schema == SCHEMA_MISSING || answer.report.cr4_write == FSGS_OUTCOME_NOT_TRIED)
 		return no_answer;
 	if (uname(&system) || strcmp(answer.report.kernel, system.release) != 0)
-		return "an answer about another kernel than the guest's own; build the module for it, and load that";
+		return "an answer about another kernel than the guest's own; build the module "
+		       "for it, and load that";
 	report->cr4_write = answer.report.cr4_write;
 	report->cr4_sticks = answer.report.cr4_sticks;
 	memcpy(report->cr4_set, answer.report.cr4_set, sizeof report->cr4_set);

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Distinct results of a sweep that are told apart; a machine with more has one cause for all of them. */
+/* Distinct results of a sweep that are told apart; a machine with more has one cause for all of
+ * them. */
 #define MAX_GROUPS 8
 
 struct result {
@@ -19,10 +20,11 @@ struct result {
 /* The kernel module of examples/kmod: it answers with a report of ring 0. */
 #define RING0_DEVICE "/dev/fsgscheck"
 
-/* Puts what ring 0 says into the evidence, and decides again. NULL, also where nobody answers; where the answer cannot
- * be had or believed, why, and what to do. */
+/* Puts what ring 0 says into the evidence, and decides again. NULL, also where nobody answers;
+ * where the answer cannot be had or believed, why, and what to do. */
 const char *ring0_ask(struct fsgs_report *report, const char *path);
-/* Its parts: whether a file is the kernel's own device for root, and what is read from one that is. */
+/* Its parts: whether a file is the kernel's own device for root, and what is read from one that
+ * is. */
 struct stat;
 const char *ring0_distrust(const struct stat *device);
 const char *ring0_take(struct fsgs_report *report, int fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The report in the Prometheus text format, for a node exporter's textfile directory. Every label is
- * one of our own names, which need no escaping; each series is there with 0, too, so that an alert
- * can tell "not so" from "not reported". */
+/* The report in the Prometheus text format, for a node exporter's textfile directory. Every label
+ * is one of our own names, which need no escaping; each series is there with 0, too, so that an
+ * alert can tell "not so" from "not reported". */
 #include "output.h"
 
 static void put_head(FILE *out, const char *metric, const char *help)

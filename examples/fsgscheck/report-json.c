@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The report as JSON, schema 1. The keys are a contract. The kernel module builds this file, too. */
+/* The report as JSON, schema 1. The keys are a contract. The kernel module builds this file,
+ * too. */
 #include "json.h"
 #include "output.h"
 

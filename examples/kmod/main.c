@@ -12,8 +12,8 @@
  * An NMI or a machine check may come meanwhile. Its entry code was patched at boot for a kernel
  * without the feature and does not look at CR4: it takes MSR_GS_BASE for the kernel's if the sign
  * is set (paranoid_entry() in arch/x86/entry/entry_64.S). That is so all the while, as far as the
- * machine stores what it is told to. The rule fails only when a program has put such a value into its
- * own GS base, for which it would have to run on this CPU while the bit is set
+ * machine stores what it is told to. The rule fails only when a program has put such a value into
+ * its own GS base, for which it would have to run on this CPU while the bit is set
  * (Documentation/arch/x86/x86_64/fsgs.rst), and nothing else runs here. On a machine that stores
  * another value the base is foreign for a few instructions, from WRGSBASE to the WRMSR that repairs
  * it, and an NMI just there may bring the kernel down. Any kernel that uses the instructions would
@@ -202,7 +202,8 @@ static int __init begin(void)
 	}
 	on_each_cpu(look_for_use, &used, 1);
 	if (used) {
-		pr_err("not loaded: this kernel uses FSGSBASE itself, so there is nothing to settle\n");
+		pr_err("not loaded: this kernel uses FSGSBASE itself, so there is nothing to "
+		       "settle\n");
 		return -EBUSY;
 	}
 	fsgs_core_cpuid(&report, &ops);

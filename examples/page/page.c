@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `fsgscheck explain` for a caller that has bytes instead of files: the WebAssembly module of the page.
+ * `fsgscheck explain` for a caller that has bytes instead of files: the WebAssembly module of the
+ * page.
  *
- * The caller puts bytes into the buffer and says how many. The order of calls: page_file(), page_feed()
- * until the file ends, page_end_file(), for each file; then page_json(). An instance answers once.
+ * The caller puts bytes into the buffer and says how many. The order of calls: page_file(),
+ * page_feed() until the file ends, page_end_file(), for each file; then page_json(). An instance
+ * answers once.
  *
  * The module imports nothing, so it cannot reach anything but its own memory, whatever it reads.
  */
@@ -73,8 +75,8 @@ const char *EXPORT(page_json)(void)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-/* printf() would report a long double, which it does not support, on standard error. Nothing here prints
- * one, and there is no standard error. These take the place of the imports. */
+/* printf() would report a long double, which it does not support, on standard error. Nothing here
+ * prints one, and there is no standard error. These take the place of the imports. */
 #define IMPORT(name) __imported_wasi_snapshot_preview1_##name
 
 int32_t IMPORT(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t written)

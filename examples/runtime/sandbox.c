@@ -2,11 +2,11 @@
 /*
  * A sandbox that addresses its memory through GS, as WebAssembly runtimes do (the Segue technique).
  *
- * The guest's pointers are 32-bit numbers, and GS holds the start of 4 GiB of reserved addresses: no
- * sum, no mask and no test, and yet no pointer of the guest leads out. What has to be got right is the
- * border: each call in and each call back out changes the GS base, and the host's own must be back
- * whenever host code runs. Two guests take turns here, call out in the middle of their work, and would
- * notice at once if they saw each other's memory or the host's.
+ * The guest's pointers are 32-bit numbers, and GS holds the start of 4 GiB of reserved addresses:
+ * no sum, no mask and no test, and yet no pointer of the guest leads out. What has to be got right
+ * is the border: each call in and each call back out changes the GS base, and the host's own must
+ * be back whenever host code runs. Two guests take turns here, call out in the middle of their
+ * work, and would notice at once if they saw each other's memory or the host's.
  */
 #include "gs.h"
 
@@ -54,7 +54,8 @@ static __attribute__((noinline)) void host_tell(struct sandbox *box, uint32_t va
 	enter(box);
 }
 
-/* The guest: keeps a running sum at address 0 and a table behind it, and tells of every fourth word. */
+/* The guest: keeps a running sum at address 0 and a table behind it, and tells of every fourth
+ * word. */
 static __attribute__((noinline)) uint32_t guest_add(struct sandbox *box, uint32_t seed)
 {
 	for (uint32_t i = 0; i < WORDS; i++) {

@@ -2,9 +2,10 @@
 /*
  * A cooperative scheduler with per-task data behind GS.
  *
- * Thread-local storage belongs to threads; a task that moves between threads needs storage of its own.
- * Here GS points to it, as FS points to the thread's, so that a task reaches it with one instruction
- * wherever it runs. The GS base is part of what a switch switches. A task never sees the base change.
+ * Thread-local storage belongs to threads; a task that moves between threads needs storage of its
+ * own. Here GS points to it, as FS points to the thread's, so that a task reaches it with one
+ * instruction wherever it runs. The GS base is part of what a switch switches. A task never sees
+ * the base change.
  */
 #include "gs.h"
 
@@ -35,8 +36,8 @@ struct task {
 #define SELF (*(struct task __seg_gs volatile *)0)
 
 /*
- * Keeps the registers that a callee must preserve on the stack that it leaves, and takes them from the
- * one that it goes to.
+ * Keeps the registers that a callee must preserve on the stack that it leaves, and takes them from
+ * the one that it goes to.
  */
 void switch_stack(void **save, void *to);
 __asm__(".text\n"

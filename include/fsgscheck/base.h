@@ -40,17 +40,18 @@ extern "C" {
  * fsgs_get_base(), fsgs_set_base() or fsgs_ensure_base(), which is what other languages call.
  *
  * @par While the FS base is foreign
- * Thread-local storage, errno and the stack protector's canary live behind FS. From a set of a foreign
- * FS base until the thread's own is restored, a thread must not use thread-local storage, call the
- * C library, return from or call a function with a stack protector or a sanitizer, take a signal,
- * or bind a function lazily (link with `-z now`, or call the function once before). Of this library
- * it may call fsgs_get_base(), fsgs_set_base(), fsgs_ensure_base() and their inline forms, for segments that
- * have been used before: deciding is a C library call like others.
+ * Thread-local storage, errno and the stack protector's canary live behind FS. From a set of a
+ * foreign FS base until the thread's own is restored, a thread must not use thread-local storage,
+ * call the C library, return from or call a function with a stack protector or a sanitizer, take a
+ * signal, or bind a function lazily (link with `-z now`, or call the function once before). Of this
+ * library it may call fsgs_get_base(), fsgs_set_base(), fsgs_ensure_base() and their inline forms,
+ * for segments that have been used before: deciding is a C library call like others.
  * @{
  */
 
 /** The address from which on a base is refused: TASK_SIZE_MAX of x86-64 Linux with four levels of
- *  page tables. A kernel with five maps nothing above it unless asked to, and is given the same bound. */
+ *  page tables. A kernel with five maps nothing above it unless asked to, and is given the same
+ *  bound. */
 #define FSGS_BASE_LIMIT UINT64_C(0x00007ffffffff000)
 
 /** For fsgs_base_force(): let the check decide. */
@@ -68,7 +69,8 @@ extern "C" {
  *
  * ::FSGS_BASE_LIMIT while the means is the instruction, else 0: so one load and one comparison tell
  * both whether the instruction is the means and whether the address is allowed. Only the inline
- * functions below read it and only the library writes it, at any time and with one store an element.
+ * functions below read it and only the library writes it, at any time and with one store an
+ * element.
  *
  * It is the only data object that the library exports, of a size that never changes. A function
  * would cost more than the instruction; a copy in each program could not be refreshed.
@@ -86,8 +88,8 @@ extern FSGS_API uint64_t fsgs_base_limit[FSGS_SEGMENTS];
  * @par Threads and signals
  * As fsgs_get_base().
  * @par Cost
- * A load and a test once it has been decided; the first use may cost as much as two fsgs_check(), the
- * second with ::FSGS_CHECK_CONTEXT, to see whether arch_prctl can be believed.
+ * A load and a test once it has been decided; the first use may cost as much as two fsgs_check(),
+ * the second with ::FSGS_CHECK_CONTEXT, to see whether arch_prctl can be believed.
  * @par Source
  * This library's own rules, as in fsgs_decide(); arch_prctl(2).
  * @since 1.0
@@ -98,22 +100,24 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  * @brief Decide the means for a segment by hand, for this process, until told otherwise.
  *
  * For people who know their sandbox: no check runs and no instruction is tried, so the instruction
- * forced where it is undefined ends the process with SIGILL. Counts for more than `FSGSCHECK_BASE` and is
- * kept over fsgs_refresh().
+ * forced where it is undefined ends the process with SIGILL. Counts for more than `FSGSCHECK_BASE`
+ * and is kept over fsgs_refresh().
  *
  * @param[in] segment  enum fsgs_segment.
- * @param[in] access   ::FSGS_ACCESS_INSTRUCTION, ::FSGS_ACCESS_ARCH_PRCTL, or ::FSGS_BASE_AUTO to take
- *                     an earlier word back: `FSGSCHECK_BASE` counts again, or else the check runs at once.
+ * @param[in] access   ::FSGS_ACCESS_INSTRUCTION, ::FSGS_ACCESS_ARCH_PRCTL, or ::FSGS_BASE_AUTO to
+ *                     take an earlier word back: `FSGSCHECK_BASE` counts again, or else the check
+ *                     runs at once.
  *
- * @retval 0    It is in force for every thread; where another one is just deciding, too, an instant later.
+ * @retval 0    It is in force for every thread; where another one is just deciding, too, an instant
+ * later.
  * @retval -22  (-EINVAL) @p segment or @p access is not one of those. Nothing changed.
  * @retval -95  (-ENOTSUP) This is not 64-bit x86 code with 64-bit pointers.
  *
  * @par Threads and signals
  * Safe from any thread, not for signal handlers.
  * @par Cost
- * Some atomic stores; with ::FSGS_BASE_AUTO, unless `FSGSCHECK_BASE` decides, that of the first use:
- * fsgs_base_access().
+ * Some atomic stores; with ::FSGS_BASE_AUTO, unless `FSGSCHECK_BASE` decides, that of the first
+ * use: fsgs_base_access().
  * @par Source
  * This library's own rule.
  * @since 1.0
@@ -128,7 +132,8 @@ FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
  *
  * @retval 0    @p *base is the base.
  * @retval -22  (-EINVAL) @p segment is not one.
- * @retval -95  (-ENOTSUP) No means works here: the system call is denied, or does not tell the truth.
+ * @retval -95  (-ENOTSUP) No means works here: the system call is denied, or does not tell the
+ * truth.
  *
  * @par Threads and signals
  * Safe from any thread. Safe in a signal handler once the segment has been used.
@@ -169,9 +174,9 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
 /**
  * @brief Write a base of the calling thread unless it is right already.
  *
- * A read is two to ten times cheaper than a write, so this pays where a base is often right: a sandbox
- * that calls itself again, a task that is resumed where it ran. By the system call it saves the
- * read-back.
+ * A read is two to ten times cheaper than a write, so this pays where a base is often right: a
+ * sandbox that calls itself again, a task that is resumed where it ran. By the system call it saves
+ * the read-back.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] base     The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
@@ -247,8 +252,8 @@ static inline void fsgs_write_gs_(uint64_t base)
 #endif
 }
 
-/* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken, and
- * that can be a register, too. Each user has its own, so this is no part of the ABI. */
+/* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken,
+ * and that can be a register, too. Each user has its own, so this is no part of the ABI. */
 /** @cond INTERNAL */
 struct fsgs_got_ {
 	uint64_t base;
@@ -256,8 +261,9 @@ struct fsgs_got_ {
 };
 /** @endcond */
 
-/* It runs while the FS base is foreign, where the canary cannot be read. A function of its own that has
- * the address of a local is what -fstack-protector-strong, the distributions' default, would give one. */
+/* It runs while the FS base is foreign, where the canary cannot be read. A function of its own that
+ * has the address of a local is what -fstack-protector-strong, the distributions' default, would
+ * give one. */
 #if defined(__has_attribute) && __has_attribute(__no_stack_protector__)
 #define FSGS_NO_CANARY_ __no_stack_protector__
 #else

@@ -3,9 +3,9 @@
  * @file
  * @brief The freestanding core: evidence and trial without an operating system.
  *
- * In `libfsgscheck-core.a` (pkg-config `fsgscheck-core`), which has no undefined symbol, uses general
- * registers only, no red zone, no thread-local storage and no allocation. The Linux library links
- * the same objects. None of this is exported by the shared library.
+ * In `libfsgscheck-core.a` (pkg-config `fsgscheck-core`), which has no undefined symbol, uses
+ * general registers only, no red zone, no thread-local storage and no allocation. The Linux library
+ * links the same objects. None of this is exported by the shared library.
  */
 #ifndef FSGSCHECK_CORE_H
 #define FSGSCHECK_CORE_H
@@ -22,8 +22,8 @@ extern "C" {
  *
  * An instruction under trial may raise an exception. Each sits in a *stub*: an assembly function
  * without a stack frame, with the addresses that may fault in one table. The caller's exception
- * handler (or signal handler) hands the saved RIP and RDI to fsgs_stub_recover(), which tells whether
- * the fault belongs to a stub, notes it, and gives the address to continue at.
+ * handler (or signal handler) hands the saved RIP and RDI to fsgs_stub_recover(), which tells
+ * whether the fault belongs to a stub, notes it, and gives the address to continue at.
  * @{
  */
 
@@ -47,8 +47,8 @@ struct fsgs_stub {
 	int32_t code;      /**< By fsgs_stub_recover(): si_code or error code. */
 };
 
-/** @brief The instructions of the stubs fsgs_stub_mark_fs() and fsgs_stub_mark_gs(), in their order;
- *  others use some of them. The names are GS's; FS has the same. */
+/** @brief The instructions of the stubs fsgs_stub_mark_fs() and fsgs_stub_mark_gs(), in their
+ *  order; others use some of them. The names are GS's; FS has the same. */
 enum fsgs_step {
 	FSGS_STEP_SAVE = 1,     /**< RDGSBASE r64: the old base, into old. */
 	FSGS_STEP_WRITE64 = 2,  /**< WRGSBASE r64 of in[0]. */
@@ -88,14 +88,14 @@ fsgs_stub_fn fsgs_stub_wrcr4; /**< Ring 0. CR4, from in[0]. */
 fsgs_stub_fn fsgs_stub_rewrite_fs;
 /** The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_rewrite_gs;
-/** Ring 0. The instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to out[0];
- *  WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how far it
- *  came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
+/** Ring 0. The instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to
+ *  out[0]; WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how
+ *  far it came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
 fsgs_stub_fn fsgs_stub_msr_fs;
 /** The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_msr_gs;
-/** Ring 0. A base over exits to a hypervisor: saves, writes in[0], reads it after CPUID to out[0] and
- *  after a read of I/O port 80H to out[1], restores. */
+/** Ring 0. A base over exits to a hypervisor: saves, writes in[0], reads it after CPUID to out[0]
+ *  and after a read of I/O port 80H to out[1], restores. */
 fsgs_stub_fn fsgs_stub_exits_fs;
 /** The same for GS. */
 fsgs_stub_fn fsgs_stub_exits_gs;
@@ -111,8 +111,8 @@ fsgs_stub_fn fsgs_stub_undefined;
  * @param[in]     fault  What to note: the vector, or the signal.
  * @param[in]     code   What to note: the error code, or si_code.
  *
- * @return The stub's argument block, with the fault noted; NULL, and nothing touched, when @p rip is
- *         not an instruction of a stub: the fault is somebody else's.
+ * @return The stub's argument block, with the fault noted; NULL, and nothing touched, when @p rip
+ *         is not an instruction of a stub: the fault is somebody else's.
  *
  * @par Threads and signals
  * Safe in any handler. Does not use FS or GS, which may hold a marker at this moment: neither must
@@ -120,8 +120,8 @@ fsgs_stub_fn fsgs_stub_undefined;
  * @par Cost
  * A walk over a table of some seventy numbers.
  * @par Source
- * SDM vol. 3, interrupts 6 and 13: both are faults, so the saved RIP is that of the instruction. RDI is the first
- * argument of the System V calling convention.
+ * SDM vol. 3, interrupts 6 and 13: both are faults, so the saved RIP is that of the instruction.
+ * RDI is the first argument of the System V calling convention.
  * @since 1.0
  */
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault,
@@ -147,13 +147,14 @@ struct fsgs_core_ops {
 	 *  instruction failed to put back. Returns 0 or a negative error. */
 	int (*set_base)(void *context, uint32_t segment, uint64_t base);
 
-	/** Ring 0: told of each step before it is taken, so that a machine that dies has said where.
-	 *  The bases are the caller's own at this moment. @p text is static, without a newline. */
+	/** Ring 0: told of each step before it is taken, so that a machine that dies has said
+	 *  where. The bases are the caller's own at this moment. @p text is static, without a
+	 *  newline. */
 	void (*step)(void *context, const char *text);
 
 	/** Ring 0: executes HLT and comes back by an interrupt. Returns 0 then, and otherwise when
-	 *  there is nothing to wake up by. A marker is in both bases meanwhile: neither this function
-	 *  nor the interrupt's handler may use FS or GS. NULL: HLT is not tried. */
+	 *  there is nothing to wake up by. A marker is in both bases meanwhile: neither this
+	 *  function nor the interrupt's handler may use FS or GS. NULL: HLT is not tried. */
 	int (*halt)(void *context);
 };
 
@@ -179,9 +180,10 @@ void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops
 /**
  * @brief CPUID: who made the processor and the hypervisor, for the words of the advice.
  *
- * Fills in family, model, stepping, brand, hypervisor and its build and version. The hypervisor leaves are read only
- * where CPUID.1:ECX[31] says that they exist. A KVM or Xen signature above 40000100H wins over the
- * Hyper-V interface that it may put in front of it. Call after fsgs_core_cpuid().
+ * Fills in family, model, stepping, brand, hypervisor and its build and version. The hypervisor
+ * leaves are read only where CPUID.1:ECX[31] says that they exist. A KVM or Xen signature above
+ * 40000100H wins over the Hyper-V interface that it may put in front of it. Call after
+ * fsgs_core_cpuid().
  *
  * @param[in,out] report  Where the evidence is written.
  * @param[in]     ops     The surroundings.
@@ -201,20 +203,20 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  *
  * Each is executed in its 64-bit form and its value checked, against the other way of reading the
  * base where there is one; RDGSBASE and WRGSBASE in the 32-bit form, too. WRFSBASE writes only the
- * value that the FS base already has, unless report->vantage is ::FSGS_VANTAGE_RING0: there FS is tried
- * like GS. The GS base holds a marker for some twenty instructions inside
- * one stub, and is put back on the fault path, too. An instruction whose old base nobody can tell is
- * not tried. Sets fallback to ::FSGS_FALLBACK_LIES for GS where the other way contradicts a
+ * value that the FS base already has, unless report->vantage is ::FSGS_VANTAGE_RING0: there FS is
+ * tried like GS. The GS base holds a marker for some twenty instructions inside
+ * one stub, and is put back on the fault path, too. An instruction whose old base nobody can tell
+ * is not tried. Sets fallback to ::FSGS_FALLBACK_LIES for GS where the other way contradicts a
  * reader that proved right. Asynchronous interrupts or signals whose handlers use GS must be off.
  *
  * @param[in,out] report  Where the evidence is written.
  * @param[in]     ops     The surroundings.
  * @par Threads and signals
- * For any number of threads or CPUs at once, each with a report of its own, as far as the hooks in @p ops allow it.
- * The calling thread's bases are in use meanwhile, see above.
+ * For any number of threads or CPUs at once, each with a report of its own, as far as the hooks in
+ * @p ops allow it. The calling thread's bases are in use meanwhile, see above.
  * @par Cost
- * Where nothing fails, three stubs with eleven of the instructions, in ring 0 two with sixteen, and two calls of
- * get_base. Each instruction that does not run adds an exception.
+ * Where nothing fails, three stubs with eleven of the instructions, in ring 0 two with sixteen, and
+ * two calls of get_base. Each instruction that does not run adds an exception.
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE.
  * @since 1.0
@@ -241,33 +243,33 @@ void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops 
 
 /** @brief What fsgs_core_ring0() may do besides: bits. */
 enum fsgs_ring0_flag {
-	/** Set CR4 bit 16 even where CPUID does not offer it. Every known processor raises \#GP; QEMU's
-	 *  emulation (7.2) hangs. */
+	/** Set CR4 bit 16 even where CPUID does not offer it. Every known processor raises \#GP;
+	 *  QEMU's emulation (7.2) hangs. */
 	FSGS_RING0_FORCE = 1 << 0,
-	/** Write to a base nothing but what it holds: for a kernel that needs its bases, and goes on. Leaves
-	 *  out the 32-bit forms, the canonical check and what a base has to outlive. Where CR4 bit 16 is set
-	 *  already it is never cleared: nothing is executed, and nothing tried. An NMI may come, except on a
-	 *  machine that stores a wrong value: from WRGSBASE to the WRMSR that repairs it, a few
-	 *  instructions later, the GS base is foreign. */
+	/** Write to a base nothing but what it holds: for a kernel that needs its bases, and goes
+	 *  on. Leaves out the 32-bit forms, the canonical check and what a base has to outlive.
+	 *  Where CR4 bit 16 is set already it is never cleared: nothing is executed, and nothing
+	 *  tried. An NMI may come, except on a machine that stores a wrong value: from WRGSBASE to
+	 *  the WRMSR that repairs it, a few instructions later, the GS base is foreign. */
 	FSGS_RING0_KEEP = 1 << 1
 };
 
 /**
  * @brief All that ring 0 can find out about this CPU: fills in the evidence half of a report.
  *
- * CPUID; the four instructions with CR4 bit 16 clear, where they must raise \#UD; setting the bit, and
- * reading it back; the trial in both widths, checked against MSR_FS_BASE and MSR_GS_BASE; the
+ * CPUID; the four instructions with CR4 bit 16 clear, where they must raise \#UD; setting the bit,
+ * and reading it back; the trial in both widths, checked against MSR_FS_BASE and MSR_GS_BASE; the
  * non-canonical write; whether a base outlives CPUID, port I/O and HLT; the four once more, for an
- * answer that changes; and with the bit clear again. CR4 and both bases are then what they were. The bit is never
- * set where CPUID does not offer it, except with ::FSGS_RING0_FORCE; where it is found set without an
- * offer, CR4 is left alone.
+ * answer that changes; and with the bit clear again. CR4 and both bases are then what they were.
+ * The bit is never set where CPUID does not offer it, except with ::FSGS_RING0_FORCE; where it is
+ * found set without an offer, CR4 is left alone.
  *
  * Does not decide: call fsgs_decide() next, with several CPUs after setting cpus_differ by
  * fsgs_core_ring0_same().
  *
  * @param[out] report  Written as a whole.
- * @param[in]  ops     The caller's hooks; get_base and set_base are not used, since the MSRs are the
- *                     other way to a base.
+ * @param[in]  ops     The caller's hooks; get_base and set_base are not used, since the MSRs are
+ *                     the other way to a base.
  * @param[in]  flags   Bits of enum fsgs_ring0_flag.
  *
  * @retval 0    The report is filled in.
@@ -275,14 +277,15 @@ enum fsgs_ring0_flag {
  *
  * @par Interrupts
  * Off, on this CPU, from before the call to after it; an NMI or a machine check whose handler uses
- * FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must already lead to fsgs_stub_recover(). 64-bit
- * mode, CPL 0, 2 KiB of stack.
+ * FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must already
+ * lead to fsgs_stub_recover(). 64-bit mode, CPL 0, 2 KiB of stack.
  * @par Cost
- * Some seventy stubs, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as many. In a guest
- * CPUID, port I/O and HLT leave to the hypervisor, and CR4 and the MSRs where it chooses so.
+ * Some seventy stubs, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as
+ * many. In a guest CPUID, port I/O and HLT leave to the hypervisor, and CR4 and the MSRs where it
+ * chooses so.
  * @par Source
- * SDM vol. 3, control register CR4, bit 16; vol. 2, RDFSBASE to WRGSBASE, RDMSR and WRMSR; vol. 4, IA32_FS_BASE and
- * IA32_GS_BASE. Each step is in doc/ring0.md.
+ * SDM vol. 3, control register CR4, bit 16; vol. 2, RDFSBASE to WRGSBASE, RDMSR and WRMSR; vol. 4,
+ * IA32_FS_BASE and IA32_GS_BASE. Each step is in doc/ring0.md.
  * @since 1.0
  */
 int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops,

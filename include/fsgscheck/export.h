@@ -9,7 +9,8 @@
 /** Marks what the shared library exports; the version script lists the same names. */
 #define FSGS_API   __attribute__((visibility("default")))
 
-/** The function's result depends on its arguments alone; calls with equal arguments may be merged. */
+/** The function's result depends on its arguments alone; calls with equal arguments may be
+ * merged. */
 #define FSGS_CONST __attribute__((const))
 
 /** The function's result depends on its arguments and on the memory that they point to. */

@@ -21,11 +21,11 @@ extern "C" {
  * @defgroup report The report
  * @brief Evidence, verdict and findings in one structure without pointers.
  *
- * The numbers of every enumeration are part of the ABI and are never reused. Zero is neutral in every
- * list that is evidence or decision: it claims nothing, so a part that an older library did not fill
- * in claims nothing. A newer library may return a number that is not listed here; each enumeration
- * says how to treat it. Instructions, segments, findings, events and signs are numbered from 0, for
- * use as an index or as the number of a bit.
+ * The numbers of every enumeration are part of the ABI and are never reused. Zero is neutral in
+ * every list that is evidence or decision: it claims nothing, so a part that an older library did
+ * not fill in claims nothing. A newer library may return a number that is not listed here; each
+ * enumeration says how to treat it. Instructions, segments, findings, events and signs are numbered
+ * from 0, for use as an index or as the number of a bit.
  * @{
  */
 
@@ -279,9 +279,9 @@ struct fsgs_report {
 	uint32_t cr4_write;
 	/** enum fsgs_answer, ring 0: CR4 bit 16 reads back as 1. */
 	uint32_t cr4_sticks;
-	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process it is
-	 *  not filled in by the library. A caller that has asked ring 0 of the running system sets this,
-	 *  cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
+	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process
+	 *  it is not filled in by the library. A caller that has asked ring 0 of the running system
+	 *  sets this, cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
 	struct fsgs_trial cr4_set[FSGS_INSNS];
 	/** The trials in ring 0 with CR4 bit 16 clear, by enum fsgs_insn. */
 	struct fsgs_trial cr4_cleared[FSGS_INSNS];
@@ -302,8 +302,8 @@ struct fsgs_report {
 	char vendor[16];
 	/** CPU brand string, 48 characters at most. */
 	char brand[56];
-	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, whose CPUID
-	 * shows what is below Xen. */
+	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, whose
+	 * CPUID shows what is below Xen. */
 	char hypervisor[16];
 	/** Kernel release, as uname(2) gives it. */
 	char kernel[72];
@@ -329,8 +329,8 @@ struct fsgs_report {
  * @par Cost
  * Some hundred instructions.
  * @par Source
- * This library's own rules: doc/states.md lists the states of a machine, each with where it was read or seen.
- * They rest on the SDM, vol. 2, CPUID and RDFSBASE to WRGSBASE, and on Linux,
+ * This library's own rules: doc/states.md lists the states of a machine, each with where it was
+ * read or seen. They rest on the SDM, vol. 2, CPUID and RDFSBASE to WRGSBASE, and on Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst.
  * @since 1.0
  */
@@ -369,8 +369,8 @@ enum fsgs_list {
  * @param[in] list   enum fsgs_list.
  * @param[in] value  A number of that list, from 0.
  *
- * @return A static string; NULL when @p list or @p value is not known. Every list is without gaps, so
- *         counting @p value up to the first NULL enumerates it.
+ * @return A static string; NULL when @p list or @p value is not known. Every list is without gaps,
+ *         so counting @p value up to the first NULL enumerates it.
  *
  * @par Threads and signals
  * Safe everywhere.

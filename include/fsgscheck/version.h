@@ -13,7 +13,10 @@
 #define FSGS_VERSION_MINOR 0 /**< Compatible additions. */
 #define FSGS_VERSION_PATCH 0 /**< Repairs only. */
 
+/* clang-format off */
 /** The three numbers as one, for comparison: 0x00MMmmpp. */
-#define FSGS_VERSION       ((FSGS_VERSION_MAJOR << 16) | (FSGS_VERSION_MINOR << 8) | FSGS_VERSION_PATCH)
+#define FSGS_VERSION \
+	((FSGS_VERSION_MAJOR << 16) | (FSGS_VERSION_MINOR << 8) | FSGS_VERSION_PATCH)
+/* clang-format on */
 
 #endif

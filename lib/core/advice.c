@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why, and what to do: the same sentences for the library, the command, the boot image and whoever reads
- * a log. They stand in advice.def, each with its condition; here they become a list of conditions
- * and the texts one behind the other in the same order, which needs no relocation. Each text is a
- * member of its own: together they are longer than a string has to be able to be (C11 5.2.4.1).
+ * Why, and what to do: the same sentences for the library, the command, the boot image and whoever
+ * reads a log. They stand in advice.def, each with its condition; here they become a list of
+ * conditions and the texts one behind the other in the same order, which needs no relocation. Each
+ * text is a member of its own: together they are longer than a string has to be able to be (C11
+ * 5.2.4.1).
  */
 #include "core.h"
 

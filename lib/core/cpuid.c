@@ -8,8 +8,8 @@
 
 #define HYPERVISOR_FIRST 0x40000000u
 #define HYPERVISOR_STEP  0x100u
-/* KVM and Xen sit at the second base when they show a Hyper-V interface at the first; Linux looks as
- * far as 0x40010000, but no product is known beyond these few. */
+/* KVM and Xen sit at the second base when they show a Hyper-V interface at the first; Linux looks
+ * as far as 0x40010000, but no product is known beyond these few. */
 #define HYPERVISOR_BASES 4u
 
 static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
@@ -113,8 +113,8 @@ static void put_hypervisor(struct fsgs_report *report, const struct fsgs_core_op
 			return;
 		for (int i = 0; i < 3; i++)
 			put_register(signature + 4 * i, regs[1 + i]);
-		/* A base that is not there reads as zero, or as the highest basic leaf: only a product
-		 * that we know may replace the one at the first base. */
+		/* A base that is not there reads as zero, or as the highest basic leaf: only a
+		 * product that we know may replace the one at the first base. */
 		enum fsgs_product product = fsgs_product(signature);
 
 		if (n > 0 && product == FSGS_PRODUCT_OTHER)

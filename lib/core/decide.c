@@ -2,15 +2,16 @@
 /*
  * The decision: from evidence to verdict, findings and access. Pure.
  *
- * Two sources only say what somebody intends: CPUID (the hypervisor or the processor offers) and, in a
- * process, AT_HWCAP2 (the kernel enabled). Execution alone says what is true. So a trial can veto an
- * advertised feature, but never promote one that nobody advertises: behind a kernel that does not know
- * of the instructions a user-writable GS base is a way into that kernel. And without a trial the
- * advertised state stands, with proof `advertised`.
+ * Two sources only say what somebody intends: CPUID (the hypervisor or the processor offers) and,
+ * in a process, AT_HWCAP2 (the kernel enabled). Execution alone says what is true. So a trial can
+ * veto an advertised feature, but never promote one that nobody advertises: behind a kernel that
+ * does not know of the instructions a user-writable GS base is a way into that kernel. And without
+ * a trial the advertised state stands, with proof `advertised`.
  *
- * What cannot be told apart from here must not be claimed: `disabled` does not say whether the machine
- * would execute the instructions (ring 0 can know, where there is one, and may have been asked), and
- * `unadvertised` is a privilege risk only where every sign says that the kernel is a genuine one.
+ * What cannot be told apart from here must not be claimed: `disabled` does not say whether the
+ * machine would execute the instructions (ring 0 can know, where there is one, and may have been
+ * asked), and `unadvertised` is a privilege risk only where every sign says that the kernel is a
+ * genuine one.
  */
 #include "core.h"
 
@@ -159,8 +160,8 @@ struct surroundings {
 	int instrumented;
 };
 
-/* An emulator: by name, or because the auxiliary vector lacks an entry that every kernel of this age
- * gives, and nothing says that a tool took it out. */
+/* An emulator: by name, or because the auxiliary vector lacks an entry that every kernel of this
+ * age gives, and nothing says that a tool took it out. */
 static int is_emulated(const struct fsgs_report *r, int instrumented)
 {
 	if (fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG ||
@@ -206,8 +207,8 @@ static int is_instrumented(const struct fsgs_report *r)
 		return 0;
 	if (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_TRACED))
 		return 1;
-	/* A kernel that lists the flag runs the instructions at each context switch: where they fault
-	 * it would be dead. So somebody else makes them fault here. */
+	/* A kernel that lists the flag runs the instructions at each context switch: where they
+	 * fault it would be dead. So somebody else makes them fault here. */
 	return r->cpuinfo_flag == FSGS_ANSWER_YES && any_at_all(raised, r->trials);
 }
 
@@ -223,8 +224,9 @@ static uint64_t when(int condition, enum fsgs_finding finding)
 	return condition ? FSGS_FINDING_BIT(finding) : 0;
 }
 
-/* Xen before 4.14 offers the feature to no paravirtual guest, while CPUID, which such a guest reads past Xen,
- * shows the processor's. That the instructions run there is a sign of such an age, too (XSA-293). */
+/* Xen before 4.14 offers the feature to no paravirtual guest, while CPUID, which such a guest reads
+ * past Xen, shows the processor's. That the instructions run there is a sign of such an age, too
+ * (XSA-293). */
 static int xen_lacks_it(const struct fsgs_report *r)
 {
 	if (!(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -233,18 +235,19 @@ static int xen_lacks_it(const struct fsgs_report *r)
 	       (r->hypervisor_version && r->hypervisor_version < XEN_4_14);
 }
 
-/* The kernel did not enable what CPUID offers: because it is too old, or because it was told not to? */
+/* The kernel did not enable what CPUID offers: because it is too old, or because it was told not
+ * to? */
 static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surroundings *around)
 {
 	if (r->hwcap2_fsgsbase != FSGS_ANSWER_NO || r->cpuid_fsgsbase != FSGS_ANSWER_YES ||
 	    !genuine_entry(r) || around->sandboxed || around->instrumented)
 		return 0;
-	/* What one CPU offers is no reason for what the kernel does, and the next check may begin on
-	 * another. */
+	/* What one CPU offers is no reason for what the kernel does, and the next check may begin
+	 * on another. */
 	if (r->cpus_differ == FSGS_ANSWER_YES)
 		return 0;
-	/* That an emulator runs them says nothing of its kernel. That they do not run does: an emulated
-	 * machine obeys CR4, and a process emulator has none. */
+	/* That an emulator runs them says nothing of its kernel. That they do not run does: an
+	 * emulated machine obeys CR4, and a process emulator has none. */
 	if (around->emulated && !any_at_all(undefined, r->trials))
 		return 0;
 	return when(r->cpuinfo_flag == FSGS_ANSWER_YES, FSGS_FINDING_KERNEL_TOO_OLD) |
@@ -276,8 +279,8 @@ static uint64_t find_process(const struct fsgs_report *r)
 		.emulated = is_emulated(r, instrumented),
 		.sandboxed = is_sandboxed(r),
 	};
-	/* A file that shows only the flag, such as a dump of /proc/cpuinfo, leaves open whether that kernel
-	 * enabled what it lists. */
+	/* A file that shows only the flag, such as a dump of /proc/cpuinfo, leaves open whether
+	 * that kernel enabled what it lists. */
 	const int only_listed = r->verdict == FSGS_VERDICT_UNKNOWN &&
 				r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN &&
 				r->cpuinfo_flag == FSGS_ANSWER_YES && !any_at_all(ran, r->trials);

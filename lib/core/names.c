@@ -2,8 +2,8 @@
 /* The one place of every name and its sentence. The names are part of the contract. */
 #include "core.h"
 
-/* A list is one string: the name and the sentence of each number, in the order of its enumeration. Without
- * pointers it needs no relocation, in a program as in a boot image. */
+/* A list is one string: the name and the sentence of each number, in the order of its enumeration.
+ * Without pointers it needs no relocation, in a program as in a boot image. */
 #define WORD(name, text) name "\0" text "\0"
 
 /* clang-format off */

@@ -5,9 +5,10 @@
  * A guest kernel believes CPUID, sets CR4.FSGSBASE and executes. A host can let it down at each of
  * these, so each is taken by itself and announced before: the machine may not live to tell.
  *
- * An instruction is first executed with the value that its base already has, and for a caller that needs
- * its bases this is all. Only when all four have run do markers follow, so that the faults that have to be
- * expected find both bases as they were, and a caller's exception handler may use them.
+ * An instruction is first executed with the value that its base already has, and for a caller that
+ * needs its bases this is all. Only when all four have run do markers follow, so that the faults
+ * that have to be expected find both bases as they were, and a caller's exception handler may use
+ * them.
  */
 #include "core.h"
 
@@ -15,8 +16,8 @@
 #define MSR_FS_BASE    0xc0000100u
 #define MSR_GS_BASE    0xc0000101u
 
-/* Canonical, with bit 31 set: a 32-bit write must clear the upper half, not extend the sign. No two of
- * them share a half, so none can be left over from another. */
+/* Canonical, with bit 31 set: a 32-bit write must clear the upper half, not extend the sign. No two
+ * of them share a half, so none can be left over from another. */
 #define MARKER_BY_MSR  UINT64_C(0x00003c5a96e1d287)
 #define MARKER_BY_INSN UINT64_C(0x000012f0b4a5c36d)
 #define MARKER_KEPT    UINT64_C(0x00006b1ef00d9a42)
@@ -318,7 +319,8 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 	announce(walk, "read CR4 and the bases");
 	if (read_cr4(walk, &cr4))
 		return;
-	/* The caller's kernel lives by the instructions: nothing may be taken from it, not even for a moment. */
+	/* The caller's kernel lives by the instructions: nothing may be taken from it, not even for
+	 * a moment. */
 	if (walk->keep && (cr4 & CR4_FSGSBASE))
 		return;
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)

@@ -11,8 +11,8 @@
 #include <fsgscheck/insn.h>
 
 #if defined(FSGS_STUB_HEADER)
-/* A kernel's own words: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table, and FSGS_FAULT, the end of
- * every stub, for where its exception handler goes on. */
+/* A kernel's own words: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table, and FSGS_FAULT,
+ * the end of every stub, for where its exception handler goes on. */
 #include FSGS_STUB_HEADER
 #else
 #if defined(__CET__)
@@ -22,8 +22,8 @@
 #define FSGS_ENDBR
 #endif
 #define FSGS_RET ret
-/* An entry in the table of fsgs_stub_recover(), relative to itself: the object needs no relocation at
- * run time. */
+/* An entry in the table of fsgs_stub_recover(), relative to itself: the object needs no relocation
+ * at run time. */
 #define FSGS_GUARD(insn) TABLE_SECTION; .balign 4; .long insn - .; .text
 /* fsgs_stub_fault is there for all. */
 #define FSGS_FAULT
@@ -122,9 +122,10 @@ read_stub fsgs_stub_rdgs64 FSGS_RDGSBASE
 write_stub fsgs_stub_wrfs64 FSGS_WRFSBASE
 write_stub fsgs_stub_wrgs64 FSGS_WRGSBASE
 
-/* The base is foreign between WRITE64 and RESTORE: nothing there may enter a kernel. A kernel that is
- * unaware of the instructions, or a sandbox that keeps its own state behind GS, would act on it. The
- * first two instructions meet every fault that is to be expected, while the base is still the old one. */
+/* The base is foreign between WRITE64 and RESTORE: nothing there may enter a kernel. A kernel that
+ * is unaware of the instructions, or a sandbox that keeps its own state behind GS, would act on it.
+ * The first two instructions meet every fault that is to be expected, while the base is still the
+ * old one. */
 	.macro mark_stub name rd wr
 	stub \name
 	movl $1, STEP(%rdi)
@@ -210,8 +211,8 @@ stub fsgs_stub_wrcr4
 	guarded movq %rax, %cr4
 stub_end fsgs_stub_wrcr4
 
-/* A base is written with what it holds, and by the MSR if the instruction stored something else: for code that
- * needs both bases itself. */
+/* A base is written with what it holds, and by the MSR if the instruction stored something else:
+ * for code that needs both bases itself. */
 	.macro rewrite_stub name msr wr
 	stub \name
 	movl $\msr, %ecx
@@ -238,7 +239,8 @@ stub_end fsgs_stub_wrcr4
 rewrite_stub fsgs_stub_rewrite_fs MSR_FS_BASE FSGS_WRFSBASE
 rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 
-/* Each instruction against the MSR, both ways. The base is foreign from the first WRMSR to the last. */
+/* Each instruction against the MSR, both ways. The base is foreign from the first WRMSR to the
+ * last. */
 	.macro msr_stub name msr rd wr
 	stub \name
 	movl $\msr, %ecx
@@ -274,7 +276,8 @@ rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 msr_stub fsgs_stub_msr_fs MSR_FS_BASE FSGS_RDFSBASE FSGS_WRFSBASE
 msr_stub fsgs_stub_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 
-/* A base over two exits to a hypervisor: CPUID, and a read of the port that everybody uses for delays. */
+/* A base over two exits to a hypervisor: CPUID, and a read of the port that everybody uses for
+ * delays. */
 	.macro exits_stub name rd wr
 	stub \name
 	movl $1, STEP(%rdi)

@@ -2,10 +2,11 @@
 /*
  * The trial: what really happens when the four instructions are executed.
  *
- * What has to hold before a line of this runs: the guard of the caller is in place (a fault in a stub
- * comes back as a result), and nothing asynchronous that looks at FS or GS can interrupt this thread.
- * Reading is tried before writing, because a write needs the old value to put it back; what a read
- * cannot give, the caller's other way may. No base is ever written whose old value is not known.
+ * What has to hold before a line of this runs: the guard of the caller is in place (a fault in a
+ * stub comes back as a result), and nothing asynchronous that looks at FS or GS can interrupt this
+ * thread. Reading is tried before writing, because a write needs the old value to put it back; what
+ * a read cannot give, the caller's other way may. No base is ever written whose old value is not
+ * known.
  */
 #include "core.h"
 
@@ -78,7 +79,8 @@ static int get_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t 
 	return ops->get_base ? ops->get_base(ops->context, segment, base) : -1;
 }
 
-/* Puts a base back after a stub that was left before its own restore, or whose writes cannot be trusted. */
+/* Puts a base back after a stub that was left before its own restore, or whose writes cannot be
+ * trusted. */
 static void restore(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
 {
 	struct fsgs_stub io = {.in = {base}};
@@ -88,8 +90,8 @@ static void restore(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t 
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* The reader cannot be believed, so a marker could not be seen: writes the base that the other way gave,
- * and asks the other way again. */
+/* The reader cannot be believed, so a marker could not be seen: writes the base that the other way
+ * gave, and asks the other way again. */
 static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			    uint32_t segment, uint64_t base)
 {
@@ -109,8 +111,8 @@ static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_o
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* The same for FS, where a wrong value must be gone before anything that lives behind FS runs: so only
- * where the other way has just shown that it can write. */
+/* The same for FS, where a wrong value must be gone before anything that lives behind FS runs: so
+ * only where the other way has just shown that it can write. */
 static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			   uint64_t base)
 {
@@ -120,8 +122,8 @@ static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_op
 	(void)ops->set_base(ops->context, FSGS_SEGMENT_FS, base);
 }
 
-/* RDFSBASE, then WRFSBASE of the very same value: thread-local storage, errno and the stack protector's
- * canary live behind FS. */
+/* RDFSBASE, then WRFSBASE of the very same value: thread-local storage, errno and the stack
+ * protector's canary live behind FS. */
 static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
 	struct fsgs_trial *rd = trial_of(report, FSGS_INSN_RDFSBASE);
@@ -146,8 +148,8 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 		try_wrfs_blind(report, ops, base);
 		return;
 	}
-	/* One stub writes and reads back: if the write stored something else, no code that relies on
-	 * FS may run before the repair. */
+	/* One stub writes and reads back: if the write stored something else, no code that relies
+	 * on FS may run before the repair. */
 	if (!fsgs_core_run(ops, fsgs_stub_keep_fs, &io)) {
 		set_value(wr, io.out[0] == base, 64);
 		if (io.out[0] != base && ops->set_base)
@@ -171,7 +173,8 @@ static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, u
 
 	if (known && io->old != *known) {
 		if (!marked64 || !marked32) {
-			/* The reader lied about the old base, too, and the stub restored its lie. */
+			/* The reader lied about the old base, too, and the stub restored its
+			 * lie. */
 			set_value(rd, 0, 64);
 			if (ops->set_base)
 				(void)ops->set_base(ops->context, segment, *known);

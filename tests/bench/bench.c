@@ -35,9 +35,9 @@ static uint64_t home; /* the thread's FS base */
 /* Access: the raw instruction, the two forms of the library, and the system call. */
 
 /*
- * Whether the load and the test in front of the instruction cost a cycle or nothing depends on where
- * the loop lies in its 64 bytes of code, and so does the raw loop's own time. A caller's code lies
- * anywhere: both are measured at sixteen places, and both minima are compared.
+ * Whether the load and the test in front of the instruction cost a cycle or nothing depends on
+ * where the loop lies in its 64 bytes of code, and so does the raw loop's own time. A caller's code
+ * lies anywhere: both are measured at sixteen places, and both minima are compared.
  */
 #define PLACES 16
 #define AT(name, place, body)                                                             \

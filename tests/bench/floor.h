@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floor of a check: what no check that keeps its promises can avoid. Two CPUID instructions, and the
- * system calls that hold back signals, read, install and restore the four actions, and ask arch_prctl.
- * tests/bench/facts.py compares this list with what a check does.
+ * The floor of a check: what no check that keeps its promises can avoid. Two CPUID instructions,
+ * and the system calls that hold back signals, read, install and restore the four actions, and ask
+ * arch_prctl. tests/bench/facts.py compares this list with what a check does.
  */
 #ifndef FSGSCHECK_BENCH_FLOOR_H
 #define FSGSCHECK_BENCH_FLOOR_H

@@ -2,9 +2,9 @@
 /*
  * Timing for the benchmarks.
  *
- * Every figure is the minimum of many short samples, and the samples of all rows are interleaved, so
- * that a disturbance hits every row alike. Ratios are made within one run; what is printed is the
- * median of several runs.
+ * Every figure is the minimum of many short samples, and the samples of all rows are interleaved,
+ * so that a disturbance hits every row alike. Ratios are made within one run; what is printed is
+ * the median of several runs.
  */
 #ifndef FSGSCHECK_BENCH_HARNESS_H
 #define FSGSCHECK_BENCH_HARNESS_H
@@ -34,8 +34,8 @@ struct row {
 	const char *skip;     /* why it cannot be measured here */
 };
 
-/* Measures, prints the table, writes the JSON file if its name is given. Returns what main() returns:
- * 0 when every bound holds, 1 when one does not. */
+/* Measures, prints the table, writes the JSON file if its name is given. Returns what main()
+ * returns: 0 when every bound holds, 1 when one does not. */
 int bench(const char *title, const struct row *rows, size_t count, const char *json);
 
 /* The value is computed, whatever the optimiser thinks of it. */

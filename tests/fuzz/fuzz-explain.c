@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The reader of `explain`: whatever the bytes, and in whatever pieces they come, it says the same, and
- * what it says is well formed. The first byte chooses the pieces. */
+/* The reader of `explain`: whatever the bytes, and in whatever pieces they come, it says the same,
+ * and what it says is well formed. The first byte chooses the pieces. */
 #include "fuzz.h"
 
 #include <explain/explain.h>

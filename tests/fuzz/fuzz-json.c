@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The JSON reader: text is always terminated, paths stay in bounds, and a document that it accepts is
- * balanced; one that ends early is never accepted. */
+/* The JSON reader: text is always terminated, paths stay in bounds, and a document that it accepts
+ * is balanced; one that ends early is never accepted. */
 #include "fuzz.h"
 
 #include <explain/json-reader.h>

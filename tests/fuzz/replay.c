@@ -2,8 +2,9 @@
 /*
  * Runs a fuzz target without a fuzzer: replay SECONDS FILE...
  *
- * First every file as it is, then, until the time is over, files with random changes: bytes, cuts, and
- * pieces of one file in another. The sequence is the same in each run; a finding says where it was.
+ * First every file as it is, then, until the time is over, files with random changes: bytes, cuts,
+ * and pieces of one file in another. The sequence is the same in each run; a finding says where it
+ * was.
  */
 #include "fuzz.h"
 

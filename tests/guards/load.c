@@ -100,7 +100,8 @@ int main(int argc, char **argv)
 			before = look();
 	}
 	after = look();
-	printf("maps %d to %d, descriptors %d to %d, threads %d to %d, bytes allocated %zu to %zu\n",
+	printf("maps %d to %d, descriptors %d to %d, threads %d to %d, bytes allocated %zu to "
+	       "%zu\n",
 	       before.maps, after.maps, before.descriptors, after.descriptors, before.threads,
 	       after.threads, before.allocated, after.allocated);
 	return memcmp(&before, &after, sizeof before) != 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library of another machine, for the bindings' tests: on a healthy one most of a report is empty or the
- * same for FS and GS, so a binding that mixes them up looks right.
+ * The library of another machine, for the bindings' tests: on a healthy one most of a report is
+ * empty or the same for FS and GS, so a binding that mixes them up looks right.
  *
- * SHIM_STATE chooses the machine. The evidence of this one is edited and decided again; fsgs_refresh() is
- * the end of it, as a restore on this machine would be.
+ * SHIM_STATE chooses the machine. The evidence of this one is edited and decided again;
+ * fsgs_refresh() is the end of it, as a restore on this machine would be.
  */
 #include <fsgscheck.h>
 #include <fsgscheck/base.h>
@@ -91,7 +91,8 @@ int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 		disable(report);
 	if (is("mixed"))
 		mix(report);
-	/* Without context it is the library itself that asks, which returns no such number to itself. */
+	/* Without context it is the library itself that asks, which returns no such number to
+	 * itself. */
 	if (is("future") && (flags & FSGS_CHECK_CONTEXT))
 		advance(report);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many at once: herd threads N, or herd children N. The threads all live before the first ends. Prints the sum
- * of what each gave back, modulo 256, and how many children are left.
+ * Many at once: herd threads N, or herd children N. The threads all live before the first ends.
+ * Prints the sum of what each gave back, modulo 256, and how many children are left.
  */
 #include <pthread.h>
 #include <stdio.h>

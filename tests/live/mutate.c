@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine that breaks one rule: runs a program under ptrace, with a breakpoint on each of the four
- * instructions in its text, and gives one of them, or the kernel, another meaning.
+ * A machine that breaks one rule: runs a program under ptrace, with a breakpoint on each of the
+ * four instructions in its text, and gives one of them, or the kernel, another meaning.
  *
  *   mutate MUTATION PROGRAM [ARGUMENT...]     exit status: that of the program
  *   mutate --list
  *
- * An instruction is executed by the processor itself, with its original bytes put back for one step;
- * the mutation acts before or after. So "none" is a control: everything must be as without us, except
- * that no process can be traced twice.
+ * An instruction is executed by the processor itself, with its original bytes put back for one
+ * step; the mutation acts before or after. So "none" is a control: everything must be as without
+ * us, except that no process can be traced twice.
  */
 #include <asm/prctl.h>
 #include <errno.h>
@@ -444,7 +444,8 @@ static void scan(const unsigned char *text, size_t size, uint64_t address)
 			rex = text[at++];
 		if (text[at] != 0x0f || text[at + 1] != 0xae || text[at + 2] >> 5 != 6)
 			continue;
-		/* The copy that goes to compatibility mode is not executed here: a far jump follows. */
+		/* The copy that goes to compatibility mode is not executed here: a far jump
+		 * follows. */
 		if (text[at + 3] == 0xea)
 			continue;
 		site.insn = text[at + 2] >> 3 & 3;
@@ -625,8 +626,8 @@ static void arrived(struct process *process)
 
 	get_regs(process->pid, &regs);
 	process->fresh = false;
-	/* Before anything foreign ran, and for children of a window, the thread pointer is the first
-	 * process's: every case is forked from it. */
+	/* Before anything foreign ran, and for children of a window, the thread pointer is the
+	 * first process's: every case is forked from it. */
 	process->own_fs = processes[0].own_fs ? processes[0].own_fs : regs.fs_base;
 	if (mutation->at_child && process != &processes[0])
 		mutation->at_child(process);

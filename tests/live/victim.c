@@ -4,8 +4,8 @@
  *
  *   victim INSTRUCTION VALUE [HOW]
  *
- *   INSTRUCTION  rdfsbase, rdgsbase, wrfsbase, wrgsbase: the 64-bit form; cpuid: with CPUID switched off
- *   HOW          plain    no handler: the fault ends it
+ *   INSTRUCTION  rdfsbase, rdgsbase, wrfsbase, wrgsbase: the 64-bit form; cpuid: with CPUID
+ *   switched off HOW          plain    no handler: the fault ends it
  *                jump     the handler jumps out of it; ends with status 7
  *                late     the same, and later it dies of SIGABRT for another reason
  *                exit     the handler ends it with status 2, as Go's does
@@ -13,8 +13,8 @@
  *                abort    the handler aborts, as the JVM's does
  *                stack    the same on an alternate stack
  *                again    the handler restores the default and returns: the fault comes again
- *                raise    the handler restores the default and sends the signal itself, as faulthandler does
- *                blocked, ignored  the signals are
+ *                raise    the handler restores the default and sends the signal itself, as
+ *                faulthandler does blocked, ignored  the signals are
  *                thread, child, vfork  in another thread or process
  */
 #include <asm/prctl.h>

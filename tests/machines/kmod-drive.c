@@ -9,11 +9,11 @@
  *   cycle-N         load, read and unload, N times, while every CPU has something else to do
  *   log             what the kernel said of the module, and whatever it complained about
  *
- * The thread has a GS base of its own all the while, and says when a step has changed it or the FS base. So have
- * the programs that keep the CPUs busy.
+ * The thread has a GS base of its own all the while, and says when a step has changed it or the FS
+ * base. So have the programs that keep the CPUs busy.
  *
- * What a step prints stands between two lines like those of tests/support/init.c, with 0 or an errno, or a program's
- * exit status.
+ * What a step prints stands between two lines like those of tests/support/init.c, with 0 or an
+ * errno, or a program's exit status.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What others would answer here: one line of JSON. With arguments, then runs them as a command, so that
- * one boot of a machine asks everybody.
+ * What others would answer here: one line of JSON. With arguments, then runs them as a command, so
+ * that one boot of a machine asks everybody.
  *
  * true and false are a peer's answers to "may I use the instructions?"; null means that it does not
  * exist in this build.

@@ -5,10 +5,10 @@
  *   confine [arch_prctl=HOW] [rt_sigaction=HOW] [ptrace=HOW] [xstate=HOW] [sigill=blocked|ignored]
  *           -- PROGRAM ...
  *
- * HOW a seccomp filter answers the system call: eperm, enosys, trap (SIGSYS). Of arch_prctl only what a C
- * library needs to start goes through: ARCH_SET_FS, and what it asks about shadow stacks. xstate is the
- * extended state that a tracer reads: user-mode Linux 6.1 has no room for that of recent processors, and
- * does without when it cannot have it.
+ * HOW a seccomp filter answers the system call: eperm, enosys, trap (SIGSYS). Of arch_prctl only
+ * what a C library needs to start goes through: ARCH_SET_FS, and what it asks about shadow stacks.
+ * xstate is the extended state that a tracer reads: user-mode Linux 6.1 has no room for that of
+ * recent processors, and does without when it cannot have it.
  */
 #include <asm/prctl.h>
 #include <elf.h>

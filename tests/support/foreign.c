@@ -2,8 +2,8 @@
 /*
  * Preloaded: what a process did to itself before main(), and what it finds afterwards.
  *
- *   FOREIGN=sigill   its own SIGILL handler. It must not see a fault of a trial, and must be the one
- *                    that a SIGILL of the process itself reaches afterwards; else status 99.
+ *   FOREIGN=sigill   its own SIGILL handler. It must not see a fault of a trial, and must be the
+ *                    one that a SIGILL of the process itself reaches afterwards; else status 99.
  *   FOREIGN=cpuid    CPUID faults in it (ARCH_SET_CPUID), and nobody answers in its place.
  */
 #include <asm/prctl.h>

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a program in a machine state that this machine is not in: a tracer that edits what the program is
- * told and what its instructions do.
+ * Runs a program in a machine state that this machine is not in: a tracer that edits what the
+ * program is told and what its instructions do.
  *
  *   launch [OPTION...] -- PROGRAM ARGUMENT...
  *
  *   --hwcap2=N|absent        AT_HWCAP2 on the stack, which is what getauxval() reads
  *   --everywhere             the same in /proc/self/auxv and PR_GET_AUXV
- *   --insn=NAME:HOW          one of the four instructions: ud, gp (raised by the processor), wrong (a
- *                            bit is flipped), narrow (the 32-bit form keeps the upper half)
+ *   --insn=NAME:HOW          one of the four instructions: ud, gp (raised by the processor), wrong
+ *                            (a bit is flipped), narrow (the 32-bit form keeps the upper half)
  *   --cpuid=LEAF:REG:KEEP:SET  what CPUID answers: REG & KEEP | SET, numbers as C has them
  *   --cpuid-faulting         answers CPUID by ARCH_SET_CPUID, as a record-and-replay debugger does
  *   --cpu=N                  --insn and --cpuid only where the program runs on CPU N
- *   --lose=EVENT             sets the GS base to 0 at syscall, signal, yield, sleep, fork or migrate
- *   --file=PATH=OTHER        opens OTHER where the program opens PATH
+ *   --lose=EVENT             sets the GS base to 0 at syscall, signal, yield, sleep, fork or
+ *   migrate --file=PATH=OTHER        opens OTHER where the program opens PATH
  *   --uname=FIELD:TEXT       release or version
  *   --untraced               /proc/self/status does not name the tracer
  *   --arch_prctl=CODE:HOW    einval, or lies (a wrong value): for one code of arch_prctl
@@ -21,7 +21,8 @@
  *
  * The instructions are found by their bytes in the executable mappings, when the program's entry is
  * reached and all its libraries are there. Where the processor itself is to raise a fault, they are
- * overwritten with an instruction that does; where the answer is to be another one, with a breakpoint.
+ * overwritten with an instruction that does; where the answer is to be another one, with a
+ * breakpoint.
  */
 #include <asm/prctl.h>
 #include <cpuid.h>
@@ -134,7 +135,8 @@ static void check(int good, const char *what)
 		give_up(what);
 }
 
-/* -- the memory and the registers of the program ------------------------------------------------- */
+/* -- the memory and the registers of the program
+ * ------------------------------------------------- */
 
 static int memory = -1; /* /proc/PID/mem, which writes to where the program itself may not */
 
@@ -170,7 +172,8 @@ static unsigned long long *reg_of(struct user_regs_struct *regs, int number)
 	return all[number];
 }
 
-/* -- the auxiliary vector and the files ---------------------------------------------------------- */
+/* -- the auxiliary vector and the files
+ * ---------------------------------------------------------- */
 
 static void edit_auxv(Elf64_auxv_t *auxv, size_t count)
 {
@@ -269,7 +272,8 @@ static uint64_t edit_stack(pid_t pid)
 	return entry;
 }
 
-/* -- the instructions ---------------------------------------------------------------------------- */
+/* -- the instructions
+ * ---------------------------------------------------------------------------- */
 
 /* F3 [REX] 0F AE with mod=11 and /0 to /3, or 0F A2; returns the length, or 0. */
 static int recognise(const unsigned char *code, struct site *site)
@@ -414,7 +418,8 @@ static void execute(const struct site *site, enum how how, struct user_regs_stru
 
 	if (!site->wide)
 		value &= UINT32_MAX;
-	/* Not the same bit: a reader and a writer that are both wrong must not make up for each other. */
+	/* Not the same bit: a reader and a writer that are both wrong must not make up for each
+	 * other. */
 	if (how == WRONG)
 		value ^= write ? 0x20 : 0x10;
 	if (how == NARROW && !site->wide)
@@ -442,7 +447,8 @@ static enum how how_here(pid_t pid, const struct site *site, struct user_regs_st
 	return how;
 }
 
-/* The processor has to raise the fault itself, here and now: its instruction is put there for once. */
+/* The processor has to raise the fault itself, here and now: its instruction is put there for
+ * once. */
 static void raise_once(struct site *site, enum how how)
 {
 	const unsigned char ud2[2] = {0x0f, 0x0b}, hlt[2] = {0xf4, 0x90};
@@ -479,7 +485,8 @@ static int serve_breakpoint(pid_t pid)
 	return 1;
 }
 
-/* A fault: of CPUID, which is answered, or one that was raised once. Returns the signal to go on with. */
+/* A fault: of CPUID, which is answered, or one that was raised once. Returns the signal to go on
+ * with. */
 static int serve_fault(pid_t pid, int sig)
 {
 	struct user_regs_struct regs;
@@ -501,7 +508,8 @@ static int serve_fault(pid_t pid, int sig)
 	return sig;
 }
 
-/* -- system calls -------------------------------------------------------------------------------- */
+/* -- system calls
+ * -------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -631,7 +639,8 @@ static void serve_call(pid_t pid)
 		leave_call(pid, &regs);
 }
 
-/* -- the program from its start to its end -------------------------------------------------------- */
+/* -- the program from its start to its end
+ * -------------------------------------------------------- */
 
 static pid_t start(char **argv)
 {
@@ -753,7 +762,8 @@ static int serve(pid_t program)
 	}
 }
 
-/* -- the command line ---------------------------------------------------------------------------- */
+/* -- the command line
+ * ---------------------------------------------------------------------------- */
 
 static int index_of(const char *word, size_t length, const char *const *names, int count)
 {

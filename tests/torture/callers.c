@@ -94,8 +94,8 @@ static void small_stack(const char *name)
 	in_thread(check_in_thread, (void *)(uintptr_t)name, SLOW_TOOL ? 1 << 18 : 16384);
 }
 
-/* What the kernel's frame takes, and one kilobyte for a handler: less than any handler can have. The
- * fence tells whether it is enough. */
+/* What the kernel's frame takes, and one kilobyte for a handler: less than any handler can have.
+ * The fence tells whether it is enough. */
 static void small_alternate_stack(const char *name)
 {
 	const size_t frame = getauxval(AT_MINSIGSTKSZ) ? getauxval(AT_MINSIGSTKSZ) : 2048;
@@ -244,8 +244,8 @@ static void limited(const char *name)
 	}
 }
 
-/* The first process of a container: the kernel keeps what others send it from ending it. They send to a thread
- * that does not try, while the other one does. */
+/* The first process of a container: the kernel keeps what others send it from ending it. They send
+ * to a thread that does not try, while the other one does. */
 static void *be_there(void *argument)
 {
 	for (;;)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tracer makes each instruction of the trial fault: as invalid opcode, as #GP, as a bus error; every
- * time it is reached, or the first time only. Afterwards both bases and everything else must be as
- * before, and access by the instruction must not be offered for what failed. Survival is left out: it runs only what
- * has just been tried, without the guard.
+ * A tracer makes each instruction of the trial fault: as invalid opcode, as #GP, as a bus error;
+ * every time it is reached, or the first time only. Afterwards both bases and everything else must
+ * be as before, and access by the instruction must not be offered for what failed. Survival is left
+ * out: it runs only what has just been tried, without the guard.
  */
 #include "state.h"
 

@@ -2,10 +2,11 @@
 /*
  * Each system call that a check makes is refused, one at a time: by an error, by SIGSYS, by death.
  *
- * By an error, the check still returns, with the same verdict or `unknown`, and the kernel shows from
- * outside that the process's signals are as they were. By death there is nothing to be done: which
- * calls those are is printed, and is in doc/handover.md. Each check is the first one of its process, which
- * has had no thread and no memory of malloc() before: a first one makes calls that later ones do not.
+ * By an error, the check still returns, with the same verdict or `unknown`, and the kernel shows
+ * from outside that the process's signals are as they were. By death there is nothing to be done:
+ * which calls those are is printed, and is in doc/handover.md. Each check is the first one of its
+ * process, which has had no thread and no memory of malloc() before: a first one makes calls that
+ * later ones do not.
  */
 #include "torture.h"
 
@@ -41,8 +42,9 @@ static const struct {
 static const struct call {
 	const char *name;
 	int number;
-	/* Of the sets: where nobody survives that it fails. Where a thread begins or ends the C library itself
-	 * ends the process, or hangs; and no handler can go on whose return fails. */
+	/* Of the sets: where nobody survives that it fails. Where a thread begins or ends the C
+	 * library itself ends the process, or hangs; and no handler can go on whose return
+	 * fails. */
 	unsigned hopeless;
 	/* Made only where signals are put aside, so some are pending. */
 	int put_aside;
@@ -123,7 +125,8 @@ static uint64_t thread_pointer(void)
 	return value;
 }
 
-/* What a GS base of the caller's own points to: it can be told without a system call, which may be refused. */
+/* What a GS base of the caller's own points to: it can be told without a system call, which may be
+ * refused. */
 #define BEHIND_GS UINT64_C(0x123456789abcdef)
 
 static const uint64_t behind_gs = BEHIND_GS;
@@ -237,8 +240,8 @@ static struct outside look_at(pid_t pid)
 	return seen;
 }
 
-/* A signal stays pending for whom it was, unless every call is refused that sends it there: one for the process
- * then stays so for the thread, one for the thread is lost. */
+/* A signal stays pending for whom it was, unless every call is refused that sends it there: one for
+ * the process then stays so for the thread, one for the thread is lost. */
 static int same_pending(const struct call *call, const struct outside *a, const struct outside *b)
 {
 	if (call->number == SYS_kill)
@@ -251,7 +254,8 @@ static void expect_same(const struct call *call, const char *how, enum set set,
 			const struct outside *a, const struct outside *b)
 {
 	EXPECT(same_pending(call, a, b),
-	       "%s by %s, %s: pending for the thread %#lx, was %#lx; for the process %#lx, was %#lx",
+	       "%s by %s, %s: pending for the thread %#lx, was %#lx; for the process %#lx, was "
+	       "%#lx",
 	       call->name, how, sets[set].name, (unsigned long)b->for_thread,
 	       (unsigned long)a->for_thread, (unsigned long)b->for_process,
 	       (unsigned long)a->for_process);
@@ -378,8 +382,8 @@ int main(void)
 		}
 		printf("%s%s\n", call->put_aside ? "; with signals put aside" : "",
 		       is_second_choice(call) ? ", and their siginfo refused" : "");
-		/* A trap is answered only where the library expects one, and success without a deed is
-		 * what only this call is known for. */
+		/* A trap is answered only where the library expects one, and success without a deed
+		 * is what only this call is known for. */
 		if (call->number == SYS_arch_prctl) {
 			by_trap = try(call, SECCOMP_RET_TRAP, CONTEXT, "trap");
 			by_error |= try(call, SECCOMP_RET_ERRNO | 0, CONTEXT, "nothing");

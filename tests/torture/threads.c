@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 64 threads check at once, while others live: raise genuine faults, send signals in every way, wait
- * for them in every way, exchange handlers, fork, spawn and end. Every signal must reach its owner
- * exactly once with its siginfo intact, every check must give the same answer and leave the thread as
- * it was.
+ * 64 threads check at once, while others live: raise genuine faults, send signals in every way,
+ * wait for them in every way, exchange handlers, fork, spawn and end. Every signal must reach its
+ * owner exactly once with its siginfo intact, every check must give the same answer and leave the
+ * thread as it was.
  *
- * A sender waits until its signal has arrived before it sends the next: two that are pending at once
- * coalesce in any process, and could not be counted.
+ * A sender waits until its signal has arrived before it sends the next: two that are pending at
+ * once coalesce in any process, and could not be counted.
  *
- * With TORTURE_UNDEFINED the four instructions are UD2, as in tests/bench/failing.c: each check recovers from
- * four faults, which on a sound machine none does.
+ * With TORTURE_UNDEFINED the four instructions are UD2, as in tests/bench/failing.c: each check
+ * recovers from four faults, which on a sound machine none does.
  */
 #include "torture.h"
 
@@ -265,8 +265,8 @@ static void received_by_chain(int sig, siginfo_t *info, void *context)
 	depth--;
 }
 
-/* sigaction() cannot compare and exchange. One that meets an exchange of the library's takes effect when
- * that is over, and so before a check that begins later ends. */
+/* sigaction() cannot compare and exchange. One that meets an exchange of the library's takes effect
+ * when that is over, and so before a check that begins later ends. */
 static void settle(void)
 {
 	struct fsgs_report r;
@@ -396,7 +396,8 @@ static void kill_by_child(int source, int sig)
 	close(turn[1]);
 }
 
-/* With handlers, in phases where one more SIGILL is harmless. The plain handler cannot tell them. */
+/* With handlers, in phases where one more SIGILL is harmless. The plain handler cannot tell
+ * them. */
 static int may_send(void)
 {
 	const int now = atomic_load(&phase);
@@ -505,8 +506,8 @@ static void replace_and_fault(unsigned turn)
 	installed_here = 1 + turn % 2;
 	action.sa_sigaction = turn % 2 ? received_second : received_first;
 	sigaddset(&action.sa_mask, SIGUSR2);
-	/* The same only after a settle(): who puts back what the library shows for a moment cannot be
-	 * told from it (doc/handover.md). */
+	/* The same only after a settle(): who puts back what the library shows for a moment cannot
+	 * be told from it (doc/handover.md). */
 	if (turn / 2 % 2)
 		sigaddset(&action.sa_mask, SIGUSR1);
 	EXPECT(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");
@@ -552,7 +553,8 @@ static void *replacer(void *argument)
 	return argument;
 }
 
-/* Where the kernel did not enable the instructions, a context switch may lose a base during a trial. */
+/* Where the kernel did not enable the instructions, a context switch may lose a base during a
+ * trial. */
 static int same_answer(const struct fsgs_report *r, const struct fsgs_report *expected)
 {
 	if (expected->verdict == FSGS_VERDICT_UNADVERTISED)
@@ -613,9 +615,9 @@ static void *spawner(void *argument)
 	return argument;
 }
 
-/* Who installs a handler during a trial, and does not pass on what is not his, gets the faults of the
- * trial itself. So there are none at that time: no check that faults on a sound machine, and on another
- * neither a check while a phase begins nor a phase that installs handlers all the time. */
+/* Who installs a handler during a trial, and does not pass on what is not his, gets the faults of
+ * the trial itself. So there are none at that time: no check that faults on a sound machine, and on
+ * another neither a check while a phase begins nor a phase that installs handlers all the time. */
 static int each_check_faults(void)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
@@ -811,7 +813,8 @@ int main(void)
 	       "SIGSEGV not restored");
 	sigaction(SIGBUS, NULL, &last);
 	EXPECT(last.sa_handler == SIG_DFL, "SIGBUS not restored");
-	printf("%ld checks by %d threads, %ld signals, %ld forks, %ld spawns, %ld vforks, %ld threads, "
+	printf("%ld checks by %d threads, %ld signals, %ld forks, %ld spawns, %ld vforks, %ld "
+	       "threads, "
 	       "%ld replacements, %ld calls through a chain, %d to the action just replaced\n",
 	       atomic_load(&checks), CHECKERS, sent, atomic_load(&forks), atomic_load(&spawns),
 	       atomic_load(&vforks), atomic_load(&threads), atomic_load(&replacements),

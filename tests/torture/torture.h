@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by the torture programs: plain C, so that nothing but them and the library touches signals. */
+/* Shared by the torture programs: plain C, so that nothing but them and the library touches
+ * signals. */
 #ifndef TORTURE_H
 #define TORTURE_H
 
@@ -66,7 +67,8 @@ static inline double torture_seconds(double usual)
 	return text ? atof(text) : usual;
 }
 
-/* For a process that will not end by exit(). It adds to a file: one that cannot be read would be replaced. */
+/* For a process that will not end by exit(). It adds to a file: one that cannot be read would be
+ * replaced. */
 static inline void torture_write_coverage(void)
 {
 #ifdef TORTURE_COVERAGE

@@ -33,7 +33,8 @@ Test(auxv, absent)
 		     "nothing after AT_NULL counts, and AT_HWCAP is not AT_HWCAP2");
 }
 
-/* A copy that ends anywhere is read as far as whole pairs go, and never further; what it lacks is unknown. */
+/* A copy that ends anywhere is read as far as whole pairs go, and never further; what it lacks is
+ * unknown. */
 Test(auxv, truncated)
 {
 	static const unsigned long absent[] = {AT_PAGESZ, 4096, AT_NULL, 0};

@@ -320,8 +320,8 @@ Test(base, a_set_that_does_not_read_back_has_failed)
 	}
 }
 
-/* Stands in for the C library's: a kernel that has not enabled the instructions, and a survey that can
- * be held in its middle. */
+/* Stands in for the C library's: a kernel that has not enabled the instructions, and a survey that
+ * can be held in its middle. */
 static atomic_int not_enabled, hold, held;
 
 unsigned long getauxval(unsigned long type)
@@ -563,9 +563,9 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	expect_limits();
 }
 
-/* A whole decision of somebody else, between any two instructions of one: the processor stops after each, and
- * the handler decides the other way. Whichever was the later one, it has to be in force for the inline
- * functions, too. */
+/* A whole decision of somebody else, between any two instructions of one: the processor stops after
+ * each, and the handler decides the other way. Whichever was the later one, it has to be in force
+ * for the inline functions, too. */
 static volatile sig_atomic_t stepping;
 static long steps, when;
 

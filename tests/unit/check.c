@@ -149,7 +149,8 @@ Test(check, refuses_bad_calls)
 		cr_assert_eq(((unsigned char *)&r)[i], 0x5a, "byte %zu was written", i);
 }
 
-/* An older program gets as much as it knows, a newer one zeroes for what the library does not know. */
+/* An older program gets as much as it knows, a newer one zeroes for what the library does not
+ * know. */
 Test(check, every_size_of_report)
 {
 	struct fsgs_report whole;
@@ -237,8 +238,8 @@ Test(check, from_many_threads)
 	}
 }
 
-/* A thread that has been cancelled already ends where it asks for it, and not inside a check: a thread that
- * ended there would leave behind what the check has changed. */
+/* A thread that has been cancelled already ends where it asks for it, and not inside a check: a
+ * thread that ended there would leave behind what the check has changed. */
 struct cancelled {
 	uint32_t flags;
 	int checked;
@@ -269,7 +270,8 @@ Test(check, is_no_cancellation_point)
 	}
 }
 
-/* The threads of the library's own have a foreign GS base, and no handler of the process may see it. */
+/* The threads of the library's own have a foreign GS base, and no handler of the process may see
+ * it. */
 static const int sent_to_all[] = {SIGUSR1, SIGTERM, SIGURG};
 
 static atomic_long known[64];
@@ -353,7 +355,8 @@ Test(check, no_handler_runs_in_the_librarys_threads)
 	cr_expect_eq(atomic_load(&in_unknown), 0, "signal %d", atomic_load(&in_unknown));
 }
 
-/* A base of the kernel's half is flashed only where that kernel expects it, or where there is none. */
+/* A base of the kernel's half is flashed only where that kernel expects it, or where there is
+ * none. */
 Test(check, canonical_behind_other_kernels)
 {
 	static const struct {

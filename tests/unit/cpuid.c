@@ -239,8 +239,8 @@ Test(cpuid, only_leaf_0)
 	cr_expect_eq(r.family, 0);
 }
 
-/* From whichever execution on it faults: a text is there as a whole or not at all, and a number that was
- * not told is 0. */
+/* From whichever execution on it faults: a text is there as a whole or not at all, and a number
+ * that was not told is 0. */
 Test(cpuid, faults_at_any_leaf)
 {
 	static const struct leaf *const machines[] = {hyperv_on_zen1, xen};

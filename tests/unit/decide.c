@@ -58,16 +58,16 @@ struct row {
 	uint32_t fs_access, gs_access;
 };
 
-#define HYPERV           .hypervisor = "Microsoft Hv"
-#define TCG              .hypervisor = "TCGTCGTCGTCG"
-#define XEN_PV           .signs = FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV), .hypervisor = "XenVMMXenVMM"
+#define HYPERV            .hypervisor = "Microsoft Hv"
+#define TCG               .hypervisor = "TCGTCGTCGTCG"
+#define XEN_PV            .signs = FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV), .hypervisor = "XenVMMXenVMM"
 #define XEN(major, minor) ((major##u << 16) | (minor))
-#define AMD              .vendor = "AuthenticAMD"
-#define ABSENT           .hwcap2_present = N
-#define NO_CHECK         .canonical_check = N
-#define SET              .cr4_write = OK, .cr4_sticks = Y
+#define AMD               .vendor = "AuthenticAMD"
+#define ABSENT            .hwcap2_present = N
+#define NO_CHECK          .canonical_check = N
+#define SET               .cr4_write = OK, .cr4_sticks = Y
 /* By somebody in ring 0 of the same system. */
-#define ASKED(outcome)   SET, .cr4_set = TRIALS(outcome), .cr4_cleared = TRIALS(UD)
+#define ASKED(outcome)    SET, .cr4_set = TRIALS(outcome), .cr4_cleared = TRIALS(UD)
 /* clang-format off */
 #define GVISOR_GS \
 	.fallback = {FSGS_FALLBACK_OK, FSGS_FALLBACK_DENIED}, .fallback_error = {0, 22}
@@ -77,7 +77,8 @@ static const struct row process_rows[] = {
 	{"A1 healthy", Y, Y, Y, ALL(OK), {0}, USABLE, USABLE, 0, INSN, INSN},
 	{"A1 not tried", Y, Y, Y, ALL(UNDONE), {0}, USABLE, USABLE, 0, INSN, INSN},
 	{"A1 no context", Y, U, Y, ALL(OK), {0}, USABLE, USABLE, 0, INSN, INSN},
-	{"A1 traced", Y, Y, Y, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_TRACED)}, USABLE, USABLE, 0, INSN,
+	{"A1 traced", Y, Y, Y, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_TRACED)}, USABLE,
+		USABLE, 0, INSN,
 	 INSN},
 	{"A1 arch_prctl denied", Y, Y, Y, ALL(OK), {.fallback = {FSGS_FALLBACK_DENIED,
 	 FSGS_FALLBACK_DENIED}, .fallback_error = {1, 1}}, USABLE, USABLE, F(ARCH_PRCTL_DENIED),
@@ -102,7 +103,8 @@ static const struct row process_rows[] = {
 	 ARCH_PRCTL, INSN},
 	{"B3 wrong value", Y, Y, Y, {OK, WRONG, OK, OK}, {0}, USABLE, BROKEN, 0, INSN,
 	 ARCH_PRCTL},
-	{"B3 wrong value, traced", Y, Y, Y, {OK, WRONG, OK, OK}, {.signs = FSGS_SIGN_BIT(FSGS_SIGN_TRACED)},
+	{"B3 wrong value, traced", Y, Y, Y, {OK, WRONG, OK, OK},
+		{.signs = FSGS_SIGN_BIT(FSGS_SIGN_TRACED)},
 	 USABLE, BROKEN, F(INSTRUMENTED), INSN, ARCH_PRCTL},
 	{"B3 kernel does not list it", Y, N, Y, ALL(UD), {0}, BROKEN, BROKEN, 0, ARCH_PRCTL,
 	 ARCH_PRCTL},
@@ -112,22 +114,26 @@ static const struct row process_rows[] = {
 	{"C1 before AT_HWCAP2", Y, Y, N, ALL(OK), {ABSENT, .kernel_version = LINUX(3, 10)},
 	 UNADVERTISED, UNADVERTISED, F(KERNEL_TOO_OLD) | F(PRIVILEGE_RISK), ARCH_PRCTL,
 	 ARCH_PRCTL},
-	{"C2 Xen PV", Y, N, N, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)}, UNADVERTISED, UNADVERTISED,
+	{"C2 Xen PV", Y, N, N, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)}, UNADVERTISED,
+		UNADVERTISED,
 	 F(PRIVILEGE_RISK), ARCH_PRCTL, ARCH_PRCTL},
 	{"C3 gVisor", Y, Y, N, ALL(OK), {GVISOR_GS}, UNADVERTISED, UNADVERTISED, F(SANDBOXED) |
 	 F(ARCH_PRCTL_DENIED), ARCH_PRCTL, NONE},
-	{"C3 gVisor by name", Y, Y, N, ALL(OK), {GVISOR_GS, .signs = FSGS_SIGN_BIT(FSGS_SIGN_GVISOR)},
+	{"C3 gVisor by name", Y, Y, N, ALL(OK), {GVISOR_GS,
+		.signs = FSGS_SIGN_BIT(FSGS_SIGN_GVISOR)},
 	 UNADVERTISED, UNADVERTISED, F(SANDBOXED) | F(ARCH_PRCTL_DENIED), ARCH_PRCTL, NONE},
 	{"C4 qemu-user", Y, Y, N, ALL(OK), {ABSENT, TCG, NO_CHECK, .signs =
 	 FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)}, UNADVERTISED, UNADVERTISED, F(EMULATED) |
 	 F(NO_CANONICAL_CHECK), ARCH_PRCTL, ARCH_PRCTL},
-	{"C4 user-mode Linux", Y, Y, N, ALL(OK), {ABSENT, .signs = FSGS_SIGN_BIT(FSGS_SIGN_UML)}, UNADVERTISED,
+	{"C4 user-mode Linux", Y, Y, N, ALL(OK), {ABSENT, .signs = FSGS_SIGN_BIT(FSGS_SIGN_UML)},
+		UNADVERTISED,
 	 UNADVERTISED, F(EMULATED), ARCH_PRCTL, ARCH_PRCTL},
 	{"C4 nameless emulator", Y, Y, N, ALL(OK), {ABSENT}, UNADVERTISED, UNADVERTISED,
 	 F(EMULATED), ARCH_PRCTL, ARCH_PRCTL},
 	{"C5 deprivileging host", Y, N, N, ALL(OK), {0}, UNADVERTISED, UNADVERTISED,
 	 F(SWITCHED_OFF) | F(PRIVILEGE_RISK), ARCH_PRCTL, ARCH_PRCTL},
-	{"forged AT_HWCAP2", Y, Y, N, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS)}, UNADVERTISED,
+	{"forged AT_HWCAP2", Y, Y, N, ALL(OK), {.signs = FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS)},
+		UNADVERTISED,
 	 UNADVERTISED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
 	{"D1 old kernel", Y, Y, N, ALL(UD), {.kernel_version = LINUX(5, 4)}, DISABLED, DISABLED,
 	 F(KERNEL_TOO_OLD) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
@@ -137,7 +143,8 @@ static const struct row process_rows[] = {
 	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D2 not tried", Y, N, N, ALL(UNDONE), {0}, DISABLED, DISABLED, F(SWITCHED_OFF) |
 	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
-	{"D2 Xen PV", Y, N, N, ALL(UD), {XEN_PV, .hypervisor_version = XEN(4, 14)}, DISABLED, DISABLED,
+	{"D2 Xen PV", Y, N, N, ALL(UD), {XEN_PV, .hypervisor_version = XEN(4, 14)}, DISABLED,
+		DISABLED,
 	 F(SWITCHED_OFF) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D2 Xen PV, age unknown", Y, N, N, ALL(UD), {XEN_PV}, DISABLED, DISABLED, F(SWITCHED_OFF) |
 	 F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
@@ -164,41 +171,53 @@ static const struct row process_rows[] = {
 	 F(UNPROVEN) | F(ARCH_PRCTL_DENIED), ARCH_PRCTL, NONE},
 	{"an emulator that ignores CR4", Y, N, N, ALL(OK), {TCG}, UNADVERTISED, UNADVERTISED,
 	 F(EMULATED), ARCH_PRCTL, ARCH_PRCTL},
-	{"D1 proven", Y, Y, N, ALL(UD), {ASKED(OK), .kernel_version = LINUX(5, 4)}, DISABLED, DISABLED,
+	{"D1 proven", Y, Y, N, ALL(UD), {ASKED(OK), .kernel_version = LINUX(5, 4)}, DISABLED,
+		DISABLED,
 	 F(KERNEL_TOO_OLD) | F(PROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D3 proven", Y, N, N, ALL(UD), {ASKED(OK), HYPERV, AMD}, DISABLED, DISABLED,
 	 F(SWITCHED_OFF) | F(PROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D proven, no context", Y, U, N, ALL(UD), {ASKED(OK)}, DISABLED, DISABLED, F(PROVEN),
 	 ARCH_PRCTL, ARCH_PRCTL},
-	{"D2 half proven", Y, N, N, ALL(UD), {SET, .cr4_set = {{OK}, {OK}, {OK}, {UNDONE}}}, DISABLED,
+	{"D2 half proven", Y, N, N, ALL(UD), {SET, .cr4_set = {{OK}, {OK}, {OK}, {UNDONE}}},
+		DISABLED,
 	 DISABLED, F(SWITCHED_OFF) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"R2 behind D3", Y, N, N, ALL(UD), {ASKED(UD), HYPERV, AMD}, BROKEN, BROKEN,
 	 F(SWITCHED_OFF) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
-	{"R2 behind D1", Y, Y, N, ALL(UD), {ASKED(UD), .kernel_version = LINUX(5, 4)}, BROKEN, BROKEN,
+	{"R2 behind D1", Y, Y, N, ALL(UD), {ASKED(UD), .kernel_version = LINUX(5, 4)}, BROKEN,
+		BROKEN,
 	 F(KERNEL_TOO_OLD) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
-	{"R2 behind D1, traced", Y, Y, N, ALL(UD), {ASKED(UD), .kernel_version = LINUX(5, 4), .signs =
-	 FSGS_SIGN_BIT(FSGS_SIGN_TRACED)}, BROKEN, BROKEN, F(KERNEL_TOO_OLD) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
+	{"R2 behind D1, traced", Y, Y, N, ALL(UD), {ASKED(UD), .kernel_version = LINUX(5, 4),
+		.signs =
+	 FSGS_SIGN_BIT(FSGS_SIGN_TRACED)}, BROKEN, BROKEN, F(KERNEL_TOO_OLD) | F(INSN_UD),
+	 	ARCH_PRCTL, ARCH_PRCTL},
 	{"R3 behind D2", Y, N, N, ALL(UD), {.cr4_write = GP}, BROKEN, BROKEN, F(SWITCHED_OFF) |
 	 F(CR4_REFUSED), ARCH_PRCTL, ARCH_PRCTL},
-	{"R4 behind D2", Y, N, N, ALL(UD), {.cr4_write = OK, .cr4_sticks = N, .cr4_set = TRIALS(UD)}, BROKEN, BROKEN,
+	{"R4 behind D2", Y, N, N, ALL(UD), {.cr4_write = OK, .cr4_sticks = N,
+		.cr4_set = TRIALS(UD)}, BROKEN, BROKEN,
 	 F(SWITCHED_OFF) | F(CR4_DROPPED), ARCH_PRCTL, ARCH_PRCTL},
-	{"R8 behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = {{OK}, {OK}, {OK}, {UD}}}, DISABLED, BROKEN,
+	{"R8 behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = {{OK}, {OK}, {OK}, {UD}}}, DISABLED,
+		BROKEN,
 	 F(SWITCHED_OFF) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
-	{"R8 wrong value behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = {{WRONG}, {OK}, {OK}, {OK}}},
+	{"R8 wrong value behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = {{WRONG}, {OK}, {OK},
+		{OK}}},
 	 BROKEN, DISABLED, F(SWITCHED_OFF), ARCH_PRCTL, ARCH_PRCTL},
-	{"R9 behind D2", Y, N, N, ALL(UD), {ASKED(OK), .cpus_differ = Y}, INCONSISTENT, INCONSISTENT,
+	{"R9 behind D2", Y, N, N, ALL(UD), {ASKED(OK), .cpus_differ = Y}, INCONSISTENT,
+		INCONSISTENT,
 	 F(CPUS_DIFFER), ARCH_PRCTL, ARCH_PRCTL},
-	{"R2 asked in spite of AT_HWCAP2", Y, N, Y, ALL(OK), {ASKED(UD)}, BROKEN, BROKEN, F(INSN_UD),
+	{"R2 asked in spite of AT_HWCAP2", Y, N, Y, ALL(OK), {ASKED(UD)}, BROKEN, BROKEN,
+		F(INSN_UD),
 	 ARCH_PRCTL, ARCH_PRCTL},
 	{"E1 old CPU", N, N, N, ALL(UD), {0}, UNSUPPORTED, UNSUPPORTED, 0, ARCH_PRCTL,
 	 ARCH_PRCTL},
-	{"E1 qemu-user", N, Y, N, ALL(UD), {ABSENT, TCG, .signs = FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)},
+	{"E1 qemu-user", N, Y, N, ALL(UD), {ABSENT, TCG,
+		.signs = FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)},
 	 UNSUPPORTED, UNSUPPORTED, 0, ARCH_PRCTL, ARCH_PRCTL},
 	{"E2 valgrind", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS)},
 	 UNSUPPORTED, UNSUPPORTED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
 	{"E2 valgrind's si_code alone", N, Y, N, ALL(UD), {ABSENT}, UNSUPPORTED, UNSUPPORTED,
 	 F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
-	{"E2 vendors differ", N, Y, N, ALL(UD), {ABSENT, .signs = FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)},
+	{"E2 vendors differ", N, Y, N, ALL(UD), {ABSENT,
+		.signs = FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)},
 	 UNSUPPORTED, UNSUPPORTED, F(INSTRUMENTED), ARCH_PRCTL, ARCH_PRCTL},
 	{"F hidden but live", N, N, N, ALL(OK), {0}, UNADVERTISED, UNADVERTISED, 0, ARCH_PRCTL,
 	 ARCH_PRCTL},
@@ -218,8 +237,8 @@ static const struct row process_rows[] = {
 };
 /* clang-format on */
 
-#define RING0            .vantage = FSGS_VANTAGE_RING0
-#define CLEARED(outcome) .cr4_cleared = TRIALS(outcome)
+#define RING0             .vantage = FSGS_VANTAGE_RING0
+#define CLEARED(outcome)  .cr4_cleared = TRIALS(outcome)
 
 /* clang-format off */
 static const struct row ring0_rows[] = {
@@ -411,7 +430,8 @@ Test(decide, settles_the_upgrade)
 	}
 }
 
-/* On the report's machine the guest's command line comes first, then Hyper-V's setting with its cost. */
+/* On the report's machine the guest's command line comes first, then Hyper-V's setting with its
+ * cost. */
 /* All steps for a row, one behind the other. */
 static const char *steps_for(const char *name)
 {

@@ -3,9 +3,9 @@
  * Every combination of the evidence that fsgs_decide() turns on, and what must hold in each.
  *
  * The verdict and the access methods turn on few members, which are combined in full, each
- * instruction's outcome on its own. The findings turn on many more, most of which ask only whether any
- * instruction did this or that: there all four outcomes are alike but for one. That the members left
- * out of the first have no say in it is a property, too, and is tried in the second.
+ * instruction's outcome on its own. The findings turn on many more, most of which ask only whether
+ * any instruction did this or that: there all four outcomes are alike but for one. That the members
+ * left out of the first have no say in it is a property, too, and is tried in the second.
  *
  *   decision [STRIDE]
  */
@@ -38,8 +38,10 @@ static void holds(int condition)
 		return;
 	fprintf(stderr,
 		"does not hold: %s\n"
-		"vantage %u mode %u cpuid %u faulting %u entry %u hwcap2 %u cpuinfo %u outcomes %u %u %u %u\n"
-		"fallback %u %u signs %x kernel %x cpus differ %u samples differ %u cr4 %u sticks %u\n"
+		"vantage %u mode %u cpuid %u faulting %u entry %u hwcap2 %u cpuinfo %u outcomes "
+		"%u %u %u %u\n"
+		"fallback %u %u signs %x kernel %x cpus differ %u samples differ %u cr4 %u "
+		"sticks %u\n"
 		"cleared %u %u %u %u hypervisor '%s' vendor '%s': verdict %u (%u %u) access %u %u "
 		"findings %llx\n",
 		property, state->vantage, state->mode, state->cpuid_fsgsbase, state->cpuid_faulting,
@@ -94,8 +96,8 @@ static int failed_in_ring0(const struct fsgs_report *r)
 
 static void instruction_only_where_it_is_safe(const struct fsgs_report *r)
 {
-	property =
-		"access is `instruction` only if whoever runs the machine says yes and no trial says no";
+	property = "access is `instruction` only if whoever runs the machine says yes and no trial "
+		   "says no";
 	for (unsigned s = 0; s < FSGS_SEGMENTS; s++) {
 		const uint32_t rd = trials_of(r)[s].outcome, wr = trials_of(r)[2 + s].outcome;
 
@@ -229,8 +231,8 @@ static void findings_fit_the_vantage(const struct fsgs_report *r)
 
 static void no_way_only_where_none_works(const struct fsgs_report *r)
 {
-	property =
-		"access is `none` only off 64-bit mode or where arch_prctl fails, else there is a way";
+	property = "access is `none` only off 64-bit mode or where arch_prctl fails, else there is "
+		   "a way";
 	for (unsigned s = 0; s < FSGS_SEGMENTS; s++) {
 		const int fails = r->fallback[s] == FSGS_FALLBACK_DENIED ||
 				  r->fallback[s] == FSGS_FALLBACK_LIES;
@@ -371,7 +373,8 @@ static void verdicts_in_ring_0(void)
 {
 	struct fsgs_report r = {.vantage = FSGS_VANTAGE_RING0};
 
-	/* Of the trials with the bit clear one in a hundred combinations: they are alike to the rule. */
+	/* Of the trials with the bit clear one in a hundred combinations: they are alike to the
+	 * rule. */
 	for (uint64_t rest = 0; rest < (uint64_t)4 * 3 * OUTCOMES * 3 * 2 * 13; rest += stride) {
 		uint64_t code = rest;
 

@@ -36,7 +36,8 @@ static struct text answer(const char *schema, const char *ring0, const char *rel
 	uname(&here);
 	text.length = (size_t)snprintf(
 		text.bytes, sizeof text.bytes,
-		"{\"schema\": %s, \"verdict\": \"usable\", %s, \"kernel\": {\"release\": \"%s\"}}%s",
+		"{\"schema\": %s, \"verdict\": \"usable\", %s, \"kernel\": {\"release\": "
+		"\"%s\"}}%s",
 		schema, ring0, release ? release : here.release, behind);
 	return text;
 }

@@ -271,7 +271,8 @@ Test(guard, passes_on_with_the_owners_mask)
 	sigaddset(&action.sa_mask, SIGUSR1);
 	sigaction(SIGILL, &action, NULL);
 
-	/* What the kernel gives, then what we give. The thread inherits the mask before the guard's. */
+	/* What the kernel gives, then what we give. The thread inherits the mask before the
+	 * guard's. */
 	in_another_thread();
 	const uint64_t wanted = atomic_exchange(&mask_in_handler, 0);
 
@@ -419,8 +420,8 @@ Test(guard, fork_in_another_thread)
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
 }
 
-/* One that kill(2) sent to a process that has it blocked everywhere, met by a thread that is not the
- * first: the kernel lets only a thread of that id repeat it. */
+/* One that kill(2) sent to a process that has it blocked everywhere, met by a thread that is not
+ * the first: the kernel lets only a thread of that id repeat it. */
 static void *try_once(void *argument)
 {
 	struct fsgs_stub io = {0};
@@ -735,7 +736,8 @@ Test(guard, fork_takes_no_lock)
 	pthread_join(thread, NULL);
 }
 
-/* A child made without fork(), in the middle of another thread's trial: its signals are its own, and it may try. */
+/* A child made without fork(), in the middle of another thread's trial: its signals are its own,
+ * and it may try. */
 static void *bare_child(void *argument)
 {
 	const long child = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
@@ -771,7 +773,8 @@ Test(guard, a_bare_clone_is_sane)
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
 }
 
-/* One that shares the memory, and so the lock, of another process must not wait for it: who has it may never go on. */
+/* One that shares the memory, and so the lock, of another process must not wait for it: who has it
+ * may never go on. */
 static int ask_beside(void *answer)
 {
 	*(int *)answer = fsgs_guard_enter();
@@ -1102,8 +1105,9 @@ Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
 }
 
-/* It may refuse the mask that the trial needs, when the handlers are installed already: SIG_SETMASK is not
- * what takes the lock. What is blocked by then stays so: there is no call left to undo it. */
+/* It may refuse the mask that the trial needs, when the handlers are installed already: SIG_SETMASK
+ * is not what takes the lock. What is blocked by then stays so: there is no call left to undo
+ * it. */
 Test(guard, a_sandbox_may_refuse_the_mask)
 {
 	const struct state before = look();
@@ -1160,8 +1164,8 @@ Test(guard, passes_on_another_threads_sent_signal)
 	cr_expect_eq(arrived, 1);
 }
 
-/* What the kernel has while the guard is entered. With raw calls: the C library shows neither all of the
- * flags nor the signals that it keeps for itself. */
+/* What the kernel has while the guard is entered. With raw calls: the C library shows neither all
+ * of the flags nor the signals that it keeps for itself. */
 struct kernel_action {
 	uintptr_t action;
 	unsigned long flags;
@@ -1186,8 +1190,8 @@ static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 	cr_expect_eq(now.mask, mask, "mask %#lx of signal %d", (unsigned long)now.mask, sig);
 }
 
-/* Without a handler, the library's own holds back everything, interrupts no system call, and uses the
- * stack that runtimes have for handlers. */
+/* Without a handler, the library's own holds back everything, interrupts no system call, and uses
+ * the stack that runtimes have for handlers. */
 static void installs_in_place_of(sighandler_t disposition)
 {
 	for (size_t i = 0; i < CAUGHT; i++)
@@ -1245,8 +1249,8 @@ Test(guard, runs_as_the_owners_would)
 	}
 }
 
-/* Nothing may interrupt a stub but its faults, and what a debugger or a sandbox lives by: SIGTRAP as the caller
- * has it, SIGSYS as one of the four. */
+/* Nothing may interrupt a stub but its faults, and what a debugger or a sandbox lives by: SIGTRAP
+ * as the caller has it, SIGSYS as one of the four. */
 Test(guard, blocks_all_but_its_own)
 {
 	const uint64_t caught_ones = BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS);
@@ -1267,8 +1271,8 @@ Test(guard, blocks_all_but_its_own)
 	}
 }
 
-/* A sandbox serves system calls by SIGSYS. Those that are not the trial's own are its affair, in the trying
- * thread, too. */
+/* A sandbox serves system calls by SIGSYS. Those that are not the trial's own are its affair, in
+ * the trying thread, too. */
 static void serve(int sig, siginfo_t *info, void *context)
 {
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = 4711;
@@ -1328,8 +1332,8 @@ Test(guard, a_handler_may_leave_with_another_signal_to_come)
 	cr_expect_eq(ask(), 1);
 }
 
-/* The first process of a container: the kernel keeps the default action from ending it, where it is another
- * of the container that sends. So must the library, which stands in for that action. */
+/* The first process of a container: the kernel keeps the default action from ending it, where it is
+ * another of the container that sends. So must the library, which stands in for that action. */
 static atomic_long turns;
 static atomic_long other_thread;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process with a sigaction() of its own, which keeps the actions of a signal and lets its own handler
- * call them: what the signal chains of Java virtual machines and of Android's runtime do. The guard must
- * go through it, and must not take a mere replacement by another thread for one.
+ * A process with a sigaction() of its own, which keeps the actions of a signal and lets its own
+ * handler call them: what the signal chains of Java virtual machines and of Android's runtime do.
+ * The guard must go through it, and must not take a mere replacement by another thread for one.
  */
 #include "linux/guard.h"
 
@@ -174,8 +174,8 @@ Test(interposed, may_refuse_late)
 	cr_expect_eq((uintptr_t)kept.sa_handler, (uintptr_t)other_handler);
 }
 
-/* Another thread installs an action with a restorer of its own, between the guard's look at the kernel and
- * its look at the C library. That is no interposer: the restorer must come back. */
+/* Another thread installs an action with a restorer of its own, between the guard's look at the
+ * kernel and its look at the C library. That is no interposer: the restorer must come back. */
 Test(interposed, is_not_what_a_replacement_is)
 {
 	struct raw_action raw;

@@ -39,7 +39,8 @@ Test(json, utf8)
 {
 	expect("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
 	       "\"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"");
-	/* Lone and missing continuations, overlong forms, a surrogate, beyond the last code point, cut. */
+	/* Lone and missing continuations, overlong forms, a surrogate, beyond the last code point,
+	 * cut. */
 	expect("\x80", "\"\\ufffd\"");
 	expect("\xc3(", "\"\\ufffd(\"");
 	expect("\xc0\xaf", "\"\\ufffd\\ufffd\"");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sweep over more CPUs than any machine here has: 1 to 4096 are simulated at the system call, and each
- * still gets its own trial. What must hold:
+ * A sweep over more CPUs than any machine here has: 1 to 4096 are simulated at the system call, and
+ * each still gets its own trial. What must hold:
  *  - the cost is linear, and no memory is allocated, whatever the number;
  *  - a CPU that cannot be had is left out, and the affinity of the caller is never touched;
  *  - the report of 4096 CPUs that do not agree is one screen.

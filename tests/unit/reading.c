@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is read from the kernel's files, when they come in pieces, with interruptions, or not at all; and
- * what uname() says of kernels that are not here. The program has its own open(), read(), pread(), uname() and
- * prctl() for that.
+ * What is read from the kernel's files, when they come in pieces, with interruptions, or not at
+ * all; and what uname() says of kernels that are not here. The program has its own open(), read(),
+ * pread(), uname() and prctl() for that.
  */
 #undef _FORTIFY_SOURCE /* its inline functions are read() and the like, with another body */
 #include <criterion/criterion.h>
@@ -240,7 +240,8 @@ Test(reading, no_files)
 	}
 }
 
-/* The kernel's own copy decides what the process's copy cannot tell; where it cannot be read, prctl(). */
+/* The kernel's own copy decides what the process's copy cannot tell; where it cannot be read,
+ * prctl(). */
 Test(reading, three_copies_of_the_vector)
 {
 	static const unsigned long with[] = {AT_PAGESZ, 4096, AT_HWCAP2, 2, AT_NULL, 0, 0, 0},
@@ -285,8 +286,8 @@ Test(reading, three_copies_of_the_vector)
 	}
 }
 
-/* A vector that is longer than anybody's: what fits is read, from the file and from the kernel, and the rest
- * might have it. */
+/* A vector that is longer than anybody's: what fits is read, from the file and from the kernel, and
+ * the rest might have it. */
 Test(reading, a_long_vector)
 {
 	unsigned long pairs[512];

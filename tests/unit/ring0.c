@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk through ring 0 on machines that cannot be had: a model of CPUID, CR4, the MSRs and the four
- * instructions, with the faults of hosts that are known, and of some that are only feared. */
+/* The walk through ring 0 on machines that cannot be had: a model of CPUID, CR4, the MSRs and the
+ * four instructions, with the faults of hosts that are known, and of some that are only feared. */
 #include <criterion/criterion.h>
 
 #include <fsgscheck/core.h>
@@ -190,7 +190,8 @@ static int exits(struct machine *m, struct fsgs_stub *io, uint32_t rd, uint32_t 
 	return 0;
 }
 
-/* What must have been announced last before a stub, so that a machine that dies in it has said so. */
+/* What must have been announced last before a stub, so that a machine that dies in it has said
+ * so. */
 static const struct {
 	fsgs_stub_fn *stub;
 	const char *step, *or_step;
@@ -367,11 +368,16 @@ static const struct row rows[] = {
 	 FSGS_VERDICT_UNSUPPORTED, NONE},
 	{"R7 hidden and live", {.runs_cleared = 1}, 0, FSGS_VERDICT_UNADVERTISED, NONE},
 	{"R7 hidden and set", {.starts_set = 1}, 0, FSGS_VERDICT_UNADVERTISED, NONE},
-	{"R7 hidden and settable", {.offers = 0}, FSGS_RING0_FORCE, FSGS_VERDICT_UNADVERTISED, NONE},
-	{"R8 rdfsbase", {.offers = 1, .undefined = ONE(RDFSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
-	{"R8 rdgsbase", {.offers = 1, .undefined = ONE(RDGSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
-	{"R8 wrfsbase", {.offers = 1, .undefined = ONE(WRFSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
-	{"R8 wrgsbase", {.offers = 1, .undefined = ONE(WRGSBASE)}, 0, FSGS_VERDICT_BROKEN, F(INSN_UD)},
+	{"R7 hidden and settable", {.offers = 0}, FSGS_RING0_FORCE, FSGS_VERDICT_UNADVERTISED,
+		NONE},
+	{"R8 rdfsbase", {.offers = 1, .undefined = ONE(RDFSBASE)}, 0, FSGS_VERDICT_BROKEN,
+		F(INSN_UD)},
+	{"R8 rdgsbase", {.offers = 1, .undefined = ONE(RDGSBASE)}, 0, FSGS_VERDICT_BROKEN,
+		F(INSN_UD)},
+	{"R8 wrfsbase", {.offers = 1, .undefined = ONE(WRFSBASE)}, 0, FSGS_VERDICT_BROKEN,
+		F(INSN_UD)},
+	{"R8 wrgsbase", {.offers = 1, .undefined = ONE(WRGSBASE)}, 0, FSGS_VERDICT_BROKEN,
+		F(INSN_UD)},
 	{"R8 rdfsbase r32", {.offers = 1, .wrong_32 = ONE(RDFSBASE)}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 wrfsbase r32", {.offers = 1, .wrong_32 = ONE(WRFSBASE)}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 r32 stores nothing where the MSR looks", {.offers = 1, .drops_32_late = 1}, 0,
@@ -379,13 +385,17 @@ static const struct row rows[] = {
 	{"R8 WRMSR is not seen", {.offers = 1, .msr_apart = 1}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 RDMSR does not see", {.offers = 1, .msr_apart = 2}, 0, FSGS_VERDICT_BROKEN, NONE},
 	{"R8 the MSRs are others", {.offers = 1, .msr_apart = 3}, 0, FSGS_VERDICT_BROKEN, NONE},
-	{"R8 lost by CPUID", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_CPUID)}, 0, FSGS_VERDICT_BROKEN,
+	{"R8 lost by CPUID", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_CPUID)}, 0,
+		FSGS_VERDICT_BROKEN,
 	 F(VALUE_LOST)},
-	{"R8 lost by a port", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_PORT)}, 0, FSGS_VERDICT_BROKEN,
+	{"R8 lost by a port", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_PORT)}, 0,
+		FSGS_VERDICT_BROKEN,
 	 F(VALUE_LOST)},
-	{"R8 lost by HLT", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_HALT)}, 0, FSGS_VERDICT_BROKEN,
+	{"R8 lost by HLT", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_HALT)}, 0,
+		FSGS_VERDICT_BROKEN,
 	 F(VALUE_LOST)},
-	{"R8 lost by CPUID and by HLT", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_CPUID) | FSGS_EVENT_BIT(FSGS_EVENT_HALT)}, 0,
+	{"R8 lost by CPUID and by HLT", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_CPUID) |
+		FSGS_EVENT_BIT(FSGS_EVENT_HALT)}, 0,
 	 FSGS_VERDICT_BROKEN, F(VALUE_LOST)},
 	/* The first sample is four instructions with the bit clear, the second four with it set. */
 	{"R10 stops after a sample", {.offers = 1, .fails_after = 8}, 0, FSGS_VERDICT_INCONSISTENT,
@@ -395,13 +405,16 @@ static const struct row rows[] = {
 	{"R8 wrfsbase stores another", {.offers = 1, .wrong_store = ONE(WRFSBASE)}, 0,
 	 FSGS_VERDICT_BROKEN, NONE},
 	{"kept R1 healthy", {.offers = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_USABLE, NONE},
-	{"kept R2 the report", {.offers = 1, .undefined = ALL}, FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN,
+	{"kept R2 the report", {.offers = 1, .undefined = ALL}, FSGS_RING0_KEEP,
+		FSGS_VERDICT_BROKEN,
 	 F(INSN_UD)},
-	{"kept R3 refused", {.offers = 1, .cr4_write = REFUSES}, FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN,
+	{"kept R3 refused", {.offers = 1, .cr4_write = REFUSES}, FSGS_RING0_KEEP,
+		FSGS_VERDICT_BROKEN,
 	 F(CR4_REFUSED)},
 	{"kept R4 dropped", {.offers = 1, .cr4_write = DROPS}, FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN,
 	 F(CR4_DROPPED)},
-	{"kept R5 not enforced", {.offers = 1, .runs_cleared = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_USABLE,
+	{"kept R5 not enforced", {.offers = 1, .runs_cleared = 1}, FSGS_RING0_KEEP,
+		FSGS_VERDICT_USABLE,
 	 F(CR4_UNENFORCED)},
 	{"kept R6 not offered", {.offers = 0}, FSGS_RING0_KEEP, FSGS_VERDICT_UNSUPPORTED, NONE},
 	{"kept R8 wrgsbase", {.offers = 1, .undefined = ONE(WRGSBASE)}, FSGS_RING0_KEEP,
@@ -412,7 +425,8 @@ static const struct row rows[] = {
 	 FSGS_RING0_KEEP, FSGS_VERDICT_BROKEN, NONE},
 	{"kept R10 stops after a sample", {.offers = 1, .fails_after = 8}, FSGS_RING0_KEEP,
 	 FSGS_VERDICT_INCONSISTENT, NONE},
-	{"kept in use", {.offers = 1, .starts_set = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_UNKNOWN, NONE},
+	{"kept in use", {.offers = 1, .starts_set = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_UNKNOWN,
+		NONE},
 	{"kept hidden and set", {.starts_set = 1}, FSGS_RING0_KEEP, FSGS_VERDICT_UNSUPPORTED, NONE},
 	{"no hooks", {.offers = 1, .bare = 1}, 0, FSGS_VERDICT_USABLE, NONE},
 	{"no MSRs", {.offers = 1, .no_msr = 1}, 0, FSGS_VERDICT_UNKNOWN, NONE},
@@ -474,8 +488,8 @@ Test(ring0, failing_at_any_instruction)
 	}
 }
 
-/* Whichever stub does not run, once: the bases are what they were, and so is CR4, unless the stub was
- * the one to put it back. */
+/* Whichever stub does not run, once: the bases are what they were, and so is CR4, unless the stub
+ * was the one to put it back. */
 Test(ring0, any_stub_may_fault_once)
 {
 	static const struct {

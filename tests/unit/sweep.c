@@ -67,7 +67,8 @@ Test(sweep, more_results_than_room)
 	cr_expect_eq(total, 6);
 }
 
-/* A caller from before or from after this library: what he knows of a group is filled in, no byte beyond. */
+/* A caller from before or from after this library: what he knows of a group is filled in, no byte
+ * beyond. */
 Test(sweep, groups_of_any_size)
 {
 	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);

@@ -165,7 +165,8 @@ struct row {
 static const struct row rows[] = {
 	{"all work", {.insn = {0}}, {OK, OK, OK, OK}, 0},
 	{"none runs", {.insn = {FAULTS, FAULTS, FAULTS, FAULTS}}, {UD, UD, UD, UD}, 64},
-	{"none runs, no other way", {.insn = {FAULTS, FAULTS, FAULTS, FAULTS}, .mute = 1}, {UD, UD, UD,
+	{"none runs, no other way", {.insn = {FAULTS, FAULTS, FAULTS, FAULTS}, .mute = 1}, {UD,
+		UD, UD,
 	 UNDONE}, 64},
 	{"all raise SIGSEGV", {.insn = {FAULTS, FAULTS, FAULTS, FAULTS}, .signal = 11}, {GP, GP, GP,
 	 GP}, 64},
@@ -181,24 +182,32 @@ static const struct row rows[] = {
 	{"wrgsbase stores nothing", {.insn = {0, 0, 0, LIES}}, {OK, OK, OK, WRONG}, 64},
 	{"wrgsbase stores nothing, no other way", {.insn = {0, 0, 0, LIES}, .mute = 1}, {OK, OK, OK,
 	 WRONG}, 64},
-	{"rdgsbase r32 keeps the upper half", {.insn = {0, LIES_32, 0, 0}}, {OK, WRONG, OK, OK}, 32},
+	{"rdgsbase r32 keeps the upper half", {.insn = {0, LIES_32, 0, 0}}, {OK, WRONG, OK, OK},
+		32},
 	{"wrgsbase r32 stores nothing", {.insn = {0, 0, 0, LIES_32}}, {OK, OK, OK, WRONG}, 32},
 	{"the other way lies", {.insn = {0}, .other_lies = 1}, {OK, OK, OK, OK}, 0},
 	{"wrfsbase stores something else", {.insn = {0, 0, SPOILS, 0}}, {OK, OK, WRONG, OK}, 64},
-	{"the same, and rdfsbase does not run", {.insn = {FAULTS, 0, SPOILS, 0}}, {UD, OK, WRONG, OK},
+	{"the same, and rdfsbase does not run", {.insn = {FAULTS, 0, SPOILS, 0}}, {UD, OK, WRONG,
+		OK},
 	 64},
-	{"ring 0: rdfsbase", {.insn = {FAULTS, 0, 0, 0}, .vantage = FSGS_VANTAGE_RING0}, {UD, OK, OK,
+	{"ring 0: rdfsbase", {.insn = {FAULTS, 0, 0, 0}, .vantage = FSGS_VANTAGE_RING0}, {UD, OK,
+		OK,
 	 OK}, 64},
-	{"ring 0: #GP", {.insn = {0, FAULTS, 0, 0}, .signal = 13, .vantage = FSGS_VANTAGE_RING0}, {OK,
+	{"ring 0: #GP", {.insn = {0, FAULTS, 0, 0}, .signal = 13, .vantage = FSGS_VANTAGE_RING0},
+		{OK,
 	 GP, OK, OK}, 64},
-	{"ring 0: wrfsbase r32", {.insn = {0, 0, FAULTS_32, 0}, .vantage = FSGS_VANTAGE_RING0}, {OK, OK,
+	{"ring 0: wrfsbase r32", {.insn = {0, 0, FAULTS_32, 0}, .vantage = FSGS_VANTAGE_RING0},
+		{OK, OK,
 	 UD, OK}, 32},
 	{"no other way: all work", {.insn = {0}, .no_get = 1, .no_set = 1}, {OK, OK, OK, OK}, 0},
-	{"no other way: none reads", {.insn = {FAULTS, FAULTS, 0, 0}, .no_get = 1, .no_set = 1}, {UD, UD,
+	{"no other way: none reads", {.insn = {FAULTS, FAULTS, 0, 0}, .no_get = 1, .no_set = 1},
+		{UD, UD,
 	 UNDONE, UNDONE}, 64},
-	{"no other way: wrgsbase r32", {.insn = {0, 0, 0, FAULTS_32}, .no_get = 1, .no_set = 1}, {OK, OK,
+	{"no other way: wrgsbase r32", {.insn = {0, 0, 0, FAULTS_32}, .no_get = 1, .no_set = 1},
+		{OK, OK,
 	 OK, UD}, 32},
-	{"the other way cannot write", {.insn = {FAULTS, 0, 0, 0}, .cannot_set = 1}, {UD, OK, UNDONE,
+	{"the other way cannot write", {.insn = {FAULTS, 0, 0, 0}, .cannot_set = 1}, {UD, OK,
+		UNDONE,
 	 OK}, 64},
 	{"GS only", {.insn = {FAULTS, 0, FAULTS, 0}}, {UD, OK, UD, OK}, 64},
 };
@@ -237,7 +246,8 @@ Test(trial, bases_survive_everything)
 
 		for (unsigned i = 0, rest = code; i < FSGS_INSNS; i++, rest /= BEHAVIOURS)
 			m.insn[i] = rest % BEHAVIOURS;
-		/* A reader that lies about GS, with nobody to contradict it, cannot be seen through. */
+		/* A reader that lies about GS, with nobody to contradict it, cannot be seen
+		 * through. */
 		const int blind = m.mute && m.insn[FSGS_INSN_RDGSBASE] == LIES;
 
 		try_machine(&m);
@@ -265,7 +275,8 @@ Test(trial, canonical)
 	cr_expect_eq(try_machine(&broken).canonical_check, FSGS_ANSWER_UNKNOWN);
 }
 
-/* Wherever one instruction faults, once: both bases are what they were, and nobody else is blamed. */
+/* Wherever one instruction faults, once: both bases are what they were, and nobody else is
+ * blamed. */
 Test(trial, any_instruction_may_fault_once)
 {
 	static const struct machine machines[] = {

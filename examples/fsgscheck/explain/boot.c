@@ -182,7 +182,8 @@ static uint32_t distance(struct text a, const char *b)
 	return row[length];
 }
 
-/* An option that is meant to be nofsgsbase and is none: the kernel takes it for a variable of init. */
+/* An option that is meant to be nofsgsbase and is none: the kernel takes it for a variable of
+ * init. */
 static bool is_misspelt(struct text word)
 {
 	static const char right[] = "nofsgsbase", without[] = "fsgsbase";
@@ -277,7 +278,8 @@ void explain_boot_read(struct explain *e, const struct explain_message *m, uint3
 	case BOOT_MODULES:
 		take_modules(e, t);
 		return;
-	case BOOT_DISABLED: /* the kernel's own line ends here; where its source is quoted more follows */
+	/* The kernel's own line ends here; where its source is quoted more follows. */
+	case BOOT_DISABLED:
 		b->disabled |= text_ends(t);
 		break;
 	case BOOT_CLEARED:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The encoding of a file: UTF-8 as it is, UTF-16 of either order to UTF-8, and a name for what is
- * compressed or no text at all. Zero bytes, with which serial consoles and journals pad, are dropped; so
- * ASCII that was appended to another file as UTF-16 reads as ASCII.
+ * compressed or no text at all. Zero bytes, with which serial consoles and journals pad, are
+ * dropped; so ASCII that was appended to another file as UTF-16 reads as ASCII.
  */
 #include "explain.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dumps of /proc/cpuinfo, whole or in pieces. That two processors differ is shown only by two complete
- * records of one list; a list of flags that was cut is not a list without the flag.
+ * Dumps of /proc/cpuinfo, whole or in pieces. That two processors differ is shown only by two
+ * complete records of one list; a list of flags that was cut is not a list without the flag.
  */
 #include "explain.h"
 
@@ -10,8 +10,9 @@
 /* What Linux shows as the microcode revision on Hyper-V, which gives all ones for that MSR. */
 #define HYPERV_MICROCODE "0xffffffff"
 
-/* Linux lists flags in the order of its capability words. These come behind fsgsbase (word 9, bit 0) in
- * arch/x86/include/asm/cpufeatures.h, so a list that has one of them was not cut before it. */
+/* Linux lists flags in the order of its capability words. These come behind fsgsbase (word 9, bit
+ * 0) in arch/x86/include/asm/cpufeatures.h, so a list that has one of them was not cut before
+ * it. */
 static bool has_later_flag(struct text t)
 {
 	static const char *const later[] = {
@@ -32,7 +33,8 @@ static bool has_later_flag(struct text t)
 	return false;
 }
 
-/* A list that something follows may still have been cut to a width. Buffers have these, screens less. */
+/* A list that something follows may still have been cut to a width. Buffers have these, screens
+ * less. */
 static bool is_whole(struct text t)
 {
 	const size_t length = (size_t)(t.end - t.at);
@@ -175,8 +177,8 @@ static void copy_once(struct text t, char *to, size_t size)
 		text_copy(&t, "", to, size);
 }
 
-/* "key" blanks ":" value. The blank before the colon tells it from a log's line; only the last key of a
- * record has none. */
+/* "key" blanks ":" value. The blank before the colon tells it from a log's line; only the last key
+ * of a record has none. */
 static bool find_value(struct text *t, bool last)
 {
 	const char *blank = t->at;

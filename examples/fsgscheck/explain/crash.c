@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Crashes in kernel logs: which lines belong to one, whatever their order. What a crash amounts to is
- * decided in judge.c.
+ * Crashes in kernel logs: which lines belong to one, whatever their order. What a crash amounts to
+ * is decided in judge.c.
  *
  * The kernel prints a dump when it dies and the same again behind its trace; screens, pstore and
- * `journalctl -r` lose some of these lines or turn them around. So any line of a dump opens a crash.
+ * `journalctl -r` lose some of these lines or turn them around. So any line of a dump opens a
+ * crash.
  */
 #include "explain.h"
 
@@ -65,7 +66,8 @@ static void end_crash(struct explain *e, struct explain_crash *c)
 	if (!c->open)
 		return;
 	end_dump(c);
-	/* Registers without a RIP belong to another dump, but for a record whose parts are turned around. */
+	/* Registers without a RIP belong to another dump, but for a record whose parts are turned
+	 * around. */
 	if (c->parts && c->best.seen)
 		merge(&c->best, &c->loose);
 	c->open = 0;
@@ -151,7 +153,8 @@ static struct explain_crash *take_cause(struct explain *e, const struct explain_
 	return c;
 }
 
-/* "0000 [#1]": the error code and the count of crashes. Read from a picture, 0 may be O, and 1 l. */
+/* "0000 [#1]": the error code and the count of crashes. Read from a picture, 0 may be O, and 1
+ * l. */
 static bool is_count(struct text t)
 {
 	while (t.at < t.end && strchr("0123456789abcdefOoQDlI", *t.at))
@@ -159,8 +162,8 @@ static bool is_count(struct text t)
 	return text_skip(&t, " [#");
 }
 
-/* "general protection fault: 0000 [#1]", "..., probably for non-canonical address ...: 0000 [#1]"; of a
- * program: "general protection fault ip:... " */
+/* "general protection fault: 0000 [#1]", "..., probably for non-canonical address ...: 0000 [#1]";
+ * of a program: "general protection fault ip:... " */
 static bool is_protection(struct text t)
 {
 	return (text_skip(&t, ": ") && is_count(t)) || text_skip(&t, ", ");
@@ -240,8 +243,8 @@ static bool take_header(struct explain *e, const struct explain_message *m, uint
 	}
 }
 
-/* "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ..." The name of the program is its user's
- * choice, so the rest is looked for from the end. */
+/* "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ..." The name of the program is its
+ * user's choice, so the rest is looked for from the end. */
 static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 {
 	uint32_t cpu;
@@ -317,7 +320,8 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 
 static void take_panic(struct explain *e, struct explain_crash *c, const struct explain_message *m)
 {
-	/* What the kernel says when a task died, as opposed to a watchdog's or a driver's decision. */
+	/* What the kernel says when a task died, as opposed to a watchdog's or a driver's
+	 * decision. */
 	static const char *const deaths[] = {"Attempted to kill the idle task", "Fatal exception"};
 	bool died = false;
 

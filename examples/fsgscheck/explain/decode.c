@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes that a kernel marks in its `Code:` line (SDM vol. 2: instruction format, RDFSBASE, MOV to
- * control registers). */
+/* The bytes that a kernel marks in its `Code:` line (SDM vol. 2: instruction format, RDFSBASE, MOV
+ * to control registers). */
 #include "explain.h"
 
 static bool is_legacy_prefix(uint8_t byte)

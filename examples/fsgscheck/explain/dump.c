@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Modules stand in brackets behind the symbol; decode_stacktrace.sh puts the file in parentheses, and
- * the module behind it. */
+/* Modules stand in brackets behind the symbol; decode_stacktrace.sh puts the file in parentheses,
+ * and the module behind it. */
 bool explain_is_module(const char *symbol)
 {
 	const char *close = strrchr(symbol, ')');
@@ -13,8 +13,8 @@ bool explain_is_module(const char *symbol)
 	return strstr(symbol, " [") != NULL || (close && close[1] == ' ' && close[2]);
 }
 
-/* "copy_thread+0x9b/0x280": the whole of it, so that no module's name can have been cut off. crash(8)
- * gives the offset alone, and names a module apart. */
+/* "copy_thread+0x9b/0x280": the whole of it, so that no module's name can have been cut off.
+ * crash(8) gives the offset alone, and names a module apart. */
 bool explain_is_kernel(const char *symbol)
 {
 	const char *plus = strchr(symbol, '+');
@@ -27,8 +27,8 @@ bool explain_is_kernel(const char *symbol)
 
 bool explain_is_ours(const char *symbol)
 {
-	/* Where Linux executes the instructions (arch/x86/kernel/process_64.c, arch/x86/entry/entry_64.S)
-	 * or sets the bit (arch/x86/kernel/cpu/common.c). */
+	/* Where Linux executes the instructions (arch/x86/kernel/process_64.c,
+	 * arch/x86/entry/entry_64.S) or sets the bit (arch/x86/kernel/cpu/common.c). */
 	static const char *const names[] = {
 		"fsgs",
 		"fsbase",
@@ -52,8 +52,8 @@ bool explain_is_ours(const char *symbol)
 	return false;
 }
 
-/* "0010:current_save_fsgs+0x38/0xa0"; the low two bits of the selector are the privilege level. Typed
- * off a screen the selector may be missing. */
+/* "0010:current_save_fsgs+0x38/0xa0"; the low two bits of the selector are the privilege level.
+ * Typed off a screen the selector may be missing. */
 void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 {
 	struct text rest = t;
@@ -78,7 +78,8 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 		d->symbol[--length] = '\0';
 }
 
-/* Only the bytes from the marked one on matter. Each has two digits, wherever the line was wrapped. */
+/* Only the bytes from the marked one on matter. Each has two digits, wherever the line was
+ * wrapped. */
 void explain_dump_code(struct explain_dump *d, struct text t)
 {
 	if (d->code_length || !text_find(&t, "<"))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What files of another machine say about its FSGSBASE: kernel logs, /proc/cpuinfo, our own reports.
+ * What files of another machine say about its FSGSBASE: kernel logs, /proc/cpuinfo, our own
+ * reports.
  *
  * The reader gets bytes in pieces of any size, keeps a fixed state, allocates nothing and calls no
  * operating system. It works in layers, each in a file of its own:
@@ -137,15 +138,15 @@ uint64_t explain_end_file(struct explain *e);
 /* What the file that ended last is, when it has to be unpacked; else NULL. */
 const struct explain_packed *explain_packed(const struct explain *e);
 
-/* notes.c: the sentence of a note, by bit number; the name of what a note says is missing, else NULL, and
- * the way to get it; a mark's name. */
+/* notes.c: the sentence of a note, by bit number; the name of what a note says is missing, else
+ * NULL, and the way to get it; a mark's name. */
 const char *explain_note_text(uint32_t bit);
 const char *explain_note_missing(uint32_t bit);
 const char *explain_mark_name(uint32_t mark);
 
 /* decode.c */
-/* Which of the four instructions the bytes begin with: enum fsgs_insn, -1 for none, -2 when there are
- * too few bytes to tell. */
+/* Which of the four instructions the bytes begin with: enum fsgs_insn, -1 for none, -2 when there
+ * are too few bytes to tell. */
 int explain_decode_insn(const uint8_t *code, size_t length);
 /* Whether they are a MOV to CR4: the number of its register, else -1. */
 int explain_decode_cr4_write(const uint8_t *code, size_t length);

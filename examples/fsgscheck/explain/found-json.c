@@ -84,8 +84,8 @@ static void json_fleet(struct json *json, const struct found *found)
 	json_end(json, ']');
 }
 
-/* The keys of a report, for the worst that was found, so that a program that reads reports can read this
- * one; and how that came about. */
+/* The keys of a report, for the worst that was found, so that a program that reads reports can read
+ * this one; and how that came about. */
 void found_json(FILE *out, const struct found *found)
 {
 	static const struct result nothing;

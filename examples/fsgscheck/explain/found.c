@@ -36,7 +36,8 @@ static void set_item(struct found_item *item, const struct explain_source *s, co
 	snprintf(item->name, sizeof item->name, "%s", name);
 }
 
-/* The host's name, or the file's without folders and ending; a file's second machine gets its line. */
+/* The host's name, or the file's without folders and ending; a file's second machine gets its
+ * line. */
 static void name_machine(const struct found *found, const struct explain_source *s,
 			 char name[MAX_NAME])
 {

@@ -7,7 +7,8 @@
 
 #include "explain.h"
 
-/* Distinct crashes and boots of which each gets a page; a machine in a boot loop dies the same way. */
+/* Distinct crashes and boots of which each gets a page; a machine in a boot loop dies the same
+ * way. */
 #define MAX_PAGES              8
 /* Machines that fit beside each other. */
 #define MAX_COLUMNS            4

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a hypervisor or its management says about a guest: QEMU's KVM internal error, VirtualBox's log,
- * features that a host cannot give. */
+/* What a hypervisor or its management says about a guest: QEMU's KVM internal error, VirtualBox's
+ * log, features that a host cannot give. */
 #include "explain.h"
 
 #include <string.h>

@@ -264,8 +264,8 @@ static enum json_progress push_delimiter(struct json_reader *r, char c)
 	return JSON_MORE;
 }
 
-/* The state after one more character of a number; COMMA_OR_END when it has ended before this one, and
- * VALUE, where no number can be, when it must not end here. */
+/* The state after one more character of a number; COMMA_OR_END when it has ended before this one,
+ * and VALUE, where no number can be, when it must not end here. */
 static uint32_t number_state(uint32_t state, char c)
 {
 	const bool digit = c >= '0' && c <= '9';

@@ -25,8 +25,8 @@ struct json_reader {
 	/* A scalar has been read: its type, and for a string or number its text. */
 	void (*take)(void *context, const struct json_reader *reader, enum json_type type);
 	void *context;
-	/* Each byte of a string that is a value, before take() gets as much of it as JSON_TEXT holds. May be
-	 * NULL. */
+	/* Each byte of a string that is a value, before take() gets as much of it as JSON_TEXT
+	 * holds. May be NULL. */
 	void (*put)(void *context, const struct json_reader *reader, char c);
 	uint32_t depth;           /* how many containers are open */
 	char bracket[JSON_DEPTH]; /* which */
@@ -48,7 +48,8 @@ void json_reader_begin(struct json_reader *reader,
 				    enum json_type type),
 		       void *context);
 
-/* One document, which must be an object or an array. After JSON_DONE and JSON_BAD it must begin anew. */
+/* One document, which must be an object or an array. After JSON_DONE and JSON_BAD it must begin
+ * anew. */
 enum json_progress json_reader_push(struct json_reader *reader, char c);
 
 /* Whether a scalar stands at this path of keys, which ends with NULL. */

@@ -2,17 +2,18 @@
 /*
  * What a crash proves.
  *
- * What must hold before a crash is blamed on FSGSBASE (arch/x86/kernel/{traps,dumpstack,process_64}.c,
- * arch/x86/mm/extable.c and arch/x86/kernel/cpu/common.c of Linux):
- *   - the kernel stopped there: it says invalid opcode or a general protection fault, or, where that
- *     line is lost, it ended the trace or the machine behind the dump. The register forms of the
- *     instructions raise nothing but invalid opcode, so a dump that ended a task says why;
+ * What must hold before a crash is blamed on FSGSBASE
+ * (arch/x86/kernel/{traps,dumpstack,process_64}.c, arch/x86/mm/extable.c and
+ * arch/x86/kernel/cpu/common.c of Linux):
+ *   - the kernel stopped there: it says invalid opcode or a general protection fault, or, where
+ *     that line is lost, it ended the trace or the machine behind the dump. The register forms of
+ *     the instructions raise nothing but invalid opcode, so a dump that ended a task says why;
  *   - the dump is the kernel's own in 64-bit mode, not that of the program that had called it;
- *   - the marked bytes are one of the four instructions (invalid opcode), or a write to CR4 whose new
- *     value adds FSGSBASE and nothing else (general protection fault);
- *   - the kernel had enabled the instructions: CR4 shows the bit, or the code stands in a kernel that
- *     runs it only after it had set the bit. Not so on a CPU that is just being started: before
- *     05243d490bb7 it ran patched code earlier than it set the bit.
+ *   - the marked bytes are one of the four instructions (invalid opcode), or a write to CR4 whose
+ *     new value adds FSGSBASE and nothing else (general protection fault);
+ *   - the kernel had enabled the instructions: CR4 shows the bit, or the code stands in a kernel
+ *     that runs it only after it had set the bit. Not so on a CPU that is just being started:
+ *     before 05243d490bb7 it ran patched code earlier than it set the bit.
  * The version of a kernel proves nothing about its code: the feature is backported.
  * BUG() and UBSAN are invalid opcodes, too (UD2, UD1); their bytes are others.
  */
@@ -22,7 +23,8 @@
 
 #define CR4_OSFXSR   9
 
-/* After that many seconds a kernel has executed the instructions at thousands of context switches. */
+/* After that many seconds a kernel has executed the instructions at thousands of context
+ * switches. */
 #define RAN_FOR_LONG 600
 
 enum meaning {
@@ -37,8 +39,8 @@ static bool set_in_cr4(const struct explain_dump *d)
 	return d->has_cr4 && (d->cr4 >> EXPLAIN_CR4_FSGSBASE & 1);
 }
 
-/* Whether this CPU may not yet have been set up. Every CPU sets CR4.OSFXSR while it starts, before it
- * becomes the idle task that schedules. */
+/* Whether this CPU may not yet have been set up. Every CPU sets CR4.OSFXSR while it starts, before
+ * it becomes the idle task that schedules. */
 static bool is_starting(const struct explain_crash *c, const struct explain_dump *d)
 {
 	const bool paranoid = strstr(d->symbol, "paranoid_e") != NULL;
@@ -57,7 +59,8 @@ static bool stopped_here(const struct explain_crash *c, const struct explain_dum
 {
 	if (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE))
 		return true;
-	/* A timer's interrupt cannot have looked at a CPU that had them off, and says so in the trace. */
+	/* A timer's interrupt cannot have looked at a CPU that had them off, and says so in the
+	 * trace. */
 	return d->has_cr4 && d->interrupts != FSGS_ANSWER_YES;
 }
 

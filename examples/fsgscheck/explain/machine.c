@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What belongs to one machine in one file: its processors, and the kernel that runs on them, which people
- * paste above or below. The version of a kernel decides about programs under it: since Linux 5.9 it runs
- * the instructions itself at each context switch, and lists the flag only when it does.
+ * What belongs to one machine in one file: its processors, and the kernel that runs on them, which
+ * people paste above or below. The version of a kernel decides about programs under it: since Linux
+ * 5.9 it runs the instructions itself at each context switch, and lists the flag only when it does.
  */
 #include "explain.h"
 

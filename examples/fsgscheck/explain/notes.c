@@ -38,8 +38,8 @@ static const struct {
 		 "differs from the first, had changed it. Which of them is not shown, and nothing "
 		 "here blames the host."},
 	[EXPLAIN_CLEARED] =
-		{NULL,
-		 "The command line cleared the feature; whether the processor has it is not shown."},
+		{NULL, "The command line cleared the feature; whether the processor has it is not "
+		       "shown."},
 	[EXPLAIN_HYPERV_TRAIT] =
 		{NULL,
 		 "That this is Hyper-V is an inference, from the hypervisor flag and a microcode "

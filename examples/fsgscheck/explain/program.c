@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The death of a program, as a debugger shows it: a signal, and the instruction at the program counter. */
+/* The death of a program, as a debugger shows it: a signal, and the instruction at the program
+ * counter. */
 #include "explain.h"
 
 #include <string.h>
@@ -26,7 +27,8 @@ void explain_program_end(struct explain *e)
 			(struct fsgs_trial){.outcome = FSGS_OUTCOME_UNDEFINED, .signal = 4};
 		fsgs_decide(r, sizeof *r);
 		if (e->machine.other_system || (version && version < LINUX_FSGSBASE)) {
-			/* Such a kernel leaves CR4.FSGSBASE clear, whatever the processor offers. */
+			/* Such a kernel leaves CR4.FSGSBASE clear, whatever the processor
+			 * offers. */
 			for (uint32_t i = 0; i < FSGS_SEGMENTS; i++)
 				r->verdicts[i] = FSGS_VERDICT_DISABLED;
 			r->verdict = FSGS_VERDICT_DISABLED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of readers: what a message begins with, and who reads it. A new form of evidence is a file of
- * its own and some lines here.
+ * The table of readers: what a message begins with, and who reads it. A new form of evidence is a
+ * file of its own and some lines here.
  */
 #include "explain.h"
 
@@ -206,7 +206,8 @@ void explain_readers_line(struct explain *e, const struct explain_message *m)
 	start->read(e, m, start->code, after);
 }
 
-/* Each reader's last word on a file. What describes a machine comes last: kernels are named anywhere. */
+/* Each reader's last word on a file. What describes a machine comes last: kernels are named
+ * anywhere. */
 void explain_readers_end(struct explain *e)
 {
 	explain_unwrap_end(e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of each layer and of each reader: one structure for one file of code, which alone writes it. */
+/* The state of each layer and of each reader: one structure for one file of code, which alone
+ * writes it. */
 #ifndef FSGSCHECK_READERS_H
 #define FSGSCHECK_READERS_H
 
@@ -381,13 +382,14 @@ enum {
 };
 explain_read explain_cpuinfo_read;
 void explain_cpuinfo_end(struct explain *e);
-/* Whether fsgsbase is among these flags; unknown when the list may have been cut before it. `whole`:
- * something followed the list. */
+/* Whether fsgsbase is among these flags; unknown when the list may have been cut before it.
+ * `whole`: something followed the list. */
 uint32_t explain_flags(struct text t, bool whole);
 
 /* -- machine.c */
 enum { MACHINE_UNAME, MACHINE_RELEASE, MACHINE_OTHER };
-/* What a list of flags, CPUID or a host shows, when it is no more than that the feature is offered. */
+/* What a list of flags, CPUID or a host shows, when it is no more than that the feature is
+ * offered. */
 void explain_decide_offer(struct explain_source *s);
 explain_read explain_machine_read;
 void explain_machine_kernel(struct explain *e, const char *release, uint64_t line);

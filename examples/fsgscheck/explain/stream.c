@@ -3,10 +3,10 @@
  * From bytes to lines. What is packed in a line, as a string of JSON or as base64, becomes a stream
  * of its own, one level deeper.
  *
- * A line that lies whole in the caller's buffer is read there; only what crosses two buffers is copied,
- * and no more of it than EXPLAIN_LINE. JSON may span lines, and one line of it may be of any length, so
- * an object's bytes go on to its reader as they come. What turns out not to be JSON is looked at
- * as a line of a log after all.
+ * A line that lies whole in the caller's buffer is read there; only what crosses two buffers is
+ * copied, and no more of it than EXPLAIN_LINE. JSON may span lines, and one line of it may be of
+ * any length, so an object's bytes go on to its reader as they come. What turns out not to be JSON
+ * is looked at as a line of a log after all.
  */
 #include "explain.h"
 
@@ -47,8 +47,8 @@ static bool is_one_of(const char *key, const char *const *list)
 	return false;
 }
 
-/* Where logging systems put the message. Elsewhere only a string of several lines is a log: names of
- * programs and their arguments are chosen by their users. */
+/* Where logging systems put the message. Elsewhere only a string of several lines is a log: names
+ * of programs and their arguments are chosen by their users. */
 static bool is_message(const char *key)
 {
 	static const char *const keys[] = {
@@ -105,7 +105,8 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 		s->object.has_lines |= c == '\n';
 		explain_stream_put(s + 1, c);
 	} else if (deeper(s)->length < EXPLAIN_LINE) {
-		/* A program's message may have lines that look like the kernel's: all or nothing. */
+		/* A program's message may have lines that look like the kernel's: all or
+		 * nothing. */
 		deeper(s)->line[deeper(s)->length++] = c;
 	}
 }

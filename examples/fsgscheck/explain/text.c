@@ -130,8 +130,8 @@ bool text_has_word(struct text t, const char *word)
 	return false;
 }
 
-/* The length of the UTF-8 sequence and its code, 0 when it is none (RFC 3629: no surrogates, nothing
- * overlong, nothing beyond U+10FFFF). */
+/* The length of the UTF-8 sequence and its code, 0 when it is none (RFC 3629: no surrogates,
+ * nothing overlong, nothing beyond U+10FFFF). */
 static size_t utf8(const unsigned char *s, size_t left, uint32_t *code)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

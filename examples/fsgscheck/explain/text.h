@@ -2,8 +2,8 @@
 /*
  * A part of a line, which is not terminated.
  *
- * Where two wrapped lines were put together there is a joint: whether a blank stood there is not known.
- * A joint matches a blank, and nothing at all inside of a word or a number.
+ * Where two wrapped lines were put together there is a joint: whether a blank stood there is not
+ * known. A joint matches a blank, and nothing at all inside of a word or a number.
  */
 #ifndef FSGSCHECK_TEXT_H
 #define FSGSCHECK_TEXT_H
@@ -32,8 +32,9 @@ bool text_has_word(struct text t, const char *word);
 void text_copy(struct text *t, const char *stops, char *to, size_t size);
 void text_clean(const char *from, char *to, size_t size); /* the same for a string */
 
-/* The one filter for text that is not ours. What would steer a terminal, reorder a line or hide in it
- * becomes a question mark: C0, C1, bidirectional controls, line separators, and what is not UTF-8. */
+/* The one filter for text that is not ours. What would steer a terminal, reorder a line or hide in
+ * it becomes a question mark: C0, C1, bidirectional controls, line separators, and what is not
+ * UTF-8. */
 void text_filter(const char *from, size_t length, char *to, size_t size);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From lines to messages: colours, entities, quoted-printable and quoting are undone, what a
- * transport puts in front of a message is removed, and a message that was wrapped becomes one again.
+ * transport puts in front of a message is removed, and a message that was wrapped becomes one
+ * again.
  *
- * What stands in front decides whether a message is the kernel's. A log quotes names that users choose:
- * of programs, files and devices, and of services that write to the same log. So a message begins
- * where the prefix of its transport ends, and nowhere else in the line.
+ * What stands in front decides whether a message is the kernel's. A log quotes names that users
+ * choose: of programs, files and devices, and of services that write to the same log. So a message
+ * begins where the prefix of its transport ends, and nowhere else in the line.
  */
 #include "explain.h"
 
@@ -28,7 +29,8 @@ static bool contains(const char *bytes, size_t size, const char *what)
 	return memmem(bytes, size, what, strlen(what)) != NULL;
 }
 
-/* Whether one of these characters stands behind the first one somewhere, or at the end of the piece. */
+/* Whether one of these characters stands behind the first one somewhere, or at the end of the
+ * piece. */
 static bool followed_by(const char *bytes, size_t size, char first, const char *second)
 {
 	const char *const end = bytes + size;
@@ -401,7 +403,8 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 		return GOES_ON;
 	}
 	if (end[-1] == ':') {
-		/* The program that wrote to the same log, after date and host; or the host alone. */
+		/* The program that wrote to the same log, after date and host; or the host
+		 * alone. */
 		if (end[-2] == ']' || (p->dated && p->host)) {
 			m->foreign |= p->dated;
 			return MESSAGE;
@@ -591,7 +594,8 @@ static void append(struct explain *e, const struct explain_message *m)
 	u->held.joined = 1;
 }
 
-/* A program's fault: "NAME[pid]: segfault at ... in FILE[start+size]". A name may have line ends in it. */
+/* A program's fault: "NAME[pid]: segfault at ... in FILE[start+size]". A name may have line ends in
+ * it. */
 #define LONGEST_NAME 300
 
 static bool quotes_name(struct explain_unwrap *u, struct text t)

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Why the instruction failed for this program, and what to change about the program. What to change about the
- * machine is fsgs_advice(). */
+/* Why the instruction failed for this program, and what to change about the program. What to change
+ * about the machine is fsgs_advice(). */
 #include "death.h"
 
 #include <string.h>
 
-/* Programs whose own switch is known: by the beginning of a module's, a function's or the thread's name. */
+/* Programs whose own switch is known: by the beginning of a module's, a function's or the thread's
+ * name. */
 static const struct {
 	const char *names[6];
 	const char *step;
 } programs[] = {
 	{{"iwasm", "libiwasm", "libvmlib", "wasm_runtime_", "os_writegsbase"},
-	 "This is WAMR. Rebuild it without writes to the GS base: cmake -DWAMR_DISABLE_WRITE_GS_BASE=1. "
+	 "This is WAMR. Rebuild it without writes to the GS base: cmake "
+	 "-DWAMR_DISABLE_WRITE_GS_BASE=1. "
 	 "Compile modules for it without wamrc --enable-segue."},
 	{{"w2c_", "wasm_rt_"},
-	 "This is code from wasm2c. Build it without Segue: -DWASM_RT_ALLOW_SEGUE=0. Or keep Segue, and "
+	 "This is code from wasm2c. Build it without Segue: -DWASM_RT_ALLOW_SEGUE=0. Or keep "
+	 "Segue, and "
 	 "let wasm_rt_init() set wasm_rt_fsgsbase_inst_supported: false makes it call arch_prctl."},
 	{{"dmtcp", "libdmtcp", "mtcp_"},
-	 "This is DMTCP. Configure it on a machine like this one, without --enable-fsgsbase-override."},
+	 "This is DMTCP. Configure it on a machine like this one, without "
+	 "--enable-fsgsbase-override."},
 };
 
 static bool begins(const char *text, const char *with)
@@ -50,13 +54,17 @@ static const char *known_step(const struct death *d)
 static const char *source_step(const struct death *d)
 {
 	static const char *const access[FSGS_INSNS] = {
-		"In the program, replace the instruction with fsgs_get_base(FSGS_SEGMENT_FS, &base) of "
+		"In the program, replace the instruction with fsgs_get_base(FSGS_SEGMENT_FS, "
+		"&base) of "
 		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
-		"In the program, replace the instruction with fsgs_get_base(FSGS_SEGMENT_GS, &base) of "
+		"In the program, replace the instruction with fsgs_get_base(FSGS_SEGMENT_GS, "
+		"&base) of "
 		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
-		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_FS, base) of "
+		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_FS, "
+		"base) of "
 		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
-		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_GS, base) of "
+		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_GS, "
+		"base) of "
 		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
 	};
 
@@ -64,10 +72,12 @@ static const char *source_step(const struct death *d)
 	case FAULT_CPUID:
 		return "Run the program without the tool that switched CPUID off for it.";
 	case FAULT_VALUE:
-		return "Correct the value in the program's source: bits 63 to 47 of an address must be equal.";
+		return "Correct the value in the program's source: bits 63 to 47 of an address "
+		       "must be equal.";
 	case FAULT_UNDEFINED:
 		return d->fault.mode == FSGS_MODE_COMPAT
-			       ? "Build the program as 64-bit code, or call set_thread_area(2) instead."
+			       ? "Build the program as 64-bit code, or call set_thread_area(2) "
+				 "instead."
 			       : access[d->fault.insn];
 	case FAULT_NONE:
 		break;
@@ -99,13 +109,16 @@ void death_verdict(const struct death *d, struct fsgs_report *report)
 const char *death_reason(const struct death *d, const struct fsgs_report *report)
 {
 	if (d->fault.cause == FAULT_CPUID)
-		return "CPUID faults in this process: a tool switched it off by arch_prctl(ARCH_SET_CPUID).";
+		return "CPUID faults in this process: a tool switched it off by "
+		       "arch_prctl(ARCH_SET_CPUID).";
 	if (d->fault.cause == FAULT_VALUE)
-		return "The value is not a canonical address, and the processor refuses to load it. The "
+		return "The value is not a canonical address, and the processor refuses to load "
+		       "it. The "
 		       "instruction itself runs.";
 	if (d->fault.mode != FSGS_MODE_COMPAT &&
 	    report->trials[d->fault.insn].outcome == FSGS_OUTCOME_OK)
-		return "The instruction runs in fsgscheck on every CPU here, but not in this program: a tool or "
+		return "The instruction runs in fsgscheck on every CPU here, but not in this "
+		       "program: a tool or "
 		       "an emulator between the program and the processor refuses it.";
 	return fsgs_reason(report, sizeof *report);
 }

@@ -27,7 +27,8 @@ enum { CANNOT_TRACE = 3, BAD_USAGE = 64, CANNOT_EXECUTE = 126, NOT_FOUND = 127 }
 static const char usage[] =
 	"usage: fsgscheck run [--json] [--trace] [--untraced-ok] [--] PROGRAM [ARGUMENT...]\n"
 	"\n"
-	"Runs the program. If it dies at an FSGSBASE instruction, says which one, whose code it is,\n"
+	"Runs the program. If it dies at an FSGSBASE instruction, says which one, whose code it "
+	"is,\n"
 	"why it fails here, and what to do. Else adds nothing. Messages go to standard error.\n"
 	"\n"
 	"  --json         one JSON object for each death\n"
@@ -36,7 +37,8 @@ static const char usage[] =
 	"  --help\n"
 	"\n"
 	"Exit status: the program's own; 128+N if signal N ended it; 3 if it could not be traced\n"
-	"(it was not started then); 64 bad usage; 126 if it could not be executed; 127 not found.\n";
+	"(it was not started then); 64 bad usage; 126 if it could not be executed; 127 not "
+	"found.\n";
 
 static const struct option options[] = {
 	{"json", no_argument, NULL, 'j'},
@@ -98,7 +100,8 @@ static const char *find_program(const char *name, char *path, size_t size)
 	}
 }
 
-/* -- where it cannot be traced ------------------------------------------------------------------- */
+/* -- where it cannot be traced
+ * ------------------------------------------------------------------- */
 
 static long read_number(const char *path)
 {
@@ -166,7 +169,8 @@ static int refuse(const struct started *started, int error)
 	return CANNOT_TRACE;
 }
 
-/* -- the front while the program runs --------------------------------------------------------------- */
+/* -- the front while the program runs
+ * --------------------------------------------------------------- */
 
 /* Stops as the program stopped, so that the shell's job control sees it. */
 static void stop_like(int signal)
@@ -182,8 +186,8 @@ static void stop_like(int signal)
 	}
 }
 
-/* A signal that a process sent to this one is meant for the program. It has it already if it was sent to
- * the whole process group. */
+/* A signal that a process sent to this one is meant for the program. It has it already if it was
+ * sent to the whole process group. */
 static void relay(struct shared *shared, pid_t program, const siginfo_t *info)
 {
 	const struct timespec group = {.tv_nsec = GROUP_MILLISECONDS * 1000000L};
@@ -224,7 +228,8 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 	}
 }
 
-/* What the caller has open is the program's alone: locks, pipes whose other end waits for the last writer. */
+/* What the caller has open is the program's alone: locks, pipes whose other end waits for the last
+ * writer. */
 static void close_others(int from, int keep)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -307,7 +312,8 @@ static int run(const struct started *started, struct tracing *tracing)
 		become_program(started, program_words[1], tracer);
 	}
 	close(program_words[1]);
-	/* What is ignored here would not wait to be passed on. The program has its own dispositions. */
+	/* What is ignored here would not wait to be passed on. The program has its own
+	 * dispositions. */
 	for (int signal = 1; signal < NSIG; signal++)
 		if (signal != SIGKILL && signal != SIGSTOP)
 			(void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `run` knows about one fault of a traced program. Evidence (registers, bytes, mappings), decision
- * (which instruction, why it faulted) and words stay apart: fault.c, place.c and advice.c, print.c.
+ * What `run` knows about one fault of a traced program. Evidence (registers, bytes, mappings),
+ * decision (which instruction, why it faulted) and words stay apart: fault.c, place.c and advice.c,
+ * print.c.
  */
 #ifndef FSGSCHECK_RUN_DEATH_H
 #define FSGSCHECK_RUN_DEATH_H
@@ -64,7 +65,8 @@ void fault_decode(struct fault *fault, const siginfo_t *info, const struct user_
 /* place.c: the process must be stopped, with the memory of the fault still mapped. */
 void place_death(struct death *death);
 
-/* place-dwarf.c, or without libdw place-plain.c: the symbol at the fault, and the calling function. */
+/* place-dwarf.c, or without libdw place-plain.c: the symbol at the fault, and the calling
+ * function. */
 void place_symbols(struct death *death);
 /* place.c: the module of an address, as /proc/PID/maps has it. */
 void place_module(pid_t pid, uint64_t address, struct place *place);

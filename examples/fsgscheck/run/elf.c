@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a program may want to trace others: its dynamic string table names ptrace (ELF, chapter 5). */
+/* Whether a program may want to trace others: its dynamic string table names ptrace (ELF, chapter
+ * 5). */
 #include "tracer.h"
 
 #include <elf.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which instruction faulted, and with which operand (SDM vol. 2: instruction format, RDFSBASE, WRFSBASE, CPUID). */
+/* Which instruction faulted, and with which operand (SDM vol. 2: instruction format, RDFSBASE,
+ * WRFSBASE, CPUID). */
 #include "death.h"
 #include "../explain/explain.h"
 
@@ -33,8 +34,8 @@ static uint64_t register_value(const struct user_regs_struct *regs, uint32_t num
 	return by_number[number];
 }
 
-/* With 5-level paging bits 63 to 56 must be equal. A value that only 4-level paging refuses is taken for
- * refused, too: the processor has raised #GP already. */
+/* With 5-level paging bits 63 to 56 must be equal. A value that only 4-level paging refuses is
+ * taken for refused, too: the processor has raised #GP already. */
 static bool is_canonical(uint64_t value)
 {
 	const int64_t top = (int64_t)value >> 47;

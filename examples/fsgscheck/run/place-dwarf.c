@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Symbols, source lines and the calling function, by elfutils' libdw: from symbol tables, debug links,
- * build IDs and frame information. */
+/* Symbols, source lines and the calling function, by elfutils' libdw: from symbol tables, debug
+ * links, build IDs and frame information. */
 #include "death.h"
 
 #include <elfutils/libdwfl.h>

@@ -183,8 +183,8 @@ static const char *step_line(const void *context, uint32_t n)
 	return death_step(steps->death, steps->report, n);
 }
 
-/* The keys of a report, with this machine's verdict; and the death beside them, as `explain` has its
- * sources. */
+/* The keys of a report, with this machine's verdict; and the death beside them, as `explain` has
+ * its sources. */
 void json_death(FILE *out, const struct death *d, const struct fsgs_report *report)
 {
 	static const char *const causes[] = {

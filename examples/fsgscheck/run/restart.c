@@ -18,7 +18,8 @@ static bool read_word(int memory, uint64_t at, uint64_t *word)
 	return pread(memory, word, sizeof *word, (off_t)at) == sizeof *word;
 }
 
-/* Finds the arguments of execve() on the new stack, which nothing has run on yet (psABI, figure 3.9). */
+/* Finds the arguments of execve() on the new stack, which nothing has run on yet (psABI, figure
+ * 3.9). */
 static bool read_stack(int memory, uint64_t at, uint64_t *path, uint64_t *argv, uint64_t *envp)
 {
 	uint64_t count, word, value;
@@ -43,8 +44,8 @@ static bool read_stack(int memory, uint64_t at, uint64_t *path, uint64_t *argv, 
 
 bool privilege_restart(pid_t thread)
 {
-	/* MOV EAX, SYS_execve; SYSCALL; UD2 for a second execve() that fails. RAX cannot be set from here:
-	 * the stop is inside the first execve(), which returns into it. */
+	/* MOV EAX, SYS_execve; SYSCALL; UD2 for a second execve() that fails. RAX cannot be set
+	 * from here: the stop is inside the first execve(), which returns into it. */
 	static const uint8_t code[] = {0xb8, SYS_execve, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x0b};
 	struct user_regs_struct regs;
 	uint64_t path, argv, envp;

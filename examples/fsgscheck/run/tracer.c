@@ -188,7 +188,8 @@ static void forget(pid_t thread)
 		c->thread = 0;
 }
 
-/* A handler takes the fault. It may still end the process (Go, the JVM), so its end is looked at. */
+/* A handler takes the fault. It may still end the process (Go, the JVM), so its end is looked
+ * at. */
 static void serve_handled(struct death *d, int signal)
 {
 	struct caught *c = find_caught(d->thread);
@@ -203,13 +204,14 @@ static void serve_handled(struct death *d, int signal)
 	c->frame = 0;
 	c->entering = true;
 	ptrace(PTRACE_SETOPTIONS, d->thread, NULL, OPTIONS | PTRACE_O_TRACEEXIT);
-	/* Stops at the handler's first instruction; the kernel keeps the step out of the saved flags. */
+	/* Stops at the handler's first instruction; the kernel keeps the step out of the saved
+	 * flags. */
 	if (ptrace(PTRACE_SINGLESTEP, d->thread, NULL, (long)signal) != 0)
 		c->thread = 0;
 }
 
-/* What the front passes on arrives with the original sender. Signals of other processes are noted, so that
- * the front does not pass on what a process group has got already. */
+/* What the front passes on arrives with the original sender. Signals of other processes are noted,
+ * so that the front does not pass on what a process group has got already. */
 static void note_sender(pid_t thread, int signal)
 {
 	struct shared *shared = tracing->shared;
@@ -255,8 +257,8 @@ static void serve_signal(pid_t thread, int signal)
 	go_on(thread, signal);
 }
 
-/* A thread that ends inside its handler dies of the fault. One that left the handler has its stack pointer
- * above the frame, or on another stack. */
+/* A thread that ends inside its handler dies of the fault. One that left the handler has its stack
+ * pointer above the frame, or on another stack. */
 static void serve_exit(pid_t thread)
 {
 	struct caught *c = find_caught(thread);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Three processes: the front, which the caller started and waits for; the program, its child; and the tracer,
- * another child, in a session of its own, which no signal of a terminal reaches. The kernel keeps the front
- * informed as a real parent: of stops too, so that it can stop with the program.
+ * Three processes: the front, which the caller started and waits for; the program, its child; and
+ * the tracer, another child, in a session of its own, which no signal of a terminal reaches. The
+ * kernel keeps the front informed as a real parent: of stops too, so that it can stop with the
+ * program.
  */
 #ifndef FSGSCHECK_RUN_TRACER_H
 #define FSGSCHECK_RUN_TRACER_H
@@ -20,7 +21,8 @@ struct shared {
 		_Atomic pid_t sender;
 		_Atomic int64_t when;
 	} seen[NSIG];
-	/* The signal that the front passes on; its information replaces that of the front's kill(2). */
+	/* The signal that the front passes on; its information replaces that of the front's
+	 * kill(2). */
 	siginfo_t relayed[NSIG];
 };
 
@@ -39,7 +41,8 @@ int tracer_seize(pid_t program);
 /* Serves the program and its descendants until the program has ended. */
 void tracer_serve(const struct tracing *tracing);
 
-/* elf.c: whether the program of a process imports ptrace(): it cannot trace children that are traced already. */
+/* elf.c: whether the program of a process imports ptrace(): it cannot trace children that are
+ * traced already. */
 bool elf_imports_ptrace(pid_t pid);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What C code that wasm2c generates asks of its embedder, as far as a module without tables and imports
- * needs it. The names are wasm2c's. The three at the end are where libfsgscheck comes in.
+ * What C code that wasm2c generates asks of its embedder, as far as a module without tables and
+ * imports needs it. The names are wasm2c's. The three at the end are where libfsgscheck comes in.
  */
 #ifndef WASM_RT_H_
 #define WASM_RT_H_

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual machine monitor for KVM that knows just enough to start a PVH image: for a KVM that itself runs in an
- * emulated machine, where QEMU with its fifty libraries would be most of the initial file system.
+ * A virtual machine monitor for KVM that knows just enough to start a PVH image: for a KVM that
+ * itself runs in an emulated machine, where QEMU with its fifty libraries would be most of the
+ * initial file system.
  *
  *   vmm [-c CPUS] [-f 0|1] [-a WORDS] IMAGE
  *
@@ -9,8 +10,9 @@
  *   -f  what CPUID says of FSGSBASE, whatever KVM offers
  *   -a  the image's command line
  *
- * The guest has 64 MiB, a serial port that sends, and the port 0xf4. The exit status is what QEMU's isa-debug-exit
- * would make it; STATUS_REFUSED where KVM refuses, STATUS_SHUTDOWN after a triple fault.
+ * The guest has 64 MiB, a serial port that sends, and the port 0xf4. The exit status is what QEMU's
+ * isa-debug-exit would make it; STATUS_REFUSED where KVM refuses, STATUS_SHUTDOWN after a triple
+ * fault.
  */
 #include <elf.h>
 #include <err.h>
@@ -333,7 +335,8 @@ int main(int argc, char **argv)
 	const struct start_info information = {
 		.magic = PVH_MAGIC, .version = 1, .command_line = COMMAND_LINE, .rsdp = TABLES};
 
-	/* Intel's processors need a place for their task state; the others do not know the request. */
+	/* Intel's processors need a place for their task state; the others do not know the
+	 * request. */
 	ioctl(vm, KVM_SET_TSS_ADDR, (unsigned long)TASK_STATE_BASE);
 	CONTROL(vm, KVM_CREATE_IRQCHIP, NULL);
 	CONTROL(vm, KVM_SET_USER_MEMORY_REGION, &region);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * As much of Criterion as the unit tests use, in place of it: every line that runs is instrumented, nothing
- * is allocated, and each test is a child made by fork(), which all of the tools can follow.
+ * As much of Criterion as the unit tests use, in place of it: every line that runs is instrumented,
+ * nothing is allocated, and each test is a child made by fork(), which all of the tools can follow.
  */
 #ifndef FSGSCHECK_PLAIN_CRITERION_H
 #define FSGSCHECK_PLAIN_CRITERION_H
