@@ -126,6 +126,9 @@ static void overall_is_the_worse(const struct fsgs_report *r)
 {
 	property = "the verdict is one of the two segments', and the healthy one only if both are";
 	holds(r->verdict == r->verdicts[0] || r->verdict == r->verdicts[1]);
+	for (unsigned s = 0; s < FSGS_SEGMENTS; s++)
+		holds(r->verdicts[s] == FSGS_VERDICT_UNKNOWN ||
+		      fsgs_exit_status(r->verdict) >= fsgs_exit_status(r->verdicts[s]));
 	holds((r->verdict == FSGS_VERDICT_USABLE) ==
 	      (r->verdicts[0] == FSGS_VERDICT_USABLE && r->verdicts[1] == FSGS_VERDICT_USABLE));
 }
