@@ -8,8 +8,8 @@
 /* On each processor, before the rest. Returns 0 when there is none. */
 int apic_start(void);
 
-/* On the boot processor, at the end: everything as apic_start() found it, and the others stopped until
- * they are started. */
+/* On the boot processor, at the end: everything as apic_start() found it, and the others stopped
+ * until they are started. */
 void apic_stop(void);
 
 /* A processor's identifier, or this for all but the one that executes it. */

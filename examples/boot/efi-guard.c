@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `guard` returns to its caller, with success where nothing is to be done and an error status where the
- * kernel needs nofsgsbase. `guard PATH [OPTIONS]` starts an image from the volume that this program came
- * from, with the options and, where needed, nofsgsbase.
+ * `guard` returns to its caller, with success where nothing is to be done and an error status where
+ * the kernel needs nofsgsbase. `guard PATH [OPTIONS]` starts an image from the volume that this
+ * program came from, with the options and, where needed, nofsgsbase.
  */
 #include "efi-guard.h"
 #include "clock.h"
@@ -27,7 +27,8 @@ static efi_handle self, next;
 static const struct efi_guid loaded_guid = EFI_LOADED_IMAGE;
 static uint64_t started;
 
-/* The options of the next image, once more in characters of one byte for those who look at words. */
+/* The options of the next image, once more in characters of one byte for those who look at
+ * words. */
 static efi_char *options;
 static char *words;
 static size_t length;

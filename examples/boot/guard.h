@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot guard: what it reads in command lines, and what it decides. doc/boot-guard.md describes it. */
+/* The boot guard: what it reads in command lines, and what it decides. doc/boot-guard.md describes
+ * it. */
 #ifndef BOOT_GUARD_H
 #define BOOT_GUARD_H
 
@@ -12,14 +13,15 @@
 /* What stands behind the word `guard` on the image's command line; NULL without that word. */
 const char *guard_arguments(const char *line);
 
-/* Whether the kernel's command line asks for no test: it has nofsgsbase already, or fsgscheck=off. */
+/* Whether the kernel's command line asks for no test: it has nofsgsbase already, or
+ * fsgscheck=off. */
 int guard_is_off(const char *kernel_line);
 
 /* Whether the kernel needs nofsgsbase after the test. */
 int guard_adds(void);
 
-/* Puts nofsgsbase in, behind the kernel's own words: " --" begins those of the first process. Returns -1,
- * with the line as it was, when it would be longer than the limit. */
+/* Puts nofsgsbase in, behind the kernel's own words: " --" begins those of the first process.
+ * Returns -1, with the line as it was, when it would be longer than the limit. */
 int guard_add(char *line, size_t limit);
 
 /* Where nofsgsbase belongs in a line, and the text to put there. */

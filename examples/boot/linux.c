@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 64-bit boot protocol of Linux, Documentation/arch/x86/boot.rst: real mode and its services are
- * over, the kernel gets one page of parameters and is entered 512 bytes behind its load address.
+ * The 64-bit boot protocol of Linux, Documentation/arch/x86/boot.rst: real mode and its services
+ * are over, the kernel gets one page of parameters and is entered 512 bytes behind its load
+ * address.
  *
  * The kernel may lie at any aligned address, if it says so; with address randomisation on it moves
  * itself once more, around everything that it was told of.
@@ -168,7 +169,8 @@ const char *linux_load(struct linux_boot *boot)
 	else
 		place = memory_is_free(boot->memory, preferred, room) ? preferred : 0;
 	if (!place)
-		return "there is no free memory for the kernel: give the VM more, or use a smaller initrd";
+		return "there is no free memory for the kernel: give the VM more, or use a "
+		       "smaller initrd";
 
 	fill_params(boot);
 	memcpy((void *)(uintptr_t)place, (const uint8_t *)(uintptr_t)image + setup_size(image),

@@ -43,11 +43,12 @@ int linux_is_kernel(uint64_t image, uint64_t size);
 /* The longest command line that a kernel takes, without its final zero; 0 for no kernel. */
 uint32_t linux_command_line_limit(uint64_t image, uint64_t size);
 
-/* How much of the image is the kernel; a signature, or anything else, may follow. 0 for no kernel. */
+/* How much of the image is the kernel; a signature, or anything else, may follow. 0 for no
+ * kernel. */
 uint64_t linux_size(uint64_t image, uint64_t size);
 
-/* Finds a place, puts the kernel there and writes its parameters. Returns NULL, or what is wrong. The
- * image itself is not changed. */
+/* Finds a place, puts the kernel there and writes its parameters. Returns NULL, or what is wrong.
+ * The image itself is not changed. */
 const char *linux_load(struct linux_boot *boot);
 
 /* By the 64-bit boot protocol. Interrupts are off, and no other processor runs. */

@@ -119,7 +119,8 @@ static const char *read_multiboot_map(void)
 		if (region.size < sizeof region - sizeof region.size || here + region.size > end)
 			return "the boot loader's memory map is damaged";
 		if (memory_add(&memory, region.base, region.length, region.type))
-			return "the boot loader's memory map has too many regions, or one without an "
+			return "the boot loader's memory map has too many regions, or one "
+			       "without an "
 			       "end";
 		here += region.size + sizeof region.size;
 	}
@@ -135,13 +136,15 @@ static const char *read_pvh_map(void)
 	for (uint64_t i = 0; i < pvh->map_count; i++) {
 		memcpy(&region, at(pvh->map + i * sizeof region), sizeof region);
 		if (memory_add(&memory, region.base, region.length, region.type))
-			return "the boot loader's memory map has too many regions, or one without an "
+			return "the boot loader's memory map has too many regions, or one "
+			       "without an "
 			       "end";
 	}
 	return NULL;
 }
 
-/* A Multiboot module's text begins with its name, by a convention that GRUB's users follow by hand. */
+/* A Multiboot module's text begins with its name, by a convention that GRUB's users follow by
+ * hand. */
 static const char *without_name(uint32_t string)
 {
 	return string ? text_next(at(string)) : "";

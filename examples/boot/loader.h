@@ -19,10 +19,10 @@ const char *loader_command_line(void);
 uint64_t loader_root_pointer(void);
 
 /*
- * Collects what it takes to start the kernel in the first module. The kernel's command line is that of
- * the module, or what is given where the module has none; it is copied, and is LOADER_COMMAND_LINE long.
- * The second module is the initrd; with one module, what follows the kernel in it. Returns NULL, or what
- * is wrong.
+ * Collects what it takes to start the kernel in the first module. The kernel's command line is that
+ * of the module, or what is given where the module has none; it is copied, and is
+ * LOADER_COMMAND_LINE long. The second module is the initrd; with one module, what follows the
+ * kernel in it. Returns NULL, or what is wrong.
  */
 const char *loader_linux(struct linux_boot *boot, const char *otherwise, char *command_line);
 

@@ -54,7 +54,8 @@ _Noreturn static void guard_stop(const char *why)
 	machine_reset();
 }
 
-/* With the verdict in machine.report. Where no test was wanted it is unknown, and nothing is added. */
+/* With the verdict in machine.report. Where no test was wanted it is unknown, and nothing is
+ * added. */
 _Noreturn static void guard_go_on(int tested)
 {
 	const uint32_t limit = linux_command_line_limit(kernel.kernel, kernel.kernel_size);
@@ -128,7 +129,8 @@ static void check_others(void)
 	for (uint32_t cpu = 1; cpu <= others; cpu++) {
 		why = smp_run(cpu);
 		if (why) {
-			/* What it was doing is its last step; the others would most likely do the same. */
+			/* What it was doing is its last step; the others would most likely do the
+			 * same. */
 			tap_step(cpu, why);
 			if (machine.present < others + 1)
 				machine.present = others + 1;

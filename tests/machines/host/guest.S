@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The turn from machine to guest, and one run of the guest. For the ELF file and for the UEFI program,
- * whose compiler follows another calling convention: these functions are declared with this one.
+ * The turn from machine to guest, and one run of the guest. For the ELF file and for the UEFI
+ * program, whose compiler follows another calling convention: these functions are declared with
+ * this one.
  */
 #include "layout.h"
 

@@ -40,8 +40,8 @@ struct multiboot_map_entry {
 
 /*
  * Boots @image, with the first module's arguments as its command line and the modules behind the
- * first as its own, and does not return; returns when @image has no Multiboot header. What is handed on
- * is right, or has one named defect.
+ * first as its own, and does not return; returns when @image has no Multiboot header. What is
+ * handed on is right, or has one named defect.
  */
 void multiboot_boot(const struct multiboot_module *image, const char *defect);
 

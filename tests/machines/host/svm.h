@@ -91,8 +91,8 @@ struct guest {
 };
 
 /*
- * Turns the caller into a guest of the host that @policy describes. The host runs on page tables that the
- * guest leaves alone, and that map the memory below MAPPED one to one.
+ * Turns the caller into a guest of the host that @policy describes. The host runs on page tables
+ * that the guest leaves alone, and that map the memory below MAPPED one to one.
  */
 void svm_launch(const struct policy *policy, uint64_t host_cr3);
 
