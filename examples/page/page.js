@@ -151,8 +151,10 @@ function count(number, one, many = one + 's') {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 }
 
+let titles = 0;
+
 function titled(title, ...children) {
-  const id = `title-${byId('answer').querySelectorAll('h3').length}-${title.replace(/\W+/g, '-')}`;
+  const id = `title-${++titles}`;
   return element('section', {'aria-labelledby': id}, element('h3', {id}, title), ...children);
 }
 
@@ -178,7 +180,7 @@ function imageButton() {
 }
 
 // A step: the side that has to act, what it has to do, and its commands, which are the lines that begin with blanks.
-function steps(advice) {
+function steps(advice, title) {
   const items = [];
   for (const line of advice ? advice.split('\n') : []) {
     if (/^\s/.test(line) && items.length) {
@@ -189,7 +191,7 @@ function steps(advice) {
     items.push(element('li', {}, side ? element('span', {class: 'side'}, side) : null,
                        element('span', {class: 'said'}, rest), rest.includes('boot image') ? imageButton() : null));
   }
-  return items.length ? titled('What to do, cheapest first', element('ol', {class: 'steps'}, ...items)) : null;
+  return items.length ? titled(title, element('ol', {class: 'steps'}, ...items)) : null;
 }
 
 // The bytes of the instruction: its prefixes, an opcode of two bytes, and one that names the register. A disassembly
@@ -295,7 +297,7 @@ function card(source, lines, answer) {
   if (other)
     made.firstChild.after(element('p', {}, verdictWord(source.verdict), source.fault ? `, ${source.fault}. ${source.reason}` : ''));
   if (source.advice && source.advice !== answer.advice)
-    made.append(steps(source.advice));
+    made.append(steps(source.advice, `What to do for ${source.name}, line ${source.line}`) || '');
   return made;
 }
 
@@ -367,7 +369,7 @@ function show(answer, lines) {
             element('p', {class: 'reason'}, explain.evidence ? answer.reason : `${count(explain.lines, 'line')} read.`)),
     inside);
   const machines = explain.sources.slice(explain.sources.length - Math.min(explain.machines, 4));
-  inside.append(explain.evidence && steps(answer.advice) || '', rest(explain) || '');
+  inside.append(explain.evidence && steps(answer.advice, 'What to do, cheapest first') || '', rest(explain) || '');
   explain.sources.forEach((source, i) => inside.append(card(source, lines[i], answer)));
   if (explain.machines > 4)
     inside.append(fleet(explain));
