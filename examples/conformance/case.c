@@ -465,10 +465,6 @@ static void crashed(int status)
 	record->word = WORD_FAIL;
 	snprintf(record->what, sizeof record->what, "the case did not finish");
 	snprintf(record->expected, sizeof record->expected, "returns");
-	if (foreign_deadly & FOREIGN_GS_CALL && !record->note[0])
-		snprintf(record->note, sizeof record->note,
-			 "a system call ends its caller here while GS holds a base of the "
-			 "caller's own");
 	if (crash->signal)
 		snprintf(record->seen, sizeof record->seen,
 			 "signal %d, si_code %d, si_addr 0x%llx, RIP 0x%llx", crash->signal,

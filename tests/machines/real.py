@@ -5,13 +5,16 @@ One class is one test. What is not to be had is a skip with its reason.
 """
 
 import gzip
+import json
 import os
 import pathlib
 import re
+import subprocess
 import tempfile
+import time
 import unittest
 
-from support import aside, bochs, machine, parts
+from support import SOURCE, aside, bochs, machine, parts
 
 IMAGE = os.environ['IMAGE']
 RING0 = os.environ['RING0']
@@ -19,6 +22,7 @@ COMMAND = os.environ['STATIC']
 SUITE = os.environ['SUITE']
 INIT = os.environ['INIT']
 VMM = os.environ['VMM']
+REPRODUCERS = SOURCE / 'doc/reproducers'
 INNER = pathlib.Path(__file__).parent / 'inner' / 'init.sh'
 
 # QEMU's TCG checks no operand of WRFSBASE, WRGSBASE and WRMSR for being canonical, and so do its guests.
@@ -55,6 +59,11 @@ def guests(run):
     """What each guest printed, and its status."""
     return [(text, int(status)) for text, status in
             re.findall(r'^=== guest.*?\n(.*?)=== status (\d+)$', run.log, re.M | re.S)]
+
+
+def about(text, number):
+    """The lines behind a result."""
+    return re.search(rf'^not ok \d+ - {number} .*\n((?:#.*\n)*)', text, re.M)[1]
 
 
 class Case(unittest.TestCase):
@@ -139,7 +148,7 @@ class Bochs(Case):
         run = self.image('ring-0 suite', RING0, r'^fsgs-conformance: .*\n', model=self.intel)
         self.assertRegex(run.log, r'fsgs-conformance: passed=84 failed=0 skipped=0 cpus=1\n')
 
-    def linux(self, name, initrd, kernel, words='', until=r'^=== end( \S+ status=\d+)?\n', timeout=280):
+    def linux(self, name, initrd, kernel, words='', until=r'^=== end( \S+ status=\d+)?\n', timeout=560):
         cd = self.cd(f'linux /kernel console=ttyS0 panic=-1 quiet {words}\ninitrd /initrd',
                      ('kernel', kernel), ('initrd', initrd))
         return self.boot(name, cd, model=self.intel, memory=512, until=until, timeout=timeout)
@@ -163,6 +172,72 @@ class Bochs(Case):
         self.assertRegex(hidden[0], r'(?m)^fsgscheck: verdict=unsupported findings= cpus=1$')
         self.assertRegex(ring0[0], r'(?m)^fsgs-conformance: passed=84 failed=0 skipped=0 cpus=1$')
         self.assertEqual([status for _, status in (image, hidden, ring0)], [33, 35, 33])
+
+
+class Gvisor(Case):
+    """A user-space kernel. What it keeps for itself is not asked of it, and nothing dies without a reason."""
+
+    # No exception vector in a signal frame; no PTRACE_ARCH_PRCTL; a selector that a tracer does not get rid of; GS; no
+    # word of it in AT_HWCAP2.
+    # What is to return to a stack pointer that is not canonical dies, where the processor checks operands.
+    not_canonical_stack = {219, 220}
+    deviations = {246, 507, 509, 511, 535, 543, 544, 553, 561, 702, 902}
+
+    def sandbox(self):
+        tree, _ = self.available(aside.unpacked, 'runsc', release='bookworm-backports')
+        return tree / 'usr/bin/runsc'
+
+    def run_in(self, platform, *program):
+        if os.geteuid() != 0:
+            self.skipTest('runsc wants to be root')
+        started = time.monotonic()
+        done = subprocess.run([self.sandbox(), '--ignore-cgroups', '--network=none', f'--root={self.folder}',
+                               f'--platform={platform}', 'do', '--force-overlay=true', *program], text=True,
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=200, check=False)
+        print(f'# gVisor, {platform}: {time.monotonic() - started:.1f} s', flush=True)
+        if not done.stdout:
+            self.skipTest(f'runsc does not run here: {done.stderr.strip()[-200:]}')
+        return done
+
+    def test_command(self):
+        for platform in ('systrap', 'ptrace'):
+            report = json.loads(self.run_in(platform, COMMAND, '--json').stdout)
+            self.assertEqual(report['verdict'], 'unadvertised')
+            self.assertLessEqual({'sandboxed', 'arch-prctl-denied'}, set(report['findings']))
+            self.assertEqual(report['access'], {'fs': 'arch_prctl', 'gs': 'none'})
+            self.assertIn('leave GS alone', report['advice'])
+            self.assertFalse(report['hwcap2']['present'])
+
+    def test_nothing_dies(self):
+        text = self.run_in('systrap', SUITE, '--tap', '--only', '[1-3]??').stdout
+        dead = {number for number in failed(text) if 'did not finish' in about(text, number)}
+        self.assertLessEqual(dead, self.not_canonical_stack, text)
+        self.assertIn('SKIP GS is the sandbox\'s own', text)
+        text = self.run_in('systrap', SUITE, '--tap', '--only', '70[2-4]').stdout
+        self.assertEqual(failed(text), {702})
+        self.assertIn('a system call while GS holds another base: expected returns, seen ends the process', text)
+        self.assertIn('SKIP INT 80h ends its caller', text)
+
+
+class GvisorWhole(Gvisor):
+    """The whole suite on a kernel that advertises the instructions: in a machine, since this system's may not."""
+
+    test_command = test_nothing_dies = None
+
+    def test_suite(self):
+        kernel, _ = self.available(aside.kernel)
+        job = ('ip link set lo up\necho "=== begin suite"; cd /tmp; /runsc --ignore-cgroups --network=none --root=/run/gv '
+               '--platform=systrap do --force-overlay=true /suite --tap; echo "=== end suite status=$?"\n')
+        initrd = self.inner(job, [('runsc', self.sandbox()), ('suite', SUITE)])
+        run = self.timed('gVisor in Linux in QEMU', machine.boot(
+            kernel, initrd=initrd, smp=2, memory=1536, timeout=580, until=r'^=== end$',
+            append='console=ttyS0 panic=-1 quiet'))
+        text, status = run.section('suite')
+        # 43 is QEMU 7.2's: a REX prefix in front of F3 counts.
+        self.assertEqual(failed(text) - TCG_USER - {43}, self.deviations, text)
+        self.assertNotIn('did not finish', text)
+        self.assertGreater(len(passed(text)), 150)
+        self.assertEqual(status, 1)
 
 
 class Xen(Case):
@@ -199,6 +274,58 @@ class Xen(Case):
         run = self.pvh(RING0, cpus=2)
         self.assertEqual(failed(run.log), TCG_RING0)
         self.assertRegex(run.log, r'fsgs-conformance: passed=75 failed=9 skipped=0 cpus=2\n')
+
+
+class XenNewer(Xen):
+    package, release = 'xen-hypervisor-4.20-amd64', 'trixie'
+
+
+class Versions(Case):
+    """Each reproducer of QEMU and valgrind on the current versions: what is mended must be said in doc/conformance.md."""
+
+    releases = ('trixie', 'sid')
+    mended = {'qemu-rex': 'sid'}
+
+    def build(self, source):
+        program = self.folder / source.stem
+        subprocess.run(['gcc', '-O1', '-static', '-o', program, source], check=True, timeout=60)
+        return program
+
+    def check(self, source, release, *command, env=None):
+        done = subprocess.run([*command, self.build(source)], capture_output=True, text=True, timeout=60,
+                              check=False, env={**os.environ, **(env or {})})
+        print(f'# {source.stem}, {release}: {done.stdout.strip()}', flush=True)
+        fixed = source.stem in self.mended and release == self.mended[source.stem]
+        self.assertTrue(done.stdout.startswith('ok: ' if fixed else 'not ok: '), done.stdout + done.stderr)
+
+    def test_qemu_user(self):
+        for release in self.releases:
+            tree, version = self.available(aside.unpacked, 'qemu-user', release=release,
+                                           only=['./usr/bin/qemu-x86_64'])
+            print(f'# qemu-user {version}', flush=True)
+            for source in sorted([*REPRODUCERS.glob('qemu-*.c'), REPRODUCERS / 'hwcap2.c']):
+                self.check(source, release, tree / 'usr/bin/qemu-x86_64', '-cpu', 'max')
+
+    def test_valgrind(self):
+        for release in self.releases:
+            tree, version = self.available(aside.unpacked, 'valgrind', release=release, libraries=True)
+            print(f'# valgrind {version}', flush=True)
+            self.check(REPRODUCERS / 'valgrind-code.c', release,
+                       *aside.command(tree, 'usr/bin/valgrind.bin'), '-q', '--tool=none',
+                       env={'VALGRIND_LIB': str(tree / 'usr/libexec/valgrind')})
+
+    def test_qemu_system(self):
+        for release in self.releases:
+            tree, version = self.available(aside.unpacked, 'qemu-system-x86', release=release, libraries=True)
+            emulator = [*aside.command(tree, 'usr/bin/qemu-system-x86_64'),
+                        '-L', str(tree / 'usr/share/seabios'), '-L', str(tree / 'usr/share/qemu')]
+            for image in (IMAGE, RING0):
+                run = self.timed(f'QEMU {version}, {pathlib.Path(image).name}',
+                                 machine.boot(image, emulator=emulator, memory=64, smp=2, timeout=90))
+                if image == IMAGE:
+                    self.assertEqual(last_line(run), ('usable', 'emulated,no-canonical-check', 2))
+                else:
+                    self.assertEqual(failed(run.log), TCG_RING0)
 
 
 if __name__ == '__main__':
