@@ -189,7 +189,7 @@ void machine_host_line(struct line *line)
 		line_text(line, "none that says so");
 		return;
 	}
-	line_text(line, r->hypervisor);
+	line_foreign(line, r->hypervisor);
 	if (r->hypervisor_version) {
 		line_text(line, ", version ");
 		line_number(line, r->hypervisor_version >> 16);
@@ -206,7 +206,7 @@ void machine_processor_line(struct line *line)
 {
 	const struct fsgs_report *r = &machine.report;
 
-	line_text(line, r->brand[0] ? r->brand : r->vendor);
+	line_foreign(line, r->brand[0] ? r->brand : r->vendor);
 	line_text(line, " (family ");
 	line_number(line, r->family);
 	line_text(line, ", model ");

@@ -131,6 +131,7 @@ static void put_banner(const char *word, unsigned background)
 static void put_steps(const struct fsgs_report *r)
 {
 	const char *step;
+	uint32_t number = 0;
 
 	if (!fsgs_advice(r, sizeof *r, 0)) {
 		paragraph("What to do: ", "nothing.", SCREEN_GREY);
@@ -140,9 +141,14 @@ static void put_steps(const struct fsgs_report *r)
 	for (uint32_t i = 0; (step = fsgs_advice(r, sizeof *r, i)); i++) {
 		struct line label = {0};
 
-		line_number(&label, i + 1);
-		line_text(&label, ". ");
-		paragraph(label.text, step, SCREEN_WHITE);
+		/* A command belongs to the step before it. */
+		if (step[0] != ' ') {
+			line_number(&label, ++number);
+			line_text(&label, ". ");
+		} else {
+			line_text(&label, "   ");
+		}
+		paragraph(label.text, step[0] != ' ' ? step : step + 4, SCREEN_WHITE);
 	}
 }
 

@@ -8,6 +8,13 @@ void line_text(struct line *line, const char *text)
 	line->text[line->used] = '\0';
 }
 
+void line_foreign(struct line *line, const char *text)
+{
+	for (; *text && line->used < sizeof line->text - 1; text++)
+		line->text[line->used++] = *text >= ' ' && *text <= '~' ? *text : '?';
+	line->text[line->used] = '\0';
+}
+
 void line_number(struct line *line, uint32_t number)
 {
 	char digits[11];

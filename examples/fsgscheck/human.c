@@ -181,24 +181,35 @@ void print_findings(FILE *out, const struct fsgs_report *r)
 void print_advice(FILE *out, const struct fsgs_report *r)
 {
 	const char *step;
+	uint32_t number = 0;
 
 	for (uint32_t i = 0; (step = fsgs_advice(r, sizeof *r, i)); i++) {
 		if (i == 0)
 			fputs("\nWhat to do, cheapest first\n", out);
-		fprintf(out, "  %u. ", i + 1);
+		/* A command stands whole on its line, to be copied. */
+		if (step[0] == ' ') {
+			fprintf(out, "   %s\n", step);
+			continue;
+		}
+		fprintf(out, "  %u. ", ++number);
 		print_wrapped(out, step, 5, 5);
 	}
 }
 
-void print_verdict(FILE *out, const struct fsgs_report *r)
+void print_verdict_words(FILE *out, const struct fsgs_report *r, const char *words)
 {
 	const bool colour = in_colour(out);
 
-	fprintf(out, "FSGSBASE: %s%s%s (%s)\n", colour ? colours[fsgs_exit_status(r->verdict)] : "",
-		fsgs_name(FSGS_LIST_VERDICT, r->verdict), colour ? "\033[0m" : "",
-		fsgs_name(FSGS_LIST_PROOF, r->proof));
+	fprintf(out, "FSGSBASE: %s%s%s, %s\n",
+		colour ? colours[fsgs_exit_status(r->verdict)] : "",
+		fsgs_name(FSGS_LIST_VERDICT, r->verdict), colour ? "\033[0m" : "", words);
 	print_wrapped(out, fsgs_reason(r, sizeof *r), 0, 0);
 	fputc('\n', out);
+}
+
+void print_verdict(FILE *out, const struct fsgs_report *r)
+{
+	print_verdict_words(out, r, report_side(r)->words);
 }
 
 void print_human(FILE *out, const struct result *result)

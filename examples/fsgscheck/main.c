@@ -2,6 +2,7 @@
 /* fsgscheck: what this machine's FSGSBASE is worth. */
 #include "output.h"
 #include "explain/command.h"
+#include "explain/text.h"
 #include "run/command.h"
 
 #include <errno.h>
@@ -57,8 +58,28 @@ static const struct option options[] = {
 
 static int bad_usage(const char *what, const char *which)
 {
-	fprintf(stderr, "fsgscheck: %s%s; try 'fsgscheck --help'\n", what, which);
+	char clean[128];
+
+	text_clean(which, clean, sizeof clean);
+	fprintf(stderr, "fsgscheck: %s%s; try 'fsgscheck --help'\n", what, clean);
 	return BAD_USAGE;
+}
+
+static void clean(char *text, size_t size)
+{
+	char from[128];
+
+	snprintf(from, sizeof from, "%s", text);
+	text_clean(from, text, size);
+}
+
+/* What the hypervisor and the kernel chose must not steer a terminal, in any form of output. */
+static void clean_report(struct fsgs_report *r)
+{
+	clean(r->vendor, sizeof r->vendor);
+	clean(r->brand, sizeof r->brand);
+	clean(r->hypervisor, sizeof r->hypervisor);
+	clean(r->kernel, sizeof r->kernel);
 }
 
 static void print_nothing(FILE *out, const struct result *result)
@@ -92,6 +113,7 @@ static int run(uint32_t flags, print_result *print)
 			fprintf(stderr, "fsgscheck: ring 0 was not asked: " RING0_DEVICE ": %s\n",
 				why);
 	}
+	clean_report(&result.report);
 	print(stdout, &result);
 	return flushed(stdout) ? fsgs_exit_status(result.report.verdict) : CANNOT_RUN;
 }

@@ -41,6 +41,8 @@ bool flushed(FILE *out);
 
 /* The parts of print_human() that do not depend on where the report comes from. */
 void print_verdict(FILE *out, const struct fsgs_report *report);
+/* The same with other words than report_side()'s. */
+void print_verdict_words(FILE *out, const struct fsgs_report *report, const char *words);
 void print_findings(FILE *out, const struct fsgs_report *report);
 void print_advice(FILE *out, const struct fsgs_report *report);
 /* Wraps at words; `column` is where the first line begins, `indent` where the others do. */
@@ -49,6 +51,13 @@ void print_wrapped(FILE *out, const char *text, size_t column, size_t indent);
 /* The keys of print_json(), into an object that has begun. */
 struct json;
 void report_json(struct json *json, const struct result *result);
+
+/* side.c: whose fault it is. `name`, for programs, is host, guest, process, none or unknown. */
+struct side {
+	const char *name;
+	const char *words;
+};
+const struct side *report_side(const struct fsgs_report *report);
 
 static inline bool has_finding(const struct fsgs_report *report, uint32_t finding)
 {

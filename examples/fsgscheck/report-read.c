@@ -92,13 +92,12 @@ static void put_field(struct fsgs_report *r, const struct field *field,
 	memcpy(to, &value, sizeof value);
 }
 
-void explain_report_finding(struct fsgs_report *r, const char *name)
+void explain_report_finding(const struct explain *e, struct fsgs_report *r, const char *name)
 {
-	const uint32_t finding = explain_number_of(FSGS_LIST_FINDING, name, FSGS_FINDINGS);
-
 	/* A later version may have found what this one has no word for. */
-	if (finding < FSGS_FINDINGS)
-		r->findings |= FSGS_FINDING_BIT(finding);
+	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
+		if (strcmp(e->findings[i], name) == 0)
+			r->findings |= FSGS_FINDING_BIT(i);
 }
 
 static void put_outcome(struct fsgs_report *r, const struct json_reader *reader)
@@ -129,7 +128,7 @@ void explain_report_field(struct fsgs_report *r, const struct json_reader *reade
 			put_field(r, &fields[i], reader, type);
 			return;
 		}
-	if (type == JSON_STRING)
+	if (type == JSON_STRING && reader->depth > 1)
 		put_outcome(r, reader);
 }
 
@@ -157,7 +156,7 @@ void explain_report_scalar(struct explain *e, const struct json_reader *reader, 
 		return;
 	}
 	if (json_reader_at(reader, finding) && type == JSON_STRING) {
-		explain_report_finding(&s->report, reader->text);
+		explain_report_finding(e, &s->report, reader->text);
 		return;
 	}
 	/* Nothing else is in an array, and foreign JSON may have long ones. */

@@ -29,6 +29,8 @@ enum {
 	UNASKED = 64,
 	PARAVIRTUAL = 128, /* a guest without a ring 0 of its own */
 	NAMELESS = 256,    /* no hypervisor is known */
+	RECORDED = 512, /* read from a file: none of our code ran on that machine */
+	OWN = 1024,     /* it did */
 };
 
 struct condition {
@@ -77,7 +79,8 @@ static int applies(const struct condition *when, const struct fsgs_report *r)
 			    (r->cpuid_fsgsbase == FSGS_ANSWER_YES ? OFFERED : 0u) |
 			    (paravirtual        ? PARAVIRTUAL
 			     : r->hypervisor[0] ? VIRTUAL
-						: NAMELESS);
+						: NAMELESS) |
+			    (r->cpuid_max_leaf || r->cpus_checked ? OWN : RECORDED);
 
 	return r->verdict < 8 && (when->verdicts >> r->verdict & 1) &&
 	       (r->findings & when->with) == when->with && !(r->findings & when->without) &&

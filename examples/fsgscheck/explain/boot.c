@@ -236,6 +236,12 @@ static void take_version(struct explain *e, const struct explain_message *m, str
 	text_copy(&t, " ", release, sizeof release);
 	if (!explain_version(release))
 		return;
+	/* Where the newest lines stand first, this is the last one of its boot. */
+	if (explain_crash_is_reversed(e)) {
+		explain_boot_kernel(e, release);
+		explain_boot_end(e);
+		return;
+	}
 	/* The parts of a record whose newest part stands first are one boot. */
 	if (!e->crash.parts)
 		explain_boot_end(e);

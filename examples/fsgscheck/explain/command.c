@@ -51,10 +51,15 @@ static bool read_file(struct explain *e, struct found *found, const char *path)
 			error = errno;
 	}
 	found->lines += explain_end_file(e);
+	found_add_packed(found, found->file, explain_packed(e));
 	if (fd >= 0 && !is_stdin)
 		close(fd);
-	if (error)
-		fprintf(stderr, "fsgscheck: %s: %s\n", found->file, strerror(error));
+	if (error) {
+		char name[MAX_NAME];
+
+		text_clean(found->file, name, sizeof name);
+		fprintf(stderr, "fsgscheck: %s: %s\n", name, strerror(error));
+	}
 	return !error;
 }
 
@@ -82,9 +87,12 @@ int explain_command(int argc, char **argv)
 			return flushed(stdout) ? EXIT_SUCCESS : CANNOT_RUN;
 		}
 		if (option != 'j') {
+			char name[MAX_NAME];
+
+			text_clean(argv[optind - 1], name, sizeof name);
 			fprintf(stderr,
 				"fsgscheck: bad option: %s; try 'fsgscheck explain --help'\n",
-				argv[optind - 1]);
+				name);
 			return BAD_USAGE;
 		}
 		json = true;
@@ -98,6 +106,8 @@ int explain_command(int argc, char **argv)
 		all_read &= read_file(&explain, &found, argv[i]);
 	found.crashes = explain.crashes;
 	found.foreign = explain.foreign;
+	found.unread = explain.unread;
+	found.unread_line = explain.unread_line;
 	if (json)
 		found_json(stdout, &found);
 	else

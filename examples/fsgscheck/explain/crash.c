@@ -11,8 +11,9 @@
 
 #include <string.h>
 
-/* A dump has about 40 lines, with the call trace; after that many it is over. */
-#define CRASH_LINES 400
+/* A dump has about 40 lines, with the call trace, and some transports put ten around each; after that
+ * many it is over. */
+#define CRASH_LINES 1000
 
 static int insn_of(const struct explain_dump *d)
 {
@@ -89,6 +90,14 @@ bool explain_crash_is_open(const struct explain *e)
 	return false;
 }
 
+bool explain_crash_is_reversed(const struct explain *e)
+{
+	for (int i = 0; i < EXPLAIN_CRASHES; i++)
+		if (e->crash.slot[i].open && e->crash.slot[i].reversed)
+			return true;
+	return false;
+}
+
 /* The one of this caller, or a free place, or that of the oldest. */
 static struct explain_crash *find_crash(struct explain *e, uint32_t tag, bool *is_new)
 {
@@ -98,11 +107,11 @@ static struct explain_crash *find_crash(struct explain *e, uint32_t tag, bool *i
 	for (int i = 0; i < EXPLAIN_CRASHES; i++) {
 		struct explain_crash *c = &e->crash.slot[i];
 
-		if (c->open && !c->reversed && !c->parts && e->lines - c->last_line > CRASH_LINES)
+		if (c->open && !c->reversed && !c->parts && e->messages - c->last_message > CRASH_LINES)
 			end_crash(e, c);
 		if (c->open && c->tag == tag)
 			return c;
-		if (!c->open || (oldest->open && c->last_line < oldest->last_line))
+		if (!c->open || (oldest->open && c->last_message < oldest->last_message))
 			oldest = c;
 	}
 	*is_new = true;
@@ -148,7 +157,7 @@ static struct explain_crash *take_cause(struct explain *e, const struct explain_
 	c->header_line = m->line;
 	if (!c->uptime)
 		c->uptime = m->uptime;
-	if (cause == EXPLAIN_INVALID_OPCODE && e->crash.bug_line && m->line - e->crash.bug_line < 8)
+	if (cause == EXPLAIN_INVALID_OPCODE && e->crash.bug_message && e->messages - e->crash.bug_message < 8)
 		c->trace |= TRACE_BUG;
 	return c;
 }
@@ -188,6 +197,8 @@ static void take_sample(struct explain *e, const struct explain_message *m,
 	bool is_new;
 	const struct explain_crash *c = find_crash(e, m->tag, &is_new);
 
+	if (!is_new && (c->reversed || c->parts) && c->cause != EXPLAIN_SAMPLE)
+		return;
 	if (is_new || is_waiting(c) || c->cause == EXPLAIN_SAMPLE || (c->trace & TRACE_ENDED))
 		open_crash(e, m, cause);
 }
@@ -233,7 +244,7 @@ static bool take_header(struct explain *e, const struct explain_message *m, uint
 		take_other(e, m, text_find(&rest, " [#"));
 		return true;
 	case CRASH_BUG:
-		e->crash.bug_line = m->line;
+		e->crash.bug_message = e->messages;
 		return true;
 	case CRASH_SAMPLE:
 		take_sample(e, m, EXPLAIN_SAMPLE);
@@ -284,19 +295,20 @@ static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 }
 
 /* Whether the lines of a dump come in reverse order. */
-static void note_order(struct explain_crash *c, const struct explain_message *m)
+static void note_order(const struct explain *e, struct explain_crash *c,
+		       const struct explain_message *m)
 {
 	const uint32_t rank = explain_dump_rank(m->text);
 
 	if (!rank)
 		return;
-	if (rank + 1 == c->rank && m->line - c->rank_line <= 2)
+	if (rank + 1 == c->rank && e->messages - c->rank_message <= 2)
 		c->falling++;
 	else if (rank > c->rank)
 		c->falling = 0;
 	c->reversed |= c->falling >= 3;
 	c->rank = rank;
-	c->rank_line = m->line;
+	c->rank_message = e->messages;
 }
 
 static void take_rip(struct explain_crash *c, const struct explain_message *m, struct text t,
@@ -364,7 +376,7 @@ static void take_task(struct explain *e, const struct explain_message *m, struct
 	if (!text_find(&rest, "TASK: "))
 		return;
 	c = open_crash(e, m, EXPLAIN_HEADERLESS);
-	c->last_line = m->last;
+	c->last_message = e->messages;
 	c->pid_known = text_number(&t, &c->pid);
 	if (text_find(&rest, "CPU: ") && text_number(&rest, &cpu))
 		c->cpu = (int32_t)cpu;
@@ -417,7 +429,7 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 		c->now.code_line = m->line;
 		break;
 	case CRASH_REGS:
-		note_order(c, m);
+		note_order(e, c, m);
 		if (!c->now.has_cr4)
 			c->now.cr4_line = m->line;
 		explain_dump_registers(&c->now, m->text);
@@ -467,7 +479,7 @@ void explain_crash_read(struct explain *e, const struct explain_message *m, uint
 	if (take_header(e, m, code, t)) {
 		c = find_crash(e, m->tag, &is_new);
 		if (!is_new)
-			c->last_line = m->last;
+			c->last_message = e->messages;
 		return;
 	}
 	c = find_crash(e, m->tag, &is_new);
@@ -480,7 +492,7 @@ void explain_crash_read(struct explain *e, const struct explain_message *m, uint
 			return;
 		c = open_crash(e, m, code == CRASH_PANIC ? EXPLAIN_PANIC : EXPLAIN_HEADERLESS);
 	}
-	c->last_line = m->last;
+	c->last_message = e->messages;
 	take_line(e, c, m, code, t);
 }
 

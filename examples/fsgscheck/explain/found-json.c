@@ -7,6 +7,11 @@
 #include "../json.h"
 #include "../output.h"
 
+static const char *advice(const void *report, uint32_t step)
+{
+	return fsgs_advice(report, sizeof(struct fsgs_report), step);
+}
+
 static void json_source(struct json *json, const struct found_item *item)
 {
 	const struct explain_source *s = &item->source;
@@ -19,12 +24,16 @@ static void json_source(struct json *json, const struct found_item *item)
 	json_string(json, "kind", found_kind_name(s->kind));
 	json_number(json, "count", (int64_t)item->count);
 	json_string(json, "verdict", fsgs_name(FSGS_LIST_VERDICT, r->verdict));
+	json_string(json, "side", found_side(s)->name);
+	json_string(json, "fault", found_side(s)->words);
 	json_begin(json, "findings", '[');
 	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
 		if (has_finding(r, i))
 			json_string(json, NULL, fsgs_name(FSGS_LIST_FINDING, i));
 	json_end(json, ']');
-	if (s->kind == EXPLAIN_CRASH) {
+	json_string(json, "reason", fsgs_reason(r, sizeof *r));
+	json_lines(json, "advice", advice, r);
+	if (s->kind == EXPLAIN_CRASH || s->has_insn) {
 		json_string(json, "instruction",
 			    s->has_insn ? fsgs_name(FSGS_LIST_INSN, s->insn) : NULL);
 		json_string(json, "symbol", s->symbol);
@@ -42,6 +51,10 @@ static void json_source(struct json *json, const struct found_item *item)
 	json_string(json, "hypervisor", r->hypervisor);
 	json_string(json, "microcode", s->microcode);
 	json_string(json, "kernel", r->kernel);
+	if (s->uptime)
+		json_number(json, "uptime", s->uptime);
+	if (s->misspelt[0])
+		json_string(json, "misspelt", s->misspelt);
 	json_begin(json, "notes", '[');
 	for (uint32_t i = 0; i < EXPLAIN_NOTES; i++)
 		if (s->notes >> i & 1)
@@ -101,6 +114,18 @@ void found_json(FILE *out, const struct found *found)
 	json_number(&json, "lines", (int64_t)found->lines);
 	json_number(&json, "crashes", (int64_t)found->crashes);
 	json_number(&json, "other_crashes", (int64_t)found->foreign);
+	json_number(&json, "unread_crashes", (int64_t)found->unread);
+	if (found->unread)
+		json_number(&json, "unread_line", (int64_t)found->unread_line);
+	json_begin(&json, "packed", '[');
+	for (uint32_t i = 0; i < found->packed_count; i++) {
+		json_begin(&json, NULL, '{');
+		json_string(&json, "name", found->packed[i].name);
+		json_string(&json, "is", found->packed[i].packed->name);
+		json_string(&json, "command", found->packed[i].packed->command);
+		json_end(&json, '}');
+	}
+	json_end(&json, ']');
 	json_number(&json, "machines", (int64_t)found->machine_count);
 	json_begin(&json, "sources", '[');
 	for (uint32_t i = 0; i < found->page_count; i++)

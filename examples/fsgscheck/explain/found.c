@@ -33,7 +33,18 @@ static void set_item(struct found_item *item, const struct explain_source *s, co
 {
 	item->source = *s;
 	item->count = 1;
-	snprintf(item->name, sizeof item->name, "%s", name);
+	text_clean(name, item->name, sizeof item->name);
+}
+
+void found_add_packed(struct found *found, const char *name, const struct explain_packed *packed)
+{
+	struct found_packed *p;
+
+	if (!packed || found->packed_count == MAX_PAGES)
+		return;
+	p = &found->packed[found->packed_count++];
+	p->packed = packed;
+	text_clean(name, p->name, sizeof p->name);
 }
 
 /* The host's name, or the file's without folders and ending; a file's second machine gets its
@@ -93,6 +104,7 @@ static void add_machine(struct found *found, const struct explain_source *s)
 	struct machine *machine = &found->machines[found->machine_count++];
 
 	machine->group = find_group(found, s, name);
+	text_clean(name, name, sizeof name);
 	machine->name = strdup(name);
 	if (!machine->name)
 		found->out_of_memory = true;
@@ -120,7 +132,10 @@ static void add_page(struct found *found, const struct explain_source *s)
 
 void found_add(struct found *found, const struct explain_source *s)
 {
-	if (!found->worst.count || weight(s) > weight(&found->worst.source))
+	/* Of equals the one with findings stands for all. */
+	if (!found->worst.count || weight(s) > weight(&found->worst.source) ||
+	    (weight(s) == weight(&found->worst.source) && s->report.findings &&
+	     !found->worst.source.report.findings))
 		set_item(&found->worst, s, found->file);
 	if (is_machine(s))
 		add_machine(found, s);
@@ -283,4 +298,23 @@ const char *found_kind_name(uint32_t kind)
 const char *found_kind_text(uint32_t kind)
 {
 	return kinds[kind].text;
+}
+
+const struct side *found_side(const struct explain_source *s)
+{
+	static const struct {
+		uint32_t note;
+		struct side side;
+	} rows[] = {
+		{EXPLAIN_NOTE(STARTING), {"guest", "the fault of the guest's kernel"}},
+		{EXPLAIN_NOTE(NOT_ENABLED), {"guest", "the fault of the code that used it"}},
+		{EXPLAIN_NOTE(PINNED), {"unknown", "something changed CR4, and not the host"}},
+		{EXPLAIN_NOTE(MISSING_MODEL), {"host", "this host cannot give it to the guest"}},
+		{EXPLAIN_NOTE(RUNNING), {"none", "as the running kernel shows; not tried"}},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (s->notes & rows[i].note)
+			return &rows[i].side;
+	return report_side(&s->report);
 }

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "../output.h"
 #include "explain.h"
 
 /* Distinct crashes and boots of which each gets a page; a machine in a boot loop dies the same
@@ -28,6 +29,12 @@ struct machine {
 	uint32_t group;
 };
 
+/* A file that has to be unpacked before it can be read. */
+struct found_packed {
+	const struct explain_packed *packed;
+	char name[MAX_NAME];
+};
+
 struct found {
 	struct found_item pages[MAX_PAGES];
 	uint32_t page_count;
@@ -40,7 +47,10 @@ struct found {
 	size_t machine_count, machine_room;
 
 	struct found_item worst; /* count is 0 when there is nothing */
-	uint64_t lines, crashes, foreign;
+	uint64_t lines, crashes, foreign, unread;
+	uint64_t unread_line; /* the first of them */
+	struct found_packed packed[MAX_PAGES];
+	uint32_t packed_count;
 	bool out_of_memory;
 
 	const char *file;        /* that is being read */
@@ -48,6 +58,7 @@ struct found {
 };
 
 void found_add(struct found *found, const struct explain_source *source);
+void found_add_packed(struct found *found, const char *name, const struct explain_packed *packed);
 
 /* The group that a healthy fleet would consist of: the largest. */
 uint32_t found_usual(const struct found *found);
@@ -56,6 +67,8 @@ uint32_t found_usual(const struct found *found);
 #define FOUND_TEXT 256
 const char *found_code(const struct explain_source *s, char text[FOUND_TEXT]);
 uint64_t found_count_verdict(const struct found *found, uint32_t verdict);
+/* Whose fault it is. */
+const struct side *found_side(const struct explain_source *s);
 const char *found_kind_name(uint32_t kind);
 const char *found_kind_text(uint32_t kind);
 

@@ -131,6 +131,8 @@ static enum json_progress close_container(struct json_reader *r, char bracket)
 	if (r->bracket[r->depth - 1] != (bracket == '}' ? '{' : '['))
 		return JSON_BAD;
 	r->state = COMMA_OR_END;
+	if (r->end && bracket == '}')
+		r->end(r->context);
 	return --r->depth ? JSON_MORE : JSON_DONE;
 }
 

@@ -28,6 +28,7 @@ struct json_reader {
 	/* Each byte of a string that is a value, before take() gets as much of it as JSON_TEXT
 	 * holds. May be NULL. */
 	void (*put)(void *context, const struct json_reader *reader, char c);
+	void (*end)(void *context); /* an object was closed. May be NULL. */
 	uint32_t depth;           /* how many containers are open */
 	char bracket[JSON_DEPTH]; /* which */
 	char key[JSON_PATH]

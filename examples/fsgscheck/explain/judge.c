@@ -234,6 +234,9 @@ void explain_judge(struct explain *e, struct explain_crash *c)
 	s.mark[EXPLAIN_MARK_CODE] = d->code_length || d->named ? d->code_line : 0;
 	s.mark[EXPLAIN_MARK_CR4] = d->has_cr4 ? d->cr4_line : 0;
 	s.mark[EXPLAIN_MARK_END] = c->end_line;
+	/* Nothing is left open that a look at the machine in ring 0 would answer. */
+	if (s.notes & (EXPLAIN_NOTE(STARTING) | EXPLAIN_NOTE(NOT_ENABLED) | EXPLAIN_NOTE(PINNED)))
+		s.report.vantage = FSGS_VANTAGE_PROCESS;
 	fsgs_decide(&s.report, sizeof s.report);
 	e->boot.ours |=
 		s.report.verdict != FSGS_VERDICT_UNKNOWN || (s.notes & EXPLAIN_NOTE(MISSPELT));

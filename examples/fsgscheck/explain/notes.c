@@ -58,7 +58,8 @@ static const struct {
 		{NULL,
 		 "This CPU was just being started, before the kernel sets CR4.FSGSBASE on it. "
 		 "Kernels without commit 05243d490bb7 (April 2026) run the instructions too early "
-		 "there: a fault of the guest's kernel, not of the host."},
+		 "there: a fault of the guest's kernel, not of the host. Update that kernel; until "
+		 "then boot it with nofsgsbase."},
 	[EXPLAIN_RAN_BEFORE] =
 		{NULL,
 		 "This kernel had executed the instructions at each context switch since it "

@@ -85,7 +85,7 @@ void found_print_table(FILE *out, const struct found *found)
 		const struct explain_source *s = &found->columns[i].source;
 
 		fprintf(out, "\n%s: ", found->columns[i].name);
-		print_verdict(out, &s->report);
+		print_verdict_words(out, &s->report, found_side(s)->words);
 		print_findings(out, &s->report);
 		found_print_notes(out, s);
 		print_advice(out, &s->report);

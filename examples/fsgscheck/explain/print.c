@@ -7,6 +7,11 @@
 
 #include "../output.h"
 
+static const char *plural(uint64_t count, const char *one, const char *many)
+{
+	return count == 1 ? one : many;
+}
+
 static void put_row(FILE *out, const char *what, const char *text)
 {
 	if (*text)
@@ -73,6 +78,21 @@ void found_print_notes(FILE *out, const struct explain_source *s)
 		}
 }
 
+static void put_uptime(FILE *out, uint32_t seconds)
+{
+	char text[FOUND_TEXT];
+	const uint32_t days = seconds / 86400, hours = seconds / 3600 % 24;
+
+	if (!seconds)
+		return;
+	if (days)
+		snprintf(text, sizeof text, "%u %s, %u %s", days, plural(days, "day", "days"),
+			 hours, plural(hours, "hour", "hours"));
+	else
+		snprintf(text, sizeof text, "%u:%02u hours", hours, seconds / 60 % 60);
+	put_row(out, "ran for", text);
+}
+
 static void put_page(FILE *out, const struct found_item *item)
 {
 	const struct explain_source *s = &item->source;
@@ -82,13 +102,15 @@ static void put_page(FILE *out, const struct found_item *item)
 	if (item->count > 1)
 		fprintf(out, ", %" PRIu64 " times", item->count);
 	fputc('\n', out);
-	print_verdict(out, r);
-	if (s->kind == EXPLAIN_CRASH)
+	print_verdict_words(out, r, found_side(s)->words);
+	if (s->kind == EXPLAIN_CRASH || s->has_insn)
 		put_crash(out, s);
 	put_surroundings(out, r);
 	if (r->cpuinfo_flag)
 		put_row(out, "cpuinfo flag", fsgs_name(FSGS_LIST_ANSWER, r->cpuinfo_flag));
 	put_row(out, "microcode", s->microcode);
+	put_row(out, "misspelt", s->misspelt);
+	put_uptime(out, s->uptime);
 	print_findings(out, r);
 	found_print_notes(out, s);
 	print_advice(out, r);
@@ -132,8 +154,9 @@ static void put_fleet(FILE *out, const struct found *found)
 
 		if (i == usual && fsgs_exit_status(r->verdict) < 2)
 			continue; /* nothing odd about them */
-		fprintf(out, "\n%s%" PRIu64 " machines: ", i == usual ? "Most, " : "",
-			found->groups[i].count);
+		fprintf(out, "\n%s%" PRIu64 " %s: ", i == usual ? "Most, " : "",
+			found->groups[i].count,
+			plural(found->groups[i].count, "machine", "machines"));
 		print_verdict(out, r);
 		if (i != usual)
 			put_names(out, found, i);
@@ -142,13 +165,43 @@ static void put_fleet(FILE *out, const struct found *found)
 	}
 }
 
+/* Crashes that are not about us, those of which too little is left, and files that are packed. */
+static void put_rest(FILE *out, const struct found *found)
+{
+	if (found->foreign)
+		fprintf(out, "%" PRIu64 " %s with another cause\n", found->foreign,
+			plural(found->foreign, "crash", "crashes"));
+	if (found->unread) {
+		fprintf(out,
+			"%" PRIu64 " %s that could not be read, the first at line %" PRIu64 "\n",
+			found->unread, plural(found->unread, "crash", "crashes"),
+			found->unread_line);
+		fputs("  ", out);
+		print_wrapped(out,
+			      "Missing are the bytes of its Code: line, from the one in angle "
+			      "brackets on, or all of its registers. A serial console, netconsole, "
+			      "pstore or kdump keeps them; without them, boot once with nofsgsbase. "
+			      "If that boots, FSGSBASE was the cause.",
+			      2, 2);
+	}
+	for (uint32_t i = 0; i < found->packed_count; i++) {
+		const struct found_packed *p = &found->packed[i];
+
+		fprintf(out, "%s is %s%s\n", p->name, p->packed->name,
+			p->packed->command ? "; run:" : "");
+		if (!p->packed->command)
+			continue;
+		fputs("    ", out);
+		fprintf(out, p->packed->command, p->name);
+		fputc('\n', out);
+	}
+}
+
 static void put_nothing(FILE *out, const struct found *found)
 {
-	fprintf(out, "no evidence of FSGSBASE here: %" PRIu64 " lines", found->lines);
-	if (found->crashes)
-		fprintf(out, ", %" PRIu64 " crash%s with another cause", found->crashes,
-			found->crashes > 1 ? "es" : "");
-	fputc('\n', out);
+	fprintf(out, "no evidence of FSGSBASE here: %" PRIu64 " %s\n", found->lines,
+		plural(found->lines, "line", "lines"));
+	put_rest(out, found);
 }
 
 void found_print(FILE *out, const struct found *found)
@@ -171,4 +224,8 @@ void found_print(FILE *out, const struct found *found)
 		put_fleet(out, found);
 	else if (found->machine_count)
 		found_print_table(out, found);
+	if (found->unread || found->packed_count) {
+		fputs("\n----\n\n", out);
+		put_rest(out, found);
+	}
 }

@@ -22,6 +22,7 @@ struct explain_stream {
 	uint32_t depth;
 	uint32_t length;   /* of the line that has begun, as far as it is kept */
 	uint32_t overlong; /* there was more than is kept */
+	uint32_t literal;  /* the line is a string with its line ends written out */
 	uint32_t not_json; /* and it is not JSON */
 	char ended;        /* the character that ended the last line, if nothing came since */
 	uint32_t in_json;  /* enum in stream.c */
@@ -32,6 +33,7 @@ struct explain_stream {
 		uint32_t foreign;   /* this object is not the kernel's */
 		uint32_t partial;   /* the text goes on in the next object */
 		uint32_t has_lines; /* this string had a line end */
+		uint32_t ended;     /* this object is over */
 		uint32_t skip;      /* this string is a name that a user chose */
 	} object;
 	struct {
@@ -60,6 +62,7 @@ struct explain_unwrap {
 	uint32_t special;    /* characters in this piece that need the slow way: bits in unwrap.c */
 	uint64_t origins[3]; /* of the lines before */
 	uint32_t quoting;    /* how many characters of a quoted name may still follow */
+	uint32_t entry;       /* this entry of a journal is the kernel's */
 	uint32_t indent;     /* of a program's message, whose further lines are not the kernel's */
 	uint32_t held_kind;  /* how the message that is held may go on; enum explain_wrap */
 	uint32_t held_length;
@@ -159,10 +162,10 @@ struct explain_crash {
 	uint32_t parts;    /* its parts do */
 	uint32_t rank;     /* of the last register line, to see the order */
 	uint32_t falling;  /* how often the rank fell by one */
-	uint64_t rank_line;
+	uint64_t rank_message;
 	uint64_t line;
 	uint64_t header_line, end_line;
-	uint64_t last_line;
+	uint64_t last_message;
 	struct explain_dump now;   /* the one that is being read */
 	struct explain_dump best;  /* the one that tells most so far */
 	struct explain_dump loose; /* registers without a RIP */
@@ -174,7 +177,7 @@ struct explain_crash {
 struct explain_crashes {
 	uint32_t parts; /* the parts of a pstore record stand newest first */
 	uint32_t part;  /* the number of the last one */
-	uint64_t bug_line;
+	uint64_t bug_message;
 	struct explain_crash slot[EXPLAIN_CRASHES];
 };
 
@@ -245,13 +248,15 @@ struct explain {
 	explain_take *take;
 	void *context;
 
-	uint64_t lines;   /* that have begun */
+	uint64_t lines;    /* that have begun */
+	uint64_t messages; /* that have been read, wherever in a line */
 	uint64_t crashes; /* that have been seen */
 	uint64_t foreign; /* of those, with another cause */
 	uint64_t unread;  /* of those, which could not be read */
 	uint64_t unread_line;
 	uint64_t sources; /* that have been given to take() */
 
+	const char *findings[FSGS_FINDINGS]; /* their names */
 	uint8_t starts[256]; /* by first character: where the table of starts has it */
 	struct explain_bytes bytes;
 	struct explain_stream stream[EXPLAIN_DEPTH];
@@ -279,7 +284,10 @@ void explain_give(struct explain *e, const struct explain_source *source);
 /* -- unwrap.c */
 void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size);
 /* `packed`: it comes from JSON or base64, so the piece of the file does not show its characters. */
-void explain_unwrap_line(struct explain *e, const char *line, size_t length, bool packed);
+void explain_unwrap_line(struct explain *e, const char *line, size_t length, bool packed,
+			 bool literal);
+/* Whether a line is a string literal of several lines, written out. */
+bool explain_is_literal(struct text t);
 void explain_unwrap_end(struct explain *e);
 
 /* -- readers.c. A message's reader and what it begins with; NULL for none. */
@@ -351,6 +359,7 @@ enum {
 explain_read explain_crash_read;
 void explain_crash_trace(struct explain *e, const struct explain_message *m);
 bool explain_crash_is_open(const struct explain *e);
+bool explain_crash_is_reversed(const struct explain *e);
 void explain_crash_end(struct explain *e);
 /* What a crash that is over amounts to. */
 void explain_judge(struct explain *e, struct explain_crash *c);
@@ -434,7 +443,7 @@ void explain_report_scalar(struct explain *e, const struct json_reader *reader,
 			   enum json_type type);
 void explain_report_field(struct fsgs_report *r, const struct json_reader *reader,
 			  enum json_type type);
-void explain_report_finding(struct fsgs_report *r, const char *name);
+void explain_report_finding(const struct explain *e, struct fsgs_report *r, const char *name);
 /* The number of a name, or `none`. */
 uint32_t explain_number_of(uint32_t list, const char *name, uint32_t none);
 

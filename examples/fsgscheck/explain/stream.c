@@ -52,10 +52,12 @@ static bool is_one_of(const char *key, const char *const *list)
 static bool is_message(const char *key)
 {
 	static const char *const keys[] = {
-		"MESSAGE", "message",  "msg",         "Message", "log",      "Log",
-		"output",  "Output",   "data",        "text",    "line",     "body",
-		"field",   "contents", "textPayload", "content", "@message", "raw",
-		"_raw",    "event",    "stdout",      "value",   "",         NULL};
+		"MESSAGE",  "message", "Message", "@message", "msg",	  "log",
+		"Log",	    "output",  "Output",  "data",     "text",	  "line",
+		"body",	    "field",   "content", "contents", "textPayload", "raw",
+		"_raw",	    "event",   "stdout",  "value",    "stdout_lines", "stderr_lines",
+		"lines",    "logs",    "messages", "values",  "entries",  "",
+		NULL};
 
 	return is_one_of(key, keys);
 }
@@ -81,7 +83,17 @@ static void give_held(struct explain_stream *s)
 		drop(to);
 	else if (to->length && !s->object.partial)
 		explain_stream_end(to);
-	s->object.held = 0;
+	s->object.held = s->object.foreign = 0;
+}
+
+/* One entry of a journal, or of another log in one document. */
+static void end_entry(void *context)
+{
+	struct explain_stream *s = context;
+
+	if (s->object.held)
+		give_held(s);
+	s->object.foreign = 0;
 }
 
 static void put_text(void *context, const struct json_reader *reader, char c)
@@ -177,6 +189,7 @@ static void begin_object(struct explain_stream *s)
 	explain_report_begin(s->e);
 	json_reader_begin(&s->json, take_scalar, s);
 	s->json.put = deeper(s) ? put_text : NULL;
+	s->json.end = deeper(s) ? end_entry : NULL;
 }
 
 static void end_object(struct explain_stream *s, bool complete)
@@ -220,6 +233,25 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
 	return true;
 }
 
+/* Past what stands in front of a document: RFC 7464's separator, an event's "data: ", the bracket of an
+ * array of objects, which are read one by one. */
+static const char *json_begins(struct text t)
+{
+	text_blank(&t);
+	if (t.at < t.end && *t.at == 0x1e)
+		t.at++;
+	text_skip(&t, "data: ");
+
+	struct text in = t;
+
+	if (!text_skip(&in, "["))
+		return t.at;
+	text_blank(&in);
+	if (in.at == in.end || (*in.at != '{' && *in.at != '"'))
+		return t.end;
+	return *in.at == '{' ? in.at : t.at;
+}
+
 /* An object, or an array of strings; a bracket alone begins nearly every line of a log. */
 static bool is_json(const struct explain_stream *s, const char *line, size_t length)
 {
@@ -229,8 +261,8 @@ static bool is_json(const struct explain_stream *s, const char *line, size_t len
 		return true;
 	if (s->depth + 1 == EXPLAIN_DEPTH)
 		return false;
-	text_blank(&t);
-	return t.at < t.end && (*t.at == '{' || text_skip(&t, "[\""));
+	t.at = json_begins(t);
+	return t.at < t.end && (*t.at == '{' || *t.at == '[');
 }
 
 /* As take_json(), for the part that a line begins with. */
@@ -241,7 +273,7 @@ static bool begin_json(struct explain_stream *s, const char *text, size_t size, 
 	if (!is_json(s, text, kept))
 		return false;
 	if (s->in_json == OUTSIDE)
-		text_blank(&t);
+		t.at = json_begins((struct text){text, text + kept});
 	return take_json(s, t.at, (size_t)(t.end - t.at));
 }
 
@@ -307,7 +339,25 @@ static void take_line(struct explain_stream *s, const char *line, size_t length)
 	if (begin_json(s, line, length, kept) && take_json(s, "\n", 1))
 		return;
 	if (!take_base64(s, line, length))
-		explain_unwrap_line(s->e, line, kept, s->depth > 0);
+		explain_unwrap_line(s->e, line, kept, s->depth > 0, s->literal);
+	s->literal = 0;
+}
+
+/* A line that is a whole log, with its line ends as tags or written out: hands over what is complete of
+ * it, and keeps the rest. */
+static bool split(struct explain_stream *s)
+{
+	uint32_t at = s->length - 3;
+
+	while (at && memcmp(s->line + at, "<br", 3) != 0 && memcmp(s->line + at, "\\n", 2) != 0)
+		at--;
+	if (!at)
+		return false;
+	s->literal |= explain_is_literal((struct text){s->line, s->line + s->length});
+	explain_unwrap_line(s->e, s->line, at, s->depth > 0, s->literal);
+	s->length -= at;
+	memmove(s->line, s->line + at, s->length);
+	return true;
 }
 
 /* A part of a line that is not whole in the caller's buffer. */
@@ -321,6 +371,10 @@ static void keep(struct explain_stream *s, const char *text, size_t size)
 	if (kept == size)
 		return;
 	if (!s->overlong) {
+		if (!is_json(s, s->line, s->length) && split(s)) {
+			keep(s, text + kept, size - kept); /* at most once for each separator */
+			return;
+		}
 		s->overlong = 1;
 		s->not_json = !begin_json(s, s->line, s->length, s->length);
 		if (s->not_json && take_base64(s, s->line, s->length))
@@ -345,7 +399,8 @@ static void end_kept(struct explain_stream *s)
 	s->e->lines += s->depth == 0;
 	if (s->not_json == 2 || (!s->not_json && take_json(s, "\n", 1)))
 		return;
-	explain_unwrap_line(s->e, s->line, length, s->depth > 0);
+	explain_unwrap_line(s->e, s->line, length, s->depth > 0, s->literal);
+	s->literal = 0;
 }
 
 /* CR LF and LF CR are one end, not two. */

@@ -50,8 +50,8 @@ void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size)
 	seen |= memchr(bytes, '\\', size) ? BACKSLASHES : 0;
 	seen |= followed_by(bytes, size, '<', "/bpdsl") ? TAGS : 0;
 	seen |= followed_by(bytes, size, '=', "\r\n3") ? SOFT : 0;
-	/* A line may have begun in the piece before. */
-	e->unwrap.special = e->unwrap.special << 16 | seen;
+	/* A line may have begun in pieces before. */
+	e->unwrap.special = e->stream[0].length ? e->unwrap.special | seen : seen;
 }
 
 /* -- Characters */
@@ -160,6 +160,41 @@ static bool backslash(struct source *s)
 	return false;
 }
 
+/* In a string of JSON, YAML or Python that stands alone. */
+static bool line_end(struct source *s)
+{
+	struct text t = {s->at, s->end};
+
+	if (text_skip(&t, "\\r\\n") || text_skip(&t, "\\n"))
+		*s->to++ = '\n';
+	else if (text_skip(&t, "\\t"))
+		*s->to++ = '\t';
+	else
+		return false;
+	s->at = t.at;
+	return true;
+}
+
+/* "log", 'log', b'log' or key: "log", and several lines of it. A table's row is none: its last column
+ * may be a name that was chosen. */
+bool explain_is_literal(struct text t)
+{
+	struct text rest;
+
+	text_blank(&t);
+	rest = t;
+	while (rest.at < rest.end && rest.at - t.at < 20 &&
+	       ((*rest.at >= 'a' && *rest.at <= 'z') || *rest.at == '_'))
+		rest.at++;
+	text_skip(&rest, ":");
+	text_skip(&rest, " ");
+	if (rest.at == rest.end || (*rest.at != '"' && *rest.at != '\''))
+		return false;
+	if (text_find(&t, "\",\"") || !text_find(&rest, "\\n") || !text_find(&rest, "\\n"))
+		return false;
+	return text_find(&rest, "\\n");
+}
+
 static int upper_digit(char c)
 {
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
@@ -176,7 +211,8 @@ static bool quoted_printable(struct source *s)
 }
 
 /* Never longer than the line. Gives the length of what stands in e->unwrap.clean. */
-static size_t decode(struct explain *e, const char *line, size_t length, uint32_t special, bool qp)
+static size_t decode(struct explain *e, const char *line, size_t length, uint32_t special, bool qp,
+		     bool literal)
 {
 	struct source s = {line, line + length, e->unwrap.clean};
 
@@ -188,7 +224,7 @@ static size_t decode(struct explain *e, const char *line, size_t length, uint32_
 			continue;
 		}
 		if ((c == '&' && entity(&s)) || (c == '<' && (special & TAGS) && tag(&s)) ||
-		    (c == '\\' && backslash(&s)) || (c == '=' && qp && quoted_printable(&s)))
+		    (c == '\\' && ((literal && line_end(&s)) || backslash(&s))) || (c == '=' && qp && quoted_printable(&s)))
 			continue;
 		*s.to++ = c;
 		s.at++;
@@ -220,6 +256,18 @@ static bool is_token_of(struct text t, const char *end, const char *const *words
 	return false;
 }
 
+static bool is_list_of(struct text t, const char *characters)
+{
+	bool any = false;
+
+	for (; t.at < t.end; t.at++) {
+		if (!strchr(characters, *t.at))
+			return false;
+		any |= *t.at != ' ';
+	}
+	return any;
+}
+
 /* "[    0.486493]", "[   T0]", "[C3]", "[Wed Jul 23 10:11:12 2025]" */
 static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 {
@@ -234,7 +282,10 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 
 	struct text rest = in;
 
-	if (text_number(&rest, &seconds) && text_skip(&rest, ".")) {
+	if (is_list_of(rest, "0123456789. OoQDlI") && memchr(rest.at, '.', (size_t)(rest.end - rest.at)) &&
+	    (memchr(rest.at, 'O', (size_t)(rest.end - rest.at)))) {
+		*strict = true; /* a clock, read from a picture */
+	} else if (text_number(&rest, &seconds) && text_skip(&rest, ".")) {
 		const char *digits = rest.at;
 
 		if (!text_number(&rest, &fraction) || rest.at != rest.end)
@@ -363,6 +414,7 @@ enum word { MESSAGE, GOES_ON, KERNEL };
 struct prefix {
 	bool dated;    /* a date or time of the transport's */
 	uint32_t host; /* the word after it */
+	bool columns;  /* the kernel's name was among columns, and some may follow it */
 };
 
 static enum word word(struct text *t, struct explain_message *m, struct prefix *p)
@@ -370,7 +422,11 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	static const char *const dates[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
 					    "Aug", "Sep", "Oct", "Nov", "Dec", "Mon", "Tue",
 					    "Wed", "Thu", "Fri", "Sat", "Sun", NULL};
-	static const char *const kernels[] = {"kernel:", "kernel", "kernel[0]:", NULL};
+	/* VMware logs what its guest prints. */
+	static const char *const kernels[] = {"kernel:", "kernel", "kernel[0]:", "Guest:", NULL};
+	static const char *const severities[] = {"emerg", "alert",   "crit",   "err",  "error",
+						 "warn",  "warning", "notice", "info", "debug",
+						 NULL};
 	/* What Linux itself begins a message with that quotes a name. */
 	static const char *const subsystems[] = {
 		"traps:", "audit:", "input:", "systemd:", "usb:", "process", "warning:", NULL};
@@ -384,10 +440,18 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 		text_skip(&next, ": ");
 		t->at = next.at;
 		m->stamped = 1;
-		return KERNEL;
+		/* Columns may follow: "kernel - - - " of RFC 5424, or a severity. */
+		p->columns = end[-1] != ':';
+		return p->columns ? GOES_ON : KERNEL;
 	}
+	if (p->columns && is_token_of(*t, end, severities)) {
+		t->at = end;
+		return GOES_ON;
+	}
+	if (p->columns)
+		return MESSAGE;
 	/* dmesg -x: "kern  :warn  : " */
-	if (next.at < next.end && *next.at == ':' && next.at > end) {
+	if (next.at < next.end && *next.at == ':' && next.at > end && end - t->at > 1) {
 		m->foreign |= !is_token(*t, end, "kern");
 		next.at++;
 		next.at = token_end(next);
@@ -396,6 +460,16 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 			return MESSAGE;
 		t->at = next.at;
 		m->stamped = 1;
+		return GOES_ON;
+	}
+	/* "kern.warn", as syslogd names facility and severity */
+	if (p->dated && end - t->at > 5 && memcmp(t->at, "kern.", 5) == 0) {
+		t->at = end;
+		return GOES_ON;
+	}
+	/* vmware.log: "I125:" */
+	if (p->dated && end[-1] == ':' && *t->at == 'I' && has_digit(t->at, end)) {
+		t->at = end;
 		return GOES_ON;
 	}
 	if (is_token_of(*t, end, dates)) {
@@ -424,12 +498,24 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	return GOES_ON;
 }
 
+/* "(d1)": which guest's console, behind the hypervisor's own clock. */
+static bool skip_domain(struct text *t)
+{
+	struct text rest = *t;
+	uint32_t domain;
+
+	if (!text_skip(&rest, "(d") || !text_number(&rest, &domain) || !text_skip(&rest, ")"))
+		return false;
+	*t = rest;
+	return true;
+}
+
 #define PREFIX_WORDS 20
 
 static void find_message(const struct explain *e, struct text t, struct explain_message *m)
 {
 	const struct text all = t;
-	struct prefix p = {false, 0};
+	struct prefix p = {false, 0, false};
 	bool strict = false;
 
 	for (int words = 0; words < PREFIX_WORDS; words++) {
@@ -449,6 +535,8 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 			if (strict)
 				break;
 		}
+		if (strict && *t.at == '(' && skip_domain(&t))
+			continue;
 		if (strict || explain_find_start(e, t))
 			break;
 		if (*t.at == '<') {
@@ -463,11 +551,13 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 		} else if (*t.at == '[') {
 			const char *close = memchr(t.at, ']', (size_t)(t.end - t.at));
 
-			/* "[node7] " */
-			if (!close || close - t.at > 40 || m->weak)
+			/* "[node7] ", or structured data of RFC 5424 */
+			if (!close || close - t.at > 80 || (m->weak && !p.columns))
 				break;
-			m->origin = hash(t.at, close);
-			m->weak = 1;
+			if (!p.columns) {
+				m->origin = hash(t.at, close);
+				m->weak = 1;
+			}
 			t.at = close + 1;
 		} else if (*t.at >= '0' && *t.at <= '9') {
 			if (!number(&t, m, &p.dated, &strict))
@@ -487,7 +577,7 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 		}
 	}
 	/* Whatever stood in front of the kernel's own mark is its transport's. */
-	if (strict)
+	if (strict || p.columns)
 		m->weak = 0;
 	m->text = t;
 	if (m->stamped || explain_find_start(e, t))
@@ -500,18 +590,6 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 }
 
 /* -- Messages of several lines */
-
-static bool is_list_of(struct text t, const char *characters)
-{
-	bool any = false;
-
-	for (; t.at < t.end; t.at++) {
-		if (!strchr(characters, *t.at))
-			return false;
-		any |= *t.at != ' ';
-	}
-	return any;
-}
 
 /* The end of the last word that is held. */
 static bool is_cut_value(const struct explain_unwrap *u)
@@ -648,6 +726,28 @@ static uint32_t blanks(struct text t)
 	return (uint32_t)(t.at - start);
 }
 
+/* The fields of `journalctl -o export` and `-o verbose`. Gives whether the line was only that. */
+static bool take_field(struct explain_unwrap *u, struct text *line, struct explain_message *m)
+{
+	struct text t = *line;
+
+	text_blank(&t);
+	if (t.at == t.end || (*t.at != '_' && *t.at != 'M')) {
+		u->entry &= t.at < t.end;
+		return false;
+	}
+	if (text_skip(&t, "_TRANSPORT=")) {
+		u->entry = text_skip(&t, "kernel") && text_ends(t);
+		return true;
+	}
+	if (!text_skip(&t, "MESSAGE="))
+		return false;
+	m->foreign |= !u->entry;
+	m->stamped = 1;
+	*line = t;
+	return false;
+}
+
 /* What no start of the table fits. */
 static void take_other(struct explain *e, const struct explain_message *m)
 {
@@ -667,7 +767,11 @@ static void take_message(struct explain *e, struct text line)
 	struct explain_message m = {.line = e->lines, .last = e->lines};
 	const struct explain_start *start;
 
+	e->messages++;
+
 	if (u->quoting && in_name(u, line))
+		return;
+	if (take_field(u, &line, &m))
 		return;
 	find_message(e, line, &m);
 	/* The further lines of a program's message are indented as the journal indents them. */
@@ -766,10 +870,11 @@ static void take_plain(struct explain *e, struct text t)
 	take_message(e, t);
 }
 
-void explain_unwrap_line(struct explain *e, const char *line, size_t length, bool packed)
+void explain_unwrap_line(struct explain *e, const char *line, size_t length, bool packed,
+			 bool literal)
 {
 	struct explain_unwrap *u = &e->unwrap;
-	const uint32_t special = packed ? ALL : (u->special | u->special >> 16) & ALL;
+	const uint32_t special = packed ? ALL : u->special;
 	struct text t = {line, line + length};
 
 	if (!special && !u->soft_kind) {
@@ -781,10 +886,12 @@ void explain_unwrap_line(struct explain *e, const char *line, size_t length, boo
 	const bool qp = soft || u->soft_kind == SOFT_BREAK ||
 			((special & SOFT) && has_quoted(line, length));
 
+	if ((special & BACKSLASHES) && !literal && length && strchr("\"'bcdefghijklmnopqrstuvwxyz", line[0]))
+		literal = explain_is_literal((struct text){line, line + length});
 	if (memchr(line, '\033', length) || memchr(line, '&', length) || (special & TAGS) ||
 	    memchr(line, '\\', length) || qp) {
 		t.at = u->clean;
-		t.end = u->clean + decode(e, line, length - soft, special, qp);
+		t.end = u->clean + decode(e, line, length - soft, special, qp, literal);
 	}
 	if (soft || u->soft_kind == SOFT_BREAK) {
 		add_part(e, t, SOFT_BREAK, soft);

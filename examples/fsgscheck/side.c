@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose fault it is, as the first line of a page and the JSON say it. */
+#include "output.h"
+
+#define BIT(finding) FSGS_FINDING_BIT(FSGS_FINDING_##finding)
+
+/* When a row applies, besides its verdict and findings. */
+enum { ALWAYS, TRIED, VIRTUAL };
+
+/* The first row that fits is taken. Who has to act is the advice's matter. */
+static const struct {
+	uint32_t verdict;
+	uint64_t with; /* any of these findings, 0 for all reports */
+	uint32_t when;
+	struct side side;
+} rows[] = {
+	{FSGS_VERDICT_USABLE, 0, TRIED, {"none", "tried"}},
+	{FSGS_VERDICT_USABLE, 0, ALWAYS, {"none", "as the kernel advertises it; not tried"}},
+	{FSGS_VERDICT_UNSUPPORTED, BIT(WRONG_MODE), ALWAYS, {"process", "not 64-bit x86 code"}},
+	{FSGS_VERDICT_UNSUPPORTED, 0, ALWAYS, {"none", "CPUID does not offer it"}},
+	{FSGS_VERDICT_DISABLED, BIT(KERNEL_TOO_OLD), ALWAYS, {"guest", "the kernel is too old"}},
+	{FSGS_VERDICT_DISABLED, BIT(SWITCHED_OFF), ALWAYS, {"guest", "the kernel was told so"}},
+	{FSGS_VERDICT_DISABLED, 0, ALWAYS, {"guest", "by the kernel"}},
+	{FSGS_VERDICT_UNADVERTISED, BIT(EMULATED) | BIT(SANDBOXED) | BIT(INSTRUMENTED), ALWAYS,
+	 {"process", "because of what this process runs in"}},
+	{FSGS_VERDICT_UNADVERTISED, BIT(KERNEL_TOO_OLD), ALWAYS,
+	 {"guest", "the fault of a kernel module or of the host"}},
+	{FSGS_VERDICT_UNADVERTISED, 0, ALWAYS, {"host", "the host's fault"}},
+	{FSGS_VERDICT_BROKEN, BIT(INSTRUMENTED), ALWAYS,
+	 {"process", "the fault of a tool around this process"}},
+	{FSGS_VERDICT_BROKEN, 0, VIRTUAL, {"host", "the host's fault"}},
+	{FSGS_VERDICT_BROKEN, 0, ALWAYS,
+	 {"host", "the fault of the machine, or of its host if it is virtual"}},
+	{FSGS_VERDICT_INCONSISTENT, BIT(CPUID_MASKED), ALWAYS,
+	 {"process", "CPUID is masked for this process"}},
+	{FSGS_VERDICT_INCONSISTENT, 0, VIRTUAL, {"host", "the host's fault"}},
+	{FSGS_VERDICT_INCONSISTENT, 0, ALWAYS,
+	 {"host", "the fault of the machine, or of its host if it is virtual"}},
+	{FSGS_VERDICT_UNKNOWN, BIT(UNPROVEN), ALWAYS, {"unknown", "offered, but nothing shows it run"}},
+	{FSGS_VERDICT_UNKNOWN, 0, ALWAYS, {"unknown", "too little is shown to name a fault"}},
+};
+
+static bool holds(uint32_t when, const struct fsgs_report *r)
+{
+	switch (when) {
+	case TRIED:
+		return r->proof == FSGS_PROOF_TRIED;
+	case VIRTUAL:
+		return r->hypervisor[0] != '\0';
+	default:
+		return true;
+	}
+}
+
+const struct side *report_side(const struct fsgs_report *r)
+{
+	const size_t last = sizeof rows / sizeof *rows - 1;
+
+	for (size_t i = 0; i < last; i++)
+		if (rows[i].verdict == r->verdict &&
+		    (!rows[i].with || (r->findings & rows[i].with)) && holds(rows[i].when, r))
+			return &rows[i].side;
+	return &rows[last].side;
+}
