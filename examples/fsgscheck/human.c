@@ -200,8 +200,7 @@ void print_verdict_words(FILE *out, const struct fsgs_report *r, const char *wor
 {
 	const bool colour = in_colour(out);
 
-	fprintf(out, "FSGSBASE: %s%s%s, %s\n",
-		colour ? colours[fsgs_exit_status(r->verdict)] : "",
+	fprintf(out, "FSGSBASE: %s%s%s, %s\n", colour ? colours[fsgs_exit_status(r->verdict)] : "",
 		fsgs_name(FSGS_LIST_VERDICT, r->verdict), colour ? "\033[0m" : "", words);
 	print_wrapped(out, fsgs_reason(r, sizeof *r), 0, 0);
 	fputc('\n', out);

@@ -202,7 +202,7 @@ void explain_cpuinfo_read(struct explain *e, const struct explain_message *m, ui
 	if (!find_value(&t, code == CPU_LAST))
 		return;
 	/* `grep flags` gives lists alone. */
-	if (code == CPU_PROCESSOR || !p->open || m->line - p->last_line > 1 ||
+	if (code == CPU_PROCESSOR || !p->open || m->line - p->last_line > 2 ||
 	    (code == CPU_FLAGS && p->has_flags))
 		begin_processor(e, m);
 	for (const char *at = m->text.at; at < t.at; at++)

@@ -107,7 +107,8 @@ static struct explain_crash *find_crash(struct explain *e, uint32_t tag, bool *i
 	for (int i = 0; i < EXPLAIN_CRASHES; i++) {
 		struct explain_crash *c = &e->crash.slot[i];
 
-		if (c->open && !c->reversed && !c->parts && e->messages - c->last_message > CRASH_LINES)
+		if (c->open && !c->reversed && !c->parts &&
+		    e->messages - c->last_message > CRASH_LINES)
 			end_crash(e, c);
 		if (c->open && c->tag == tag)
 			return c;
@@ -157,7 +158,8 @@ static struct explain_crash *take_cause(struct explain *e, const struct explain_
 	c->header_line = m->line;
 	if (!c->uptime)
 		c->uptime = m->uptime;
-	if (cause == EXPLAIN_INVALID_OPCODE && e->crash.bug_message && e->messages - e->crash.bug_message < 8)
+	if (cause == EXPLAIN_INVALID_OPCODE && e->crash.bug_message &&
+	    e->messages - e->crash.bug_message < 8)
 		c->trace |= TRACE_BUG;
 	return c;
 }
@@ -390,8 +392,17 @@ static void take_frame(struct explain_crash *c, const struct explain_message *m,
 	}
 }
 
-static void take_disassembly(struct explain_crash *c, const struct explain_message *m,
-			     struct text t)
+/* `dis` may come before `bt` or behind it. */
+static void name_insn(const struct explain *e, struct explain_crash *c)
+{
+	if (!c || !e->crash.named || strcmp(e->crash.symbol, c->now.symbol) != 0)
+		return;
+	c->now.named = (uint8_t)e->crash.named;
+	c->now.code_line = e->crash.named_line;
+}
+
+static void take_disassembly(struct explain *e, struct explain_crash *c,
+			     const struct explain_message *m, struct text t)
 {
 	char symbol[160];
 	struct text rest;
@@ -400,13 +411,16 @@ static void take_disassembly(struct explain_crash *c, const struct explain_messa
 		return;
 	text_copy(&t, ">", symbol, sizeof symbol);
 	rest = t;
-	if (strcmp(symbol, c->now.symbol) != 0 || explain_insn_named(rest) < 0)
+	if (explain_insn_named(rest) < 0)
 		return;
-	c->now.named = (uint8_t)(1 + explain_insn_named(rest));
-	c->now.code_line = m->line;
+	memcpy(e->crash.symbol, symbol, sizeof symbol);
+	e->crash.named = (uint32_t)(1 + explain_insn_named(rest));
+	e->crash.named_line = m->line;
+	name_insn(e, c);
 }
 
-static void take_tool_rip(struct explain_crash *c, const struct explain_message *m, struct text t)
+static void take_tool_rip(const struct explain *e, struct explain_crash *c,
+			  const struct explain_message *m, struct text t)
 {
 	end_dump(c);
 	c->now.seen = 1;
@@ -414,6 +428,7 @@ static void take_tool_rip(struct explain_crash *c, const struct explain_message 
 	text_copy(&t, "]", c->now.symbol, sizeof c->now.symbol);
 	if (c->trace & TRACE_OPCODE)
 		c->cause = EXPLAIN_INVALID_OPCODE;
+	name_insn(e, c);
 }
 
 static void take_line(struct explain *e, struct explain_crash *c, const struct explain_message *m,
@@ -451,13 +466,13 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 		take_panic(e, c, m);
 		break;
 	case CRASH_TOOL_RIP:
-		take_tool_rip(c, m, t);
+		take_tool_rip(e, c, m, t);
 		break;
 	case CRASH_TOOL_FRAME:
 		take_frame(c, m, t);
 		break;
 	case CRASH_TOOL_CODE:
-		take_disassembly(c, m, t);
+		take_disassembly(e, c, m, t);
 		break;
 	}
 }
@@ -488,7 +503,9 @@ void explain_crash_read(struct explain *e, const struct explain_message *m, uint
 		c = find_crash(e, m->tag, &is_new);
 	}
 	if (is_new) {
-		if (code >= CRASH_TOOL_RIP && code != CRASH_TOOL_RIP)
+		if (code == CRASH_TOOL_CODE)
+			take_disassembly(e, NULL, m, t);
+		if (code > CRASH_TOOL_RIP)
 			return;
 		c = open_crash(e, m, code == CRASH_PANIC ? EXPLAIN_PANIC : EXPLAIN_HEADERLESS);
 	}

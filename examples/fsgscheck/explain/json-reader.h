@@ -29,8 +29,8 @@ struct json_reader {
 	 * holds. May be NULL. */
 	void (*put)(void *context, const struct json_reader *reader, char c);
 	void (*end)(void *context); /* an object was closed. May be NULL. */
-	uint32_t depth;           /* how many containers are open */
-	char bracket[JSON_DEPTH]; /* which */
+	uint32_t depth;             /* how many containers are open */
+	char bracket[JSON_DEPTH];   /* which */
 	char key[JSON_PATH]
 		[JSON_KEY];   /* the last key of each of the outer containers; "" in an array */
 	char text[JSON_TEXT]; /* terminated */

@@ -29,7 +29,7 @@ void explain_decide_offer(struct explain_source *s)
 	}
 }
 
-static void give(struct explain *e)
+static void give(struct explain *e, bool has_kernel)
 {
 	struct explain_machine *m = &e->machine;
 	struct explain_source *s = &m->source;
@@ -38,14 +38,14 @@ static void give(struct explain *e)
 	if (!m->waiting)
 		return;
 	m->waiting = 0;
-	if (m->has_kernel) {
+	if (has_kernel) {
 		memcpy(r->kernel, m->kernel, sizeof r->kernel);
 		r->kernel_version = m->kernel_version;
 		s->mark[EXPLAIN_MARK_KERNEL] = m->kernel_line;
 	}
-	if (m->has_kernel && !r->hypervisor[0])
+	if (has_kernel && !r->hypervisor[0])
 		memcpy(r->hypervisor, e->machine.hypervisor, sizeof r->hypervisor);
-	if (m->has_kernel && !m->other_system && r->cpuinfo_flag == FSGS_ANSWER_YES &&
+	if (has_kernel && !m->other_system && r->cpuinfo_flag == FSGS_ANSWER_YES &&
 	    r->cpus_differ != FSGS_ANSWER_YES && !(s->notes & EXPLAIN_NOTE(NOT_COMPARABLE)) &&
 	    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML))) {
 		const bool runs = r->kernel_version >= LINUX_FSGSBASE;
@@ -66,8 +66,8 @@ void explain_machine_give(struct explain *e, const struct explain_source *source
 
 	/* A kernel belongs to the machine below it, or to the one above when it is the only one. */
 	if (m->waiting) {
-		give(e);
-		m->has_kernel = m->kernel_line > m->source.line && m->fresh;
+		give(e, m->has_kernel && !m->fresh);
+		m->has_kernel &= m->fresh;
 	}
 	m->source = *source;
 	m->waiting = 1;
@@ -85,7 +85,7 @@ void explain_machine_kernel(struct explain *e, const char *release, uint64_t lin
 	explain_lscpu_end(e);
 	explain_cpuid_end(e);
 	if (m->waiting && m->has_kernel)
-		give(e);
+		give(e, !m->fresh);
 	m->has_kernel = 1;
 	m->fresh = 1;
 	m->other_system = 0;
@@ -153,6 +153,6 @@ void explain_machine_read(struct explain *e, const struct explain_message *m, ui
 
 void explain_machine_end(struct explain *e)
 {
-	give(e);
+	give(e, e->machine.has_kernel);
 	memset(&e->machine, 0, sizeof e->machine);
 }

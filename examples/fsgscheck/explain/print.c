@@ -177,12 +177,13 @@ static void put_rest(FILE *out, const struct found *found)
 			found->unread, plural(found->unread, "crash", "crashes"),
 			found->unread_line);
 		fputs("  ", out);
-		print_wrapped(out,
-			      "Missing are the bytes of its Code: line, from the one in angle "
-			      "brackets on, or all of its registers. A serial console, netconsole, "
-			      "pstore or kdump keeps them; without them, boot once with nofsgsbase. "
-			      "If that boots, FSGSBASE was the cause.",
-			      2, 2);
+		print_wrapped(
+			out,
+			"Missing are the bytes of its Code: line, from the one in angle "
+			"brackets on, or all of its registers. A serial console, netconsole, "
+			"pstore or kdump keeps them; without them, boot once with nofsgsbase. "
+			"If that boots, FSGSBASE was the cause.",
+			2, 2);
 	}
 	for (uint32_t i = 0; i < found->packed_count; i++) {
 		const struct found_packed *p = &found->packed[i];

@@ -54,12 +54,12 @@ void explain_program_read(struct explain *e, const struct explain_message *m, ui
 
 	if (!s->line)
 		s->line = m->line;
-	if (code == PROGRAM_SIGNAL) {
+	if (code == PROGRAM_SIGNAL && text_find(&name, "SIGILL")) {
 		p->died = 1;
 		s->mark[EXPLAIN_MARK_HEADER] = m->line;
 		return;
 	}
-	insn = explain_insn_named(t);
+	insn = code == PROGRAM_AT ? explain_insn_named(t) : -1;
 	if (insn < 0 || s->has_insn)
 		return;
 	s->has_insn = 1;

@@ -62,7 +62,7 @@ struct explain_unwrap {
 	uint32_t special;    /* characters in this piece that need the slow way: bits in unwrap.c */
 	uint64_t origins[3]; /* of the lines before */
 	uint32_t quoting;    /* how many characters of a quoted name may still follow */
-	uint32_t entry;       /* this entry of a journal is the kernel's */
+	uint32_t entry;      /* this entry of a journal is the kernel's */
 	uint32_t indent;     /* of a program's message, whose further lines are not the kernel's */
 	uint32_t held_kind;  /* how the message that is held may go on; enum explain_wrap */
 	uint32_t held_length;
@@ -178,6 +178,9 @@ struct explain_crashes {
 	uint32_t parts; /* the parts of a pstore record stand newest first */
 	uint32_t part;  /* the number of the last one */
 	uint64_t bug_message;
+	char symbol[160]; /* where crash(8) disassembled one of the instructions */
+	uint32_t named;   /* 1 + enum fsgs_insn */
+	uint64_t named_line;
 	struct explain_crash slot[EXPLAIN_CRASHES];
 };
 
@@ -250,9 +253,9 @@ struct explain {
 
 	uint64_t lines;    /* that have begun */
 	uint64_t messages; /* that have been read, wherever in a line */
-	uint64_t crashes; /* that have been seen */
-	uint64_t foreign; /* of those, with another cause */
-	uint64_t unread;  /* of those, which could not be read */
+	uint64_t crashes;  /* that have been seen */
+	uint64_t foreign;  /* of those, with another cause */
+	uint64_t unread;   /* of those, which could not be read */
 	uint64_t unread_line;
 	uint64_t sources; /* that have been given to take() */
 

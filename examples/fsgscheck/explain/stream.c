@@ -52,11 +52,11 @@ static bool is_one_of(const char *key, const char *const *list)
 static bool is_message(const char *key)
 {
 	static const char *const keys[] = {
-		"MESSAGE",  "message", "Message", "@message", "msg",	  "log",
-		"Log",	    "output",  "Output",  "data",     "text",	  "line",
-		"body",	    "field",   "content", "contents", "textPayload", "raw",
-		"_raw",	    "event",   "stdout",  "value",    "stdout_lines", "stderr_lines",
-		"lines",    "logs",    "messages", "values",  "entries",  "",
+		"MESSAGE", "message", "Message",  "@message", "msg",          "log",
+		"Log",     "output",  "Output",   "data",     "text",         "line",
+		"body",    "field",   "content",  "contents", "textPayload",  "raw",
+		"_raw",    "event",   "stdout",   "value",    "stdout_lines", "stderr_lines",
+		"lines",   "logs",    "messages", "values",   "entries",      "",
 		NULL};
 
 	return is_one_of(key, keys);
@@ -107,7 +107,8 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 		s->object.has_lines = 0;
 		s->object.skip = is_private(key);
 		if (strcmp(key, "MESSAGE") == 0) {
-			give_held(s);
+			if (s->object.held)
+				give_held(s);
 			s->object.held = 1;
 		}
 	}
@@ -172,8 +173,6 @@ static void take_scalar(void *context, const struct json_reader *reader, enum js
 		/* Bytes, because not all of them are UTF-8. */
 		for (const char *at = reader->text; *at >= '0' && *at <= '9'; at++)
 			byte = byte * 10 + (uint32_t)(*at - '0');
-		if (!s->object.held)
-			give_held(s);
 		s->object.held = 1;
 		if (deeper(s)->length < EXPLAIN_LINE)
 			deeper(s)->line[deeper(s)->length++] = (char)byte;

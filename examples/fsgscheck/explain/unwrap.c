@@ -224,7 +224,8 @@ static size_t decode(struct explain *e, const char *line, size_t length, uint32_
 			continue;
 		}
 		if ((c == '&' && entity(&s)) || (c == '<' && (special & TAGS) && tag(&s)) ||
-		    (c == '\\' && ((literal && line_end(&s)) || backslash(&s))) || (c == '=' && qp && quoted_printable(&s)))
+		    (c == '\\' && ((literal && line_end(&s)) || backslash(&s))) ||
+		    (c == '=' && qp && quoted_printable(&s)))
 			continue;
 		*s.to++ = c;
 		s.at++;
@@ -282,7 +283,8 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 
 	struct text rest = in;
 
-	if (is_list_of(rest, "0123456789. OoQDlI") && memchr(rest.at, '.', (size_t)(rest.end - rest.at)) &&
+	if (is_list_of(rest, "0123456789. OoQDlI") &&
+	    memchr(rest.at, '.', (size_t)(rest.end - rest.at)) &&
 	    (memchr(rest.at, 'O', (size_t)(rest.end - rest.at)))) {
 		*strict = true; /* a clock, read from a picture */
 	} else if (text_number(&rest, &seconds) && text_skip(&rest, ".")) {
@@ -424,9 +426,12 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 					    "Wed", "Thu", "Fri", "Sat", "Sun", NULL};
 	/* VMware logs what its guest prints. */
 	static const char *const kernels[] = {"kernel:", "kernel", "kernel[0]:", "Guest:", NULL};
-	static const char *const severities[] = {"emerg", "alert",   "crit",   "err",  "error",
-						 "warn",  "warning", "notice", "info", "debug",
-						 NULL};
+	static const char *const severities[] = {"emerg", "alert", "crit",    "err",
+						 "error", "warn",  "warning", "notice",
+						 "info",  "debug", NULL};
+	static const char *const facilities[] = {"kern",     "user", "mail", "daemon", "auth",
+						 "syslog",   "lpr",  "news", "uucp",   "cron",
+						 "authpriv", "ftp",  NULL};
 	/* What Linux itself begins a message with that quotes a name. */
 	static const char *const subsystems[] = {
 		"traps:", "audit:", "input:", "systemd:", "usb:", "process", "warning:", NULL};
@@ -451,7 +456,8 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	if (p->columns)
 		return MESSAGE;
 	/* dmesg -x: "kern  :warn  : " */
-	if (next.at < next.end && *next.at == ':' && next.at > end && end - t->at > 1) {
+	if (next.at < next.end && *next.at == ':' && next.at > end &&
+	    (is_token_of(*t, end, facilities) || memcmp(t->at, "local", 5) == 0)) {
 		m->foreign |= !is_token(*t, end, "kern");
 		next.at++;
 		next.at = token_end(next);
@@ -614,18 +620,24 @@ static bool goes_on(const struct explain *e, const struct explain_message *m)
 			  words[] = "abcdefghijklmnopqrstuvwxyz0123456789_, ";
 	const struct explain_unwrap *u = &e->unwrap;
 
-	if (text_ends(m->text) || m->stamped || explain_find_start(e, m->text))
+	/* A flag may begin like a key of /proc/cpuinfo, but has no colon. */
+	const bool words_only = u->held_kind == WRAP_WORDS &&
+				!memchr(m->text.at, ':', (size_t)(m->text.end - m->text.at));
+
+	if (text_ends(m->text) || m->stamped || (!words_only && explain_find_start(e, m->text)))
 		return false;
-	if (u->held.stamped)
-		return true;
 
 	struct text first = {m->text.at, token_end(m->text)};
+
+	if (u->held.stamped && u->held_kind != WRAP_CODE && u->held_kind != WRAP_REGS)
+		return true;
 
 	switch (u->held_kind) {
 	case WRAP_CODE:
 		return is_list_of(m->text, code);
 	case WRAP_REGS:
-		return is_list_of(first, hex) && is_cut_value(u);
+		return (is_list_of(first, hex) && is_cut_value(u)) ||
+		       (u->held.stamped && first.end > first.at && first.end[-1] == ':');
 	case WRAP_NAME:
 		return text_find(&first, "0x") && !memchr(u->held_text, '/', u->held_length);
 	case WRAP_WORDS:
@@ -683,7 +695,7 @@ static bool quotes_name(struct explain_unwrap *u, struct text t)
 	const char *pid = memchr(t.at, ']', length < 32 ? length : 32);
 
 	/* "NAME[123]: segfault at", "traps: NAME[123] trap invalid opcode" */
-	if (!pid || !text_find(&t, " error:") || !text_find(&t, " in "))
+	if (!pid || !text_find(&t, " error") || !text_find(&t, " in "))
 		return false;
 	u->quoting = t.end[-1] == ']' ? 0 : LONGEST_NAME;
 	return true;
@@ -761,6 +773,12 @@ static void take_other(struct explain *e, const struct explain_message *m)
 		explain_readers_line(e, m);
 }
 
+/* Where a program's message begins, behind its name. */
+static uint32_t message_column(struct text line, struct text t)
+{
+	return text_find(&t, ": ") ? (uint32_t)(t.at - line.at) : 0;
+}
+
 static void take_message(struct explain *e, struct text line)
 {
 	struct explain_unwrap *u = &e->unwrap;
@@ -777,9 +795,10 @@ static void take_message(struct explain *e, struct text line)
 	/* The further lines of a program's message are indented as the journal indents them. */
 	if (u->indent && !m.stamped && blanks(line) == u->indent)
 		return;
-	u->indent = m.foreign ? (uint32_t)(m.text.at - line.at) : 0;
+	u->indent = m.foreign ? message_column(line, m.text) : 0;
 	if (m.foreign) {
 		end_held(e);
+		explain_host_feature(e, &m);
 		return;
 	}
 	if (u->held_kind && goes_on(e, &m)) {
@@ -882,11 +901,13 @@ void explain_unwrap_line(struct explain *e, const char *line, size_t length, boo
 		return;
 	}
 
-	const bool soft = (special & SOFT) && length > 0 && line[length - 1] == '=' && length < 100;
+	const bool soft = (special & SOFT) && length > 1 && line[length - 1] == '=' &&
+			  line[length - 2] != '=' && length < 100;
 	const bool qp = soft || u->soft_kind == SOFT_BREAK ||
 			((special & SOFT) && has_quoted(line, length));
 
-	if ((special & BACKSLASHES) && !literal && length && strchr("\"'bcdefghijklmnopqrstuvwxyz", line[0]))
+	if ((special & BACKSLASHES) && !literal && length &&
+	    strchr("\"'bcdefghijklmnopqrstuvwxyz", line[0]))
 		literal = explain_is_literal((struct text){line, line + length});
 	if (memchr(line, '\033', length) || memchr(line, '&', length) || (special & TAGS) ||
 	    memchr(line, '\\', length) || qp) {
