@@ -214,7 +214,7 @@ class Pages(unittest.TestCase):
                        for page in (re.split(r'\n\n(?!  )', done.stdout)[0], picture[1]))
         self.assertEqual(there, here)
         for page in (done.stdout, picture[1]):
-            self.assertRegex(page, r'^FSGSBASE: [a-z]+ \([a-z]+\)\n(?:\S.*\n)*\S.*\.\n\n')
+            self.assertRegex(page, r'^FSGSBASE: [a-z]+, .*\n(?:\S.*\n)*\S.*\.\n\n')
 
 
 class Tools(unittest.TestCase):

@@ -610,7 +610,7 @@ class Fleet(Case):
         self.assertEqual(done.returncode, 2)
         self.assertRegex(page, rf'{self.HOSTS} machines\n')
         self.assertRegex(page, r'usable +9997\n')
-        self.assertRegex(page, r'1 machines: FSGSBASE: broken')
+        self.assertRegex(page, r'1 machine: FSGSBASE: broken, the host')
         for host in ('host17', 'host4711', 'host9999'):
             self.assertRegex(page, rf'\b{host}\b')
         self.assertNotRegex(page, r'\bhost18\b')

@@ -28,8 +28,9 @@ LIE = (RED, [r"fsgscheck boot image \d+\.\d+\.\d+: 1 of 1 CPU tested .*You may s
              r"The machine promises FSGSBASE and does not keep the promise\.",
              r"What to do, cheapest first:",
              r"1\. Guest: add nofsgsbase",
-             r"2\. Host: .*CompatibilityForMigrationEnabled",
-             r"Why: CPUID and CR4 both promise",
+             r"2\. Host: with the VM off, in PowerShell",
+             r"Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled \$true",
+             r"Why: CPUID and CR4 both offer",
              r"Hypervisor: Microsoft Hv, version 10\.0, build 20348",
              r"Processor: +AMD EPYC 7281 16-Core Processor \(family 23, model 1, stepping 2\)",
              r"fsgscheck: verdict=broken findings=insn-ud cpus=1"])

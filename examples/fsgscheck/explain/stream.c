@@ -3,10 +3,10 @@
  * From bytes to lines. What is packed in a line, as a string of JSON or as base64, becomes a stream
  * of its own, one level deeper.
  *
- * A line that lies whole in the caller's buffer is read there; only what crosses two buffers is
- * copied, and no more of it than EXPLAIN_LINE. JSON may span lines, and one line of it may be of
- * any length, so an object's bytes go on to its reader as they come. What turns out not to be JSON
- * is looked at as a line of a log after all.
+ * A line that lies whole in the caller's buffer is read there, if it is not too long; what crosses
+ * two buffers is copied, and no more of it than EXPLAIN_LINE. JSON may span lines, and one line of
+ * it may be of any length, so an object's bytes go on to its reader as they come. What turns out
+ * not to be JSON is looked at as a line of a log after all.
  */
 #include "explain.h"
 
@@ -438,7 +438,7 @@ void explain_stream_feed(struct explain_stream *s, const char *bytes, size_t siz
 			return;
 		}
 		if (!is_second_half(s, *line_end, length == 0 && s->length == 0)) {
-			if (s->length) {
+			if (s->length || length > EXPLAIN_LINE) {
 				keep(s, at, length);
 				end_kept(s);
 			} else {
