@@ -2,9 +2,9 @@
 /*
  * The decided access of each segment and the answer of fsgs_usable(), kept until fsgs_refresh().
  *
- * One word holds all of it, and the ticket of the survey that found it: surveys run without a lock, and
- * one that was begun before another has to give way to it. The accessors see the old access or the
- * new one, and nothing in between: a thread with a foreign FS base could not survive a survey.
+ * One word holds all of it, and the ticket of the survey that found it: surveys run without a lock,
+ * and one that was begun before another has to give way to it. The accessors see the old access or
+ * the new one, and nothing in between: a thread with a foreign FS base could not survive a survey.
  */
 #include "linux.h"
 
@@ -133,7 +133,8 @@ static uint32_t update(uint32_t wanted)
 		const uint32_t fields = survey(wanted, &found);
 		uint32_t old = atomic_load(&decided);
 
-		/* Otherwise a later survey was quicker; what it looked for may be something else. */
+		/* Otherwise a later survey was quicker; what it looked for may be something
+		 * else. */
 		while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {
 			const uint32_t word = ticket | (old & FIELDS & ~found) | fields;
 
@@ -182,8 +183,8 @@ int fsgs_usable(void)
 
 void fsgs_refresh(void)
 {
-	/* The verdict only if a caller has asked for it: where both segments are decided by hand, nothing
-	 * has to be tried. */
+	/* The verdict only if a caller has asked for it: where both segments are decided by hand,
+	 * nothing has to be tried. */
 	update(ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) |
 	       (atomic_load(&decided) & USABLE));
 }

@@ -2,10 +2,10 @@
 /*
  * The second witness: what the kernel enabled, by AT_HWCAP2.
  *
- * getauxval() reads the process's own copy, on the stack, which is what every other program goes by;
- * it cannot tell an absent entry from one of zero. /proc/self/auxv is the kernel's copy.
- * PR_GET_AUXV (Linux 6.4) reads the same, but past some tools that replace the file: a third opinion. A
- * kernel that enabled nothing leaves the entry there with zero; emulators leave it out.
+ * getauxval() reads the process's own copy, on the stack, which is what every other program goes
+ * by; it cannot tell an absent entry from one of zero. /proc/self/auxv is the kernel's copy.
+ * PR_GET_AUXV (Linux 6.4) reads the same, but past some tools that replace the file: a third
+ * opinion. A kernel that enabled nothing leaves the entry there with zero; emulators leave it out.
  */
 #include "linux.h"
 
@@ -72,13 +72,15 @@ static struct fsgs_hwcap2 from_file(void)
 			break;
 	}
 	close(fd);
-	/* Without its end it does not say what it lacks: one that this process may not read is empty. */
+	/* Without its end it does not say what it lacks: one that this process may not read is
+	 * empty. */
 	return fsgs_auxv_parse(bytes, size);
 }
 
 static struct fsgs_hwcap2 from_prctl(void)
 {
-	/* The kernel copies nothing beyond its own vector, and memcheck does not know that it copies. */
+	/* The kernel copies nothing beyond its own vector, and memcheck does not know that it
+	 * copies. */
 	unsigned char bytes[AUXV_SIZE] = {0};
 	int size = prctl(PR_GET_AUXV, bytes, sizeof bytes, 0UL, 0UL);
 

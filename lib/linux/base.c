@@ -3,10 +3,10 @@
  * Base access under one contract.
  *
  * Everything here may run with a foreign FS base, before whose restoration nothing may touch
- * thread-local storage: the file is compiled without stack protector and sanitizers, and the only call
- * out of it is the decision, which was made before. What the system call says is checked, because there
- * are kernels that answer 0 and do nothing (Asterinas, enarx), return the base instead of storing it,
- * or give a wrong one (WSL1).
+ * thread-local storage: the file is compiled without stack protector and sanitizers, and the only
+ * call out of it is the decision, which was made before. What the system call says is checked,
+ * because there are kernels that answer 0 and do nothing (Asterinas, enarx), return the base
+ * instead of storing it, or give a wrong one (WSL1).
  */
 #include "linux.h"
 

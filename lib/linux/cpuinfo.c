@@ -2,10 +2,10 @@
 /*
  * The third witness: the `fsgsbase` word in /proc/cpuinfo.
  *
- * It is the kernel's capability set, not raw CPUID: kernels before 5.9 list the flag without enabling
- * it, nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it tells too old from switched off.
- * The file grows with every CPU and every flag, so it is read as a stream, as far as the first
- * processor's end.
+ * It is the kernel's capability set, not raw CPUID: kernels before 5.9 list the flag without
+ * enabling it, nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it tells too old from
+ * switched off. The file grows with every CPU and every flag, so it is read as a stream, as far as
+ * the first processor's end.
  */
 #include "linux.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the findings and the words of the advice turn on, outside CPUID: the kernel and its kind, and
- * who is watching. */
+/* What the findings and the words of the advice turn on, outside CPUID: the kernel and its kind,
+ * and who is watching. */
 #include "linux.h"
 
 #include <errno.h>

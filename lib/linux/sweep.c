@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The same question on each CPU: mixed processors, or a hypervisor that prepared only some of them. */
+/* The same question on each CPU: mixed processors, or a hypervisor that prepared only some of
+ * them. */
 #include "linux.h"
 
 #include <sched.h>
@@ -127,7 +128,7 @@ void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fs
 {
 	struct sweep argument = {report, groups, refusal};
 
-	/* An affinity that has been set and restored is not what it was: the kernel remembers that somebody wanted
-	 * it, and no longer adds CPUs that come later. */
+	/* An affinity that has been set and restored is not what it was: the kernel remembers that
+	 * somebody wanted it, and no longer adds CPUs that come later. */
 	(void)fsgs_apart(sweep, &argument);
 }

@@ -23,8 +23,8 @@ static uint64_t thread_pointer(void)
 	return self;
 }
 
-/* Once the FS base may be foreign, nothing here may touch what lives behind it: no memory through FS, no
- * thread-local storage, and no stack protector, which lib/meson.build sees to. */
+/* Once the FS base may be foreign, nothing here may touch what lives behind it: no memory through
+ * FS, no thread-local storage, and no stack protector, which lib/meson.build sees to. */
 struct fs_base {
 	uint64_t pointer; /* the base, from when it was right */
 	int kernel_tells; /* ARCH_GET_FS is known to give it */
@@ -63,8 +63,8 @@ static int set_base(void *context, uint32_t segment, uint64_t base)
 	return (int)error;
 }
 
-/* Asks arch_prctl for a base that is known by another source. Only reads: a wrong answer here is a reason
- * not to trust it with a write. */
+/* Asks arch_prctl for a base that is known by another source. Only reads: a wrong answer here is a
+ * reason not to trust it with a write. */
 static void try_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
 {
 	uint64_t value = FSGS_SENTINEL;
@@ -83,25 +83,26 @@ static void try_fallback(struct fsgs_report *report, uint32_t segment, int known
 	}
 }
 
-/* Behind a kernel that is not aware of the instructions even a moment with a base of the kernel's half
- * is dangerous (its entry code trusts the sign of the GS base), and user-mode Linux is known to die. */
+/* Behind a kernel that is not aware of the instructions even a moment with a base of the kernel's
+ * half is dangerous (its entry code trusts the sign of the GS base), and user-mode Linux is known
+ * to die. */
 static int may_flash(const struct fsgs_report *report)
 {
 	if (report->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
 		return 0;
 	if (report->hwcap2_fsgsbase == FSGS_ANSWER_YES)
 		return 1;
-	/* An entry that is absent stands for an emulator where a genuine kernel would have it, or where the
-	 * copies of the vector differ. One from before there was the entry may be behind a module that lets
-	 * programs use the instructions; the signature of QEMU's emulation does not exclude that, since it
-	 * runs whole machines, too. */
+	/* An entry that is absent stands for an emulator where a genuine kernel would have it, or
+	 * where the copies of the vector differ. One from before there was the entry may be behind
+	 * a module that lets programs use the instructions; the signature of QEMU's emulation does
+	 * not exclude that, since it runs whole machines, too. */
 	return report->hwcap2_present == FSGS_ANSWER_NO &&
 	       (report->kernel_version >= FSGS_LINUX_HWCAP2 ||
 		report->signs & FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS));
 }
 
-/* 0 is the answer where CPUID faults, and whatever is asked of a system call that does nothing: so not of
- * one that knows a code which nobody has defined. */
+/* 0 is the answer where CPUID faults, and whatever is asked of a system call that does nothing: so
+ * not of one that knows a code which nobody has defined. */
 static int cpuid_faults(void)
 {
 	return fsgs_arch_prctl(ARCH_GET_CPUID, 0) == 0 && fsgs_arch_prctl(0, 0) != 0;
