@@ -17,10 +17,17 @@ extern "C" {
 
 /**
  * @defgroup probe Probing
- * @brief Ask the witnesses, decide, and report.
+ * @brief Collect the evidence, decide, and report.
  *
  * CPUID tells what the processor offers, AT_HWCAP2 what the kernel enabled, and a trial what really
- * happens. They can disagree. A caller who only wants yes or no uses fsgs_usable().
+ * happens. They can disagree.
+ *
+ * Which question to ask:
+ *  - A runtime that moves a base asks fsgs_base_access() once at its start, for each segment that
+ *    it moves, and compares with ::FSGS_ACCESS_INSTRUCTION.
+ *  - A caller that wants one answer for all four instructions asks fsgs_usable().
+ *  - A caller that wants to know why asks fsgs_check().
+ *  - Code that runs before the C library does asks fsgs_check_early().
  * @{
  */
 
@@ -29,14 +36,15 @@ enum fsgs_check_flag {
 	/** Do not execute the instructions and install no signal handler. */
 	FSGS_CHECK_NO_TRIAL = 1 << 0,
 	/** Collect also what findings and advice need: /proc/cpuinfo, the copies of the auxiliary
-	 *  vector, who made processor and hypervisor, the kernel's release, signs of tools, whether
-	 *  arch_prctl answers, and the canonical check. Reads files. */
+	 *  vector, the makers of processor and hypervisor, the kernel's release, signs of tools,
+	 *  whether arch_prctl answers, and the canonical check. Reads files. */
 	FSGS_CHECK_CONTEXT = 1 << 1,
 	/** Repeat CPUID and the trial on each CPU that this thread may run on. A thread of the
 	 *  library's own moves from CPU to CPU. */
 	FSGS_CHECK_ALL_CPUS = 1 << 2,
 	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches,
-	 *  sleep, fork and moves. In threads of its own; takes some milliseconds. Only where the
+	 *  sleep, fork and migrations. In threads of its own; takes some milliseconds. Only where
+	 *  the
 	 *  kernel advertises the instructions and the trial succeeded. */
 	FSGS_CHECK_SURVIVAL = 1 << 3
 };
@@ -47,16 +55,23 @@ enum fsgs_check_flag {
 /** @brief CPUs that gave the same result. Owned by the caller, holds no pointers; passed with its
  *  size, only ever grows. */
 struct fsgs_cpu_group {
-	uint32_t count;                  /**< How many CPUs. */
-	uint32_t ranges;                 /**< How many of first and last are used. */
-	uint32_t first[FSGS_CPU_RANGES]; /**< First CPU of each range. */
-	uint32_t last
-		[FSGS_CPU_RANGES]; /**< Last CPU of each range; the last range may be open-ended:
-					  *  when the ranges do not add up to count, some are not
-					  *  named. */
-	uint32_t cpuid_fsgsbase;   /**< enum fsgs_answer. */
-	uint32_t outcomes[FSGS_INSNS]; /**< enum fsgs_outcome, by enum fsgs_insn. */
-	uint32_t reserved[3];          /**< Zero. */
+	/** How many CPUs. */
+	uint32_t count;
+	/** How many of first and last are used. */
+	uint32_t ranges;
+	/** First CPU of each range. */
+	uint32_t first[FSGS_CPU_RANGES];
+	/** Last CPU of each range. */
+	uint32_t last[FSGS_CPU_RANGES];
+	/** enum fsgs_answer: CPUID offers the instructions. */
+	uint32_t cpuid_fsgsbase;
+	/** enum fsgs_outcome, by enum fsgs_insn. */
+	uint32_t outcomes[FSGS_INSNS];
+	/** How many of count are in no range, because there were more than ::FSGS_CPU_RANGES: ask
+	 *  fsgs_check_cpu() for them. */
+	uint32_t unnamed;
+	/** Zero. */
+	uint32_t reserved[2];
 };
 
 /** The smallest group that the library accepts. */
@@ -65,15 +80,17 @@ struct fsgs_cpu_group {
 /**
  * @brief Collect evidence on this machine and decide.
  *
- * In this order: CPUID behind its leaf guard (SDM vol. 2, CPUID), AT_HWCAP2 bit 1 (Linux,
- * Documentation/arch/x86/x86_64/fsgs.rst), then the trial of the four instructions, then what @p
- * flags ask for, then fsgs_decide(). Nothing is cached: each call looks again.
+ * In this order: with ::FSGS_CHECK_CONTEXT the surroundings; AT_HWCAP2 bit 1 (Linux,
+ * Documentation/arch/x86/x86_64/fsgs.rst); CPUID, where leaf 7 is queried only if it exists (SDM
+ * vol. 2, CPUID); the trial of the four instructions; what else @p flags ask for; then
+ * fsgs_decide(). Nothing is cached: each call looks again.
  *
  * During the trial, which takes some microseconds, SIGILL, SIGSEGV, SIGBUS and SIGSYS have a
- * handler of the library, and the calling thread takes no other signal. A fault of other code is
- * handed to the action that was there before, with that action's own flags and mask. The handlers,
- * the mask, the bases, errno and everything else are as before when this returns. Every environment
- * variable is ignored in a process that runs with raised privileges (AT_SECURE).
+ * handler of the library. The calling thread takes no other signal meanwhile but SIGTRAP, which
+ * debuggers need. A fault of other code is handed to the action that was there before, with that
+ * action's own flags and mask. The handlers, the mask, the bases, errno and everything else are as
+ * before when this returns. The first check on several CPUs or of survival makes the process create
+ * a thread, which initialises the C library's own machinery for threads, once.
  *
  * @param[out] report  Filled in as far as @p size reaches; a part beyond what this library knows is
  *                     zeroed.
@@ -84,26 +101,31 @@ struct fsgs_cpu_group {
  * @retval -22  (-EINVAL) @p report is NULL, @p size is below ::FSGS_REPORT_MIN, or @p flags has an
  *              unknown bit. Nothing was written or run.
  *
- * @par Environment
- * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. No thread may change the environment
- * meanwhile.
  * @par Threads and signals
  * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial,
  * and its child has neither the library's handlers nor its lock. Not for signal handlers: one that
  * interrupts a check of its own thread gets no trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no
  * deadlock either. Not a cancellation point. One copy of the library for a process: two that try at
  * the same time do not know of each other's handlers.
+ * @par Early use
+ * In a constructor; not in an IFUNC resolver or before relocation: fsgs_check_early().
+ * @par Environment
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. A value that the library does not
+ * know, of this or of `FSGSCHECK_BASE`, is ignored and reported: ::FSGS_FINDING_MISCONFIGURED.
+ * Every environment variable is ignored in a process that runs with raised privileges (AT_SECURE).
+ * No thread may change the environment meanwhile.
  * @par Stack
  * 10 KiB, and what the kernel puts on it or on the alternate stack for a signal (AT_MINSIGSTKSZ).
  * @par Cost
  * Two CPUID instructions, each of which leaves the guest in a VM, and about thirty short system
- * calls; with ::FSGS_CHECK_CONTEXT some hundred microseconds.
+ * calls; with ::FSGS_CHECK_CONTEXT 100 to 500 microseconds.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst; getauxval(3); arch_prctl(2); proc(5).
  * @since 1.0
  */
-FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags) FSGS_NOTHROW;
+FSGS_API int fsgs_check(struct fsgs_report *report, size_t size,
+			uint32_t flags) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /**
  * @brief fsgs_check() on every allowed CPU, with the result of each.
@@ -114,9 +136,9 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
  * @param[out]    groups      Room for @p *count groups; one group for each distinct result, in the
  *                            order of their first CPUs. The last takes what did not fit.
  * @param[in]     group_size  `sizeof *groups` in bytes. A part of a group beyond what this library
- * knows is zeroed.
+ *                            knows is zeroed.
  * @param[in,out] count       In: how many groups there is room for, at least 1. Out: how many were
- * filled in.
+ *                            filled in.
  *
  * @retval 0    The report and the groups are filled in. No group, and fsgs_report.cpus_checked of
  *              0, when the affinity could not be read or changed, or when there could be no thread.
@@ -124,8 +146,12 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
  *              @p group_size is below ::FSGS_CPU_GROUP_MIN. Nothing was written or run.
  *
  * @par Threads and signals
- * As for fsgs_check(). What is allowed is the affinity of the calling thread, which is not touched:
- * a thread of the library's own moves about.
+ * As for fsgs_check(). The allowed CPUs are those of the calling thread's affinity, which is not
+ * touched: a thread of the library's own moves from CPU to CPU.
+ * @par Early use
+ * As for fsgs_check().
+ * @par Environment
+ * As for fsgs_check().
  * @par Cost
  * fsgs_check(), a thread and, for each CPU, a migration, two CPUID instructions and a trial.
  * @par Source
@@ -134,18 +160,55 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
  */
 FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t flags,
 			     struct fsgs_cpu_group *groups, size_t group_size,
-			     uint32_t *count) FSGS_NOTHROW;
+			     uint32_t *count) FSGS_NOTHROW FSGS_MUST_CHECK;
+
+/**
+ * @brief fsgs_check() on one CPU.
+ *
+ * @param[in]  cpu     The number of the CPU, as sched_setaffinity(2) counts them. The affinity of
+ *                     the calling thread need not include it.
+ * @param[out] report  As for fsgs_check().
+ * @param[in]  size    As for fsgs_check().
+ * @param[in]  flags   As for fsgs_check(), without ::FSGS_CHECK_ALL_CPUS.
+ *
+ * @retval 0    The report is filled in, with fsgs_report.cpus_checked of 1.
+ * @retval -22  (-EINVAL) As for fsgs_check(); @p flags has ::FSGS_CHECK_ALL_CPUS; or there is no
+ *              such CPU, it is offline, or the process's cpuset excludes it.
+ * @retval -11  (-EAGAIN) There could be no thread; other negative errno values of pthread_create(3)
+ *              and sched_setaffinity(2) likewise.
+ *
+ * @par Threads and signals
+ * As for fsgs_check_cpus().
+ * @par Early use
+ * As for fsgs_check().
+ * @par Environment
+ * As for fsgs_check().
+ * @par Cost
+ * fsgs_check(), a thread and a migration.
+ * @par Source
+ * As for fsgs_check_cpus().
+ * @since 1.0
+ */
+FSGS_API int fsgs_check_cpu(uint32_t cpu, struct fsgs_report *report, size_t size,
+			    uint32_t flags) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /**
  * @brief Whether all four instructions may be used by this process: the cached answer.
  *
- * The first call does fsgs_check(); later ones read one variable until fsgs_refresh().
+ * The first call does fsgs_check(); later ones read one variable until fsgs_refresh(). This is the
+ * machine's answer: it does not heed `FSGSCHECK_BASE` or fsgs_base_force(), and wants all four
+ * instructions. A runtime that moves one segment asks fsgs_base_access() instead.
  *
  * @retval 1  The verdict is ::FSGS_VERDICT_USABLE.
  * @retval 0  It is another one.
  *
  * @par Threads and signals
  * Safe from any thread. The first call is not for signal handlers, later ones are.
+ * @par Early use
+ * As for fsgs_check().
+ * @par Environment
+ * The first call reads `FSGSCHECK_TRIAL`, as fsgs_check(), and decides the accesses of both
+ * segments as fsgs_base_access() does.
  * @par Cost
  * A load and a test once the answer is there.
  * @par Source
@@ -155,51 +218,28 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
 FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
 
 /**
- * @brief Look again: renew the answer of fsgs_usable() and the means of base access.
+ * @brief Look again: renew the answer of fsgs_usable() and the access of each segment.
  *
  * To be called when the machine may have become another one: after a resume, a migration, or a
  * restore from a checkpoint. Until it returns, other threads go on with what was known.
  *
+ * @retval 1  An access or the answer of fsgs_usable() is another one than before, or was not known.
+ * @retval 0  Everything is as it was known.
+ *
  * @par Threads and signals
  * Safe from any thread, not for signal handlers.
+ * @par Early use
+ * As for fsgs_check().
+ * @par Environment
+ * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL` are read again.
  * @par Cost
  * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT where a segment is left to arch_prctl.
- * None where both means were decided by hand and nobody has called fsgs_usable().
+ * None where both accesses were decided by hand and fsgs_usable() was never called.
  * @par Source
  * This library's own rule: neither kernel nor hypervisor announces such a change (doc/limits.md).
  * @since 1.0
  */
-FSGS_API void fsgs_refresh(void) FSGS_NOTHROW;
-
-/**
- * @brief The version of the library that is running.
- *
- * @return Its ::FSGS_VERSION, for comparison with that of the headers.
- *
- * @par Threads and signals
- * Safe everywhere.
- * @par Cost
- * A call that returns a constant.
- * @par Source
- * This library's own numbers: fsgscheck/version.h.
- * @since 1.0
- */
-FSGS_API uint32_t fsgs_version(void) FSGS_NOTHROW FSGS_CONST;
-
-/**
- * @brief The version of the library that is running, as text.
- *
- * @return A static string such as "1.0.0".
- *
- * @par Threads and signals
- * Safe everywhere.
- * @par Cost
- * A call that returns a constant.
- * @par Source
- * This library's own numbers: fsgscheck/version.h.
- * @since 1.0
- */
-FSGS_API const char *fsgs_version_string(void) FSGS_NOTHROW FSGS_CONST;
+FSGS_API int fsgs_refresh(void) FSGS_NOTHROW;
 
 /** @} */
 

@@ -9,11 +9,12 @@ int main(void)
 	uint64_t before = 0;
 
 	if (fsgs_get_gs_base(&before) || fsgs_set_gs_base((uintptr_t)heap)) {
-		puts("no way to the GS base here: use a register, or a thread-local variable");
+		puts("the GS base cannot be reached here: use a register, or a thread-local variable");
 		return 1;
 	}
 	/* Code that was compiled for GS runs here. */
-	fsgs_set_gs_base(before);
+	if (fsgs_set_gs_base(before))
+		return 1; /* before is no address that a set accepts: see base.h */
 	printf("GS base by %s\n", fsgs_name(FSGS_LIST_ACCESS, fsgs_base_access(FSGS_SEGMENT_GS)));
 	return 0;
 }

@@ -56,8 +56,8 @@ def functions(header, group):
     for text in groups(header, group):
         for comment, code in COMMENT.findall(text):
             code = re.sub(r'\s+', ' ', re.sub(r'#\w[^\n]*\n', '', code)).strip()
-            if re.match(r'(FSGS_API|static inline|void|struct|int)\b', code) and re.search(r'fsgs_\w*[a-z0-9]\(', code):
-                yield plain(comment), re.sub(r'FSGS_(API|NOTHROW|PURE|CONST) ?|static inline |extern ', '',
+            if re.match(r'(FSGS_API|FSGS_MUST_CHECK|void|struct|int)\b', code) and re.search(r'fsgs_\w*[a-z0-9]\(', code):
+                yield plain(comment), re.sub(r'FSGS_(API|NOTHROW|PURE|CONST|MUST_CHECK|INLINE_NOTHROW|INLINE) ?|extern ', '',
                                              code).rstrip(' ;{') + ';'
 
 

@@ -37,7 +37,7 @@ void machine_file(uint32_t cpu, const struct fsgs_report *report)
 	struct result *result = NULL;
 
 	for (uint32_t i = 0; i < machine.result_count && !result; i++)
-		if (fsgs_core_ring0_same(&machine.results[i].report, report))
+		if (fsgs_core_ring0_same(&machine.results[i].report, report, sizeof *report))
 			result = &machine.results[i];
 	if (!result && machine.result_count < RESULTS) {
 		result = &machine.results[machine.result_count++];
@@ -54,7 +54,8 @@ void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t fla
 	struct fsgs_core_ops ops = *hooks;
 
 	ops.context = &cpu;
-	(void)fsgs_core_ring0(&report, &ops, flags);
+	/* Refuses nothing: the flags are known. */
+	(void)!fsgs_core_ring0(&report, sizeof report, &ops, sizeof ops, flags);
 	machine_file(cpu, &report);
 }
 

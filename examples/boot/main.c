@@ -118,7 +118,8 @@ void smp_main(uint32_t cpu)
 		.context = &cpu, .step = other_step, .halt = apic_start() ? apic_halt : NULL};
 
 	trap_use();
-	(void)fsgs_core_ring0(&other_report, &ops, flags);
+	/* Refuses nothing: the flags are known. */
+	(void)!fsgs_core_ring0(&other_report, sizeof other_report, &ops, sizeof ops, flags);
 }
 
 static void check_others(void)

@@ -88,13 +88,13 @@ static void put_insn(const struct result *result, uint32_t insn)
 		return;
 	}
 	line_text(&line, fsgs_name(FSGS_LIST_INSN, insn));
-	line_text(&line, " ");
-	line_text(&line, fsgs_describe(FSGS_LIST_OUTCOME, trial->outcome));
 	if (trial->width) {
 		line_text(&line, ", ");
 		line_number(&line, trial->width);
 		line_text(&line, "-bit form");
 	}
+	line_text(&line, ": ");
+	line_text(&line, fsgs_describe(FSGS_LIST_OUTCOME, trial->outcome));
 	point(trial->outcome == FSGS_OUTCOME_OK, result, line.text);
 }
 
@@ -131,13 +131,9 @@ static void put_result(const struct result *result)
 	else
 		point(r->canonical_check == FSGS_ANSWER_YES, result, canonical);
 	for (uint32_t i = 0; i < FSGS_EVENTS; i++) {
-		struct line line = {0};
-
-		if (!(r->survival_tried >> i & 1))
-			continue;
-		line_text(&line, "a base outlives ");
-		line_text(&line, fsgs_describe(FSGS_LIST_EVENT, i));
-		point(!(r->survival_lost >> i & 1), result, line.text);
+		if (r->survival_tried >> i & 1)
+			point(!(r->survival_lost >> i & 1), result,
+			      fsgs_describe(FSGS_LIST_EVENT, i));
 	}
 }
 

@@ -252,7 +252,8 @@ static bool examine(void)
 	struct fsgs_report *const r = &machine.report;
 	bool lives;
 
-	fsgs_check(r, sizeof *r, FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT);
+	if (fsgs_check(r, sizeof *r, FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT))
+		return false;
 	for (unsigned which = 0; which < 4; which++) {
 		if (!outlives(each_prctl, which, &lives))
 			return false;

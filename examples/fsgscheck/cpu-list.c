@@ -3,7 +3,6 @@
 
 const char *cpu_list(const struct fsgs_cpu_group *group, char text[CPU_LIST_SIZE])
 {
-	uint32_t named = 0;
 	size_t used = 0;
 
 	text[0] = '\0';
@@ -13,9 +12,8 @@ const char *cpu_list(const struct fsgs_cpu_group *group, char text[CPU_LIST_SIZE
 		used += (size_t)snprintf(text + used, CPU_LIST_SIZE - used,
 					 first == last ? "%s%u" : "%s%u-%u", i ? "," : "", first,
 					 last);
-		named += last - first + 1;
 	}
-	if (named < group->count)
+	if (group->unnamed)
 		snprintf(text + used, CPU_LIST_SIZE - used, ",... (%u in all)", group->count);
 	return text;
 }

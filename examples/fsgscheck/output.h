@@ -48,7 +48,7 @@ void print_advice(FILE *out, const struct fsgs_report *report);
 /* Wraps at words; `column` is where the first line begins, `indent` where the others do. */
 void print_wrapped(FILE *out, const char *text, size_t column, size_t indent);
 
-/* The keys of print_json(), into an object that has begun. */
+/* print_json() without its end: an object that has begun, for more keys. */
 struct json;
 void report_json(struct json *json, const struct result *result);
 

@@ -10,12 +10,9 @@
 
 uint32_t explain_number_of(uint32_t list, const char *name, uint32_t none)
 {
-	const char *known;
+	const int number = fsgs_number(list, name);
 
-	for (uint32_t i = 0; (known = fsgs_name(list, i)); i++)
-		if (strcmp(known, name) == 0)
-			return i;
-	return none;
+	return number < 0 ? none : (uint32_t)number;
 }
 
 enum { SEEN_SCHEMA = 1, SEEN_VERDICT = 2 };

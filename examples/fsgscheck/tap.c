@@ -13,8 +13,8 @@ static void put_insn(FILE *out, uint32_t number, uint32_t insn, const struct fsg
 			fsgs_describe(FSGS_LIST_REFUSAL, r->refusal));
 		return;
 	}
-	fprintf(out, "%s %u - %s %s\n", trial->outcome == FSGS_OUTCOME_OK ? "ok" : "not ok", number,
-		name, fsgs_describe(FSGS_LIST_OUTCOME, trial->outcome));
+	fprintf(out, "%s %u - %s: %s\n", trial->outcome == FSGS_OUTCOME_OK ? "ok" : "not ok",
+		number, name, fsgs_describe(FSGS_LIST_OUTCOME, trial->outcome));
 	if (trial->signal)
 		fprintf(out, "# signal %d, si_code %d\n", trial->signal, trial->code);
 }

@@ -38,9 +38,8 @@
 #include <linux/utsname.h>
 
 #include <fsgscheck.h>
-#include <fsgscheck/core.h>
-#include <json.h>
-#include <output.h>
+
+#include "core/stubs.h"
 
 #define VERSION                                                                              \
 	__stringify(FSGS_VERSION_MAJOR) "." __stringify(FSGS_VERSION_MINOR) "." __stringify( \
@@ -48,6 +47,11 @@
 #define CR4_FSGSBASE BIT_ULL(16)
 /* What is printed takes about 3 KiB; if it did not fit, the file would ask the machine again. */
 #define ROOM         16384
+
+struct answer {
+	struct fsgs_report report;
+	char text[ROOM];
+};
 
 struct cpu_check {
 	struct fsgs_report report;
@@ -83,7 +87,9 @@ static void check_this_cpu(void *data)
 	struct cpu_check *check = data;
 
 	check->before = read_cr4();
-	fsgs_core_ring0(&check->report, &ops, FSGS_RING0_KEEP);
+	/* Refuses nothing: the flags are known. */
+	(void)!fsgs_core_ring0(&check->report, sizeof(check->report), &ops, sizeof(ops),
+			       FSGS_RING0_KEEP);
 	check->after = read_cr4();
 	if (check->after != check->before) {
 		struct fsgs_stub io = {.in = {check->before}};
@@ -121,7 +127,7 @@ static int check_cpus(struct fsgs_report *report)
 		}
 		if (!report->cpus_checked)
 			*report = check->report;
-		else if (!fsgs_core_ring0_same(report, &check->report))
+		else if (!fsgs_core_ring0_same(report, &check->report, sizeof(*report)))
 			report->cpus_differ = FSGS_ANSWER_YES;
 		if (check->report.samples_differ == FSGS_ANSWER_YES)
 			report->samples_differ = FSGS_ANSWER_YES;
@@ -134,30 +140,27 @@ static int check_cpus(struct fsgs_report *report)
 	return error;
 }
 
-const char *fsgs_version_string(void)
-{
-	return VERSION;
-}
-
 /* Each read from the start asks the machine again: it may have been resumed or moved since. */
 static int show(struct seq_file *file, void *unused)
 {
 	static DEFINE_MUTEX(turn);
-	struct result *result = kzalloc(sizeof(*result), GFP_KERNEL);
+	struct answer *answer = kzalloc(sizeof(*answer), GFP_KERNEL);
 	int error;
 
-	if (!result)
+	if (!answer)
 		return -ENOMEM;
 	mutex_lock(&turn);
-	error = check_cpus(&result->report);
+	error = check_cpus(&answer->report);
 	mutex_unlock(&turn);
 	if (!error) {
-		strscpy(result->report.kernel, init_utsname()->release,
-			sizeof(result->report.kernel));
-		fsgs_decide(&result->report, sizeof(result->report));
-		print_json(file, result);
+		strscpy(answer->report.kernel, init_utsname()->release,
+			sizeof(answer->report.kernel));
+		fsgs_decide(&answer->report, sizeof(answer->report));
+		fsgs_json(&answer->report, sizeof(answer->report), NULL, 0, 0, answer->text,
+			  sizeof(answer->text));
+		seq_puts(file, answer->text);
 	}
-	kfree(result);
+	kfree(answer);
 	return error;
 }
 

@@ -1,43 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * @brief The FS and GS base, by the fastest means that is safe here.
+ * @brief The FS and GS base, by the fastest access that is safe here.
  *
- * Needs no `-mfsgsbase`: a program that includes this runs on every machine.
+ * Needs no `-mfsgsbase`: a program that includes this runs on every machine. Assembly files can
+ * include it, too: they get the constants of the fast path and the instructions of insn.h.
  */
 #ifndef FSGSCHECK_BASE_H
 #define FSGSCHECK_BASE_H
 
 #include <fsgscheck/insn.h>
-#include <fsgscheck/report.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 /**
  * @defgroup base Base access
- * @brief Read and write the FS and GS base under one contract, whichever means it takes.
+ * @brief Read and write the FS and GS base under one contract, whatever the access.
  *
- * The means is one of enum fsgs_access, for each segment on its own: the instruction where
- * fsgs_check() allows it, else the arch_prctl(2) system call, else none. The first use decides;
- * fsgs_refresh() decides again. Someone who knows better can decide: the environment variable
- * `FSGSCHECK_BASE` set to `instruction` or `arch_prctl` (`auto` is as if unset; ignored under
- * AT_SECURE), or fsgs_base_force(), which counts for more.
+ * Each segment has an access of its own, one of enum fsgs_access: the instruction where
+ * fsgs_check() allows it, else the arch_prctl(2) system call, else none. The first use of a segment
+ * decides; fsgs_refresh() decides again. A runtime asks once at its start, for each segment that it
+ * moves, whether `fsgs_base_access(segment) == FSGS_ACCESS_INSTRUCTION`, and chooses its code by
+ * that.
+ *
+ * A user or a program that knows better can decide: by the environment variable `FSGSCHECK_BASE`,
+ * or by fsgs_base_force(), which takes precedence.
  *
  * The contract:
- *  - An address from ::FSGS_BASE_LIMIT up, hence every one that is not canonical, is refused with
- *    -EPERM before anything is written. The instruction would take addresses of the kernel's half,
- *    and some kernels and emulators die of them.
- *  - The system call is not believed: a get that leaves the value alone and a set that does not
- *    read back have failed. Where no means works the answer is -ENOTSUP.
+ *  - Every address below ::FSGS_BASE_LIMIT is accepted. A higher address of user space may be: a
+ *    later library may raise the bound where the kernel has five levels of page tables. An address
+ *    of the kernel's half, or one that is not canonical, never is. A refused address gives -EPERM
+ *    before anything is written: the instruction would take addresses of the kernel's half, and
+ *    some kernels and emulators die of them.
+ *  - A get can therefore return a base that a set refuses, if code of the process wrote it by
+ *    WRGSBASE itself. Code that saves and restores a base treats -EPERM at the restore as an error
+ *    of that code. It can refuse to switch, or keep the base by not calling set for it.
+ *  - arch_prctl is not believed without a test. A get that leaves the value alone has failed. A set
+ *    is read back until one has changed a base and has read back, after each decision. Where
+ *    nothing works the answer is -ENOTSUP.
  *  - Whether a set leaves the segment's selector as it was (the instruction does) or zeroes it (the
- *    system call does) is not said.
+ *    system call does) is unspecified.
  *  - errno stays as it was.
  *
- * Each access comes twice. fsgs_get_gs_base() and its siblings are inline: where the means is the
- * instruction they are one load, one test and that instruction, else they call the function
- * fsgs_get_base(), fsgs_set_base() or fsgs_ensure_base(), which is what other languages call.
+ * Each operation comes in two forms. fsgs_get_gs_base() and its siblings are inline: where the
+ * access is the instruction they are one load, one comparison and that instruction. Else they call
+ * the function fsgs_get_base(), fsgs_set_base() or fsgs_ensure_base(), which is what other
+ * languages call.
+ *
+ * @par The fast path in other code
+ * Assembly and code that a JIT emits may do what the inline functions do. The protocol is public:
+ * for segment S, load the 64-bit number `fsgs_base_limit[S]`, once. If the base to be written is
+ * below it, compared unsigned, WRFSBASE or WRGSBASE may write it. If that number is not 0, RDFSBASE
+ * or RDGSBASE may read. Else call fsgs_set_base(), fsgs_ensure_base() or fsgs_get_base(). Load it
+ * each time: the library changes it when a decision changes. The guide for runtimes has the code.
  *
  * @par While the FS base is foreign
  * Thread-local storage, errno and the stack protector's canary live behind FS. From a set of a
@@ -46,16 +59,30 @@ extern "C" {
  * signal, or bind a function lazily (link with `-z now`, or call the function once before). Of this
  * library it may call fsgs_get_base(), fsgs_set_base(), fsgs_ensure_base() and their inline forms,
  * for segments that have been used before: deciding is a C library call like others.
+ *
+ * @par Environment
+ * `FSGSCHECK_BASE` is read whenever an access is decided: by the first use of a segment, by
+ * fsgs_refresh() and by fsgs_base_force() with ::FSGS_BASE_AUTO. Values: `instruction`,
+ * `arch_prctl` or `none`; `auto` and the empty string are as if unset, and so is every other value,
+ * which fsgs_check() reports as ::FSGS_FINDING_MISCONFIGURED. Ignored under AT_SECURE. No thread
+ * may change the environment meanwhile.
  * @{
  */
 
-/** The address from which on a base is refused: TASK_SIZE_MAX of x86-64 Linux with four levels of
- *  page tables. A kernel with five maps nothing above it unless asked to, and is given the same
- *  bound. */
+/** The end of the addresses that every set accepts: TASK_SIZE_MAX of x86-64 Linux with four levels of
+ *  page tables. In assembly a plain number. */
+#ifdef __ASSEMBLER__
+#define FSGS_BASE_LIMIT 0x00007ffffffff000
+#else
 #define FSGS_BASE_LIMIT UINT64_C(0x00007ffffffff000)
+#endif
 
-/** For fsgs_base_force(): let the check decide. */
-#define FSGS_BASE_AUTO  UINT32_MAX
+/** Where the limit of a segment is, in bytes from fsgs_base_limit: for assembly. */
+#define FSGS_BASE_LIMIT_FS 0
+#define FSGS_BASE_LIMIT_GS 8 /**< The same for GS. */
+
+/** How many elements fsgs_base_limit has. Those beyond ::FSGS_SEGMENTS are reserved. */
+#define FSGS_BASE_LIMITS   8
 
 /** 1 where the inline functions have a fast path: 64-bit x86 code with 64-bit pointers. */
 #if defined(__x86_64__) && !defined(__ILP32__)
@@ -64,29 +91,57 @@ extern "C" {
 #define FSGS_BASE_INLINE 0
 #endif
 
+#ifndef __ASSEMBLER__
+
+#include <fsgscheck/report.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** For fsgs_base_force(): let the check decide. */
+#define FSGS_BASE_AUTO UINT32_MAX
+
+/** @cond internal */
+#ifndef FSGS_BASE_LIMIT_CONST_ /* the library writes it */
+#define FSGS_BASE_LIMIT_CONST_ const
+#endif
+#define FSGS_BASE_ALIGNED_ __attribute__((aligned(64)))
+/** @endcond */
+
 /**
  * @brief For each enum fsgs_segment, the address below which the instruction may write its base.
  *
- * ::FSGS_BASE_LIMIT while the means is the instruction, else 0: so one load and one comparison tell
- * both whether the instruction is the means and whether the address is allowed. Only the inline
- * functions below read it and only the library writes it, at any time and with one store an
- * element.
+ * 0 while the access is not the instruction or is not decided. So one load and one comparison tell
+ * both whether the instruction is allowed and whether the address is. The library alone writes it,
+ * at any time, with one store of 64 bits for an element. See "The fast path in other code".
  *
- * It is the only data object that the library exports, of a size that never changes. A function
- * would cost more than the instruction; a copy in each program could not be refreshed.
+ * It is the only data object that the library exports, of a size that never changes, and has a
+ * cache line of its own also where a program holds a copy of it (copy relocation). A function would
+ * cost more than the instruction; a copy in each program could not be refreshed.
  * @since 1.0
  */
-extern FSGS_API uint64_t fsgs_base_limit[FSGS_SEGMENTS];
+extern FSGS_API FSGS_BASE_LIMIT_CONST_ volatile uint64_t
+	fsgs_base_limit[FSGS_BASE_LIMITS] FSGS_BASE_ALIGNED_;
 
 /**
- * @brief The means that is in use for a segment.
+ * @brief The access of a segment.
+ *
+ * The question that a runtime asks: once at its start, for each segment that it moves. The
+ * instruction may be the answer without any trial, on the word of CPUID and the kernel: where
+ * `FSGSCHECK_TRIAL=0` is set, where the trial could not be made, and where `FSGSCHECK_BASE` or
+ * fsgs_base_force() decided. A runtime that wants proof asks fsgs_check() for ::FSGS_PROOF_TRIED.
  *
  * @param[in] segment  enum fsgs_segment.
  *
- * @return enum fsgs_access: ::FSGS_ACCESS_NONE when neither means works, or @p segment is not one.
+ * @return enum fsgs_access: ::FSGS_ACCESS_NONE when neither works, or @p segment is not one.
  *
  * @par Threads and signals
  * As fsgs_get_base().
+ * @par Early use
+ * In a constructor; not in an IFUNC resolver or before relocation.
+ * @par Environment
+ * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`, when it decides.
  * @par Cost
  * A load and a test once it has been decided; the first use may cost as much as two fsgs_check(),
  * the second with ::FSGS_CHECK_CONTEXT, to see whether arch_prctl can be believed.
@@ -97,24 +152,29 @@ extern FSGS_API uint64_t fsgs_base_limit[FSGS_SEGMENTS];
 FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
 
 /**
- * @brief Decide the means for a segment by hand, for this process, until told otherwise.
+ * @brief Decide the access of a segment by hand, for this process, until told otherwise.
  *
- * For people who know their sandbox: no check runs and no instruction is tried, so the instruction
- * forced where it is undefined ends the process with SIGILL. Counts for more than `FSGSCHECK_BASE`
- * and is kept over fsgs_refresh().
+ * For callers that know which access their environment allows: no check runs and no instruction is
+ * tried, so the instruction forced where it is undefined ends the process with SIGILL. Takes
+ * precedence over `FSGSCHECK_BASE` and is kept over fsgs_refresh(). A fsgs_report.access can be
+ * passed as it is.
  *
  * @param[in] segment  enum fsgs_segment.
- * @param[in] access   ::FSGS_ACCESS_INSTRUCTION, ::FSGS_ACCESS_ARCH_PRCTL, or ::FSGS_BASE_AUTO to
- *                     take an earlier word back: `FSGSCHECK_BASE` counts again, or else the check
- *                     runs at once.
+ * @param[in] access   ::FSGS_ACCESS_INSTRUCTION; ::FSGS_ACCESS_ARCH_PRCTL; ::FSGS_ACCESS_NONE, to
+ *                     refuse with -ENOTSUP; or ::FSGS_BASE_AUTO, to undo an earlier call:
+ *                     `FSGSCHECK_BASE` counts again, or else the check runs at once.
  *
  * @retval 0    It is in force for every thread; where another one is just deciding, too, an instant
- * later.
+ *   later.
  * @retval -22  (-EINVAL) @p segment or @p access is not one of those. Nothing changed.
  * @retval -95  (-ENOTSUP) This is not 64-bit x86 code with 64-bit pointers.
  *
  * @par Threads and signals
  * Safe from any thread, not for signal handlers.
+ * @par Early use
+ * In a constructor; not in an IFUNC resolver or before relocation.
+ * @par Environment
+ * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL` with ::FSGS_BASE_AUTO.
  * @par Cost
  * Some atomic stores; with ::FSGS_BASE_AUTO, unless `FSGSCHECK_BASE` decides, that of the first
  * use: fsgs_base_access().
@@ -132,11 +192,14 @@ FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
  *
  * @retval 0    @p *base is the base.
  * @retval -22  (-EINVAL) @p segment is not one.
- * @retval -95  (-ENOTSUP) No means works here: the system call is denied, or does not tell the
- * truth.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or gives a wrong answer.
  *
  * @par Threads and signals
  * Safe from any thread. Safe in a signal handler once the segment has been used.
+ * @par Early use
+ * In a constructor; not in an IFUNC resolver or before relocation.
+ * @par Environment
+ * The first use of a segment reads it: fsgs_base_access().
  * @par Cost
  * By the instruction, a call and about 3 ns; else one system call. The first use decides:
  * fsgs_base_access().
@@ -144,7 +207,7 @@ FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
  * @since 1.0
  */
-FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW;
+FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /**
  * @brief Write a base of the calling thread.
@@ -155,28 +218,32 @@ FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW;
  * @param[in] base     The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) @p base is not below ::FSGS_BASE_LIMIT. Nothing was written.
+ * @retval -1   (-EPERM) @p base is not an address that is accepted: @ref base. Nothing was written.
  * @retval -22  (-EINVAL) @p segment is not one.
- * @retval -95  (-ENOTSUP) No means works here: the system call is denied, or what it claims to have
- *              written does not read back.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
+ *              have written does not read back.
  *
  * @par Threads and signals
  * As fsgs_get_base(). A signal handler runs with the base that the interrupted code had, and what a
  * handler sets stays: neither delivery nor sigreturn(2) saves a base.
+ * @par Early use
+ * As fsgs_get_base().
+ * @par Environment
+ * As fsgs_get_base().
  * @par Cost
- * By the instruction, a call and about 10 ns; else two system calls.
+ * By the instruction, a call and about 10 ns; else one system call, and three until a set has shown
+ * that it works.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
  */
-FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
+FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /**
  * @brief Write a base of the calling thread unless it is right already.
  *
- * A read is two to ten times cheaper than a write, so this pays where a base is often right: a
- * sandbox that calls itself again, a task that is resumed where it ran. By the system call it saves
- * the read-back.
+ * A read is cheaper than a write, 2 to 15 times on the processors measured. So this pays where a
+ * base is often right: a sandbox that calls itself again, a task that is resumed where it ran.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] base     The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
@@ -188,23 +255,25 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
  *
  * @par Threads and signals
  * As fsgs_set_base().
+ * @par Early use
+ * As fsgs_get_base().
+ * @par Environment
+ * As fsgs_get_base().
  * @par Cost
  * That of fsgs_get_base(), and that of fsgs_set_base() when there is something to write.
  * @par Source
  * As fsgs_get_base() and fsgs_set_base().
  * @since 1.0
  */
-FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW;
+FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /** @cond internal */
 
-/* One comparison for both questions: is the instruction the means, and is this address allowed? */
-static inline int fsgs_may_write_(uint32_t segment, uint64_t base)
+/* One comparison for both questions: is the instruction the access, and is this address accepted? */
+FSGS_INLINE int fsgs_may_write_(uint32_t segment, uint64_t base) FSGS_INLINE_NOTHROW
 {
 #if FSGS_BASE_INLINE
-	const uint64_t limit = __atomic_load_n(&fsgs_base_limit[segment], __ATOMIC_RELAXED);
-
-	return __builtin_expect(base < limit, 1) != 0;
+	return __builtin_expect(base < fsgs_base_limit[segment], 1) != 0;
 #else
 	(void)segment;
 	(void)base;
@@ -214,7 +283,7 @@ static inline int fsgs_may_write_(uint32_t segment, uint64_t base)
 
 /* The instructions, volatile to stay in their order. A write changes what memory a segment-relative
  * access means, hence the clobber. */
-static inline uint64_t fsgs_read_fs_(void)
+FSGS_INLINE uint64_t fsgs_read_fs_(void) FSGS_INLINE_NOTHROW
 {
 	uint64_t base = 0;
 
@@ -224,7 +293,7 @@ static inline uint64_t fsgs_read_fs_(void)
 	return base;
 }
 
-static inline uint64_t fsgs_read_gs_(void)
+FSGS_INLINE uint64_t fsgs_read_gs_(void) FSGS_INLINE_NOTHROW
 {
 	uint64_t base = 0;
 
@@ -234,7 +303,7 @@ static inline uint64_t fsgs_read_gs_(void)
 	return base;
 }
 
-static inline void fsgs_write_fs_(uint64_t base)
+FSGS_INLINE void fsgs_write_fs_(uint64_t base) FSGS_INLINE_NOTHROW
 {
 #if FSGS_BASE_INLINE
 	__asm__ __volatile__(FSGS_ASM(FSGS_WRFSBASE, "%0") : : "r"(base) : "memory");
@@ -243,7 +312,7 @@ static inline void fsgs_write_fs_(uint64_t base)
 #endif
 }
 
-static inline void fsgs_write_gs_(uint64_t base)
+FSGS_INLINE void fsgs_write_gs_(uint64_t base) FSGS_INLINE_NOTHROW
 {
 #if FSGS_BASE_INLINE
 	__asm__ __volatile__(FSGS_ASM(FSGS_WRGSBASE, "%0") : : "r"(base) : "memory");
@@ -252,26 +321,28 @@ static inline void fsgs_write_gs_(uint64_t base)
 #endif
 }
 
-/* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken,
- * and that can be a register, too. Each user has its own, so this is no part of the ABI. */
-/** @cond INTERNAL */
+/* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken, and
+ * that can be a register, too. Each user has its own, so this is no part of the ABI. */
 struct fsgs_got_ {
 	uint64_t base;
 	int error;
 };
-/** @endcond */
 
-/* It runs while the FS base is foreign, where the canary cannot be read. A function of its own that
- * has the address of a local is what -fstack-protector-strong, the distributions' default, would
- * give one. */
+/* It runs while the FS base is foreign, where the canary cannot be read. A function of its own that has
+ * the address of a local is what -fstack-protector-strong, the distributions' default, would give one. */
 #if defined(__has_attribute) && __has_attribute(__no_stack_protector__)
 #define FSGS_NO_CANARY_ __no_stack_protector__
 #else
 #define FSGS_NO_CANARY_ __optimize__("no-stack-protector")
 #endif
 
-static __attribute__((__unused__, __noinline__, __cold__, FSGS_NO_CANARY_)) struct fsgs_got_
-fsgs_get_by_call_(uint32_t segment)
+#if defined(__cplusplus)
+inline
+#else
+static
+#endif
+	__attribute__((__unused__, __noinline__, __cold__, FSGS_NO_CANARY_)) struct fsgs_got_
+	fsgs_get_by_call_(uint32_t segment) FSGS_INLINE_NOTHROW
 {
 	struct fsgs_got_ got = {0, 0};
 
@@ -279,7 +350,7 @@ fsgs_get_by_call_(uint32_t segment)
 	return got;
 }
 
-static inline int fsgs_get_slowly_(uint32_t segment, uint64_t *base)
+FSGS_INLINE int fsgs_get_slowly_(uint32_t segment, uint64_t *base) FSGS_INLINE_NOTHROW
 {
 	const struct fsgs_got_ got = fsgs_get_by_call_(segment);
 
@@ -300,13 +371,17 @@ static inline int fsgs_get_slowly_(uint32_t segment, uint64_t *base)
  *
  * @par Threads and signals
  * As fsgs_get_base().
+ * @par Early use
+ * As fsgs_get_base().
+ * @par Environment
+ * As fsgs_get_base().
  * @par Cost
  * By the instruction a load, a test and RDFSBASE; else that of fsgs_get_base().
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
  * @since 1.0
  */
-static inline int fsgs_get_fs_base(uint64_t *base)
+FSGS_MUST_CHECK FSGS_INLINE int fsgs_get_fs_base(uint64_t *base) FSGS_INLINE_NOTHROW
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_FS, 0))
 		return fsgs_get_slowly_(FSGS_SEGMENT_FS, base);
@@ -324,13 +399,17 @@ static inline int fsgs_get_fs_base(uint64_t *base)
  *
  * @par Threads and signals
  * As fsgs_get_base().
+ * @par Early use
+ * As fsgs_get_base().
+ * @par Environment
+ * As fsgs_get_base().
  * @par Cost
  * By the instruction a load, a test and RDGSBASE; else that of fsgs_get_base().
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
  * @since 1.0
  */
-static inline int fsgs_get_gs_base(uint64_t *base)
+FSGS_MUST_CHECK FSGS_INLINE int fsgs_get_gs_base(uint64_t *base) FSGS_INLINE_NOTHROW
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_GS, 0))
 		return fsgs_get_slowly_(FSGS_SEGMENT_GS, base);
@@ -351,13 +430,17 @@ static inline int fsgs_get_gs_base(uint64_t *base)
  *
  * @par Threads and signals
  * As fsgs_set_base().
+ * @par Early use
+ * As fsgs_get_base().
+ * @par Environment
+ * As fsgs_get_base().
  * @par Cost
  * By the instruction a load, a comparison and WRFSBASE; else that of fsgs_set_base().
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
  */
-static inline int fsgs_set_fs_base(uint64_t base)
+FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_fs_base(uint64_t base) FSGS_INLINE_NOTHROW
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_FS, base))
 		return fsgs_set_base(FSGS_SEGMENT_FS, base);
@@ -376,13 +459,17 @@ static inline int fsgs_set_fs_base(uint64_t base)
  *
  * @par Threads and signals
  * As fsgs_set_base().
+ * @par Early use
+ * As fsgs_get_base().
+ * @par Environment
+ * As fsgs_get_base().
  * @par Cost
  * By the instruction a load, a comparison and WRGSBASE; else that of fsgs_set_base().
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
  */
-static inline int fsgs_set_gs_base(uint64_t base)
+FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_gs_base(uint64_t base) FSGS_INLINE_NOTHROW
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_GS, base))
 		return fsgs_set_base(FSGS_SEGMENT_GS, base);
@@ -403,6 +490,10 @@ static inline int fsgs_set_gs_base(uint64_t base)
  *
  * @par Threads and signals
  * As fsgs_set_base().
+ * @par Early use
+ * As fsgs_get_base().
+ * @par Environment
+ * As fsgs_get_base().
  * @par Cost
  * By the instruction a load, a comparison and RDFSBASE, and WRFSBASE when there is something to
  * write; else that of fsgs_ensure_base().
@@ -410,7 +501,7 @@ static inline int fsgs_set_gs_base(uint64_t base)
  * As fsgs_get_base() and fsgs_set_base().
  * @since 1.0
  */
-static inline int fsgs_ensure_fs_base(uint64_t base)
+FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_fs_base(uint64_t base) FSGS_INLINE_NOTHROW
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_FS, base))
 		return fsgs_ensure_base(FSGS_SEGMENT_FS, base);
@@ -430,6 +521,10 @@ static inline int fsgs_ensure_fs_base(uint64_t base)
  *
  * @par Threads and signals
  * As fsgs_set_base().
+ * @par Early use
+ * As fsgs_get_base().
+ * @par Environment
+ * As fsgs_get_base().
  * @par Cost
  * By the instruction a load, a comparison and RDGSBASE, and WRGSBASE when there is something to
  * write; else that of fsgs_ensure_base().
@@ -437,7 +532,7 @@ static inline int fsgs_ensure_fs_base(uint64_t base)
  * As fsgs_get_base() and fsgs_set_base().
  * @since 1.0
  */
-static inline int fsgs_ensure_gs_base(uint64_t base)
+FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_gs_base(uint64_t base) FSGS_INLINE_NOTHROW
 {
 	if (!fsgs_may_write_(FSGS_SEGMENT_GS, base))
 		return fsgs_ensure_base(FSGS_SEGMENT_GS, base);
@@ -446,10 +541,12 @@ static inline int fsgs_ensure_gs_base(uint64_t base)
 	return 0;
 }
 
-/** @} */
-
 #ifdef __cplusplus
 }
 #endif
+
+#endif /* __ASSEMBLER__ */
+
+/** @} */
 
 #endif

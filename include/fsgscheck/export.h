@@ -6,15 +6,26 @@
 #ifndef FSGSCHECK_EXPORT_H
 #define FSGSCHECK_EXPORT_H
 
-/** Marks what the shared library exports; the version script lists the same names. */
-#define FSGS_API   __attribute__((visibility("default")))
+/**
+ * Marks what the shared library exports; the version script lists the same names.
+ *
+ * With the static library define `FSGS_STATIC`, as `pkg-config --static --cflags fsgscheck` does:
+ * its symbols are then hidden, so that two copies in one process do not bind to each other.
+ */
+#if defined(FSGS_STATIC)
+#define FSGS_API __attribute__((visibility("hidden")))
+#else
+#define FSGS_API __attribute__((visibility("default")))
+#endif
 
-/** The function's result depends on its arguments alone; calls with equal arguments may be
- * merged. */
-#define FSGS_CONST __attribute__((const))
+/** The function's result depends on its arguments alone; calls with equal arguments may be merged. */
+#define FSGS_CONST      __attribute__((const))
 
 /** The function's result depends on its arguments and on the memory that they point to. */
-#define FSGS_PURE  __attribute__((pure))
+#define FSGS_PURE       __attribute__((pure))
+
+/** The result says whether anything was done at all: ignoring it is a mistake. */
+#define FSGS_MUST_CHECK __attribute__((warn_unused_result))
 
 /** No C++ exception leaves the library. */
 #if defined(__cplusplus) && __cplusplus >= 201103L
@@ -23,6 +34,16 @@
 #define FSGS_NOTHROW throw()
 #else
 #define FSGS_NOTHROW __attribute__((nothrow))
+#endif
+
+/** A function that is part of its caller in every build, also without optimisation and when the caller
+ *  has another stack protector setting. In C++ it has external linkage, for use in module units. */
+#if defined(__cplusplus)
+#define FSGS_INLINE         inline __attribute__((always_inline))
+#define FSGS_INLINE_NOTHROW FSGS_NOTHROW /**< ::FSGS_NOTHROW at such a definition. */
+#else
+#define FSGS_INLINE         static __inline__ __attribute__((always_inline, unused, nothrow))
+#define FSGS_INLINE_NOTHROW /**< ::FSGS_NOTHROW at such a definition. */
 #endif
 
 #endif

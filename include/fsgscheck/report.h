@@ -152,11 +152,13 @@ enum fsgs_finding {
 	FSGS_FINDING_CR4_DROPPED = 17,       /**< Ring 0: the bit does not stay set in CR4. */
 	FSGS_FINDING_CR4_UNENFORCED = 18,    /**< Ring 0: runs although CR4 has the bit clear. */
 	/** Disabled, and ring 0 has shown that the machine executes it. */
-	FSGS_FINDING_PROVEN = 19
+	FSGS_FINDING_PROVEN = 19,
+	/** An environment variable of this library has an unknown value. */
+	FSGS_FINDING_MISCONFIGURED = 20
 };
 
 /** How many findings this header knows. */
-#define FSGS_FINDINGS             20
+#define FSGS_FINDINGS             21
 
 /** The bit of one finding in fsgs_report.findings. */
 #define FSGS_FINDING_BIT(finding) (UINT64_C(1) << (finding))
@@ -169,11 +171,13 @@ enum fsgs_sign {
 	FSGS_SIGN_VENDOR_DIFFERS = 2, /**< CPUID and the kernel name different CPU vendors. */
 	FSGS_SIGN_UML = 3,            /**< The kernel is user-mode Linux. */
 	FSGS_SIGN_GVISOR = 4,         /**< The kernel is gVisor's. */
-	FSGS_SIGN_XEN_PV = 5          /**< The kernel is a paravirtual Xen guest. */
+	FSGS_SIGN_XEN_PV = 5,         /**< The kernel is a paravirtual Xen guest. */
+	/** FSGSCHECK_TRIAL or FSGSCHECK_BASE has a value that the library does not know. */
+	FSGS_SIGN_MISCONFIGURED = 6
 };
 
 /** How many signs this header knows. */
-#define FSGS_SIGNS          6
+#define FSGS_SIGNS          7
 
 /** The bit of one sign in fsgs_report.signs. */
 #define FSGS_SIGN_BIT(sign) (UINT32_C(1) << (sign))
@@ -279,9 +283,10 @@ struct fsgs_report {
 	uint32_t cr4_write;
 	/** enum fsgs_answer, ring 0: CR4 bit 16 reads back as 1. */
 	uint32_t cr4_sticks;
-	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process
-	 *  it is not filled in by the library. A caller that has asked ring 0 of the running system
-	 *  sets this, cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
+	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process it is
+	 *  not filled in by the library. A caller that has asked ring 0 of the running system sets
+	 *  this,
+	 *  cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
 	struct fsgs_trial cr4_set[FSGS_INSNS];
 	/** The trials in ring 0 with CR4 bit 16 clear, by enum fsgs_insn. */
 	struct fsgs_trial cr4_cleared[FSGS_INSNS];
@@ -302,8 +307,8 @@ struct fsgs_report {
 	char vendor[16];
 	/** CPU brand string, 48 characters at most. */
 	char brand[56];
-	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, whose
-	 * CPUID shows what is below Xen. */
+	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, whose CPUID
+	 * shows what is below Xen. */
 	char hypervisor[16];
 	/** Kernel release, as uname(2) gives it. */
 	char kernel[72];
@@ -313,7 +318,26 @@ struct fsgs_report {
 #define FSGS_REPORT_MIN offsetof(struct fsgs_report, vantage)
 
 /**
- * @brief Decide: from the evidence in a report to its verdict, findings and access methods.
+ * @brief The size of struct fsgs_report in the library that is running.
+ *
+ * For bindings: a report that is allocated with it holds every field that fsgs_field() lists.
+ *
+ * @return Bytes.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @par Early use
+ * Everywhere.
+ * @par Cost
+ * A call that returns a constant.
+ * @par Source
+ * This library's own structure.
+ * @since 1.0
+ */
+FSGS_API size_t fsgs_report_size(void) FSGS_NOTHROW FSGS_CONST;
+
+/**
+ * @brief Decide: from the evidence in a report to its verdict, findings and access.
  *
  * A pure function of the evidence half of @p report: no system call, no global, no allocation. It
  * can be called in ring 0, in a signal handler, in a fuzzer, on evidence of another machine.
@@ -326,8 +350,10 @@ struct fsgs_report {
  *
  * @par Threads and signals
  * Safe everywhere; touches nothing but @p report.
+ * @par Early use
+ * Everywhere.
  * @par Cost
- * Some hundred instructions.
+ * About 500 instructions.
  * @par Source
  * This library's own rules: doc/states.md lists the states of a machine, each with where it was
  * read or seen. They rest on the SDM, vol. 2, CPUID and RDFSBASE to WRGSBASE, and on Linux,
@@ -335,6 +361,42 @@ struct fsgs_report {
  * @since 1.0
  */
 FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
+
+/**
+ * @brief The answer before a process is set up: from an auxiliary vector and CPUID, without a
+ *   trial.
+ *
+ * For IFUNC resolvers, dynamic loaders, and programs without a C library. Touches no thread-local
+ * storage, no errno and nothing that needs a relocation, makes no system call and reads no
+ * environment. In the core archive as well. Proof is ::FSGS_PROOF_ADVERTISED at most.
+ *
+ * CPUID runs bare: where a tool makes it fault, the program would have died in its loader.
+ *
+ * @param[out] report  As for fsgs_check().
+ * @param[in]  size    As for fsgs_check().
+ * @param[in]  auxv    The auxiliary vector: pairs of `unsigned long`, up to one of type 0
+ *                     (AT_NULL). The kernel puts it behind the environment on the initial stack. A
+ *                     resolver in a program with a C library makes one: `{AT_HWCAP2,
+ *                     getauxval(AT_HWCAP2), AT_NULL, 0}`. NULL counts as not known.
+ *
+ * @retval 0    The report is filled in.
+ * @retval -22  (-EINVAL) @p report is NULL or @p size is below ::FSGS_REPORT_MIN.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @par Early use
+ * Everywhere: in an IFUNC resolver, and before the program's own relocation.
+ * @par Stack
+ * 2 KiB.
+ * @par Cost
+ * Two CPUID instructions, each of which leaves the guest in a VM.
+ * @par Source
+ * SDM vol. 2, CPUID; Linux, Documentation/arch/x86/x86_64/fsgs.rst; System V ABI, AMD64 supplement,
+ * process initialization.
+ * @since 1.0
+ */
+FSGS_API int fsgs_check_early(struct fsgs_report *report, size_t size,
+			      const unsigned long *auxv) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /** @} */
 
@@ -348,19 +410,21 @@ FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
 
 /** @brief The lists of names. */
 enum fsgs_list {
-	FSGS_LIST_VERDICT = 0,  /**< enum fsgs_verdict. */
-	FSGS_LIST_FINDING = 1,  /**< enum fsgs_finding. */
-	FSGS_LIST_OUTCOME = 2,  /**< enum fsgs_outcome. */
-	FSGS_LIST_INSN = 3,     /**< enum fsgs_insn. */
-	FSGS_LIST_ACCESS = 4,   /**< enum fsgs_access. */
-	FSGS_LIST_PROOF = 5,    /**< enum fsgs_proof. */
-	FSGS_LIST_ANSWER = 6,   /**< enum fsgs_answer. */
-	FSGS_LIST_MODE = 7,     /**< enum fsgs_mode. */
-	FSGS_LIST_VANTAGE = 8,  /**< enum fsgs_vantage. */
-	FSGS_LIST_FALLBACK = 9, /**< enum fsgs_fallback. */
-	FSGS_LIST_REFUSAL = 10, /**< enum fsgs_refusal. */
-	FSGS_LIST_EVENT = 11,   /**< enum fsgs_event. */
-	FSGS_LIST_SIGN = 12     /**< enum fsgs_sign. */
+	FSGS_LIST_NONE = 0,      /**< No list: a plain number. */
+	FSGS_LIST_VERDICT = 1,   /**< enum fsgs_verdict. */
+	FSGS_LIST_FINDING = 2,   /**< enum fsgs_finding. */
+	FSGS_LIST_OUTCOME = 3,   /**< enum fsgs_outcome. */
+	FSGS_LIST_INSN = 4,      /**< enum fsgs_insn. */
+	FSGS_LIST_ACCESS = 5,    /**< enum fsgs_access. */
+	FSGS_LIST_PROOF = 6,     /**< enum fsgs_proof. */
+	FSGS_LIST_ANSWER = 7,    /**< enum fsgs_answer. */
+	FSGS_LIST_MODE = 8,      /**< enum fsgs_mode. */
+	FSGS_LIST_VANTAGE = 9,   /**< enum fsgs_vantage. */
+	FSGS_LIST_FALLBACK = 10, /**< enum fsgs_fallback. */
+	FSGS_LIST_REFUSAL = 11,  /**< enum fsgs_refusal. */
+	FSGS_LIST_EVENT = 12,    /**< enum fsgs_event. */
+	FSGS_LIST_SIGN = 13,     /**< enum fsgs_sign. */
+	FSGS_LIST_SEGMENT = 14   /**< enum fsgs_segment. */
 };
 
 /**
@@ -374,6 +438,8 @@ enum fsgs_list {
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Early use
+ * Everywhere.
  * @par Cost
  * A walk along the words of one list, two kilobytes at most.
  * @par Source
@@ -388,10 +454,14 @@ FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_
  * @param[in] list   enum fsgs_list.
  * @param[in] value  A number of that list, from 0.
  *
- * @return A static string; NULL when @p list or @p value is not known.
+ * @return A static string, which begins with a capital and ends with a full stop; NULL when @p list
+ *   or
+ *         @p value is not known.
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Early use
+ * Everywhere.
  * @par Cost
  * A walk along the words of one list, two kilobytes at most.
  * @par Source
@@ -399,6 +469,27 @@ FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_
  * @since 1.0
  */
 FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
+
+/**
+ * @brief The number of a name: the reverse of fsgs_name().
+ *
+ * @param[in] list  enum fsgs_list.
+ * @param[in] name  As fsgs_name() gives it.
+ *
+ * @return The number, from 0.
+ * @retval -22  (-EINVAL) @p name is NULL, or @p list or @p name is not known.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @par Early use
+ * Everywhere.
+ * @par Cost
+ * A walk along the words of one list, two kilobytes at most.
+ * @par Source
+ * This library's own words.
+ * @since 1.0
+ */
+FSGS_API int fsgs_number(uint32_t list, const char *name) FSGS_NOTHROW FSGS_PURE;
 
 /**
  * @brief Why the verdict of a decided report is what it is, in one sentence.
@@ -410,6 +501,8 @@ FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW F
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Early use
+ * Everywhere.
  * @par Cost
  * A copy of the report on the stack, and a walk over some thirty conditions and their texts.
  * @par Source
@@ -423,13 +516,16 @@ FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
  * @brief What to do about it: one step, beginning with the side that has to act.
  *
  * @param[in] report  A report that fsgs_check() or fsgs_decide() filled in.
- * @param[in] size    `sizeof *report` in bytes.
+ * @param[in] size    `sizeof *report` in bytes; what a smaller report leaves out counts as not
+ *   known.
  * @param[in] step    0 for the cheapest step, then 1, 2, ...
  *
  * @return A static string; NULL when there is no such step. A healthy machine has none.
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Early use
+ * Everywhere.
  * @par Cost
  * A copy of the report on the stack, and a walk over some fifty conditions and their texts.
  * @par Source
@@ -451,6 +547,8 @@ FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
  *
  * @par Threads and signals
  * Safe everywhere.
+ * @par Early use
+ * Everywhere.
  * @par Cost
  * A look into a table.
  * @par Source
@@ -458,6 +556,143 @@ FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
  * @since 1.0
  */
 FSGS_API int fsgs_exit_status(uint32_t verdict) FSGS_NOTHROW FSGS_CONST;
+
+/** @} */
+
+/**
+ * @defgroup fields Reports for bindings
+ * @brief A report without a copy of its layout: by name, or as JSON.
+ * @{
+ */
+
+/** @brief What the elements of a field are. Ignore a field of an unknown type. */
+enum fsgs_type {
+	FSGS_TYPE_NONE = 0, /**< Not known. */
+	FSGS_TYPE_UNSIGNED =
+		1, /**< An unsigned number; where fsgs_field.list is set, one of that list. */
+	FSGS_TYPE_SIGNED = 2, /**< A signed number. */
+	FSGS_TYPE_BITS = 3,   /**< An unsigned number, whose bits fsgs_field.list names. */
+	FSGS_TYPE_TEXT = 4    /**< Characters up to a zero byte. */
+};
+
+/** @brief One field of struct fsgs_report. Owned by the caller, passed with its size, only ever grows. */
+struct fsgs_field {
+	/** enum fsgs_type. */
+	uint32_t type;
+	/** Where the first element is, in bytes from the start of the report. */
+	uint32_t offset;
+	/** Bytes of one element: 4 or 8; of a text, all of its room. */
+	uint32_t width;
+	/** How many elements. */
+	uint32_t count;
+	/** Bytes from one element to the next. */
+	uint32_t stride;
+	/** enum fsgs_list: the names of an element's values, or of its bits. */
+	uint32_t list;
+	/** enum fsgs_list: the names of the elements; ::FSGS_LIST_NONE where there is only one. */
+	uint32_t index;
+	/** Zero. */
+	uint32_t reserved;
+};
+
+/** The smallest field that the library accepts. */
+#define FSGS_FIELD_MIN offsetof(struct fsgs_field, reserved)
+
+/**
+ * @brief Where a field of the report is, and what it holds.
+ *
+ * @param[in]  number  From 0.
+ * @param[out] field   Filled in as far as @p size reaches.
+ * @param[in]  size    `sizeof *field` in bytes.
+ *
+ * @return Its name, as struct fsgs_report has it; of a member of a trial with a dot, such as
+ *         `trials.outcome`. Static. NULL when there is no such field, @p field is NULL or @p size
+ *         is below ::FSGS_FIELD_MIN: counting @p number up to the first NULL enumerates the fields.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @par Early use
+ * Everywhere.
+ * @par Cost
+ * A look into a table.
+ * @par Source
+ * This library's own structure.
+ * @since 1.0
+ */
+FSGS_API const char *fsgs_field(uint32_t number, struct fsgs_field *field,
+				size_t size) FSGS_NOTHROW;
+
+struct fsgs_cpu_group;
+
+/**
+ * @brief A decided report as JSON: the object that the command prints with `--json`.
+ *
+ * Schema 1, doc/fsgscheck.schema.json. Valid UTF-8, whatever the strings of the report hold; ends
+ * with a newline.
+ *
+ * @param[in]  report      A report that fsgs_check() or fsgs_decide() filled in.
+ * @param[in]  size        `sizeof *report` in bytes.
+ * @param[in]  groups      The groups of fsgs_check_cpus(), for the member `cpus`; may be NULL.
+ * @param[in]  group_size  `sizeof *groups` in bytes.
+ * @param[in]  count       How many groups; 0 leaves `cpus` out.
+ * @param[out] text        Written with a terminating zero byte, cut at @p capacity; may be NULL if
+ *                         @p capacity is 0.
+ * @param[in]  capacity    The room at @p text in bytes.
+ *
+ * @return The length of the whole text without its zero byte, like snprintf(): it was cut if this
+ *         is not below @p capacity. 8 KiB are enough for one group.
+ * @retval -22  (-EINVAL) @p report is NULL, @p size is below ::FSGS_REPORT_MIN, or @p count is not
+ *   0 and
+ *              @p groups is NULL or @p group_size below that of struct fsgs_cpu_group's required
+ *                part.
+ *
+ * @par Threads and signals
+ * Safe everywhere; allocates nothing.
+ * @par Early use
+ * Everywhere.
+ * @par Cost
+ * About 20 microseconds.
+ * @par Source
+ * RFC 8259; this library's own schema.
+ * @since 1.0
+ */
+FSGS_API int fsgs_json(const struct fsgs_report *report, size_t size,
+		       const struct fsgs_cpu_group *groups, size_t group_size, uint32_t count,
+		       char *text, size_t capacity) FSGS_NOTHROW;
+
+/**
+ * @brief The version of the library that is running.
+ *
+ * @return Its ::FSGS_VERSION, for comparison with that of the headers.
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @par Early use
+ * Everywhere.
+ * @par Cost
+ * A call that returns a constant.
+ * @par Source
+ * This library's own numbers: fsgscheck/version.h.
+ * @since 1.0
+ */
+FSGS_API uint32_t fsgs_version(void) FSGS_NOTHROW FSGS_CONST;
+
+/**
+ * @brief The version of the library that is running, as text.
+ *
+ * @return A static string such as "1.0.0".
+ *
+ * @par Threads and signals
+ * Safe everywhere.
+ * @par Early use
+ * Everywhere.
+ * @par Cost
+ * A call that returns a constant.
+ * @par Source
+ * This library's own numbers: fsgscheck/version.h.
+ * @since 1.0
+ */
+FSGS_API const char *fsgs_version_string(void) FSGS_NOTHROW FSGS_CONST;
 
 /** @} */
 

@@ -22,15 +22,15 @@ enum {
 	ANYWHERE = 0, /* from either vantage */
 	PROCESS = 1,
 	RING0 = 2,
-	TRIED = 4,    /* all four instructions were tried */
-	OFFERED = 8,  /* CPUID offers the instructions */
-	VIRTUAL = 16, /* a hypervisor that gives its guests a ring 0 has signed its CPUID leaves */
-	ASKED = 32,   /* ring 0 has been asked, from there or by a process */
+	TRIED = 4,     /* all four instructions were tried */
+	OFFERED = 8,   /* CPUID offers the instructions */
+	MAYBE_VM = 16, /* may be a guest with a ring 0 of its own: nothing says that it is none */
+	ASKED = 32,    /* ring 0 has been asked, from there or by a process */
 	UNASKED = 64,
 	PARAVIRTUAL = 128, /* a guest without a ring 0 of its own */
-	NAMELESS = 256,    /* no hypervisor is known */
-	RECORDED = 512, /* read from a file: none of our code ran on that machine */
-	OWN = 1024,     /* it did */
+	MAYBE_BARE = 256,  /* nothing says that there is a hypervisor */
+	RECORDED = 512,    /* read from a file: none of our code ran on that machine */
+	OWN = 1024,        /* it did */
 };
 
 struct condition {
@@ -75,11 +75,13 @@ static int applies(const struct condition *when, const struct fsgs_report *r)
 				 : r->vantage != FSGS_VANTAGE_PROCESS ? 0
 				 : r->cr4_write                       ? PROCESS | ASKED
 								      : PROCESS | UNASKED;
+	const uint32_t virtual = r->hypervisor[0] ? FSGS_ANSWER_YES : r->hypervisor_present;
 	const uint32_t is = vantage | (r->proof == FSGS_PROOF_TRIED ? TRIED : 0u) |
 			    (r->cpuid_fsgsbase == FSGS_ANSWER_YES ? OFFERED : 0u) |
-			    (paravirtual        ? PARAVIRTUAL
-			     : r->hypervisor[0] ? VIRTUAL
-						: NAMELESS) |
+			    (paravirtual                  ? PARAVIRTUAL
+			     : virtual == FSGS_ANSWER_NO  ? MAYBE_BARE
+			     : virtual == FSGS_ANSWER_YES ? MAYBE_VM
+							  : MAYBE_VM | MAYBE_BARE) |
 			    (r->cpuid_max_leaf || r->cpus_checked ? OWN : RECORDED);
 
 	return r->verdict < 8 && (when->verdicts >> r->verdict & 1) &&

@@ -3,24 +3,40 @@
 #ifndef FSGSCHECK_LIB_CORE_H
 #define FSGSCHECK_LIB_CORE_H
 
-#include <fsgscheck/core.h>
+#include "stubs.h"
 
 /* Freestanding code has no errno.h; Linux fixes this number for every architecture. */
-#define FSGS_EINVAL       22
+#define FSGS_EINVAL          22
 
 /* As in fsgs_report.kernel_version: since when x86 has AT_HWCAP2. */
-#define FSGS_LINUX_HWCAP2 ((4u << 16) | (11u << 8))
+#define FSGS_LINUX_HWCAP2    ((4u << 16) | (11u << 8))
 
-/* Copies at most as much of a caller's report as the caller has, and zeroes the rest: evidence that
- * an older header does not know counts as not known. */
+/* The bit of AT_HWCAP2. */
+#define FSGS_HWCAP2_FSGSBASE 2
+
+#if defined(__x86_64__)
+#define FSGS_THIS_MODE FSGS_MODE_64BIT
+#elif defined(__i386__)
+#define FSGS_THIS_MODE FSGS_MODE_COMPAT
+#else
+#define FSGS_THIS_MODE FSGS_MODE_NOT_X86
+#endif
+
+/* From a structure of one size into one of another: what the source does not have is zero. */
+static inline void fsgs_copy_out(void *to, size_t to_size, const void *from, size_t from_size)
+{
+	unsigned char *t = to;
+	const unsigned char *f = from;
+
+	for (size_t i = 0; i < to_size; i++)
+		t[i] = i < from_size ? f[i] : 0;
+}
+
+/* Evidence that an older header does not know counts as not known. */
 static inline void fsgs_report_load(struct fsgs_report *to, const struct fsgs_report *from,
 				    size_t size)
 {
-	unsigned char *t = (unsigned char *)to;
-	const unsigned char *f = (const unsigned char *)from;
-
-	for (size_t i = 0; i < sizeof *to; i++)
-		t[i] = i < size ? f[i] : 0;
+	fsgs_copy_out(to, sizeof *to, from, size);
 }
 
 /* The trials of the vantage from which a report was made. */

@@ -316,14 +316,18 @@ static uint64_t find_ring0(const struct fsgs_report *r)
 
 static uint64_t find(const struct fsgs_report *r)
 {
+	const uint64_t misconfigured =
+		when(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_MISCONFIGURED), FSGS_FINDING_MISCONFIGURED);
+
 	if (r->mode == FSGS_MODE_COMPAT || r->mode == FSGS_MODE_NOT_X86)
-		return FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE);
+		return FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE) | misconfigured;
 
 	const uint64_t findings = r->vantage == FSGS_VANTAGE_PROCESS ? find_process(r)
 				  : r->vantage == FSGS_VANTAGE_RING0 ? find_ring0(r)
 								     : 0;
 
-	return findings | when(any_at_all(lost, fsgs_trials(r)), FSGS_FINDING_VALUE_LOST) |
+	return findings | misconfigured |
+	       when(any_at_all(lost, fsgs_trials(r)), FSGS_FINDING_VALUE_LOST) |
 	       when(r->cpus_differ == FSGS_ANSWER_YES, FSGS_FINDING_CPUS_DIFFER) |
 	       when(r->canonical_check == FSGS_ANSWER_NO, FSGS_FINDING_NO_CANONICAL_CHECK);
 }

@@ -2,19 +2,205 @@
 /* The one place of every name and its sentence. The names are part of the contract. */
 #include "core.h"
 
-/* A list is one string: the name and the sentence of each number, in the order of its enumeration.
- * Without pointers it needs no relocation, in a program as in a boot image. */
+#include <fsgscheck/version.h>
+
+/* A list is one string: the name and the sentence of each number, in the order of its enumeration. All
+ * lists are members of one object and found by their offset: without pointers nothing needs a relocation,
+ * in a boot image or in a program that has not relocated itself yet. */
 #define WORD(name, text) name "\0" text "\0"
 
 /* clang-format off */
-static const char verdicts[] =
-	WORD("unknown", "the evidence could not be collected")
-	WORD("usable", "the kernel advertises the instructions and nothing contradicts it")
-	WORD("unsupported", "the instructions are not offered and do not run")
-	WORD("disabled", "CPUID offers the instructions, the kernel did not enable them")
-	WORD("unadvertised", "the instructions run although they are not offered")
-	WORD("broken", "offered and enabled, but the instructions do not work")
-	WORD("inconsistent", "the CPUs or the sources contradict each other");
+#define VERDICT_WORDS \
+	WORD("unknown", "The evidence could not be collected.") \
+	WORD("usable", "The kernel advertises the instructions and nothing contradicts it.") \
+	WORD("unsupported", "The instructions are not offered and do not run.") \
+	WORD("disabled", "CPUID offers the instructions, the kernel did not enable them.") \
+	WORD("unadvertised", "The instructions run although they are not offered.") \
+	WORD("broken", "The instructions are offered and enabled, but do not work.") \
+	WORD("inconsistent", "The CPUs or the sources contradict each other.")
+
+#define FINDING_WORDS \
+	WORD("kernel-too-old", \
+	     "The kernel lists the feature but does not enable it, as kernels before Linux" \
+	     " 5.9 do.") \
+	WORD("switched-off", \
+	     "CPUID offers the feature and the kernel does not list it: it was switched " \
+	     "off by nofsgsbase, clearcpuid or a policy.") \
+	WORD("unproven", \
+	     "Whether this machine would execute the instructions if they were enabled is " \
+	     "not known; no process can tell.") \
+	WORD("upgrade-risk", \
+	     "This is Hyper-V with an AMD processor, where a guest has been reported to " \
+	     "die at boot as soon as its kernel used the instructions.") \
+	WORD("wrong-mode", \
+	     "Only 64-bit x86 code has the instructions, whatever the kernel advertises to" \
+	     " other code.") \
+	WORD("cpus-differ", "Not all CPUs of this machine gave the same result.") \
+	WORD("cpuid-masked", \
+	     "CPUID is intercepted for this process, so what it says here is the choice of" \
+	     " a tool.") \
+	WORD("emulated", \
+	     "An emulator ran the instructions; this says nothing about the processor.") \
+	WORD("no-canonical-check", \
+	     "WRGSBASE accepted a non-canonical address, which should have raised #GP.") \
+	WORD("value-lost", \
+	     "A base written by the instruction was gone after an event that it has to " \
+	     "outlive.") \
+	WORD("sandboxed", \
+	     "A user-space kernel such as gVisor stands between this process and the " \
+	     "system.") \
+	WORD("arch-prctl-denied", "arch_prctl, the fallback to reach the bases, is refused.") \
+	WORD("arch-prctl-lies", "arch_prctl reports success and gives a wrong base.") \
+	WORD("instrumented", \
+	     "A debugger, tracer or instrumentation tool changes what this process sees.") \
+	WORD("privilege-risk", \
+	     "The instructions run behind a kernel that is not prepared for them: any " \
+	     "local user may be able to become root.") \
+	WORD("insn-ud", \
+	     "CPUID offers the instructions and CR4 has them enabled, yet they raise " \
+	     "invalid opcode.") \
+	WORD("cr4-refused", \
+	     "CPUID offers the instructions, but setting CR4.FSGSBASE raises a fault.") \
+	WORD("cr4-dropped", \
+	     "CPUID offers the instructions, but CR4.FSGSBASE does not stay set.") \
+	WORD("cr4-unenforced", \
+	     "The instructions run while CR4.FSGSBASE is clear, so a kernel cannot switch " \
+	     "them off.") \
+	WORD("proven", \
+	     "Ring 0 of this running system enabled the instructions and executed all " \
+	     "four, in the 64-bit form that kernels use, with the right values.") \
+	WORD("misconfigured", \
+	     "FSGSCHECK_TRIAL or FSGSCHECK_BASE has a value that the library does not " \
+	     "know, and ignores.")
+
+#define OUTCOME_WORDS \
+	WORD("not-tried", "It was not executed.") \
+	WORD("ok", "It ran with the right value.") \
+	WORD("undefined", "It raised invalid opcode (#UD).") \
+	WORD("faulted", "It raised a fault other than invalid opcode.") \
+	WORD("wrong-value", "It ran with a wrong value.") \
+	WORD("value-lost", "It ran, but its value did not survive.")
+
+#define INSN_WORDS \
+	WORD("rdfsbase", "RDFSBASE reads the FS base.") \
+	WORD("rdgsbase", "RDGSBASE reads the GS base.") \
+	WORD("wrfsbase", "WRFSBASE writes the FS base.") \
+	WORD("wrgsbase", "WRGSBASE writes the GS base.")
+
+#define ACCESS_WORDS \
+	WORD("none", "The base cannot be reached here.") \
+	WORD("instruction", "The base is reached by the instructions.") \
+	WORD("arch_prctl", "The base is reached by the arch_prctl system call.")
+
+#define PROOF_WORDS \
+	WORD("advertised", "Not every instruction was tried.") \
+	WORD("tried", "Each of the four instructions was tried.")
+
+#define ANSWER_WORDS \
+	WORD("unknown", "The source was not asked, or did not answer.") \
+	WORD("no", "The source says no.") \
+	WORD("yes", "The source says yes.")
+
+#define MODE_WORDS \
+	WORD("unknown", "It is not known which code was running.") \
+	WORD("64-bit", "This is 64-bit x86 code.") \
+	WORD("32-bit", "This is 32-bit x86 code.") \
+	WORD("not-x86", "This is code of another architecture.")
+
+#define VANTAGE_WORDS \
+	WORD("unknown", "It is not known where the evidence was collected.") \
+	WORD("process", "The evidence was collected by a process.") \
+	WORD("ring0", "The evidence was collected in ring 0.")
+
+#define FALLBACK_WORDS \
+	WORD("unknown", "arch_prctl was not asked.") \
+	WORD("ok", "arch_prctl answers.") \
+	WORD("denied", "arch_prctl is refused.") \
+	WORD("lies", "arch_prctl gives a wrong answer.")
+
+#define REFUSAL_WORDS \
+	WORD("unknown", "Nothing is known of a trial.") \
+	WORD("none", "The instructions were tried.") \
+	WORD("mode", "This is not 64-bit x86 code.") \
+	WORD("flag", "The caller asked for no trial.") \
+	WORD("environment", "FSGSCHECK_TRIAL=0 is set.") \
+	WORD("system", "A system call that the guard needs failed.")
+
+#define EVENT_WORDS \
+	WORD("syscall", "A base outlives a system call.") \
+	WORD("signal", "A base outlives a signal.") \
+	WORD("yield", "A base outlives a context switch to a rival thread.") \
+	WORD("sleep", "A base outlives a sleep beside a rival thread.") \
+	WORD("fork", "A base outlives a fork.") \
+	WORD("migrate", "A base outlives a migration to another CPU.") \
+	WORD("cpuid", "A base outlives an execution of CPUID.") \
+	WORD("port", "A base outlives a read of an I/O port in ring 0.") \
+	WORD("halt", "A base outlives a HLT in ring 0.")
+
+#define SIGN_WORDS \
+	WORD("traced", "Another process traces this one.") \
+	WORD("auxv-differs", "The copies of the auxiliary vector disagree.") \
+	WORD("vendor-differs", "CPUID and the kernel name different CPU vendors.") \
+	WORD("uml", "The kernel is user-mode Linux.") \
+	WORD("gvisor", "The kernel is gVisor.") \
+	WORD("xen-pv", "The kernel is a paravirtual Xen guest.") \
+	WORD("misconfigured", \
+	     "FSGSCHECK_TRIAL or FSGSCHECK_BASE has a value that the library does not " \
+	     "know.")
+
+#define SEGMENT_WORDS \
+	WORD("fs", "FS holds the thread pointer of the C library.") \
+	WORD("gs", "GS is free for the program's use.")
+
+/* clang-format on */
+
+static const struct {
+	char of_verdict[sizeof VERDICT_WORDS];
+	char of_finding[sizeof FINDING_WORDS];
+	char of_outcome[sizeof OUTCOME_WORDS];
+	char of_insn[sizeof INSN_WORDS];
+	char of_access[sizeof ACCESS_WORDS];
+	char of_proof[sizeof PROOF_WORDS];
+	char of_answer[sizeof ANSWER_WORDS];
+	char of_mode[sizeof MODE_WORDS];
+	char of_vantage[sizeof VANTAGE_WORDS];
+	char of_fallback[sizeof FALLBACK_WORDS];
+	char of_refusal[sizeof REFUSAL_WORDS];
+	char of_event[sizeof EVENT_WORDS];
+	char of_sign[sizeof SIGN_WORDS];
+	char of_segment[sizeof SEGMENT_WORDS];
+} words = {
+	VERDICT_WORDS, FINDING_WORDS, OUTCOME_WORDS, INSN_WORDS,    ACCESS_WORDS,
+	PROOF_WORDS,   ANSWER_WORDS,  MODE_WORDS,    VANTAGE_WORDS, FALLBACK_WORDS,
+	REFUSAL_WORDS, EVENT_WORDS,   SIGN_WORDS,    SEGMENT_WORDS,
+};
+
+#define LIST(member)                                                         \
+	{                                                                    \
+		offsetof(__typeof__(words), member), sizeof words.member - 1 \
+	}
+
+/* clang-format off */
+static const struct {
+	uint16_t at;
+	uint16_t size;
+} lists[] = {
+	[FSGS_LIST_VERDICT] = LIST(of_verdict),
+	[FSGS_LIST_FINDING] = LIST(of_finding),
+	[FSGS_LIST_OUTCOME] = LIST(of_outcome),
+	[FSGS_LIST_INSN] = LIST(of_insn),
+	[FSGS_LIST_ACCESS] = LIST(of_access),
+	[FSGS_LIST_PROOF] = LIST(of_proof),
+	[FSGS_LIST_ANSWER] = LIST(of_answer),
+	[FSGS_LIST_MODE] = LIST(of_mode),
+	[FSGS_LIST_VANTAGE] = LIST(of_vantage),
+	[FSGS_LIST_FALLBACK] = LIST(of_fallback),
+	[FSGS_LIST_REFUSAL] = LIST(of_refusal),
+	[FSGS_LIST_EVENT] = LIST(of_event),
+	[FSGS_LIST_SIGN] = LIST(of_sign),
+	[FSGS_LIST_SEGMENT] = LIST(of_segment),
+};
+/* clang-format on */
 
 static const uint8_t exit_statuses[] = {
 	[FSGS_VERDICT_UNKNOWN] = 3,      [FSGS_VERDICT_USABLE] = 0,
@@ -23,151 +209,14 @@ static const uint8_t exit_statuses[] = {
 	[FSGS_VERDICT_INCONSISTENT] = 2,
 };
 
-static const char findings[] =
-	WORD("kernel-too-old",
-	     "The kernel lists the feature but does not enable it, as kernels before Linux 5.9 "
-	     "do.")
-	WORD("switched-off",
-	     "CPUID offers the feature and the kernel does not list it: it was switched off by "
-	     "nofsgsbase, clearcpuid or a policy.")
-	WORD("unproven",
-	     "Whether this machine would execute the instructions if they were enabled is not "
-	     "known; no process can tell.")
-	WORD("upgrade-risk",
-	     "This is Hyper-V with an AMD processor, where a guest has been reported to die at "
-	     "boot as soon as its kernel used the instructions.")
-	WORD("wrong-mode",
-	     "Only 64-bit x86 code has the instructions, whatever the kernel advertises to "
-	     "other code.")
-	WORD("cpus-differ", "Not all CPUs of this machine gave the same result.")
-	WORD("cpuid-masked",
-	     "CPUID is intercepted for this process, so what it says here is somebody's choice.")
-	WORD("emulated", "An emulator ran the instructions; this says nothing about the processor.")
-	WORD("no-canonical-check",
-	     "WRGSBASE accepted a non-canonical address, which should have raised #GP.")
-	WORD("value-lost",
-	     "A base written by the instruction was gone after an event that it has to outlive.")
-	WORD("sandboxed",
-	     "A user-space kernel such as gVisor stands between this process and the system.")
-	WORD("arch-prctl-denied", "arch_prctl, the other way to the bases, is refused.")
-	WORD("arch-prctl-lies", "arch_prctl reports success and gives a wrong base.")
-	WORD("instrumented",
-	     "A debugger, tracer or instrumentation tool changes what this process sees.")
-	WORD("privilege-risk",
-	     "The instructions run behind a kernel that is not prepared for them: any local "
-	     "user may be able to become root.")
-	WORD("insn-ud",
-	     "CPUID offers the instructions and CR4 has them enabled, yet they raise invalid "
-	     "opcode.")
-	WORD("cr4-refused",
-	     "CPUID offers the instructions, but setting CR4.FSGSBASE raises a fault.")
-	WORD("cr4-dropped", "CPUID offers the instructions, but CR4.FSGSBASE does not stay set.")
-	WORD("cr4-unenforced",
-	     "The instructions run while CR4.FSGSBASE is clear, so a kernel cannot switch them "
-	     "off.")
-	WORD("proven",
-	     "Ring 0 of this running system enabled the instructions and executed all four, in the "
-	     "64-bit form that kernels use, with the right values.");
-
-static const char outcomes[] =
-	WORD("not-tried", "was not executed")
-	WORD("ok", "ran with the right value")
-	WORD("undefined", "raised invalid opcode (#UD)")
-	WORD("faulted", "raised a fault other than invalid opcode")
-	WORD("wrong-value", "ran with a wrong value")
-	WORD("value-lost", "ran, but its value did not survive");
-
-static const char insns[] =
-	WORD("rdfsbase", "reads the FS base")
-	WORD("rdgsbase", "reads the GS base")
-	WORD("wrfsbase", "writes the FS base")
-	WORD("wrgsbase", "writes the GS base");
-
-static const char accesses[] =
-	WORD("none", "no way to the base works here")
-	WORD("instruction", "by the instructions")
-	WORD("arch_prctl", "by the arch_prctl system call");
-
-static const char proofs[] =
-	WORD("advertised", "not every instruction was tried")
-	WORD("tried", "each of the four instructions was tried");
-
-static const char answers[] =
-	WORD("unknown", "not asked, or no answer")
-	WORD("no", "the source says no")
-	WORD("yes", "the source says yes");
-
-static const char modes[] =
-	WORD("unknown", "not known")
-	WORD("64-bit", "64-bit x86 code")
-	WORD("32-bit", "32-bit x86 code")
-	WORD("not-x86", "code of another architecture");
-
-static const char vantages[] =
-	WORD("unknown", "not known")
-	WORD("process", "seen by a process")
-	WORD("ring0", "seen in ring 0");
-
-static const char fallbacks[] =
-	WORD("unknown", "arch_prctl was not asked")
-	WORD("ok", "arch_prctl answers")
-	WORD("denied", "arch_prctl is refused")
-	WORD("lies", "arch_prctl gives a wrong answer");
-
-static const char refusals[] =
-	WORD("unknown", "nothing is known of a trial")
-	WORD("none", "the instructions were tried")
-	WORD("mode", "this is not 64-bit x86 code")
-	WORD("flag", "the caller asked for no trial")
-	WORD("environment", "FSGSCHECK_TRIAL=0 is set")
-	WORD("system", "a system call that the guard needs failed");
-
-static const char events[] =
-	WORD("syscall", "a system call")
-	WORD("signal", "a signal")
-	WORD("yield", "a context switch to a rival thread")
-	WORD("sleep", "a sleep beside a rival thread")
-	WORD("fork", "a fork")
-	WORD("migrate", "a move to another CPU")
-	WORD("cpuid", "an execution of CPUID")
-	WORD("port", "a read of an I/O port in ring 0")
-	WORD("halt", "a HLT in ring 0");
-
-static const char signs[] =
-	WORD("traced", "another process traces this one")
-	WORD("auxv-differs", "the copies of the auxiliary vector disagree")
-	WORD("vendor-differs", "CPUID and the kernel name different CPU vendors")
-	WORD("uml", "the kernel is user-mode Linux")
-	WORD("gvisor", "the kernel is gVisor's")
-	WORD("xen-pv", "the kernel is a paravirtual Xen guest");
-
-/* clang-format on */
-
-#define LIST(words)                     \
-	{                               \
-		words, sizeof words - 1 \
-	}
-
-static const struct {
-	const char *words;
-	uint32_t size;
-} lists[] = {
-	[FSGS_LIST_VERDICT] = LIST(verdicts), [FSGS_LIST_FINDING] = LIST(findings),
-	[FSGS_LIST_OUTCOME] = LIST(outcomes), [FSGS_LIST_INSN] = LIST(insns),
-	[FSGS_LIST_ACCESS] = LIST(accesses),  [FSGS_LIST_PROOF] = LIST(proofs),
-	[FSGS_LIST_ANSWER] = LIST(answers),   [FSGS_LIST_MODE] = LIST(modes),
-	[FSGS_LIST_VANTAGE] = LIST(vantages), [FSGS_LIST_FALLBACK] = LIST(fallbacks),
-	[FSGS_LIST_REFUSAL] = LIST(refusals), [FSGS_LIST_EVENT] = LIST(events),
-	[FSGS_LIST_SIGN] = LIST(signs),
-};
-
 /* The name of a number; its sentence is the string behind. */
 static const char *look_up(uint32_t list, uint32_t value)
 {
 	if (list >= sizeof lists / sizeof *lists)
 		return NULL;
 
-	const char *word = lists[list].words, *const end = word + lists[list].size;
+	const char *word = (const char *)&words + lists[list].at;
+	const char *const end = word + lists[list].size;
 
 	while (value-- && word < end)
 		word = fsgs_next_string(fsgs_next_string(word));
@@ -184,6 +233,16 @@ const char *fsgs_describe(uint32_t list, uint32_t value)
 	const char *word = look_up(list, value);
 
 	return word ? fsgs_next_string(word) : NULL;
+}
+
+int fsgs_number(uint32_t list, const char *name)
+{
+	const char *word;
+
+	for (uint32_t value = 0; name && (word = look_up(list, value)); value++)
+		if (fsgs_same(word, name))
+			return (int)value;
+	return -FSGS_EINVAL;
 }
 
 int fsgs_exit_status(uint32_t verdict)
@@ -208,4 +267,18 @@ enum fsgs_product fsgs_product(const char *signature)
 		if (fsgs_same(products[i].signature, signature))
 			return (enum fsgs_product)products[i].product;
 	return FSGS_PRODUCT_OTHER;
+}
+
+#define STRING_(x) #x
+#define STRING(x)  STRING_(x)
+
+uint32_t fsgs_version(void)
+{
+	return FSGS_VERSION;
+}
+
+const char *fsgs_version_string(void)
+{
+	return STRING(FSGS_VERSION_MAJOR) "." STRING(FSGS_VERSION_MINOR) "." STRING(
+		FSGS_VERSION_PATCH);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Telling our own fault from anybody else's. */
-#include <fsgscheck/core.h>
+#include "stubs.h"
 
 /* lib/core/stubs.S: the guarded instructions, each relative to its entry, up to a zero. */
 #pragma GCC visibility push(hidden)

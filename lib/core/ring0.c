@@ -343,29 +343,36 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 		(void)write_cr4(walk, cr4);
 }
 
-int fsgs_core_ring0(struct fsgs_report *report, const struct fsgs_core_ops *ops, uint32_t flags)
+int fsgs_core_ring0(struct fsgs_report *report, size_t size, const struct fsgs_core_ops *ops,
+		    size_t ops_size, uint32_t flags)
 {
-	struct walk walk = {.report = report, .caller = ops, .keep = !!(flags & FSGS_RING0_KEEP)};
+	struct fsgs_report full;
+	struct fsgs_core_ops caller;
+	struct walk walk = {
+		.report = &full, .caller = &caller, .keep = !!(flags & FSGS_RING0_KEEP)};
 
-	if (flags & ~(uint32_t)(FSGS_RING0_FORCE | FSGS_RING0_KEEP))
+	if (!report || size < FSGS_REPORT_MIN || !ops || ops_size < FSGS_CORE_OPS_MIN ||
+	    (flags & ~(uint32_t)(FSGS_RING0_FORCE | FSGS_RING0_KEEP)))
 		return -FSGS_EINVAL;
-	fsgs_report_load(report, report, 0);
-	report->vantage = FSGS_VANTAGE_RING0;
-	report->mode = FSGS_MODE_64BIT;
+	fsgs_copy_out(&caller, sizeof caller, ops, ops_size);
+	fsgs_report_load(&full, NULL, 0);
+	full.vantage = FSGS_VANTAGE_RING0;
+	full.mode = FSGS_MODE_64BIT;
 	walk.ops.context = &walk;
 	walk.ops.run = run;
-	walk.ops.cpuid = ops->cpuid ? cpuid : NULL;
+	walk.ops.cpuid = caller.cpuid ? cpuid : NULL;
 	walk.ops.get_base = get_base;
 	walk.ops.set_base = set_base;
 
 	announce(&walk, "CPUID");
-	fsgs_core_cpuid(report, &walk.ops);
-	fsgs_core_identify(report, &walk.ops);
+	fsgs_core_cpuid(&full, &walk.ops);
+	fsgs_core_identify(&full, &walk.ops);
 	walk_cr4(&walk, flags);
+	fsgs_copy_out(report, size, &full, sizeof full);
 	return 0;
 }
 
-int fsgs_core_ring0_same(const struct fsgs_report *a, const struct fsgs_report *b)
+static int same(const struct fsgs_report *a, const struct fsgs_report *b)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
 		if (a->cr4_set[i].outcome != b->cr4_set[i].outcome ||
@@ -374,4 +381,13 @@ int fsgs_core_ring0_same(const struct fsgs_report *a, const struct fsgs_report *
 	return a->cpuid_fsgsbase == b->cpuid_fsgsbase && a->cr4_write == b->cr4_write &&
 	       a->cr4_sticks == b->cr4_sticks && a->samples_differ == b->samples_differ &&
 	       a->canonical_check == b->canonical_check;
+}
+
+int fsgs_core_ring0_same(const struct fsgs_report *a, const struct fsgs_report *b, size_t size)
+{
+	struct fsgs_report full_a, full_b;
+
+	fsgs_report_load(&full_a, a, size);
+	fsgs_report_load(&full_b, b, size);
+	return same(&full_a, &full_b);
 }

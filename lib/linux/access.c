@@ -2,26 +2,28 @@
 /*
  * The decided access of each segment and the answer of fsgs_usable(), kept until fsgs_refresh().
  *
- * One word holds all of it, and the ticket of the survey that found it: surveys run without a lock,
- * and one that was begun before another has to give way to it. The accessors see the old access or
- * the new one, and nothing in between: a thread with a foreign FS base could not survive a survey.
+ * One word holds all of it, and the ticket of the survey that found it: surveys run without a lock, and
+ * one that was begun before another has to give way to it. The accessors see the old access or the
+ * new one, and nothing in between: a thread with a foreign FS base could not survive a survey.
  */
+#define FSGS_BASE_LIMIT_CONST_ /* it is written here */
+
 #include "linux.h"
 
 #include <fsgscheck/base.h>
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 
-/* Fields of two bits, 0 while undecided. A segment's is its enum fsgs_access, plus 1. */
+/* Fields of two bits, 0 while undecided: a segment's is its enum fsgs_access, plus 1. Then a bit for each
+ * segment whose set by arch_prctl has shown that it works. It goes with its decision. */
 #define ACCESS_SHIFT(segment) (2 * (segment))
 #define ACCESS(segment)       (3u << ACCESS_SHIFT(segment))
 #define FIELD(access)         ((access) + 1u)
 #define UNDECIDED             0u
 #define USABLE_SHIFT          4
 #define USABLE                (3u << USABLE_SHIFT)
+#define TRUSTED(segment)      (0x40u << (segment))
 #define FIELDS                0xffu
 #define TICKET                0x100u
 
@@ -30,27 +32,22 @@ static atomic_uint tickets;
 /* As fields: 0 for FSGS_BASE_AUTO. */
 static atomic_uint forced[FSGS_SEGMENTS];
 
-uint64_t fsgs_base_limit[FSGS_SEGMENTS];
+volatile uint64_t fsgs_base_limit[FSGS_BASE_LIMITS];
 
-static uint32_t from_environment(void)
+static uint32_t field_of_access(uint32_t access)
 {
-	const char *text = secure_getenv("FSGSCHECK_BASE");
-
-	for (uint32_t access = FSGS_ACCESS_INSTRUCTION; text && access <= FSGS_ACCESS_ARCH_PRCTL;
-	     access++)
-		if (strcmp(text, fsgs_name(FSGS_LIST_ACCESS, access)) == 0)
-			return FIELD(access);
-	return UNDECIDED;
+	return access == FSGS_BASE_AUTO ? UNDECIDED : FIELD(access);
 }
 
 /* The field of a segment that the program or its environment has decided. */
 static uint32_t by_hand(uint32_t segment)
 {
 	const uint32_t field = atomic_load(&forced[segment]);
+	int known;
 
 	if (!FSGS_BASE_INLINE)
 		return FIELD(FSGS_ACCESS_NONE);
-	return field ? field : from_environment();
+	return field ? field : field_of_access(fsgs_environment_access(&known));
 }
 
 /* Decides the fields that are undecided by a check, and gives that of fsgs_usable(). */
@@ -60,7 +57,8 @@ static uint32_t ask(uint32_t fields[FSGS_SEGMENTS])
 	uint32_t usable;
 	int slow = 0;
 
-	fsgs_check(&report, sizeof report, 0);
+	/* Neither call can be refused. */
+	(void)!fsgs_check(&report, sizeof report, 0);
 	usable = 1u + (report.verdict == FSGS_VERDICT_USABLE);
 	/* Only the longer check tells whether the system call can be believed, and only where it is
 	 * needed is that worth its time. */
@@ -68,7 +66,7 @@ static uint32_t ask(uint32_t fields[FSGS_SEGMENTS])
 		slow |= fields[segment] == UNDECIDED &&
 			report.access[segment] == FSGS_ACCESS_ARCH_PRCTL;
 	if (slow)
-		fsgs_check(&report, sizeof report, FSGS_CHECK_CONTEXT);
+		(void)!fsgs_check(&report, sizeof report, FSGS_CHECK_CONTEXT);
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
 		if (fields[segment] == UNDECIDED)
 			fields[segment] = FIELD(report.access[segment]);
@@ -93,7 +91,7 @@ static uint32_t survey(uint32_t wanted, uint32_t *found)
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
 		if (fields[segment] != UNDECIDED) {
 			word |= fields[segment] << ACCESS_SHIFT(segment);
-			*found |= ACCESS(segment);
+			*found |= ACCESS(segment) | TRUSTED(segment);
 		}
 	return word;
 }
@@ -133,8 +131,7 @@ static uint32_t update(uint32_t wanted)
 		const uint32_t fields = survey(wanted, &found);
 		uint32_t old = atomic_load(&decided);
 
-		/* Otherwise a later survey was quicker; what it looked for may be something
-		 * else. */
+		/* Otherwise a later survey was quicker; what it looked for may be something else. */
 		while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {
 			const uint32_t word = ticket | (old & FIELDS & ~found) | fields;
 
@@ -146,18 +143,33 @@ static uint32_t update(uint32_t wanted)
 	}
 }
 
-uint32_t fsgs_decided_access(uint32_t segment)
+uint32_t fsgs_decided(uint32_t segment)
 {
-	uint32_t word = atomic_load_explicit(&decided, memory_order_relaxed);
+	const uint32_t word = atomic_load_explicit(&decided, memory_order_relaxed);
 
-	if (!(word & ACCESS(segment)))
-		word = update(ACCESS(segment));
+	return word & ACCESS(segment) ? word : update(ACCESS(segment));
+}
+
+uint32_t fsgs_access_in(uint32_t word, uint32_t segment)
+{
 	return field_of(word, segment) - 1;
+}
+
+int fsgs_trusted_in(uint32_t word, uint32_t segment)
+{
+	return (word & TRUSTED(segment)) != 0;
+}
+
+void fsgs_trust(uint32_t word, uint32_t segment)
+{
+	/* Not if there is another decision by now: it may be about another machine. */
+	atomic_compare_exchange_strong(&decided, &word, word | TRUSTED(segment));
 }
 
 uint32_t fsgs_base_access(uint32_t segment)
 {
-	return segment < FSGS_SEGMENTS ? fsgs_decided_access(segment) : (uint32_t)FSGS_ACCESS_NONE;
+	return segment < FSGS_SEGMENTS ? fsgs_access_in(fsgs_decided(segment), segment)
+				       : (uint32_t)FSGS_ACCESS_NONE;
 }
 
 int fsgs_base_force(uint32_t segment, uint32_t access)
@@ -167,7 +179,7 @@ int fsgs_base_force(uint32_t segment, uint32_t access)
 		return -EINVAL;
 	if (!FSGS_BASE_INLINE)
 		return -ENOTSUP;
-	atomic_store(&forced[segment], access == FSGS_BASE_AUTO ? UNDECIDED : FIELD(access));
+	atomic_store(&forced[segment], field_of_access(access));
 	update(ACCESS(segment));
 	return 0;
 }
@@ -181,10 +193,13 @@ int fsgs_usable(void)
 	return ((word & USABLE) >> USABLE_SHIFT) == 2;
 }
 
-void fsgs_refresh(void)
+int fsgs_refresh(void)
 {
+	const uint32_t before = atomic_load(&decided);
 	/* The verdict only if a caller has asked for it: where both segments are decided by hand,
 	 * nothing has to be tried. */
-	update(ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) |
-	       (atomic_load(&decided) & USABLE));
+	const uint32_t wanted = ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) |
+				(before & USABLE ? USABLE : 0);
+
+	return ((update(wanted) ^ before) & wanted) != 0;
 }

@@ -7,6 +7,7 @@
  * PR_GET_AUXV (Linux 6.4) reads the same, but past some tools that replace the file: a third
  * opinion. A kernel that enabled nothing leaves the entry there with zero; emulators leave it out.
  */
+#include "../core/core.h"
 #include "linux.h"
 
 #include <errno.h>
@@ -15,9 +16,6 @@
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-/* <asm/hwcap2.h> of some kernel headers cannot be used; the bit is ABI. */
-#define HWCAP2_FSGSBASE 2u
 
 #ifndef PR_GET_AUXV
 #define PR_GET_AUXV 0x41555856
@@ -48,7 +46,7 @@ struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size)
 
 void fsgs_auxv(struct fsgs_report *report)
 {
-	const int set = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
+	const int set = (getauxval(AT_HWCAP2) & FSGS_HWCAP2_FSGSBASE) != 0;
 
 	report->hwcap2_fsgsbase = set ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 	report->hwcap2_present = set ? FSGS_ANSWER_YES : FSGS_ANSWER_UNKNOWN;
@@ -103,6 +101,6 @@ void fsgs_auxv_compare(struct fsgs_report *report)
 
 	for (int i = 0; i < 2; i++)
 		if (opinions[i]->present != FSGS_ANSWER_UNKNOWN &&
-		    ((opinions[i]->value & HWCAP2_FSGSBASE) != 0) != set)
+		    ((opinions[i]->value & FSGS_HWCAP2_FSGSBASE) != 0) != set)
 			report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS);
 }

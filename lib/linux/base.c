@@ -29,20 +29,26 @@ static int get_by_prctl(uint32_t segment, uint64_t *base)
 	return 0;
 }
 
-static int set_by_prctl(uint32_t segment, uint64_t base)
+/* Read back until a set has changed the base and read back: one that does nothing cannot do that. */
+static int set_by_prctl(uint32_t segment, uint64_t base, uint32_t word)
 {
-	uint64_t after;
+	const int code = segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS;
+	uint64_t before, after;
 
-	if (fsgs_raw_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base) ||
+	if (fsgs_trusted_in(word, segment))
+		return fsgs_raw_arch_prctl(code, base) ? -ENOTSUP : 0;
+	if (get_by_prctl(segment, &before) || fsgs_raw_arch_prctl(code, base) ||
 	    get_by_prctl(segment, &after) || after != base)
 		return -ENOTSUP;
+	if (before != base)
+		fsgs_trust(word, segment);
 	return 0;
 }
 
 /* What is left when the bound does not allow the instruction at once. */
 static __attribute__((noinline)) int get_otherwise(uint32_t segment, uint64_t *base)
 {
-	switch (fsgs_decided_access(segment)) {
+	switch (fsgs_access_in(fsgs_decided(segment), segment)) {
 	case FSGS_ACCESS_INSTRUCTION: /* decided by this call, or by another thread meanwhile */
 		*base = segment == FSGS_SEGMENT_FS ? fsgs_read_fs_() : fsgs_read_gs_();
 		return 0;
@@ -55,9 +61,12 @@ static __attribute__((noinline)) int get_otherwise(uint32_t segment, uint64_t *b
 
 static __attribute__((noinline)) int set_otherwise(uint32_t segment, uint64_t base)
 {
+	uint32_t word;
+
 	if (base >= FSGS_BASE_LIMIT)
 		return -EPERM;
-	switch (fsgs_decided_access(segment)) {
+	word = fsgs_decided(segment);
+	switch (fsgs_access_in(word, segment)) {
 	case FSGS_ACCESS_INSTRUCTION:
 		if (segment == FSGS_SEGMENT_FS)
 			fsgs_write_fs_(base);
@@ -65,7 +74,7 @@ static __attribute__((noinline)) int set_otherwise(uint32_t segment, uint64_t ba
 			fsgs_write_gs_(base);
 		return 0;
 	case FSGS_ACCESS_ARCH_PRCTL:
-		return set_by_prctl(segment, base);
+		return set_by_prctl(segment, base, word);
 	default:
 		return -ENOTSUP;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public face: collect, decide, hand out. */
+#include "../core/core.h"
 #include "linux.h"
 
 #include <errno.h>
@@ -7,28 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#define THIS_MODE FSGS_MODE_64BIT
-#elif defined(__i386__)
-#define THIS_MODE FSGS_MODE_COMPAT
-#else
-#define THIS_MODE FSGS_MODE_NOT_X86
-#endif
-
 #define ALL_FLAGS                                                                    \
 	((uint32_t)(FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS | \
 		    FSGS_CHECK_SURVIVAL))
 
 static enum fsgs_refusal refusal(uint32_t flags)
 {
-	/* Nothing from the environment in a process that was given privileges. */
-	const char *trial = secure_getenv("FSGSCHECK_TRIAL");
-
 	if (flags & FSGS_CHECK_NO_TRIAL)
 		return FSGS_REFUSAL_FLAG;
-	if (trial && strcmp(trial, "0") == 0)
-		return FSGS_REFUSAL_ENVIRONMENT;
-	return FSGS_REFUSAL_NONE;
+	return fsgs_environment_trial() == 0 ? FSGS_REFUSAL_ENVIRONMENT : FSGS_REFUSAL_NONE;
+}
+
+static int misconfigured(void)
+{
+	int known;
+
+	(void)fsgs_environment_access(&known);
+	return !known || fsgs_environment_trial() < 0;
 }
 
 static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_groups *groups)
@@ -37,11 +33,13 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 	char vendor[16] = "";
 
 	report->vantage = FSGS_VANTAGE_PROCESS;
-	report->mode = THIS_MODE;
+	report->mode = FSGS_THIS_MODE;
+	if (misconfigured())
+		report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_MISCONFIGURED);
 	if (flags & FSGS_CHECK_CONTEXT)
 		fsgs_surroundings(report);
 	/* Elsewhere that bit of AT_HWCAP2 means another feature. */
-	if (THIS_MODE != FSGS_MODE_NOT_X86) {
+	if (FSGS_THIS_MODE != FSGS_MODE_NOT_X86) {
 		fsgs_auxv(report);
 		if (flags & FSGS_CHECK_CONTEXT) {
 			fsgs_auxv_compare(report);
@@ -58,17 +56,22 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 		fsgs_survive(report);
 }
 
-static int check(struct fsgs_report *report, size_t size, uint32_t flags,
-		 struct fsgs_groups *groups)
+static int refused(const struct fsgs_report *report, size_t size, uint32_t flags)
+{
+	return !report || size < FSGS_REPORT_MIN || (flags & ~ALL_FLAGS);
+}
+
+static void check(struct fsgs_report *report, size_t size, uint32_t flags,
+		  struct fsgs_groups *groups)
 {
 	const int error = errno;
 	struct fsgs_report full;
 	int cancel;
 
-	if (!report || size < FSGS_REPORT_MIN || (flags & ~ALL_FLAGS))
-		return -EINVAL;
 	memset(&full, 0, sizeof full);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	/* Without groups, the thread stays on the one CPU that was asked for. */
+	full.cpus_checked = !groups;
 	collect(&full, flags, groups);
 	pthread_setcancelstate(cancel, &cancel);
 	fsgs_decide(&full, sizeof full);
@@ -76,7 +79,6 @@ static int check(struct fsgs_report *report, size_t size, uint32_t flags,
 	if (size > sizeof full)
 		memset((char *)report + sizeof full, 0, size - sizeof full);
 	errno = error;
-	return 0;
 }
 
 int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
@@ -84,34 +86,54 @@ int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 	struct fsgs_cpu_group group;
 	struct fsgs_groups one = {&group, sizeof group, 1, 0};
 
-	return check(report, size, flags, &one);
+	if (refused(report, size, flags))
+		return -EINVAL;
+	check(report, size, flags, &one);
+	return 0;
 }
 
 int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t flags,
 		    struct fsgs_cpu_group *groups, size_t group_size, uint32_t *count)
 {
 	struct fsgs_groups all = {groups, group_size, 0, 0};
-	int error;
 
-	if (!groups || group_size < FSGS_CPU_GROUP_MIN || !count || *count == 0)
+	if (refused(report, size, flags) || !groups || group_size < FSGS_CPU_GROUP_MIN || !count ||
+	    *count == 0)
 		return -EINVAL;
 	all.room = *count;
-	error = check(report, size, flags | FSGS_CHECK_ALL_CPUS, &all);
-	if (!error)
-		*count = all.count;
-	return error;
+	check(report, size, flags | FSGS_CHECK_ALL_CPUS, &all);
+	*count = all.count;
+	return 0;
 }
 
-#define STRING_(x) #x
-#define STRING(x)  STRING_(x)
+struct on_cpu {
+	struct fsgs_report *report;
+	size_t size;
+	uint32_t cpu, flags;
+	int error;
+};
 
-uint32_t fsgs_version(void)
+static void *check_on_cpu(void *argument)
 {
-	return FSGS_VERSION;
+	struct on_cpu *const asked = argument;
+
+	asked->error = fsgs_move_to(asked->cpu);
+	if (!asked->error)
+		check(asked->report, asked->size, asked->flags, NULL);
+	return NULL;
 }
 
-const char *fsgs_version_string(void)
+int fsgs_check_cpu(uint32_t cpu, struct fsgs_report *report, size_t size, uint32_t flags)
 {
-	return STRING(FSGS_VERSION_MAJOR) "." STRING(FSGS_VERSION_MINOR) "." STRING(
-		FSGS_VERSION_PATCH);
+	struct on_cpu asked = {report, size, cpu, flags, 0};
+	const int saved = errno;
+	int cancel, error;
+
+	if (refused(report, size, flags) || (flags & FSGS_CHECK_ALL_CPUS))
+		return -EINVAL;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	error = fsgs_apart(check_on_cpu, &asked);
+	pthread_setcancelstate(cancel, &cancel);
+	errno = saved;
+	return error ? -error : asked.error;
 }

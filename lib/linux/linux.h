@@ -9,6 +9,8 @@
 #include <fsgscheck.h>
 #include <fsgscheck/core.h>
 
+#include "../core/stubs.h"
+
 #pragma GCC visibility push(hidden)
 
 /* auxv.c: the second witness. */
@@ -71,10 +73,23 @@ int fsgs_apart(void *(*body)(void *), void *argument);
 /* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */
 void fsgs_survive(struct fsgs_report *report);
 
-/* access.c */
+/* environment.c */
 
-/* fsgs_base_access(), of a segment that is one, without the detour over the procedure linkage table. */
-uint32_t fsgs_decided_access(uint32_t segment);
+/* FSGSCHECK_TRIAL: 0 for no trial, 1, or -1 for a value that is not known, which counts as 1. */
+int fsgs_environment_trial(void);
+
+/* FSGSCHECK_BASE: enum fsgs_access, or FSGS_BASE_AUTO; and whether the value is a known one. */
+uint32_t fsgs_environment_access(int *known);
+
+/* access.c: the word that holds all decisions. */
+
+/* The word once the access of this segment is decided, and what it says of a segment. */
+uint32_t fsgs_decided(uint32_t segment);
+uint32_t fsgs_access_in(uint32_t word, uint32_t segment);
+
+/* Whether a set by arch_prctl has shown that it works, since this decision; and that it has. */
+int fsgs_trusted_in(uint32_t word, uint32_t segment);
+void fsgs_trust(uint32_t word, uint32_t segment);
 
 /* sweep.c */
 
@@ -87,6 +102,9 @@ struct fsgs_groups {
 };
 
 void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fsgs_groups *groups);
+
+/* Keeps the calling thread on one CPU; a negative errno where that cannot be. */
+int fsgs_move_to(uint32_t cpu);
 
 /* Adds one CPU's result to the groups. CPUs must come in ascending order. */
 void fsgs_cpu_group_add(struct fsgs_groups *groups, uint32_t cpu, const struct fsgs_report *report);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The same question on each CPU: mixed processors, or a hypervisor that prepared only some of
- * them. */
+/* The same question on each CPU: mixed processors, or a hypervisor that prepared only some of them. */
 #include "linux.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -33,6 +33,8 @@ static void extend(struct fsgs_cpu_group *group, uint32_t cpu)
 	} else if (group->ranges < FSGS_CPU_RANGES) {
 		group->first[group->ranges] = group->last[group->ranges] = cpu;
 		group->ranges++;
+	} else {
+		group->unnamed++;
 	}
 }
 
@@ -81,15 +83,15 @@ void fsgs_cpu_group_add(struct fsgs_groups *groups, uint32_t cpu, const struct f
 	put_group(groups, index, &group);
 }
 
-/* One CPU's answer, on that CPU. */
-static int check_on(uint32_t cpu, struct fsgs_report *report, enum fsgs_refusal refusal)
+int fsgs_move_to(uint32_t cpu)
 {
 	struct cpu_mask only = {{0}};
 
+	if (cpu >= MAX_CPUS)
+		return -EINVAL;
 	only.words[cpu / WORD] = 1UL << cpu % WORD;
 	if (syscall(SYS_sched_setaffinity, 0, (cpu / WORD + 1) * sizeof *only.words, &only))
-		return -1; /* taken offline, or out of the cpuset */
-	fsgs_try(report, 0, refusal);
+		return -errno; /* taken offline, or out of the cpuset */
 	return 0;
 }
 
@@ -111,9 +113,9 @@ static void *sweep(void *argument)
 	for (uint32_t cpu = 0; bytes > 0 && cpu < (uint32_t)bytes * 8; cpu++) {
 		struct fsgs_report one = *report;
 
-		if (!(allowed.words[cpu / WORD] >> cpu % WORD & 1) ||
-		    check_on(cpu, &one, sweep->refusal))
+		if (!(allowed.words[cpu / WORD] >> cpu % WORD & 1) || fsgs_move_to(cpu))
 			continue;
+		fsgs_try(&one, 0, sweep->refusal);
 		report->cpus_checked++;
 		/* Whether they differ must not depend on the caller's room. */
 		fsgs_cpu_group_add(&differing, cpu, &one);
@@ -128,7 +130,7 @@ void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fs
 {
 	struct sweep argument = {report, groups, refusal};
 
-	/* An affinity that has been set and restored is not what it was: the kernel remembers that
-	 * somebody wanted it, and no longer adds CPUs that come later. */
+	/* In a thread of its own: a thread whose affinity was ever set no longer gets CPUs that are
+	 * plugged in later, even if the same affinity is set again. */
 	(void)fsgs_apart(sweep, &argument);
 }

@@ -27,6 +27,9 @@
 #include <libcpuid.h>
 #endif
 
+/* What is timed is not checked. */
+#pragma GCC diagnostic ignored "-Wunused-result"
+
 #define A UINT64_C(0x123456789000)
 #define B UINT64_C(0x12345678a000)
 

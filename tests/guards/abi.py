@@ -42,7 +42,7 @@ def inline():
     names = set()
     for header in PUBLIC:
         text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
-        names |= set(re.findall(r'^static inline\b[^;{]*?\b(fsgs_\w+[^\W_])\s*\(', text, re.M))
+        names |= set(re.findall(r'^(?:FSGS_MUST_CHECK )?FSGS_INLINE\b[^;{]*?\b(fsgs_\w+[^\W_])\s*\(', text, re.M))
     return names
 
 
@@ -62,7 +62,8 @@ class Symbols(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             settings = (f'INPUT={INCLUDE}\nRECURSIVE=YES\nQUIET=YES\nGENERATE_HTML=NO\nGENERATE_LATEX=NO\n'
                         f'GENERATE_XML=YES\nEXTRACT_ALL=NO\nEXTRACT_STATIC=YES\nOUTPUT_DIRECTORY={directory}\n'
-                        'MACRO_EXPANSION=YES\nEXPAND_ONLY_PREDEF=YES\nPREDEFINED=FSGS_API=exported FSGS_NOTHROW= FSGS_CONST= FSGS_PURE=\n')
+                        'MACRO_EXPANSION=YES\nEXPAND_ONLY_PREDEF=YES\nPREDEFINED=FSGS_API=exported FSGS_NOTHROW= FSGS_CONST= FSGS_PURE= FSGS_MUST_CHECK= '
+                        '"FSGS_INLINE=static inline" FSGS_INLINE_NOTHROW= FSGS_BASE_ALIGNED_=\n')
             subprocess.run(['doxygen', '-'], input=settings, text=True, check=True, timeout=60, capture_output=True)
             documented = set()
             for page in Path(directory, 'xml').glob('group__*.xml'):
@@ -198,7 +199,8 @@ class Headers(unittest.TestCase):
     def test_numbers_that_programs_hold(self):
         """Macros leave no trace in the library, and programs keep the value that they were compiled with."""
         numbers = {'FSGS_BASE_LIMIT': '0x7ffffffff000', 'FSGS_BASE_AUTO': '0xffffffff', 'FSGS_SEGMENTS': '2', 'FSGS_INSNS': '4',
-                   'FSGS_CPU_RANGES': '8', 'FSGS_REPORT_MIN': '32'}
+                   'FSGS_CPU_RANGES': '8', 'FSGS_REPORT_MIN': '32', 'FSGS_FIELD_MIN': '28', 'FSGS_BASE_LIMITS': '8',
+                   'FSGS_CPU_GROUP_MIN': '96'}
         text = '#include <fsgscheck.h>\n#include <fsgscheck/base.h>\n' + ''.join(
             f'_Static_assert({name} == {number}, "{name} is part of the ABI");\n' for name, number in numbers.items())
         done = subprocess.run([os.environ['CC'], '-x', 'c', '-std=c11', '-fsyntax-only', f'-I{INCLUDE}', '-'], input=text,

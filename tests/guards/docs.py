@@ -76,7 +76,7 @@ class Samples(unittest.TestCase):
 
 DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w ]+?[ *](fsgs_\w*[^\W_])\(([^;{]*?)\))'
                          r'[^;{()]*[;{]', re.M)
-PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Cost\n', r'@par Source\n', '@since ')
+PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Early use\n', r'@par Cost\n', r'@par Source\n', '@since ')
 
 
 def uncommented(text):
@@ -124,7 +124,7 @@ class Reference(unittest.TestCase):
         self.assertEqual(lacking(prototype, parameters, comment), [])
         parts_of_it = re.findall(r'^@(?:brief|param|retval|par|since).*$', comment, re.M)
         retvals = [part for part in parts_of_it if part.startswith('@retval')]
-        for part in [part for part in parts_of_it if part not in retvals] + ['|'.join(map(re.escape, retvals))]:
+        for part in [part for part in parts_of_it if part not in [*retvals, '@par Environment']] + ['|'.join(map(re.escape, retvals))]:
             with self.subTest(without=part):
                 gone = re.sub(part if '|' in part else re.escape(part), '', comment)
                 self.assertEqual(len(lacking(prototype, parameters, gone)), 1, name)

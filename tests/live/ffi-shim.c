@@ -15,7 +15,7 @@
 
 /* The library's own functions, renamed when they were compiled: see meson.build. */
 int real_fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags);
-void real_fsgs_refresh(void);
+int real_fsgs_refresh(void);
 uint32_t real_fsgs_base_access(uint32_t segment);
 const char *real_fsgs_name(uint32_t list, uint32_t value);
 const char *real_fsgs_version_string(void);
@@ -98,10 +98,10 @@ int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 	return 0;
 }
 
-void fsgs_refresh(void)
+int fsgs_refresh(void)
 {
 	atomic_store(&refreshed, 1);
-	real_fsgs_refresh();
+	return real_fsgs_refresh();
 }
 
 uint32_t fsgs_base_access(uint32_t segment)

@@ -50,7 +50,7 @@ def run(*command, **options):
 
 def install(prefix):
     """As `meson install` and ldconfig leave it, but for the prefix: what the READMEs start from."""
-    text = (BUILD / 'meson-private/fsgscheck.pc').read_text(encoding='utf-8')
+    text = (BUILD / 'lib/fsgscheck.pc').read_text(encoding='utf-8')
     text = re.sub(r'^prefix=.*', f'prefix={prefix}', text, flags=re.M)
     libdir = Path(re.search(r'^libdir=(.*)', text, re.M)[1].replace('${prefix}', str(prefix)))
     (libdir / 'pkgconfig').mkdir(parents=True)
@@ -136,7 +136,7 @@ class Go(Binding):
     demo = ['bin/demo']
     test = ['bin/test']
     every_bit = True
-    impossible = {'refused', 'layout'}
+    impossible = {'refused', 'fields', 'constant'}
     needs = ('go', 'pkg-config')
 
     def __init__(self, work, name):
@@ -188,33 +188,29 @@ def header(file):
     return re.sub(r'/\*.*?\*/', '', file.read_text(encoding='utf-8'), flags=re.S)
 
 
-def members(structure='fsgs_report'):
-    body = re.search(rf'struct {structure} \{{(.*?)\n\}};', header(HEADERS[1]), re.S)[1]
-    return re.findall(r'(\w+)\s*(?:\[\w+\])?\s*;', body)
-
-
 def constants():
     return re.findall(r'\bFSGS_(?:CHECK|SEGMENT|LIST)_\w+(?= =)', ''.join(map(header, HEADERS)))
 
 
 def header_truth(work):
-    """Where the members are and what the constants are: asked of a C compiler."""
+    """What the constants are: asked of a C compiler. And the library's own fields."""
     lines = [f'printf("constant {c} %d\\n", (int){c});' for c in constants()]
-    for structure, prefix in (('fsgs_report', ''), ('fsgs_trial', 'trial.')):
-        lines += [f'printf("layout {prefix}{m} %zu\\n", offsetof(struct {structure}, {m}));'
-                  for m in members(structure)]
-        lines += [f'printf("layout {prefix}sizeof %zu\\n", sizeof(struct {structure}));']
     program = '#include <fsgscheck.h>\n#include <stdio.h>\nint main(void) { %s return 0; }\n' % '\n'.join(lines)
     (work / 'truth.c').write_text(program, encoding='utf-8')
     run(os.environ['CC'], f'-I{SOURCE}/include', work / 'truth.c', '-o', work / 'truth')
-    return set(run(work / 'truth').splitlines())
+    library = ctypes.CDLL(str(SHARED))
+    library.fsgs_field.restype = ctypes.c_char_p
+    fields, field = [], (ctypes.c_uint32 * 8)()
+    while name := library.fsgs_field(len(fields), field, ctypes.sizeof(field)):
+        fields.append(f'field {name.decode()}')
+    return {*run(work / 'truth').splitlines(), *fields}
 
 
 def library_names():
     library = ctypes.CDLL(str(SHARED))
     library.fsgs_name.restype = ctypes.c_char_p
     names = {}
-    for number, which in enumerate(('verdict', 'finding', 'outcome', 'insn', 'access', 'proof')):
+    for number, which in enumerate(('verdict', 'finding', 'outcome', 'insn', 'access', 'proof'), 1):
         value = 0
         while name := library.fsgs_name(number, value):
             names.setdefault(which, {})[value] = name.decode()
@@ -233,7 +229,7 @@ def split(lines):
 
 # What shim.c reports as `future` and the command has no word for: what each counts as.
 FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'base_access.gs': 'none',
-          'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 20 | 1 << 40 | 1 << 63)}
+          'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 21 | 1 << 40 | 1 << 63)}
 
 
 def expected(state, binding, report, healthy):
@@ -300,14 +296,14 @@ def copies(binding, facts, truth):
     if not {'verdict', 'access'} <= set(listed):
         wrong.append('the names were not checked')
 
-    if 'layout' not in binding.impossible:
-        for kind in ('layout', 'constant'):
-            lines = {f'{kind} {line}' for line in facts.get(kind, [])}
-            expect(wrong, f'{kind} beside the header', sorted(lines - truth), [])
-            if not lines:
-                wrong.append(f'{kind} was not checked')
-        expect(wrong, 'layout that is missing', sorted(line for line in truth if line.startswith('layout')
-                                                       and line[7:] not in facts.get('layout', [])), [])
+    if 'constant' not in binding.impossible:
+        lines = {f'constant {line}' for line in facts.get('constant', [])}
+        expect(wrong, 'constant beside the header', sorted(lines - truth), [])
+        if not lines:
+            wrong.append('no constant was checked')
+    if 'fields' not in binding.impossible:
+        expect(wrong, 'fields', sorted(f'field {line}' for line in facts.get('field', [])),
+               sorted(line for line in truth if line.startswith('field ')))
     return wrong
 
 
@@ -326,10 +322,7 @@ def look(state, binding, demo, truth):
     wanted = rf'{report["verdict"] or "unknown"}: {re.escape(report["reason"])}\nGS base 0x[0-9a-f]+\n'
     if not re.search(rf'^{wanted}\Z', demo, re.M):
         wrong.append(f'the demo printed:\n{demo}')
-    # FSGSCHECK_FIELDS: for a binding whose language cannot enumerate its structures.
-    fields = members() + [f'trial.{member}' for member in members('fsgs_trial')]
-    lines = run(*binding.test, *(['facts'] if state else []), cwd=binding.here, **environment,
-                FSGSCHECK_FIELDS=' '.join(fields)).splitlines()
+    lines = run(*binding.test, *(['facts'] if state else []), cwd=binding.here, **environment).splitlines()
     facts = split(lines)
     advice = report['advice'].split('\n') if report['advice'] else []
     wrong += differences(binding, facts, expected(state, binding, report, healthy), advice)

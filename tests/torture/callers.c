@@ -2,7 +2,7 @@
 /* The states in which a caller may be. Each in a process of its own. */
 #include "state.h"
 
-#include <fsgscheck/core.h>
+#include <core/stubs.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sys/auxv.h>
@@ -133,7 +133,7 @@ static struct fsgs_report from_constructor;
 
 static __attribute__((constructor)) void constructor(void)
 {
-	fsgs_check(&from_constructor, sizeof from_constructor, 0);
+	(void)!fsgs_check(&from_constructor, sizeof from_constructor, 0);
 }
 
 static void called_from_constructor(const char *name)
@@ -145,7 +145,7 @@ static struct fsgs_report from_child;
 
 static void in_child(void)
 {
-	fsgs_check(&from_child, sizeof from_child, 0);
+	(void)!fsgs_check(&from_child, sizeof from_child, 0);
 }
 
 static void called_from_atfork(const char *name)
@@ -311,7 +311,7 @@ static const struct {
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
-	fsgs_check(&reference, sizeof reference, EVERYTHING);
+	(void)!fsgs_check(&reference, sizeof reference, EVERYTHING);
 	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
 		const pid_t child = fork();
 		int status = 0;

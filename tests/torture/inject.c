@@ -7,7 +7,7 @@
  */
 #include "state.h"
 
-#include <fsgscheck/core.h>
+#include <core/stubs.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>

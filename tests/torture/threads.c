@@ -28,6 +28,7 @@
 #include <ucontext.h>
 
 #ifdef TORTURE_UNDEFINED
+#include <core/stubs.h>
 #include <linux/guard.h>
 
 /* The library's own calls of fsgs_guard_run() come here: the program is linked with --wrap. */
@@ -766,9 +767,9 @@ int main(void)
 	sigaddset(&blocked, SIGSYS);
 	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 	take_stack();
-	fsgs_check(&reference, sizeof reference, 0);
-	fsgs_check(&full_reference, sizeof full_reference,
-		   FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
+	(void)!fsgs_check(&reference, sizeof reference, 0);
+	(void)!fsgs_check(&full_reference, sizeof full_reference,
+			  FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
 	set_phase(WITH_INFO);
 	for (int i = 0; i < OTHERS; i++)
 		start(&rest[i], others[i], i);

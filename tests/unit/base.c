@@ -113,7 +113,7 @@ static int may_use_instruction(void)
 {
 	struct fsgs_report r;
 
-	fsgs_check(&r, sizeof r, 0);
+	cr_assert_eq(fsgs_check(&r, sizeof r, 0), 0);
 	return r.access[FSGS_SEGMENT_GS] == FSGS_ACCESS_INSTRUCTION;
 }
 
@@ -219,12 +219,90 @@ Test(base, environment_decides_until_refreshed)
 	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_INSTRUCTION);
 	expect_limits();
 
-	static const char *const others[] = {"auto", "", "none", "INSTRUCTION", "instruction "};
+	static const char *const others[] = {"auto", "", "INSTRUCTION", "instruction "};
 
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		setenv("FSGSCHECK_BASE", others[i], 1);
 		fsgs_refresh();
 		cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), automatic, "\"%s\"", others[i]);
+	}
+}
+
+/* A report's access can be forced back, also the one that says that nothing works. */
+Test(base, forced_to_none)
+{
+	uint64_t value = SOME;
+
+	cr_expect_neq(FSGS_BASE_AUTO, FSGS_ACCESS_NONE);
+	cr_expect_eq(fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_NONE), 0);
+	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_NONE);
+	cr_expect_eq(fsgs_get_gs_base(&value), -ENOTSUP);
+	cr_expect_eq(value, SOME);
+	cr_expect_eq(fsgs_set_gs_base(SOME), -ENOTSUP);
+	cr_expect_eq(fsgs_ensure_gs_base(SOME), -ENOTSUP);
+	fsgs_refresh();
+	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_NONE, "kept over a refresh");
+	cr_expect_eq(fsgs_base_force(FSGS_SEGMENT_GS, FSGS_BASE_AUTO), 0);
+	cr_expect_neq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_NONE);
+	setenv("FSGSCHECK_BASE", "none", 1);
+	fsgs_refresh();
+	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_NONE);
+}
+
+Test(base, refresh_tells_of_a_change)
+{
+	cr_expect_eq(fsgs_refresh(), 1, "nothing was known");
+	cr_expect_eq(fsgs_refresh(), 0);
+	setenv("FSGSCHECK_BASE", "none", 1);
+	cr_expect_eq(fsgs_refresh(), 1);
+	cr_expect_eq(fsgs_refresh(), 0);
+	cr_expect_eq(fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL), 0);
+	cr_expect_eq(fsgs_refresh(), 0, "force has done it already");
+	cr_expect_eq(fsgs_set_gs_base(SOME), 0);
+	cr_expect_eq(fsgs_refresh(), 0, "that a set was verified is no change");
+}
+
+/* Elements beyond the segments are reserved, and no neighbour shares their cache line. */
+Test(base, limits_have_a_cache_line)
+{
+	cr_expect_eq(sizeof fsgs_base_limit, 64);
+	cr_expect_eq((uintptr_t)fsgs_base_limit % 64, 0);
+	cr_expect_eq((const char *)&fsgs_base_limit[FSGS_SEGMENT_FS] -
+			     (const char *)fsgs_base_limit,
+		     FSGS_BASE_LIMIT_FS);
+	cr_expect_eq((const char *)&fsgs_base_limit[FSGS_SEGMENT_GS] -
+			     (const char *)fsgs_base_limit,
+		     FSGS_BASE_LIMIT_GS);
+}
+
+/* What is promised of addresses: all below the bound, none of the kernel's half, none that is not canonical. */
+Test(base, promised_addresses)
+{
+	static const uint64_t never[] = {UINT64_C(0x8000000000000000), UINT64_C(0xffff800000000000),
+					 UINT64_C(0xff00000000000000), UINT64_C(0x0100000000000000),
+					 UINT64_MAX};
+
+	for (uint32_t access = FSGS_ACCESS_INSTRUCTION; access <= FSGS_ACCESS_ARCH_PRCTL;
+	     access++) {
+		if (access == FSGS_ACCESS_INSTRUCTION && !may_use_instruction())
+			continue;
+		cr_assert_eq(fsgs_base_force(FSGS_SEGMENT_GS, access), 0);
+		for (uint64_t bit = 1; bit < FSGS_BASE_LIMIT; bit <<= 1) {
+			cr_expect_eq(fsgs_set_gs_base(bit), 0);
+			cr_expect_eq(fsgs_set_gs_base(FSGS_BASE_LIMIT - bit), 0);
+		}
+		for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+			cr_expect_eq(fsgs_set_gs_base(never[i]), -EPERM);
+		/* Written by the program itself, a base can be what a set refuses. */
+		if (access == FSGS_ACCESS_INSTRUCTION) {
+			uint64_t base = 0;
+
+			__asm__ volatile("wrgsbase %0" : : "r"(FSGS_BASE_LIMIT + 0x10));
+			cr_expect_eq(fsgs_get_gs_base(&base), 0);
+			cr_expect_eq(base, FSGS_BASE_LIMIT + 0x10);
+			cr_expect_eq(fsgs_set_gs_base(base), -EPERM);
+			cr_expect_eq(fsgs_set_gs_base(0), 0);
+		}
 	}
 }
 
@@ -271,7 +349,7 @@ Test(base, forcing_tries_nothing)
 	pthread_create(&thread, NULL, watch, &stop);
 	for (int i = 0; i < 20000; i++) {
 		fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
-		fsgs_set_gs_base(SOME);
+		(void)!fsgs_set_gs_base(SOME);
 	}
 	atomic_store(&stop, 1);
 	pthread_join(thread, NULL);
@@ -320,8 +398,37 @@ Test(base, a_set_that_does_not_read_back_has_failed)
 	}
 }
 
-/* Stands in for the C library's: a kernel that has not enabled the instructions, and a survey that
- * can be held in its middle. */
+/* A set that has changed a base and read back is believed: from then on it is one system call. Until a
+ * decision is made again, which may be about another kernel. */
+Test(base, a_set_is_believed_once_it_was_seen_to_work)
+{
+	uint64_t value;
+
+	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
+	set_gs(OTHER);
+	cr_expect_eq(fsgs_set_gs_base(OTHER), 0);
+	cr_expect_eq(fsgs_set_gs_base(SOME), 0);
+	/* From here on, reading fails: a set that reads back would, too. */
+	filter_call(SYS_arch_prctl, ARCH_GET_GS, SECCOMP_RET_ERRNO | EPERM);
+	cr_expect_eq(fsgs_get_gs_base(&value), -ENOTSUP);
+	cr_expect_eq(fsgs_set_gs_base(OTHER), 0);
+	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
+	cr_expect_eq(fsgs_set_gs_base(SOME), -ENOTSUP, "another decision, another proof");
+}
+
+/* One that changes nothing shows nothing. */
+Test(base, a_set_of_what_is_there_already_proves_nothing)
+{
+	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
+	set_gs(SOME);
+	cr_expect_eq(fsgs_set_gs_base(SOME), 0);
+	filter_call(SYS_arch_prctl, ARCH_SET_GS, SECCOMP_RET_ERRNO | 0);
+	cr_expect_eq(fsgs_set_gs_base(SOME), 0);
+	cr_expect_eq(fsgs_set_gs_base(OTHER), -ENOTSUP);
+}
+
+/* Stands in for the C library's: a kernel that has not enabled the instructions, and a survey that can
+ * be held in its middle. */
 static atomic_int not_enabled, hold, held;
 
 unsigned long getauxval(unsigned long type)
@@ -416,7 +523,7 @@ visit_inline(struct fs_visit *visit, uint64_t home)
 	visit->get = fsgs_get_fs_base(&visit->seen);
 	visit->refused = fsgs_set_fs_base(FSGS_BASE_LIMIT);
 	visit->restored = fsgs_ensure_fs_base(home);
-	fsgs_get_fs_base(&visit->after);
+	(void)!fsgs_get_fs_base(&visit->after);
 }
 
 #if defined(__clang__)
@@ -431,7 +538,7 @@ visit_out_of_line(struct fs_visit *visit, uint64_t home)
 	visit->get = fsgs_get_base(FSGS_SEGMENT_FS, &visit->seen);
 	visit->refused = fsgs_set_base(FSGS_SEGMENT_FS, FSGS_BASE_LIMIT);
 	visit->restored = fsgs_ensure_base(FSGS_SEGMENT_FS, home);
-	fsgs_get_base(FSGS_SEGMENT_FS, &visit->after);
+	(void)!fsgs_get_base(FSGS_SEGMENT_FS, &visit->after);
 }
 
 static void expect_visit(void (*visit)(struct fs_visit *, uint64_t))
@@ -492,7 +599,7 @@ __attribute__((noinline, no_stack_protector, no_sanitize("address", "thread", "u
 static void
 do_with_foreign_fs(void (*deed)(void))
 {
-	fsgs_set_fs_base(0x1000);
+	(void)!fsgs_set_fs_base(0x1000);
 	deed();
 	__asm__ volatile("syscall" : : "a"((long)SYS_exit_group), "D"(0L) : "rcx", "r11", "memory");
 }
@@ -563,9 +670,9 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	expect_limits();
 }
 
-/* A whole decision of somebody else, between any two instructions of one: the processor stops after
- * each, and the handler decides the other way. Whichever was the later one, it has to be in force
- * for the inline functions, too. */
+/* A whole decision of somebody else, between any two instructions of one: the processor stops after each, and
+ * the handler decides the other way. Whichever was the later one, it has to be in force for the inline
+ * functions, too. */
 static volatile sig_atomic_t stepping;
 static long steps, when;
 

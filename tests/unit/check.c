@@ -119,6 +119,68 @@ Test(check, no_trial)
 	cr_expect_eq(r.proof, FSGS_PROOF_TRIED);
 }
 
+/* A word that is mis-spelt has no effect, and the report says so. */
+Test(check, environment_that_is_not_known)
+{
+	static const struct {
+		const char *variable, *value;
+		int known;
+	} rows[] = {
+		{"FSGSCHECK_BASE", "instruction", 1},
+		{"FSGSCHECK_BASE", "arch_prctl", 1},
+		{"FSGSCHECK_BASE", "none", 1},
+		{"FSGSCHECK_BASE", "auto", 1},
+		{"FSGSCHECK_BASE", "", 1},
+		{"FSGSCHECK_BASE", "instructions", 0},
+		{"FSGSCHECK_BASE", "arch-prctl", 0},
+		{"FSGSCHECK_TRIAL", "0", 1},
+		{"FSGSCHECK_TRIAL", "1", 1},
+		{"FSGSCHECK_TRIAL", "", 1},
+		{"FSGSCHECK_TRIAL", "no", 0},
+		{"FSGSCHECK_TRIAL", "00", 0},
+	};
+	struct fsgs_report r;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		setenv(rows[i].variable, rows[i].value, 1);
+		cr_assert_eq(fsgs_check(&r, sizeof r, 0), 0);
+		cr_expect_eq(!(r.signs & FSGS_SIGN_BIT(FSGS_SIGN_MISCONFIGURED)), rows[i].known,
+			     "%s=%s", rows[i].variable, rows[i].value);
+		cr_expect_eq(!(r.findings & FSGS_FINDING_BIT(FSGS_FINDING_MISCONFIGURED)),
+			     rows[i].known);
+		unsetenv(rows[i].variable);
+	}
+}
+
+/* The CPU that was asked for, wherever the caller may run; the caller stays where it was. */
+Test(check, one_cpu)
+{
+	struct fsgs_report r, here;
+	cpu_set_t before, after;
+
+	cr_assert_eq(sched_getaffinity(0, sizeof before, &before), 0);
+	cr_assert_eq(fsgs_check(&here, sizeof here, 0), 0);
+	for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &before))
+			continue;
+		cr_expect_eq(fsgs_check_cpu(cpu, &r, sizeof r, FSGS_CHECK_CONTEXT), 0, "CPU %u",
+			     cpu);
+		cr_expect_eq(r.cpus_checked, 1);
+		cr_expect_eq(r.cpus_differ, FSGS_ANSWER_UNKNOWN);
+		cr_expect_eq(r.verdict, here.verdict);
+	}
+	cr_assert_eq(sched_getaffinity(0, sizeof after, &after), 0);
+	cr_expect(CPU_EQUAL(&before, &after));
+	errno = 0;
+	cr_expect_eq(fsgs_check_cpu(8191, &r, sizeof r, 0), -EINVAL);
+	cr_expect_eq(fsgs_check_cpu(UINT32_MAX, &r, sizeof r, 0), -EINVAL);
+	cr_expect_eq(fsgs_check_cpu(0, &r, sizeof r, FSGS_CHECK_ALL_CPUS), -EINVAL);
+	cr_expect_eq(fsgs_check_cpu(0, NULL, sizeof r, 0), -EINVAL);
+	cr_expect_eq(fsgs_check_cpu(0, &r, FSGS_REPORT_MIN - 1, 0), -EINVAL);
+	cr_expect_eq(fsgs_check_cpu(0, &r, sizeof r, 1u << 31), -EINVAL);
+	cr_expect_eq(errno, 0);
+}
+
 Test(check, trial_in_the_sweep_too)
 {
 	struct fsgs_cpu_group groups[4];

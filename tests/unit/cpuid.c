@@ -2,7 +2,7 @@
 /* The CPUID witness on processors that nobody here owns: their leaves, injected. */
 #include <criterion/criterion.h>
 
-#include <fsgscheck/core.h>
+#include <core/stubs.h>
 #include <string.h>
 
 struct leaf {

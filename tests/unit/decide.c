@@ -487,6 +487,41 @@ Test(decide, advice_on_hyperv)
 	cr_expect(strstr(fsgs_advice(&r, sizeof r, 2), "    Set-VMProcessor -VMName NAME"));
 }
 
+/* A report that was cut knows less, and must not give the advice of another machine. */
+Test(decide, advice_from_a_cut_report)
+{
+	static const struct {
+		uint32_t present;
+		const char *hypervisor;
+		int guest, host;
+	} rows[] = {
+		{Y, "KVMKVMKVM", 1, 0},    {Y, "", 1, 0}, {N, "", 0, 1}, {U, "", 1, 1},
+		{U, "VMwareVMware", 1, 0},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct fsgs_report r = decided("D2 nofsgsbase");
+		const size_t cut = offsetof(struct fsgs_report, family);
+		int guest = 0, host = 0;
+		const char *step;
+
+		r.hypervisor_present = rows[i].present;
+		memset(r.hypervisor, 0, sizeof r.hypervisor);
+		strcpy(r.hypervisor, rows[i].hypervisor);
+		fsgs_decide(&r, sizeof r);
+		for (uint32_t n = 0; (step = fsgs_advice(&r, sizeof r, n)); n++) {
+			guest |= strncmp(step, "Guest: ", 7) == 0;
+			host |= strncmp(step, "Host: ", 6) == 0;
+		}
+		cr_expect_eq(guest, rows[i].guest, "row %zu", i);
+		cr_expect_eq(host, rows[i].host, "row %zu", i);
+		/* Cut before what tells a VM: the first step holds for either. */
+		step = fsgs_advice(&r, cut, 0);
+		cr_expect(step && strstr(step, "Guest: ") == step && strstr(step, "ring 0"), "%s",
+			  step);
+	}
+}
+
 Test(decide, proof)
 {
 	struct fsgs_report r = decided("A1 healthy");

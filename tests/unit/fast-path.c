@@ -11,16 +11,14 @@ uint64_t user_get_gs(void)
 {
 	uint64_t base = 0;
 
-	fsgs_get_gs_base(&base);
-	return base;
+	return fsgs_get_gs_base(&base) ? 0 : base;
 }
 
 uint64_t user_get_fs(void)
 {
 	uint64_t base = 0;
 
-	fsgs_get_fs_base(&base);
-	return base;
+	return fsgs_get_fs_base(&base) ? 0 : base;
 }
 
 int user_set_gs(uint64_t base)

@@ -109,7 +109,8 @@ static double time_sweep(int rounds, uint32_t *checked)
 		uint32_t count = MAX_GROUPS;
 		const double begin = microseconds();
 
-		fsgs_check_cpus(&report, sizeof report, 0, groups, sizeof *groups, &count);
+		if (fsgs_check_cpus(&report, sizeof report, 0, groups, sizeof *groups, &count))
+			exit(1);
 
 		const double took = microseconds() - begin;
 

@@ -16,7 +16,7 @@ static const struct {
 	 "kernel-too-old switched-off unproven upgrade-risk wrong-mode cpus-differ cpuid-masked "
 	 "emulated "
 	 "no-canonical-check value-lost sandboxed arch-prctl-denied arch-prctl-lies instrumented "
-	 "privilege-risk insn-ud cr4-refused cr4-dropped cr4-unenforced proven"},
+	 "privilege-risk insn-ud cr4-refused cr4-dropped cr4-unenforced proven misconfigured"},
 	{FSGS_LIST_OUTCOME, 6, "not-tried ok undefined faulted wrong-value value-lost"},
 	{FSGS_LIST_INSN, FSGS_INSNS, "rdfsbase rdgsbase wrfsbase wrgsbase"},
 	{FSGS_LIST_ACCESS, 3, "none instruction arch_prctl"},
@@ -27,7 +27,9 @@ static const struct {
 	{FSGS_LIST_FALLBACK, 4, "unknown ok denied lies"},
 	{FSGS_LIST_REFUSAL, 6, "unknown none mode flag environment system"},
 	{FSGS_LIST_EVENT, FSGS_EVENTS, "syscall signal yield sleep fork migrate cpuid port halt"},
-	{FSGS_LIST_SIGN, FSGS_SIGNS, "traced auxv-differs vendor-differs uml gvisor xen-pv"},
+	{FSGS_LIST_SIGN, FSGS_SIGNS,
+	 "traced auxv-differs vendor-differs uml gvisor xen-pv misconfigured"},
+	{FSGS_LIST_SEGMENT, FSGS_SEGMENTS, "fs gs"},
 };
 
 Test(names, contract)
@@ -48,8 +50,33 @@ Test(names, contract)
 		cr_expect_null(fsgs_name(contract[i].list, contract[i].count));
 		cr_expect_null(fsgs_describe(contract[i].list, UINT32_MAX));
 	}
-	cr_expect_null(fsgs_name(sizeof contract / sizeof *contract, 0));
+	cr_expect_null(fsgs_name(FSGS_LIST_NONE, 0));
+	cr_expect_null(fsgs_name(sizeof contract / sizeof *contract + 1, 0));
 	cr_expect_null(fsgs_name(UINT32_MAX, 0));
+}
+
+/* One style: a sentence, with a capital where its first word is no name of the system. */
+Test(names, describes_by_sentences)
+{
+	for (uint32_t list = FSGS_LIST_VERDICT; list <= FSGS_LIST_SEGMENT; list++)
+		for (uint32_t value = 0; fsgs_name(list, value); value++) {
+			const char *text = fsgs_describe(list, value);
+
+			cr_expect(strncmp(text, "arch_prctl", 10) == 0 ||
+					  (text[0] >= 'A' && text[0] <= 'Z'),
+				  "'%s'", text);
+			cr_expect(strlen(text) > 10 && text[strlen(text) - 1] == '.', "'%s'", text);
+		}
+}
+
+/* The constants are the numbers that the lists take, and have their bits in a report. */
+Test(names, of_events_and_signs)
+{
+	cr_expect_str_eq(fsgs_name(FSGS_LIST_EVENT, FSGS_EVENT_SLEEP), "sleep");
+	cr_expect_str_eq(fsgs_name(FSGS_LIST_EVENT, FSGS_EVENT_MIGRATE), "migrate");
+	cr_expect_str_eq(fsgs_name(FSGS_LIST_SIGN, FSGS_SIGN_XEN_PV), "xen-pv");
+	cr_expect_eq(FSGS_EVENT_BIT(FSGS_EVENT_HALT), 0x100);
+	cr_expect_eq(FSGS_SIGN_BIT(FSGS_SIGN_UML), 8);
 }
 
 Test(names, exit_statuses)

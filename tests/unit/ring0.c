@@ -3,7 +3,7 @@
  * four instructions, with the faults of hosts that are known, and of some that are only feared. */
 #include <criterion/criterion.h>
 
-#include <fsgscheck/core.h>
+#include <core/stubs.h>
 #include <string.h>
 
 #define BIT        (UINT64_C(1) << 16)
@@ -330,7 +330,7 @@ static struct fsgs_report walk(struct machine *m, uint32_t flags)
 	}
 	m->base[FSGS_SEGMENT_FS] = m->msr[FSGS_SEGMENT_FS] = FS_BASE;
 	m->base[FSGS_SEGMENT_GS] = m->msr[FSGS_SEGMENT_GS] = GS_BASE;
-	cr_assert_eq(fsgs_core_ring0(&r, &ops, flags), 0);
+	cr_assert_eq(fsgs_core_ring0(&r, sizeof r, &ops, sizeof ops, flags), 0);
 	cr_assert_eq(fsgs_decide(&r, sizeof r), 0);
 	return r;
 }
@@ -536,7 +536,8 @@ Test(ring0, refuses_unknown_flags)
 	const struct fsgs_core_ops ops = {.run = run};
 	struct fsgs_report r = {.verdict = 1234};
 
-	cr_expect_eq(fsgs_core_ring0(&r, &ops, ~(uint32_t)(FSGS_RING0_FORCE | FSGS_RING0_KEEP)),
+	cr_expect_eq(fsgs_core_ring0(&r, sizeof r, &ops, sizeof ops,
+				     ~(uint32_t)(FSGS_RING0_FORCE | FSGS_RING0_KEEP)),
 		     -22);
 	cr_expect_eq(r.verdict, 1234);
 }
@@ -549,8 +550,9 @@ Test(ring0, tells_cpus_apart)
 		const struct fsgs_report s = walk(&again, rows[i].flags);
 		const struct fsgs_report healthy = walk(&good, rows[i].flags & FSGS_RING0_KEEP);
 
-		cr_expect(fsgs_core_ring0_same(&r, &s), "%s", rows[i].name);
-		cr_expect_eq(fsgs_core_ring0_same(&r, &healthy),
+		cr_expect(fsgs_core_ring0_same(&r, &s, sizeof(struct fsgs_report)), "%s",
+			  rows[i].name);
+		cr_expect_eq(fsgs_core_ring0_same(&r, &healthy, sizeof(struct fsgs_report)),
 			     r.verdict == FSGS_VERDICT_USABLE && !r.findings, "%s", rows[i].name);
 	}
 }
@@ -562,7 +564,7 @@ Test(ring0, tells_a_dropped_bit_from_a_lie)
 	struct machine lies = {.offers = 1, .undefined = ALL};
 	const struct fsgs_report a = walk(&drops, 0), b = walk(&lies, 0);
 
-	cr_expect(!fsgs_core_ring0_same(&a, &b));
+	cr_expect(!fsgs_core_ring0_same(&a, &b, sizeof(struct fsgs_report)));
 }
 
 /* In a process the kernel's word stands for an execution; here nobody's does. */

@@ -46,6 +46,7 @@ Test(sweep, four_thousand_cpus)
 	for (int i = 0; i < 2; i++) {
 		cr_expect_eq(groups[i].count, 2048);
 		cr_expect_eq(groups[i].ranges, FSGS_CPU_RANGES, "named as far as there is room");
+		cr_expect_eq(groups[i].unnamed, 2048 - FSGS_CPU_RANGES);
 	}
 }
 

@@ -72,7 +72,7 @@ Test(text, list_of_cpus)
 	for (uint32_t ranges = 0; ranges <= FSGS_CPU_RANGES; ranges++)
 		for (uint32_t named = 0; named < 2; named++) {
 			group.ranges = ranges;
-			group.count = named;
+			group.count = group.unnamed = named;
 			memset(&f, '#', sizeof f);
 			for (uint32_t i = 0; i < ranges; i++) {
 				group.first[i] = UINT32_MAX - 1;

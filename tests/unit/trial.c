@@ -3,7 +3,7 @@
  * undefined, lie, store nothing or something else, in either width. */
 #include <criterion/criterion.h>
 
-#include <fsgscheck/core.h>
+#include <core/stubs.h>
 #include <string.h>
 
 #define OK      FSGS_OUTCOME_OK

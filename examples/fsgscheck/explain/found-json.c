@@ -107,7 +107,6 @@ void found_json(FILE *out, const struct found *found)
 	const char *lesson;
 
 	result.report = found->worst.source.report;
-	json_begin(&json, NULL, '{');
 	report_json(&json, &result);
 	json_begin(&json, "explain", '{');
 	json_bool(&json, "evidence", found->worst.count != 0);

@@ -199,7 +199,6 @@ void json_death(FILE *out, const struct death *d, const struct fsgs_report *repo
 	struct json json = {.out = out};
 	char text[TEXT];
 
-	json_begin(&json, NULL, '{');
 	report_json(&json, &result);
 	json_begin(&json, "run", '{');
 	json_string(&json, "program", d->name);

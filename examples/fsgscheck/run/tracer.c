@@ -141,8 +141,9 @@ static const struct fsgs_report *verdict_for(const struct death *d)
 	static struct fsgs_report here, decided;
 	static bool checked;
 
+	/* Refused, it would leave the report as it is: unknown. */
 	if (!checked)
-		fsgs_check(&here, sizeof here, FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
+		(void)!fsgs_check(&here, sizeof here, FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
 	checked = true;
 	decided = here;
 	death_verdict(d, &decided);

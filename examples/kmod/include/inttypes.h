@@ -1,4 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-#include <stdint.h>
-
-#define PRId64 "lld"

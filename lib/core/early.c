@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The answer of a process that is not set up yet: nothing here may need a relocation, thread-local
+ * storage or a C library. */
+#include "core.h"
+
+#define AT_NULL   0
+#define AT_HWCAP2 26
+
+static void read_hwcap2(struct fsgs_report *report, const unsigned long *auxv)
+{
+	report->hwcap2_present = FSGS_ANSWER_NO;
+	report->hwcap2_fsgsbase = FSGS_ANSWER_NO;
+	for (; auxv[0] != AT_NULL; auxv += 2)
+		if (auxv[0] == AT_HWCAP2) {
+			report->hwcap2_present = FSGS_ANSWER_YES;
+			if (auxv[1] & FSGS_HWCAP2_FSGSBASE)
+				report->hwcap2_fsgsbase = FSGS_ANSWER_YES;
+		}
+}
+
+int fsgs_check_early(struct fsgs_report *report, size_t size, const unsigned long *auxv)
+{
+	static const struct fsgs_core_ops bare = {0};
+	struct fsgs_report full;
+
+	if (!report || size < FSGS_REPORT_MIN)
+		return -FSGS_EINVAL;
+	fsgs_report_load(&full, NULL, 0);
+	full.vantage = FSGS_VANTAGE_PROCESS;
+	full.mode = FSGS_THIS_MODE;
+	full.refusal = FSGS_THIS_MODE == FSGS_MODE_64BIT ? FSGS_REFUSAL_FLAG : FSGS_REFUSAL_MODE;
+	/* Elsewhere that bit of AT_HWCAP2 means another feature. */
+	if (auxv && FSGS_THIS_MODE != FSGS_MODE_NOT_X86)
+		read_hwcap2(&full, auxv);
+	fsgs_core_cpuid(&full, &bare);
+	fsgs_decide(&full, sizeof full);
+	fsgs_copy_out(report, size, &full, sizeof full);
+	return 0;
+}
