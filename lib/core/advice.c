@@ -31,6 +31,7 @@ enum {
 	MAYBE_BARE = 256,  /* nothing says that there is a hypervisor */
 	RECORDED = 512,    /* read from a file: none of our code ran on that machine */
 	OWN = 1024,        /* it did */
+	VIRTUAL = 2048,    /* there is a hypervisor, and the guest has a ring 0 of its own */
 };
 
 struct condition {
@@ -80,7 +81,7 @@ static int applies(const struct condition *when, const struct fsgs_report *r)
 			    (r->cpuid_fsgsbase == FSGS_ANSWER_YES ? OFFERED : 0u) |
 			    (paravirtual                  ? PARAVIRTUAL
 			     : virtual == FSGS_ANSWER_NO  ? MAYBE_BARE
-			     : virtual == FSGS_ANSWER_YES ? MAYBE_VM
+			     : virtual == FSGS_ANSWER_YES ? MAYBE_VM | VIRTUAL
 							  : MAYBE_VM | MAYBE_BARE) |
 			    (r->cpuid_max_leaf || r->cpus_checked ? OWN : RECORDED);
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 import com.sun.jna.Library;
+import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
-import com.sun.jna.Structure;
 import com.sun.jna.ptr.LongByReference;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -35,7 +36,7 @@ public final class Fsgscheck {
     public enum Segment { FS, GS }
 
     /** The lists of names: the first of enum fsgs_list. */
-    enum Words { VERDICT, FINDING, OUTCOME, INSN, ACCESS, PROOF }
+    enum Words { NONE, VERDICT, FINDING, OUTCOME, INSN, ACCESS, PROOF }
 
     /** What the evidence adds up to. */
     public enum Verdict { UNKNOWN, USABLE, UNSUPPORTED, DISABLED, UNADVERTISED, BROKEN, INCONSISTENT }
@@ -44,7 +45,8 @@ public final class Fsgscheck {
     public enum Finding {
         KERNEL_TOO_OLD, SWITCHED_OFF, UNPROVEN, UPGRADE_RISK, WRONG_MODE, CPUS_DIFFER, CPUID_MASKED, EMULATED,
         NO_CANONICAL_CHECK, VALUE_LOST, SANDBOXED, ARCH_PRCTL_DENIED, ARCH_PRCTL_LIES, INSTRUMENTED,
-        PRIVILEGE_RISK, INSN_UD, CR4_REFUSED, CR4_DROPPED, CR4_UNENFORCED, PROVEN
+        PRIVILEGE_RISK, INSN_UD, CR4_REFUSED, CR4_DROPPED, CR4_UNENFORCED, PROVEN,
+        MISCONFIGURED
     }
 
     /** What came of executing one instruction. */
@@ -74,59 +76,24 @@ public final class Fsgscheck {
         }
     }
 
-    /** struct fsgs_trial. */
-    @Structure.FieldOrder({"outcome", "width", "signal", "code"})
-    public static class Trial extends Structure {
-        public int outcome, width, signal, code;
-
-        /** Where a field is, for the test that compares this with the header. */
-        public int offset(String field) {
-            return fieldOffset(field);
-        }
-    }
-
-    /** struct fsgs_report as it is. */
-    @Structure.FieldOrder({"verdict", "proof", "verdicts", "access", "findings", "vantage", "mode", "cpuid_max_leaf",
-        "cpuid_fsgsbase", "cpuid_faulting", "hwcap2_present", "hwcap2_fsgsbase", "cpuinfo_flag", "trials", "refusal",
-        "refusal_error", "canonical_check", "survival_tried", "survival_lost", "fallback", "fallback_error", "signs",
-        "kernel_version", "cpus_checked", "cpus_differ", "samples_differ", "cr4_write", "cr4_sticks", "cr4_set",
-        "cr4_cleared", "family", "model", "stepping", "hypervisor_present", "hypervisor_build", "hypervisor_version",
-        "vendor", "brand", "hypervisor", "kernel"})
-    public static class RawReport extends Structure {
-        public int verdict, proof;
-        public int[] verdicts = new int[2], access = new int[2];
-        public long findings;
-        public int vantage, mode, cpuid_max_leaf, cpuid_fsgsbase, cpuid_faulting, hwcap2_present, hwcap2_fsgsbase;
-        public int cpuinfo_flag;
-        public Trial[] trials = (Trial[]) new Trial().toArray(4);
-        public int refusal, refusal_error, canonical_check, survival_tried, survival_lost;
-        public int[] fallback = new int[2], fallback_error = new int[2];
-        public int signs, kernel_version, cpus_checked, cpus_differ, samples_differ, cr4_write, cr4_sticks;
-        public Trial[] cr4_set = (Trial[]) new Trial().toArray(4);
-        public Trial[] cr4_cleared = (Trial[]) new Trial().toArray(4);
-        public int family, model, stepping, hypervisor_present, hypervisor_build, hypervisor_version;
-        public byte[] vendor = new byte[16], brand = new byte[56], hypervisor = new byte[16], kernel = new byte[72];
-
-        /** Where a field is, for the test that compares this with the header. */
-        public int offset(String field) {
-            return fieldOffset(field);
-        }
-    }
-
     private interface Api extends Library {
-        int fsgs_check(RawReport report, NativeLong size, int flags);
+        int fsgs_check(Memory report, NativeLong size, int flags);
 
         int fsgs_usable();
 
-        void fsgs_refresh();
+        int fsgs_refresh();
+
+        NativeLong fsgs_report_size();
+
+        String fsgs_field(int number, int[] field, NativeLong size);
 
         String fsgs_name(int list, int value);
 
         String fsgs_describe(int list, int value);
 
-        String fsgs_reason(RawReport report, NativeLong size);
+        String fsgs_reason(Memory report, NativeLong size);
 
-        String fsgs_advice(RawReport report, NativeLong size, int step);
+        String fsgs_advice(Memory report, NativeLong size, int step);
 
         int fsgs_base_access(int segment);
 
@@ -159,52 +126,76 @@ public final class Fsgscheck {
         return values[number >= 0 && number < values.length ? number : 0];
     }
 
-    private static Optional<Boolean> answer(int value) {
+    private static Optional<Boolean> answer(long value) {
         return value == 1 || value == 2 ? Optional.of(value == 2) : Optional.empty();
     }
 
-    private static String text(byte[] array) {
-        int length = 0;
-        while (length < array.length && array[length] != 0) {
-            length++;
+    /** Where each field of a report is, by its name: the library's own table, struct fsgs_field in the header's order. */
+    private static Map<String, int[]> fields() {
+        Map<String, int[]> fields = new HashMap<>();
+        int[] field = new int[8];
+        String name;
+        while ((name = LIBRARY.fsgs_field(fields.size(), field, new NativeLong(Integer.BYTES * field.length))) != null) {
+            fields.put(name, field.clone());
         }
-        return new String(array, 0, length, StandardCharsets.UTF_8);
+        return fields;
     }
+
+    static final Map<String, int[]> FIELDS = fields();
 
     /** One check: what was decided, and the evidence. */
     public static final class Report {
-        public final RawReport raw;
+        private final Memory memory;
 
-        Report(RawReport raw) {
-            this.raw = raw;
+        Report(Memory memory) {
+            this.memory = memory;
         }
 
         private NativeLong size() {
-            return new NativeLong(raw.size());
+            return new NativeLong(memory.size());
+        }
+
+        private static int[] field(String name) {
+            return Objects.requireNonNull(FIELDS.get(name), name);
+        }
+
+        /** One element of any field of the library. */
+        public long number(String name, int index) {
+            int[] field = field(name);
+            long at = field[1] + (long) index * field[4];
+            return field[2] == Long.BYTES ? memory.getLong(at) : memory.getInt(at);
+        }
+
+        public String text(String name) {
+            return memory.getString(field(name)[1], "UTF-8");
+        }
+
+        private <E> E result(E[] values, String name, int index) {
+            return of(values, (int) number(name, index));
         }
 
         public Verdict verdict() {
-            return of(Verdict.values(), raw.verdict);
+            return result(Verdict.values(), "verdict", 0);
         }
 
         public Verdict verdict(Segment segment) {
-            return of(Verdict.values(), raw.verdicts[segment.ordinal()]);
+            return result(Verdict.values(), "verdicts", segment.ordinal());
         }
 
         public Access access(Segment segment) {
-            return of(Access.values(), raw.access[segment.ordinal()]);
+            return result(Access.values(), "access", segment.ordinal());
         }
 
         public Proof proof() {
-            return of(Proof.values(), raw.proof);
+            return result(Proof.values(), "proof", 0);
         }
 
         public Outcome outcome(Insn insn) {
-            return of(Outcome.values(), raw.trials[insn.ordinal()].outcome);
+            return result(Outcome.values(), "trials.outcome", insn.ordinal());
         }
 
         private boolean found(int bit) {
-            return (raw.findings >>> bit & 1) == 1;
+            return (number("findings", 0) >>> bit & 1) == 1;
         }
 
         /** Those that this class lists. */
@@ -214,38 +205,38 @@ public final class Fsgscheck {
             return found;
         }
 
-        /** All that the library has a name for, so those of a later one as well; every bit is in raw.findings. */
+        /** All that the library has a name for, so those of a later one as well; every bit is in number("findings", 0). */
         public List<String> findingNames() {
             return IntStream.range(0, Long.SIZE).filter(this::found).mapToObj(bit -> name(Words.FINDING, bit))
                     .filter(Objects::nonNull).collect(Collectors.toList());
         }
 
         public Optional<Boolean> cpuid() {
-            return answer(raw.cpuid_fsgsbase);
+            return answer(number("cpuid_fsgsbase", 0));
         }
 
         public Optional<Boolean> hwcap2() {
-            return answer(raw.hwcap2_fsgsbase);
+            return answer(number("hwcap2_fsgsbase", 0));
         }
 
         public String vendor() {
-            return text(raw.vendor);
+            return text("vendor");
         }
 
         public String kernel() {
-            return text(raw.kernel);
+            return text("kernel");
         }
 
         /** Why the verdict is what it is, in one sentence. */
         public String reason() {
-            return LIBRARY.fsgs_reason(raw, size());
+            return LIBRARY.fsgs_reason(memory, size());
         }
 
         /** What to do, cheapest first; empty on a healthy machine. */
         public List<String> advice() {
             List<String> steps = new ArrayList<>();
             String step;
-            while ((step = LIBRARY.fsgs_advice(raw, size(), steps.size())) != null) {
+            while ((step = LIBRARY.fsgs_advice(memory, size(), steps.size())) != null) {
                 steps.add(step);
             }
             return steps;
@@ -253,9 +244,9 @@ public final class Fsgscheck {
     }
 
     static Report check(int flags) {
-        RawReport raw = new RawReport();
-        succeed("fsgs_check", LIBRARY.fsgs_check(raw, new NativeLong(raw.size()), flags));
-        return new Report(raw);
+        Memory memory = new Memory(LIBRARY.fsgs_report_size().longValue());
+        succeed("fsgs_check", LIBRARY.fsgs_check(memory, new NativeLong(memory.size()), flags));
+        return new Report(memory);
     }
 
     /** Collects evidence and decides. Any verdict can come without an exception. */
@@ -268,9 +259,9 @@ public final class Fsgscheck {
         return LIBRARY.fsgs_usable() == 1;
     }
 
-    /** Looks again: after a resume, a migration, a restore. */
-    public static void refresh() {
-        LIBRARY.fsgs_refresh();
+    /** Looks again: after a resume, a migration, a restore. Whether anything changed. */
+    public static boolean refresh() {
+        return LIBRARY.fsgs_refresh() == 1;
     }
 
     /** How a base is read and written here. */

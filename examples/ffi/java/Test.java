@@ -107,7 +107,7 @@ public final class Test {
         System.out.println("verdict " + word(Fsgscheck.Words.VERDICT, report.verdict()));
         System.out.println("proof " + word(Fsgscheck.Words.PROOF, report.proof()));
         System.out.println("findings " + String.join(",", report.findingNames()));
-        System.out.println("bits 0x" + Long.toHexString(report.raw.findings));
+        System.out.println("bits 0x" + Long.toHexString(report.number("findings", 0)));
         System.out.println("known " + report.findings().stream()
                 .map(finding -> word(Fsgscheck.Words.FINDING, finding)).collect(Collectors.joining(",")));
         System.out.println("reason " + report.reason());
@@ -148,7 +148,7 @@ public final class Test {
         }
     }
 
-    private static void copies(Fsgscheck.RawReport raw) {
+    private static void copies() {
         names("verdict", Fsgscheck.Verdict.values());
         names("finding", Fsgscheck.Finding.values());
         names("outcome", Fsgscheck.Outcome.values());
@@ -164,14 +164,7 @@ public final class Test {
         for (Fsgscheck.Words list : Fsgscheck.Words.values()) {
             System.out.println("constant FSGS_LIST_" + list + " " + list.ordinal());
         }
-        for (java.lang.reflect.Field field : Fsgscheck.RawReport.class.getDeclaredFields()) {
-            System.out.println("layout " + field.getName() + " " + raw.offset(field.getName()));
-        }
-        System.out.println("layout sizeof " + raw.size());
-        for (java.lang.reflect.Field field : Fsgscheck.Trial.class.getDeclaredFields()) {
-            System.out.println("layout trial." + field.getName() + " " + raw.trials[0].offset(field.getName()));
-        }
-        System.out.println("layout trial.sizeof " + raw.trials[0].size());
+        Fsgscheck.FIELDS.keySet().forEach(field -> System.out.println("field " + field));
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -186,6 +179,6 @@ public final class Test {
                 + errnoOf(() -> Fsgscheck.ensureBase(Fsgscheck.Segment.GS, 1L << 63)));
         ensure();
         facts(report);
-        copies(report.raw);
+        copies();
     }
 }

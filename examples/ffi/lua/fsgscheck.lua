@@ -11,34 +11,19 @@ local ffi = require 'ffi'
 local bit = require 'bit'
 
 ffi.cdef [[
-struct fsgs_trial {
-	uint32_t outcome, width;
-	int32_t signal, code;
+struct fsgs_field {
+	uint32_t type, offset, width, count, stride, list, index, reserved;
 };
 
-struct fsgs_report {
-	uint32_t verdict, proof, verdicts[2], access[2];
-	uint64_t findings;
-	uint32_t vantage, mode, cpuid_max_leaf, cpuid_fsgsbase, cpuid_faulting, hwcap2_present,
-		hwcap2_fsgsbase, cpuinfo_flag;
-	struct fsgs_trial trials[4];
-	uint32_t refusal;
-	int32_t refusal_error;
-	uint32_t canonical_check, survival_tried, survival_lost, fallback[2];
-	int32_t fallback_error[2];
-	uint32_t signs, kernel_version, cpus_checked, cpus_differ, samples_differ, cr4_write, cr4_sticks;
-	struct fsgs_trial cr4_set[4], cr4_cleared[4];
-	uint32_t family, model, stepping, hypervisor_present, hypervisor_build, hypervisor_version;
-	char vendor[16], brand[56], hypervisor[16], kernel[72];
-};
-
-int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags);
+int fsgs_check(void *report, size_t size, uint32_t flags);
 int fsgs_usable(void);
-void fsgs_refresh(void);
+int fsgs_refresh(void);
+size_t fsgs_report_size(void);
+const char *fsgs_field(uint32_t number, struct fsgs_field *field, size_t size);
 const char *fsgs_name(uint32_t list, uint32_t value);
 const char *fsgs_describe(uint32_t list, uint32_t value);
-const char *fsgs_reason(const struct fsgs_report *report, size_t size);
-const char *fsgs_advice(const struct fsgs_report *report, size_t size, uint32_t step);
+const char *fsgs_reason(const void *report, size_t size);
+const char *fsgs_advice(const void *report, size_t size, uint32_t step);
 uint32_t fsgs_base_access(uint32_t segment);
 int fsgs_get_base(uint32_t segment, uint64_t *base);
 int fsgs_set_base(uint32_t segment, uint64_t base);
@@ -49,7 +34,7 @@ char *strerror(int error);
 ]]
 
 local C = ffi.load 'libfsgscheck.so.1'
-local size = ffi.sizeof 'struct fsgs_report'
+local size = C.fsgs_report_size()
 
 local M = {
 	-- enum fsgs_check_flag
@@ -57,7 +42,7 @@ local M = {
 	-- enum fsgs_segment
 	FS = 0, GS = 1,
 	-- enum fsgs_list
-	VERDICT = 0, FINDING = 1, OUTCOME = 2, INSN = 3, ACCESS = 4, PROOF = 5,
+	VERDICT = 1, FINDING = 2, OUTCOME = 3, INSN = 4, ACCESS = 5, PROOF = 6,
 }
 
 local answers = { [0] = nil, [1] = false, [2] = true }
@@ -104,13 +89,36 @@ function M.describe(list, value)
 	return text ~= nil and ffi.string(text) or nil
 end
 
+local types = { [1] = 'uint32_t *', [2] = 'int32_t *', [3] = 'uint32_t *' }
+
+-- Every field of the library by its name: text, a number, or a table with the numbers of its elements as keys.
+local function read(buffer)
+	local raw, field, number = {}, ffi.new 'struct fsgs_field', 0
+	local name = C.fsgs_field(0, field, ffi.sizeof(field))
+	while name ~= nil do
+		local at = buffer + field.offset
+		local function one(i)
+			return ffi.cast(field.width == 8 and 'uint64_t *' or types[field.type], at + i * field.stride)[0]
+		end
+		local value = field.type == 4 and ffi.string(at) or field.index == 0 and one(0) or {}
+		for i = 0, type(value) == 'table' and field.count - 1 or -1 do
+			value[i] = one(i)
+		end
+		raw[ffi.string(name)] = value
+		number = number + 1
+		name = C.fsgs_field(number, field, ffi.sizeof(field))
+	end
+	return raw
+end
+
 -- Bits of findings that have no name are in raw.findings.
 function M.check(flags)
-	local raw = ffi.new 'struct fsgs_report'
-	local error = C.fsgs_check(raw, size, fit(flags or 0, 32))
+	local buffer = ffi.new('char[?]', size)
+	local error = C.fsgs_check(buffer, size, fit(flags or 0, 32))
 	if error ~= 0 then
 		return failed(error)
 	end
+	local raw = read(buffer)
 	local report = {
 		raw = raw,
 		verdict = result(M.VERDICT, raw.verdict),
@@ -120,9 +128,9 @@ function M.check(flags)
 		findings = {}, outcomes = {}, advice = {},
 		cpuid = answers[raw.cpuid_fsgsbase],
 		hwcap2 = answers[raw.hwcap2_fsgsbase],
-		vendor = ffi.string(raw.vendor),
-		kernel = ffi.string(raw.kernel),
-		reason = ffi.string(C.fsgs_reason(raw, size)),
+		vendor = raw.vendor,
+		kernel = raw.kernel,
+		reason = ffi.string(C.fsgs_reason(buffer, size)),
 	}
 	local names = M.names(M.FINDING)
 	for value = 0, #names do
@@ -131,12 +139,12 @@ function M.check(flags)
 		end
 	end
 	for value, name in pairs(M.names(M.INSN)) do
-		report.outcomes[name] = result(M.OUTCOME, raw.trials[value].outcome)
+		report.outcomes[name] = result(M.OUTCOME, raw['trials.outcome'][value])
 	end
-	local step = C.fsgs_advice(raw, size, 0)
+	local step = C.fsgs_advice(buffer, size, 0)
 	while step ~= nil do
 		report.advice[#report.advice + 1] = ffi.string(step)
-		step = C.fsgs_advice(raw, size, #report.advice)
+		step = C.fsgs_advice(buffer, size, #report.advice)
 	end
 	return report
 end
@@ -146,9 +154,9 @@ function M.usable()
 	return C.fsgs_usable() == 1
 end
 
--- After a resume, a migration, a restore.
+-- After a resume, a migration, a restore: whether anything changed.
 function M.refresh()
-	C.fsgs_refresh()
+	return C.fsgs_refresh() == 1
 end
 
 -- How a base is read and written here; 'none' for what is no segment.

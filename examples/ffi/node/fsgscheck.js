@@ -13,33 +13,19 @@
 const koffi = require('koffi');
 const util = require('util');
 
-const trial = koffi.struct({ outcome: 'uint32_t', width: 'uint32_t', signal: 'int32_t', code: 'int32_t' });
-const report = koffi.struct({
-	verdict: 'uint32_t', proof: 'uint32_t', verdicts: koffi.array('uint32_t', 2),
-	access: koffi.array('uint32_t', 2), findings: 'uint64_t',
-	vantage: 'uint32_t', mode: 'uint32_t', cpuid_max_leaf: 'uint32_t', cpuid_fsgsbase: 'uint32_t',
-	cpuid_faulting: 'uint32_t', hwcap2_present: 'uint32_t', hwcap2_fsgsbase: 'uint32_t',
-	cpuinfo_flag: 'uint32_t', trials: koffi.array(trial, 4),
-	refusal: 'uint32_t', refusal_error: 'int32_t', canonical_check: 'uint32_t', survival_tried: 'uint32_t',
-	survival_lost: 'uint32_t', fallback: koffi.array('uint32_t', 2), fallback_error: koffi.array('int32_t', 2),
-	signs: 'uint32_t', kernel_version: 'uint32_t', cpus_checked: 'uint32_t', cpus_differ: 'uint32_t',
-	samples_differ: 'uint32_t', cr4_write: 'uint32_t', cr4_sticks: 'uint32_t', cr4_set: koffi.array(trial, 4),
-	cr4_cleared: koffi.array(trial, 4),
-	family: 'uint32_t', model: 'uint32_t', stepping: 'uint32_t', hypervisor_present: 'uint32_t', hypervisor_build: 'uint32_t',
-	hypervisor_version: 'uint32_t', vendor: koffi.array('char', 16),
-	brand: koffi.array('char', 56), hypervisor: koffi.array('char', 16), kernel: koffi.array('char', 72),
-});
-const size = koffi.sizeof(report);
-
 const library = koffi.load('libfsgscheck.so.1');
+const field = koffi.struct(Object.fromEntries(['type', 'offset', 'width', 'count', 'stride', 'list', 'index',
+	'reserved'].map((member) => [member, 'uint32_t'])));
 const C = {
-	check: library.func('fsgs_check', 'int', [koffi.out(koffi.pointer(report)), 'size_t', 'uint32_t']),
+	check: library.func('fsgs_check', 'int', ['void *', 'size_t', 'uint32_t']),
 	usable: library.func('fsgs_usable', 'int', []),
-	refresh: library.func('fsgs_refresh', 'void', []),
+	refresh: library.func('fsgs_refresh', 'int', []),
+	reportSize: library.func('fsgs_report_size', 'size_t', []),
+	field: library.func('fsgs_field', 'str', ['uint32_t', koffi.out(koffi.pointer(field)), 'size_t']),
 	name: library.func('fsgs_name', 'str', ['uint32_t', 'uint32_t']),
 	describe: library.func('fsgs_describe', 'str', ['uint32_t', 'uint32_t']),
-	reason: library.func('fsgs_reason', 'str', [koffi.pointer(report), 'size_t']),
-	advice: library.func('fsgs_advice', 'str', [koffi.pointer(report), 'size_t', 'uint32_t']),
+	reason: library.func('fsgs_reason', 'str', ['void *', 'size_t']),
+	advice: library.func('fsgs_advice', 'str', ['void *', 'size_t', 'uint32_t']),
 	baseAccess: library.func('fsgs_base_access', 'uint32_t', ['uint32_t']),
 	getBase: library.func('fsgs_get_base', 'int', ['uint32_t', koffi.out(koffi.pointer('uint64_t'))]),
 	setBase: library.func('fsgs_set_base', 'int', ['uint32_t', 'uint64_t']),
@@ -50,7 +36,7 @@ const C = {
 // enum fsgs_check_flag, fsgs_segment and fsgs_list.
 const Check = Object.freeze({ NO_TRIAL: 1, CONTEXT: 2, ALL_CPUS: 4, SURVIVAL: 8 });
 const Segment = Object.freeze({ FS: 0, GS: 1 });
-const List = Object.freeze({ VERDICT: 0, FINDING: 1, OUTCOME: 2, INSN: 3, ACCESS: 4, PROOF: 5 });
+const List = Object.freeze({ VERDICT: 1, FINDING: 2, OUTCOME: 3, INSN: 4, ACCESS: 5, PROOF: 6 });
 const answer = (value) => [null, false, true][value] ?? null;
 
 // The word for a result; one that the library does not know counts as 0, in these lists unknown, none or not tried.
@@ -96,9 +82,20 @@ function u64(value) {
 	return number;
 }
 
-function advice(raw) {
+// Every field of the library by its name: text, a number (a BigInt if of 64 bits), or an array.
+function read(report) {
+	const raw = {};
+	for (let number = 0, f = {}, name; (name = C.field(number, f, koffi.sizeof(field))) !== null; number++) {
+		const one = (at) => f.width === 8 ? report.readBigUInt64LE(at) : f.type === 2 ? report.readInt32LE(at) : report.readUInt32LE(at);
+		raw[name] = f.type === 4 ? report.toString('utf8', f.offset, f.offset + f.width).split('\0')[0]
+			: f.index ? Array.from({ length: f.count }, (_, i) => one(f.offset + i * f.stride)) : one(f.offset);
+	}
+	return raw;
+}
+
+function advice(report) {
 	const steps = [];
-	for (let step; (step = C.advice(raw, size, steps.length)) !== null;)
+	for (let step; (step = C.advice(report, report.length, steps.length)) !== null;)
 		steps.push(step);
 	return steps;
 }
@@ -106,23 +103,24 @@ function advice(raw) {
 // Collects evidence and decides. Any verdict can come without an exception. Bits of findings that have no name are in
 // raw.findings.
 function check(flags = 0) {
-	const raw = {};
-	succeed('fsgs_check', C.check(raw, size, u32(flags)));
-	const bits = BigInt(raw.findings);
+	const report = Buffer.alloc(Number(C.reportSize()));
+	succeed('fsgs_check', C.check(report, report.length, u32(flags)));
+	const raw = read(report);
+	const segments = (list, [fs, gs]) => ({ fs: result(list, fs), gs: result(list, gs) });
 	return {
 		raw,
 		verdict: result(List.VERDICT, raw.verdict),
 		proof: result(List.PROOF, raw.proof),
-		verdicts: { fs: result(List.VERDICT, raw.verdicts[Segment.FS]), gs: result(List.VERDICT, raw.verdicts[Segment.GS]) },
-		access: { fs: result(List.ACCESS, raw.access[Segment.FS]), gs: result(List.ACCESS, raw.access[Segment.GS]) },
-		findings: Object.values(Finding).filter((_, bit) => bits >> BigInt(bit) & 1n),
-		outcomes: Object.fromEntries(Object.values(Insn).map((insn, i) => [insn, result(List.OUTCOME, raw.trials[i].outcome)])),
+		verdicts: segments(List.VERDICT, raw.verdicts),
+		access: segments(List.ACCESS, raw.access),
+		findings: Object.values(Finding).filter((_, bit) => raw.findings >> BigInt(bit) & 1n),
+		outcomes: Object.fromEntries(Object.values(Insn).map((insn, i) => [insn, result(List.OUTCOME, raw['trials.outcome'][i])])),
 		cpuid: answer(raw.cpuid_fsgsbase),
 		hwcap2: answer(raw.hwcap2_fsgsbase),
 		vendor: raw.vendor,
 		kernel: raw.kernel,
-		reason: C.reason(raw, size),
-		advice: advice(raw),
+		reason: C.reason(report, report.length),
+		advice: advice(report),
 	};
 }
 
@@ -152,8 +150,7 @@ module.exports = {
 	Check, Segment, List, Verdict, Finding, Outcome, Insn, Access, Proof,
 	check, baseAccess, getBase, setBase, ensureBase,
 	usable: () => C.usable() === 1, // cached until refresh()
-	refresh: () => C.refresh(), // after a resume, a migration, a restore
+	refresh: () => C.refresh() === 1, // after a resume, a migration, a restore: whether anything changed
 	describe: (list, value) => C.describe(u32(list), u32(value)),
 	version: () => C.version(),
-	layout: { report, trial },
 };

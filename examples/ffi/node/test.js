@@ -4,7 +4,6 @@
 'use strict';
 
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
-const koffi = require('koffi');
 const os = require('os');
 const fsgscheck = require('./fsgscheck');
 
@@ -93,17 +92,14 @@ function facts(report) {
 	console.log(`refreshed ${fsgscheck.usable()}`);
 }
 
-function copies() {
+function copies(report) {
 	for (const list of ['Verdict', 'Finding', 'Outcome', 'Insn', 'Access', 'Proof'])
 		Object.keys(fsgscheck[list]).forEach((key, value) => console.log(`name ${list.toLowerCase()} ${value} ${key}`));
 	for (const [prefix, numbers] of [['CHECK', Check], ['SEGMENT', Segment], ['LIST', List]])
 		for (const [key, value] of Object.entries(numbers))
 			console.log(`constant FSGS_${prefix}_${key} ${value}`);
-	for (const [prefix, type] of [['', fsgscheck.layout.report], ['trial.', fsgscheck.layout.trial]]) {
-		for (const field of Object.keys(koffi.introspect(type).members))
-			console.log(`layout ${prefix}${field} ${koffi.offsetof(type, field)}`);
-		console.log(`layout ${prefix}sizeof ${koffi.sizeof(type)}`);
-	}
+	for (const field of Object.keys(report.raw))
+		console.log(`field ${field}`);
 }
 
 async function threads(expected) {
@@ -125,7 +121,7 @@ async function main() {
 	errors();
 	ensure();
 	facts(report);
-	copies();
+	copies(report);
 }
 
 if (isMainThread)

@@ -16,17 +16,17 @@ import ctypes
 import enum
 import operator
 import os
+import sys
 
 _library = ctypes.CDLL('libfsgscheck.so.1')
-_library.fsgs_name.restype = ctypes.c_char_p
-_library.fsgs_describe.restype = ctypes.c_char_p
-_library.fsgs_reason.restype = ctypes.c_char_p
-_library.fsgs_advice.restype = ctypes.c_char_p
-_library.fsgs_version_string.restype = ctypes.c_char_p
+for _text in ('name', 'describe', 'reason', 'advice', 'version_string', 'field'):
+    getattr(_library, f'fsgs_{_text}').restype = ctypes.c_char_p
+_library.fsgs_report_size.restype = ctypes.c_size_t
+_library.fsgs_base_access.restype = ctypes.c_uint32
 _library.fsgs_check.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32]
 _library.fsgs_reason.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _library.fsgs_advice.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32]
-_library.fsgs_base_access.restype = ctypes.c_uint32
+_library.fsgs_field.argtypes = [ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t]
 _library.fsgs_base_access.argtypes = [ctypes.c_uint32]
 _library.fsgs_get_base.argtypes = [ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)]
 _library.fsgs_set_base.argtypes = [ctypes.c_uint32, ctypes.c_uint64]
@@ -49,13 +49,12 @@ class Segment(enum.IntEnum):
 
 class List(enum.IntEnum):
     """The lists of names: the first of enum fsgs_list."""
-    VERDICT = 0
-    FINDING = 1
-    OUTCOME = 2
-    INSN = 3
-    ACCESS = 4
-    PROOF = 5
-    ANSWER = 6
+    VERDICT = 1
+    FINDING = 2
+    OUTCOME = 3
+    INSN = 4
+    ACCESS = 5
+    PROOF = 6
 
 
 class _Word(enum.IntEnum):
@@ -96,62 +95,54 @@ Proof = _words(_Result, 'Proof', List.PROOF)
 _ANSWERS = {0: None, 1: False, 2: True}
 
 
-class RawTrial(ctypes.Structure):
-    """struct fsgs_trial as it is."""
-    _fields_ = [('outcome', ctypes.c_uint32), ('width', ctypes.c_uint32), ('signal', ctypes.c_int32),
-                ('code', ctypes.c_int32)]
+class _Field(ctypes.Structure):
+    """struct fsgs_field."""
+    _fields_ = [(name, ctypes.c_uint32)
+                for name in ('type', 'offset', 'width', 'count', 'stride', 'list', 'index', 'reserved')]
+
+    def read(self, report):
+        """The value of this field: text, a number, or a list of numbers."""
+        if self.type == 4:
+            return report[self.offset:self.offset + self.width].partition(b'\0')[0].decode(errors='replace')
+        starts = range(self.offset, self.offset + self.count * self.stride, self.stride)
+        numbers = [int.from_bytes(report[at:at + self.width], sys.byteorder, signed=self.type == 2) for at in starts]
+        return numbers if self.index else numbers[0]
 
 
-class RawReport(ctypes.Structure):
-    """struct fsgs_report as it is."""
-    _fields_ = [
-        ('verdict', ctypes.c_uint32), ('proof', ctypes.c_uint32), ('verdicts', ctypes.c_uint32 * 2),
-        ('access', ctypes.c_uint32 * 2), ('findings', ctypes.c_uint64),
-        ('vantage', ctypes.c_uint32), ('mode', ctypes.c_uint32), ('cpuid_max_leaf', ctypes.c_uint32),
-        ('cpuid_fsgsbase', ctypes.c_uint32), ('cpuid_faulting', ctypes.c_uint32),
-        ('hwcap2_present', ctypes.c_uint32), ('hwcap2_fsgsbase', ctypes.c_uint32),
-        ('cpuinfo_flag', ctypes.c_uint32), ('trials', RawTrial * 4),
-        ('refusal', ctypes.c_uint32), ('refusal_error', ctypes.c_int32),
-        ('canonical_check', ctypes.c_uint32), ('survival_tried', ctypes.c_uint32),
-        ('survival_lost', ctypes.c_uint32), ('fallback', ctypes.c_uint32 * 2),
-        ('fallback_error', ctypes.c_int32 * 2), ('signs', ctypes.c_uint32),
-        ('kernel_version', ctypes.c_uint32), ('cpus_checked', ctypes.c_uint32),
-        ('cpus_differ', ctypes.c_uint32), ('samples_differ', ctypes.c_uint32),
-        ('cr4_write', ctypes.c_uint32), ('cr4_sticks', ctypes.c_uint32), ('cr4_set', RawTrial * 4),
-        ('cr4_cleared', RawTrial * 4),
-        ('family', ctypes.c_uint32), ('model', ctypes.c_uint32), ('stepping', ctypes.c_uint32),
-        ('hypervisor_present', ctypes.c_uint32), ('hypervisor_build', ctypes.c_uint32), ('hypervisor_version', ctypes.c_uint32),
-        ('vendor', ctypes.c_char * 16), ('brand', ctypes.c_char * 56),
-        ('hypervisor', ctypes.c_char * 16), ('kernel', ctypes.c_char * 72),
-    ]
+def _fields():
+    fields = {}
+    while name := _library.fsgs_field(len(fields), ctypes.byref(field := _Field()), ctypes.sizeof(_Field)):
+        fields[name.decode()] = field
+    return fields
 
 
 class Report:
-    """One check: what was decided, and the evidence. Bits of findings without a name are in raw.findings."""
+    """One check: what was decided, and the evidence. In `raw` is every field of the library, by its name."""
 
-    def __init__(self, raw):
-        self.raw = raw
-        self.verdict = Verdict(raw.verdict)
-        self.verdicts = {segment: Verdict(raw.verdicts[segment]) for segment in Segment}
-        self.access = {segment: Access(raw.access[segment]) for segment in Segment}
-        self.proof = Proof(raw.proof)
-        self.findings = [finding for finding in Finding if raw.findings >> finding & 1]
-        self.outcomes = {insn: Outcome(raw.trials[insn].outcome) for insn in Insn}
-        self.cpuid = _ANSWERS.get(raw.cpuid_fsgsbase)
-        self.hwcap2 = _ANSWERS.get(raw.hwcap2_fsgsbase)
-        self.vendor = raw.vendor.decode(errors='replace')
-        self.kernel = raw.kernel.decode(errors='replace')
+    def __init__(self, report):
+        self._report = report
+        self.raw = raw = {name: field.read(report.raw) for name, field in _fields().items()}
+        self.verdict = Verdict(raw['verdict'])
+        self.verdicts = {segment: Verdict(raw['verdicts'][segment]) for segment in Segment}
+        self.access = {segment: Access(raw['access'][segment]) for segment in Segment}
+        self.proof = Proof(raw['proof'])
+        self.findings = [finding for finding in Finding if raw['findings'] >> finding & 1]
+        self.outcomes = {insn: Outcome(raw['trials.outcome'][insn]) for insn in Insn}
+        self.cpuid = _ANSWERS.get(raw['cpuid_fsgsbase'])
+        self.hwcap2 = _ANSWERS.get(raw['hwcap2_fsgsbase'])
+        self.vendor = raw['vendor']
+        self.kernel = raw['kernel']
 
     @property
     def reason(self):
         """Why the verdict is what it is, in one sentence."""
-        return _library.fsgs_reason(ctypes.byref(self.raw), ctypes.sizeof(self.raw)).decode()
+        return _library.fsgs_reason(self._report, len(self._report)).decode()
 
     @property
     def advice(self):
         """What to do, cheapest first; empty on a healthy machine."""
         steps = []
-        while step := _library.fsgs_advice(ctypes.byref(self.raw), ctypes.sizeof(self.raw), len(steps)):
+        while step := _library.fsgs_advice(self._report, len(self._report), len(steps)):
             steps.append(step.decode())
         return steps
 
@@ -171,9 +162,9 @@ def _fit(value, bits):
 
 def check(flags=Check(0)):
     """Collect evidence and decide. Any verdict can come with success."""
-    raw = RawReport()
-    _raise(_library.fsgs_check(ctypes.byref(raw), ctypes.sizeof(raw), _fit(flags, 32)))
-    return Report(raw)
+    report = ctypes.create_string_buffer(_library.fsgs_report_size())
+    _raise(_library.fsgs_check(report, len(report), _fit(flags, 32)))
+    return Report(report)
 
 
 def usable():
@@ -182,8 +173,8 @@ def usable():
 
 
 def refresh():
-    """Look again: after a resume, a migration, a restore."""
-    _library.fsgs_refresh()
+    """Look again: after a resume, a migration, a restore. Whether anything changed."""
+    return bool(_library.fsgs_refresh())
 
 
 def base_access(segment):

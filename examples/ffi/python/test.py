@@ -17,7 +17,7 @@ CHECKS = 50
 
 def facts(report):
     lines = [f'verdict {report.verdict}', f'proof {report.proof}',
-             f'findings {",".join(map(str, report.findings))}', f'bits {report.raw.findings:#x}',
+             f'findings {",".join(map(str, report.findings))}', f'bits {report.raw["findings"]:#x}',
              f'reason {report.reason}',
              f'library {fsgscheck.version()}', f'cpuid.vendor {report.vendor}',
              f'kernel.release {report.kernel}', f'cpuid.fsgsbase {report.cpuid}',
@@ -96,12 +96,8 @@ def main():
                   fsgscheck.Proof):
         for word in words:
             print(f'name {words.__name__.lower()} {word.value} {word.name}')
-    for name, _ in fsgscheck.RawReport._fields_:
-        print('layout', name, getattr(fsgscheck.RawReport, name).offset)
-    for name, _ in fsgscheck.RawTrial._fields_:
-        print(f'layout trial.{name}', getattr(fsgscheck.RawTrial, name).offset)
-    print('layout sizeof', fsgscheck.ctypes.sizeof(fsgscheck.RawReport))
-    print('layout trial.sizeof', fsgscheck.ctypes.sizeof(fsgscheck.RawTrial))
+    for name in report.raw:
+        print('field', name)
     for prefix, numbers in (('CHECK', Check), ('SEGMENT', Segment), ('LIST', fsgscheck.List)):
         for number in numbers:
             print(f'constant FSGS_{prefix}_{number.name} {number.value}')

@@ -3,6 +3,8 @@
 //!
 //! `sys` is what it uses of the C interface; the rest is safe. Any thread may call anything at any time.
 
+use std::convert::TryFrom;
+use std::convert::TryInto;
 use std::ffi::CStr;
 use std::fmt;
 use std::io;
@@ -13,57 +15,16 @@ pub mod sys {
     use std::os::raw::{c_char, c_int};
 
     #[repr(C)]
-    #[derive(Clone, Copy, Debug)]
-    pub struct Trial {
-        pub outcome: u32,
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct Field {
+        pub kind: u32, // `type` is a keyword
+        pub offset: u32,
         pub width: u32,
-        pub signal: i32,
-        pub code: i32,
-    }
-
-    #[repr(C)]
-    #[derive(Clone, Copy, Debug)]
-    pub struct Report {
-        pub verdict: u32,
-        pub proof: u32,
-        pub verdicts: [u32; 2],
-        pub access: [u32; 2],
-        pub findings: u64,
-        pub vantage: u32,
-        pub mode: u32,
-        pub cpuid_max_leaf: u32,
-        pub cpuid_fsgsbase: u32,
-        pub cpuid_faulting: u32,
-        pub hwcap2_present: u32,
-        pub hwcap2_fsgsbase: u32,
-        pub cpuinfo_flag: u32,
-        pub trials: [Trial; 4],
-        pub refusal: u32,
-        pub refusal_error: i32,
-        pub canonical_check: u32,
-        pub survival_tried: u32,
-        pub survival_lost: u32,
-        pub fallback: [u32; 2],
-        pub fallback_error: [i32; 2],
-        pub signs: u32,
-        pub kernel_version: u32,
-        pub cpus_checked: u32,
-        pub cpus_differ: u32,
-        pub samples_differ: u32,
-        pub cr4_write: u32,
-        pub cr4_sticks: u32,
-        pub cr4_set: [Trial; 4],
-        pub cr4_cleared: [Trial; 4],
-        pub family: u32,
-        pub model: u32,
-        pub stepping: u32,
-        pub hypervisor_present: u32,
-        pub hypervisor_build: u32,
-        pub hypervisor_version: u32,
-        pub vendor: [c_char; 16],
-        pub brand: [c_char; 56],
-        pub hypervisor: [c_char; 16],
-        pub kernel: [c_char; 72],
+        pub count: u32,
+        pub stride: u32,
+        pub list: u32,
+        pub index: u32,
+        pub reserved: u32,
     }
 
     pub const FSGS_CHECK_NO_TRIAL: u32 = 1;
@@ -72,22 +33,24 @@ pub mod sys {
     pub const FSGS_CHECK_SURVIVAL: u32 = 8;
     pub const FSGS_SEGMENT_FS: u32 = 0;
     pub const FSGS_SEGMENT_GS: u32 = 1;
-    pub const FSGS_LIST_VERDICT: u32 = 0;
-    pub const FSGS_LIST_FINDING: u32 = 1;
-    pub const FSGS_LIST_OUTCOME: u32 = 2;
-    pub const FSGS_LIST_INSN: u32 = 3;
-    pub const FSGS_LIST_ACCESS: u32 = 4;
-    pub const FSGS_LIST_PROOF: u32 = 5;
+    pub const FSGS_LIST_VERDICT: u32 = 1;
+    pub const FSGS_LIST_FINDING: u32 = 2;
+    pub const FSGS_LIST_OUTCOME: u32 = 3;
+    pub const FSGS_LIST_INSN: u32 = 4;
+    pub const FSGS_LIST_ACCESS: u32 = 5;
+    pub const FSGS_LIST_PROOF: u32 = 6;
 
     #[link(name = "fsgscheck")]
     extern "C" {
-        pub fn fsgs_check(report: *mut Report, size: usize, flags: u32) -> c_int;
+        pub fn fsgs_check(report: *mut u8, size: usize, flags: u32) -> c_int;
         pub fn fsgs_usable() -> c_int;
-        pub fn fsgs_refresh();
+        pub fn fsgs_refresh() -> c_int;
+        pub fn fsgs_report_size() -> usize;
+        pub fn fsgs_field(number: u32, field: *mut Field, size: usize) -> *const c_char;
         pub fn fsgs_name(list: u32, value: u32) -> *const c_char;
         pub fn fsgs_describe(list: u32, value: u32) -> *const c_char;
-        pub fn fsgs_reason(report: *const Report, size: usize) -> *const c_char;
-        pub fn fsgs_advice(report: *const Report, size: usize, step: u32) -> *const c_char;
+        pub fn fsgs_reason(report: *const u8, size: usize) -> *const c_char;
+        pub fn fsgs_advice(report: *const u8, size: usize, step: u32) -> *const c_char;
         pub fn fsgs_base_access(segment: u32) -> u32;
         pub fn fsgs_get_base(segment: u32, base: *mut u64) -> c_int;
         pub fn fsgs_set_base(segment: u32, base: u64) -> c_int;
@@ -136,8 +99,8 @@ macro_rules! words {
 /// For those whose 0 says the least (unknown, none, not tried): a number that this module does not list counts as that.
 macro_rules! results {
     ($($name:ident)*) => {
-        $(impl From<u32> for $name {
-            fn from(number: u32) -> $name {
+        $(impl From<u64> for $name {
+            fn from(number: u64) -> $name {
                 $name::ALL.get(number as usize).copied().unwrap_or($name::ALL[0])
             }
         })*
@@ -156,6 +119,7 @@ words! {
     CpuidMasked = 6, Emulated = 7, NoCanonicalCheck = 8, ValueLost = 9, Sandboxed = 10,
     ArchPrctlDenied = 11, ArchPrctlLies = 12, Instrumented = 13, PrivilegeRisk = 14, InsnUd = 15,
     Cr4Refused = 16, Cr4Dropped = 17, Cr4Unenforced = 18, Proven = 19,
+    Misconfigured = 20,
 }
 words! {
     /// What came of executing one instruction.
@@ -208,10 +172,10 @@ impl Options {
 /// One check: what was decided, and the evidence.
 #[derive(Clone, Debug)]
 pub struct Report {
-    raw: sys::Report,
+    raw: Vec<u8>,
 }
 
-fn answer(value: u32) -> Option<bool> {
+fn answer(value: u64) -> Option<bool> {
     match value {
         1 => Some(false),
         2 => Some(true),
@@ -219,65 +183,85 @@ fn answer(value: u32) -> Option<bool> {
     }
 }
 
-fn characters(array: &[std::os::raw::c_char]) -> String {
-    let bytes: Vec<u8> = array.iter().map(|&c| c as u8).take_while(|&c| c != 0).collect();
-    String::from_utf8_lossy(&bytes).into_owned()
+/// Where each field of the library is, and its name.
+pub fn fields() -> impl Iterator<Item = (&'static str, sys::Field)> {
+    (0..).map_while(|number| {
+        let mut field = sys::Field::default();
+        // SAFETY: writes at most the size that it is told; any number is allowed.
+        text(unsafe { sys::fsgs_field(number, &mut field, mem::size_of_val(&field)) }).map(|name| (name, field))
+    })
+}
+
+fn field(name: &str) -> sys::Field {
+    fields().find(|(known, _)| *known == name).map(|(_, field)| field).expect("a field of the library")
 }
 
 impl Report {
-    pub fn raw(&self) -> &sys::Report {
-        &self.raw
+    /// One element of any field, as the library has it; of 32 bits unless the field is wider.
+    pub fn number(&self, name: &str, index: u32) -> u64 {
+        let field = field(name);
+        let at = (field.offset + index * field.stride) as usize;
+        let bytes = &self.raw[at..at + field.width as usize];
+        match <[u8; 8]>::try_from(bytes) {
+            Ok(wide) => u64::from_ne_bytes(wide),
+            Err(_) => u32::from_ne_bytes(bytes.try_into().expect("4 or 8 bytes")).into(),
+        }
+    }
+    fn characters(&self, name: &str) -> String {
+        let field = field(name);
+        let all = &self.raw[field.offset as usize..][..field.width as usize];
+        String::from_utf8_lossy(all.split(|&byte| byte == 0).next().unwrap_or(all)).into_owned()
     }
     pub fn verdict(&self) -> Verdict {
-        Verdict::from(self.raw.verdict)
+        Verdict::from(self.number("verdict", 0))
     }
     pub fn verdict_of(&self, segment: Segment) -> Verdict {
-        Verdict::from(self.raw.verdicts[segment as usize])
+        Verdict::from(self.number("verdicts", segment as u32))
     }
     pub fn access(&self, segment: Segment) -> Access {
-        Access::from(self.raw.access[segment as usize])
+        Access::from(self.number("access", segment as u32))
     }
     pub fn proof(&self) -> Proof {
-        Proof::from(self.raw.proof)
+        Proof::from(self.number("proof", 0))
     }
     pub fn outcome(&self, insn: Insn) -> Outcome {
-        Outcome::from(self.raw.trials[insn as usize].outcome)
+        Outcome::from(self.number("trials.outcome", insn as u32))
     }
     /// Those that this module lists.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
-        let bits = self.raw.findings;
+        let bits = self.number("findings", 0);
         Finding::ALL.iter().copied().filter(move |&f| bits >> f as u32 & 1 == 1)
     }
-    /// All that the library has a name for, so those of a later one as well; every bit is in `raw().findings`.
+    /// All that the library has a name for, so those of a later one as well; every bit is in `number("findings", 0)`.
     pub fn finding_names(&self) -> impl Iterator<Item = &'static str> {
-        let bits = self.raw.findings;
+        let bits = self.number("findings", 0);
         // SAFETY: takes two numbers, any of which is allowed.
         (0..u64::BITS)
             .filter(move |bit| bits >> bit & 1 == 1)
             .filter_map(|bit| text(unsafe { sys::fsgs_name(sys::FSGS_LIST_FINDING, bit) }))
     }
     pub fn cpuid(&self) -> Option<bool> {
-        answer(self.raw.cpuid_fsgsbase)
+        answer(self.number("cpuid_fsgsbase", 0))
     }
     pub fn hwcap2(&self) -> Option<bool> {
-        answer(self.raw.hwcap2_fsgsbase)
+        answer(self.number("hwcap2_fsgsbase", 0))
     }
     pub fn vendor(&self) -> String {
-        characters(&self.raw.vendor)
+        self.characters("vendor")
     }
     pub fn kernel(&self) -> String {
-        characters(&self.raw.kernel)
+        self.characters("kernel")
     }
     /// Why the verdict is what it is, in one sentence.
     pub fn reason(&self) -> &'static str {
         // SAFETY: a whole report, with its size.
-        text(unsafe { sys::fsgs_reason(&self.raw, mem::size_of::<sys::Report>()) }).unwrap_or("")
+        text(unsafe { sys::fsgs_reason(self.raw.as_ptr(), self.raw.len()) }).unwrap_or("")
     }
     /// What to do, cheapest first; nothing on a healthy machine.
     pub fn advice(&self) -> impl Iterator<Item = &'static str> + '_ {
         // SAFETY: as above; any step is allowed.
         (0..).map_while(move |step| {
-            text(unsafe { sys::fsgs_advice(&self.raw, mem::size_of::<sys::Report>(), step) })
+            text(unsafe { sys::fsgs_advice(self.raw.as_ptr(), self.raw.len(), step) })
         })
     }
 }
@@ -290,13 +274,12 @@ fn result(status: i32) -> io::Result<()> {
 }
 
 fn check_flags(flags: u32) -> io::Result<Report> {
-    let mut raw = mem::MaybeUninit::<sys::Report>::zeroed();
-    // SAFETY: the library writes at most the size that it is told; zeroes are a valid report, too.
-    let raw = unsafe {
-        result(sys::fsgs_check(raw.as_mut_ptr(), mem::size_of::<sys::Report>(), flags))?;
-        raw.assume_init()
-    };
-    Ok(Report { raw })
+    // SAFETY: the library writes at most the size that it is told.
+    unsafe {
+        let mut raw = vec![0; sys::fsgs_report_size()];
+        result(sys::fsgs_check(raw.as_mut_ptr(), raw.len(), flags))?;
+        Ok(Report { raw })
+    }
 }
 
 /// Collect evidence and decide. Any verdict can come with success.
@@ -310,16 +293,16 @@ pub fn usable() -> bool {
     unsafe { sys::fsgs_usable() == 1 }
 }
 
-/// Look again: after a resume, a migration, a restore.
-pub fn refresh() {
+/// Look again: after a resume, a migration, a restore. Whether anything changed.
+pub fn refresh() -> bool {
     // SAFETY: no argument, any thread.
-    unsafe { sys::fsgs_refresh() }
+    unsafe { sys::fsgs_refresh() == 1 }
 }
 
 /// How a base is read and written here.
 pub fn base_access(segment: Segment) -> Access {
     // SAFETY: takes a number, any of which is allowed.
-    Access::from(unsafe { sys::fsgs_base_access(segment as u32) })
+    Access::from(u64::from(unsafe { sys::fsgs_base_access(segment as u32) }))
 }
 
 /// A base of the calling thread.
@@ -378,7 +361,7 @@ mod tests {
     #[test]
     fn a_report_can_be_printed() {
         let report = check(Options::default()).unwrap();
-        assert!(format!("{:?}", report).contains("verdict: "));
+        assert!(format!("{:?}", report).contains("raw: "));
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn facts(report: &Report) {
     println!("proof {}", report.proof());
     println!("findings {}", report.finding_names().collect::<Vec<_>>().join(","));
     println!("known {}", findings.join(","));
-    println!("bits {:#x}", report.raw().findings);
+    println!("bits {:#x}", report.number("findings", 0));
     println!("reason {}", report.reason());
     println!("library {}", fsgscheck::version());
     println!("cpuid.vendor {}", report.vendor());
@@ -84,21 +84,12 @@ macro_rules! names {
     };
 }
 
-macro_rules! layout {
-    ($prefix:literal $raw:expr, $($field:ident)*) => {
-        $(println!("layout {}{} {}", $prefix, stringify!($field),
-                   &$raw.$field as *const _ as usize - $raw as *const _ as usize);)*
-        println!("layout {}sizeof {}", $prefix, std::mem::size_of_val($raw));
-    };
-}
-
 macro_rules! constants {
     ($($name:ident)*) => { $(println!("constant {} {}", stringify!($name), sys::$name);)* };
 }
 
 fn main() -> std::io::Result<()> {
     let report = check(Options { context: true, ..Options::default() })?;
-    let raw = report.raw();
 
     if std::env::args().nth(1).as_deref() != Some("facts") {
         threads(report.verdict());
@@ -108,12 +99,9 @@ fn main() -> std::io::Result<()> {
     ensure()?;
     facts(&report);
     names! { "verdict" Verdict, "finding" Finding, "outcome" Outcome, "insn" Insn, "access" Access, "proof" Proof, }
-    layout! { "" raw, verdict proof verdicts access findings vantage mode cpuid_max_leaf cpuid_fsgsbase cpuid_faulting
-              hwcap2_present hwcap2_fsgsbase cpuinfo_flag trials refusal refusal_error canonical_check
-              survival_tried survival_lost fallback fallback_error signs kernel_version cpus_checked cpus_differ
-              samples_differ cr4_write cr4_sticks cr4_set cr4_cleared family model stepping hypervisor_present hypervisor_build
-              hypervisor_version vendor brand hypervisor kernel }
-    layout! { "trial." &raw.trials[0], outcome width signal code }
+    for (name, _) in fsgscheck::fields() {
+        println!("field {}", name);
+    }
     constants! { FSGS_CHECK_NO_TRIAL FSGS_CHECK_CONTEXT FSGS_CHECK_ALL_CPUS FSGS_CHECK_SURVIVAL
                  FSGS_SEGMENT_FS FSGS_SEGMENT_GS FSGS_LIST_VERDICT FSGS_LIST_FINDING FSGS_LIST_OUTCOME
                  FSGS_LIST_INSN FSGS_LIST_ACCESS FSGS_LIST_PROOF }

@@ -36,7 +36,7 @@ const (
 	GS Segment = C.FSGS_SEGMENT_GS
 )
 
-// Verdict is what the evidence adds up to. Check makes Unknown of one that this package does not list.
+// Verdict is what the evidence adds up to. Check makes Unknown of one that the library does not know.
 type Verdict uint32
 
 const (
@@ -49,7 +49,7 @@ const (
 	Inconsistent Verdict = C.FSGS_VERDICT_INCONSISTENT
 )
 
-// Access is how a base is to be read and written. One that this package does not list becomes None.
+// Access is how a base is to be read and written. One that the library does not know becomes None.
 type Access uint32
 
 const (
@@ -58,7 +58,7 @@ const (
 	ArchPrctl   Access = C.FSGS_ACCESS_ARCH_PRCTL
 )
 
-// Outcome is what came of one instruction. One that this package does not list becomes NotTried.
+// Outcome is what came of one instruction. One that the library does not know becomes NotTried.
 type Outcome uint32
 
 const (
@@ -70,7 +70,7 @@ const (
 	ValueLost  Outcome = C.FSGS_OUTCOME_VALUE_LOST
 )
 
-// Proof is what a verdict rests on. One that this package does not list becomes Advertised.
+// Proof is what a verdict rests on. One that the library does not know becomes Advertised.
 type Proof uint32
 
 const (
@@ -99,34 +99,12 @@ func (o Outcome) String() string { return name("outcome", C.FSGS_LIST_OUTCOME, u
 func (i Insn) String() string    { return name("insn", C.FSGS_LIST_INSN, uint32(i)) }
 func (p Proof) String() string   { return name("proof", C.FSGS_LIST_PROOF, uint32(p)) }
 
-// A later library may have numbers that are not listed above; they count as the 0 of their list.
-
-func verdict(value C.uint32_t) Verdict {
-	if v := Verdict(value); v <= Inconsistent {
-		return v
+// A number that the library has no name for counts as the 0 of its list.
+func known(list uint32, value C.uint32_t) uint32 {
+	if C.fsgs_name(C.uint32_t(list), value) == nil {
+		return 0
 	}
-	return Unknown
-}
-
-func access(value C.uint32_t) Access {
-	if a := Access(value); a <= ArchPrctl {
-		return a
-	}
-	return None
-}
-
-func outcome(value C.uint32_t) Outcome {
-	if o := Outcome(value); o <= ValueLost {
-		return o
-	}
-	return NotTried
-}
-
-func proof(value C.uint32_t) Proof {
-	if p := Proof(value); p <= Tried {
-		return p
-	}
-	return Advertised
+	return uint32(value)
 }
 
 // Text is the sentence that explains a finding.
@@ -173,8 +151,8 @@ func Check(flags Flags) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{
-		Verdict: verdict(raw.verdict),
-		Proof:   proof(raw.proof),
+		Verdict: Verdict(known(C.FSGS_LIST_VERDICT, raw.verdict)),
+		Proof:   Proof(known(C.FSGS_LIST_PROOF, raw.proof)),
 		CPUID:   answer(raw.cpuid_fsgsbase),
 		HWCAP2:  answer(raw.hwcap2_fsgsbase),
 		Vendor:  C.GoString(&raw.vendor[0]),
@@ -182,11 +160,11 @@ func Check(flags Flags) (*Report, error) {
 		Reason:  C.GoString(C.fsgs_reason(&raw, size)),
 	}
 	for i := range report.Verdicts {
-		report.Verdicts[i] = verdict(raw.verdicts[i])
-		report.Access[i] = access(raw.access[i])
+		report.Verdicts[i] = Verdict(known(C.FSGS_LIST_VERDICT, raw.verdicts[i]))
+		report.Access[i] = Access(known(C.FSGS_LIST_ACCESS, raw.access[i]))
 	}
 	for i := range report.Outcomes {
-		report.Outcomes[i] = outcome(raw.trials[i].outcome)
+		report.Outcomes[i] = Outcome(known(C.FSGS_LIST_OUTCOME, raw.trials[i].outcome))
 	}
 	for i := Finding(0); i < 64; i++ {
 		if raw.findings>>i&1 == 1 {
@@ -205,12 +183,12 @@ func Check(flags Flags) (*Report, error) {
 // CanUse tells whether all four instructions may be used by this process; cached until Refresh.
 func CanUse() bool { return C.fsgs_usable() == 1 }
 
-// Refresh looks again: after a resume, a migration, a restore.
-func Refresh() { C.fsgs_refresh() }
+// Refresh looks again: after a resume, a migration, a restore. It tells whether anything changed.
+func Refresh() bool { return C.fsgs_refresh() == 1 }
 
 // BaseAccess tells how a base is read and written here; None for what is no segment.
 func BaseAccess(segment Segment) Access {
-	return access(C.fsgs_base_access(C.uint32_t(segment)))
+	return Access(known(C.FSGS_LIST_ACCESS, C.fsgs_base_access(C.uint32_t(segment))))
 }
 
 // GetBase reads a base of the calling thread.
