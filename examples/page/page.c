@@ -58,6 +58,7 @@ double EXPORT(page_feed)(uint32_t size)
 void EXPORT(page_end_file)(void)
 {
 	found.lines += explain_end_file(&explain);
+	found_add_packed(&found, file, explain_packed(&explain));
 }
 
 /* What `fsgscheck explain --json` prints. NULL when there is no memory left for it. */
@@ -71,6 +72,8 @@ const char *EXPORT(page_json)(void)
 		return NULL;
 	found.crashes = explain.crashes;
 	found.foreign = explain.foreign;
+	found.unread = explain.unread;
+	found.unread_line = explain.unread_line;
 	found_json(out, &found);
 	return fclose(out) == 0 ? text : NULL;
 }
