@@ -43,8 +43,8 @@ enum fsgs_check_flag {
 	 *  library's own moves from CPU to CPU. */
 	FSGS_CHECK_ALL_CPUS = 1 << 2,
 	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches,
-	 *  sleep, fork and migrations. In threads of its own; takes some milliseconds. Only where
-	 *  the
+	 *  sleep, fork and migrations. In threads of its own and a child that
+	 *  shares the memory; takes 1 to 50 ms, whatever the size of the process. Only where the
 	 *  kernel advertises the instructions and the trial succeeded. */
 	FSGS_CHECK_SURVIVAL = 1 << 3
 };
@@ -103,10 +103,12 @@ struct fsgs_cpu_group {
  *
  * @par Threads and signals
  * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial,
- * and its child has neither the library's handlers nor its lock. Not for signal handlers: one that
+ * and its child has the library's
+ * handlers, which pass everything on, until it checks. Not for signal handlers: one that
  * interrupts a check of its own thread gets no trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no
- * deadlock either. Not a cancellation point. One copy of the library for a process: two that try at
- * the same time do not know of each other's handlers.
+ * deadlock either. Not a cancellation point.
+ * A check waits for another trial 10 s, 1 s for one of another copy of the library in this process,
+ * and then gets no trial (EDEADLK).
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation: fsgs_check_early().
  * @par Environment

@@ -56,6 +56,14 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 		fsgs_survive(report);
 }
 
+/* As much as the documentation says that a check takes. */
+static __attribute__((noinline)) void touch_stack(void)
+{
+	volatile char below[10 * 1024];
+
+	fsgs_touch(below, sizeof below);
+}
+
 static int refused(const struct fsgs_report *report, size_t size, uint32_t flags)
 {
 	return !report || size < FSGS_REPORT_MIN || (flags & ~ALL_FLAGS);
@@ -68,6 +76,7 @@ static void check(struct fsgs_report *report, size_t size, uint32_t flags,
 	struct fsgs_report full;
 	int cancel;
 
+	touch_stack();
 	memset(&full, 0, sizeof full);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* Without groups, the thread stays on the one CPU that was asked for. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel calls, and what it returns to. */
+/* What the kernel calls, what it returns to, and what may fault in between. */
 #include <sys/syscall.h>
 
 #include "handover.h"
@@ -10,23 +10,63 @@
 #define _CET_ENDBR
 #endif
 
+/* Linux fixes this number for every architecture. */
+#define ENOSYS 38
+
+/* Offset into struct fsgs_stub; lib/core/trial.c asserts it, and that the code follows. */
+#define FAULT 64
+
 	.text
 
-/* One for each action that there is to stand in for: nothing else tells a handler which one it is. */
+/* One for each action that there is to stand in for: nothing else tells a handler which one it is. Before its
+ * entry, by which other copies of the library know it: the mark, and where the owner word of the lock is. */
 	.balign FSGS_HANDLER_SIZE
+	.skip FSGS_HANDLER_SIZE - 8
+	.set variant, 0
+	.rept FSGS_VARIANTS
+	.long FSGS_HANDLER_MARK
+	.long fsgs_process - .
+	.if variant == 0
 	.globl fsgs_handlers
 	.hidden fsgs_handlers
 	.type fsgs_handlers, @function
 fsgs_handlers:
-	.set variant, 0
-	.rept FSGS_VARIANTS
+	.endif
 	_CET_ENDBR
 	movl $variant, %ecx
-	jmp fsgs_handover_handle
-	.balign FSGS_HANDLER_SIZE
+	jmp handle
+	.balign FSGS_HANDLER_SIZE / 2
+	.skip FSGS_HANDLER_SIZE / 2 - 8
 	.set variant, variant + 1
 	.endr
 	.size fsgs_handlers, . - fsgs_handlers
+
+/* The handler that comes next is entered by a jump: while it runs, which may be for ever, nothing leads back
+ * into this library, and it may be unloaded. */
+	.type handle, @function
+handle:
+	.cfi_startproc
+	push %rdi
+	.cfi_adjust_cfa_offset 8
+	push %rsi
+	.cfi_adjust_cfa_offset 8
+	push %rdx
+	.cfi_adjust_cfa_offset 8
+	call fsgs_guard_handle
+	pop %rdx
+	.cfi_adjust_cfa_offset -8
+	pop %rsi
+	.cfi_adjust_cfa_offset -8
+	pop %rdi
+	.cfi_adjust_cfa_offset -8
+	movq %rax, %r11
+	xorl %eax, %eax		/* as the kernel enters a handler */
+	testq %r11, %r11
+	jz 1f
+	jmp *%r11
+1:	ret
+	.cfi_endproc
+	.size handle, . - handle
 
 /* Byte for byte that of the GNU C library, by which unwinders and debuggers know a signal frame. They look
  * up the address before it. */
@@ -39,5 +79,107 @@ fsgs_sigreturn:
 	movq $SYS_rt_sigreturn, %rax
 	syscall
 	.size fsgs_sigreturn, . - fsgs_sigreturn
+
+/*
+ * Calls a function whose guarded instructions may fault. The registers tell the handler so, of any copy of the
+ * library: RBX a mark, R13 the stack pointer at these instructions, R15 the table of their addresses, R12 where to
+ * go on, with RAX the signal and RDX its si_code. The handler writes to registers alone: the stack may have a
+ * protection key that is not open in handlers.
+ */
+	.macro guarded_call function table mark way_out
+	push %rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
+	push %r12
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r12, 0
+	push %r13
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r13, 0
+	push %r14
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r14, 0
+	push %r15
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r15, 0
+	movabsq $\mark, %rbx
+	leaq \way_out(%rip), %r12
+	leaq -8(%rsp), %r13
+	leaq \table(%rip), %r15
+	call \function
+	pop %r15
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r15
+	pop %r14
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r14
+	pop %r13
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r13
+	pop %r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r12
+	pop %rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	ret
+	.endm
+
+/* int fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io) */
+	.balign 16
+	.globl fsgs_guard_run
+	.hidden fsgs_guard_run
+	.type fsgs_guard_run, @function
+fsgs_guard_run:
+	.cfi_startproc
+	_CET_ENDBR
+	movq %rdx, %rdi
+	guarded_call *%rsi, fsgs_stub_table, FSGS_MARK_STUB, stub_faulted
+	.cfi_endproc
+	.size fsgs_guard_run, . - fsgs_guard_run
+
+/* In place of the stub, which left RDI and the stack as they were at its entry. */
+	.type stub_faulted, @function
+stub_faulted:
+	movl %eax, FAULT(%rdi)
+	movl %edx, 4 + FAULT(%rdi)
+	movl $1, %eax
+	ret
+	.size stub_faulted, . - stub_faulted
+
+/* long fsgs_arch_prctl(int code, uint64_t address) */
+	.balign 16
+	.globl fsgs_arch_prctl
+	.hidden fsgs_arch_prctl
+	.type fsgs_arch_prctl, @function
+fsgs_arch_prctl:
+	.cfi_startproc
+	_CET_ENDBR
+	guarded_call call_kernel, call_table, FSGS_MARK_CALL, call_trapped
+	.cfi_endproc
+	.size fsgs_arch_prctl, . - fsgs_arch_prctl
+
+	.type call_kernel, @function
+call_kernel:
+	movl $SYS_arch_prctl, %eax
+	syscall
+	/* Where SIGSYS finds the thread. */
+after_call:
+	ret
+	.size call_kernel, . - call_kernel
+
+	.type call_trapped, @function
+call_trapped:
+	movq $-ENOSYS, %rax
+	ret
+	.size call_trapped, . - call_trapped
+
+	.section .rodata.fsgs_call_table, "a", @progbits
+	.balign 4
+	.type call_table, @object
+call_table:
+	.long after_call - .
+	.long 0
+	.size call_table, . - call_table
 
 	.section .note.GNU-stack, "", @progbits

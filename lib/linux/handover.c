@@ -3,20 +3,28 @@
  * The hand-over of the signals' actions: doc/handover.md has what must hold, and what checks it.
  *
  * For each different action that we ever find installed there is a handler of its own, and what it
- * passes signals on to never changes. So one that is late, or that somebody saved and calls or puts
+ * passes signals on to never changes. So one that is late, or that was saved and is called or put
  * back long after the trial, still leads to the action that it stood in for, without a lock and
  * without a wait. It runs with that action's own mask and flags: the kernel sees to it.
  *
- * The handler does not use the FS base: a fault may come from a thread that has a foreign one. Hence
- * no errno, no pthread_self(), and no stack protector in this file.
+ * Two copies of the library in one process know nothing of each other but the mark before each
+ * handler's entry. The action of the first signal is their lock: whichever copy gets an action out
+ * of it that is no library's owns the actions, and the others wait until it has put that one back.
+ * The handler of a copy that waits passes everything on to the handler that it has displaced.
+ *
+ * The handler does not use the FS base: a fault may come from a thread that has a foreign one.
+ * Hence no errno, no pthread_self(), and no stack protector in this file.
  */
 #include "handover.h"
 
+#include "lock.h"
 #include "signals.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Some C libraries have neither. */
@@ -26,8 +34,11 @@
 
 const int fsgs_caught[FSGS_CAUGHT] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 
-/* The kernel's own structure. What the C library reads and writes lacks the restorer, and a runtime that has
- * one of its own must get it back. */
+/* Installed before all others and restored after them, in every copy of the library. */
+#define FIRST 0
+
+/* The kernel's own structure. What the C library reads and writes lacks the restorer, and a runtime
+ * that has one of its own must get it back. */
 struct kernel_action {
 	union {
 		void (*action)(int, siginfo_t *, void *);
@@ -38,69 +49,40 @@ struct kernel_action {
 	uint32_t mask[2]; /* a kernel_sigset; with 32-bit pointers it is not aligned */
 };
 
+static const struct kernel_action none; /* SIG_DFL */
+
 /* Written once, before the handler of that number is installed for the first time. */
 static struct kernel_action behind[FSGS_CAUGHT][FSGS_VARIANTS];
 static atomic_uint variants[FSGS_CAUGHT];
 
-/* What is installed now: 0, or 2 + 2 * variant, and 1 more when it has SA_RESETHAND and the handler has
- * had its signal. */
+/* What is installed now: 0, or 2 + 2 * variant, and 1 more when it has SA_RESETHAND and the handler
+ * has had its signal. */
 static atomic_uint installed[FSGS_CAUGHT];
 
-/* By the C library's function, where somebody has come before it. Written under the lock. */
-static int interposed[FSGS_CAUGHT];
+/* A handler of this signal may have been left behind: another action was found in its place. */
+static atomic_int displaced[FSGS_CAUGHT];
+
+/* Of a copy that waits: the handler of the first signal that it has displaced; 0 otherwise. */
+static atomic_uintptr_t beside;
 
 /* In handlers.S. */
 #pragma GCC visibility push(hidden)
 extern const char fsgs_handlers[];
 void fsgs_sigreturn(void);
-void fsgs_handover_handle(int sig, siginfo_t *info, void *context, unsigned variant);
 #pragma GCC visibility pop
 
-static long exchange_in_kernel(int sig, const struct kernel_action *action,
-			       struct kernel_action *old)
-{
-	return system_call(SYS_rt_sigaction, sig, (long)(uintptr_t)action, (long)(uintptr_t)old,
-			   sizeof(kernel_sigset));
-}
-
-static int exchange_in_library(int sig, const struct kernel_action *action,
-			       struct kernel_action *old)
-{
-	struct sigaction new, found;
-
-	memset(&new, 0, sizeof new);
-	if (action) {
-		new.sa_sigaction = action->action;
-		new.sa_flags = (int)(action->flags & ~(unsigned long)SA_RESTORER);
-		memcpy(&new.sa_mask, action->mask, sizeof action->mask);
-	}
-	memset(&found, 0, sizeof found);
-	if (sigaction(sig, action ? &new : NULL, &found))
-		return -errno;
-	memset(old, 0, sizeof *old);
-	old->action = found.sa_sigaction;
-	old->flags = (unsigned)found.sa_flags & ~(unsigned long)SA_RESTORER;
-	memcpy(old->mask, &found.sa_mask, sizeof old->mask);
-	return 0;
-}
-
+/* The kernel's own call. What comes before the C library's sigaction(), a signal chain or a
+ * sanitizer, keeps the process's actions itself and has one of its own installed: then that one is
+ * what we stand in for. */
 static int exchange_action(int slot, const struct kernel_action *action, struct kernel_action *old)
 {
-	return interposed[slot] ? exchange_in_library(fsgs_caught[slot], action, old)
-				: (int)exchange_in_kernel(fsgs_caught[slot], action, old);
+	return (int)system_call(SYS_rt_sigaction, fsgs_caught[slot], (long)(uintptr_t)action,
+				(long)(uintptr_t)old, sizeof(kernel_sigset));
 }
 
-static int slot_of(int sig)
-{
-	int slot = 0;
-
-	while (fsgs_caught[slot] != sig)
-		slot++;
-	return slot;
-}
-
-/* Sends a signal to this thread, or to the process. The system calls that keep the siginfo want the id
- * of the calling thread where it says that kill() sent it; for the process, any thread's will do. */
+/* Sends a signal to this thread, or to the process. The system calls that keep the siginfo want the
+ * id of the calling thread where it says that kill() sent it; for the process, any thread's will
+ * do. */
 void fsgs_handover_send(int sig, siginfo_t *info, int to_process)
 {
 	const long pid = getpid(), tid = thread_id();
@@ -114,54 +96,49 @@ void fsgs_handover_send(int sig, siginfo_t *info, int to_process)
 		system_call(SYS_tgkill, pid, tid, sig, 0);
 }
 
+/* GCOV_EXCL_START: the process ends by the signal and writes no counters. Its parent sees the
+ * signal. */
 /* What the default action of all of these does is to end the process, with a core. It does so when
  * our handler has returned: where the signal came, with its siginfo. */
-/* GCOV_EXCL_START: the process ends by the signal and writes no counters. Its parent sees the signal. */
 static void take_default(int slot, siginfo_t *info)
 {
-	static const struct kernel_action none;
 	struct kernel_action old;
 
 	/* The kernel protects the first process of a container from what others send it. */
 	if (info->si_code <= 0 && getpid() == 1)
 		return;
-	exchange_in_kernel(fsgs_caught[slot], &none, &old);
+	exchange_action(slot, &none, &old);
 	change_mask(SIG_BLOCK, SIGNAL_BIT(fsgs_caught[slot]), NULL);
 	fsgs_handover_send(fsgs_caught[slot], info, 0);
 }
 /* GCOV_EXCL_STOP */
 
-/* Does what the kernel would have done, had we not been there. */
-static void pass_on(unsigned variant, int slot, siginfo_t *info, void *context)
+void *fsgs_handover_pass(int slot, unsigned variant, siginfo_t *info)
 {
 	const struct kernel_action *const old = &behind[slot][variant];
 	unsigned unspent = 2 + 2 * variant;
 
-	/* Only while we stand in for it: when somebody calls a handler that he saved, its flags are
-	 * his affair. */
+	if (slot == FIRST && atomic_load(&beside))
+		return (void *)atomic_load(&beside);
+	/* Only while we stand in for it: who calls a handler that was saved has its flags to care
+	 * for. */
 	if ((old->flags & SA_RESETHAND) &&
 	    !atomic_compare_exchange_strong(&installed[slot], &unspent, unspent + 1) &&
 	    unspent == 3 + 2 * variant) { /* GCOV_EXCL_START: the process ends by the signal. */
 		take_default(slot, info);
-		return;
+		return NULL;
 	} /* GCOV_EXCL_STOP */
 	if (old->handler == SIG_IGN && info->si_code <= 0)
-		return;
+		return NULL;
 	/* The kernel does not let a fault be ignored. */
-	if (old->handler == SIG_DFL || old->handler == SIG_IGN)
-		take_default(slot, info); /* GCOV_EXCL_LINE: the process ends by the signal. */
-	else
-		/* On x86-64 a handler without SA_SIGINFO is called in the same way, and looks at
-		 * less. */
-		old->action(fsgs_caught[slot], info, context);
-}
-
-void fsgs_handover_handle(int sig, siginfo_t *info, void *context, unsigned variant)
-{
-	const int slot = slot_of(sig);
-
-	if (!fsgs_guard_takes(slot, info, context))
-		pass_on(variant, slot, info, context);
+	if (old->handler == SIG_DFL || old->handler == SIG_IGN) {
+		/* GCOV_EXCL_START: the process ends by the signal. */
+		take_default(slot, info);
+		return NULL;
+		/* GCOV_EXCL_STOP */
+	}
+	/* On x86-64 a handler without SA_SIGINFO is called in the same way, and looks at less. */
+	return (void *)(uintptr_t)old->action;
 }
 
 static uintptr_t handler_of(unsigned variant)
@@ -179,7 +156,8 @@ static unsigned which_of_ours(const struct kernel_action *action)
 	return variant;
 }
 
-/* Of ours the variant says it all; what the kernel gives back of the mask lacks what cannot be blocked. */
+/* Of ours the variant says it all; what the kernel gives back of the mask lacks what cannot be
+ * blocked. */
 static int same(const struct kernel_action *a, const struct kernel_action *b)
 {
 	return a->action == b->action && (which_of_ours(a) < FSGS_VARIANTS ||
@@ -206,8 +184,9 @@ static unsigned variant_for(int slot, const struct kernel_action *found)
 	return variant;
 }
 
-/* Our handler with the mask and the flags of the one behind it. Without one, it interrupts no system
- * call, and takes the alternate stack: some runtimes have no other that a handler may use. */
+/* Our handler with the mask and the flags of the one behind it. Without one, it interrupts no
+ * system call, and takes the alternate stack: some runtimes have no other that a handler may use.
+ */
 static struct kernel_action ours(int slot, unsigned variant)
 {
 	const struct kernel_action *const old = &behind[slot][variant];
@@ -216,7 +195,7 @@ static struct kernel_action ours(int slot, unsigned variant)
 
 	memset(&action, 0, sizeof action);
 	action.action = (void (*)(int, siginfo_t *, void *))handler_of(variant);
-	action.flags = SA_SIGINFO;
+	action.flags = SA_SIGINFO | SA_RESTORER;
 	if (old->handler == SIG_DFL || old->handler == SIG_IGN) {
 		action.flags |= SA_ONSTACK | SA_RESTART;
 		memcpy(action.mask, &mask, sizeof action.mask);
@@ -224,80 +203,161 @@ static struct kernel_action ours(int slot, unsigned variant)
 		action.flags |= old->flags & (SA_ONSTACK | SA_RESTART | SA_NODEFER);
 		memcpy(action.mask, old->mask, sizeof action.mask);
 	}
-	if (!interposed[slot]) {
-		action.flags |= SA_RESTORER;
-		/* Somebody who dispatches system calls may allow his own alone. */
-		action.restorer = old->flags & SA_RESTORER ? old->restorer : fsgs_sigreturn;
-	}
+	/* A sandbox that dispatches system calls may allow only its own. */
+	action.restorer = old->flags & SA_RESTORER ? old->restorer : fsgs_sigreturn;
 	return action;
 }
 
+/* Where the mark before the entry of a copy's handler is; 0 when it has none. The kernel reads it:
+ * an address that was installed as a handler need not be readable. */
+static uintptr_t mark_of(const struct kernel_action *action)
+{
+	const uintptr_t entry = (uintptr_t)action->action;
+	const struct timespec now = {0, 0};
+	long result;
+
+	if (action->handler == SIG_DFL || action->handler == SIG_IGN || entry % FSGS_HANDLER_SIZE)
+		return 0;
+	result = system_call(SYS_futex, (long)entry - 8, FUTEX_WAIT_PRIVATE, FSGS_HANDLER_MARK,
+			     (long)(uintptr_t)&now);
+	return result == -ETIMEDOUT || result == -EINTR ? entry - 8 : 0;
+}
+
+/* Whether an action of the first signal is that of a copy of the library, this one or another. */
+static int is_librarys(int slot, const struct kernel_action *action)
+{
+	return slot == FIRST && (which_of_ours(action) < FSGS_VARIANTS || mark_of(action));
+}
+
 /* Installs `next` in place of `expected`. sigaction() cannot compare and exchange, so what another
- * thread installed in between comes out instead; then that is put back, and so on. What it cannot tell is an
- * action of somebody else that equals the one which it shows itself for that moment: doc/handover.md. */
+ * thread installed in between comes out instead; then that is put back, and so on. What it cannot
+ * tell is another thread's action that equals the one which it shows itself for that moment:
+ * doc/handover.md. A library's handler that comes out is let go: its copy waits. */
 static void replace(int slot, const struct kernel_action *expected,
 		    const struct kernel_action *next)
 {
 	struct kernel_action last = *expected, put = *next, out;
 
 	memset(&out, 0, sizeof out);
-	while (exchange_action(slot, &put, &out) == 0 && !same(&out, &last)) {
+	while (exchange_action(slot, &put, &out) == 0 && !same(&out, &last) &&
+	       !is_librarys(slot, &out)) {
 		last = put;
 		put = out;
 	}
 }
 
+/* Each of them a while longer, up to a millisecond: a second in all. */
+#define PAUSES        1000
+/* After so many a trial lasts strangely long. */
+#define PAUSES_ENOUGH 16
+
+static void pause_for_other_copy(int pauses)
+{
+	const struct timespec moment = {0, pauses < 20 ? 50000L * pauses : 1000000};
+
+	system_call(SYS_nanosleep, (long)(uintptr_t)&moment, 0, 0, 0);
+}
+
+/* Reads another copy's memory, which may be unloaded at this moment. Returns 0 when it could. */
+static int peek(uintptr_t address, void *to, size_t size)
+{
+	const struct iovec local = {to, size}, remote = {(void *)address, size};
+
+	if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size)
+		return 0;
+	if (errno == EFAULT)
+		return -1;
+	/* A sandbox refuses the call. That the handler was there a moment ago has to do. */
+	memcpy(to, (const void *)address, size);
+	return 0;
+}
+
+/* What a copy of the library tells of itself, in the order of union fsgs_process. */
+struct told {
+	uint64_t owner;
+	uint32_t role;
+};
+
+/* Asks the copy whose handler this is. Returns 0 when it is none, or gone. */
+static int ask(const struct kernel_action *action, struct told *told)
+{
+	const uintptr_t mark = mark_of(action);
+	int32_t offset;
+
+	return mark && !peek(mark + 4, &offset, sizeof offset) &&
+	       !peek(mark + 4 + (uintptr_t)(intptr_t)offset, told, sizeof *told);
+}
+
+/* 1 while the copy whose handler this is may be trying; 0 when it is no copy's, or was left behind,
+ * as in a child that was forked during the trial; -EDEADLK when this is the thread that tries. */
+static int other_tries(const struct kernel_action *action, int pauses)
+{
+	struct told told;
+
+	if (pauses < PAUSES_ENOUGH)
+		return mark_of(action) != 0;
+	return ask(action, &told) ? fsgs_lock_state(told.owner) : 0;
+}
+
+/* In place of ours, or of that of a copy that waits for ours. */
 static void restore(int slot)
 {
-	static const struct kernel_action none;
 	const unsigned was = atomic_exchange(&installed[slot], 0);
 	struct kernel_action now;
-	unsigned variant;
+	struct told told;
 
 	memset(&now, 0, sizeof now);
-	if (exchange_action(slot, NULL, &now))
-		return; /* GCOV_EXCL_LINE: a sandbox put up between a trial's begin and its end. */
-	/* Not by what was noted: in a child the one may be a moment older than the other. */
-	variant = which_of_ours(&now);
-	if (variant < FSGS_VARIANTS)
-		replace(slot, &now, was == 3 + 2 * variant ? &none : &behind[slot][variant]);
-}
+	for (int pauses = 1; exchange_action(slot, NULL, &now) == 0; pauses++) {
+		/* Not by what was noted: in a child the one may be a moment older than the other.
+		 */
+		const unsigned variant = which_of_ours(&now);
 
-/* What the kernel has, and what the process believes to have. A library that comes before the C
- * library's sigaction() and keeps the actions itself must see what we do, and only then. */
-static int look(int slot, struct kernel_action *found)
-{
-	struct kernel_action believed, again;
-	int error, differed = 0;
-
-	memset(found, 0, sizeof *found);
-	memset(&believed, 0, sizeof believed);
-	memset(&again, 0, sizeof again);
-	error = (int)exchange_in_kernel(fsgs_caught[slot], NULL, found);
-	while (!error) {
-		error = exchange_in_library(fsgs_caught[slot], NULL, &believed);
-		if (error || believed.action == found->action)
+		if (variant < FSGS_VARIANTS) {
+			replace(slot, &now,
+				was == 3 + 2 * variant ? &none : &behind[slot][variant]);
 			break;
-		/* Or another thread installed something in between. It would have to do so four times, each
-		 * time between the right two of our calls, for this to go wrong. */
-		error = (int)exchange_in_kernel(fsgs_caught[slot], NULL, &again);
-		differed = !error && same(&again, found) ? differed + 1 : 0;
-		if (differed == 2)
+		}
+		if (!was)
 			break;
-		*found = again;
+		atomic_store(&displaced[slot], 1);
+		if (slot != FIRST || pauses == PAUSES || !ask(&now, &told) ||
+		    told.role == FSGS_ROLE_OWNER)
+			break;
+		if (told.role == FSGS_ROLE_WAITING) {
+			replace(slot, &now, was & 1 ? &none : &behind[slot][was / 2 - 1]);
+			break;
+		}
+		pause_for_other_copy(pauses);
 	}
-	interposed[slot] = !error && differed == 2;
-	if (interposed[slot])
-		*found = believed;
-	return error;
+	if (slot == FIRST)
+		atomic_store(&fsgs_process.role, FSGS_ROLE_OPEN);
 }
 
-static int install_handler(int slot)
-{
-	struct kernel_action found, expected, out = {.flags = 0};
-	int error = look(slot, &found);
+enum { INSTALLED, TOO_LATE };
 
-	expected = found;
+/* Under the lock: the action that `beside` is of. */
+static struct kernel_action waited_for;
+
+static void wait_beside(const struct kernel_action *action)
+{
+	waited_for = *action;
+	atomic_store(&beside, (uintptr_t)action->action);
+	atomic_store(&fsgs_process.role, FSGS_ROLE_WAITING);
+}
+
+static void wait_no_more(void)
+{
+	atomic_store(&fsgs_process.role, FSGS_ROLE_OPEN);
+	atomic_store(&beside, 0);
+}
+
+/* Installs ours, to stand in for `found`, where `expected` is. TOO_LATE: another copy of the
+ * library has come first, and ours waits in place of its handler. */
+static int install_handler(int slot, struct kernel_action expected, struct kernel_action found)
+{
+	struct kernel_action out;
+	int error = 0, exchanged = 0;
+
 	memset(&out, 0, sizeof out);
 	while (!error) {
 		const unsigned variant = variant_for(slot, &found);
@@ -311,19 +371,96 @@ static int install_handler(int slot)
 		const unsigned before = atomic_exchange(&installed[slot], 2 + 2 * variant);
 
 		error = exchange_action(slot, &action, &out);
-		if (error)
+		if (error) {
 			atomic_store(&installed[slot], before);
-		if (error || same(&out, &expected))
 			break;
+		}
+		if (same(&out, &expected) || (exchanged && is_librarys(slot, &out))) {
+			if (slot == FIRST)
+				atomic_store(&fsgs_process.role, FSGS_ROLE_OWNER);
+			return INSTALLED;
+		}
+		if (is_librarys(slot, &out)) {
+			wait_beside(&out);
+			return TOO_LATE;
+		}
 		/* Another thread installed this one since we looked: the later one is the one to
 		 * keep. */
+		exchanged = 1;
 		expected = action;
 		found = out;
 	}
-	/* Only the latter of two exchanges failed, and the other thread's action is in our hands. */
-	if (error && atomic_exchange(&installed[slot], 0))
+	/* Only the latter of two exchanges failed, and the other thread's action is in our hands.
+	 */
+	if (atomic_exchange(&installed[slot], 0))
 		replace(slot, &expected, &found);
 	return error;
+}
+
+/* What is found in place of the first action while this copy waits. */
+static int wait_longer(const struct kernel_action *found, int pauses)
+{
+	int tries = 1;
+
+	if (!is_librarys(FIRST, found)) {
+		wait_no_more();
+		return install_handler(FIRST, *found, *found);
+	}
+	if (mark_of(&waited_for))
+		tries = other_tries(&waited_for, pauses);
+	if (tries)
+		return tries < 0 ? tries : TOO_LATE;
+	/* Left behind: it is what we stand in for. */
+	wait_no_more();
+	return install_handler(FIRST, *found, waited_for);
+}
+
+static int look_and_install_once(int slot, int pauses)
+{
+	struct kernel_action found;
+	unsigned variant;
+	int result;
+
+	memset(&found, 0, sizeof found);
+	result = exchange_action(slot, NULL, &found);
+	if (result)
+		return result;
+	if (slot == FIRST && atomic_load(&beside))
+		return wait_longer(&found, pauses);
+	variant = which_of_ours(&found);
+	if (variant < FSGS_VARIANTS) {
+		/* Inherited from a trial of the parent, in which it had its one signal. */
+		if (atomic_load(&installed[slot]) == 3 + 2 * variant) {
+			restore(slot);
+			return TOO_LATE;
+		}
+	} else if (slot == FIRST) {
+		result = other_tries(&found, pauses);
+		if (result)
+			return result < 0 ? result : TOO_LATE;
+	}
+	return install_handler(slot, found, found);
+}
+
+static int look_and_install(int slot)
+{
+	struct kernel_action now;
+	int result;
+
+	for (int pauses = 1;; pauses++) {
+		result = look_and_install_once(slot, pauses);
+		if (result != TOO_LATE || pauses == PAUSES)
+			break;
+		pause_for_other_copy(pauses);
+	}
+	/* Gives up. */
+	if (slot == FIRST && atomic_load(&beside)) {
+		if (exchange_action(slot, NULL, &now) == 0 && which_of_ours(&now) < FSGS_VARIANTS)
+			replace(slot, &now, &waited_for);
+		wait_no_more();
+		atomic_store(&installed[slot], 0);
+	}
+	return result == TOO_LATE ? -EDEADLK : result;
 }
 
 int fsgs_handover_take(void)
@@ -331,7 +468,7 @@ int fsgs_handover_take(void)
 	int error = 0;
 
 	for (int slot = 0; slot < FSGS_CAUGHT && !error; slot++) {
-		error = install_handler(slot);
+		error = look_and_install(slot);
 		for (int i = slot; error && i-- > 0;)
 			restore(i);
 	}
@@ -342,4 +479,11 @@ void fsgs_handover_give_back(void)
 {
 	for (int slot = FSGS_CAUGHT - 1; slot >= 0; slot--)
 		restore(slot);
+}
+
+void fsgs_handover_clean_up(void)
+{
+	for (int slot = FSGS_CAUGHT - 1; slot >= 0; slot--)
+		if (atomic_load(&installed[slot]) || atomic_load(&displaced[slot]))
+			restore(slot);
 }

@@ -21,8 +21,8 @@ struct fsgs_hwcap2 {
 	uint64_t value;
 };
 
-/* Reads pairs of native words up to AT_NULL or to the end; a torn pair at the end is not looked at. Absent
- * is what is not there before an AT_NULL; a copy that has been cut off does not tell. */
+/* Reads pairs of native words up to AT_NULL or to the end; a torn pair at the end is not looked at.
+ * Absent is what is not there before an AT_NULL; a copy that has been cut off does not tell. */
 struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size);
 
 /* Fills in hwcap2_fsgsbase and what is known for free of hwcap2_present. */
@@ -35,9 +35,9 @@ void fsgs_auxv_compare(struct fsgs_report *report);
 
 /* Takes /proc/cpuinfo in pieces of any size and remembers what it needs of the first processor. */
 struct fsgs_cpuinfo {
-	uint32_t
-		flag; /* enum fsgs_answer: `fsgsbase` among the flags; unknown without such a line */
-	uint32_t field;  /* which line this is */
+	uint32_t flag;  /* enum fsgs_answer: `fsgsbase` among the flags; unknown without such a line
+			 */
+	uint32_t field; /* which line this is */
 	uint32_t length; /* of the word that has begun */
 	char word[16];
 	char vendor[16];
@@ -62,12 +62,21 @@ void fsgs_name_paravirtual(struct fsgs_report *report);
 
 /* trial.c, or no-trial.c where there is nothing to try. */
 
-/* CPUID, and the trial unless `refusal` says why not. With FSGS_CHECK_CONTEXT also what has to run under
- * the same guard: identification, the canonical check, the fallback. */
+/* CPUID, and the trial unless `refusal` says why not. With FSGS_CHECK_CONTEXT also what has to run
+ * under the same guard: identification, the canonical check, the fallback. */
 void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refusal);
 
-/* apart.c: runs it in a thread of its own, where no handler of the process runs but those of SIGSYS and SIGTRAP, and
- * waits for its end. Where there can be no such thread: an error, as pthread_create() gives it. */
+/* Writes to a stack, one page after the other: it may be committed like that. Of what lies lower
+ * nothing may be used before. */
+static inline __attribute__((always_inline)) void fsgs_touch(volatile char *low, size_t size)
+{
+	for (size_t at = size; at > 0; at = at > 4096 ? at - 4096 : 0)
+		low[at - 1] = 0;
+}
+
+/* apart.c: runs it in a thread of its own, where no handler of the process runs but those of SIGSYS
+ * and SIGTRAP, and waits for its end. Where there can be no such thread: an error, as
+ * pthread_create() gives it. */
 int fsgs_apart(void *(*body)(void *), void *argument);
 
 /* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */

@@ -13,10 +13,20 @@ typedef uint64_t kernel_sigset;
 
 #define SIGNAL_BIT(sig) (UINT64_C(1) << ((sig)-1))
 
-/* While handlers are being exchanged no handler of the process may run in this thread: it would run
- * with our lock held. SIGSYS and SIGTRAP stay as they are: a sandbox may serve our own system calls
- * by SIGSYS, a debugger may stop at any of our instructions, and blocking them would kill. */
-#define EXCHANGING      (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP)))
+/* The kernel raises these for an access to memory. Collectors serve them, with write barriers and
+ * stacks that are committed page by page, and the library writes to memory, too: one of them
+ * blocked would kill. */
+#define SERVED          (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
+
+/* While handlers are being exchanged no other handler of the process may run in this thread: it
+ * would run with our lock held. SIGSYS and SIGTRAP stay as they are: a sandbox may serve our own
+ * system calls by SIGSYS, a debugger may stop at any of our instructions, and blocking them would
+ * kill. */
+#define EXCHANGING      (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP) | SERVED))
+
+/* Those of the C library itself: 32 to SIGRTMIN - 1. It signals every thread for setuid() and its
+ * kin, and waits for each. */
+#define SIGNALS_OF_LIBC (SIGNAL_BIT(SIGRTMIN) - SIGNAL_BIT(32))
 
 #if defined(__x86_64__)
 
@@ -43,8 +53,8 @@ static inline long change_mask(int how, kernel_sigset mask, kernel_sigset *old)
 			   sizeof mask);
 }
 
-/* In pending.c: the signals up to 31 that are pending for this thread alone, not for its process; none where that
- * is not to be learned. */
+/* In pending.c: the signals up to 31 that are pending for this thread alone, not for its process;
+ * none where that is not to be learned. */
 __attribute__((visibility("hidden"))) kernel_sigset fsgs_pending_for_thread(void);
 
 #endif

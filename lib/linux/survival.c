@@ -2,14 +2,15 @@
 /*
  * Survival: does a base that WRGSBASE wrote outlive what a thread goes through?
  *
- * A trial cannot see it: under a paravirtual Xen before 4.15 all four instructions run, and a base is
- * lost at a context switch. It takes a thread of our own, so that the caller's GS base is never
+ * A trial cannot see it: under a paravirtual Xen before 4.15 all four instructions run, and a base
+ * is lost at a context switch. It takes a thread of our own, so that the caller's GS base is never
  * touched, and a rival on the same CPU that writes its own base in between. GS only: a lost FS base
  * would take the C library with it.
  */
 #include "guard.h"
 #include "linux.h"
 
+#include <fsgscheck/insn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -120,8 +121,8 @@ static void outlive_signal(struct arena *arena)
 	fsgs_guard_leave();
 }
 
-/* Within a virtual machine, the shortest way to the hypervisor and back. Where CPUID faults, it is one
- * more signal. */
+/* Within a virtual machine, the shortest way to the hypervisor and back. Where CPUID faults, it is
+ * one more signal. */
 static void outlive_cpuid(struct arena *arena)
 {
 	struct fsgs_stub io = {0};
@@ -154,24 +155,46 @@ static void outlive_rival(struct arena *arena)
 		end(arena, FSGS_EVENT_SLEEP);
 }
 
-/* The child sends no SIGCHLD and is invisible to the process's own wait(). */
+/* A child that shares the memory (CLONE_VM), since nothing but its base matters, and a copy of a
+ * large process takes long and leaves page faults behind. The caller waits for it (CLONE_VFORK); it
+ * sends no SIGCHLD, is invisible to the process's own wait(), and touches neither memory nor stack.
+ */
+static long fork_and_compare(uint64_t base)
+{
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = 0;
+	long child;
+
+	__asm__ volatile(
+		"syscall\n\t"
+		"testq %%rax, %%rax\n\t"
+		"jnz 1f\n\t" FSGS_ASM(
+			FSGS_RDGSBASE,
+			"%%rax") "\n\t"
+				 "xorl %%edi, %%edi\n\t"
+				 "cmpq %%rbx, %%rax\n\t"
+				 "setne %%dil\n\t"
+				 "movl %[exit_group], %%eax\n\t"
+				 "syscall\n\t"
+				 /* A sandbox refused. Nothing of the process may go on twice. */
+				 "movl %[exit], %%eax\n\t"
+				 "syscall\n\t"
+				 "ud2\n"
+				 "1:"
+		: "=a"(child)
+		: "0"((long)SYS_clone), "b"(base), "D"((long)(CLONE_VM | CLONE_VFORK)), "S"(0L),
+		  "d"(0L), "r"(r10), "r"(r8), [exit_group] "i"(SYS_exit_group), [exit] "i"(SYS_exit)
+		: "rcx", "r11", "cc", "memory");
+	return child;
+}
+
 static void outlive_fork(struct arena *arena)
 {
 	int status = 0;
 
 	begin();
-	const long child = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
+	const long child = fork_and_compare(OURS);
 
-	if (child == 0) {
-		/* GCOV_EXCL_START: a child of a bare clone() ends without the C library and writes no counters. */
-		const int lost = read_gs() != OURS;
-
-		syscall(SYS_exit_group, lost);
-		/* A sandbox refused. Nothing of the process may go on twice; SIGILL is blocked here,
-		 * so that this ends it. */
-		__builtin_trap();
-		/* GCOV_EXCL_STOP */
-	}
 	if (child < 0)
 		return;
 	end(arena, FSGS_EVENT_FORK);
@@ -191,7 +214,8 @@ static void outlive_migrations(struct arena *arena, const cpu_set_t *allowed)
 			end(arena, FSGS_EVENT_MIGRATE);
 		/* Back to where it is known to run. */
 		if (pin(arena->cpu))
-			return; /* GCOV_EXCL_LINE: a sandbox put up since the thread left this CPU. */
+			return; /* GCOV_EXCL_LINE: a sandbox put up since the thread left this CPU.
+				 */
 	}
 }
 

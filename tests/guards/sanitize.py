@@ -25,9 +25,9 @@ VALGRIND = ('valgrind', '-q', '--error-exitcode=99', '--exit-on-first-error=yes'
 LEFT_OUT = {
     # These have functions of the C library in themselves, which MemorySanitizer has, too. What the trial hands on is
     # unknown to it, since lib/linux/trial.c is not instrumented: in the torture's deeper callers it would speak of that.
-    'memory': {'interposed', 'reading', 'text', *TORTURE},
+    'memory': {'reading', 'text', *TORTURE},
     # valgrind runs none of the four instructions and keeps signals for itself.
-    'memcheck': {'base', 'check', 'guard', 'interposed', 'reading', 'device', 'text', *TORTURE},
+    'memcheck': {'base', 'check', 'guard', 'reading', 'device', 'text', *TORTURE},
     # It looks for races, and this is where threads are.
     'helgrind': {*UNITS, *TORTURE} - {'check'},
     # ThreadSanitizer 14 itself fails where a signal meets a child of vfork() or a thread that ends.

@@ -387,39 +387,6 @@ Test(guard, serves_after_the_trial)
 	cr_expect_eq(atomic_load(&seen), 2);
 }
 
-/* A child that another thread forks during a trial has its own handlers, and can try. */
-static void *fork_and_try(void *argument)
-{
-	int *const status = argument;
-	const pid_t child = fork();
-
-	if (child == 0) {
-		struct fsgs_stub io = {0};
-		struct sigaction action;
-
-		sigaction(SIGILL, NULL, &action);
-		if (action.sa_handler != own_handler)
-			_exit(1);
-		alarm(5);
-		_exit(fsgs_guard_enter() == 0 && fault(&io) == 1 ? 0 : 2);
-	}
-	waitpid(child, status, 0);
-	return NULL;
-}
-
-Test(guard, fork_in_another_thread)
-{
-	pthread_t thread;
-	int status = -1;
-
-	signal(SIGILL, own_handler);
-	cr_assert_eq(fsgs_guard_enter(), 0);
-	cr_assert_eq(pthread_create(&thread, NULL, fork_and_try, &status), 0);
-	pthread_join(thread, NULL);
-	fsgs_guard_leave();
-	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
-}
-
 /* One that kill(2) sent to a process that has it blocked everywhere, met by a thread that is not
  * the first: the kernel lets only a thread of that id repeat it. */
 static void *try_once(void *argument)
@@ -736,11 +703,12 @@ Test(guard, fork_takes_no_lock)
 	pthread_join(thread, NULL);
 }
 
-/* A child made without fork(), in the middle of another thread's trial: its signals are its own,
- * and it may try. */
-static void *bare_child(void *argument)
+/* A child made in the middle of another thread's trial: its signals are its own, it may try, and
+ * then its actions are its own. */
+static void *child_in_a_trial(void *argument)
 {
-	const long child = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
+	int *const way = argument;
+	const long child = *way ? fork() : syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
 
 	if (child == 0) {
 		struct fsgs_stub io = {0};
@@ -759,18 +727,131 @@ static void *bare_child(void *argument)
 	return NULL;
 }
 
-Test(guard, a_bare_clone_is_sane)
+static void makes_a_child(int way)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
+	pthread_t thread;
+	int status = way;
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, child_in_a_trial, &status), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+}
+
+Test(guard, a_bare_clone_is_sane)
+{
+	makes_a_child(0);
+}
+
+Test(guard, fork_in_another_thread)
+{
+	makes_a_child(1);
+}
+
+/* An action with SA_RESETHAND that has had its one signal is the default action in a child, too. */
+static void *child_after_resethand(void *argument)
+{
+	struct sigaction now;
+
+	in_another_thread();
+
+	const pid_t child = fork();
+
+	if (child == 0) {
+		if (fsgs_guard_enter())
+			_exit(1);
+		fsgs_guard_leave();
+		sigaction(SIGILL, NULL, &now);
+		_exit(now.sa_handler == SIG_DFL ? 0 : 2);
+	}
+	waitpid(child, argument, 0);
+	return NULL;
+}
+
+Test(guard, resethand_stays_spent_in_a_child)
+{
+	struct sigaction action = {.sa_sigaction = skip,
+				   .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND)};
 	pthread_t thread;
 	int status = -1;
 
 	sigaction(SIGILL, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
-	cr_assert_eq(pthread_create(&thread, NULL, bare_child, &status), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, child_after_resethand, &status), 0);
 	pthread_join(thread, NULL);
 	fsgs_guard_leave();
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+}
+
+/* A handler jumps out of a trial and takes the lock along: others get an answer in the end, and at
+ * once when one of them has waited in vain. */
+static sigjmp_buf out_of_trial;
+
+static void jump_out(int sig)
+{
+	(void)sig;
+	siglongjmp(out_of_trial, 1);
+}
+
+static void *enter_and_leave(void *argument)
+{
+	*(int *)argument = fsgs_guard_enter();
+	if (*(int *)argument == 0)
+		fsgs_guard_leave();
+	return NULL;
+}
+
+Test(guard, a_lock_that_is_not_given_back_is_waited_for_once)
+{
+	struct timespec begun, ended;
+
+	signal(SIGTRAP, jump_out);
+	if (sigsetjmp(out_of_trial, 1) == 0) {
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		raise(SIGTRAP);
+	}
+	for (int i = 0; i < 2; i++) {
+		pthread_t thread;
+		int error = 0;
+
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+		cr_assert_eq(pthread_create(&thread, NULL, enter_and_leave, &error), 0);
+		pthread_join(thread, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &ended);
+		cr_expect_eq(error, -EDEADLK);
+	}
+	cr_expect_leq(ended.tv_sec - begun.tv_sec, 4, "the second waited as long");
+}
+
+/* A thread that ends inside a trial takes the lock along, too, and is seen to be dead. */
+static void end_thread(int sig)
+{
+	(void)sig;
+	syscall(SYS_exit, 0);
+}
+
+static void *end_in_trial(void *argument)
+{
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	*(atomic_int *)argument = 1;
+	raise(SIGTRAP);
+	return NULL;
+}
+
+Test(guard, a_dead_owner_loses_the_lock)
+{
+	atomic_int entered = 0;
+	pthread_t thread;
+
+	alarm(10);
+	signal(SIGTRAP, end_thread);
+	cr_assert_eq(pthread_create(&thread, NULL, end_in_trial, &entered), 0);
+	while (!atomic_load(&entered))
+		usleep(1000);
+	cr_expect_eq(ask(), 1);
 }
 
 /* One that shares the memory, and so the lock, of another process must not wait for it: who has it
@@ -1106,8 +1187,8 @@ Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
 }
 
 /* It may refuse the mask that the trial needs, when the handlers are installed already: SIG_SETMASK
- * is not what takes the lock. What is blocked by then stays so: there is no call left to undo
- * it. */
+ * is not what takes the lock. What is blocked by then stays so: there is no call left to undo it.
+ */
 Test(guard, a_sandbox_may_refuse_the_mask)
 {
 	const struct state before = look();
@@ -1175,8 +1256,13 @@ struct kernel_action {
 
 #define OWNERS_FLAGS ((unsigned long)(SA_ONSTACK | SA_RESTART | SA_NODEFER))
 
-/* All but SIGSYS and SIGTRAP, and what the kernel itself leaves out. */
-static const uint64_t exchanging = ~(BIT(SIGSYS) | BIT(SIGTRAP) | BIT(SIGKILL) | BIT(SIGSTOP));
+/* All but SIGSYS, SIGTRAP, and those that a write barrier lives by; and what the kernel itself
+ * leaves out. */
+static const uint64_t exchanging =
+	~(BIT(SIGSYS) | BIT(SIGTRAP) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGKILL) | BIT(SIGSTOP));
+/* During the trial. */
+static const uint64_t trying = ~(BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS) |
+				 BIT(SIGTRAP) | BIT(SIGKILL) | BIT(SIGSTOP));
 
 static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 {
@@ -1263,8 +1349,8 @@ Test(guard, blocks_all_but_its_own)
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &masks[i], NULL, sizeof now);
 		cr_assert_eq(fsgs_guard_enter(), 0);
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &now, sizeof now);
-		cr_expect_eq(now, (exchanging | (masks[i] & BIT(SIGTRAP))) & ~caught_ones,
-			     "mask %#lx", (unsigned long)now);
+		cr_expect_eq(now, trying | (masks[i] & BIT(SIGTRAP)), "mask %#lx",
+			     (unsigned long)now);
 		fsgs_guard_leave();
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &now, sizeof now);
 		cr_expect_eq(now, masks[i], "mask %#lx", (unsigned long)now);

@@ -20,7 +20,8 @@ import java.util.stream.IntStream;
  * Can the FSGSBASE instructions really be used here? libfsgscheck by JNA.
  *
  * <p>Any thread may call anything at any time. The JVM uses SIGSEGV itself; during a trial its signals
- * reach it through the library.
+ * reach it through the library. {@code java -Xcheck:jni} warns of a changed handler where it looks during a
+ * trial: the handler is the JVM's again after it.
  */
 public final class Fsgscheck {
     /** What a check is asked to do besides the plain one: enum fsgs_check_flag. */

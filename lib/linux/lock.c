@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A futex with the owner's name in it.
+ *
+ * A mutex of the C library does not do. Its owner may be in another process that shares the memory
+ * (vfork, CLONE_VM) and be killed there; the kernel hands over robust mutexes of registered threads
+ * only. And a handler of SIGTRAP or SIGSYS that checks inside a check of its own thread must be
+ * refused, not wait: the name tells it, without thread-local storage, which a library loaded at run
+ * time cannot have without allocating.
+ */
+#include "lock.h"
+
+#include "signals.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* Since Linux 4.14. */
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+/* After each of these a waiter looks whether the owner still lives. */
+#define STEP_NS     10000000
+/* How many: 10 s for one turn of a thread of this process, which may be stopped by a debugger; 0.1
+ * s for another process, which may be waiting for this one. */
+#define STEPS       1000
+#define STEPS_OTHER 10
+
+union fsgs_process fsgs_process;
+
+static uint64_t own_name(void)
+{
+	return (uint64_t)system_call(SYS_getpid, 0, 0, 0, 0) << 32 | (uint32_t)thread_id();
+}
+
+int fsgs_lock_state(uint64_t owner)
+{
+	if (!owner)
+		return 0;
+	if (owner == own_name())
+		return -EDEADLK;
+	return system_call(SYS_tgkill, (long)(owner >> 32), (long)(uint32_t)owner, 0, 0) != -ESRCH;
+}
+
+/* Before the lock is first used, or a child that is forked meanwhile would inherit it. Where the
+ * kernel or a sandbox refuses, such a child gets no trial while the parent's thread lives. */
+static void prepare(void)
+{
+	if (atomic_load(&fsgs_process.prepared))
+		return;
+	system_call(SYS_madvise, (long)(uintptr_t)&fsgs_process, sizeof fsgs_process,
+		    MADV_WIPEONFORK, 0);
+	atomic_store(&fsgs_process.prepared, 1);
+}
+
+/* The thread id is the lower half, and so the word that the futex looks at. */
+static void wait_for_change(uint64_t owner)
+{
+	const struct timespec step = {0, STEP_NS};
+
+	atomic_fetch_add(&fsgs_process.waiting, 1);
+	system_call(SYS_futex, (long)(uintptr_t)&fsgs_process.owner, FUTEX_WAIT_PRIVATE,
+		    (long)(uint32_t)owner, (long)(uintptr_t)&step);
+	atomic_fetch_sub(&fsgs_process.waiting, 1);
+}
+
+static int acquired(void)
+{
+	atomic_fetch_add(&fsgs_process.taken, 1);
+	return 0;
+}
+
+int fsgs_lock_take(uint64_t *name)
+{
+	const uint64_t me = *name = own_name();
+	uint64_t before = 0;
+	unsigned turn = 0;
+	int steps = 0;
+
+	prepare();
+	for (;;) {
+		uint64_t owner = 0;
+
+		if (atomic_compare_exchange_strong(&fsgs_process.owner, &owner, me))
+			return acquired();
+		if (owner == me)
+			return -EDEADLK;
+		if (owner != before || turn != atomic_load(&fsgs_process.taken))
+			steps = 0;
+		before = owner;
+		turn = atomic_load(&fsgs_process.taken);
+		if (steps && !fsgs_lock_state(owner) &&
+		    atomic_compare_exchange_strong(&fsgs_process.owner, &owner, me))
+			return acquired();
+		if (steps == (owner >> 32 == me >> 32 ? STEPS : STEPS_OTHER) ||
+		    (steps && atomic_load(&fsgs_process.stuck) == turn)) {
+			atomic_store(&fsgs_process.stuck, turn);
+			return -EDEADLK;
+		}
+		wait_for_change(owner);
+		steps++;
+	}
+}
+
+void fsgs_lock_release(uint64_t name)
+{
+	if (!atomic_compare_exchange_strong(&fsgs_process.owner, &name, 0))
+		return;
+	if (atomic_load(&fsgs_process.waiting))
+		system_call(SYS_futex, (long)(uintptr_t)&fsgs_process.owner, FUTEX_WAKE_PRIVATE, 1,
+			    0);
+}
