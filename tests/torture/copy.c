@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* A plugin with a copy of the library of its own. */
+#include <fsgscheck.h>
+#include <linux/guard.h>
+
+int copy_try(int check);
+
+/* A check, or a trial that faults; 0, or what went wrong. */
+__attribute__((visibility("default"))) int copy_try(int check)
+{
+	struct fsgs_report r;
+	struct fsgs_stub io = {0};
+	int error, faulted;
+
+	if (check) {
+		fsgs_check(&r, sizeof r, 0);
+		return r.refusal == FSGS_REFUSAL_NONE ? 0 : -r.refusal_error;
+	}
+	error = fsgs_guard_enter();
+	if (error)
+		return error;
+	faulted = fsgs_guard_run(NULL, fsgs_stub_undefined, &io);
+	fsgs_guard_leave();
+	return faulted == 1 && io.fault == 4 ? 0 : 1;
+}

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hostile states of a process, one a row. Each row runs in a process of its own that has made no
+ * check before, since several faults show only at the first one. A row that hangs is ended by
+ * SIGALRM.
+ *
+ *     hostile SHARED-LIBRARY [ROW]
+ */
+#include "state.h"
+
+#include <dlfcn.h>
+#include <fsgscheck/core.h>
+#include <linux/guard.h>
+#include <linux/linux.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+
+#define PAGE 4096UL
+
+static const char *shared_library;
+
+/* Of an ordinary process; in memory that every row shares. */
+static struct fsgs_report *reference;
+
+static void expect_answer(const struct fsgs_report *r, const char *name)
+{
+	EXPECT(r->verdict == reference->verdict && r->refusal == reference->refusal,
+	       "%s: verdict %u, not %u; refusal %u (%d)", name, r->verdict, reference->verdict,
+	       r->refusal, r->refusal_error);
+}
+
+static void check_once(const char *name, uint32_t flags)
+{
+	struct fsgs_report r;
+
+	EXPECT(fsgs_check(&r, sizeof r, flags) == 0, "%s: fsgs_check", name);
+	expect_answer(&r, name);
+}
+
+static pthread_t start(void *(*body)(void *), void *argument)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, body, argument)) {
+		EXPECT(0, "pthread_create");
+		exit(1);
+	}
+	return thread;
+}
+
+/* Whether the child ended by _exit(0). */
+static int child_is_well(pid_t child)
+{
+	int status = -1;
+
+	while (waitpid(child, &status, __WALL) < 0 && errno == EINTR)
+		;
+	return status == 0;
+}
+
+/* --- The C library signals every thread and waits for each --- */
+
+static atomic_int stop;
+
+static void *change_ids(void *argument)
+{
+	while (!atomic_load(&stop))
+		EXPECT(seteuid(geteuid()) == 0 && setegid(getegid()) == 0, "seteuid");
+	return argument;
+}
+
+static void setxid(const char *name)
+{
+	const pthread_t other = start(change_ids, NULL);
+
+	for (int i = 0; i < 100; i++)
+		check_once(name, i % 2 ? FSGS_CHECK_ALL_CPUS : FSGS_CHECK_SURVIVAL);
+	atomic_store(&stop, 1);
+	pthread_join(other, NULL);
+}
+
+/* --- The first check of a process meets fork() --- */
+
+static void check_before_fork(void)
+{
+	check_once("atfork", 0);
+}
+
+static void first_in_atfork(const char *name)
+{
+	pthread_atfork(check_before_fork, check_before_fork, check_before_fork);
+
+	const pid_t child = fork();
+
+	if (child == 0)
+		_exit(atomic_load(&torture_failures) != 0);
+	EXPECT(child_is_well(child), "%s: child", name);
+}
+
+static pthread_mutex_t theirs = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int has_theirs, forking;
+
+static void take_theirs(void)
+{
+	atomic_store(&forking, 1);
+	pthread_mutex_lock(&theirs);
+}
+
+static void give_theirs(void)
+{
+	pthread_mutex_unlock(&theirs);
+}
+
+static void *check_under_their_lock(void *argument)
+{
+	pthread_mutex_lock(&theirs);
+	atomic_store(&has_theirs, 1);
+	while (!atomic_load(&forking))
+		sched_yield();
+	/* Until the fork waits for the lock. */
+	usleep(20000);
+	check_once(argument, 0);
+	pthread_mutex_unlock(&theirs);
+	return NULL;
+}
+
+static void first_under_a_lock_of_fork(const char *name)
+{
+	pthread_atfork(take_theirs, give_theirs, give_theirs);
+
+	const pthread_t other = start(check_under_their_lock, (void *)(uintptr_t)name);
+
+	while (!atomic_load(&has_theirs))
+		sched_yield();
+
+	const pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	EXPECT(child_is_well(child), "%s: child", name);
+	pthread_join(other, NULL);
+}
+
+/* --- Processes that share the memory --- */
+
+static _Alignas(16) char child_stack[1 << 18];
+
+static int beside(int (*body)(void *), int flags, void *argument)
+{
+	return clone(body, child_stack + sizeof child_stack, flags, argument);
+}
+
+static int check_in_child(void *name)
+{
+	check_once(name, 0);
+	return 0;
+}
+
+static void *check_often(void *name)
+{
+	for (int i = 0; i < 2000; i++)
+		check_once(name, 0);
+	return NULL;
+}
+
+static void first_in(const char *name, int flags)
+{
+	pthread_t threads[4];
+
+	EXPECT(child_is_well(beside(check_in_child, flags, (void *)(uintptr_t)name)), "%s: child",
+	       name);
+	for (int i = 0; i < 4; i++)
+		threads[i] = start(check_often, (void *)(uintptr_t)name);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void first_in_vfork(const char *name)
+{
+	first_in(name, CLONE_VM | CLONE_VFORK | SIGCHLD);
+}
+
+static void first_in_clone_vm(const char *name)
+{
+	first_in(name, CLONE_VM | SIGCHLD);
+}
+
+static int check_for_ever(void *started)
+{
+	struct fsgs_report r;
+
+	for (;;) {
+		fsgs_check(&r, sizeof r, 0);
+		atomic_store((atomic_int *)started, 1);
+	}
+	return 0;
+}
+
+static void killed_in(const char *name, int flags)
+{
+	static atomic_int started;
+
+	for (int i = 0; i < 100; i++) {
+		atomic_store(&started, 0);
+
+		const int child = beside(check_for_ever, flags | CLONE_VM | SIGCHLD, &started);
+
+		while (!atomic_load(&started))
+			sched_yield();
+		usleep((useconds_t)(i * 13 % 97));
+		kill(child, SIGKILL);
+		child_is_well(child);
+		check_once(name, 0);
+	}
+}
+
+static void killed_in_clone_vm(const char *name)
+{
+	killed_in(name, 0);
+}
+
+static void killed_with_shared_handlers(const char *name)
+{
+	const struct state before = look();
+
+	killed_in(name, CLONE_SIGHAND);
+	expect_unchanged(&before, name);
+}
+
+/* --- Memory --- */
+
+static void large_process(const char *name)
+{
+	const size_t size = (size_t)256 << 20;
+	char *const memory =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct rusage before, after;
+
+	madvise(memory, size, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < size; at += PAGE)
+		memory[at] = 1;
+
+	struct fsgs_report r;
+
+	EXPECT(fsgs_check(&r, sizeof r, 0) == 0, "%s: fsgs_check", name);
+	/* Whatever the kernel advertises: where the instructions run, so does the test. */
+	r.hwcap2_fsgsbase = FSGS_ANSWER_YES;
+
+	const int runs = r.trials[FSGS_INSN_WRGSBASE].outcome == FSGS_OUTCOME_OK;
+
+	const double begun = torture_now();
+
+	fsgs_survive(&r);
+	printf("%s: %.1f ms\n", name, 1e3 * (torture_now() - begun));
+	EXPECT(!runs || (r.survival_tried & FSGS_EVENT_BIT(FSGS_EVENT_FORK)), "%s: tried %#x", name,
+	       r.survival_tried);
+	getrusage(RUSAGE_SELF, &before);
+	for (size_t at = 0; at < size; at += PAGE)
+		memory[at] = 2;
+	getrusage(RUSAGE_SELF, &after);
+	EXPECT(after.ru_minflt - before.ru_minflt < 1000, "%s: %ld page faults afterwards", name,
+	       after.ru_minflt - before.ru_minflt);
+}
+
+typedef int check_fn(struct fsgs_report *report, size_t size, uint32_t flags);
+
+static _Atomic(check_fn *) loaded;
+static atomic_int no_memory;
+
+static void *check_without_memory(void *argument)
+{
+	struct fsgs_report r;
+
+	while (!atomic_load(&no_memory))
+		usleep(1000);
+	EXPECT(atomic_load(&loaded)(&r, sizeof r, 0) == 0, "no memory");
+	return argument;
+}
+
+/* A thread that was there before the library was loaded has no thread-local storage for it. */
+static void no_memory_left(const char *name)
+{
+	const pthread_t thread = start(check_without_memory, NULL);
+	void *const library = dlopen(shared_library, RTLD_NOW | RTLD_LOCAL);
+	const struct rlimit none = {0, RLIM_INFINITY};
+
+	if (!library) {
+		EXPECT(0, "%s: %s", name, dlerror());
+		return;
+	}
+	atomic_store(&loaded, (check_fn *)(uintptr_t)dlsym(library, "fsgs_check"));
+	setrlimit(RLIMIT_AS, &none);
+	setrlimit(RLIMIT_DATA, &none);
+	for (size_t size = 1 << 20; size >= 16; size /= 2)
+		while (malloc(size))
+			;
+	atomic_store(&no_memory, 1);
+	pthread_join(thread, NULL);
+}
+
+/* A collector that finds out by SIGSEGV what has been written to. Its own data is elsewhere. */
+static struct barrier {
+	uintptr_t first, end;
+	char *stack_low; /* of a stack that grows page by page: what is committed */
+	char *stack_end;
+	atomic_ulong faults;
+} * barrier;
+
+static void serve_barrier(int sig, siginfo_t *info, void *context)
+{
+	const uintptr_t at = (uintptr_t)info->si_addr & ~(PAGE - 1);
+
+	(void)sig;
+	(void)context;
+	atomic_fetch_add(&barrier->faults, 1);
+	if (at < barrier->first || at >= barrier->end ||
+	    mprotect((void *)at, PAGE, PROT_READ | PROT_WRITE))
+		_exit(3);
+}
+
+static void serve_stack(int sig, siginfo_t *info, void *context)
+{
+	char *const at = (char *)((uintptr_t)info->si_addr & ~(PAGE - 1));
+
+	(void)sig;
+	(void)context;
+	atomic_fetch_add(&barrier->faults, 1);
+	/* One page after the other. */
+	if (at != barrier->stack_low - PAGE || mprotect(at, PAGE, PROT_READ | PROT_WRITE))
+		_exit(3);
+	barrier->stack_low = at;
+}
+
+static void use_alternate_stack(void)
+{
+	const size_t size = 1 << 16;
+	const stack_t stack = {.ss_sp = mmap(NULL, size, PROT_READ | PROT_WRITE,
+					     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			       .ss_size = size};
+
+	EXPECT(sigaltstack(&stack, NULL) == 0, "sigaltstack");
+}
+
+static void serve_faults(void (*handler)(int, siginfo_t *, void *))
+{
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+	barrier = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	use_alternate_stack();
+	sigaction(SIGSEGV, &action, NULL);
+}
+
+/* Of the program, and so of the library in it. */
+extern char __data_start[], _end[];
+
+static void *protect_again(void *argument)
+{
+	while (!atomic_load(&barrier->faults) || !barrier->stack_end) {
+		mprotect((void *)barrier->first, barrier->end - barrier->first, PROT_READ);
+		usleep(20);
+	}
+	return argument;
+}
+
+static void write_barrier(const char *name)
+{
+	serve_faults(serve_barrier);
+	barrier->first = ((uintptr_t)__data_start + PAGE - 1) & ~(PAGE - 1);
+	barrier->end = (uintptr_t)_end & ~(PAGE - 1);
+	for (uint32_t flags = 0; flags <= EVERYTHING; flags++) {
+		if (flags & ~EVERYTHING)
+			continue;
+		mprotect((void *)barrier->first, barrier->end - barrier->first, PROT_READ);
+		check_once(name, flags);
+	}
+	EXPECT(atomic_load(&barrier->faults) > 0, "%s: no fault was served", name);
+	/* And while it checks. */
+	const pthread_t other = start(protect_again, NULL);
+
+	for (int i = 0; i < 1000; i++)
+		check_once(name, i % 100 ? 0 : FSGS_CHECK_CONTEXT);
+	barrier->stack_end = barrier->stack_low = (char *)1;
+	pthread_join(other, NULL);
+}
+
+static void *check_on_growing_stack(void *name)
+{
+	use_alternate_stack();
+	check_once(name, 0);
+	check_once(name, FSGS_CHECK_CONTEXT);
+	return NULL;
+}
+
+static void growing_stack(const char *name)
+{
+	const size_t size = 1 << 18, committed = 3 * PAGE;
+	char *const low = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	serve_faults(serve_stack);
+	barrier->stack_low = low + size - committed;
+	mprotect(barrier->stack_low, committed, PROT_READ | PROT_WRITE);
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, low, size);
+	EXPECT(pthread_create(&thread, &attr, check_on_growing_stack, (void *)(uintptr_t)name) == 0,
+	       "pthread_create");
+	pthread_join(thread, NULL);
+	EXPECT(atomic_load(&barrier->faults) > 0, "%s: no page was committed", name);
+}
+
+/* --- Protection keys: a stack with a key of its own, and the kernel's default rights in handlers
+ * --- */
+
+#define KEY_RIGHTS(key, rights) ((uint32_t)(rights) << 2 * (key))
+
+static void write_pkru(uint32_t value)
+{
+	__asm__ volatile(".byte 0x0f, 0x01, 0xef" : : "a"(value), "c"(0), "d"(0) : "memory");
+}
+
+static uint32_t read_pkru(void)
+{
+	uint32_t value;
+
+	__asm__ volatile(".byte 0x0f, 0x01, 0xee" : "=a"(value) : "c"(0) : "edx");
+	return value;
+}
+
+static void *check_with_key(void *argument)
+{
+	struct fsgs_stub io = {0};
+	const char *const name = argument;
+	const uint32_t rights = read_pkru();
+
+	use_alternate_stack();
+	check_once(name, FSGS_CHECK_CONTEXT);
+	EXPECT(fsgs_guard_enter() == 0, "%s: guard", name);
+	EXPECT(fsgs_guard_run(NULL, fsgs_stub_undefined, &io) == 1 && io.fault == SIGILL,
+	       "%s: fault %d", name, io.fault);
+	fsgs_guard_leave();
+	EXPECT(read_pkru() == rights, "%s: PKRU %#x, was %#x", name, read_pkru(), rights);
+	return NULL;
+}
+
+static void protection_keys(const char *name)
+{
+	const size_t size = 1 << 18;
+	const long key = syscall(SYS_pkey_alloc, 0, 0);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (key < 0) {
+		printf("%s: no protection keys here\n", name);
+		exit(EXIT_SKIP);
+	}
+
+	char *const low =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	syscall(SYS_pkey_mprotect, low, size, PROT_READ | PROT_WRITE, key);
+	write_pkru(read_pkru() & ~KEY_RIGHTS(key, 3));
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, low, size);
+	EXPECT(pthread_create(&thread, &attr, check_with_key, (void *)(uintptr_t)name) == 0,
+	       "pthread_create");
+	pthread_join(thread, NULL);
+}
+
+static const struct {
+	const char *name;
+	void (*test)(const char *name);
+} rows[] = {
+	{"setxid", setxid},
+	{"first check in fork's handlers", first_in_atfork},
+	{"first check under a lock of fork's handlers", first_under_a_lock_of_fork},
+	{"first check in a vfork child", first_in_vfork},
+	{"first check in a CLONE_VM child", first_in_clone_vm},
+	{"a CLONE_VM child killed in a check", killed_in_clone_vm},
+	{"a CLONE_SIGHAND child killed in a check", killed_with_shared_handlers},
+	{"survival in a large process", large_process},
+	{"no memory", no_memory_left},
+	{"write barrier", write_barrier},
+	{"a stack committed page by page", growing_stack},
+	{"protection keys", protection_keys},
+};
+
+static int run(size_t row)
+{
+	const pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		atomic_store(&torture_failures, 0);
+		alarm(60);
+		rows[row].test(rows[row].name);
+		exit(atomic_load(&torture_failures) != 0);
+	}
+	waitpid(child, &status, 0);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	int known = 0;
+
+	setvbuf(stdout, NULL, _IONBF, 0);
+	shared_library = argc > 1 ? argv[1] : NULL;
+	reference = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	const pid_t child = fork();
+
+	if (child == 0)
+		_exit(fsgs_check(reference, sizeof *reference, EVERYTHING) != 0);
+	EXPECT(child_is_well(child), "no answer at all");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int status;
+
+		if (argc > 2 && strcmp(argv[2], rows[i].name) != 0)
+			continue;
+		known = 1;
+		status = run(i);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
+			printf("%-45s skipped\n", rows[i].name);
+			continue;
+		}
+		EXPECT(status == 0, "%s: status %#x", rows[i].name, status);
+		printf("%-45s %s\n", rows[i].name, status ? "FAILED" : "ok");
+	}
+	if (!known)
+		return 64;
+	return torture_status("hostile");
+}
