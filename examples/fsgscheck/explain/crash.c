@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* A dump has about 40 lines, with the call trace, and some transports put ten around each; after that
- * many it is over. */
+/* A dump has about 40 lines, with the call trace, and some transports put ten around each; after
+ * that many it is over. */
 #define CRASH_LINES 1000
 
 static int insn_of(const struct explain_dump *d)

@@ -8,7 +8,8 @@
  *
  *   bytes.c     from the file's encoding to bytes of UTF-8
  *   stream.c    from bytes to lines; what is packed in JSON or base64 becomes a stream of its own
- *   unwrap.c    from lines to messages: what transports added is removed, wrapped lines are joined
+ *   unwrap.c    from lines to messages: what transports added is removed (characters.c, prefix.c),
+ *               wrapped lines are joined
  *   readers.c   each message goes to the reader of its form: the table of readers
  *
  * Whatever a reader recognises becomes a report, filled in as far as the text shows and decided by

@@ -284,13 +284,24 @@ void explain_stream_end(struct explain_stream *s); /* of the line, too */
 /* Hands over what has been decided already. */
 void explain_give(struct explain *e, const struct explain_source *source);
 
+/* -- characters.c: writes the line as it was meant to e->unwrap.clean, and gives its length, which is
+ * not more than the line's. `how`: what else than escapes and entities is undone. */
+enum { CHARACTERS_TAGS = 1, CHARACTERS_QUOTED = 2, CHARACTERS_LITERAL = 4 };
+size_t explain_characters(struct explain *e, const char *line, size_t length, uint32_t how);
+/* Whether a line is a string literal of several lines, written out. */
+bool explain_is_literal(struct text t);
+
+/* -- prefix.c: where the message of a line begins, and what stands in front of it. */
+void explain_find_message(const struct explain *e, struct text t, struct explain_message *m);
+const char *explain_token_end(struct text t);
+/* Nothing but these characters, and not all of them blanks. */
+bool explain_is_list_of(struct text t, const char *characters);
+
 /* -- unwrap.c */
 void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size);
 /* `packed`: it comes from JSON or base64, so the piece of the file does not show its characters. */
 void explain_unwrap_line(struct explain *e, const char *line, size_t length, bool packed,
 			 bool literal);
-/* Whether a line is a string literal of several lines, written out. */
-bool explain_is_literal(struct text t);
 void explain_unwrap_end(struct explain *e);
 
 /* -- readers.c. A message's reader and what it begins with; NULL for none. */

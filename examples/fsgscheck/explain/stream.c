@@ -232,8 +232,8 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
 	return true;
 }
 
-/* Past what stands in front of a document: RFC 7464's separator, an event's "data: ", the bracket of an
- * array of objects, which are read one by one. */
+/* Past what stands in front of a document: RFC 7464's separator, an event's "data: ", the bracket
+ * of an array of objects, which are read one by one. */
 static const char *json_begins(struct text t)
 {
 	text_blank(&t);
@@ -342,8 +342,8 @@ static void take_line(struct explain_stream *s, const char *line, size_t length)
 	s->literal = 0;
 }
 
-/* A line that is a whole log, with its line ends as tags or written out: hands over what is complete of
- * it, and keeps the rest. */
+/* A line that is a whole log, with its line ends as tags or written out: hands over what is complete
+ * of it, and keeps the rest. */
 static bool split(struct explain_stream *s)
 {
 	uint32_t at = s->length - 3;

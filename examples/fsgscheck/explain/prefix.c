@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* What transports put in front of a message: clocks, dates, hosts, levels, quotes. */
+#include "explain.h"
+
+#include <string.h>
+
+const char *explain_token_end(struct text t)
+{
+	while (t.at < t.end && !strchr(" \t,;\"|", *t.at))
+		t.at++;
+	return t.at;
+}
+
+static bool is_token(struct text t, const char *end, const char *word)
+{
+	const size_t length = strlen(word);
+
+	return (size_t)(end - t.at) == length && memcmp(t.at, word, length) == 0;
+}
+
+static bool is_token_of(struct text t, const char *end, const char *const *words)
+{
+	for (; *words; words++)
+		if (is_token(t, end, *words))
+			return true;
+	return false;
+}
+
+bool explain_is_list_of(struct text t, const char *characters)
+{
+	bool any = false;
+
+	for (; t.at < t.end; t.at++) {
+		if (!strchr(characters, *t.at))
+			return false;
+		any |= *t.at != ' ';
+	}
+	return any;
+}
+
+/* "[    0.486493]", "[   T0]", "[C3]", "[Wed Jul 23 10:11:12 2025]" */
+static bool bracket(struct text *t, struct explain_message *m, bool *strict)
+{
+	struct text in = {t->at + 1, t->end};
+	const char *close = memchr(in.at, ']', (size_t)(in.end - in.at));
+	uint32_t seconds, fraction, number;
+
+	if (!close || close - in.at > 40)
+		return false;
+	in.end = close;
+	text_blank(&in);
+
+	struct text rest = in;
+
+	if (explain_is_list_of(rest, "0123456789. OoQDlI") &&
+	    memchr(rest.at, '.', (size_t)(rest.end - rest.at)) &&
+	    (memchr(rest.at, 'O', (size_t)(rest.end - rest.at)))) {
+		*strict = true; /* a clock, read from a picture */
+	} else if (text_number(&rest, &seconds) && text_skip(&rest, ".")) {
+		const char *digits = rest.at;
+
+		if (!text_number(&rest, &fraction) || rest.at != rest.end)
+			return false;
+		for (ptrdiff_t n = rest.at - digits; n > 3; n--)
+			fraction /= 10;
+		m->uptime = seconds + 1;
+		m->clock = seconds * 1000 + fraction;
+		*strict = true;
+	} else if (in.at < in.end && (*in.at == 'T' || *in.at == 'C')) {
+		const uint32_t kind = *in.at == 'T' ? 1 : 2;
+
+		rest = (struct text){in.at + 1, in.end};
+		if (text_number(&rest, &number) && rest.at == rest.end) {
+			m->tag = number << 2 | kind;
+		} else {
+			rest = in;
+			if (!text_find(&rest, ":"))
+				return false;
+			*strict = true;
+		}
+	} else {
+		/* A date has a time in it. */
+		rest = in;
+		if (!text_find(&rest, ":") || rest.at == rest.end || *rest.at < '0' ||
+		    *rest.at > '9')
+			return false;
+		*strict = true;
+	}
+	m->stamped = 1;
+	t->at = close + 1;
+	return true;
+}
+
+/* "<4>": a facility that is not 0 is a program that wrote to /dev/kmsg. */
+static bool level(struct text *t, struct explain_message *m)
+{
+	struct text rest = {t->at + 1, t->end};
+	uint32_t number;
+
+	if (!text_number(&rest, &number) || !text_skip(&rest, ">"))
+		return false;
+	m->foreign |= number >> 3 != 0;
+	m->stamped = 1;
+	*t = rest;
+	return true;
+}
+
+/* "4,1234,5678,-;" of /dev/kmsg and netconsole. */
+static bool record(struct text *t, struct explain_message *m)
+{
+	struct text rest = *t;
+	uint32_t priority, number;
+
+	if (!text_number(&rest, &priority) || !text_skip(&rest, ",") ||
+	    !text_number(&rest, &number) || !text_skip(&rest, ",") ||
+	    !text_number(&rest, &number) || !text_skip(&rest, ","))
+		return false;
+
+	const char *end = memchr(rest.at, ';', (size_t)(rest.end - rest.at));
+
+	if (!end || end - rest.at > 80)
+		return false;
+	m->foreign |= priority >> 3 != 0;
+	m->uptime = number / 1000000 + 1;
+	m->clock = number / 1000;
+	m->stamped = 1;
+	t->at = end + 1;
+	return true;
+}
+
+/* A date, a time or another number. */
+static bool number(struct text *t, struct explain_message *m, bool *dated, bool *strict)
+{
+	const char *end;
+	uint32_t digits = 0, marks = 0;
+	bool words = false;
+
+	if (record(t, m)) {
+		*strict = true;
+		return true;
+	}
+	end = explain_token_end(*t);
+	if (end - t->at > 40)
+		return false;
+	for (const char *at = t->at; at < end; at++) {
+		if (*at >= '0' && *at <= '9')
+			digits++;
+		else if (*at == ':' || *at == '-' || *at == '/')
+			marks++;
+		else if (*at == '*' || *at == '<' || *at == '=')
+			return false; /* a disassembly: "2a:*" */
+		else if (!strchr(".T+Z", *at))
+			words = true;
+	}
+	if (marks >= 2 && digits >= 6 && !words) {
+		*dated = true;
+		m->stamped = 1;
+	} else if (t->at[0] == '0' && end - t->at > 12) {
+		return false; /* an address */
+	}
+	t->at = end;
+	return true;
+}
+
+static uint64_t hash(const char *at, const char *end)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (; at < end; at++)
+		h = (h ^ (unsigned char)*at) * 1099511628211u;
+	return h;
+}
+
+static bool has_digit(const char *at, const char *end)
+{
+	for (; at < end; at++)
+		if (*at >= '0' && *at <= '9')
+			return true;
+	return false;
+}
+
+/* How a word of a prefix goes on. */
+enum word { MESSAGE, GOES_ON, KERNEL };
+
+struct prefix {
+	bool dated;    /* a date or time of the transport's */
+	uint32_t host; /* the word after it */
+	bool columns;  /* the kernel's name was among columns, and some may follow it */
+};
+
+static enum word word(struct text *t, struct explain_message *m, struct prefix *p)
+{
+	static const char *const dates[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
+					    "Aug", "Sep", "Oct", "Nov", "Dec", "Mon", "Tue",
+					    "Wed", "Thu", "Fri", "Sat", "Sun", NULL};
+	/* VMware logs what its guest prints. */
+	static const char *const kernels[] = {"kernel:", "kernel", "kernel[0]:", "Guest:", NULL};
+	static const char *const severities[] = {"emerg", "alert", "crit",    "err",
+						 "error", "warn",  "warning", "notice",
+						 "info",  "debug", NULL};
+	static const char *const facilities[] = {"kern",     "user", "mail", "daemon", "auth",
+						 "syslog",   "lpr",  "news", "uucp",   "cron",
+						 "authpriv", "ftp",  NULL};
+	/* What Linux itself begins a message with that quotes a name. */
+	static const char *const subsystems[] = {
+		"traps:", "audit:", "input:", "systemd:", "usb:", "process", "warning:", NULL};
+	const char *end = explain_token_end(*t);
+	struct text next = {end, t->end};
+
+	if (end - t->at > 64 || end == t->at || is_token_of(*t, end, subsystems))
+		return MESSAGE;
+	text_blank(&next);
+	if (is_token_of(*t, end, kernels)) {
+		text_skip(&next, ": ");
+		t->at = next.at;
+		m->stamped = 1;
+		/* Columns may follow: "kernel - - - " of RFC 5424, or a severity. */
+		p->columns = end[-1] != ':';
+		return p->columns ? GOES_ON : KERNEL;
+	}
+	if (p->columns && is_token_of(*t, end, severities)) {
+		t->at = end;
+		return GOES_ON;
+	}
+	if (p->columns)
+		return MESSAGE;
+	/* dmesg -x: "kern  :warn  : " */
+	if (next.at < next.end && *next.at == ':' && next.at > end &&
+	    (is_token_of(*t, end, facilities) || memcmp(t->at, "local", 5) == 0)) {
+		m->foreign |= !is_token(*t, end, "kern");
+		next.at++;
+		next.at = explain_token_end(next);
+		text_blank(&next);
+		if (!text_skip(&next, ":"))
+			return MESSAGE;
+		t->at = next.at;
+		m->stamped = 1;
+		return GOES_ON;
+	}
+	/* "kern.warn", as syslogd names facility and severity */
+	if (p->dated && end - t->at > 5 && memcmp(t->at, "kern.", 5) == 0) {
+		t->at = end;
+		return GOES_ON;
+	}
+	/* vmware.log: "I125:" */
+	if (p->dated && end[-1] == ':' && *t->at == 'I' && has_digit(t->at, end)) {
+		t->at = end;
+		return GOES_ON;
+	}
+	if (is_token_of(*t, end, dates)) {
+		t->at = end;
+		return GOES_ON;
+	}
+	if (end[-1] == ':') {
+		/* The program that wrote to the same log, after date and host; or the host
+		 * alone. */
+		if (end[-2] == ']' || (p->dated && p->host)) {
+			m->foreign |= p->dated;
+			return MESSAGE;
+		}
+	} else if (p->dated && !p->host) {
+		p->host = 1;
+		t->at = end;
+		return GOES_ON;
+	} else if (!has_digit(t->at, end) && end - t->at > 1 && !is_token(*t, end, "stdout") &&
+		   !is_token(*t, end, "stderr")) {
+		return MESSAGE;
+	}
+	if (!m->weak)
+		m->origin = hash(t->at, end);
+	m->weak = 1;
+	t->at = end;
+	return GOES_ON;
+}
+
+/* "(d1)": which guest's console, behind the hypervisor's own clock. */
+static bool skip_domain(struct text *t)
+{
+	struct text rest = *t;
+	uint32_t domain;
+
+	if (!text_skip(&rest, "(d") || !text_number(&rest, &domain) || !text_skip(&rest, ")"))
+		return false;
+	*t = rest;
+	return true;
+}
+
+#define PREFIX_WORDS 20
+
+/* The clock of nearly every line, without the care that other prefixes need. */
+static bool plain_clock(struct text *t, struct explain_message *m)
+{
+	const char *at = t->at;
+	uint32_t seconds = 0, fraction = 0, digits = 0;
+
+	if (t->end - at < 16 || *at++ != '[')
+		return false;
+	while (at < t->end && *at == ' ')
+		at++;
+	for (; at < t->end && *at >= '0' && *at <= '9' && digits < 9; at++, digits++)
+		seconds = seconds * 10 + (uint32_t)(*at - '0');
+	if (!digits || t->end - at < 9 || at[0] != '.' || at[7] != ']' || at[8] != ' ')
+		return false;
+	for (int i = 1; i < 7; i++)
+		if (at[i] < '0' || at[i] > '9')
+			return false;
+		else if (i < 4)
+			fraction = fraction * 10 + (uint32_t)(at[i] - '0');
+	m->uptime = seconds + 1;
+	m->clock = seconds * 1000 + fraction;
+	m->stamped = 1;
+	t->at = at + 9;
+	return t->at < t->end && *t->at != '[' && *t->at != '(' && *t->at != ' ';
+}
+
+void explain_find_message(const struct explain *e, struct text t, struct explain_message *m)
+{
+	const struct text all = t;
+	struct prefix p = {false, 0, false};
+	bool strict = false;
+
+	if (plain_clock(&t, m)) {
+		m->text = t;
+		return;
+	}
+	t = all;
+	m->uptime = m->clock = m->stamped = 0;
+
+	for (int words = 0; words < PREFIX_WORDS; words++) {
+		while (t.at < t.end && (strchr(" \t>|`\"'*,;", *t.at) || (*t.at & 0x80)))
+			t.at++;
+		if (t.at == t.end)
+			break;
+		if (*t.at == '\1' && t.end - t.at > 1) { /* KERN_SOH and a level */
+			t.at += 2;
+			continue;
+		}
+		if (*t.at == '[') {
+			if (!explain_find_start(e, t) && bracket(&t, m, &strict)) {
+				p.dated |= strict && !m->uptime;
+				continue;
+			}
+			if (strict)
+				break;
+		}
+		if (strict && *t.at == '(' && skip_domain(&t))
+			continue;
+		if (strict || explain_find_start(e, t))
+			break;
+		if (*t.at == '<') {
+			if (!level(&t, m))
+				break;
+		} else if (*t.at == '(') {
+			const char *close = memchr(t.at, ')', (size_t)(t.end - t.at));
+
+			if (!close || close - t.at > 8)
+				break;
+			t.at = close + 1;
+		} else if (*t.at == '[') {
+			const char *close = memchr(t.at, ']', (size_t)(t.end - t.at));
+
+			/* "[node7] ", or structured data of RFC 5424 */
+			if (!close || close - t.at > 80 || (m->weak && !p.columns))
+				break;
+			if (!p.columns) {
+				m->origin = hash(t.at, close);
+				m->weak = 1;
+			}
+			t.at = close + 1;
+		} else if (*t.at >= '0' && *t.at <= '9') {
+			if (!number(&t, m, &p.dated, &strict))
+				break;
+		} else if (*t.at == '-' || *t.at == ':' || *t.at == '=') {
+			const char *end = explain_token_end(t);
+
+			if (end - t.at > 2)
+				break;
+			t.at = end;
+		} else {
+			const enum word w = word(&t, m, &p);
+
+			if (w == MESSAGE)
+				break;
+			strict |= w == KERNEL;
+		}
+	}
+	/* Whatever stood in front of the kernel's own mark is its transport's. */
+	if (strict || p.columns)
+		m->weak = 0;
+	m->text = t;
+	if (m->stamped || explain_find_start(e, t))
+		return;
+	/* No prefix at all, but words that look like one. */
+	m->weak = 0;
+	m->origin = 0;
+	for (m->text = all; m->text.at < all.end && strchr("> \t", *m->text.at);)
+		m->text.at++;
+}
