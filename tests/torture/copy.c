@@ -13,7 +13,8 @@ __attribute__((visibility("default"))) int copy_try(int check)
 	int error, faulted;
 
 	if (check) {
-		fsgs_check(&r, sizeof r, 0);
+		if (fsgs_check(&r, sizeof r, 0))
+			return 2;
 		return r.refusal == FSGS_REFUSAL_NONE ? 0 : -r.refusal_error;
 	}
 	error = fsgs_guard_enter();

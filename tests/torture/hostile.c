@@ -194,7 +194,7 @@ static int check_for_ever(void *started)
 	struct fsgs_report r;
 
 	for (;;) {
-		fsgs_check(&r, sizeof r, 0);
+		EXPECT(fsgs_check(&r, sizeof r, 0) == 0, "fsgs_check");
 		atomic_store((atomic_int *)started, 1);
 	}
 	return 0;
