@@ -74,6 +74,7 @@ const char *EXPORT(page_json)(void)
 	found.foreign = explain.foreign;
 	found.unread = explain.unread;
 	found.unread_line = explain.unread_line;
+	found.hint = explain.hint;
 	found_json(out, &found);
 	return fclose(out) == 0 ? text : NULL;
 }

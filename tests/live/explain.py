@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import tempfile
 import termios
@@ -16,6 +17,7 @@ import unittest
 from support import INSNS, STATUS, parts
 
 COMMAND = os.environ['FSGSCHECK']
+VICTIM = os.environ.get('VICTIM', '')
 HERE = os.path.dirname(os.path.abspath(__file__))
 OWN = os.path.join(HERE, 'logs')
 MACHINES = os.path.join(HERE, '..', 'machines', 'logs')
@@ -625,6 +627,87 @@ class Fleet(Case):
                          for i in range(self.HOSTS))
         report = self.report(text)
         self.assertEqual(report['explain']['odd'], [{'host': 'web3', 'verdict': 'broken'}])
+
+
+class Programs(Case):
+    """What a program leaves behind that dies at an instruction. The files are what the real tools printed."""
+
+    def source(self, name):
+        return self.report(read(os.path.join(OWN, f'program-{name}.txt')))
+
+    def test_logs(self):
+        for name, verdict in (('gdb', 'unknown'), ('go', 'unknown'), ('jvm', 'unknown'), ('valgrind', 'unsupported')):
+            report = self.source(name)
+            source = report['explain']['sources'][0]
+            self.assertEqual((report['verdict'], source['kind'], source['instruction']), (verdict, 'program', 'wrgsbase'),
+                             name)
+            if verdict == 'unknown':
+                self.assertIn('machine', source['missing'], name)
+        self.assertEqual(self.source('gdb')['explain']['sources'][0]['symbol'], 'execute+130')
+        self.assertIn('instrumented', self.source('valgrind')['findings'])
+
+    def test_the_machine_in_the_same_text(self):
+        go = read(os.path.join(OWN, 'program-go.txt')).decode()
+        for text, verdict, finding in (
+                ('Linux vm 5.4.0-139-generic #156-Ubuntu SMP x86_64 GNU/Linux\n' + go, 'disabled', 'kernel-too-old'),
+                (go + '$ uname -r\n5.4.0\n', 'disabled', 'kernel-too-old'),
+                (json.dumps({'schema': 1, 'verdict': 'disabled', 'cpuid': {'fsgsbase': True, 'max_leaf': 13},
+                             'hwcap2': {'present': True, 'fsgsbase': False}}) + '\n' + go, 'disabled', None)):
+            report = self.report(text)
+            program = next(s for s in report['explain']['sources'] if s['kind'] == 'program')
+            self.assertEqual(program['verdict'], verdict, text[:200])
+            if finding:
+                self.assertIn(finding, program['findings'])
+
+    def test_never_accuses(self):
+        """A debugger's word and a flag do not make a machine broken."""
+        go = read(os.path.join(OWN, 'program-go.txt')).decode()
+        cpuinfo = 'processor : 0\nflags : fpu fsgsbase\npower management:\n'
+        self.assertNotEqual(self.report('Linux vm 6.1.0-9-amd64 #1 SMP\n' + cpuinfo + go)['verdict'], 'broken')
+
+    def test_tools(self):
+        self.expect('Invalid instruction (UC_ERR_INSN_INVALID)\n>>> 0x401000: wrfsbase rax\n', 'unsupported',
+                    ['instrumented'], 'wrfsbase')
+        self.expect('Code Type:       X86-64 (Translated)\nException Type:  EXC_BAD_INSTRUCTION (SIGILL)\n'
+                    'Thread 0 instruction stream:\n  55 48 89 e5 90 90 [f3] 48 0f ae d0 5d c3 90\t<==\n',
+                    'unsupported', ['instrumented'], 'wrfsbase')
+
+    def test_hints(self):
+        """No evidence, but the one command that makes it some."""
+        systemd = ('           PID: 4711 (iwasm)\n        Signal: 4 (ILL)\n    Executable: /usr/bin/iwasm\n'
+                   '                #0  0x000055d0c5a1b3c4 os_writegsbase (iwasm + 0x1b3c)\n')
+        for text, command in ((systemd, 'coredumpctl'),
+                              ('[   13.257633] traps: iwasm[41] trap invalid opcode ip:47ed19 sp:7ffc error:0 in '
+                               'iwasm[400000+d0000]\n', 'gdb')):
+            report = self.expect_nothing(text)
+            self.assertIn(command, report['explain']['hint']['command'])
+            self.assertIn(command, explain('-', text=text).stdout.decode())
+
+    def test_other_deaths(self):
+        for text in ('Program received signal SIGILL, Illegal instruction.\n=> 0x401000 <main+4>:\tud2\n',
+                     'SIGILL: illegal instruction\ninstruction bytes: 0xf 0xb 0x90 0x90\n',
+                     'vex amd64->IR: unhandled instruction bytes: 0x62 0xF1 0x7C 0x48 0x28\n'):
+            self.assertNotIn('hint', self.expect_nothing(text)['explain'])
+
+    @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
+    def test_core(self):
+        """An emulator without the instruction writes a core file."""
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(['qemu-x86_64', '-cpu', 'qemu64', VICTIM, 'wrgsbase', '5'], cwd=folder, timeout=60,
+                           stderr=subprocess.DEVNULL, check=False,
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 30, 1 << 30)))
+            cores = glob.glob(os.path.join(folder, 'qemu_*.core'))
+            if not cores:
+                self.skipTest('the emulator wrote no core file')
+            core = read(cores[0])
+            source = self.report(None, cores[0])['explain']['sources'][0]
+            self.assertEqual((source['kind'], source['instruction'], source['code'][:14]),
+                             ('program', 'wrgsbase', 'f3 48 0f ae df'))
+            # Cut anywhere, or with any byte of the tables changed, it ends.
+            for length in (*range(0, 8192, 397), 65536):
+                self.assertIn(explain('-', text=core[:length]).returncode, (3,))
+            for at in range(16, 4096, 197):
+                explain('-', text=core[:at] + b'\xff' + core[at + 1:65536])
 
 
 class Usage(Case):

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { START, BYTES, LITTLE, BIG, PACKED };
+enum { START, BYTES, LITTLE, BIG, PACKED, CORE };
 
 static const struct {
 	uint8_t length;
@@ -116,6 +116,8 @@ static void feed(struct explain *e, const char *bytes, size_t size)
 {
 	if (e->bytes.state == BYTES)
 		put_bytes(e, bytes, size);
+	else if (e->bytes.state == CORE)
+		explain_core_feed(&e->core, bytes, size);
 	else if (e->bytes.state != PACKED)
 		put_units(e, bytes, size);
 }
@@ -143,7 +145,13 @@ static void start(struct explain *e)
 			b->packed = &magics[i].packed;
 			return;
 		}
-	if (b->length >= 2 && memcmp(b->first, "\xff\xfe", 2) == 0)
+	if (b->length >= 4 && memcmp(b->first,
+				     "\x7f"
+				     "ELF",
+				     4) == 0) {
+		b->state = CORE;
+		explain_core_begin(&e->core);
+	} else if (b->length >= 2 && memcmp(b->first, "\xff\xfe", 2) == 0)
 		b->state = LITTLE;
 	else if (b->length >= 2 && memcmp(b->first, "\xfe\xff", 2) == 0)
 		b->state = BIG;
@@ -205,5 +213,7 @@ void explain_begin(struct explain *e, explain_take *take, void *context)
 void explain_give(struct explain *e, const struct explain_source *source)
 {
 	e->sources++;
+	if (source->kind == EXPLAIN_REPORT)
+		e->program_report = source->report;
 	e->take(e->context, source);
 }

@@ -50,6 +50,7 @@ static bool read_file(struct explain *e, struct found *found, const char *path)
 		else if (errno != EINTR)
 			error = errno;
 	}
+	read_module(e);
 	found->lines += explain_end_file(e);
 	found_add_packed(found, found->file, explain_packed(e));
 	if (fd >= 0 && !is_stdin)
@@ -108,6 +109,7 @@ int explain_command(int argc, char **argv)
 	found.foreign = explain.foreign;
 	found.unread = explain.unread;
 	found.unread_line = explain.unread_line;
+	found.hint = explain.hint;
 	if (json)
 		found_json(stdout, &found);
 	else

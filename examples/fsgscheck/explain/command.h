@@ -5,4 +5,8 @@
 /* `fsgscheck explain`: argv[0] is "explain". Gives the exit status. */
 int explain_command(int argc, char **argv);
 
+/* The bytes that a core file leaves to the program's file, if that is still the same one. */
+struct explain;
+void read_module(struct explain *e);
+
 #endif

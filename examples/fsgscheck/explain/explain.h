@@ -67,6 +67,8 @@ enum explain_note {
 	EXPLAIN_BY_NAME,        /* a disassembler names the instruction, the bytes are not there */
 	EXPLAIN_NO_KERNEL,      /* which kernel a program ran under is missing */
 	EXPLAIN_CPUID_ONLY,     /* CPUID as a tool or a hypervisor shows it, and no kernel */
+	EXPLAIN_ASK,            /* nothing shows what the machine of a program can do */
+	EXPLAIN_TOOL,           /* an emulator or an instrumentation tool lacks the instruction */
 	EXPLAIN_NOTES
 };
 
@@ -136,6 +138,11 @@ struct explain_packed {
 void explain_begin(struct explain *e, explain_take *take, void *context);
 void explain_feed(struct explain *e, const char *bytes, size_t size);
 uint64_t explain_end_file(struct explain *e);
+/* Before the end of a core file that does not have the bytes at RIP: where else they are; else NULL. The file is the
+ * same one if explain_page_hash() of its first EXPLAIN_PAGE bytes is the module's. */
+const struct explain_module *explain_core_module(const struct explain *e);
+uint64_t explain_page_hash(const unsigned char *page);
+void explain_core_code(struct explain *e, const unsigned char *code, size_t length);
 /* What the file that ended last is, when it has to be unpacked; else NULL. */
 const struct explain_packed *explain_packed(const struct explain *e);
 

@@ -126,6 +126,14 @@ void found_json(FILE *out, const struct found *found)
 	}
 	json_end(&json, ']');
 	json_number(&json, "machines", (int64_t)found->machine_count);
+	if (explain_hint_text(&found->hint)) {
+		json_begin(&json, "hint", '{');
+		json_number(&json, "line", (int64_t)found->hint.line);
+		json_string(&json, "name", found->hint.name);
+		json_string(&json, "text", explain_hint_text(&found->hint));
+		json_string(&json, "command", explain_hint_command(&found->hint));
+		json_end(&json, '}');
+	}
 	json_begin(&json, "sources", '[');
 	for (uint32_t i = 0; i < found->page_count; i++)
 		json_source(&json, &found->pages[i]);

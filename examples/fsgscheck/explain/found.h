@@ -52,6 +52,7 @@ struct found {
 	struct found_packed packed[MAX_PAGES];
 	uint32_t packed_count;
 	bool out_of_memory;
+	struct explain_hint hint; /* for when there is nothing else */
 
 	const char *file;        /* that is being read */
 	uint32_t from_this_file; /* machines */

@@ -101,6 +101,15 @@ static const struct {
 	[EXPLAIN_NO_KERNEL] =
 		{"kernel", "Which kernel the program ran under is not shown. Before Linux 5.9 the "
 			   "instructions are not enabled for programs; uname -r tells."},
+	[EXPLAIN_ASK] =
+		{"machine",
+		 "What that machine can do is not shown. Run the program again under fsgscheck run, or "
+		 "add the output of fsgscheck --json from there to this text."},
+	[EXPLAIN_TOOL] =
+		{NULL,
+		 "An emulator or an instrumentation tool ran the program, and it does not have the "
+		 "instruction. This says nothing about the machine: run the program without the "
+		 "tool."},
 	[EXPLAIN_CPUID_ONLY] =
 		{NULL,
 		 "This is what CPUID offers. Whether the kernel enabled the instructions, and "

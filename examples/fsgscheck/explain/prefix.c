@@ -335,6 +335,9 @@ void explain_find_message(const struct explain *e, struct text t, struct explain
 			t.at += 2;
 			continue;
 		}
+		/* The brackets in a macOS report mark a byte. */
+		if (*t.at == '[' && e->program.translated)
+			break;
 		if (*t.at == '[') {
 			if (!explain_find_start(e, t) && bracket(&t, m, &strict)) {
 				p.dated |= strict && !m->uptime;

@@ -24,8 +24,8 @@ static void put_crash(FILE *out, const struct explain_source *s)
 	size_t used;
 
 	if (s->has_insn) {
-		snprintf(text, sizeof text, "%-10s %s", fsgs_name(FSGS_LIST_INSN, s->insn),
-			 found_code(s, code));
+		snprintf(text, sizeof text, s->code_length ? "%-10s %s" : "%s",
+			 fsgs_name(FSGS_LIST_INSN, s->insn), found_code(s, code));
 		put_row(out, "instruction", text);
 	} else {
 		put_row(out, "code", found_code(s, text));
@@ -113,7 +113,18 @@ static void put_page(FILE *out, const struct found_item *item)
 	put_uptime(out, s->uptime);
 	print_findings(out, r);
 	found_print_notes(out, s);
-	print_advice(out, r);
+	/* Advice for `unknown` is for a check that could not run. */
+	if (!(s->notes & EXPLAIN_NOTE(ASK)))
+		print_advice(out, r);
+}
+
+static void put_hint(FILE *out, const struct explain_hint *hint)
+{
+	if (!explain_hint_text(hint))
+		return;
+	fprintf(out, "\nLine %" PRIu64 "%s%s: ", hint->line, hint->name[0] ? ", " : "", hint->name);
+	print_wrapped(out, explain_hint_text(hint), 0, 0);
+	fprintf(out, "    %s\n", explain_hint_command(hint));
 }
 
 static void put_names(FILE *out, const struct found *found, uint32_t group)
@@ -209,6 +220,7 @@ void found_print(FILE *out, const struct found *found)
 {
 	if (!found->worst.count) {
 		put_nothing(out, found);
+		put_hint(out, &found->hint);
 		return;
 	}
 	for (uint32_t i = 0; i < found->page_count; i++) {

@@ -20,11 +20,16 @@
 static const struct explain_start starts[] = {
 	OTHER("# hypervisor: ", image, IMAGE_HYPERVISOR, TEXT),
 	OTHER("# processor: ", image, IMAGE_PROCESSOR, TEXT),
+	OTHER("#  SIGILL (0x4) at pc=", program, PROGRAM_JVM, NEVER),
+	OTHER("# C ", program, PROGRAM_JVM_FRAME, NEVER),
+	OTHER("#0  ", program, PROGRAM_FRAME, NEVER),
 	OTHER("#", crash, CRASH_TOOL_FRAME, NEVER),
 	KERNEL("---[ end trace", crash, CRASH_END, NEVER),
 	OTHER("0x00000007 0x00: ", cpuid, CPUID_RAW, NEVER),
 	OTHER("0xffffffff", crash, CRASH_TOOL_CODE, NEVER),
+	OTHER("0x0000", program, PROGRAM_ROW, NEVER),
 	OTHER("=> 0x", program, PROGRAM_AT, NEVER),
+	OTHER("=>0x0000", program, PROGRAM_ROW, NEVER),
 	OTHER("Architecture:", lscpu, CPU_ANY, NEVER),
 	KERNEL("BUG: soft lockup", crash, CRASH_SAMPLE, NEVER),
 	KERNEL("BUG: ", crash, CRASH_OTHER, NEVER),
@@ -40,9 +45,12 @@ static const struct explain_start starts[] = {
 	KERNEL("CS: ", crash, CRASH_REGS, REGS),
 	KERNEL("Clearing CPUID bits:", boot, BOOT_CLEARED, TEXT),
 	KERNEL("Code: ", crash, CRASH_CODE, CODE),
+	OTHER("Code Type:", program, PROGRAM_TRANSLATED, NEVER),
 	OTHER("Code=", host, HOST_CODE, CODE),
 	KERNEL("Command line: ", boot, BOOT_COMMAND_LINE, TEXT),
 	KERNEL("EIP: ", crash, CRASH_EIP, TEXT),
+	OTHER("Exception Type:", program, PROGRAM_MACOS, NEVER),
+	OTHER("Executable:", program, PROGRAM_EXECUTABLE, NEVER),
 	KERNEL("FS: ", crash, CRASH_REGS, REGS),
 	OTHER("FSGSBASE - ", host, HOST_VBOX, NEVER),
 	KERNEL("FSGSBASE disabled via kernel command line", boot, BOOT_DISABLED, TEXT),
@@ -54,6 +62,7 @@ static const struct explain_start starts[] = {
 	OTHER("Hypervisor vendor:", lscpu, CPU_HYPERVISOR, NEVER),
 	KERNEL("INFO: rcu", crash, CRASH_SAMPLE, NEVER),
 	KERNEL("INFO: task ", crash, CRASH_SAMPLE, NEVER),
+	OTHER("Invalid instruction (UC_ERR_INSN_INVALID)", program, PROGRAM_TOOL, NEVER),
 	OTHER("KVM internal error. Suberror: ", host, HOST_ERROR, NEVER),
 	KERNEL("Kernel command line: ", boot, BOOT_COMMAND_LINE, TEXT),
 	KERNEL("Kernel panic - not syncing", crash, CRASH_PANIC, TEXT),
@@ -87,9 +96,12 @@ static const struct explain_start starts[] = {
 	KERNEL("RSP: ", crash, CRASH_REGS, REGS),
 	OTHER("RdWrFsGsSupport:", host, HOST_VBOX_OFFER, NEVER),
 	OTHER("RELEASE: ", machine, MACHINE_RELEASE, NEVER),
+	OTHER("SIGILL: illegal instruction", program, PROGRAM_DIED, NEVER),
+	OTHER("Signal: 4 (ILL)", program, PROGRAM_SYSTEMD, NEVER),
 	OTHER("Stepping:", lscpu, CPU_STEPPING, NEVER),
 	OTHER("TLB size", cpuinfo, CPU_ANY, NEVER),
 	OTHER("Thread ", program, PROGRAM_SIGNAL, NEVER),
+	OTHER("UcError: Invalid instruction", program, PROGRAM_TOOL, NEVER),
 	OTHER("Vendor ID:", lscpu, CPU_VENDOR, NEVER),
 	KERNEL("WARNING: ", crash, CRASH_WARNING, NEVER),
 	OTHER("[exception RIP: ", crash, CRASH_TOOL_RIP, NEVER),
@@ -118,6 +130,7 @@ static const struct explain_start starts[] = {
 	KERNEL("general protection fault", crash, CRASH_PROTECTION, TEXT),
 	OTHER("hypervisor_id", cpuid, CPUID_HYPERVISOR, NEVER),
 	OTHER("initial apicid", cpuinfo, CPU_ANY, NEVER),
+	OTHER("instruction bytes: ", program, PROGRAM_BYTES, NEVER),
 	KERNEL("int3: ", crash, CRASH_OTHER_DIE, NEVER),
 	KERNEL("invalid opcode: ", crash, CRASH_OPCODE, TEXT),
 	KERNEL("kernel BUG at ", crash, CRASH_BUG, NEVER),
@@ -136,8 +149,12 @@ static const struct explain_start starts[] = {
 	OTHER("stepping", cpuinfo, CPU_STEPPING, NEVER),
 	KERNEL("sysrq: Show ", crash, CRASH_SAMPLE, NEVER),
 	KERNEL("traps: PANIC: double fault", crash, CRASH_OTHER_DIE, NEVER),
+	KERNEL("traps: ", program, PROGRAM_TRAP, NEVER),
+	OTHER("unicorn.unicorn.UcError: Invalid instruction", program, PROGRAM_TOOL, NEVER),
+	OTHER("uname: Linux ", machine, MACHINE_UNAME, NEVER),
 	OTHER("vendor_id =", cpuid, CPUID_VENDOR, NEVER),
 	OTHER("vendor_id", cpuinfo, CPU_VENDOR, NEVER),
+	OTHER("vex amd64->IR: unhandled instruction bytes: ", program, PROGRAM_VALGRIND, NEVER),
 	OTHER("vmx flags", cpuinfo, CPU_ANY, WORDS),
 	KERNEL("watchdog: BUG: soft lockup", crash, CRASH_SAMPLE, NEVER),
 	KERNEL("watchdog: Watchdog detected", crash, CRASH_SAMPLE, NEVER),
@@ -204,6 +221,7 @@ void explain_readers_line(struct explain *e, const struct explain_message *m)
 	if (!start) {
 		explain_crash_trace(e, m);
 		explain_host_feature(e, m);
+		explain_program_line(e, m);
 		explain_machine_answer(e, m);
 		return;
 	}
@@ -222,6 +240,8 @@ void explain_readers_end(struct explain *e)
 	explain_cpuinfo_end(e);
 	explain_lscpu_end(e);
 	explain_cpuid_end(e);
+	explain_core_end(e);
 	explain_program_end(e);
 	explain_machine_end(e);
+	memset(&e->program_report, 0, sizeof e->program_report);
 }

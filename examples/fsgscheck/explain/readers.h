@@ -243,8 +243,58 @@ struct explain_host {
 
 /* -- program.c */
 struct explain_program {
-	uint32_t died; /* of SIGILL */
+	uint32_t died;       /* of SIGILL */
+	uint32_t tool;       /* an emulator that lacks the instruction ran it */
+	uint32_t core;       /* systemd has its core file */
+	uint32_t named;      /* the instruction is shown, and may be another one */
+	uint32_t translated; /* by Rosetta */
+	uint32_t has_pc;
+	uint64_t pc;
+	char executable[96];
 	struct explain_source source;
+};
+
+/* -- core.c */
+#define EXPLAIN_SEGMENTS 2048
+#define EXPLAIN_PAGE     4096
+struct explain_core {
+	uint32_t state; /* enum in core.c */
+	uint32_t is_core;
+	uint64_t at;   /* of the file, where the next byte stands */
+	uint64_t from; /* what is wanted next */
+	uint32_t size, length;
+	uint32_t left;     /* segments */
+	uint32_t segments; /* that are kept */
+	uint64_t note, notes_end;
+	uint64_t files, index, page_size;
+	uint64_t base;  /* of the file that is being read */
+	uint64_t first; /* of the module at RIP */
+	uint64_t name_index;
+	uint32_t name_length;
+	uint32_t has_registers, has_module;
+	uint32_t signal, cs;
+	uint64_t rip;
+	uint32_t code_length;
+	uint8_t code[EXPLAIN_CODE];
+	char name[17];
+	struct explain_module {
+		char path[512];
+		uint64_t offset;    /* of RIP, in the file */
+		uint64_t page_hash; /* of the file's first page */
+		uint32_t has_page;
+	} module;
+	unsigned char bytes[EXPLAIN_PAGE];
+	struct explain_segment {
+		uint64_t address, offset, size;
+	} segment[EXPLAIN_SEGMENTS];
+};
+
+/* -- hint.c: by how much can be said */
+enum explain_hint_kind { EXPLAIN_HINT_NONE, EXPLAIN_HINT_PROGRAM, EXPLAIN_HINT_CORE };
+struct explain_hint {
+	enum explain_hint_kind kind;
+	uint64_t line;
+	char name[96];
 };
 
 struct explain {
@@ -270,10 +320,13 @@ struct explain {
 	struct explain_machine machine;
 	struct explain_description lscpu, cpuid;
 	struct explain_host host;
+	struct explain_core core;
 	struct explain_program program;
-	struct explain_source image;  /* what the boot image has said before its last line */
-	struct explain_source report; /* that is being read as JSON */
-	uint32_t report_seen;         /* what makes it one of ours */
+	struct explain_hint hint;
+	struct fsgs_report program_report; /* the last one of this file, for a death in it */
+	struct explain_source image;       /* what the boot image has said before its last line */
+	struct explain_source report;      /* that is being read as JSON */
+	uint32_t report_seen;              /* what makes it one of ours */
 };
 
 /* -- stream.c */
@@ -441,9 +494,37 @@ void explain_host_feature(struct explain *e, const struct explain_message *m);
 void explain_host_end(struct explain *e);
 
 /* -- program.c */
-enum { PROGRAM_SIGNAL, PROGRAM_AT };
+enum {
+	PROGRAM_SIGNAL,
+	PROGRAM_DIED,
+	PROGRAM_TOOL,
+	PROGRAM_AT,
+	PROGRAM_FRAME,
+	PROGRAM_BYTES,
+	PROGRAM_VALGRIND,
+	PROGRAM_JVM,
+	PROGRAM_JVM_FRAME,
+	PROGRAM_ROW,
+	PROGRAM_SYSTEMD,
+	PROGRAM_EXECUTABLE,
+	PROGRAM_TRANSLATED,
+	PROGRAM_MACOS,
+	PROGRAM_TRAP
+};
 explain_read explain_program_read;
+/* A line that no entry of the table begins. */
+void explain_program_line(struct explain *e, const struct explain_message *m);
 void explain_program_end(struct explain *e);
+
+/* -- core.c */
+void explain_core_begin(struct explain_core *c);
+void explain_core_feed(struct explain_core *c, const char *bytes, size_t size);
+void explain_core_end(struct explain *e);
+
+/* -- hint.c */
+void explain_hint(struct explain *e, enum explain_hint_kind kind, uint64_t line, const char *name);
+const char *explain_hint_text(const struct explain_hint *hint); /* NULL without one */
+const char *explain_hint_command(const struct explain_hint *hint);
 
 /* -- image.c: the boot image's lines */
 enum { IMAGE_PROCESSOR, IMAGE_HYPERVISOR, IMAGE_VERDICT };

@@ -229,7 +229,8 @@ static void take_other(struct explain *e, const struct explain_message *m)
 
 	if (m->stamped && length < LONGEST_START && explain_starts_with(e, m->text))
 		hold(e, m, WRAP_TEXT);
-	else if (explain_crash_is_open(e) || e->machine.ask_release ||
+	else if (explain_crash_is_open(e) || e->machine.ask_release || e->program.tool ||
+		 e->program.translated ||
 		 (!m->uptime && length > 7 &&
 		  (m->text.end[-1] == 'r' || contains(m->text.at, length, "fsgsbase"))))
 		explain_readers_line(e, m);
@@ -276,7 +277,8 @@ static void take_message(struct explain *e, struct text line)
 		hold(e, &m, start->wrap);
 	else if (start)
 		explain_readers_line(e, &m);
-	else if (!quotes_name(u, m.text))
+	/* A name in a program's trap may go on in the next lines. */
+	if ((!start || start->read == explain_program_read) && !quotes_name(u, m.text) && !start)
 		take_other(e, &m);
 }
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What is no evidence yet, and the one command that makes it some. */
+#include "explain.h"
+
+void explain_hint(struct explain *e, enum explain_hint_kind kind, uint64_t line, const char *name)
+{
+	/* The first one of the most that can be said. */
+	if (e->hint.kind >= kind)
+		return;
+	e->hint.kind = kind;
+	e->hint.line = line;
+	text_clean(name, e->hint.name, sizeof e->hint.name);
+}
+
+const char *explain_hint_text(const struct explain_hint *hint)
+{
+	static const char *const texts[] = {
+		[EXPLAIN_HINT_NONE] = NULL,
+		[EXPLAIN_HINT_PROGRAM] =
+			"A program died of an invalid opcode, and which instruction it was is not "
+			"shown. Run the program again under fsgscheck run, or read its core file:",
+		[EXPLAIN_HINT_CORE] =
+			"A program died of an invalid opcode, and its core file was kept. The "
+			"instruction is in it:",
+	};
+
+	return texts[hint->kind];
+}
+
+const char *explain_hint_command(const struct explain_hint *hint)
+{
+	static const char *const commands[] = {
+		[EXPLAIN_HINT_NONE] = NULL,
+		[EXPLAIN_HINT_PROGRAM] = "gdb -batch -ex 'x/i $pc' -ex bt PROGRAM CORE 2>&1 | "
+					 "fsgscheck explain -",
+		[EXPLAIN_HINT_CORE] = "coredumpctl debug --debugger-arguments=\"-batch -ex 'x/i "
+				      "\\$pc' -ex bt\" 2>&1 | fsgscheck explain -",
+	};
+
+	return commands[hint->kind];
+}
