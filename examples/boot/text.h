@@ -12,7 +12,8 @@ struct line {
 };
 
 void line_text(struct line *line, const char *text);
-/* The same for what the hypervisor chose: a character that steers a terminal becomes a question mark. */
+/* The same for what the hypervisor chose: a character that steers a terminal becomes a question
+ * mark. */
 void line_foreign(struct line *line, const char *text);
 void line_number(struct line *line, uint32_t number);
 void line_hex(struct line *line, uint64_t number);

@@ -53,7 +53,10 @@ def what_belongs(packages):
     wanted = {'libfsgscheck1': ['/libfsgscheck.so.1'],
               'libfsgscheck-dev': ['/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc',
                                    '/fsgs_usable.3', '/examples/usable.c'],
-              'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json', '/fsgscheck.html']}
+              'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json', '/fsgscheck.html'],
+              'fsgscheck-guard': ['/fsgscheck-guard/install', '/fsgscheck-guard/uninstall',
+                                  '/fsgscheck-guard/07_fsgscheck-guard', '/fsgscheck-guard/fsgscheck-boot.elf',
+                                  '/fsgscheck-guard/fsgscheck-boot.efi']}
     for package in packages:
         listed = contents(package)
         for file in wanted.get(package.name.partition('_')[0], []):

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Installs the boot guard in a Debian with GRUB, and boots it before, after, and after uninstall.
+
+One disk with GRUB for BIOS and for UEFI. What changes grub.cfg runs inside the machine, as its operator
+would run it. Needs root and debootstrap, and takes many minutes: run by hand.
+
+    guard-install.py [--boots N] [--root DIR]      DIR: a Debian that was made before
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+from support import machine
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+OVMF = pathlib.Path("/usr/share/OVMF")
+GRUB = pathlib.Path("/usr/lib/grub")
+SECTOR = 512
+# In sectors of the disk: the EFI system partition, and the root file system.
+ESP, ESP_SECTORS = 2048, 64 << 11
+ROOT, ROOT_SECTORS = 2048 + (64 << 11), 1536 << 11
+PACKAGES = ("linux-image-cloud-amd64,initramfs-tools,grub-pc-bin,grub-efi-amd64-bin,grub2-common,systemd-sysv,"
+            "udev,kmod,e2fsprogs")
+MODULES = ("part_msdos", "ext2", "fat", "normal", "search", "search_fs_uuid", "configfile", "echo", "test")
+
+INIT = """#!/bin/sh
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev 2>/dev/null
+mount -o remount,rw /
+echo "=== user space"
+echo "=== cmdline $(cat /proc/cmdline)"
+/opt/fsgscheck | head -3
+do=$(sed -n 's/.*fsgs.do=\\([^ ]*\\).*/\\1/p' /proc/cmdline)
+case $do in
+'') ;;
+update-grub) update-grub; echo "=== done $?" ;;
+*) /opt/guard/$do && /opt/guard/$do; echo "=== done $?" ;;
+esac
+mount -o remount,ro /
+sync
+echo o >/proc/sysrq-trigger
+sleep 60
+"""
+
+
+def run(*command):
+    """Runs a tool; its words are shown only when it fails."""
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed:\n{done.stdout.decode(errors='replace')[-2000:]}")
+
+
+def fill(root):
+    """What the Debian gets on top."""
+    guard = root / "opt/guard"
+    guard.mkdir(parents=True, exist_ok=True)
+    for name in ("install", "uninstall", "07_fsgscheck-guard"):
+        shutil.copy(SOURCE / "examples/guard" / name, guard)
+    shutil.copy(os.environ["FSGS_ELF"], guard / "fsgscheck-boot.elf")
+    shutil.copy(os.environ["FSGS_EFI"], guard / "fsgscheck-boot.efi")
+    shutil.copy(os.environ["FSGS_COMMAND"], root / "opt/fsgscheck")
+    (root / "opt/init").write_text(INIT, encoding="ascii")
+    (root / "opt/init").chmod(0o755)
+    (root / "etc/default/grub").write_text(
+        'GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_DISTRIBUTOR=Debian\nGRUB_TERMINAL="console"\n'
+        'GRUB_CMDLINE_LINUX="console=ttyS0 panic=-1 quiet init=/opt/init"\n', encoding="ascii")
+    (root / "etc/fstab").write_text("/dev/vda2 / ext4 defaults 0 1\n", encoding="ascii")
+    for platform in ("i386-pc", "x86_64-efi"):
+        shutil.copytree(root / "usr/lib/grub" / platform, root / "boot/grub" / platform, dirs_exist_ok=True)
+    run("chroot", root, "grub-editenv", "/boot/grub/grubenv", "create")
+
+
+def grub_image(folder, platform, output, modules):
+    run("grub-mkimage", "-O", platform, "-p", "(hd0,msdos2)/boot/grub", "-o", folder / output, *MODULES, *modules)
+
+
+def disk(root, folder):
+    """The disk: a boot sector and GRUB behind it, a FAT partition for UEFI, and the root file system."""
+    image, esp, ext = folder / "disk", folder / "esp", folder / "ext"
+    with esp.open("wb") as file:
+        file.truncate(ESP_SECTORS * SECTOR)
+    run("mformat", "-i", esp, "-T", ESP_SECTORS, "-h", 16, "-s", 63, "-H", ESP, "::")
+    grub_image(folder, "i386-pc", "core.img", ["biosdisk"])
+    grub_image(folder, "x86_64-efi", "grub.efi", [])
+    run("mmd", "-i", esp, "::/EFI", "::/EFI/BOOT")
+    run("mcopy", "-i", esp, folder / "grub.efi", "::/EFI/BOOT/BOOTX64.EFI")
+    with ext.open("wb") as file:
+        file.truncate(ROOT_SECTORS * SECTOR)
+    run("mke2fs", "-q", "-t", "ext4", "-d", root, ext)
+    sector = bytearray((GRUB / "i386-pc/boot.img").read_bytes()[:SECTOR])
+    sector[446:510] = bytes(64)
+    sector[446:462] = struct.pack("<BBBBBBBBII", 0, 0, 0, 0, 0xef, 0, 0, 0, ESP, ESP_SECTORS)
+    sector[462:478] = struct.pack("<BBBBBBBBII", 0x80, 0, 0, 0, 0x83, 0, 0, 0, ROOT, ROOT_SECTORS)
+    with image.open("wb") as out:
+        out.write(sector)
+        out.write((folder / "core.img").read_bytes())
+        for start, part in ((ESP, esp), (ROOT, ext)):
+            out.seek(start * SECTOR)
+            with part.open("rb") as content:
+                shutil.copyfileobj(content, out, 1 << 20)
+            part.unlink()
+    return image
+
+
+class Debian:
+    """The machine with that disk."""
+
+    def __init__(self, root, folder):
+        self.folder = folder
+        self.kernel = next((root / "boot").glob("vmlinuz-*"))
+        self.initrd = next((root / "boot").glob("initrd.img-*"))
+        fill(root)
+        self.drive = ["-drive", f"file={disk(root, folder)},format=raw,if=virtio"]
+        self.failures = 0
+
+    def act(self, action):
+        """Boots directly, and runs something as root. Twice, when it is ours."""
+        done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=400,
+                            append=f"console=ttyS0 panic=-1 quiet root=/dev/vda2 init=/opt/init fsgs.do={action}")
+        good = "=== done 0" in done.log
+        self.tell(good, action, done, "")
+
+    def boot(self, what, firmware, guarded):
+        """One boot as it would be without us; returns nothing, and counts."""
+        extra = list(self.drive)
+        if firmware == "uefi":
+            variables = self.folder / "variables"
+            shutil.copyfile(OVMF / "OVMF_VARS_4M.fd", variables)
+            extra += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / 'OVMF_CODE_4M.fd'}",
+                      "-drive", f"if=pflash,format=raw,file={variables}"]
+        done = machine.boot(None, extra=extra, timeout=400)
+        last = re.search(r"fsgscheck: verdict=.*guard=passed ms=\d+", done.log)
+        self.tell("=== user space" in done.log and bool(last) == guarded and "nofsgsbase" not in done.log,
+                  f"{firmware} {what}", done, last[0] if last else "no guard")
+
+    def tell(self, good, what, done, more):
+        self.failures += not good
+        print(f"{'ok' if good else 'not ok'} - {what}: {done.seconds:.0f} s {more}", flush=True)
+        if not good:
+            print(done.log[-3000:], done.errors)
+
+
+def main():
+    """Returns the exit status: 0 as expected, 1 otherwise, 77 where something is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--boots", type=int, default=3)
+    parser.add_argument("--root", type=pathlib.Path)
+    options = parser.parse_args()
+    if os.geteuid() or not shutil.which("debootstrap"):
+        raise machine.Unavailable("root or debootstrap is missing")
+    with tempfile.TemporaryDirectory() as folder:
+        root = options.root or pathlib.Path(folder) / "root"
+        if not options.root:
+            run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root)
+        debian = Debian(root, pathlib.Path(folder))
+        for action, what, guarded in (("update-grub", "before", False), ("install", "installed", True),
+                                      ("uninstall", "uninstalled", False)):
+            debian.act(action)
+            for _ in range(options.boots):
+                for firmware in ("bios", "uefi"):
+                    debian.boot(what, firmware, guarded)
+    return 1 if debian.failures else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except machine.Unavailable as missing:
+        print(f"skipped: {missing}", file=sys.stderr)
+        sys.exit(machine.SKIP)
