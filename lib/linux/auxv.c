@@ -11,7 +11,6 @@
 #include "linux.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -57,7 +56,7 @@ static struct fsgs_hwcap2 from_file(void)
 	unsigned char bytes[AUXV_SIZE];
 	size_t size = 0;
 	ssize_t got;
-	int fd = open("/proc/self/auxv", O_RDONLY | O_CLOEXEC);
+	const int fd = fsgs_open_file("/proc/self/auxv");
 
 	if (fd < 0)
 		return (struct fsgs_hwcap2){FSGS_ANSWER_UNKNOWN, 0};

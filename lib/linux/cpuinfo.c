@@ -5,14 +5,16 @@
  * It is the kernel's capability set, not raw CPUID: kernels before 5.9 list the flag without
  * enabling it, nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it tells too old from
  * switched off. The file grows with every CPU and every flag, so it is read as a stream, as far as
- * the first processor's end.
+ * the first processor's end; a file in which that end does not come says nothing.
  */
 #include "linux.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The first processor takes 2 KiB today. */
+#define CPUINFO_SIZE (64U * 1024)
 
 enum field { KEY = 0, FLAGS, VENDOR, OTHER };
 
@@ -76,19 +78,24 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16])
 {
 	struct fsgs_cpuinfo cpuinfo = {0};
 	char text[1024];
+	uint32_t size = 0;
 	ssize_t got;
-	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+	const int fd = fsgs_open_file("/proc/cpuinfo");
 
 	vendor[0] = '\0';
 	if (fd < 0)
 		return;
-	while (!cpuinfo.done && (got = read(fd, text, sizeof text)) != 0) {
-		if (got > 0)
+	while (!cpuinfo.done && size < CPUINFO_SIZE && (got = read(fd, text, sizeof text)) != 0) {
+		if (got > 0) {
 			fsgs_cpuinfo_feed(&cpuinfo, text, (size_t)got);
-		else if (errno != EINTR)
+			size += (uint32_t)got;
+		} else if (errno != EINTR) {
 			break;
+		}
 	}
 	close(fd);
+	if (size >= CPUINFO_SIZE && !cpuinfo.done)
+		return;
 
 	report->cpuinfo_flag = cpuinfo.flag;
 	memcpy(vendor, cpuinfo.vendor, sizeof cpuinfo.vendor);

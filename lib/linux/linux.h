@@ -52,6 +52,11 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
 
 /* surroundings.c: what the findings and the words of the advice need. */
 
+/* Opens a file of procfs or sysfs for reading, or gives a negative number. A container can put
+ * anything in its place. A FIFO or a terminal does not keep the caller, and only a regular file is
+ * opened, as those of the kernel are. It may have any length: the reader sets the limit. */
+int fsgs_open_file(const char *path);
+
 /* "6.1.0-56-amd64" to 6<<16 | 1<<8 | 0; 0 when it does not begin with two numbers. */
 uint32_t fsgs_kernel_version(const char *release);
 

@@ -39,7 +39,7 @@ kernel_sigset fsgs_pending_for_thread(void)
 	    !pending)
 		return 0;
 	fd = system_call(SYS_openat, AT_FDCWD, (long)(uintptr_t) "/proc/thread-self/stat",
-			 O_RDONLY | O_CLOEXEC, 0);
+			 O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return 0; /* GCOV_EXCL_LINE: a process that may open no file writes no counters. */
 	do {

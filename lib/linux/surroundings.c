@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -47,12 +48,24 @@ uint32_t fsgs_kernel_version(const char *release)
 	return part[0] << 16 | part[1] << 8 | part[2];
 }
 
+int fsgs_open_file(const char *path)
+{
+	struct stat file;
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd >= 0 && (fstat(fd, &file) || !S_ISREG(file.st_mode))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* The beginning of a small file, as text. */
 static size_t read_text(const char *path, char *text, size_t size)
 {
 	size_t used = 0;
 	ssize_t got;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = fsgs_open_file(path);
 
 	text[0] = '\0';
 	if (fd < 0)

@@ -12,9 +12,13 @@
 #include <fsgscheck/core.h>
 #include <linux/guard.h>
 #include <linux/linux.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -471,6 +475,111 @@ static void protection_keys(const char *name)
 	pthread_join(thread, NULL);
 }
 
+/* --- Files of the kernel's in whose place a container has put something else --- */
+
+enum forgery { FIFO = 0, ENDLESS, HUGE_FILE, FORGERIES };
+
+static const char *const forgery_names[] = {"a FIFO", "/dev/zero", "a file of 1 TiB"};
+
+static int make(const char *path, enum forgery forgery)
+{
+	if (forgery == FIFO)
+		return mkfifo(path, 0600);
+
+	const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	const int failed = fd < 0 || (forgery == HUGE_FILE && ftruncate(fd, (off_t)1 << 40)) ||
+			   (forgery == ENDLESS && mount("/dev/zero", path, NULL, MS_BIND, NULL));
+
+	if (fd >= 0)
+		close(fd);
+	return failed ? -1 : 0;
+}
+
+/* In a new tmpfs over /tmp, and from there over what is to be forged. Files of Xen's are not there
+ * elsewhere, so they come with a whole /sys. */
+static int forge(const char *path, enum forgery forgery)
+{
+	static const char source[] = "/tmp/forged", sys[] = "/sys/";
+
+	if (mount("none", "/tmp", "tmpfs", 0, NULL))
+		return -1;
+	if (strncmp(path, sys, sizeof sys - 1) == 0)
+		return mount("none", "/sys", "tmpfs", 0, NULL) || mkdir("/sys/hypervisor", 0700) ||
+				       make(path, forgery)
+			       ? -1
+			       : 0;
+	return make(source, forgery) || mount(source, path, NULL, MS_BIND, NULL) ? -1 : 0;
+}
+
+static int put(const char *path, const char *text)
+{
+	const int fd = open(path, O_WRONLY | O_CLOEXEC);
+	const int failed = fd < 0 || write(fd, text, strlen(text)) < 0;
+
+	if (fd >= 0)
+		close(fd);
+	return failed ? -1 : 0;
+}
+
+/* A namespace of its own for mounts; for one who is not root, in one for users. */
+static int own_mounts(void)
+{
+	char user[32], group[32];
+
+	snprintf(user, sizeof user, "0 %u 1", (unsigned)geteuid());
+	snprintf(group, sizeof group, "0 %u 1", (unsigned)getegid());
+	if (unshare(CLONE_NEWNS) &&
+	    (unshare(CLONE_NEWUSER | CLONE_NEWNS) || put("/proc/self/uid_map", user) ||
+	     put("/proc/self/setgroups", "deny") || put("/proc/self/gid_map", group)))
+		return -1;
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+static void forged_files(const char *name)
+{
+	static const char *const paths[] = {
+		"/proc/cpuinfo",
+		"/proc/self/auxv",
+		"/proc/self/status",
+		"/proc/thread-self/stat",
+		"/sys/hypervisor/guest_type",
+	};
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths * FORGERIES; i++) {
+		const char *const path = paths[i / FORGERIES];
+		const enum forgery forgery = (enum forgery)(i % FORGERIES);
+		const pid_t child = fork();
+		int status = -1;
+
+		if (child == 0) {
+			struct fsgs_report r;
+			sigset_t one;
+
+			/* SIGALRM is held back in a trial. */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (own_mounts() || forge(path, forgery))
+				_exit(EXIT_SKIP);
+			/* One that is pending makes the library ask whose it is. */
+			sigemptyset(&one);
+			sigaddset(&one, SIGSEGV);
+			sigprocmask(SIG_BLOCK, &one, NULL);
+			raise(SIGSEGV);
+			alarm(10);
+			_exit(fsgs_check(&r, sizeof r, FSGS_CHECK_CONTEXT) != 0 ||
+			      r.refusal != reference->refusal ||
+			      (strcmp(path, "/proc/cpuinfo") == 0 &&
+			       r.cpuinfo_flag != FSGS_ANSWER_UNKNOWN));
+		}
+		waitpid(child, &status, 0);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
+			printf("%s: no namespace of its own for mounts here\n", name);
+			exit(atomic_load(&torture_failures) ? 1 : EXIT_SKIP);
+		}
+		EXPECT(status == 0, "%s: %s as %s: status %#x", name, forgery_names[forgery], path,
+		       status);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*test)(const char *name);
@@ -487,6 +596,7 @@ static const struct {
 	{"write barrier", write_barrier},
 	{"a stack committed page by page", growing_stack},
 	{"protection keys", protection_keys},
+	{"forged files", forged_files},
 };
 
 static int run(size_t row)
