@@ -23,6 +23,9 @@ static uint64_t thread_pointer(void)
 	return self;
 }
 
+/* How often a wrong value is tried again that a switch of threads may have made. */
+#define CHANCES 4
+
 /* Once the FS base may be foreign, nothing here may touch what lives behind it: no memory through
  * FS, no thread-local storage, and no stack protector, which lib/meson.build sees to. */
 struct fs_base {
@@ -123,6 +126,21 @@ static void try_context(struct fsgs_report *report, const struct fsgs_core_ops *
 	try_fallback(report, FSGS_SEGMENT_GS, known, io.out[0]);
 }
 
+/* A kernel that did not enable the instructions does not keep the base that they write when it
+ * switches to another thread, so the marker may be gone by chance; a machine that stores wrong
+ * values does so each time. Where the kernel did enable them, the first wrong value counts. */
+static void try_again(struct fsgs_report *report, const struct fsgs_core_ops *ops)
+{
+	const struct fsgs_trial *const rd = report->trials + FSGS_INSN_RDGSBASE;
+	const struct fsgs_trial *const wr = report->trials + FSGS_INSN_WRGSBASE;
+
+	for (int i = 0;
+	     i < CHANCES && report->hwcap2_fsgsbase != FSGS_ANSWER_YES &&
+	     (rd->outcome == FSGS_OUTCOME_WRONG_VALUE || wr->outcome == FSGS_OUTCOME_WRONG_VALUE);
+	     i++)
+		fsgs_core_trial(report, ops);
+}
+
 void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refusal)
 {
 	/* Without the guard CPUID runs bare: where it faults, the program that loaded us would have
@@ -148,6 +166,7 @@ void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refu
 	}
 	fsgs_core_cpuid(report, &guarded);
 	fsgs_core_trial(report, &guarded);
+	try_again(report, &guarded);
 	if (flags & FSGS_CHECK_CONTEXT)
 		try_context(report, &guarded);
 	fsgs_guard_leave();

@@ -81,6 +81,14 @@ MUTANTS = [
      'torture-hostile', 'a stack committed page by page'),
     ('a copy of the process for survival', [(None, 'CLONE_VM | CLONE_VFORK', '0')],
      'torture-hostile', 'survival in a large process'),
+    ('a forged file keeps the check', [('fsgs_open_file', 'O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY', 'O_RDONLY')],
+     'torture-hostile', 'forged files'),
+    ('an endless file is read to its end', [('fsgs_cpuinfo', 'size < CPUINFO_SIZE &&', '')],
+     'torture-hostile', 'forged files'),
+    ('a value that a switch of threads changed counts', [('fsgs_try', 'try_again(report, &guarded);', '')],
+     'torture-switched', None),
+    ('a wrong value tried again where the kernel promised to keep it',
+     [('try_again', 'report->hwcap2_fsgsbase != FSGS_ANSWER_YES &&', '')], 'torture-switched', None),
     ('a thread\'s own signal goes to the process', [('is_for_process', '($nth == 0 && ($own & $bit))', '0')],
      'unit-guard', 'a_signal_queued_to_a_thread_stays_pending_there'),
     ('a signal of the process goes to the checker',
@@ -192,7 +200,7 @@ def linked(program, library, folder):
     """A test program of the build directory, with this library."""
     kind = program.partition('-')[0]
     objects = sorted((BUILD / 'tests' / kind / f'{program}.p').glob('*.o'))
-    special = {'torture-threads-undefined': ['-Wl,--wrap=fsgs_guard_run']}.get(program, [])
+    special = ['-Wl,--wrap=fsgs_guard_run'] if program in ('torture-switched', 'torture-threads-undefined') else []
     output(*COMPILER, '-pthread', '-o', folder / program, *objects, library, *special,
            *(['-lcriterion'] if kind == 'unit' else []))
     return folder / program

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A switch of threads in the middle of the trial, where the kernel does not keep what WRGSBASE
+ * wrote: the marker is gone by chance, and that is no property of the machine.
+ */
+#include "torture.h"
+
+#include <limits.h>
+#include <linux/guard.h>
+#include <linux/linux.h>
+
+static int switches;
+
+/* The library's own calls come here: the program is linked with --wrap. */
+int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
+int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
+
+/* The kernel gives the base back that it knows, before the marker is read. */
+int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
+{
+	const int faulted = __real_fsgs_guard_run(context, stub, io);
+
+	if (stub == fsgs_stub_mark_gs && switches > 0) {
+		switches--;
+		io->out[0] = io->old;
+	}
+	return faulted;
+}
+
+static uint32_t outcome(int times, enum fsgs_answer enabled)
+{
+	struct fsgs_report r = {.hwcap2_fsgsbase = enabled};
+
+	switches = times;
+	fsgs_try(&r, 0, FSGS_REFUSAL_NONE);
+	return r.trials[FSGS_INSN_WRGSBASE].outcome;
+}
+
+int main(void)
+{
+	static const struct {
+		int times;
+		enum fsgs_answer enabled;
+		uint32_t outcome;
+	} rows[] = {
+		{1, FSGS_ANSWER_NO, FSGS_OUTCOME_OK},
+		{2, FSGS_ANSWER_NO, FSGS_OUTCOME_OK},
+		{INT_MAX, FSGS_ANSWER_NO, FSGS_OUTCOME_WRONG_VALUE},
+		/* The kernel promised to keep it. */
+		{1, FSGS_ANSWER_YES, FSGS_OUTCOME_WRONG_VALUE},
+	};
+
+	if (outcome(0, FSGS_ANSWER_NO) != FSGS_OUTCOME_OK) {
+		printf("WRGSBASE does not run here\n");
+		return EXIT_SKIP;
+	}
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const uint32_t got = outcome(rows[i].times, rows[i].enabled);
+
+		EXPECT(got == rows[i].outcome, "row %zu: outcome %u, not %u", i, got,
+		       rows[i].outcome);
+	}
+	return torture_status("switched");
+}
