@@ -5,6 +5,8 @@
 #include <linux/linux.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct fsgs_cpuinfo feed(const char *text, size_t piece)
 {
@@ -100,6 +102,23 @@ Test(cpuinfo, endless_line)
 		fsgs_cpuinfo_feed(&c, block, sizeof block);
 	fsgs_cpuinfo_feed(&c, "\nflags: fsgsbase\n", 17);
 	cr_expect_eq(c.flag, FSGS_ANSWER_YES);
+}
+
+/* What is in the place of a file of the kernel's. */
+Test(cpuinfo, only_a_regular_file_is_opened)
+{
+	static const char fifo[] = "unit-cpuinfo.fifo";
+	const int fd = fsgs_open_file("/proc/self/status");
+
+	cr_expect(fd >= 0);
+	close(fd);
+	cr_expect(fsgs_open_file("/dev/zero") < 0);
+	cr_expect(fsgs_open_file("/") < 0);
+	cr_expect(fsgs_open_file("/nowhere") < 0);
+	unlink(fifo);
+	cr_assert_eq(mkfifo(fifo, 0600), 0);
+	cr_expect(fsgs_open_file(fifo) < 0);
+	unlink(fifo);
 }
 
 Test(kernel_version, parse)
