@@ -26,6 +26,13 @@ STRICT = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', f'-I{SOURCE}/
 WHOLE = [SOURCE / 'README.md', SOURCE / 'doc/mainpage.md', *sorted((SOURCE / 'doc').glob('guide-*.md'))]
 RING0 = ('#include <fsgscheck/core.h>\nvoid print(const char *text);\nvoid interrupts_off(void);\n'
          'void interrupts_on(void);\nvoid test_fsgsbase(void);\n')
+LINKED = ['-x', 'none', SHARED, f'-Wl,-rpath,{SHARED.parent}']
+
+
+def beside(example):
+    """The assembly that belongs to a sample."""
+    assembly = example.with_suffix('.S')
+    return ['-x', 'assembler-with-cpp', assembly] if assembly.exists() else []
 
 
 def samples(page):
@@ -43,8 +50,8 @@ class Samples(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         return program
 
-    def run_it(self, text):
-        program = self.compile(text, '-x', 'none', SHARED, f'-Wl,-rpath,{SHARED.parent}')
+    def run_it(self, text, *more):
+        program = self.compile(text, *more, *LINKED)
         done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=60)
         self.assertIn(done.returncode, (0, 1, 2), done.stderr)
         self.assertTrue(done.stdout.strip())
@@ -53,7 +60,30 @@ class Samples(unittest.TestCase):
         """The files that the pages include."""
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
             with self.subTest(example=example.name):
-                self.run_it(example.read_text(encoding='utf-8'))
+                self.run_it(example.read_text(encoding='utf-8'), *beside(example))
+
+    @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
+    def test_base_access(self):
+        """Those that move a base, by each access. Where the kernel does not expect the instructions it may take a base
+        away at any moment: then once out of many is enough."""
+        verdict = json.loads(subprocess.run([FSGSCHECK, '--json'], capture_output=True, check=False, timeout=60).stdout)['verdict']
+        runs = {'arch_prctl': 1, 'instruction': {'usable': 1, 'unadvertised': 40}.get(verdict, 0)}
+        for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
+            text = example.read_text(encoding='utf-8')
+            if 'fsgscheck/base.h' not in text:
+                continue
+            program = self.compile(text, *beside(example), *LINKED)
+            for access, times in runs.items():
+                with self.subTest(example=example.name, access=access):
+                    for left in reversed(range(times)):
+                        done = subprocess.run([program], env={**os.environ, 'FSGSCHECK_BASE': access}, text=True,
+                                              capture_output=True, check=False, timeout=60)
+                        if not left or not done.returncode:
+                            self.assertEqual(done.returncode, 0, f'{times} runs: {done.stdout}{done.stderr}')
+                            self.assertIn(f'by {access}', done.stdout)
+                            break
+        if not runs['instruction']:
+            self.skipTest(f'by arch_prctl alone: the instructions are {verdict} here')
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_pages(self):

@@ -299,7 +299,7 @@ LAUNCHED = [
                   " --file=/sys/hypervisor/version/major={xen-major} --file=/sys/hypervisor/version/minor={xen-minor}"),
          False, DISABLED, "switched-off unproven",
          also={"cpuid.hypervisor": "XenVMMXenVMM"}),
-    *(Case(f"switched-off-seccomp-{how}", "the same, and a seccomp filter leaves no other way",
+    *(Case(f"switched-off-seccomp-{how}", "the same, and a seccomp filter leaves no other access",
            Process(f"{{confine}} arch_prctl={how} -- {{launch}} {H0} {P0} {ALL_UD} -- {{static}}"),
            False, DISABLED, "switched-off unproven arch-prctl-denied", access="none",
            proof="advertised", also=outcomes("undefined", wrgsbase="not-tried"))

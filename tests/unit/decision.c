@@ -2,7 +2,7 @@
 /*
  * Every combination of the evidence that fsgs_decide() turns on, and what must hold in each.
  *
- * The verdict and the access methods turn on few members, which are combined in full, each
+ * The verdict and the accesses turn on few members, which are combined in full, each
  * instruction's outcome on its own. The findings turn on many more, most of which ask only whether
  * any instruction did this or that: there all four outcomes are alike but for one. That the members
  * left out of the first have no say in it is a property, too, and is tried in the second.

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Uses switch.S. */
+#include <fsgscheck/base.h>
+#include <stdio.h>
+
+int switch_gs(uint64_t base);
+int enter(uint64_t base, int (*guest)(void));
+
+static uint64_t memory[4] = {0, 42};
+
+static int guest(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("movq %%gs:8, %0" : "=r"(value));
+	return (int)value;
+}
+
+int main(void)
+{
+	uint64_t before = 0, after = 0;
+
+	if (fsgs_get_gs_base(&before))
+		return 1; /* no access works here */
+	if (enter((uintptr_t)memory, guest) != 42)
+		return 1;
+	if (fsgs_get_gs_base(&after) || after != before)
+		return 1;
+	if (switch_gs(UINT64_C(0x800000000000)) != -1 || enter(~UINT64_C(0), guest) != -1)
+		return 1; /* -EPERM: nothing was written, and the guest has not run */
+	printf("entered and left by %s\n",
+	       fsgs_name(FSGS_LIST_ACCESS, fsgs_base_access(FSGS_SEGMENT_GS)));
+	return 0;
+}

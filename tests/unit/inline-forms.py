@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""The inline forms are part of their caller, whatever the compiler was told about stack protectors.
+
+    inline-forms.py OBJDUMP INCLUDE SOURCE COMPILER...
+
+A caller that runs while the FS base is foreign has no stack protector, and its unit may have one for all functions.
+Compiles SOURCE at each optimisation, position-independent and not, and looks at each function: it calls nothing but the
+functions of the library, and neither it nor what it calls within the unit reads the canary.
+"""
+import itertools
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+INSTRUCTIONS = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase', 'user_set_gs': 'wrgsbase', 'user_set_fs': 'wrfsbase'}
+# What is called where the fast path does not lead. The last is the unit's own, and cold.
+LIBRARY = {'fsgs_get_base', 'fsgs_set_base', 'fsgs_ensure_base'}
+OWN = {'fsgs_get_by_call_'}
+CANARY = re.compile(r'%fs:0x28')
+
+
+def functions(listing):
+    """The lines of each function, relocations among them. What gcc splits off as cold belongs to it."""
+    found, name = {}, None
+    for line in listing.splitlines():
+        head = re.match(r'^[0-9a-f]+ <([^>]+)>:$', line)
+        if head:
+            name = re.sub(r'\.(cold|part|isra|constprop).*', '', head[1])
+        elif name:
+            found.setdefault(name, []).append(line)
+    return found
+
+
+def called(lines):
+    """The targets of calls and of jumps that leave the function."""
+    targets = set()
+    for line, after in zip(lines, [*lines[1:], '']):
+        if re.search(r'\t(call|jmp)', line):
+            relocation = re.search(r'R_X86_64_\w+\t([.\w]+)', after)
+            within = re.search(r'<([\w.]+?)(\+0x[0-9a-f]+)?>', line)
+            if relocation:
+                targets.add(relocation[1])
+            elif within and not within[2]:
+                targets.add(within[1])
+    return {re.sub(r'\.(isra|constprop|part).*', '', target) for target in targets}
+
+
+def look(listing):
+    """What is wrong with the unit, as words."""
+    found = functions(listing)
+    for name, instruction in INSTRUCTIONS.items():
+        body = found[name]
+        others = {target for target in called(body) if target not in LIBRARY | OWN | {name} and not target.startswith('.')}
+        if others:
+            yield f'{name} calls {", ".join(sorted(others))}'
+        if not any(re.search(rf'\t{instruction}\b', line) for line in body):
+            yield f'{name} has no {instruction}'
+    for name in [*INSTRUCTIONS, *(OWN & set(found))]:
+        if any(CANARY.search(line) for line in found[name]):
+            yield f'{name} reads the canary'
+
+
+def main():
+    objdump, include, source, *compilers = sys.argv[1:]
+    tried, wrong = 0, []
+    with tempfile.TemporaryDirectory() as directory:
+        unit = Path(directory, 'unit.o')
+        for compiler, level, pic, protector in itertools.product(
+                compilers, ('-O0', '-O1', '-O2', '-O3'), ('-fno-pic', '-fPIC'),
+                ('-fno-stack-protector', '-fstack-protector-strong', '-fstack-protector-all')):
+            subprocess.run([compiler, '-std=c11', '-c', level, pic, protector, f'-I{include}', '-DFOREIGN', source, '-o',
+                            unit], check=True, timeout=60)
+            listing = subprocess.run([objdump, '-dr', '--no-show-raw-insn', unit], check=True, capture_output=True,
+                                     text=True, timeout=60).stdout
+            tried += 1
+            said = list(look(listing))
+            # Without this a unit that is protected nowhere would pass.
+            if protector == '-fstack-protector-all' and not CANARY.search('\n'.join(functions(listing)['protected'])):
+                said.append('the option is not in force')
+            wrong += [f'{compiler} {level} {pic} {protector}: {what}' for what in said]
+    print(f'{tried} builds by {", ".join(compilers)}')
+    if wrong:
+        raise SystemExit('\n'.join(['not ok:', *wrong]))
+
+
+main()

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fsgs_check_early() in a program that has no C library, before its own relocation: linked by
+ * -static-pie, it is not relocated at all. Its exit status is 10 and the verdict.
+ */
+#include <fsgscheck.h>
+
+__attribute__((noreturn, used)) void entered(const unsigned long *stack);
+
+/* The initial stack: argc, argv, NULL, the environment, NULL, the auxiliary vector. */
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	xor %ebp, %ebp\n"
+	"	mov %rsp, %rdi\n"
+	"	and $-16, %rsp\n"
+	"	call entered\n");
+
+static __attribute__((noreturn)) void leave(long status)
+{
+	for (;;)
+		__asm__ volatile("syscall"
+				 :
+				 : "a"(231L /* exit_group */), "D"(status)
+				 : "rcx", "r11", "memory");
+}
+
+void entered(const unsigned long *stack)
+{
+	const unsigned long *word = stack + 1 + stack[0] + 1;
+	struct fsgs_report report;
+
+	while (*word)
+		word++;
+	if (fsgs_check_early(&report, sizeof report, word + 1))
+		leave(1);
+	leave(10 + (long)report.verdict);
+}
