@@ -11,10 +11,12 @@ int main(void)
 	unsigned long own, back;
 	long result;
 
-	__asm__ volatile("rdfsbase %0\n\twrfsbase %3\n\tmovl $110, %%eax\n\tsyscall\n\trdfsbase %1\n\twrfsbase %0"
-			 : "=&r"(own), "=&r"(back), "=&a"(result)
-			 : "r"(0x123456789000UL)
-			 : "rcx", "r11", "memory");
-	printf("%s: the FS base is 0x%lx after a system call\n", back == 0x123456789000UL ? "ok" : "not ok", back);
+	__asm__ volatile(
+		"rdfsbase %0\n\twrfsbase %3\n\tmovl $110, %%eax\n\tsyscall\n\trdfsbase %1\n\twrfsbase %0"
+		: "=&r"(own), "=&r"(back), "=&a"(result)
+		: "r"(0x123456789000UL)
+		: "rcx", "r11", "memory");
+	printf("%s: the FS base is 0x%lx after a system call\n",
+	       back == 0x123456789000UL ? "ok" : "not ok", back);
 	return back != 0x123456789000UL;
 }

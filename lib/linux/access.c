@@ -198,8 +198,8 @@ int fsgs_refresh(void)
 	const uint32_t before = atomic_load(&decided);
 	/* The verdict only if a caller has asked for it: where both segments are decided by hand,
 	 * nothing has to be tried. */
-	const uint32_t wanted = ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) |
-				(before & USABLE ? USABLE : 0);
+	const uint32_t wanted =
+		ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) | (before & USABLE ? USABLE : 0);
 
 	return ((update(wanted) ^ before) & wanted) != 0;
 }
