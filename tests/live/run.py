@@ -449,11 +449,14 @@ class Deaths(Bounded):
             self.assertEqual(found['symbol'], 'execute' if SYMBOLS else None)
 
     def test_name_cannot_steer_a_terminal(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = shutil.copy(VICTIM, os.path.join(folder, 'a\n\033[31m'))
-            done = run(path, 'wrgsbase', BAD)
-            self.assertNotIn('\033', done.stderr)
-            self.assertNotRegex(done.stderr, r'(?m)^\?')
+        """The process has the file's name, as far as 15 bytes."""
+        for steers in ('\n\033[31m', '\x9b31m', '\u202e', '\u2028'):
+            with self.subTest(steers=steers), tempfile.TemporaryDirectory() as folder:
+                path = shutil.copy(VICTIM, os.path.join(folder, f'\u00e4{steers}z'))
+                done = run(path, 'wrgsbase', BAD)
+                self.assertRegex(done.stderr, r'(?m)^fsgscheck: \u00e4\?.*z \(process ')
+                self.assertFalse(set(steers.strip('\n')) & set('\033\x9b\u202e\u2028') & set(done.stderr))
+                self.assertNotRegex(done.stderr, r'(?m)^\?')
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The tracer (ptrace(2)): passes everything on, and looks at faults of the instructions. */
 #include "tracer.h"
+#include "../explain/text.h"
 #include "death.h"
 #include "privilege.h"
 
@@ -88,13 +89,9 @@ static void read_name(pid_t thread, char *name, size_t size)
 		got = read(fd, name, size - 1);
 		close(fd);
 	}
-	name[got > 0 ? got : 0] = '\0';
-	/* The program chose it: nothing in it may steer the reader's terminal. */
-	for (char *at = name; *at; at++)
-		if (*at == '\n' && !at[1])
-			*at = '\0';
-		else if (*at < ' ' || *at == 0x7f)
-			*at = '?';
+	/* The kernel ends it with a newline. */
+	name[got > 0 ? got - 1 : 0] = '\0';
+	text_clean(name, name, size);
 }
 
 /* The bytes at RIP, as far as they are mapped. */
