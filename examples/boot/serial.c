@@ -21,7 +21,8 @@
 #define WAIT_LIMIT        100000
 
 static int have_com1, have_debug_port;
-static int line_begun;
+/* Set before a character leaves, since a CPU that is given up stops at any instruction. */
+static volatile int line_begun;
 
 void serial_start(void)
 {
@@ -56,6 +57,7 @@ static void put(char c)
 void serial_text(const char *text)
 {
 	for (; *text; text++) {
+		line_begun = 1;
 		if (*text == '\n')
 			put('\r');
 		put(*text);

@@ -445,7 +445,7 @@ UNKNOWN = "unknown"
 
 def undefined(*insns):
     """What is printed of instructions that raise #UD."""
-    return tuple(rf"not ok \d+ - CPU 0: {insn} raised invalid opcode \(#UD\), 64-bit form" for insn in insns)
+    return tuple(rf"not ok \d+ - CPU 0: {insn}, 64-bit form: It raised invalid opcode \(#UD\)" for insn in insns)
 
 
 def hosted(mode, verdict, findings="", *says, **settings):
