@@ -7,32 +7,20 @@
 #include <sys/mman.h>
 
 /* A function: int (uint64_t base). The two addresses are filled in. */
+/* clang-format off */
 static const unsigned char code[] = {
-	0x48, 0xb8,
-	0,    0,
-	0,    0,
-	0,    0,
-	0,    0, /*     mov  $fsgs_base_limit + FSGS_BASE_LIMIT_GS, %rax */
-	0x48, 0x3b,
-	0x38,       /*     cmp  (%rax), %rdi */
-	0x73, 0x08, /*     jae  1f, unsigned */
-	0xf3, 0x48,
-	0x0f, 0xae,
-	0xdf,       /*     wrgsbase %rdi */
-	0x31, 0xc0, /*     xor  %eax, %eax */
-	0xc3,       /*     ret */
-	0x48, 0x89,
-	0xfe, /* 1:  mov  %rdi, %rsi */
-	0xbf, FSGS_SEGMENT_GS,
-	0,    0,
-	0, /*     mov  $FSGS_SEGMENT_GS, %edi */
-	0x48, 0xb8,
-	0,    0,
-	0,    0,
-	0,    0,
-	0,    0,    /*     mov  $fsgs_set_base, %rax */
-	0xff, 0xe0, /*     jmp  *%rax */
+	0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /*     mov  $fsgs_base_limit + FSGS_BASE_LIMIT_GS, %rax */
+	0x48, 0x3b, 0x38,                   /*     cmp  (%rax), %rdi */
+	0x73, 0x08,                         /*     jae  1f, unsigned */
+	0xf3, 0x48, 0x0f, 0xae, 0xdf,       /*     wrgsbase %rdi */
+	0x31, 0xc0,                         /*     xor  %eax, %eax */
+	0xc3,                               /*     ret */
+	0x48, 0x89, 0xfe,                   /* 1:  mov  %rdi, %rsi */
+	0xbf, FSGS_SEGMENT_GS, 0, 0, 0,     /*     mov  $FSGS_SEGMENT_GS, %edi */
+	0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /*     mov  $fsgs_set_base, %rax */
+	0xff, 0xe0,                         /*     jmp  *%rax */
 };
+/* clang-format on */
 
 enum { LIMIT_AT = 2, SET_AT = 33 };
 
@@ -63,8 +51,8 @@ int main(void)
 		return 1;
 	if (set_gs((uintptr_t)heap) || fsgs_get_gs_base(&now) || now != (uintptr_t)heap)
 		return 1;
-	if (set_gs(before) || set_gs(FSGS_BASE_LIMIT) != -1 /* -EPERM */)
-		return 1;
+	if (set_gs(before) || set_gs(FSGS_BASE_LIMIT) != -1 || set_gs(~UINT64_C(0)) != -1)
+		return 1; /* -EPERM */
 	/* A later decision needs no new code. */
 	if (fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_NONE) ||
 	    set_gs(before) != -95 /* -ENOTSUP */)

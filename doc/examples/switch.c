@@ -26,8 +26,12 @@ int main(void)
 		return 1;
 	if (fsgs_get_gs_base(&after) || after != before)
 		return 1;
-	if (switch_gs(UINT64_C(0x800000000000)) != -1 || enter(~UINT64_C(0), guest) != -1)
+	if (switch_gs(FSGS_BASE_LIMIT) != -1 || enter(~UINT64_C(0), guest) != -1)
 		return 1; /* -EPERM: nothing was written, and the guest has not run */
+	/* A later decision counts at once, here for GS alone. */
+	if (fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_NONE) || switch_gs(before) != -95 ||
+	    fsgs_base_force(FSGS_SEGMENT_GS, FSGS_BASE_AUTO))
+		return 1;
 	printf("entered and left by %s\n",
 	       fsgs_name(FSGS_LIST_ACCESS, fsgs_base_access(FSGS_SEGMENT_GS)));
 	return 0;

@@ -12,8 +12,11 @@
 #include <fsgscheck/base.h>
 
 #include <asm/prctl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -132,6 +135,88 @@ static void get_and_set(unsigned times)
 		keep(before);
 		fsgs_set_gs_base(A);
 	}
+}
+
+/* Which access a row wants. */
+
+static void automatic(void)
+{
+	fsgs_base_force(FSGS_SEGMENT_FS, FSGS_ACCESS_INSTRUCTION);
+	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_INSTRUCTION);
+}
+
+static void by_prctl(void)
+{
+	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
+}
+
+/*
+ * A get while another CPU writes beside fsgs_base_limit, as a program's own hot data would: before and
+ * behind it, where it must not matter, and within its line, to show what that would cost.
+ */
+static atomic_int beside_limit, within_limit; /* wanted: a burst much longer than a sample */
+static atomic_uint writes;
+
+static void touch(int element)
+{
+	volatile uint64_t *const limit = (volatile uint64_t *)(uintptr_t)fsgs_base_limit;
+
+	__asm__ volatile("lock addq $0, %0" : "+m"(limit[element]));
+	atomic_fetch_add_explicit(&writes, 1, memory_order_relaxed);
+}
+
+static void *write_bursts(void *unused)
+{
+	for (;;) {
+		if (atomic_exchange(&beside_limit, 0))
+			for (int i = 0; i < 6000; i++)
+				touch(i % 2 ? FSGS_BASE_LIMITS : -1);
+		else if (atomic_exchange(&within_limit, 0))
+			for (int i = 0; i < 6000; i++)
+				touch(FSGS_BASE_LIMITS - 1);
+		else
+			usleep(20);
+	}
+	return unused;
+}
+
+/* The measuring thread will be on the last CPU. Gives not 0 where there is no other. */
+static int start_writer(void)
+{
+	cpu_set_t others;
+	pthread_t thread;
+	int last = CPU_SETSIZE - 1;
+
+	if (sched_getaffinity(0, sizeof others, &others) || CPU_COUNT(&others) < 2 ||
+	    pthread_create(&thread, NULL, write_bursts, NULL))
+		return -1;
+	while (!CPU_ISSET((size_t)last, &others))
+		last--;
+	CPU_CLR((size_t)last, &others);
+	return pthread_setaffinity_np(thread, sizeof others, &others);
+}
+
+static void await(atomic_int *burst)
+{
+	unsigned before;
+
+	automatic();
+	atomic_store(burst, 1);
+	while (atomic_load(burst))
+		;
+	before = atomic_load(&writes);
+	while (atomic_load(&writes) == before)
+		;
+}
+
+static void beside(void)
+{
+	await(&beside_limit);
+}
+
+static void within(void)
+{
+	await(&within_limit);
 }
 
 static void prctl_get(unsigned times)
@@ -294,19 +379,6 @@ static void libcpuid(unsigned times)
 #define libcpuid    NULL
 #endif
 
-/* Which access a row wants. */
-
-static void automatic(void)
-{
-	fsgs_base_force(FSGS_SEGMENT_FS, FSGS_ACCESS_INSTRUCTION);
-	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_INSTRUCTION);
-}
-
-static void by_prctl(void)
-{
-	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
-}
-
 enum {
 	RAW_RDGS,
 	RAW_RDFS,
@@ -317,6 +389,8 @@ enum {
 	PRCTL_SET,
 	GET_GS,
 	GET_FS,
+	GET_BESIDE,
+	GET_WITHIN,
 	SET_GS,
 	SET_FS,
 	CALL_GET_GS,
@@ -373,6 +447,9 @@ static struct row rows[ROWS] = {
 	[PRCTL_SET] = FLOOR("arch_prctl(ARCH_SET_GS)", prctl_set, CALL),
 	[GET_GS] = BOUND(RAW_RDGS, RATIO, 1.10, "inline get of GS", get_gs, FAST, automatic),
 	[GET_FS] = BOUND(RAW_RDFS, RATIO, 1.10, "inline get of FS", get_fs, FAST, automatic),
+	[GET_BESIDE] = BOUND(GET_GS, RATIO, 1.25, "the same, its neighbours are written", get_gs,
+			     FAST, beside),
+	[GET_WITHIN] = AGAINST(GET_GS, "the same, its line is written", get_gs, FAST, within),
 	[SET_GS] = BOUND(RAW_WRGS, RATIO, 1.05, "inline set of GS", set_gs, FAST, automatic),
 	[SET_FS] = BOUND(RAW_WRFS, RATIO, 1.05, "inline set of FS", set_fs, FAST, automatic),
 	[CALL_GET_GS] =
@@ -407,10 +484,10 @@ static struct row rows[ROWS] = {
 
 /* Rows that execute the instructions. */
 static const int instruction_rows[] = {
-	RAW_SWAP,    GET_AND_SET, RAW_RDGS,     RAW_RDFS, RAW_WRGS,    RAW_WRFS,
-	GET_GS,      GET_FS,      SET_GS,       SET_FS,   CALL_GET_GS, CALL_GET_SPEEDUP,
-	CALL_SET_GS, ENSURE_SAME, ENSURE_OTHER, SANDBOX,  FORK,        SIGSETJMP,
-	CHECK,       CHECK_FLOOR,
+	RAW_SWAP,    GET_AND_SET,      RAW_RDGS,    RAW_RDFS,    RAW_WRGS,     RAW_WRFS,
+	GET_GS,      GET_FS,           GET_BESIDE,  GET_WITHIN,  SET_GS,       SET_FS,
+	CALL_GET_GS, CALL_GET_SPEEDUP, CALL_SET_GS, ENSURE_SAME, ENSURE_OTHER, SANDBOX,
+	FORK,        SIGSETJMP,        CHECK,       CHECK_FLOOR,
 };
 
 int main(int argc, char **argv)
@@ -424,9 +501,15 @@ int main(int argc, char **argv)
 		syscall(SYS_getppid);
 		return 0;
 	}
-	if (!fsgs_usable())
+	/* A user who sets FSGSCHECK_BASE=instruction knows that they run, if not that bases last. */
+	if (fsgs_base_access(FSGS_SEGMENT_FS) != FSGS_ACCESS_INSTRUCTION ||
+	    fsgs_base_access(FSGS_SEGMENT_GS) != FSGS_ACCESS_INSTRUCTION)
 		for (size_t i = 0; i < sizeof instruction_rows / sizeof *instruction_rows; i++)
 			rows[instruction_rows[i]].skip = "the instructions are not usable here";
+	if (!fsgs_usable())
+		rows[SANDBOX].skip = "the kernel does not keep the base that it needs";
+	if (start_writer())
+		rows[GET_BESIDE].skip = rows[GET_WITHIN].skip = "there is no second CPU";
 	if (fsgs_get_fs_base(&home) || fsgs_base_access(FSGS_SEGMENT_GS) == FSGS_ACCESS_NONE) {
 		puts("the bases cannot be reached here");
 		return 77;
