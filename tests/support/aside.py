@@ -73,7 +73,7 @@ def _extract(file, into, only):
         return
     with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', file], stdout=subprocess.PIPE) as packed:
         # A pattern that one of several packages does not match is no error.
-        subprocess.fetched(['tar', '--extract', '--directory', into, '--wildcards', *only], stdin=packed.stdout, check=False,
+        subprocess.run(['tar', '--extract', '--directory', into, '--wildcards', *only], stdin=packed.stdout, check=False,
                        stderr=subprocess.DEVNULL)
 
 
