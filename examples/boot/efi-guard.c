@@ -100,13 +100,13 @@ static void *allocate(size_t size)
 	return memory;
 }
 
-/* Takes the options, with room for nofsgsbase. */
+/* Takes the options, from either of the two, with room for nofsgsbase. */
 static void take(const efi_char *text, const uint8_t *bytes, size_t count)
 {
 	options = allocate((count + GUARD_ADDITION_LENGTH + 1) * sizeof *options);
 	words = allocate(count + 1);
 	for (length = 0; length < count; length++) {
-		const efi_char c = text ? text[length] : bytes[length];
+		const efi_char c = text ? text[length] : bytes ? bytes[length] : 0;
 
 		if (!c)
 			break;

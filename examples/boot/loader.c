@@ -183,7 +183,8 @@ static uint32_t read_modules(struct module modules[MODULES_USED])
 
 static const char *keep_modules(const struct module modules[MODULES_USED], uint32_t count)
 {
-	(void)memory_keep(&memory, (uintptr_t)image_start, (uintptr_t)(image_end - image_start));
+	(void)memory_keep(&memory, (uintptr_t)image_start,
+			  (uintptr_t)image_end - (uintptr_t)image_start);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct module *module = &modules[i];
 

@@ -90,7 +90,7 @@ uint32_t smp_start(uint32_t present)
 	uint32_t seen = 0;
 	uint64_t since;
 
-	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
+	memcpy((void *)TRAMPOLINE, trampoline, (uintptr_t)trampoline_end - (uintptr_t)trampoline);
 	apic_init(APIC_OTHERS);
 	clock_wait_us(INIT_US);
 	apic_startup(APIC_OTHERS);
