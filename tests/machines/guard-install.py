@@ -41,8 +41,10 @@ do=$(sed -n 's/.*fsgs.do=\\([^ ]*\\).*/\\1/p' /proc/cmdline)
 case $do in
 '') ;;
 update-grub) update-grub; echo "=== done $?" ;;
+reset-in-guard) grub-editenv /boot/grub/grubenv set fsgscheck_running=yes; echo "=== done $?" ;;
 *) /opt/guard/$do && /opt/guard/$do; echo "=== done $?" ;;
 esac
+echo "=== tree $(cd / && { find boot etc; find boot etc -type f ! -name grubenv -exec sha256sum {} +; } | sort | sha256sum)"
 mount -o remount,ro /
 sync
 echo o >/proc/sysrq-trigger
@@ -122,14 +124,15 @@ class Debian:
         self.failures = 0
 
     def act(self, action):
-        """Boots directly, and runs something as root. Twice, when it is ours."""
+        """Boots directly, and runs something as root: twice, when it is ours. Returns a digest of /boot and /etc."""
         done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=400,
                             append=f"console=ttyS0 panic=-1 quiet root=/dev/vda2 init=/opt/init fsgs.do={action}")
-        good = "=== done 0" in done.log
-        self.tell(good, action, done, "")
+        tree = re.search(r"=== tree (\w+)", done.log)
+        self.tell("=== done 0" in done.log and bool(tree), action, done, "")
+        return tree and tree[1]
 
-    def boot(self, what, firmware, guarded):
-        """One boot as it would be without us; returns nothing, and counts."""
+    def boot(self, what, firmware, guarded, word=False):
+        """One boot as it would be without us; counts what differs from the expected."""
         extra = list(self.drive)
         if firmware == "uefi":
             variables = self.folder / "variables"
@@ -138,8 +141,9 @@ class Debian:
                       "-drive", f"if=pflash,format=raw,file={variables}"]
         done = machine.boot(None, extra=extra, timeout=400)
         last = re.search(r"fsgscheck: verdict=.*guard=passed ms=\d+", done.log)
-        self.tell("=== user space" in done.log and bool(last) == guarded and "nofsgsbase" not in done.log,
-                  f"{firmware} {what}", done, last[0] if last else "no guard")
+        line = re.search(r"=== cmdline (.*)", done.log)
+        good = bool(line) and bool(last) == guarded and ("nofsgsbase" in line[1].split()) == word
+        self.tell(good and "$" not in line[1], f"{firmware} {what}", done, last[0] if last else "no guard")
 
     def tell(self, good, what, done, more):
         self.failures += not good
@@ -161,12 +165,20 @@ def main():
         if not options.root:
             run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root)
         debian = Debian(root, pathlib.Path(folder))
+        trees = []
         for action, what, guarded in (("update-grub", "before", False), ("install", "installed", True),
                                       ("uninstall", "uninstalled", False)):
-            debian.act(action)
+            trees.append(debian.act(action))
             for _ in range(options.boots):
                 for firmware in ("bios", "uefi"):
                     debian.boot(what, firmware, guarded)
+            if guarded:
+                debian.act("reset-in-guard")
+                debian.boot("after a reset in the guard", "uefi", False, word=True)
+                debian.boot("after that", "uefi", True)
+        changed = [trees[0] != trees[2], trees[0] == trees[1]]
+        debian.failures += sum(changed)
+        print("not ok" if any(changed) else "ok", "- uninstall leaves /boot and /etc as they were")
     return 1 if debian.failures else 0
 
 
