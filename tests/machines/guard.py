@@ -4,6 +4,7 @@
 
     guard.py FORM HOST... [--smp N]   one boot for each host
     guard.py bad-input                malformed modules, kernels and command lines, each with a defined end
+    guard.py cost [--smp N]           the guard's time, and its share of the whole boot, by counted instructions
 
 FORM is direct (the emulator as the boot loader), bios (GRUB on a disk), uefi-if (GRUB, which asks the guard
 and starts the kernel), uefi-chain (the guard starts the kernel) or, without the guard, plain. HOST is a mode
@@ -289,10 +290,31 @@ def bad_input(options):
     return failures
 
 
+def cost(options):
+    """At most 50 ms in the guard, and 2 % of the boot. Returns the number of failures.
+
+    Time is counted in instructions, a nanosecond each, so that the load of this machine does not matter.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = Files(options, folder)
+        done = machine.boot(options.elf, append=options.words, cpu=machine.CPU_OF_REPORT, smp=options.smp,
+                            modules=[(files.kernel, files.arguments(options.append)), (files.initrd, "")],
+                            extra=["-icount", "shift=0,sleep=off"], timeout=options.timeout)
+    last, end = LAST_LINE.search(done.log), re.search(r"^\[ *([0-9.]+)\] reboot: ", done.log, re.M)
+    if not last or not end:
+        print(f"not ok - the machine did not reach its end\n{done.log[-2000:]}{done.errors}")
+        return 1
+    own, kernel = int(last[4]), float(end[1]) * 1000
+    good = own <= 50 and own <= 0.02 * kernel
+    print(f"{'ok' if good else 'not ok'} - {options.smp} CPUs: {own} ms in the guard, {kernel:.0f} ms in the kernel, "
+          f"{own / kernel:.2%}")
+    return not good
+
+
 def main():
     """Returns the exit status: 0 as expected, 1 otherwise."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input"))
+    parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input", "cost"))
     parser.add_argument("host", nargs="*")
     parser.add_argument("--smp", type=int, default=1)
     parser.add_argument("--words", default="guard")
@@ -305,6 +327,8 @@ def main():
     options = parser.parse_args()
     if options.form == "bad-input":
         return 1 if bad_input(options) else 0
+    if options.form == "cost":
+        return 1 if cost(options) else 0
     failures = 0
     for name in options.host:
         with tempfile.TemporaryDirectory() as folder:
