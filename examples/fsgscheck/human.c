@@ -178,22 +178,31 @@ void print_findings(FILE *out, const struct fsgs_report *r)
 		}
 }
 
-void print_advice(FILE *out, const struct fsgs_report *r)
+void print_steps(FILE *out, const char *title, print_step *step, const void *context)
 {
-	const char *step;
+	const char *text;
 	uint32_t number = 0;
 
-	for (uint32_t i = 0; (step = fsgs_advice(r, sizeof *r, i)); i++) {
+	for (uint32_t i = 0; (text = step(context, i)); i++) {
 		if (i == 0)
-			fputs("\nWhat to do, cheapest first\n", out);
-		/* A command stands whole on its line, to be copied. */
-		if (step[0] == ' ') {
-			fprintf(out, "   %s\n", step);
+			fprintf(out, "\n%s\n", title);
+		if (text[0] == ' ') {
+			fprintf(out, "   %s\n", text);
 			continue;
 		}
 		fprintf(out, "  %u. ", ++number);
-		print_wrapped(out, step, 5, 5);
+		print_wrapped(out, text, 5, 5);
 	}
+}
+
+static const char *advice_step(const void *report, uint32_t n)
+{
+	return fsgs_advice(report, sizeof(struct fsgs_report), n);
+}
+
+void print_advice(FILE *out, const struct fsgs_report *r)
+{
+	print_steps(out, "What to do, cheapest first", advice_step, r);
 }
 
 void print_verdict_words(FILE *out, const struct fsgs_report *r, const char *words)

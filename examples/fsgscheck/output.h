@@ -45,6 +45,10 @@ void print_verdict(FILE *out, const struct fsgs_report *report);
 void print_verdict_words(FILE *out, const struct fsgs_report *report, const char *words);
 void print_findings(FILE *out, const struct fsgs_report *report);
 void print_advice(FILE *out, const struct fsgs_report *report);
+/* The steps 0, 1, ... up to NULL, numbered. A row that begins with blanks is a command of the step
+ * before it: it stands whole on its line, to be copied. */
+typedef const char *print_step(const void *context, uint32_t n);
+void print_steps(FILE *out, const char *title, print_step *step, const void *context);
 /* Wraps at words; `column` is where the first line begins, `indent` where the others do. */
 void print_wrapped(FILE *out, const char *text, size_t column, size_t indent);
 

@@ -646,6 +646,15 @@ class Programs(Case):
         self.assertEqual(self.source('gdb')['explain']['sources'][0]['symbol'], 'execute+130')
         self.assertIn('instrumented', self.source('valgrind')['findings'])
 
+    def test_the_same_advice(self):
+        """What the page says is in the JSON, of the source and of the whole."""
+        for text in (*(read(os.path.join(OWN, f'program-{name}.txt')) for name in ('gdb', 'go', 'valgrind')), STORY):
+            report = self.report(text)
+            page = explain('-', text=text).stdout.decode().split('\nWhat to do, cheapest first\n')[1:]
+            steps = ' '.join(re.sub(r'^  \d+\. ', '', line, flags=re.M) for line in page)
+            self.assertEqual(steps.split(), report['advice'].split())
+            self.assertEqual(report['explain']['sources'][0]['advice'], report['advice'])
+
     def test_the_machine_in_the_same_text(self):
         go = read(os.path.join(OWN, 'program-go.txt')).decode()
         for text, verdict, finding in (

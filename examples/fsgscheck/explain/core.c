@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A core file of a 64-bit x86 program (core(5), elf(5)), read in one pass: the table of segments, the notes with the
- * registers of the thread that faulted, then the bytes at its program counter. Kernels leave code that a file
- * has out of a core; then the caller can read those bytes from the file that is named here.
+ * A core file of a 64-bit x86 program (core(5), elf(5)), read in one pass: the table of segments,
+ * the notes with the registers of the thread that faulted, then the bytes at its program counter.
+ * Kernels leave code that a file has out of a core; then the caller can read those bytes from the
+ * file that is named here.
  */
 #include "explain.h"
 
@@ -151,13 +152,15 @@ static void take_note(struct explain_core *c)
 		next_note(c);
 }
 
-/* A count, the size of a page, as many times begin, end and page of the file, and then the names. */
+/* A count, the size of a page, as many times begin, end and page of the file, and then the
+ * names. */
 static void take_file(struct explain_core *c)
 {
 	const uint64_t begin = number(c->bytes, 8), end = number(c->bytes + 8, 8),
 		       page = number(c->bytes + 16, 8);
 
-	/* Where the file's first page is mapped; it belongs to what follows with rising pages. */
+	/* Where the file's first page is mapped; it belongs to what follows with rising
+	 * pages. */
 	if (page == 0)
 		c->base = begin;
 	if (c->rip >= begin && c->rip < end && !c->has_module) {

@@ -138,8 +138,9 @@ struct explain_packed {
 void explain_begin(struct explain *e, explain_take *take, void *context);
 void explain_feed(struct explain *e, const char *bytes, size_t size);
 uint64_t explain_end_file(struct explain *e);
-/* Before the end of a core file that does not have the bytes at RIP: where else they are; else NULL. The file is the
- * same one if explain_page_hash() of its first EXPLAIN_PAGE bytes is the module's. */
+/* Before the end of a core file that does not have the bytes at RIP: where else they are; else
+ * NULL. The file is the same one if explain_page_hash() of its first EXPLAIN_PAGE bytes is the
+ * module's. */
 const struct explain_module *explain_core_module(const struct explain *e);
 uint64_t explain_page_hash(const unsigned char *page);
 void explain_core_code(struct explain *e, const unsigned char *code, size_t length);

@@ -103,8 +103,8 @@ static const struct {
 			   "instructions are not enabled for programs; uname -r tells."},
 	[EXPLAIN_ASK] =
 		{"machine",
-		 "What that machine can do is not shown. Run the program again under fsgscheck run, or "
-		 "add the output of fsgscheck --json from there to this text."},
+		 "What that machine can do is not shown. Run the program again under fsgscheck "
+		 "run, or add the output of fsgscheck --json from there to this text."},
 	[EXPLAIN_TOOL] =
 		{NULL,
 		 "An emulator or an instrumentation tool ran the program, and it does not have the "

@@ -113,9 +113,7 @@ static void put_page(FILE *out, const struct found_item *item)
 	put_uptime(out, s->uptime);
 	print_findings(out, r);
 	found_print_notes(out, s);
-	/* Advice for `unknown` is for a check that could not run. */
-	if (!(s->notes & EXPLAIN_NOTE(ASK)))
-		print_advice(out, r);
+	print_advice(out, r);
 }
 
 static void put_hint(FILE *out, const struct explain_hint *hint)

@@ -21,8 +21,8 @@ static void decide_tool(struct explain_source *s)
 	r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_INSTRUMENTED);
 }
 
-/* A description of the machine in the same text, or our own report of it. That such a machine were broken takes
- * more than a debugger's word: only what explains the fault is taken. */
+/* A description of the machine in the same text, or our own report of it. That such a machine were
+ * broken takes more than a debugger's word: only what explains the fault is taken. */
 static bool take_machine(struct explain *e, struct explain_source *s)
 {
 	const struct explain_machine *m = &e->machine;
@@ -165,7 +165,8 @@ static void take_disassembly(struct explain *e, const struct explain_message *m,
 		text_copy(&name, ">", s->symbol, sizeof s->symbol);
 }
 
-/* "0x000055d0c5a1b3c4 in os_writegsbase ()" of gdb, "... os_writegsbase (iwasm + 0x1b3c)" of coredumpctl */
+/* "0x000055d0c5a1b3c4 in os_writegsbase ()" of gdb, "... os_writegsbase (iwasm + 0x1b3c)" of
+ * coredumpctl */
 static void take_frame(struct explain *e, struct text t)
 {
 	struct explain_source *s = &e->program.source;
@@ -194,7 +195,8 @@ static void take_jvm_frame(struct explain *e, struct text t)
 	text_copy(&t, " ", s->symbol, sizeof s->symbol);
 }
 
-/* "0x00007f3b2c0b1130:   48 89 c7 f3 48 0f ae df ...": the row of bytes that the program counter is in. */
+/* "0x00007f3b2c0b1130:   48 89 c7 f3 48 0f ae df ...": the row of bytes that the program counter is
+ * in. */
 static void take_row(struct explain *e, const struct explain_message *m, struct text t)
 {
 	struct explain_program *p = &e->program;
@@ -250,8 +252,8 @@ void explain_program_line(struct explain *e, const struct explain_message *m)
 	if (p->translated && p->died && !p->source.code_length) {
 		struct text bytes = m->text, end = m->text;
 
-		/* "8b 45 f8 [f3] 48 0f ae d8 90 c3	<==" of macOS: the marked byte and those behind it. The
-		 * last sign has been taken for that of a line which goes on. */
+		/* "8b 45 f8 [f3] 48 0f ae d8 90 c3	<==" of macOS: the marked byte and those
+		 * behind it. The last sign has been taken for that of a line which goes on. */
 		if (!text_find(&end, "<=") || !text_find(&bytes, "["))
 			return;
 		take_bytes(e, m, bytes);

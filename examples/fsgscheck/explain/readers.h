@@ -337,8 +337,8 @@ void explain_stream_end(struct explain_stream *s); /* of the line, too */
 /* Hands over what has been decided already. */
 void explain_give(struct explain *e, const struct explain_source *source);
 
-/* -- characters.c: writes the line as it was meant to e->unwrap.clean, and gives its length, which is
- * not more than the line's. `how`: what else than escapes and entities is undone. */
+/* -- characters.c: writes the line as it was meant to e->unwrap.clean, and gives its length, which
+ * is not more than the line's. `how`: what else than escapes and entities is undone. */
 enum { CHARACTERS_TAGS = 1, CHARACTERS_QUOTED = 2, CHARACTERS_LITERAL = 4 };
 size_t explain_characters(struct explain *e, const char *line, size_t length, uint32_t how);
 /* Whether a line is a string literal of several lines, written out. */

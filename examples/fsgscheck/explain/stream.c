@@ -342,8 +342,8 @@ static void take_line(struct explain_stream *s, const char *line, size_t length)
 	s->literal = 0;
 }
 
-/* A line that is a whole log, with its line ends as tags or written out: hands over what is complete
- * of it, and keeps the rest. */
+/* A line that is a whole log, with its line ends as tags or written out: hands over what is
+ * complete of it, and keeps the rest. */
 static bool split(struct explain_stream *s)
 {
 	uint32_t at = s->length - 3;

@@ -125,9 +125,21 @@ static void put_evidence(FILE *out, const struct death *d)
 		put_row(out, "", module_text(&d->caller, text));
 }
 
+struct steps {
+	const struct death *death;
+	const struct fsgs_report *report;
+};
+
+static const char *step_line(const void *context, uint32_t n)
+{
+	const struct steps *steps = context;
+
+	return death_step(steps->death, steps->report, n);
+}
+
 void print_death(FILE *out, const struct death *d, const struct fsgs_report *report)
 {
-	const char *step;
+	const struct steps steps = {d, report};
 
 	put_head(out, d);
 	fputs("\n\n", out);
@@ -140,12 +152,7 @@ void print_death(FILE *out, const struct death *d, const struct fsgs_report *rep
 		fsgs_name(FSGS_LIST_PROOF, report->proof));
 	if (d->fault.cause == FAULT_UNDEFINED)
 		print_findings(out, report);
-	for (uint32_t i = 0; (step = death_step(d, report, i)); i++) {
-		if (i == 0)
-			fputs("\nWhat to do\n", out);
-		fprintf(out, "  %u. ", i + 1);
-		print_wrapped(out, step, 5, 5);
-	}
+	print_steps(out, "What to do", step_line, &steps);
 }
 
 static void json_hex(struct json *json, const char *key, uint64_t value)
@@ -169,18 +176,6 @@ static void json_place(struct json *json, const struct place *p)
 	else
 		json_null(json, "symbol_offset");
 	json_string(json, "source", p->source);
-}
-
-struct steps {
-	const struct death *death;
-	const struct fsgs_report *report;
-};
-
-static const char *step_line(const void *context, uint32_t n)
-{
-	const struct steps *steps = context;
-
-	return death_step(steps->death, steps->report, n);
 }
 
 /* The keys of a report, with this machine's verdict; and the death beside them, as `explain` has
