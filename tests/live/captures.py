@@ -103,6 +103,8 @@ def texts(log):
     yield 'quoted-printable of <>', re.sub(rb'[<>]', lambda m: b'=%02X' % m[0][0], through(*encode, text=text))
     yield 'base64', through('base64', text=text)
     yield 'base64 in a line', through('base64', '-w0', text=text)
+    for width in (20, 32, 40, 57):
+        yield f'base64 {width}', through('base64', '-w', str(width), text=text)
     yield 'mail', b'Content-Transfer-Encoding: base64\n\n' + through('base64', text=text)
     for name in ('UTF-16LE', 'UTF-16BE', 'UTF-16'):
         wide = through('iconv', '-f', 'latin1', '-t', name, text=text.replace('\n', '\r\n'))
@@ -118,6 +120,10 @@ def texts(log):
     yield 'br', '<br>'.join(html.escape(line) for line in lines)
     yield 'p and br', '<p>' + '<br />\n'.join(html.escape(line) for line in lines) + '</p>'
     yield 'span', ''.join(f'<span class="line">{html.escape(line)}</span>\n' for line in lines)
+    for name in ('div', 'li', 'p'):
+        yield name, ''.join(f'<{name}>{html.escape(line)}</{name}>' for line in lines)
+    yield 'tr', ''.join(f'<tr><td>{html.escape(line)}</td></tr>' for line in lines)
+    yield 'grep -n', through('grep', '-n', '', text=log.plain)
     yield 'journal json', '\n'.join(json.dumps(log.journal(line)) for line in bare)
     yield 'journal json-pretty', '\n'.join(json.dumps(log.journal(line), indent='\t') for line in bare)
     yield 'journal bytes', '\n'.join(json.dumps(log.journal(list(line.encode('latin-1')))) for line in bare)

@@ -48,8 +48,15 @@ static bool tag(struct source *s)
 {
 	static const char *const names[] = {"br", "pre", "code", "span", "div", "p",
 					    "tr", "td",  "li",   "tt",   "font"};
+	static const char *const blocks[] = {"/div", "/p", "/tr", "/li", NULL};
 	struct text t = {s->at + 1, s->end};
+	bool block = false;
 
+	for (size_t i = 0; blocks[i]; i++) {
+		struct text rest = t;
+
+		block |= text_skip(&rest, blocks[i]) && text_skip(&rest, ">");
+	}
 	text_skip(&t, "/");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct text rest = t;
@@ -61,7 +68,7 @@ static bool tag(struct source *s)
 
 		if (!close)
 			continue;
-		if (i == 0)
+		if (i == 0 || block)
 			*s->to++ = '\n';
 		s->at = close + 1;
 		return true;

@@ -105,6 +105,19 @@ static bool level(struct text *t, struct explain_message *m)
 	return true;
 }
 
+/* "12:" of `grep -n`: the line's number, with the line right behind it. */
+static bool line_number(struct text *t)
+{
+	struct text rest = *t;
+	uint32_t n;
+
+	if (!text_number(&rest, &n) || !text_skip(&rest, ":") || rest.at == rest.end ||
+	    (*rest.at >= '0' && *rest.at <= '9') || *rest.at == ' ')
+		return false;
+	*t = rest;
+	return true;
+}
+
 /* "4,1234,5678,-;" of /dev/kmsg and netconsole. */
 static bool record(struct text *t, struct explain_message *m)
 {
@@ -139,6 +152,8 @@ static bool number(struct text *t, struct explain_message *m, bool *dated, bool 
 		*strict = true;
 		return true;
 	}
+	if (line_number(t))
+		return true;
 	end = explain_token_end(*t);
 	if (end - t->at > 40)
 		return false;

@@ -286,6 +286,25 @@ static int base64_digit(char c)
 }
 
 #define BASE64_LEAST 60 /* of a whole line: mail has 76, PEM 64 */
+#define BASE64_SHORT 16 /* of a line whose digits are those of a text */
+
+/* A word of a text is not base64 of one: half of all bytes are none of a text's. */
+static bool is_base64_of_text(const char *text, size_t size)
+{
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < size && i < 64; i++) {
+		const int digit = base64_digit(text[i]);
+		const uint32_t byte = (bits << 6 | (uint32_t)digit) >> (6 - 2 * (i & 3)) & 0xff;
+
+		if (digit < 0)
+			return i >= BASE64_SHORT;
+		if ((i & 3) && !(byte >= ' ' && byte < 0x7f) && !strchr("\t\n\r\033", (int)byte))
+			return false;
+		bits = (uint32_t)digit;
+	}
+	return true;
+}
 
 /* Nothing but its digits, and at the end its filling. A hexadecimal number is none. */
 static bool is_base64(const struct explain_stream *s, const char *text, size_t size)
@@ -293,7 +312,8 @@ static bool is_base64(const struct explain_stream *s, const char *text, size_t s
 	bool other = false;
 	size_t i;
 
-	if (size < (s->base64.active ? 1 : BASE64_LEAST))
+	if (size < (s->base64.active ? 1 : BASE64_SHORT) ||
+	    (size < BASE64_LEAST && !s->base64.active && !is_base64_of_text(text, size)))
 		return false;
 	for (i = 0; i < size && base64_digit(text[i]) >= 0; i++)
 		other |= text[i] > 'f';
@@ -342,13 +362,24 @@ static void take_line(struct explain_stream *s, const char *line, size_t length)
 	s->literal = 0;
 }
 
+static bool separates(const char *at, size_t length)
+{
+	static const char *const ends[] = {"<br", "\\n", "</div>", "</li>", "</tr>", "</p>", NULL};
+	struct text t = {at, at + length};
+
+	for (const char *const *end = ends; *end; end++)
+		if (text_skip(&t, *end))
+			return true;
+	return false;
+}
+
 /* A line that is a whole log, with its line ends as tags or written out: hands over what is
  * complete of it, and keeps the rest. */
 static bool split(struct explain_stream *s)
 {
 	uint32_t at = s->length - 3;
 
-	while (at && memcmp(s->line + at, "<br", 3) != 0 && memcmp(s->line + at, "\\n", 2) != 0)
+	while (at && !separates(s->line + at, s->length - at))
 		at--;
 	if (!at)
 		return false;
