@@ -320,7 +320,7 @@ struct fsgs_report {
 /**
  * @brief The size of struct fsgs_report in the library that is running.
  *
- * For bindings: a report that is allocated with it holds every field that fsgs_field() lists.
+ * For bindings: a report that is allocated with it holds every field that fsgs_report_field() lists.
  *
  * @return Bytes.
  *
@@ -619,8 +619,8 @@ struct fsgs_field {
  * This library's own structure.
  * @since 1.0
  */
-FSGS_API const char *fsgs_field(uint32_t number, struct fsgs_field *field,
-				size_t size) FSGS_NOTHROW;
+FSGS_API const char *fsgs_report_field(uint32_t number, struct fsgs_field *field,
+				       size_t size) FSGS_NOTHROW;
 
 struct fsgs_cpu_group;
 

@@ -37,12 +37,12 @@ enum {
 struct condition {
 	uint32_t with;    /* all of these findings */
 	uint32_t without; /* none of these findings */
-	uint8_t verdicts; /* any of these */
 	uint16_t where;   /* all of these */
+	uint8_t verdicts; /* any of these */
 	uint8_t product;  /* this hypervisor */
 };
 
-#define REASON(verdicts, with, without, where, text) {with, without, verdicts, where, ANY_PRODUCT},
+#define REASON(verdicts, with, without, where, text) {with, without, where, verdicts, ANY_PRODUCT},
 static const struct condition reasons[] = {
 #include "advice.def"
 };
@@ -56,7 +56,7 @@ static const struct {
 };
 
 #define ADVICE(verdicts, with, without, where, product, text) \
-	{with, without, verdicts, where, product},
+	{with, without, where, verdicts, product},
 static const struct condition advices[] = {
 #include "advice.def"
 };

@@ -29,7 +29,17 @@ static inline void fsgs_copy_out(void *to, size_t to_size, const void *from, siz
 	const unsigned char *f = from;
 
 	for (size_t i = 0; i < to_size; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): it loses sight of bytes. */
 		t[i] = i < from_size ? f[i] : 0;
+}
+
+/* Everything not known. */
+static inline void fsgs_report_clear(struct fsgs_report *report)
+{
+	unsigned char *r = (unsigned char *)report;
+
+	for (size_t i = 0; i < sizeof *report; i++)
+		r[i] = 0;
 }
 
 /* Evidence that an older header does not know counts as not known. */

@@ -21,16 +21,17 @@ static void read_hwcap2(struct fsgs_report *report, const unsigned long *auxv)
 int fsgs_check_early(struct fsgs_report *report, size_t size, const unsigned long *auxv)
 {
 	static const struct fsgs_core_ops bare = {0};
+	const uint32_t mode = FSGS_THIS_MODE;
 	struct fsgs_report full;
 
 	if (!report || size < FSGS_REPORT_MIN)
 		return -FSGS_EINVAL;
-	fsgs_report_load(&full, NULL, 0);
+	fsgs_report_clear(&full);
 	full.vantage = FSGS_VANTAGE_PROCESS;
-	full.mode = FSGS_THIS_MODE;
-	full.refusal = FSGS_THIS_MODE == FSGS_MODE_64BIT ? FSGS_REFUSAL_FLAG : FSGS_REFUSAL_MODE;
+	full.mode = mode;
+	full.refusal = mode == FSGS_MODE_64BIT ? FSGS_REFUSAL_FLAG : FSGS_REFUSAL_MODE;
 	/* Elsewhere that bit of AT_HWCAP2 means another feature. */
-	if (auxv && FSGS_THIS_MODE != FSGS_MODE_NOT_X86)
+	if (auxv && mode != FSGS_MODE_NOT_X86)
 		read_hwcap2(&full, auxv);
 	fsgs_core_cpuid(&full, &bare);
 	fsgs_decide(&full, sizeof full);

@@ -68,7 +68,7 @@ static const struct row rows[] = {
 	ONE(kernel, TEXT, NONE),
 };
 
-const char *fsgs_field(uint32_t number, struct fsgs_field *field, size_t size)
+const char *fsgs_report_field(uint32_t number, struct fsgs_field *field, size_t size)
 {
 	if (!field || size < FSGS_FIELD_MIN || number >= sizeof rows / sizeof *rows)
 		return NULL;

@@ -355,7 +355,7 @@ int fsgs_core_ring0(struct fsgs_report *report, size_t size, const struct fsgs_c
 	    (flags & ~(uint32_t)(FSGS_RING0_FORCE | FSGS_RING0_KEEP)))
 		return -FSGS_EINVAL;
 	fsgs_copy_out(&caller, sizeof caller, ops, ops_size);
-	fsgs_report_load(&full, NULL, 0);
+	fsgs_report_clear(&full);
 	full.vantage = FSGS_VANTAGE_RING0;
 	full.mode = FSGS_MODE_64BIT;
 	walk.ops.context = &walk;

@@ -74,7 +74,7 @@ static int recover(int sig, const siginfo_t *info, greg_t *regs)
 	if ((uint64_t)regs[REG_RBX] != mark || regs[REG_R13] != regs[REG_RSP])
 		return 0;
 	for (const int32_t *entry = (const int32_t *)(uintptr_t)regs[REG_R15]; *entry; entry++)
-		if ((greg_t)((uintptr_t)entry + (uintptr_t)(intptr_t)*entry) == regs[REG_RIP]) {
+		if ((uintptr_t)entry + (uintptr_t)(intptr_t)*entry == (uintptr_t)regs[REG_RIP]) {
 			regs[REG_RAX] = sig;
 			regs[REG_RDX] = info->si_code;
 			regs[REG_RIP] = regs[REG_R12];
@@ -181,7 +181,7 @@ void fsgs_guard_leave(void)
 	const kernel_sigset mask = guard.mask, own = guard.own;
 	const uint64_t name = guard.name;
 	siginfo_t info[FSGS_CAUGHT][PARKED];
-	int parked[FSGS_CAUGHT];
+	int parked[FSGS_CAUGHT] = {0};
 
 	change_mask(SIG_SETMASK, mask | EXCHANGING, NULL);
 	fsgs_handover_give_back();

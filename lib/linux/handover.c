@@ -282,7 +282,7 @@ struct told {
 static int ask(const struct kernel_action *action, struct told *told)
 {
 	const uintptr_t mark = mark_of(action);
-	int32_t offset;
+	int32_t offset = 0;
 
 	return mark && !peek(mark + 4, &offset, sizeof offset) &&
 	       !peek(mark + 4 + (uintptr_t)(intptr_t)offset, told, sizeof *told);
@@ -292,7 +292,7 @@ static int ask(const struct kernel_action *action, struct told *told)
  * as in a child that was forked during the trial; -EDEADLK when this is the thread that tries. */
 static int other_tries(const struct kernel_action *action, int pauses)
 {
-	struct told told;
+	struct told told = {0};
 
 	if (pauses < PAUSES_ENOUGH)
 		return mark_of(action) != 0;

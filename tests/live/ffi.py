@@ -199,9 +199,9 @@ def header_truth(work):
     (work / 'truth.c').write_text(program, encoding='utf-8')
     run(os.environ['CC'], f'-I{SOURCE}/include', work / 'truth.c', '-o', work / 'truth')
     library = ctypes.CDLL(str(SHARED))
-    library.fsgs_field.restype = ctypes.c_char_p
+    library.fsgs_report_field.restype = ctypes.c_char_p
     fields, field = [], (ctypes.c_uint32 * 8)()
-    while name := library.fsgs_field(len(fields), field, ctypes.sizeof(field)):
+    while name := library.fsgs_report_field(len(fields), field, ctypes.sizeof(field)):
         fields.append(f'field {name.decode()}')
     return {*run(work / 'truth').splitlines(), *fields}
 

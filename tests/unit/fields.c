@@ -13,7 +13,7 @@ Test(fields, cover_the_report)
 	const char *name;
 
 	cr_expect_eq(fsgs_report_size(), sizeof(struct fsgs_report));
-	for (uint32_t n = 0; (name = fsgs_field(n, &field, sizeof field)); n++) {
+	for (uint32_t n = 0; (name = fsgs_report_field(n, &field, sizeof field)); n++) {
 		cr_expect_eq(field.count == 1, field.index == FSGS_LIST_NONE, "%s", name);
 		cr_expect(field.type >= FSGS_TYPE_UNSIGNED && field.type <= FSGS_TYPE_TEXT, "%s",
 			  name);
@@ -40,7 +40,7 @@ Test(fields, are_where_the_header_says)
 
 	r.cr4_set[FSGS_INSN_WRGSBASE].code = -7;
 	strcpy(r.kernel, "6.1");
-	for (uint32_t n = 0; (name = fsgs_field(n, &field, sizeof field)); n++) {
+	for (uint32_t n = 0; (name = fsgs_report_field(n, &field, sizeof field)); n++) {
 		const char *at = (const char *)&r + field.offset;
 
 		if (strcmp(name, "verdict") == 0)
@@ -66,14 +66,14 @@ Test(fields, of_an_older_and_a_newer_caller)
 	} it;
 
 	memset(&it, 0xa5, sizeof it);
-	cr_assert_not_null(fsgs_field(0, &it.field, FSGS_FIELD_MIN));
+	cr_assert_not_null(fsgs_report_field(0, &it.field, FSGS_FIELD_MIN));
 	cr_expect_eq(it.field.reserved, 0xa5a5a5a5, "nothing beyond its size");
-	cr_assert_not_null(fsgs_field(0, &it.field, sizeof it));
+	cr_assert_not_null(fsgs_report_field(0, &it.field, sizeof it));
 	for (size_t i = 0; i < sizeof it.beyond; i++)
 		cr_expect_eq(it.beyond[i], 0);
-	cr_expect_null(fsgs_field(0, &it.field, FSGS_FIELD_MIN - 1));
-	cr_expect_null(fsgs_field(0, NULL, sizeof it.field));
-	cr_expect_null(fsgs_field(UINT32_MAX, &it.field, sizeof it.field));
+	cr_expect_null(fsgs_report_field(0, &it.field, FSGS_FIELD_MIN - 1));
+	cr_expect_null(fsgs_report_field(0, NULL, sizeof it.field));
+	cr_expect_null(fsgs_report_field(UINT32_MAX, &it.field, sizeof it.field));
 }
 
 Test(fields, numbers_from_names)

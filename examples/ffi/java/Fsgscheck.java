@@ -86,7 +86,7 @@ public final class Fsgscheck {
 
         NativeLong fsgs_report_size();
 
-        String fsgs_field(int number, int[] field, NativeLong size);
+        String fsgs_report_field(int number, int[] field, NativeLong size);
 
         String fsgs_name(int list, int value);
 
@@ -136,7 +136,7 @@ public final class Fsgscheck {
         Map<String, int[]> fields = new HashMap<>();
         int[] field = new int[8];
         String name;
-        while ((name = LIBRARY.fsgs_field(fields.size(), field, new NativeLong(Integer.BYTES * field.length))) != null) {
+        while ((name = LIBRARY.fsgs_report_field(fields.size(), field, new NativeLong(Integer.BYTES * field.length))) != null) {
             fields.put(name, field.clone());
         }
         return fields;

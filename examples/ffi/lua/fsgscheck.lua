@@ -19,7 +19,7 @@ int fsgs_check(void *report, size_t size, uint32_t flags);
 int fsgs_usable(void);
 int fsgs_refresh(void);
 size_t fsgs_report_size(void);
-const char *fsgs_field(uint32_t number, struct fsgs_field *field, size_t size);
+const char *fsgs_report_field(uint32_t number, struct fsgs_field *field, size_t size);
 const char *fsgs_name(uint32_t list, uint32_t value);
 const char *fsgs_describe(uint32_t list, uint32_t value);
 const char *fsgs_reason(const void *report, size_t size);
@@ -94,7 +94,7 @@ local types = { [1] = 'uint32_t *', [2] = 'int32_t *', [3] = 'uint32_t *' }
 -- Every field of the library by its name: text, a number, or a table with the numbers of its elements as keys.
 local function read(buffer)
 	local raw, field, number = {}, ffi.new 'struct fsgs_field', 0
-	local name = C.fsgs_field(0, field, ffi.sizeof(field))
+	local name = C.fsgs_report_field(0, field, ffi.sizeof(field))
 	while name ~= nil do
 		local at = buffer + field.offset
 		local function one(i)
@@ -106,7 +106,7 @@ local function read(buffer)
 		end
 		raw[ffi.string(name)] = value
 		number = number + 1
-		name = C.fsgs_field(number, field, ffi.sizeof(field))
+		name = C.fsgs_report_field(number, field, ffi.sizeof(field))
 	end
 	return raw
 end

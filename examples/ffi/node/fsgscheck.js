@@ -21,7 +21,7 @@ const C = {
 	usable: library.func('fsgs_usable', 'int', []),
 	refresh: library.func('fsgs_refresh', 'int', []),
 	reportSize: library.func('fsgs_report_size', 'size_t', []),
-	field: library.func('fsgs_field', 'str', ['uint32_t', koffi.out(koffi.pointer(field)), 'size_t']),
+	field: library.func('fsgs_report_field', 'str', ['uint32_t', koffi.out(koffi.pointer(field)), 'size_t']),
 	name: library.func('fsgs_name', 'str', ['uint32_t', 'uint32_t']),
 	describe: library.func('fsgs_describe', 'str', ['uint32_t', 'uint32_t']),
 	reason: library.func('fsgs_reason', 'str', ['void *', 'size_t']),

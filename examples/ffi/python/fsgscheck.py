@@ -26,7 +26,7 @@ _library.fsgs_base_access.restype = ctypes.c_uint32
 _library.fsgs_check.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32]
 _library.fsgs_reason.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _library.fsgs_advice.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32]
-_library.fsgs_field.argtypes = [ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t]
+_library.fsgs_report_field.argtypes = [ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t]
 _library.fsgs_base_access.argtypes = [ctypes.c_uint32]
 _library.fsgs_get_base.argtypes = [ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint64)]
 _library.fsgs_set_base.argtypes = [ctypes.c_uint32, ctypes.c_uint64]
@@ -111,7 +111,7 @@ class _Field(ctypes.Structure):
 
 def _fields():
     fields = {}
-    while name := _library.fsgs_field(len(fields), ctypes.byref(field := _Field()), ctypes.sizeof(_Field)):
+    while name := _library.fsgs_report_field(len(fields), ctypes.byref(field := _Field()), ctypes.sizeof(_Field)):
         fields[name.decode()] = field
     return fields
 

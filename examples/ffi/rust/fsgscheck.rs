@@ -46,7 +46,7 @@ pub mod sys {
         pub fn fsgs_usable() -> c_int;
         pub fn fsgs_refresh() -> c_int;
         pub fn fsgs_report_size() -> usize;
-        pub fn fsgs_field(number: u32, field: *mut Field, size: usize) -> *const c_char;
+        pub fn fsgs_report_field(number: u32, field: *mut Field, size: usize) -> *const c_char;
         pub fn fsgs_name(list: u32, value: u32) -> *const c_char;
         pub fn fsgs_describe(list: u32, value: u32) -> *const c_char;
         pub fn fsgs_reason(report: *const u8, size: usize) -> *const c_char;
@@ -188,7 +188,7 @@ pub fn fields() -> impl Iterator<Item = (&'static str, sys::Field)> {
     (0..).map_while(|number| {
         let mut field = sys::Field::default();
         // SAFETY: writes at most the size that it is told; any number is allowed.
-        text(unsafe { sys::fsgs_field(number, &mut field, mem::size_of_val(&field)) }).map(|name| (name, field))
+        text(unsafe { sys::fsgs_report_field(number, &mut field, mem::size_of_val(&field)) }).map(|name| (name, field))
     })
 }
 
