@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 FLEET = os.path.join(ROOT, 'examples', 'fleet')
 SCHEMA = os.path.join(ROOT, 'doc', 'fsgscheck.schema.json')
-CRASH = os.path.join(ROOT, 'tests', 'fuzz', 'corpus', 'explain', 'lie-6.1-cloud')
+CRASH = os.path.join(ROOT, 'tests', 'machines', 'logs', 'lie-6.1-cloud.log')
 CPUINFO = os.path.join(ROOT, 'tests', 'live', 'logs', 'cpuinfo-epyc-7281.txt')
 
 

@@ -445,7 +445,7 @@ UNKNOWN = "unknown"
 
 def undefined(*insns):
     """What is printed of instructions that raise #UD."""
-    return tuple(rf"not ok \d+ - CPU 0: {insn}, 64-bit form: It raised invalid opcode \(#UD\)" for insn in insns)
+    return tuple(rf"not ok \d+ - CPU 0: {insn}, 64-bit form: It raised invalid opcode \(#UD\)\." for insn in insns)
 
 
 def hosted(mode, verdict, findings="", *says, **settings):
@@ -455,7 +455,7 @@ def hosted(mode, verdict, findings="", *says, **settings):
 
 def wrong(insn, bits):
     """What is printed of an instruction that runs and is wrong."""
-    return rf"not ok \d+ - CPU 0: {insn}, {bits}-bit form: It ran with a wrong value"
+    return rf"not ok \d+ - CPU 0: {insn}, {bits}-bit form: It ran with a wrong value\."
 
 
 BOOTS = [
@@ -464,7 +464,7 @@ BOOTS = [
           "# CPU 0: the instructions against MSR_GS_BASE", "# CPU 0: both bases over HLT",
           "# CPU 0: clear CR4.FSGSBASE again: .*",
           r"not ok \d+ - CPU 0: wrgsbase refuses a non-canonical address",
-          r"ok \d+ - CPU 0: A base outlives a HLT in ring 0", "# hypervisor: TCGTCGTCGTCG")),
+          r"ok \d+ - CPU 0: A base outlives a HLT in ring 0\.", "# hypervisor: TCGTCGTCGTCG")),
     Boot("elf-4-cpus", USABLE, EMULATED, ("# CPU 3: set CR4.FSGSBASE", r"ok \d+ - 4 of 4 CPUs tested"),
          **FOUR),
     # Firmware lists processors that could be plugged in; they are not missing.
@@ -522,7 +522,7 @@ BOOTS = [
     hosted("narrow insn=rdfsbase", BROKEN, "", wrong("rdfsbase", 32)),
     hosted("narrow insn=wrgsbase", BROKEN, "", wrong("wrgsbase", 32)),
     hosted("lose", BROKEN, "no-canonical-check,value-lost",
-           r"not ok \d+ - CPU 0: A base outlives an execution of CPUID"),
+           r"not ok \d+ - CPU 0: A base outlives an execution of CPUID\."),
     # Only the boot processor is inside the host, so the others are healthy.
     Boot("host-lie-4-cpus", INCONSISTENT, "cpus-differ,insn-ud",
          ("# CPU 0: broken: .*", "# CPUs 1-3: usable: .*"), host="lie", **FOUR),

@@ -19,7 +19,7 @@ import os
 import sys
 
 _library = ctypes.CDLL('libfsgscheck.so.1')
-for _text in ('name', 'describe', 'reason', 'advice', 'version_string', 'field'):
+for _text in ('name', 'describe', 'reason', 'advice', 'version_string', 'report_field'):
     getattr(_library, f'fsgs_{_text}').restype = ctypes.c_char_p
 _library.fsgs_report_size.restype = ctypes.c_size_t
 _library.fsgs_base_access.restype = ctypes.c_uint32
