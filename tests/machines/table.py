@@ -508,7 +508,7 @@ BOOTS = [
     hosted("off", USABLE, EMULATED),
     hosted("honest", USABLE, HOSTED, "# hypervisor: Microsoft Hv, version 10.0, build 20348"),
     hosted("lie", BROKEN, "insn-ud", r"ok \d+ - CPU 0: CR4.FSGSBASE stays set", *undefined(*INSTRUCTIONS),
-           "# advice: Guest: add nofsgsbase .*", "# advice: Host: .*CompatibilityForMigrationEnabled.*"),
+           "# advice: Guest: add nofsgsbase .*", "# advice: .*CompatibilityForMigrationEnabled.*"),
     hosted("hide", UNSUPPORTED),
     hosted("refuse", BROKEN, "cr4-refused", r"not ok \d+ - CPU 0: CR4.FSGSBASE can be set"),
     hosted("drop", BROKEN, "cr4-dropped", r"not ok \d+ - CPU 0: CR4.FSGSBASE stays set"),
