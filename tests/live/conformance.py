@@ -335,6 +335,7 @@ class Without(unittest.TestCase):
 
 
 @unittest.skipUnless(CONFINE and shutil.which('linux.uml'), 'user-mode Linux is not installed')
+@unittest.skipUnless(advertised(), 'this kernel does not keep the bases of user-mode Linux: no FSGSBASE')
 class UserMode(unittest.TestCase):
     def test_user_mode_linux(self):
         """It breaks many rules; each of them says so."""
