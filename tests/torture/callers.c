@@ -91,7 +91,8 @@ static void *check_in_thread(void *argument)
 
 static void small_stack(const char *name)
 {
-	in_thread(check_in_thread, (void *)(uintptr_t)name, SLOW_TOOL ? 1 << 18 : 16384);
+	in_thread(check_in_thread, (void *)(uintptr_t)name,
+		  SLOW_TOOL || GREEDY_TOOL ? 1 << 18 : 16384);
 }
 
 /* What the kernel's frame takes, and one kilobyte for a handler: less than any handler can have.
