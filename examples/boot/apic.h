@@ -12,7 +12,7 @@ int apic_start(void);
  * until they are started. */
 void apic_stop(void);
 
-/* A processor's identifier, or this for all but the one that executes it. */
+/* A processor's identifier, or this for every processor except the calling one. */
 #define APIC_OTHERS UINT64_MAX
 
 /* Stops it until it is started. */
