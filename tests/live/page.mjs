@@ -27,18 +27,11 @@ function skip(reason) {
 }
 
 function fetchPackages() {
-  const require = createRequire(path.join(NODE_FOLDER, 'here.js'));
-  fs.mkdirSync(NODE_FOLDER, {recursive: true});
-  try {
-    require.resolve('puppeteer-core');
-    require.resolve('axe-core');
-  } catch {
-    const done = spawnSync('npm', ['install', '--prefix', NODE_FOLDER, '--ignore-scripts', '--no-audit', '--no-fund',
-                                   '--no-package-lock', '--no-update-notifier', ...PACKAGES], {encoding: 'utf8', timeout: 120000});
-    if (done.status !== 0)
-      skip(`npm cannot fetch ${PACKAGES.join(' and ')}: ${(done.stderr || String(done.error)).split('\n')[0]}`);
-  }
-  return require;
+  const done = spawnSync('python3', [path.join(SOURCE, 'tests/support/npm.py'), NODE_FOLDER, ...PACKAGES], {encoding: 'utf8'});
+  if (done.status === 77)
+    skip(done.stdout.trim());
+  assert.equal(done.status, 0, done.stderr || String(done.error));
+  return createRequire(path.join(NODE_FOLDER, 'here.js'));
 }
 
 const program = PROGRAMS[BROWSER].find(fs.existsSync);

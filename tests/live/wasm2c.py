@@ -11,9 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 
 import runtime
+from support import Unavailable, npm
 
 # The first with Segue; Debian's package is older.
 PACKAGE = 'wabt@1.0.39'
@@ -23,24 +23,6 @@ NEEDED = ('clang', 'node', 'npm')
 def skip(reason):
     print(f'1..0 # SKIP {reason}')
     sys.exit(0)
-
-
-def fetch(scratch):
-    """The folder of the unpacked package; fetched once."""
-    package = os.path.join(scratch, 'package')
-    if not os.path.exists(os.path.join(package, 'bin', 'wasm2c')):
-        try:
-            done = subprocess.run(['npm', 'pack', PACKAGE, '--silent', '--pack-destination', scratch],
-                                  cwd=scratch, capture_output=True, text=True, timeout=120,
-                                  check=False)
-        except subprocess.TimeoutExpired:
-            skip(f'{PACKAGE} cannot be fetched in time')
-        if done.returncode:
-            skip(f'{PACKAGE} cannot be fetched')
-        archive = os.path.join(scratch, done.stdout.split()[-1])
-        with tarfile.open(archive) as tar:
-            tar.extractall(scratch)
-    return os.path.join(package, 'bin')
 
 
 def build(root, library, scratch, tools):
@@ -66,8 +48,11 @@ def main():
     for tool in NEEDED:
         if not shutil.which(tool):
             skip(f'{tool} is missing')
-    os.makedirs(scratch, exist_ok=True)
-    client = build(root, library, scratch, fetch(scratch))
+    try:
+        tools = npm.packages(scratch, PACKAGE) / 'wabt' / 'bin'
+    except Unavailable as reason:
+        skip(reason)
+    client = build(root, library, scratch, tools)
     tap = runtime.Tap()
     runtime.every_state(tap, client, command)
     return tap.end()

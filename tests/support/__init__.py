@@ -47,9 +47,11 @@ def fetched(*command, **options):
         done = run(*command, **{'timeout': 600} | options)
     except FileNotFoundError as error:
         raise Unavailable(f'{command[0]} is not installed') from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f'{" ".join(map(str, command[:2]))} took longer than {error.timeout:.0f} s') from error
     if done.returncode:
         words = done.stderr.strip().splitlines() or [f'status {done.returncode}']
-        raise Unavailable(f'{" ".join(map(str, command[:2]))} failed: {words[-1]}')
+        raise Unavailable(f'{" ".join(map(str, command[:2]))} failed: {words[0]}')
     return done.stdout
 
 

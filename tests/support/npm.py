@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Packages of npm, fetched by name: npm.py FOLDER PACKAGE... puts them into FOLDER/node_modules.
+
+Two tests may need the same folder at the same time. The first one fetches, the other one waits, and neither sees a
+folder that is half full: npm works beside it, and a rename is the last step. Ends with 77, saying why, when the
+packages cannot be had.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from support import SKIP, Unavailable, fetched, locked
+
+OPTIONS = ('--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--no-update-notifier')
+
+
+def packages(folder, *names):
+    """The folder of the modules. Fetched once, and again when other packages or versions are asked for."""
+    folder = Path(folder)
+    wanted = '\n'.join(names)
+    with locked(folder):
+        modules, part, stamp = (folder / name for name in ('node_modules', 'part', 'packages'))
+        if not modules.exists() or not stamp.exists() or stamp.read_text(encoding='utf-8') != wanted:
+            for old in (modules, part):
+                shutil.rmtree(old, ignore_errors=True)
+            part.mkdir()
+            fetched('npm', 'install', '--prefix', part, *OPTIONS, *names, cwd=part, timeout=200)
+            (part / 'node_modules').rename(modules)
+            stamp.write_text(wanted, encoding='utf-8')
+            shutil.rmtree(part)
+    return modules
+
+
+if __name__ == '__main__':
+    try:
+        packages(*sys.argv[1:])
+    except Unavailable as reason:
+        print(reason)
+        sys.exit(SKIP)
