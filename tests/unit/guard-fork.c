@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* Children that are made before, during and after a trial. */
+#include <criterion/criterion.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "trying.h"
+
+/* Handlers that the caller registered for fork() may try. */
+static int in_prepare = -1, in_child = -1, in_parent = -1;
+
+static void ask_before(void)
+{
+	in_prepare = ask();
+}
+
+static void ask_in_parent(void)
+{
+	in_parent = ask();
+}
+
+static void ask_in_child(void)
+{
+	in_child = ask();
+}
+
+Test(guard, handlers_of_fork_may_try)
+{
+	int status;
+
+	/* Registered before ours: runs in the child while nothing there has been put right. */
+	pthread_atfork(ask_before, ask_in_parent, ask_in_child);
+	cr_expect_eq(ask(), 1);
+
+	const pid_t child = fork();
+
+	if (child == 0)
+		_exit(in_child == 1 && ask() == 1 ? 0 : 1);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+	cr_expect_eq(in_prepare, 1);
+	cr_expect_eq(in_parent, 1);
+	cr_expect_eq(ask(), 1);
+}
+
+/* Such a handler takes a lock that another thread holds while it tries. */
+static pthread_mutex_t theirs = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_theirs(void)
+{
+	pthread_mutex_lock(&theirs);
+}
+
+static void give_theirs(void)
+{
+	pthread_mutex_unlock(&theirs);
+}
+
+static void *ask_with_their_lock(void *argument)
+{
+	while (!atomic_load((atomic_int *)argument)) {
+		take_theirs();
+		cr_expect_eq(ask(), 1);
+		give_theirs();
+		usleep(100);
+	}
+	return NULL;
+}
+
+Test(guard, fork_takes_no_lock)
+{
+	atomic_int stop = 0;
+	pthread_t thread;
+
+	alarm(120);
+	pthread_atfork(take_theirs, give_theirs, give_theirs);
+	cr_assert_eq(pthread_create(&thread, NULL, ask_with_their_lock, &stop), 0);
+	for (int i = 0; i < 100; i++) {
+		const pid_t child = fork();
+
+		if (child == 0)
+			_exit(0);
+		waitpid(child, NULL, 0);
+	}
+	atomic_store(&stop, 1);
+	pthread_join(thread, NULL);
+}
+
+/* A child made in the middle of another thread's trial: its signals are its own, it may try, and
+ * then its actions are its own. */
+static void *child_in_a_trial(void *argument)
+{
+	int *const way = argument;
+	const long child = *way ? fork() : syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
+
+	if (child == 0) {
+		struct fsgs_stub io = {0};
+		struct sigaction action;
+
+		alarm(10);
+		__asm__ volatile("ud2");
+		if (atomic_load(&seen) != 1 || fsgs_guard_enter() || fault(&io) != 1)
+			_exit(1);
+		fsgs_guard_leave();
+		__asm__ volatile("ud2");
+		sigaction(SIGILL, NULL, &action);
+		_exit(atomic_load(&seen) == 2 && action.sa_sigaction == skip ? 0 : 2);
+	}
+	waitpid((pid_t)child, argument, 0);
+	return NULL;
+}
+
+static void makes_a_child(int way)
+{
+	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
+	pthread_t thread;
+	int status = way;
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, child_in_a_trial, &status), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+}
+
+Test(guard, a_bare_clone_is_sane)
+{
+	makes_a_child(0);
+}
+
+Test(guard, fork_in_another_thread)
+{
+	makes_a_child(1);
+}
+
+/* An action with SA_RESETHAND that has had its one signal is the default action in a child, too. */
+static void *child_after_resethand(void *argument)
+{
+	struct sigaction now;
+
+	in_another_thread();
+
+	const pid_t child = fork();
+
+	if (child == 0) {
+		if (fsgs_guard_enter())
+			_exit(1);
+		fsgs_guard_leave();
+		sigaction(SIGILL, NULL, &now);
+		_exit(now.sa_handler == SIG_DFL ? 0 : 2);
+	}
+	waitpid(child, argument, 0);
+	return NULL;
+}
+
+Test(guard, resethand_stays_spent_in_a_child)
+{
+	struct sigaction action = {.sa_sigaction = skip,
+				   .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND)};
+	pthread_t thread;
+	int status = -1;
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, child_after_resethand, &status), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+}
+
+/* A crash handler that forks to write its report, in the trying thread. */
+static volatile int reported = -1;
+
+static void fork_in_handler(int sig)
+{
+	const pid_t child = fork();
+	int status = -1;
+
+	(void)sig;
+	if (child == 0)
+		_exit(0);
+	waitpid(child, &status, 0);
+	reported = status;
+}
+
+Test(guard, a_handler_inside_a_trial_may_fork)
+{
+	struct fsgs_stub io = {0};
+
+	signal(SIGTRAP, fork_in_handler);
+	alarm(10);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	raise(SIGTRAP);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(reported, 0);
+	cr_expect_eq(ask(), 1);
+}
+
+/* A handler that forks and returns in both processes: the trial goes on in both. */
+static volatile int forked_into = -1;
+
+static void fork_and_return(int sig)
+{
+	(void)sig;
+	forked_into = fork();
+}
+
+Test(guard, a_trial_goes_on_in_a_child)
+{
+	struct fsgs_stub io = {0};
+	int status = -1;
+
+	signal(SIGTRAP, fork_and_return);
+	alarm(10);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	raise(SIGTRAP);
+	const int caught_it = fault(&io);
+	fsgs_guard_leave();
+	if (forked_into == 0)
+		_exit(caught_it == 1 && ask() == 1 ? 0 : 1);
+	cr_expect_eq(caught_it, 1);
+	cr_assert_eq(waitpid(forked_into, &status, 0), forked_into);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* The lock of the guard: trials that are nested, concurrent, or never end. */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "trying.h"
+
+/* A handler that runs inside this thread's own trial is refused. Volatile: the C library declares
+ * raise() as a leaf, so the compiler assumes that it runs no code of this file. */
+static volatile int inner;
+
+static void try_in_handler(int sig)
+{
+	(void)sig;
+	inner = fsgs_guard_enter();
+	if (inner == 0)
+		fsgs_guard_leave();
+}
+
+Test(guard, a_trial_inside_a_trial_is_refused)
+{
+	struct fsgs_stub io = {0};
+
+	signal(SIGTRAP, try_in_handler);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	raise(SIGTRAP);
+	cr_expect_eq(inner, -EDEADLK);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	inner = 1;
+	raise(SIGTRAP);
+	cr_expect_eq(inner, 0);
+}
+
+/* A handler jumps out of a trial and never releases the lock: another thread gives up in the end,
+ * and after it each thread at once. */
+static sigjmp_buf out_of_trial;
+
+static void jump_out(int sig)
+{
+	(void)sig;
+	siglongjmp(out_of_trial, 1);
+}
+
+static void *enter_and_leave(void *argument)
+{
+	*(int *)argument = fsgs_guard_enter();
+	if (*(int *)argument == 0)
+		fsgs_guard_leave();
+	return NULL;
+}
+
+Test(guard, a_lock_that_is_not_given_back_is_waited_for_once)
+{
+	struct timespec begun, ended;
+
+	signal(SIGTRAP, jump_out);
+	if (sigsetjmp(out_of_trial, 1) == 0) {
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		raise(SIGTRAP);
+	}
+	for (int i = 0; i < 2; i++) {
+		pthread_t thread;
+		int error = 0;
+
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+		cr_assert_eq(pthread_create(&thread, NULL, enter_and_leave, &error), 0);
+		pthread_join(thread, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &ended);
+		cr_expect_eq(error, -EDEADLK);
+	}
+	cr_expect_leq(ended.tv_sec - begun.tv_sec, 4, "the second waited as long");
+}
+
+/* A thread that ends inside a trial never releases the lock, and is seen to be dead. */
+static void end_thread(int sig)
+{
+	(void)sig;
+	syscall(SYS_exit, 0);
+}
+
+static void *end_in_trial(void *argument)
+{
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	*(atomic_int *)argument = 1;
+	raise(SIGTRAP);
+	return NULL;
+}
+
+Test(guard, a_dead_owner_loses_the_lock)
+{
+	atomic_int entered = 0;
+	pthread_t thread;
+
+	alarm(10);
+	signal(SIGTRAP, end_thread);
+	cr_assert_eq(pthread_create(&thread, NULL, end_in_trial, &entered), 0);
+	while (!atomic_load(&entered))
+		usleep(1000);
+	cr_expect_eq(ask(), 1);
+}
+
+/* A process that shares the memory of another shares the lock, and must not wait for it: the holder
+ * may never run again. */
+static int ask_beside(void *answer)
+{
+	*(int *)answer = fsgs_guard_enter();
+	return 0;
+}
+
+static void *clone_with_memory(void *answer)
+{
+	static _Alignas(16) char stack[65536];
+	const int child =
+		clone(ask_beside, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, answer);
+
+	waitpid(child, NULL, 0);
+	return NULL;
+}
+
+Test(guard, a_process_in_the_same_memory_keeps_away)
+{
+	struct fsgs_stub io = {0};
+	int answer = 0;
+	pthread_t thread;
+
+	alarm(10);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, clone_with_memory, &answer), 0);
+	pthread_join(thread, NULL);
+	cr_expect_eq(answer, -EDEADLK);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(ask(), 1);
+}
+
+/* Threads whose first trials begin together, in processes that have not tried yet. */
+static void *ask_together(void *together)
+{
+	pthread_barrier_wait(together);
+	return ask() == 1 ? NULL : together;
+}
+
+static int all_ask(void)
+{
+	pthread_barrier_t together;
+	pthread_t threads[4];
+	int refused = 0;
+
+	pthread_barrier_init(&together, NULL, 4);
+	for (int i = 0; i < 4; i++)
+		if (pthread_create(&threads[i], NULL, ask_together, &together))
+			return -1;
+	for (int i = 0; i < 4; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		refused += result != NULL;
+	}
+	return refused;
+}
+
+Test(guard, first_trials_take_turns)
+{
+	for (int i = 0; i < 50; i++) {
+		const pid_t child = fork();
+		int status = -1;
+
+		if (child == 0) {
+			alarm(20);
+			_exit(all_ask());
+		}
+		waitpid(child, &status, 0);
+		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+	}
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* Faults that are not the trial's: the owner's handler runs as the kernel would have run it. */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "trying.h"
+
+/* A genuine fault of another thread reaches the owner's handler at once. */
+Test(guard, passes_on_another_threads_fault)
+{
+	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	in_another_thread();
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&seen), 1);
+	cr_expect_gt(atomic_load(&code), 0);
+}
+
+static _Atomic(uint64_t) mask_in_handler;
+
+static void look_at_mask(int sig, siginfo_t *info, void *context)
+{
+	uint64_t mask;
+
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof mask);
+	atomic_store(&mask_in_handler, mask);
+	skip(sig, info, context);
+}
+
+/* The handler gets the mask that the kernel would have given it. */
+Test(guard, passes_on_with_the_owners_mask)
+{
+	struct sigaction action = {.sa_sigaction = look_at_mask, .sa_flags = SA_SIGINFO};
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR2);
+	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+	sigaddset(&action.sa_mask, SIGUSR1);
+	sigaction(SIGILL, &action, NULL);
+
+	/* What the kernel gives, then what we give. The thread inherits the mask before the
+	 * guard's. */
+	in_another_thread();
+	const uint64_t wanted = atomic_exchange(&mask_in_handler, 0);
+
+	cr_expect_eq(wanted, BIT(SIGUSR1) | BIT(SIGUSR2) | BIT(SIGILL));
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	uint64_t inherited = BIT(SIGUSR2), trying;
+
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &inherited, &trying, sizeof inherited);
+	in_another_thread();
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &trying, NULL, sizeof trying);
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&mask_in_handler), wanted);
+}
+
+/* SA_RESETHAND: once, then the default. */
+Test(guard, passes_on_once_with_resethand)
+{
+	struct sigaction action = {.sa_sigaction = skip,
+				   .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND)};
+	struct sigaction after;
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	in_another_thread();
+	fsgs_guard_leave();
+	sigaction(SIGILL, NULL, &after);
+	cr_expect_eq(atomic_load(&seen), 1);
+	cr_expect_eq(after.sa_handler, SIG_DFL);
+}
+
+/* Without a handler, or ignored, a genuine fault still kills: by that signal. */
+static void dies(sighandler_t handler)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		signal(SIGILL, handler);
+		fsgs_guard_enter();
+		in_another_thread();
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGILL, "status %#x", status);
+}
+
+Test(guard, default_still_kills)
+{
+	dies(SIG_DFL);
+}
+
+Test(guard, a_fault_cannot_be_ignored)
+{
+	dies(SIG_IGN);
+}
+
+/* A caller that saved the library's handler during a trial and installs it after the trial gets the
+ * handler that was installed before. */
+Test(guard, serves_after_the_trial)
+{
+	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO}, ours;
+	struct fsgs_stub io = {0};
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	sigaction(SIGILL, NULL, &ours);
+	fsgs_guard_leave();
+	sigaction(SIGILL, &ours, NULL);
+	__asm__ volatile("ud2");
+	cr_expect_eq(atomic_load(&seen), 1);
+	for (int i = 0; i < 20; i++) {
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		cr_expect_eq(fault(&io), 1);
+		fsgs_guard_leave();
+	}
+	__asm__ volatile("ud2");
+	cr_expect_eq(atomic_load(&seen), 2);
+}
+
+/* A handler that was installed during a trial, and calls the library's, which it replaced: the
+ * signal must not come back to it, however many trials later. */
+static struct sigaction saved;
+static atomic_int chained;
+
+static void chain(int sig, siginfo_t *info, void *context)
+{
+	if (atomic_fetch_add(&chained, 1) > 20)
+		_exit(1);
+	saved.sa_sigaction(sig, info, context);
+}
+
+Test(guard, a_chain_has_an_end)
+{
+	struct sigaction first = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
+	struct sigaction theirs = {.sa_sigaction = chain, .sa_flags = SA_SIGINFO};
+	struct fsgs_stub io = {0};
+
+	sigaction(SIGILL, &first, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	sigaction(SIGILL, &theirs, &saved);
+	cr_expect_eq(fault(&io), 1, "our own fault comes to us through the chain");
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&chained), 1);
+	for (int i = 1; i <= 3; i++) {
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		in_another_thread();
+		cr_expect_eq(fault(&io), 1);
+		fsgs_guard_leave();
+		__asm__ volatile("ud2");
+		cr_expect_eq(atomic_load(&seen), 2 * i);
+		cr_expect_eq(atomic_load(&chained), 1 + 2 * i);
+	}
+}
+
+/* Some handlers tell the interrupted code by errno what has happened. */
+static void set_errno(int sig, siginfo_t *info, void *context)
+{
+	errno = EFAULT;
+	skip(sig, info, context);
+}
+
+static void *genuine_and_errno(void *argument)
+{
+	errno = 0;
+	__asm__ volatile("ud2" : : : "memory");
+	*(int *)argument = errno;
+	return NULL;
+}
+
+Test(guard, the_owner_may_change_errno)
+{
+	struct sigaction action = {.sa_sigaction = set_errno, .sa_flags = SA_SIGINFO};
+	pthread_t thread;
+	int error = 0;
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, genuine_and_errno, &error), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect_eq(error, EFAULT);
+}
+
+/* The owner's handler runs on the stack that it asked for. */
+static char alternate[65536];
+static atomic_int on_alternate;
+
+static void look_at_stack(int sig, siginfo_t *info, void *context)
+{
+	const char here = 0;
+	const uintptr_t at = (uintptr_t)&here;
+
+	atomic_store(&on_alternate, at - (uintptr_t)alternate < sizeof alternate);
+	skip(sig, info, context);
+}
+
+static void *genuine_with_stack(void *argument)
+{
+	stack_t stack = {.ss_sp = alternate, .ss_size = sizeof alternate};
+
+	sigaltstack(&stack, NULL);
+	genuine(argument);
+	/* Some tools release what they find when a thread ends. */
+	stack.ss_flags = SS_DISABLE;
+	sigaltstack(&stack, NULL);
+	return NULL;
+}
+
+static void runs_on(int flag)
+{
+	struct sigaction action = {.sa_sigaction = look_at_stack, .sa_flags = SA_SIGINFO | flag};
+	pthread_t thread;
+
+	atomic_store(&on_alternate, -1);
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, genuine_with_stack, NULL), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&on_alternate), flag == SA_ONSTACK);
+}
+
+Test(guard, the_owner_chooses_the_stack)
+{
+	runs_on(0);
+	runs_on(SA_ONSTACK);
+}
+
+/* A fault of the trying thread that is not a stub's belongs to the owner, too. */
+Test(guard, passes_on_its_own_threads_fault)
+{
+	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
+	struct fsgs_stub io = {0};
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_expect_eq(fault(&io), 1);
+	__asm__ volatile("ud2");
+	cr_expect_eq(atomic_load(&seen), 1);
+	fsgs_guard_leave();
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals that were sent: pending ones stay pending, and one that comes during a trial is delivered after it. */
+#include <criterion/criterion.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "trying.h"
+
+/* A signal that was pending, for sigwait(), still is, with its siginfo. */
+Test(guard, a_blocked_signal_stays_pending)
+{
+	const struct timespec now = {0, 0};
+	union sigval value = {.sival_int = 42};
+	struct fsgs_stub io = {0};
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	sigaddset(&set, SIGBUS);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigqueue(getpid(), SIGILL, value);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
+
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+
+	/* What is pending for the thread comes before what is pending for the process. */
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
+	cr_expect_eq(info.si_code, SI_USER, "as sigtimedwait() shows SI_TKILL");
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(info.si_code, SI_QUEUE);
+	cr_expect_eq(info.si_value.sival_int, 42);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), -1, "each of them once");
+}
+
+/* A signal that is sent to the trying thread reaches the owner's handler, after the trial. */
+Test(guard, a_sent_signal_reaches_its_handler)
+{
+	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
+	struct fsgs_stub io = {0};
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
+	cr_expect_eq(fault(&io), 1, "and it is not taken for the stub's");
+	cr_expect_eq(atomic_load(&seen), 0, "not while the bases may be foreign");
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&seen), 1);
+	cr_expect_eq(atomic_load(&code), SI_TKILL);
+}
+
+/* SIG_IGN holds for signals that a process or thread sends. */
+static void *send(void *argument)
+{
+	sigset_t all;
+
+	(void)argument;
+	sigemptyset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
+	return NULL;
+}
+
+Test(guard, a_sent_signal_stays_ignored)
+{
+	pthread_t thread;
+
+	signal(SIGILL, SIG_IGN);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, send, NULL), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect(1);
+}
+
+/* Sent by kill() to a process that blocks it in all threads, and found pending by a thread that is
+ * not the first: the kernel lets only a thread of that id repeat it. */
+Test(guard, a_killed_signal_stays_pending_for_the_process)
+{
+	const struct timespec now = {0, 0};
+	int caught_it = 0, status;
+	pthread_t thread;
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+
+	const pid_t sender = fork();
+
+	if (sender == 0)
+		_exit(kill(getppid(), SIGILL));
+	cr_assert_eq(waitpid(sender, &status, 0), sender);
+	cr_assert_eq(pthread_create(&thread, NULL, try_once, &caught_it), 0);
+	pthread_join(thread, NULL);
+	cr_expect_eq(caught_it, 1);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(info.si_code, SI_USER);
+	cr_expect_eq(info.si_pid, sender);
+}
+
+/* A thread and its process can each have the same signal pending. */
+Test(guard, both_pending_signals_stay_pending)
+{
+	const struct timespec now = {0, 0};
+	union sigval value = {.sival_int = 42};
+	int caught_it;
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigqueue(getpid(), SIGILL, value);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
+	try_once(&caught_it);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
+	cr_expect_eq(info.si_value.sival_int, 42);
+	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
+}
+
+/* Not blocked, they arrive one after the other. */
+Test(guard, each_sent_signal_reaches_its_handler)
+{
+	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
+	struct fsgs_stub io = {0};
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	for (int i = 0; i < 3; i++)
+		kill(getpid(), SIGILL);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&seen), 4);
+}
+
+/* Signals beyond what can be put aside coalesce, as pending ones do in the kernel. */
+Test(guard, many_sent_signals_coalesce)
+{
+	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
+	struct fsgs_stub io = {0};
+
+	sigaction(SIGILL, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	for (int i = 0; i < 10; i++)
+		kill(getpid(), SIGILL);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(atomic_load(&seen), 4);
+}
+
+/* A signal queued to this thread stays with it, although another thread does not block it. */
+static void *take_whatever_comes(void *argument)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	atomic_store((atomic_int *)argument, 1);
+	while (atomic_load((atomic_int *)argument) == 1)
+		usleep(1000);
+	return NULL;
+}
+
+Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
+{
+	const struct timespec moment = {1, 0};
+	struct fsgs_stub io = {0};
+	atomic_int stage = 0;
+	pthread_t thread;
+	siginfo_t info;
+	sigset_t set;
+
+	signal(SIGILL, own_handler);
+	sigemptyset(&set);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	cr_assert_eq(pthread_create(&thread, NULL, take_whatever_comes, &stage), 0);
+	while (!atomic_load(&stage))
+		usleep(1000);
+	pthread_sigqueue(pthread_self(), SIGILL, (union sigval){.sival_int = 42});
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	usleep(50000); /* or this thread might be quicker */
+	cr_expect_eq(sigtimedwait(&set, &info, &moment), SIGILL);
+	cr_expect_eq(info.si_code, SI_QUEUE);
+	cr_expect_eq(info.si_value.sival_int, 42);
+	atomic_store(&stage, 2);
+	pthread_join(thread, NULL);
+}
+
+/* BUS_MCEERR_AO reports bad memory that no instruction has touched: no fault of a stub. */
+static siginfo_t told;
+
+static void note_info(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	told = *info;
+}
+
+Test(guard, puts_aside_news_of_bad_memory)
+{
+	struct sigaction action = {.sa_sigaction = note_info, .sa_flags = SA_SIGINFO};
+	siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AO};
+	struct fsgs_stub io = {0};
+
+	sigaction(SIGBUS, &action, NULL);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &info),
+		     0);
+	cr_expect_eq(told.si_signo, 0);
+	cr_expect_eq(fault(&io), 1);
+	fsgs_guard_leave();
+	cr_expect_eq(told.si_signo, SIGBUS);
+	cr_expect_eq(told.si_code, BUS_MCEERR_AO);
+}
+
+/* A signal that is sent to another thread arrives there, and at once. */
+static atomic_long seen_by;
+
+static void note_thread(int sig)
+{
+	(void)sig;
+	atomic_store(&seen_by, syscall(SYS_gettid));
+}
+
+static void *send_and_look(void *argument)
+{
+	send(argument);
+	*(int *)argument = atomic_load(&seen_by) == syscall(SYS_gettid);
+	return NULL;
+}
+
+Test(guard, passes_on_another_threads_sent_signal)
+{
+	pthread_t thread;
+	int arrived = 0;
+
+	signal(SIGILL, note_thread);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, send_and_look, &arrived), 0);
+	pthread_join(thread, NULL);
+	fsgs_guard_leave();
+	cr_expect_eq(arrived, 1);
+}
+
+/* Two signals were put aside, and the handler of the first never returns. */
+static sigjmp_buf way_out;
+
+static void leave(int sig)
+{
+	(void)sig;
+	siglongjmp(way_out, 1);
+}
+
+Test(guard, a_handler_may_leave_with_another_signal_to_come)
+{
+	struct sigaction first = {.sa_handler = leave};
+	struct sigaction second = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
+	struct fsgs_stub io = {0};
+
+	/* So that the first is the first. */
+	sigaddset(&first.sa_mask, SIGBUS);
+	sigaction(SIGILL, &first, NULL);
+	sigaction(SIGBUS, &second, NULL);
+
+	const struct state before = look();
+
+	if (sigsetjmp(way_out, 1) == 0) {
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
+		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
+		fault(&io);
+		fsgs_guard_leave();
+		cr_assert_fail("the first one did not come");
+	}
+	cr_expect_eq(atomic_load(&seen), 1);
+	cr_expect_eq(atomic_load(&code), SI_TKILL);
+	expect_same(&before);
+	cr_expect_eq(ask(), 1);
+}
+
+/* The first process of a container: the kernel protects it from the default action of a signal that
+ * comes from its container. The library stands in for that action, so it must protect it, too. */
+static atomic_long turns;
+static atomic_long other_thread;
+
+static void *turn(void *argument)
+{
+	atomic_store(&other_thread, syscall(SYS_gettid));
+	for (;;) {
+		atomic_fetch_add(&turns, 1);
+		sched_yield();
+	}
+	return argument;
+}
+
+static void wait_for_turns(long number)
+{
+	const long begun = atomic_load(&turns);
+
+	while (atomic_load(&turns) < begun + number)
+		sched_yield();
+}
+
+static int as_first_process(void)
+{
+	int go[2], status = -1;
+	pthread_t thread;
+	char byte = 0;
+
+	if (getpid() != 1 || pipe(go) || pthread_create(&thread, NULL, turn, NULL))
+		return 2;
+	wait_for_turns(1);
+
+	const pid_t sender = fork();
+
+	if (sender == 0)
+		_exit(read(go[0], &byte, 1) != 1 ||
+		      syscall(SYS_tgkill, getppid(), atomic_load(&other_thread), SIGILL));
+	if (fsgs_guard_enter())
+		return 3;
+	if (write(go[1], &byte, 1) != 1 || waitpid(sender, &status, 0) != sender || status)
+		return 4;
+	/* It has been back in the kernel since, and so has had the signal. */
+	wait_for_turns(2);
+
+	struct fsgs_stub io = {0};
+	const int caught_it = fault(&io);
+
+	fsgs_guard_leave();
+	return caught_it == 1 ? 0 : 5;
+}
+
+Test(guard, the_first_process_outlives_what_its_container_sends)
+{
+	const pid_t outside = fork();
+	int status = -1;
+
+	if (outside == 0) {
+		if (unshare(CLONE_NEWPID) && unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(77);
+
+		const pid_t first = fork();
+
+		if (first == 0)
+			_exit(as_first_process());
+		if (first < 0 || waitpid(first, &status, 0) != first)
+			_exit(78);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	}
+	cr_assert_eq(waitpid(outside, &status, 0), outside);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		cr_skip_test("no namespaces of process ids here");
+	cr_expect_eq(status, 0, "status %#x", status);
+}
