@@ -43,9 +43,9 @@ enum fsgs_check_flag {
 	 *  library's own moves from CPU to CPU. */
 	FSGS_CHECK_ALL_CPUS = 1 << 2,
 	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches,
-	 *  sleep, fork and migrations. In threads of its own and a child that
-	 *  shares the memory; takes 1 to 50 ms, whatever the size of the process. Only where the
-	 *  kernel advertises the instructions and the trial succeeded. */
+	 *  sleep, fork and migrations. In threads of its own and a child that shares the memory;
+	 *  takes 1 to 50 ms, whatever the size of the process. Only where the kernel advertises the
+	 *  instructions and the trial succeeded. */
 	FSGS_CHECK_SURVIVAL = 1 << 3
 };
 
@@ -101,13 +101,11 @@ struct fsgs_cpu_group {
  * @retval -22  (-EINVAL) @p report is NULL, @p size is below ::FSGS_REPORT_MIN, or @p flags has an
  *              unknown bit. Nothing was written or run.
  *
- * @par Threads and signals
- * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial,
- * and its child has the library's
- * handlers, which pass everything on, until it checks. Not for signal handlers: one that
- * interrupts a check of its own thread gets no trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no
- * deadlock either. Not a cancellation point.
- * A check waits for another trial 10 s, 1 s for one of another copy of the library in this process,
+ * @par Threads and signals Any number of threads may call this at once; trials take turns. fork()
+ * does not wait for a trial, and its child has the library's handlers, which pass everything on,
+ * until it checks. Not for signal handlers: one that interrupts a check of its own thread gets no
+ * trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point. A
+ * check waits for another trial 10 s, 1 s for one of another copy of the library in this process,
  * and then gets no trial (EDEADLK).
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation: fsgs_check_early().

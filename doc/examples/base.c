@@ -9,7 +9,7 @@ int main(void)
 	uint64_t before = 0;
 
 	if (fsgs_get_gs_base(&before) || fsgs_set_gs_base((uintptr_t)heap)) {
-		puts("the GS base cannot be reached here: use a register, or a thread-local variable");
+		puts("no access to the GS base here: use a register, or a thread-local variable");
 		return 1;
 	}
 	/* Code that was compiled for GS runs here. */

@@ -44,7 +44,7 @@ int main(void)
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0 || status)
 		return 1;
-	/* An image can have a base that no set accepts, written by WRGSBASE: say so, go on without. */
+	/* An image can have a base, by WRGSBASE, that no set accepts: say so, go on without. */
 	image.gs = UINT64_C(0x800000000000);
 	error = restore(&image);
 	if (error != -1 /* -EPERM */ || fsgs_get_gs_base(&now) || now != before)

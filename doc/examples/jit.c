@@ -6,10 +6,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* A function: int (uint64_t base). The two addresses are filled in. */
+/* A function: int (uint64_t base). Two addresses are filled in: fsgs_base_limit +
+ * FSGS_BASE_LIMIT_GS, and fsgs_set_base. */
 /* clang-format off */
 static const unsigned char code[] = {
-	0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /*     mov  $fsgs_base_limit + FSGS_BASE_LIMIT_GS, %rax */
+	0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /*     mov  $limit of GS, %rax */
 	0x48, 0x3b, 0x38,                   /*     cmp  (%rax), %rdi */
 	0x73, 0x08,                         /*     jae  1f, unsigned */
 	0xf3, 0x48, 0x0f, 0xae, 0xdf,       /*     wrgsbase %rdi */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A launcher asks once, and its programs need no check: for many short programs, or for sandboxes. */
+/* A launcher asks once, and its programs need no check: for short programs and for sandboxes. */
 #define _GNU_SOURCE
 #include <fsgscheck/base.h>
 #include <stdio.h>

@@ -69,8 +69,8 @@
  * @{
  */
 
-/** The end of the addresses that every set accepts: TASK_SIZE_MAX of x86-64 Linux with four levels of
- *  page tables. In assembly a plain number. */
+/** The end of the addresses that every set accepts: TASK_SIZE_MAX of x86-64 Linux with four levels
+ *  of page tables. In assembly a plain number. */
 #ifdef __ASSEMBLER__
 #define FSGS_BASE_LIMIT 0x00007ffffffff000
 #else
@@ -269,7 +269,7 @@ FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS
 
 /** @cond internal */
 
-/* One comparison for both questions: is the instruction the access, and is this address accepted? */
+/* One comparison for both questions: is the access by instruction, is this address accepted? */
 FSGS_INLINE int fsgs_may_write_(uint32_t segment, uint64_t base) FSGS_INLINE_NOTHROW
 {
 #if FSGS_BASE_INLINE
@@ -321,15 +321,16 @@ FSGS_INLINE void fsgs_write_gs_(uint64_t base) FSGS_INLINE_NOTHROW
 #endif
 }
 
-/* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken, and
- * that can be a register, too. Each user has its own, so this is no part of the ABI. */
+/* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken,
+ * and that can be a register, too. Each user has its own, so this is no part of the ABI. */
 struct fsgs_got_ {
 	uint64_t base;
 	int error;
 };
 
-/* It runs while the FS base is foreign, where the canary cannot be read. A function of its own that has
- * the address of a local is what -fstack-protector-strong, the distributions' default, would give one. */
+/* It runs while the FS base is foreign, where the canary cannot be read. A function of its own that
+ * has the address of a local is what -fstack-protector-strong, the distributions' default, would
+ * give one. */
 #if defined(__has_attribute) && __has_attribute(__no_stack_protector__)
 #define FSGS_NO_CANARY_ __no_stack_protector__
 #else

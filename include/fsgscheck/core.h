@@ -120,8 +120,7 @@ struct fsgs_core_ops {
 
 	/** Ring 0: executes HLT and comes back by an interrupt. Returns 0 then, and otherwise when
 	 *  there is nothing to wake up by. A marker is in both bases meanwhile: neither this
-	 *  function
-	 *  nor the interrupt's handler may use FS or GS. NULL: HLT is not tried. */
+	 *  function nor the interrupt's handler may use FS or GS. NULL: HLT is not tried. */
 	int (*halt)(void *context);
 };
 
@@ -137,8 +136,7 @@ enum fsgs_ring0_flag {
 	 *  on. Leaves out the 32-bit forms, the canonical check and what a base has to outlive.
 	 *  Where CR4 bit 16 is set already it is never cleared: nothing is executed, and nothing
 	 *  tried. An NMI may come, except on a machine that stores a wrong value: from WRGSBASE to
-	 *  the WRMSR that
-	 *  repairs it, a few instructions later, the GS base is foreign. */
+	 *  the WRMSR that repairs it, a few instructions later, the GS base is foreign. */
 	FSGS_RING0_KEEP = 1 << 1
 };
 

@@ -18,10 +18,10 @@
 #define FSGS_API __attribute__((visibility("default")))
 #endif
 
-/** The function's result depends on its arguments alone; calls with equal arguments may be merged. */
+/** The result depends on the arguments alone; calls with equal arguments may be merged. */
 #define FSGS_CONST      __attribute__((const))
 
-/** The function's result depends on its arguments and on the memory that they point to. */
+/** The result depends on the arguments and on the memory that they point to. */
 #define FSGS_PURE       __attribute__((pure))
 
 /** The result says whether anything was done at all: ignoring it is a mistake. */
@@ -36,8 +36,9 @@
 #define FSGS_NOTHROW __attribute__((nothrow))
 #endif
 
-/** A function that is part of its caller in every build, also without optimisation and when the caller
- *  has another stack protector setting. In C++ it has external linkage, for use in module units. */
+/** A function that is part of its caller in every build, also without optimisation and when the
+ *  caller has another stack protector setting. In C++ it has external linkage, for use in module
+ *  units. */
 #if defined(__cplusplus)
 #define FSGS_INLINE         inline __attribute__((always_inline))
 #define FSGS_INLINE_NOTHROW FSGS_NOTHROW /**< ::FSGS_NOTHROW at such a definition. */

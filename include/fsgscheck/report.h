@@ -283,10 +283,9 @@ struct fsgs_report {
 	uint32_t cr4_write;
 	/** enum fsgs_answer, ring 0: CR4 bit 16 reads back as 1. */
 	uint32_t cr4_sticks;
-	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process it is
-	 *  not filled in by the library. A caller that has asked ring 0 of the running system sets
-	 *  this,
-	 *  cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
+	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process
+	 *  it is not filled in by the library. A caller that has asked ring 0 of the running system
+	 *  sets this, cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
 	struct fsgs_trial cr4_set[FSGS_INSNS];
 	/** The trials in ring 0 with CR4 bit 16 clear, by enum fsgs_insn. */
 	struct fsgs_trial cr4_cleared[FSGS_INSNS];
@@ -307,8 +306,8 @@ struct fsgs_report {
 	char vendor[16];
 	/** CPU brand string, 48 characters at most. */
 	char brand[56];
-	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, whose CPUID
-	 * shows what is below Xen. */
+	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, whose
+	 *  CPUID shows what is below Xen. */
 	char hypervisor[16];
 	/** Kernel release, as uname(2) gives it. */
 	char kernel[72];
@@ -320,7 +319,7 @@ struct fsgs_report {
 /**
  * @brief The size of struct fsgs_report in the library that is running.
  *
- * For bindings: a report that is allocated with it holds every field that fsgs_report_field() lists.
+ * For bindings: a report of this size holds every field that fsgs_report_field() lists.
  *
  * @return Bytes.
  *
@@ -454,9 +453,8 @@ FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_
  * @param[in] list   enum fsgs_list.
  * @param[in] value  A number of that list, from 0.
  *
- * @return A static string, which begins with a capital and ends with a full stop; NULL when @p list
- *   or
- *         @p value is not known.
+ * @return A static string, which begins with a capital and ends with a full stop; NULL when
+ *         @p list or @p value is not known.
  *
  * @par Threads and signals
  * Safe everywhere.
@@ -575,7 +573,7 @@ enum fsgs_type {
 	FSGS_TYPE_TEXT = 4    /**< Characters up to a zero byte. */
 };
 
-/** @brief One field of struct fsgs_report. Owned by the caller, passed with its size, only ever grows. */
+/** @brief A field of struct fsgs_report. The caller owns it and passes its size; it only grows. */
 struct fsgs_field {
 	/** enum fsgs_type. */
 	uint32_t type;

@@ -29,7 +29,7 @@ static inline void fsgs_copy_out(void *to, size_t to_size, const void *from, siz
 	const unsigned char *f = from;
 
 	for (size_t i = 0; i < to_size; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): it loses sight of bytes. */
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): it loses bytes. */
 		t[i] = i < from_size ? f[i] : 0;
 }
 

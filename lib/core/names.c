@@ -4,9 +4,9 @@
 
 #include <fsgscheck/version.h>
 
-/* A list is one string: the name and the sentence of each number, in the order of its enumeration. All
- * lists are members of one object and found by their offset: without pointers nothing needs a relocation,
- * in a boot image or in a program that has not relocated itself yet. */
+/* A list is one string: the name and the sentence of each number, in the order of its enumeration.
+ * All lists are members of one object and found by their offset: without pointers nothing needs a
+ * relocation, in a boot image or in a program that has not relocated itself yet. */
 #define WORD(name, text) name "\0" text "\0"
 
 /* clang-format off */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the core is made of: the stubs of stubs.S and the steps of a check. Private: a stub's protocol
- * changes with the code that uses it. */
+/* The stubs of stubs.S and the steps of a check. Private: a stub's protocol changes with the code
+ * that uses it. */
 #ifndef FSGSCHECK_LIB_STUBS_H
 #define FSGSCHECK_LIB_STUBS_H
 
@@ -45,14 +45,14 @@ fsgs_stub_fn fsgs_stub_wrcr4; /* Ring 0. CR4, from in[0]. */
 fsgs_stub_fn fsgs_stub_rewrite_fs;
 /* The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_rewrite_gs;
-/* Ring 0. The instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to out[0];
- *  WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how far it
- *  came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
+/* Ring 0. The instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to
+ *  out[0]; WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how
+ *  far it came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
 fsgs_stub_fn fsgs_stub_msr_fs;
 /* The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_msr_gs;
-/* Ring 0. A base over exits to a hypervisor: saves, writes in[0], reads it after CPUID to out[0] and
- *  after a read of I/O port 80H to out[1], restores. */
+/* Ring 0. A base over exits to a hypervisor: saves, writes in[0], reads it after CPUID to out[0]
+ *  and after a read of I/O port 80H to out[1], restores. */
 fsgs_stub_fn fsgs_stub_exits_fs;
 /* The same for GS. */
 fsgs_stub_fn fsgs_stub_exits_gs;

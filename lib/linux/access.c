@@ -2,9 +2,9 @@
 /*
  * The decided access of each segment and the answer of fsgs_usable(), kept until fsgs_refresh().
  *
- * One word holds all of it, and the ticket of the survey that found it: surveys run without a lock, and
- * one that was begun before another has to give way to it. The accessors see the old access or the
- * new one, and nothing in between: a thread with a foreign FS base could not survive a survey.
+ * One word holds all of it, and the ticket of the survey that found it: surveys run without a lock,
+ * and one that was begun before another has to give way to it. The accessors see the old access or
+ * the new one, and nothing in between: a thread with a foreign FS base could not survive a survey.
  */
 #define FSGS_BASE_LIMIT_CONST_ /* it is written here */
 
@@ -15,8 +15,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-/* Fields of two bits, 0 while undecided: a segment's is its enum fsgs_access, plus 1. Then a bit for each
- * segment whose set by arch_prctl has shown that it works. It goes with its decision. */
+/* Fields of two bits, 0 while undecided: a segment's is its enum fsgs_access, plus 1. Then a bit
+ * for each segment whose set by arch_prctl has shown that it works. It goes with its decision. */
 #define ACCESS_SHIFT(segment) (2 * (segment))
 #define ACCESS(segment)       (3u << ACCESS_SHIFT(segment))
 #define FIELD(access)         ((access) + 1u)
@@ -131,7 +131,7 @@ static uint32_t update(uint32_t wanted)
 		const uint32_t fields = survey(wanted, &found);
 		uint32_t old = atomic_load(&decided);
 
-		/* Otherwise a later survey was quicker; what it looked for may be something else. */
+		/* Else a later survey was quicker; what it looked for may differ. */
 		while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {
 			const uint32_t word = ticket | (old & FIELDS & ~found) | fields;
 

@@ -29,7 +29,7 @@ static int get_by_prctl(uint32_t segment, uint64_t *base)
 	return 0;
 }
 
-/* Read back until a set has changed the base and read back: one that does nothing cannot do that. */
+/* Read back until a set has changed the base: an arch_prctl that does nothing cannot do that. */
 static int set_by_prctl(uint32_t segment, uint64_t base, uint32_t word)
 {
 	const int code = segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS;

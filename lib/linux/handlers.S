@@ -18,8 +18,9 @@
 
 	.text
 
-/* One for each action that there is to stand in for: nothing else tells a handler which one it is. Before its
- * entry, by which other copies of the library know it: the mark, and where the owner word of the lock is. */
+/* One for each action that there is to stand in for: nothing else tells a handler which one it is.
+ * Before its entry, by which other copies of the library know it: the mark, and where the owner
+ * word of the lock is. */
 	.balign FSGS_HANDLER_SIZE
 	.skip FSGS_HANDLER_SIZE - 8
 	.set variant, 0
@@ -41,8 +42,8 @@ fsgs_handlers:
 	.endr
 	.size fsgs_handlers, . - fsgs_handlers
 
-/* The handler that comes next is entered by a jump: while it runs, which may be for ever, nothing leads back
- * into this library, and it may be unloaded. */
+/* The handler that comes next is entered by a jump: while it runs, which may be for ever, nothing
+ * leads back into this library, and it may be unloaded. */
 	.type handle, @function
 handle:
 	.cfi_startproc
@@ -68,8 +69,8 @@ handle:
 	.cfi_endproc
 	.size handle, . - handle
 
-/* Byte for byte that of the GNU C library, by which unwinders and debuggers know a signal frame. They look
- * up the address before it. */
+/* Byte for byte that of the GNU C library, by which unwinders and debuggers know a signal frame.
+ * They look up the address before it. */
 	.balign 16
 	nop
 	.globl fsgs_sigreturn
@@ -81,10 +82,10 @@ fsgs_sigreturn:
 	.size fsgs_sigreturn, . - fsgs_sigreturn
 
 /*
- * Calls a function whose guarded instructions may fault. The registers tell the handler so, of any copy of the
- * library: RBX a mark, R13 the stack pointer at these instructions, R15 the table of their addresses, R12 where to
- * go on, with RAX the signal and RDX its si_code. The handler writes to registers alone: the stack may have a
- * protection key that is not open in handlers.
+ * Calls a function whose guarded instructions may fault. The registers tell the handler so, of any
+ * copy of the library: RBX a mark, R13 the stack pointer at these instructions, R15 the table of
+ * their addresses, R12 where to go on, with RAX the signal and RDX its si_code. The handler writes
+ * to registers alone: the stack may have a protection key that is not open in handlers.
  */
 	.macro guarded_call function table mark way_out
 	push %rbx

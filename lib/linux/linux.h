@@ -35,9 +35,9 @@ void fsgs_auxv_compare(struct fsgs_report *report);
 
 /* Takes /proc/cpuinfo in pieces of any size and remembers what it needs of the first processor. */
 struct fsgs_cpuinfo {
-	uint32_t flag;  /* enum fsgs_answer: `fsgsbase` among the flags; unknown without such a line
-			 */
-	uint32_t field; /* which line this is */
+	/* enum fsgs_answer: `fsgsbase` among the flags; unknown without such a line. */
+	uint32_t flag;
+	uint32_t field;  /* which line this is */
 	uint32_t length; /* of the word that has begun */
 	char word[16];
 	char vendor[16];

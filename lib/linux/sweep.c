@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The same question on each CPU: mixed processors, or a hypervisor that prepared only some of them. */
+/* The check on each CPU: for mixed processors, and a hypervisor that prepared only some CPUs. */
 #include "linux.h"
 
 #include <errno.h>

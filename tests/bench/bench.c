@@ -151,8 +151,8 @@ static void by_prctl(void)
 }
 
 /*
- * A get while another CPU writes beside fsgs_base_limit, as a program's own hot data would: before and
- * behind it, where it must not matter, and within its line, to show what that would cost.
+ * A get while another CPU writes beside fsgs_base_limit, as a program's own hot data would: before
+ * and behind it, where it must not matter, and within its line, to show what that would cost.
  */
 static atomic_int beside_limit, within_limit; /* wanted: a burst much longer than a sample */
 static atomic_uint writes;
@@ -206,7 +206,7 @@ static void await(atomic_int *burst)
 		;
 }
 
-/* A sample in which the writer was not running is made again, which is too long to be the minimum. */
+/* A sample without a running writer is made again, and is then too long to be the minimum. */
 static void get_disturbed(unsigned times)
 {
 	unsigned before;
@@ -511,7 +511,7 @@ int main(int argc, char **argv)
 		syscall(SYS_getppid);
 		return 0;
 	}
-	/* A user who sets FSGSCHECK_BASE=instruction knows that they run, if not that bases last. */
+	/* FSGSCHECK_BASE=instruction says that they run, not that a base survives. */
 	if (fsgs_base_access(FSGS_SEGMENT_FS) != FSGS_ACCESS_INSTRUCTION ||
 	    fsgs_base_access(FSGS_SEGMENT_GS) != FSGS_ACCESS_INSTRUCTION)
 		for (size_t i = 0; i < sizeof instruction_rows / sizeof *instruction_rows; i++)

@@ -29,7 +29,7 @@ for tool in $what; do
 		;;
 	width)
 		# clang-format breaks neither comments nor texts.
-		find include lib examples tests doc -name '*.[chS]' -exec awk '
+		find include lib examples tests doc \( -name '*.[chS]' -o -name '*.def' -o -name '*.lds' \) -exec awk '
 			{
 				width = 0
 				for (i = 1; i <= length($0); i++)

@@ -275,7 +275,8 @@ Test(base, limits_have_a_cache_line)
 		     FSGS_BASE_LIMIT_GS);
 }
 
-/* What is promised of addresses: all below the bound, none of the kernel's half, none that is not canonical. */
+/* Accepted: all addresses below the bound. Refused: those of the upper half, and those that are not
+ * canonical. */
 Test(base, promised_addresses)
 {
 	static const uint64_t never[] = {UINT64_C(0x8000000000000000), UINT64_C(0xffff800000000000),
@@ -398,8 +399,8 @@ Test(base, a_set_that_does_not_read_back_has_failed)
 	}
 }
 
-/* A set that has changed a base and read back is believed: from then on it is one system call. Until a
- * decision is made again, which may be about another kernel. */
+/* A set that has changed a base and read back is believed: from then on it is one system call.
+ * Until a decision is made again, which may be about another kernel. */
 Test(base, a_set_is_believed_once_it_was_seen_to_work)
 {
 	uint64_t value;
@@ -427,8 +428,8 @@ Test(base, a_set_of_what_is_there_already_proves_nothing)
 	cr_expect_eq(fsgs_set_gs_base(OTHER), -ENOTSUP);
 }
 
-/* Stands in for the C library's: a kernel that has not enabled the instructions, and a survey that can
- * be held in its middle. */
+/* Stands in for the C library's: a kernel that has not enabled the instructions, and a survey that
+ * can be held in its middle. */
 static atomic_int not_enabled, hold, held;
 
 unsigned long getauxval(unsigned long type)
@@ -670,9 +671,9 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	expect_limits();
 }
 
-/* A whole decision of somebody else, between any two instructions of one: the processor stops after each, and
- * the handler decides the other way. Whichever was the later one, it has to be in force for the inline
- * functions, too. */
+/* A whole decision of somebody else, between any two instructions of one: the processor stops after
+ * each, and the handler decides the other way. Whichever was the later one, it has to be in force
+ * for the inline functions, too. */
 static volatile sig_atomic_t stepping;
 static long steps, when;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the guard installs and restores: actions, mask, alternate stack, errno, floating-point control. */
+/* What the guard installs and restores: actions, mask, alternate stack, errno, floating-point
+ * control. */
 #include <criterion/criterion.h>
 
 #include <errno.h>

@@ -13,7 +13,8 @@
 #include "filter.h"
 #include "trying.h"
 
-/* If /proc does not show whether a signal is the thread's or the process's, it is still not lost. */
+/* If /proc does not show whether a signal is the thread's or the process's, it is still not
+ * lost. */
 Test(guard, a_sandbox_may_hide_whose_a_signal_is)
 {
 	const struct timespec now = {0, 0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals that were sent: pending ones stay pending, and one that comes during a trial is delivered after it. */
+/* Signals that were sent: pending ones stay pending, and one that comes during a trial is delivered
+ * after it. */
 #include <criterion/criterion.h>
 
 #include <pthread.h>
