@@ -199,6 +199,7 @@ class Pages(unittest.TestCase):
         for test in tests:
             suite = test['suite'][0].partition(':')[2]
             self.assertRegex(test['name'], rf'^{suite}(-|$)')
+            self.assertTrue(test['depends'], f'{test["name"]} says `depends: nothing`, or Meson 1.0 builds everything for it')
         self.assertEqual(len({test['name'] for test in tests}), len(tests), 'a name occurs twice')
 
     def test_every_guide_is_linked_from_the_readme(self):
