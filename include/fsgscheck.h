@@ -101,11 +101,12 @@ struct fsgs_cpu_group {
  * @retval -22  (-EINVAL) @p report is NULL, @p size is below ::FSGS_REPORT_MIN, or @p flags has an
  *              unknown bit. Nothing was written or run.
  *
- * @par Threads and signals Any number of threads may call this at once; trials take turns. fork()
- * does not wait for a trial, and its child has the library's handlers, which pass everything on,
- * until it checks. Not for signal handlers: one that interrupts a check of its own thread gets no
- * trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point. A
- * check waits for another trial 10 s, 1 s for one of another copy of the library in this process,
+ * @par Threads and signals
+ * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial,
+ * and its child has the library's handlers, which pass everything on, until it checks. Not for
+ * signal handlers: one that interrupts a check of its own thread gets no trial
+ * (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point.
+ * A check waits for another trial 10 s, 1 s for one of another copy of the library in this process,
  * and then gets no trial (EDEADLK).
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation: fsgs_check_early().
