@@ -222,7 +222,24 @@ class Captured(Case):
                 continue
             done = explain('-', text=through(tool, '-c', text=self.log.text))
             self.assertEqual(done.returncode, 3)
-            self.assertIn(f'    {command} standard input | fsgscheck explain -'.encode(), done.stdout)
+            self.assertIn(f'    {command} FILE | fsgscheck explain -'.encode(), done.stdout)
+
+    def test_packed_names(self):
+        """The command can be copied, whatever the file's name is."""
+        with tempfile.TemporaryDirectory() as folder:
+            def run(*command):
+                return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+            for name in ('plain.gz', "it's a ; touch hit #.gz", '$(touch hit).gz', '-c.gz'):
+                with open(os.path.join(folder, name), 'wb') as file:
+                    file.write(through('gzip', '-c', text=self.log.text))
+                told = run(COMMAND, 'explain', '--json', '--', name)
+                command = json.loads(told.stdout)['explain']['packed'][0]['command']
+                self.assertIn(f'    {command}\n', run(COMMAND, 'explain', '--', name).stdout)
+                done = run('sh', '-c', command.replace('fsgscheck', COMMAND))
+                self.assertEqual((done.returncode, done.stderr), (2, ''), command)
+                self.assertIn('FSGSBASE: broken', done.stdout)
+                self.assertNotIn('hit', os.listdir(folder))
 
 
 SYMBOLS = ['copy_thread+0x9b/0x280', '__switch_to+0x1a4/0x4a0', 'save_fsgs+0x10/0x60',

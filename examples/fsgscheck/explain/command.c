@@ -42,7 +42,7 @@ static bool read_file(struct explain *e, struct found *found, const char *path)
 	int error = fd < 0 ? errno : 0;
 	ssize_t got;
 
-	found->file = is_stdin ? "standard input" : path;
+	found->file = is_stdin ? FOUND_STANDARD_INPUT : path;
 	found->from_this_file = 0;
 	while (!error && (got = read(fd, bytes, sizeof bytes)) != 0) {
 		if (got > 0)

@@ -12,6 +12,28 @@ static const char *advice(const void *report, uint32_t step)
 	return fsgs_advice(report, sizeof(struct fsgs_report), step);
 }
 
+/* What was decided of a source, or of a group of machines. */
+static void json_decision(struct json *json, const struct explain_source *s)
+{
+	const struct fsgs_report *r = &s->report;
+
+	json_string(json, "verdict", fsgs_name(FSGS_LIST_VERDICT, r->verdict));
+	json_string(json, "side", found_side(s)->name);
+	json_string(json, "fault", found_side(s)->words);
+	json_begin(json, "findings", '[');
+	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
+		if (has_finding(r, i))
+			json_string(json, NULL, fsgs_name(FSGS_LIST_FINDING, i));
+	json_end(json, ']');
+	json_begin(json, "finding_texts", '[');
+	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
+		if (has_finding(r, i))
+			json_string(json, NULL, fsgs_describe(FSGS_LIST_FINDING, i));
+	json_end(json, ']');
+	json_string(json, "reason", fsgs_reason(r, sizeof *r));
+	json_lines(json, "advice", advice, r);
+}
+
 static void json_source(struct json *json, const struct found_item *item)
 {
 	const struct explain_source *s = &item->source;
@@ -22,21 +44,15 @@ static void json_source(struct json *json, const struct found_item *item)
 	json_string(json, "name", item->name);
 	json_number(json, "line", (int64_t)s->line);
 	json_string(json, "kind", found_kind_name(s->kind));
+	json_string(json, "kind_text", found_kind_text(s->kind));
 	json_number(json, "count", (int64_t)item->count);
-	json_string(json, "verdict", fsgs_name(FSGS_LIST_VERDICT, r->verdict));
-	json_string(json, "side", found_side(s)->name);
-	json_string(json, "fault", found_side(s)->words);
-	json_begin(json, "findings", '[');
-	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
-		if (has_finding(r, i))
-			json_string(json, NULL, fsgs_name(FSGS_LIST_FINDING, i));
-	json_end(json, ']');
-	json_string(json, "reason", fsgs_reason(r, sizeof *r));
-	json_lines(json, "advice", advice, r);
+	json_decision(json, s);
 	if (s->kind == EXPLAIN_CRASH || s->has_insn) {
 		json_string(json, "instruction",
 			    s->has_insn ? fsgs_name(FSGS_LIST_INSN, s->insn) : NULL);
 		json_string(json, "symbol", s->symbol);
+		if (s->cpu >= 0)
+			json_number(json, "cpu", s->cpu);
 		json_string(json, "code", found_code(s, text));
 		snprintf(text, sizeof text, "0x%" PRIx64, s->cr4);
 		json_string(json, "cr4", s->has_cr4 ? text : NULL);
@@ -49,8 +65,14 @@ static void json_source(struct json *json, const struct found_item *item)
 	json_string(json, "vendor", r->vendor);
 	json_string(json, "brand", r->brand);
 	json_string(json, "hypervisor", r->hypervisor);
+	snprintf(text, sizeof text, "%u.%u.%u", r->hypervisor_version >> 16,
+		 r->hypervisor_version & 0xffff, r->hypervisor_build);
+	if (r->hypervisor_build)
+		json_string(json, "hypervisor_build", text);
 	json_string(json, "microcode", s->microcode);
 	json_string(json, "kernel", r->kernel);
+	if (r->cpuinfo_flag)
+		json_bool(json, "cpuinfo_flag", r->cpuinfo_flag == FSGS_ANSWER_YES);
 	if (s->uptime)
 		json_number(json, "uptime", s->uptime);
 	if (s->misspelt[0])
@@ -71,6 +93,15 @@ static void json_source(struct json *json, const struct found_item *item)
 			json_number(json, explain_mark_name(i), (int64_t)s->mark[i]);
 	json_end(json, '}');
 	json_end(json, '}');
+}
+
+static void json_hosts(struct json *json, const struct found *found, uint32_t group)
+{
+	json_begin(json, "hosts", '[');
+	for (size_t i = 0; i < found->machine_count; i++)
+		if (found->machines[i].group == group)
+			json_string(json, NULL, found->machines[i].name);
+	json_end(json, ']');
 }
 
 static void json_fleet(struct json *json, const struct found *found)
@@ -95,6 +126,44 @@ static void json_fleet(struct json *json, const struct found *found)
 		json_end(json, '}');
 	}
 	json_end(json, ']');
+	json_begin(json, "groups", '[');
+	for (uint32_t i = 0; i < found->group_count; i++) {
+		json_begin(json, NULL, '{');
+		json_number(json, "count", (int64_t)found->groups[i].count);
+		json_bool(json, "usual", i == usual);
+		json_decision(json, &found->groups[i].source);
+		if (i != usual)
+			json_hosts(json, found, i);
+		json_end(json, '}');
+	}
+	json_end(json, ']');
+}
+
+/* A few machines beside each other: row by row, and what the differences prove. */
+static void json_table(struct json *json, const struct found *found)
+{
+	const bool fits = found->machine_count > 1 && found->machine_count <= MAX_COLUMNS;
+	char text[FOUND_TEXT];
+	const char *title, *lesson;
+
+	json_begin(json, "table", '[');
+	for (uint32_t row = 0;
+	     fits && found_row(row, &found->columns[0].source, &title, text, sizeof text); row++) {
+		json_begin(json, NULL, '{');
+		json_string(json, "title", title);
+		json_begin(json, "cells", '[');
+		for (size_t i = 0; i < found->machine_count; i++) {
+			found_row(row, &found->columns[i].source, &title, text, sizeof text);
+			json_string(json, NULL, text);
+		}
+		json_end(json, ']');
+		json_end(json, '}');
+	}
+	json_end(json, ']');
+	json_begin(json, "lessons", '[');
+	for (uint32_t i = 0; fits && (lesson = found_lesson(found, i)); i++)
+		json_string(json, NULL, lesson);
+	json_end(json, ']');
 }
 
 /* The keys of a report, for the worst that was found, so that a program that reads reports can read
@@ -104,24 +173,30 @@ void found_json(FILE *out, const struct found *found)
 	static const struct result nothing;
 	struct result result = nothing;
 	struct json json = {.out = out};
-	const char *lesson;
+	char command[2 * FOUND_TEXT];
 
 	result.report = found->worst.source.report;
 	report_json(&json, &result);
 	json_begin(&json, "explain", '{');
 	json_bool(&json, "evidence", found->worst.count != 0);
+	if (found->worst.count) {
+		json_string(&json, "side", found_side(&found->worst.source)->name);
+		json_string(&json, "fault", found_side(&found->worst.source)->words);
+	}
 	json_number(&json, "lines", (int64_t)found->lines);
 	json_number(&json, "crashes", (int64_t)found->crashes);
 	json_number(&json, "other_crashes", (int64_t)found->foreign);
 	json_number(&json, "unread_crashes", (int64_t)found->unread);
-	if (found->unread)
+	if (found->unread) {
 		json_number(&json, "unread_line", (int64_t)found->unread_line);
+		json_string(&json, "unread_text", found_unread_text);
+	}
 	json_begin(&json, "packed", '[');
 	for (uint32_t i = 0; i < found->packed_count; i++) {
 		json_begin(&json, NULL, '{');
 		json_string(&json, "name", found->packed[i].name);
 		json_string(&json, "is", found->packed[i].packed->name);
-		json_string(&json, "command", found->packed[i].packed->command);
+		json_string(&json, "command", found_packed_command(&found->packed[i], command));
 		json_end(&json, '}');
 	}
 	json_end(&json, ']');
@@ -140,12 +215,9 @@ void found_json(FILE *out, const struct found *found)
 	for (uint32_t i = 0; i < found->machine_count && i < MAX_COLUMNS; i++)
 		json_source(&json, &found->columns[i]);
 	json_end(&json, ']');
+	json_number(&json, "more", (int64_t)found->more);
 	json_fleet(&json, found);
-	json_begin(&json, "lessons", '[');
-	if (found->machine_count > 1 && found->machine_count <= MAX_COLUMNS)
-		for (uint32_t i = 0; (lesson = found_lesson(found, i)); i++)
-			json_string(&json, NULL, lesson);
-	json_end(&json, ']');
+	json_table(&json, found);
 	json_end(&json, '}');
 	json_end(&json, '}');
 }

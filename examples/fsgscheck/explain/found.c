@@ -300,6 +300,37 @@ const char *found_kind_text(uint32_t kind)
 	return kinds[kind].text;
 }
 
+/* A name can hold anything. For the shell it is one word, and for the program no option. */
+static void quote(const char *name, char *to)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_./:@%+,=-";
+	const bool bare = name[0] && strspn(name, plain) == strlen(name);
+
+	to += sprintf(to, "%s%s", name[0] == '-' ? "./" : "", bare ? name : "'");
+	if (bare)
+		return;
+	for (; *name; name++)
+		to += sprintf(to, *name == '\'' ? "'\\''" : "%c", *name);
+	strcpy(to, "'");
+}
+
+const char *found_packed_command(const struct found_packed *packed, char text[2 * FOUND_TEXT])
+{
+	char word[4 * MAX_NAME + 8];
+
+	if (!packed->packed->command)
+		return NULL;
+	quote(strcmp(packed->name, FOUND_STANDARD_INPUT) == 0 ? "FILE" : packed->name, word);
+	snprintf(text, (size_t)2 * FOUND_TEXT, packed->packed->command, word);
+	return text;
+}
+
+const char found_unread_text[] =
+	"Missing are the bytes of its Code: line, from the one in angle brackets on, or all of its "
+	"registers. A serial console, netconsole, pstore or kdump keeps them; without them, boot "
+	"once with nofsgsbase. If that boots, FSGSBASE was the cause.";
+
 const struct side *found_side(const struct explain_source *s)
 {
 	static const struct {

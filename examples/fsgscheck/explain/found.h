@@ -16,6 +16,7 @@
 /* Distinct pairs of verdict and findings; the last takes what did not fit. */
 #define MAX_GROUPS_OF_MACHINES 64
 #define MAX_NAME               96
+#define FOUND_STANDARD_INPUT   "standard input"
 
 struct found_item {
 	struct explain_source source;
@@ -72,6 +73,10 @@ uint64_t found_count_verdict(const struct found *found, uint32_t verdict);
 const struct side *found_side(const struct explain_source *s);
 const char *found_kind_name(uint32_t kind);
 const char *found_kind_text(uint32_t kind);
+/* The command that unpacks it, to be copied into a shell; NULL without one. */
+const char *found_packed_command(const struct found_packed *packed, char text[2 * FOUND_TEXT]);
+/* What to do about crashes that could not be read. */
+extern const char found_unread_text[];
 
 void found_print(FILE *out, const struct found *found);
 void found_print_notes(FILE *out, const struct explain_source *s);

@@ -177,6 +177,8 @@ static void put_fleet(FILE *out, const struct found *found)
 /* Crashes that are not about us, those of which too little is left, and files that are packed. */
 static void put_rest(FILE *out, const struct found *found)
 {
+	char command[2 * FOUND_TEXT];
+
 	if (found->foreign)
 		fprintf(out, "%" PRIu64 " %s with another cause\n", found->foreign,
 			plural(found->foreign, "crash", "crashes"));
@@ -186,24 +188,15 @@ static void put_rest(FILE *out, const struct found *found)
 			found->unread, plural(found->unread, "crash", "crashes"),
 			found->unread_line);
 		fputs("  ", out);
-		print_wrapped(
-			out,
-			"Missing are the bytes of its Code: line, from the one in angle "
-			"brackets on, or all of its registers. A serial console, netconsole, "
-			"pstore or kdump keeps them; without them, boot once with nofsgsbase. "
-			"If that boots, FSGSBASE was the cause.",
-			2, 2);
+		print_wrapped(out, found_unread_text, 2, 2);
 	}
 	for (uint32_t i = 0; i < found->packed_count; i++) {
 		const struct found_packed *p = &found->packed[i];
 
 		fprintf(out, "%s is %s%s\n", p->name, p->packed->name,
 			p->packed->command ? "; run:" : "");
-		if (!p->packed->command)
-			continue;
-		fputs("    ", out);
-		fprintf(out, p->packed->command, p->name);
-		fputc('\n', out);
+		if (found_packed_command(p, command))
+			fprintf(out, "    %s\n", command);
 	}
 }
 
