@@ -5,6 +5,9 @@
 
 const byId = id => document.getElementById(id);
 
+// What steers a terminal, reorders text or is not seen: the characters that text_filter() of the reader replaces, but tabs.
+const HIDDEN = /[\0-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
+
 // element('p', {class: 'small'}, 'text', element('b', {}, 'bold'))
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -51,8 +54,9 @@ async function copy(text) {
   }
 }
 
-function copyButton(text, label) {
-  const button = element('button', {type: 'button', class: 'copy'}, label);
+function copyButton(text) {
+  const label = 'Copy';
+  const button = element('button', {type: 'button', class: 'copy', 'aria-label': `Copy: ${text}`}, label);
   button.addEventListener('click', async () => {
     await copy(text);
     button.textContent = 'Copied';
@@ -64,7 +68,7 @@ function copyButton(text, label) {
 }
 
 function command(text) {
-  return element('div', {class: 'command'}, element('code', {}, text), copyButton(text, 'Copy'));
+  return element('div', {class: 'command'}, element('code', {}, text), copyButton(text));
 }
 
 // -- Reading
@@ -86,13 +90,25 @@ function stop() {
   byId('work').hidden = true;
 }
 
+const LONGEST_NAME = 80;  // bytes; the reader keeps 95
+
+// A name as the reader gives it back. Of a long one the middle is left out.
+function plain(name) {
+  const encoder = new TextEncoder();
+  const letters = [...new TextDecoder().decode(encoder.encode(name)).replace(/\t/g, '?').replace(HIDDEN, '?')];
+  let short = letters.join('');
+  for (let kept = Math.floor(letters.length / 2); encoder.encode(short).length > LONGEST_NAME; kept--)
+    short = `${letters.slice(0, kept).join('')}…${letters.slice(letters.length - kept).join('')}`;
+  return short;
+}
+
 // Two files of one name are told apart.
 function named(files) {
   const seen = new Map();
   return files.map(file => {
-    const count = (seen.get(file.name) || 0) + 1;
-    seen.set(file.name, count);
-    return count === 1 ? file : new File([file], `${file.name} (${count})`);
+    const name = plain(file.name), count = (seen.get(name) || 0) + 1;
+    seen.set(name, count);
+    return new File([file], count === 1 ? name : `${name} (${count})`);
   });
 }
 
@@ -143,10 +159,11 @@ function fail(message) {
 
 // -- Showing
 
-const TONES = {usable: 'good', unsupported: 'warn', disabled: 'warn', unadvertised: 'bad', broken: 'bad',
-               inconsistent: 'bad', unknown: 'open'};
-const KINDS = {crash: 'a crash in a kernel log', log: 'a kernel log', cpuinfo: 'a dump of /proc/cpuinfo',
-               report: 'a report of fsgscheck', image: 'the output of the boot image'};
+// Worst first.
+const TONES = {broken: 'bad', inconsistent: 'bad', unadvertised: 'bad', unknown: 'open', disabled: 'warn', unsupported: 'warn',
+               usable: 'good'};
+const ABREAST = 4;  // machines that fit side by side
+
 function count(number, one, many = one + 's') {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 }
@@ -171,8 +188,8 @@ function facts(pairs) {
     .flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]));
 }
 
-function headline({verdict, fault}) {
-  return `FSGSBASE: ${verdict}${fault ? `, ${fault}` : ''}`;
+function headline(verdict, fault) {
+  return `FSGSBASE: ${verdict}, ${fault}`;
 }
 
 function imageButton() {
@@ -222,11 +239,6 @@ function marked(text, words) {
   }
 }
 
-// What steers a terminal, or turns the direction of writing, is shown as a dot.
-function harmless(text) {
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '·');
-}
-
 const SHOWN = 400;  // characters of a line
 
 // Of a long line the part that matters: a whole log may be one string of JSON.
@@ -252,7 +264,7 @@ function excerpt(source, lines) {
   words.push('invalid opcode', 'general protection fault');
   const items = [];
   numbers.forEach((number, i) => {
-    const text = shortened(harmless(lines[number]), words);
+    const text = shortened(lines[number].replace(HIDDEN, '·'), words);
     if (i && number > numbers[i - 1] + 1)
       items.push(element('li', {class: 'gap'}, element('span', {class: 'number'}, '⋮'), element('span', {})));
     items.push(element('li', {class: proof.has(number) ? 'proof' : null},
@@ -264,7 +276,16 @@ function excerpt(source, lines) {
 
 function place(source) {
   const times = source.count > 1 ? `, ${source.count} times` : '';
-  return `${source.name}, line ${source.line}: ${KINDS[source.kind]}${times}`;
+  return `${source.name}, line ${source.line}: ${source.kind_text}${times}`;
+}
+
+function where({symbol, cpu}) {
+  const on = cpu === undefined ? '' : `${symbol ? ' ' : ''}on CPU ${cpu}`;
+  return symbol || on ? element('span', {}, symbol ? element('code', {}, symbol) : '', on) : null;
+}
+
+function findings({findings, finding_texts}) {
+  return findings.length ? list('findings', findings.map((name, i) => [element('b', {}, name), `: ${finding_texts[i]}`])) : null;
 }
 
 // What is known of one crash, boot or machine.
@@ -273,14 +294,15 @@ function evidence(source, lines) {
                                                     source.code ? element('code', {}, instructionBytes(source.code)) : '');
   return [
     facts([['Instruction', instruction], ['Bytes', !instruction && source.code && element('code', {}, source.code)],
-           ['Where', source.symbol && element('code', {}, source.symbol)],
+           ['Where (RIP)', where(source)],
            ['CR4', source.cr4 && element('span', {}, element('code', {}, source.cr4), bits(source))],
-           ['Processor', source.brand || source.vendor], ['Hypervisor', source.hypervisor],
+           ['Processor', source.brand || source.vendor], ['Hypervisor', source.hypervisor && [source.hypervisor, source.hypervisor_build].filter(Boolean).join(', build ')],
            ['Kernel', source.kernel && `Linux ${source.kernel}`], ['Microcode', source.microcode],
-           ['Ran for', source.uptime && uptime(source.uptime)], ['Misspelt', source.misspelt && element('code', {}, source.misspelt)]]),
+           ['Ran for', source.uptime && uptime(source.uptime)], ['cpuinfo flag', 'cpuinfo_flag' in source ? (source.cpuinfo_flag ? 'yes' : 'no') : null],
+           ['Misspelt', source.misspelt && element('code', {}, source.misspelt)]]),
     lines && excerpt(source, lines),
+    findings(source),
     source.notes.length ? list('notes', source.notes) : null,
-    source.findings.length ? list('findings', source.findings) : null,
   ];
 }
 
@@ -306,39 +328,47 @@ function scrolling(name, table) {
   return element('div', {class: 'wide', tabindex: '0', role: 'region', 'aria-label': name}, table);
 }
 
-const ROWS = [['Verdict', 'verdict'], ['Vendor', 'vendor'], ['Processor', 'brand'], ['Hypervisor', 'hypervisor'],
-              ['Microcode', 'microcode'], ['Kernel', 'kernel']];
-
-function sideBySide(machines, lessons) {
-  const row = ([title, key]) => {
-    const differs = machines.some(machine => machine[key] !== machines[0][key]);
+function sideBySide({table, lessons, sources}) {
+  const machines = sources.slice(-table[0].cells.length);
+  const row = ({title, cells}) => {
+    const differs = cells.some(cell => cell !== cells[0]);
     return element('tr', {class: differs ? 'differs' : null},
                    element('th', {scope: 'row'}, title + (differs ? ' *' : '')),
-                   ...machines.map(machine => element('td', {}, key === 'verdict' ? verdictWord(machine[key])
-                                                                                  : machine[key] || '')));
+                   ...cells.map(cell => element('td', {}, cell in TONES ? verdictWord(cell) : cell || '')));
   };
   return titled('Side by side', scrolling('Machines side by side', element('table', {class: 'beside'},
     element('thead', {}, element('tr', {}, element('td', {}), ...machines.map(({name}) => element('th', {scope: 'col'}, name)))),
-    element('tbody', {}, ...ROWS.filter(([, key]) => machines.some(machine => machine[key])).map(row)))),
+    element('tbody', {}, ...table.filter(({cells}) => cells.some(Boolean)).map(row)))),
     element('p', {}, 'What the differences (*) prove, and what not:'), list('lessons', lessons));
 }
 
-// Worst first; names in their natural order.
-function sorted(hosts) {
-  const worst = ['broken', 'inconsistent', 'unadvertised', 'unknown', 'disabled', 'unsupported', 'usable'];
-  const order = new Intl.Collator('en', {numeric: true});
-  return [...hosts].sort((a, b) => worst.indexOf(a.verdict) - worst.indexOf(b.verdict) || order.compare(a.host, b.host));
+// The hosts that differ from most, worst first and in the natural order of their names.
+function oddHosts(groups) {
+  return element('table', {class: 'fleet'}, element('caption', {}, 'Hosts that differ from most'),
+    element('thead', {}, element('tr', {}, ...['Host', 'Verdict', 'Whose fault'].map(name => element('th', {scope: 'col'}, name)))),
+    element('tbody', {}, ...groups.flatMap(({hosts, verdict, fault}) => (hosts || []).map(host =>
+      element('tr', {}, element('th', {scope: 'row'}, host), element('td', {}, verdictWord(verdict)), element('td', {}, fault))))));
+}
+
+// One group of machines with the same verdict and findings.
+function group(found) {
+  const {usual, hosts, verdict, fault, reason, advice} = found;
+  const names = usual ? 'most' : hosts.slice(0, 3).join(', ') + (hosts.length > 3 ? ` and ${hosts.length - 3} more` : '');
+  const made = titled(`${count(found.count, 'machine')} (${names}): ${verdict}, ${fault}`, element('p', {}, reason),
+                      findings(found) || '', steps(advice, `What to do for ${names}, cheapest first`) || '');
+  made.classList.add('card');
+  return made;
 }
 
 function fleet(explain) {
   const counts = Object.entries(explain.verdicts).filter(([, number]) => number).sort((a, b) => b[1] - a[1]);
-  return titled(count(explain.machines, 'machine'),
-                list('counts', counts.map(([verdict, number]) => [verdictWord(verdict), ` ${number.toLocaleString('en')}`])),
-                scrolling('Hosts that differ from most', element('table', {class: 'fleet'},
-                  element('caption', {}, 'Hosts that differ from most'),
-                  element('thead', {}, element('tr', {}, element('th', {scope: 'col'}, 'Host'), element('th', {scope: 'col'}, 'Verdict'))),
-                  element('tbody', {}, ...sorted(explain.odd).map(({host, verdict}) =>
-                    element('tr', {}, element('th', {scope: 'row'}, host), element('td', {}, verdictWord(verdict))))))));
+  const order = Object.keys(TONES), names = new Intl.Collator('en', {numeric: true});
+  const groups = explain.groups.map(found => ({...found, hosts: found.hosts && [...found.hosts].sort(names.compare)}))
+    .sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || b.count - a.count);
+  return [titled(count(explain.machines, 'machine'),
+                 list('counts', counts.map(([verdict, number]) => [verdictWord(verdict), ` ${number.toLocaleString('en')}`])),
+                 groups.length > 1 ? scrolling('Hosts that differ from most', oddHosts(groups)) : ''),
+          ...groups.filter(({usual, verdict}) => !usual || ['bad', 'open'].includes(TONES[verdict])).map(group)];
 }
 
 // Crashes that are not about us, those of which too little is left, and files that are packed.
@@ -348,33 +378,49 @@ function rest(explain) {
     items.push([`${count(explain.other_crashes, 'crash', 'crashes')} with another cause.`]);
   if (explain.unread_crashes)
     items.push([`${count(explain.unread_crashes, 'crash', 'crashes')} that could not be read, the first at line ${explain.unread_line}. ` +
-                'Missing are the bytes of its Code: line, from the one in angle brackets on, or all of its registers. A serial ' +
-                'console, netconsole, pstore or kdump keeps them. Without them, boot once with nofsgsbase. If that boots, ' +
-                'FSGSBASE was the cause.']);
-  for (const {name, is, command: unpack} of explain.packed || [])
-    items.push([`${name} is ${is}.`, unpack ? command(unpack.replace('%s', name)) : '']);
+                explain.unread_text]);
+  for (const {name, is, command: unpack} of explain.packed)
+    items.push([`${name} is ${is}.`, unpack ? command(unpack) : '']);
+  if (explain.hint) {
+    const {line, name, text, command: next} = explain.hint;
+    items.push([`Line ${line}${name ? `, ${name}` : ''}: ${text}`, command(next)]);
+  }
+  if (explain.more)
+    items.push([`${count(explain.more, 'more', 'more')}, of other kinds, are not shown.`]);
   return items.length ? list('rest', items) : null;
+}
+
+// Of several sources the one that the answer is about.
+function worstPlace({explain, verdict, advice}) {
+  const found = [...explain.sources, ...explain.groups].find(one => one.verdict === verdict && one.advice === advice);
+  if (!found || explain.sources.length + explain.machines < 2 || !explain.evidence)
+    return null;
+  return element('p', {class: 'where'}, explain.machines > ABREAST && explain.groups.includes(found)
+    ? `${found.count.toLocaleString('en')} of ${count(explain.machines, 'machine')}` : `In ${place(found)}`);
 }
 
 function show(answer, lines) {
   const {explain} = answer;
-  // The answer is that of the worst source.
-  const worst = explain.sources.find(({verdict}) => verdict === answer.verdict) || answer;
-  const title = explain.evidence ? headline(worst) : 'No evidence of FSGSBASE here';
+  const title = explain.evidence ? headline(answer.verdict, explain.fault) : 'No evidence of FSGSBASE here';
   const inside = element('div', {class: 'inside'});
-  const place = byId('answer');
-  place.replaceChildren(
+  const isFleet = explain.machines > ABREAST;
+  // The page of a fleet is that of its groups.
+  const shown = isFleet ? explain.sources.slice(0, -ABREAST) : explain.sources;
+  const differ = shown.some(({advice}) => advice !== answer.advice);
+  byId('answer').replaceChildren(
     element('div', {class: `verdict ${explain.evidence ? TONES[answer.verdict] || 'open' : 'open'}`},
             element('h2', {id: 'answer-title', tabindex: '-1'}, title),
-            element('p', {class: 'reason'}, explain.evidence ? answer.reason : `${count(explain.lines, 'line')} read.`)),
+            element('p', {class: 'reason'}, explain.evidence ? answer.reason : `${count(explain.lines, 'line')} read.`),
+            worstPlace(answer) || ''),
     inside);
-  const machines = explain.sources.slice(explain.sources.length - Math.min(explain.machines, 4));
-  inside.append(explain.evidence && steps(answer.advice, 'What to do, cheapest first') || '', rest(explain) || '');
-  explain.sources.forEach((source, i) => inside.append(card(source, lines[i], answer)));
-  if (explain.machines > 4)
-    inside.append(fleet(explain));
-  else if (explain.machines > 1)
-    inside.append(sideBySide(machines, explain.lessons));
+  if (explain.evidence && !(isFleet && explain.groups.some(({advice}) => advice === answer.advice)))
+    inside.append(steps(answer.advice, `What to do${differ ? ' there' : ''}, cheapest first`) || '');
+  inside.append(rest(explain) || '');
+  if (explain.table.length)
+    inside.append(sideBySide(explain));
+  shown.forEach((source, i) => inside.append(card(source, lines[i], answer)));
+  if (isFleet)
+    inside.append(...fleet(explain));
   const json = JSON.stringify(answer, null, 2);
   const print = element('button', {type: 'button'}, 'Print for the ticket');
   print.addEventListener('click', () => window.print());
@@ -382,7 +428,7 @@ function show(answer, lines) {
   again.addEventListener('click', () => choose(true));
   inside.append(element('p', {class: 'buttons'}, print, again),
                 element('details', {}, element('summary', {}, 'The same as JSON'), element('pre', {class: 'json', tabindex: '0'}, json)));
-  place.hidden = false;
+  byId('answer').hidden = false;
   say(`${title}. ${count(explain.lines, 'line')} of ${read.length === 1 ? read[0].name : count(read.length, 'file')} read.`);
   byId('answer-title').focus();
 }
@@ -409,6 +455,7 @@ byId('files').addEventListener('change', event => take(event.target.files));
 byId('cancel').addEventListener('click', () => {
   stop();
   say('Cancelled.');
+  byId('choose').focus();
 });
 byId('try').addEventListener('click', async () => start([new File([await unpack('data-story')], 'story.log')]));
 byId('paste').addEventListener('submit', event => {
@@ -424,9 +471,13 @@ document.addEventListener('click', event => {
     saveImage();
 });
 document.addEventListener('paste', event => {
+  const text = event.clipboardData.getData('text');
   if (event.clipboardData.files.length) {
     event.preventDefault();
     take(event.clipboardData.files);
+  } else if (text.trim() && event.target !== byId('text')) {
+    byId('text').value = text;
+    start([new File([text], 'pasted text')]);
   }
 });
 document.addEventListener('dragover', event => {

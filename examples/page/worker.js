@@ -74,7 +74,9 @@ async function fetchLines(file, marks, wanted) {
 
 // The lines that a source rests on, and those around them.
 async function excerpt(source, files, marks) {
-  const file = files.find(({name}) => name === source.name) || (files.length === 1 && files[0]);
+  // The second machine of a file has its line in its name.
+  const file = files.find(({name}) => name === source.name || `${name}:${source.line}` === source.name) ||
+    (files.length === 1 && files[0]);
   const wanted = new Set();
   if (!file)
     return {};
@@ -86,7 +88,7 @@ async function excerpt(source, files, marks) {
 
 onmessage = async ({data: {reader, files}}) => {
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  let done = 0;
+  let done = 0, now = '';
   const report = size => postMessage({done: done += size, total});
   try {
     exports = (await WebAssembly.instantiate(reader, {})).instance.exports;
@@ -94,8 +96,10 @@ onmessage = async ({data: {reader, files}}) => {
     buffer = exports.page_buffer();
     room = exports.page_buffer_size();
     const marks = new Map();
-    for (const file of files)
+    for (const file of files) {
+      now = file.name;
       marks.set(file, await feed(file, report));
+    }
     const json = exports.page_json();
     if (!json)
       throw new Error('out of memory');
@@ -103,6 +107,6 @@ onmessage = async ({data: {reader, files}}) => {
     postMessage({answer, lines: await Promise.all(answer.explain.sources.map(source => excerpt(source, files, marks)))});
   } catch (error) {
     postMessage({error: error.name === 'NotFoundError' || error.name === 'NotReadableError'
-      ? 'A file could not be read. Folders cannot: choose the files in it.' : String(error.message || error)});
+      ? `${now} could not be read. Of a folder, choose the files in it.` : String(error.message || error)});
   }
 };

@@ -71,7 +71,9 @@ async function answered() {
     const texts = selector => [...document.querySelectorAll(`#answer ${selector}`)].map(found => found.textContent);
     return {title: texts('#answer-title')[0], reason: texts('.reason')[0], findings: texts('.findings > li'),
             notes: texts('.notes > li'), steps: texts('.steps .said, .steps code'), cards: texts('.card > h3'),
-            json: JSON.parse(texts('.json')[0])};
+            json: JSON.parse(texts('.json')[0]),
+            // Without the JSON, which has it all.
+            text: [...document.querySelectorAll('#answer > :not(.inside), .inside > :not(details)')].map(found => found.innerText).join('\n')};
   });
 }
 
@@ -100,29 +102,55 @@ function written(name, content) {
   return file;
 }
 
-function command(...files) {
-  const done = spawnSync(FSGSCHECK, ['explain', '--json', ...files.map(file => path.basename(file))],
+function run(files, ...options) {
+  const done = spawnSync(FSGSCHECK, ['explain', ...options, '--', ...files.map(file => path.basename(file))],
                          {cwd: path.dirname(files[0]), encoding: 'utf8', maxBuffer: 1 << 26});
   assert.equal(done.stderr, '');
-  return JSON.parse(done.stdout);
+  return done.stdout;
+}
+
+function command(...files) {
+  return {...JSON.parse(run(files, '--json')), text: run(files)};
+}
+
+const steps = advice => advice ? advice.split('\n').map(line => line.replace(/^([A-Z][a-z]+: |\s+)/, '')) : [];
+const sorted = items => [...new Set(items)].sort();
+
+// Each line of the command's text stands in the page. Of a row with columns each word does, but for the bytes that follow
+// an instruction.
+function assertTold(shown, {text, explain}) {
+  const flat = shown.text.replace(/\s+/g, ' ').replace(/(\d),(?=\d{3})/g, '$1').toLowerCase();
+  const hosts = new Set(explain.groups.flatMap(({hosts}) => hosts || []));
+  for (const line of text.split('\n')) {
+    const told = line.replace(/^[* ] +|; run:$/g, '').replace(/^(\d+\. |Most, )/, '');
+    const words = told.split(/ +/).slice(0, told.startsWith('instruction ') ? 7 : undefined);
+    if (/^(-+|Findings|Notes|What to do.*|)$/.test(told) || words.every(word => hosts.has(word)))
+      continue;
+    for (const piece of / {2}/.test(told) ? words : told.split(/: (?:FSGSBASE: )?/))
+      assert.ok(flat.includes(piece.toLowerCase().replace(/:$/, '')), `not in the page: ${piece}, of: ${line}`);
+  }
 }
 
 // What the page shows is what the command says, word for word.
-function assertSame(shown, said) {
+function assertSame(shown, {text, ...said}) {
   assert.deepEqual(shown.json, said);
   const {explain} = said;
+  const groups = explain.machines <= 4 ? [] :
+    explain.groups.filter(({usual, verdict}) => !usual || !['usable', 'disabled', 'unsupported'].includes(verdict));
+  const sources = explain.machines > 4 ? explain.sources.slice(0, -4) : explain.sources;
   if (!explain.evidence) {
     assert.match(shown.title, /^No evidence/);
     assert.match(shown.reason, new RegExp(`${explain.lines.toLocaleString('en')} lines? read`));
   } else {
-    assert.ok(shown.title.startsWith(`FSGSBASE: ${said.verdict}`), shown.title);
+    assert.equal(shown.title, `FSGSBASE: ${said.verdict}, ${explain.fault}`);
     assert.equal(shown.reason, said.reason);
-    const advices = [said.advice, ...explain.sources.map(({advice}) => advice).filter(advice => advice !== said.advice)];
-    assert.deepEqual(shown.steps, advices.flatMap(advice => advice ? advice.split('\n') : [])
-      .map(line => line.replace(/^([A-Z][a-z]+: |\s+)/, '')));
   }
-  assert.deepEqual(shown.findings, explain.sources.flatMap(source => source.findings));
-  assert.deepEqual(shown.notes, explain.sources.flatMap(source => source.notes));
+  assert.deepEqual(sorted(shown.steps), sorted([said, ...sources, ...groups].flatMap(({advice}) => explain.evidence ? steps(advice) : [])));
+  assert.deepEqual(sorted(shown.findings), sorted([...sources, ...groups].flatMap(
+    source => source.findings.map((name, i) => `${name}: ${source.finding_texts[i]}`))));
+  assert.deepEqual(shown.notes, sources.flatMap(source => source.notes));
+  if (text)
+    assertTold(shown, {text, explain});
 }
 
 const story = path.join(SOURCE, 'tests/machines/logs/lie-6.1-generic.log');
@@ -148,7 +176,7 @@ test('it is small and opens at once', async () => {
 test('the story, by one click', async () => {
   await page.click('#try');
   const shown = await answered();
-  assertSame(shown, {...command(story), explain: shown.json.explain});
+  assertSame(shown, {...command(story), explain: shown.json.explain, text: ''});
   assert.equal(shown.json.verdict, 'broken');
 });
 
@@ -169,6 +197,26 @@ test('the story, with keys alone', chromium, async () => {
 test(`chosen files: ${inputs.length} inputs, as the command says`, async () => {
   for (const file of BROWSER === 'chromium' ? inputs : [story, ...cpuinfos])
     assertSame(await choose(file), command(file));
+});
+
+// Each kind of evidence has its name, and a hint its command.
+test('deaths of programs, lscpu, hypervisors and no evidence', async () => {
+  const given = {
+    gdb: fs.readFileSync(path.join(LOGS[1], 'program-gdb.txt')),
+    lscpu: 'Architecture:            x86_64\nVendor ID:               AuthenticAMD\nModel name:              AMD EPYC 7281\n' +
+           'Hypervisor vendor:       Microsoft\nFlags:                   fpu vme de pse tsc msr pae fsgsbase bmi1 avx2\n',
+    virsh: "error: operation failed: guest CPU doesn't match specification: missing features: ss,fsgsbase,bmi1\n",
+    trap: '[   12.3] traps: app[77] trap invalid opcode ip:55d0c0de1234 sp:7ffe00001000 error:0 in app[55d0c0de0000+2000]\n',
+    cut: '[    1.0] invalid opcode: 0000 [#1] SMP\n[    1.0] RIP: 0010:foo+0x1/0x2\n[    1.0] Kernel panic - not syncing: x\n',
+  };
+  const titles = [];
+  for (const [name, content] of Object.entries(given)) {
+    const file = written(`${name}.txt`, content);
+    const shown = await choose(file);
+    assertSame(shown, command(file));
+    titles.push(...shown.cards.map(title => title.replace(/.*: /, '')));
+  }
+  assert.deepEqual(titles, ['the death of a program', 'the output of lscpu', 'what a hypervisor says of a guest']);
 });
 
 // What crash(8) prints has the instruction's name and no bytes.
@@ -197,13 +245,28 @@ test('files that are dropped', chromium, async () => {
   assert.equal(shown.json.explain.machines, 2);
 });
 
-
 test('pasted text, and no text', async () => {
   await open();
   await page.click('#paste button[type=submit]');
   await page.waitForFunction(() => /paste it first/.test(document.querySelector('[role=status]').textContent));
   const text = fs.readFileSync(cpuinfos[0], 'utf8');
   assertSame(await paste(text), command(written('pasted text', text)));
+});
+
+test('text that is pasted outside of the field', chromium, async () => {
+  await open();
+  const text = fs.readFileSync(cpuinfos[0], 'utf8');
+  await page.$eval('#text', (area, text) => {
+    area.value = text;
+    area.select();
+    document.execCommand('copy');
+    area.value = '';
+    document.getElementById('choose').focus();
+  }, text);
+  await page.keyboard.down('Control');
+  await page.keyboard.press('KeyV');
+  await page.keyboard.up('Control');
+  assertSame(await answered(), command(written('pasted text', text)));
 });
 
 test('UTF-16 from PowerShell, and the mark of UTF-8 with CR LF', async () => {
@@ -233,14 +296,18 @@ test('files of one name from two folders', chromium, async () => {
   assert.deepEqual(json.explain.sources.map(({name}) => name), ['cpuinfo', 'cpuinfo (2)']);
 });
 
-test('a fleet as a sorted table', chromium, async () => {
-  const report = {...command(story), explain: undefined, verdict: 'usable', findings: []};
-  const hosts = Array.from({length: 40}, (_, i) => written(`fleet/host${i}.json`, JSON.stringify(
-    {...report, host: `host${i}`, verdict: i % 20 === 7 ? 'broken' : i === 3 ? 'disabled' : 'usable'})));
+test('a fleet as a sorted table, and what to do for each group', chromium, async () => {
+  const report = {...command(story), explain: undefined, text: undefined, verdict: 'usable', findings: []};
+  const hosts = Array.from({length: 40}, (_, i) => 39 - i).map(i => written(`fleet/host${i}.json`, JSON.stringify(
+    {...report, host: `host${i}`, ...i % 20 === 7 ? {verdict: 'broken', findings: ['insn-ud']} :
+                                  i === 3 ? {verdict: 'disabled', findings: ['switched-off']} : {}})));
   const shown = await choose(...hosts);
   assertSame(shown, command(...hosts));
-  const rows = await page.$$eval('.fleet tbody tr', found => found.map(row => [...row.cells].map(cell => cell.textContent)));
+  const rows = await page.$$eval('.fleet tbody tr', found => found.map(row => [...row.cells].slice(0, 2).map(cell => cell.textContent)));
   assert.deepEqual(rows, [['host7', 'broken'], ['host27', 'broken'], ['host3', 'disabled']]);
+  assert.deepEqual(shown.cards, ["2 machines (host7, host27): broken, the host's fault",
+                                 '1 machine (host3): disabled, the kernel was told so']);
+  assert.match(shown.text, /^2 of 40 machines$/m);
 });
 
 // Markup, terminal escapes, writing from right to left, NUL, bytes that are no UTF-8, and a line of 10 MB.
@@ -261,6 +328,21 @@ test('a hostile log', async () => {
   assert.doesNotMatch(await page.title(), /hit/);
   const lines = await page.$$eval('.log li', found => found.map(line => line.textContent));
   assert.ok(lines.some(line => line.includes(`${bait} ·[2J·]0;hit· · &lt;b&gt; {{policy}}`)), lines.join('\n'));
+});
+
+// Two names that begin alike, one that reads backwards, and one that is a command: each is shown with its own lines.
+test('hostile names of files', chromium, async () => {
+  const text = fs.readFileSync(story, 'latin1'), long = 'a'.repeat(100);
+  const files = [`${long}1.log`, `${long}2.log`, 'x\u202egol.exe', '$& $(id) `id`.log', 'a\u200bb\ttab.log'].map((name, i) =>
+    written(`names/${name}`, text.replaceAll('current_save_fsgs+0x38', `current_save_fsgs+0x${i}8`)));
+  const {json, cards} = await choose(...files);
+  assert.equal(new Set(cards).size, files.length);
+  const shown = await page.$$eval('.card', found => found.map(card => [...card.querySelectorAll('.proof')].map(line => line.textContent).join('\n')));
+  shown.forEach((lines, i) => assert.ok(lines.includes(`current_save_fsgs+0x${i}8`), json.explain.sources[i].name));
+  assert.doesNotMatch(cards.join(''), /[\u202e\u200b\t]/);
+  const packed = written("it's ; id $&.gz", Buffer.from([0x1f, 0x8b, 8, 0]));
+  await choose(packed);
+  assert.equal(await page.$eval('.rest code', code => code.textContent), "zcat 'it'\\''s ; id $&.gz' | fsgscheck explain -");
 });
 
 test('100 MB: the page stays alive, shows how far it is, and can be stopped', chromium, async () => {
@@ -298,7 +380,7 @@ test('a folder, which cannot be read, is named as the trouble', chromium, async 
   const client = await page.createCDPSession();
   for (const type of ['dragEnter', 'dragOver', 'drop'])
     await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {items: [], files: [SCRATCH], dragOperationsMask: 1}});
-  await page.waitForFunction(() => /Folders/.test(document.querySelector('[role=status]').textContent));
+  await page.waitForFunction(() => /could not be read/.test(document.querySelector('[role=status]').textContent));
 });
 
 test('what is copied is the command', chromium, async () => {
