@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import urllib.parse
 
 from live.explain import COMMAND, HEAD, OWN, Case, crash, dump, explain, machine_logs, read
 from support import parts
@@ -81,6 +82,28 @@ PREFIXES = {
     'logcat': '07-23 10:11:12.123     0     0 W kernel  : ', 'actions': '2025-07-23T10:11:12.1234567Z ',
     'ts': 'Jul 23 10:11:12 ', 'minicom': '[2025-07-23 10:11:12.123] ', 'markdown code': '    ', 'list': '- ',
     'busybox': 'Jul 23 10:11:12 vm7 kern.warn kernel: ', 'caller': '[    0.504566][    T0] ',
+    'short-monotonic': '[    0.486493] vm7 kernel: ', 'short-iso': '2025-07-23T10:11:12+0200 vm7 kernel: ',
+    'short-precise': 'Jul 23 10:11:12.123456 vm7 kernel: ', 'short-unix': '1753265472.123456 vm7 kernel: ',
+    'short-full': 'Wed 2025-07-23 10:11:12.123456 UTC vm7 kernel: ',
+    'short-delta': '[    0.486493 <    0.000012>] vm7 kernel: ',
+    'with-unit': 'Wed 2025-07-23 10:11:12 CEST vm7 kernel[0]: ', 'logcat brief': 'W/kernel  (    0): ',
+    'logcat brief, no tag': 'W/        (    0): ', 'bracketed host': 'node[7]: ',
+    'stern': 'default kata-vm-7d9f console ', 'grep -H': '/var/log/serial/vm-7.log:', 'parallel-ssh': '[1] vm7: ',
+    'gh run view': 'build\tBoot the kernel\t2025-07-23T10:11:12.1234567Z ',
+    'heroku': '2025-07-23T10:11:12.123456+00:00 app[web.1]: ', 'awslogs': '/aws/ec2/console i-0abc123 ',
+    'aws logs tail': '2025-07-23T10:11:12.123000+00:00 i-0abc123 ', 'gcloud': 'vm7 serial ',
+    'logcli': '2025-07-23T10:11:12Z {job="console", host="vm7"} ',
+    'diff': '+', 'diff of old': '< ', 'comment': '# ', 'comment without a blank': '#', 'C comment': '// ',
+    'initials': 'JD> ', 'irc': '10:11:12 <@joe> ', 'chat': '[10:11] <joe> ', 'terraform': 'null_resource.vm7 (remote-exec): ',
+    'Python': '2025-07-23 10:11:12,123 - serial - INFO - ', 'Python basicConfig': 'INFO:serial:',
+    'Python level first': '2025-07-23 10:11:12,123 INFO serial: ', 'avocado': '10:11:12 DEBUG| ',
+    'log4j': '2025-07-23 10:11:12,123 INFO  [main] c.e.Console: ',
+    'logback': '10:11:12.123 [main] INFO  com.example.Console - ',
+    'Spring': '2025-07-23 10:11:12.123  INFO 1234 --- [main] com.example.Console : ',
+    'zap': '2025-07-23T10:11:12.123Z\tINFO\tserial\tconsole/serial.go:42\t',
+    'tracing': '2025-07-23T10:11:12.123456Z  INFO serial: ', 'winston': '[2025-07-23T10:11:12.123Z] info: ',
+    'Ruby': 'I, [2025-07-23T10:11:12.123456 #1234]  INFO -- : ', 'TeamCity': '[10:11:12]W:\t [Step 1/2] ',
+    'OpenStack': '2025-07-23 10:11:12.123 1234 DEBUG nova.virt [req-abc123 - - - - -] ', 'abrt': ':',
     'openwrt': 'Wed Jul 23 10:11:12 2025 kern.warn kernel: ', 'epoch': '1753265472.123456 ',
 }
 
@@ -178,6 +201,108 @@ def texts(log):
     yield 'pstore in order', ''.join(reversed(log.parts(1700)))
 
 
+def spelt(escape, lines):
+    return ''.join(f'{escape}[32m{line[:15]}{escape}[0m{escape}[33m{line[15:]}{escape}[0m\n' for line in lines)
+
+
+def cut(line, width):
+    return [line[i:i + width] for i in range(0, max(1, len(line)), width)]
+
+
+def docker(lines, size):
+    """Docker's json-file log: a long line is split, and only the last piece has its end."""
+    return ''.join(json.dumps({'log': piece, 'stream': 'stdout', 'time': '2025-07-23T10:11:12.1Z'}) + '\n'
+                   for line in lines for piece in cut(line + '\n', size))
+
+
+def characters(log):
+    """Name and bytes of each form in which characters were changed."""
+    text, lines = log.text, log.lines
+    for name, blank in (('no-break', '\u00a0'), ('narrow', '\u202f'), ('em', '\u2003'), ('wide', '\u3000'),
+                        ('tab', '\t')):
+        yield f'{name} blanks', text.replace(' ', blank)
+    yield 'no-break blanks in Latin 1', text.replace(' ', '\u00a0').encode('latin-1')
+    yield 'zero width', '\n'.join('\u200b'.join(cut(line, 10)) for line in lines)
+    yield 'byte order marks', prefixed('\ufeff', text)
+    yield 'direction marks', prefixed('\u200e', text)
+    for pair in ('\u2039\u203a', '\u00ab\u00bb', '\u27e8\u27e9', '\u3008\u3009', '\uff1c\uff1e', '[]', '()', '**'):
+        yield f'marks {pair}', text.replace('<f3>', f'{pair[0]}f3{pair[1]}')
+    yield 'full width', ''.join(chr(ord(c) + 0xfee0) if '!' <= c <= '~' else c for c in text)
+    yield 'typographic', text.replace('---', '\u2014').replace("'", '\u2019')
+    for name, escape in (('caret', '^['), ('\\e', '\\e'), ('\\033', '\\033'), ('\\x1b', '\\x1b'), ('\\u001b', '\\u001b'),
+                         ('rsyslog', '#033'), ('less', 'ESC'), ('picture', '\u241b'), ('lost', '')):
+        yield f'colours, {name}', spelt(escape, lines)
+    yield 'character sets', ''.join(f'\x1b(B{line}\x1b[m\n' for line in lines)
+    yield 'links', ''.join(f'\x1b]8;;http://x\x1b\\{line}\x1b]8;;\x1b\\\n' for line in lines)
+    yield 'overstrike', ''.join(c if c == '\n' else f'{c}\b{c}' for c in text)
+    yield 'rsyslog, one line', 'Jul 23 10:11:12 vm7 kernel: ' + '#012'.join(lines)
+    yield 'rsyslog, CR', prefixed('Jul 23 10:11:12 vm7 kernel: ', '\n'.join(f'{line}#015' for line in lines))
+    for separator in ('\u0085', '\u2028', '\v', '\\n', '\\r\\n'):
+        yield f'separator {separator!r}', separator.join(lines)
+    yield 'URL', urllib.parse.quote(text)
+    yield 'URL, lines', '\n'.join(map(urllib.parse.quote, lines))
+    yield 'form', urllib.parse.urlencode({'text': text})
+    for left, right in (('%3C', '%3E'), ('%3c', '%3e'), ('&LT;', '&GT;'), ('&#60;', '&#62;'), ('&#X3C;', '&#X3E;'),
+                        ('=3c', '=3e')):
+        yield f'brackets as {left}', text.replace('<', left).replace('>', right)
+    yield 'upper-case tags', '<PRE>' + '<BR>\n'.join(html.escape(line) for line in lines) + '</PRE>'
+    yield '&nbsp;', '<br>\n'.join(html.escape(line).replace(' ', '&nbsp;') for line in lines)
+    yield '&#160;', '<br>\n'.join(html.escape(line).replace(' ', '&#160;') for line in lines)
+    yield 'numbered table', ''.join(f'<tr><td>{n}</td><td>{html.escape(line)}</td></tr>' for n, line in enumerate(lines))
+    yield 'anchors', ''.join(f'<a id="l{n}"></a><b>{html.escape(line)}</b>\n' for n, line in enumerate(lines))
+    yield 'quoted-printable, each blank', text.replace(' ', '=20')
+    yield 'quoted-printable, each mark', re.sub(r'[^\w\n ]', lambda m: f'={ord(m[0]):02X}', text)
+    encoded = through('perl', '-MMIME::QuotedPrint', '-0777', '-ne', 'print encode_qp($_)', text=text).decode()
+    yield 'quoted-printable, lower case', re.sub('=[0-9A-F]{2}', lambda m: m[0].lower(), encoded)
+    yield 'quoted-printable, quoted', prefixed('> ', encoded)
+
+
+def wrapped(log):
+    """Name and text of each form that tools wrap, number or pack."""
+    for clock, lines in (('', log.lines), ('no clock, ', log.bare)):
+        text = '\n'.join(lines) + '\n'
+        for width in (60, 80):
+            folded = [cut(line, width) for line in lines]
+            for mark in ('\\\n', '\u21b5\n', '\n\u21aa', '\n\u21b3 ', '\n> ', '\n    '):
+                yield f'{clock}{mark!r} at {width}', '\n'.join(map(mark.join, folded))
+            yield f'{clock}host, {width}', prefixed('vm7: ', '\n'.join(map('\n'.join, folded)))
+            for bar in '|\u2502':
+                yield f'{clock}{bar}, {width}', ''.join(f'{bar}{piece:<{width}}{bar}\n' for f in folded for piece in f)
+        for name, form in {'cat -n': '{:6}\t{}', 'grep -Hn': 'serial.log:{}:{}', 'list': '{}. {}', 'less -N': '{:7} {}',
+                           'lines': 'line {}: {}', 'bat': '{:4} \u2502 {}', 'ini': 'line{}={}'}.items():
+            yield clock + name, '\n'.join(form.format(n, line) for n, line in enumerate(lines))
+        for name, match, other in (('grep -A', '{n}:', '{n}-'), ('grep -HA', 'a.log:', 'a.log-'),
+                                   ('grep -HnA', 'a.log:{n}:', 'a.log-{n}-')):
+            yield clock + name, '\n'.join((match if 'opcode' in line else other).format(n=n) + line
+                                          for n, line in enumerate(lines))
+        yield clock + 'diff -u', '--- a\n+++ b\n@@ -0,0 +1 @@\n' + prefixed('+', text)
+        for name, form in {
+                'logfmt': 'time="2025-07-23T10:11:12Z" level=info msg={}',
+                'slog': 'time=2025-07-23T10:11:12.123+02:00 level=INFO msg={} vm=7',
+                'slog without keys': '2025/07/23 10:11:12 INFO console line={}',
+                'Kata': 'Jul 23 10:11:12 node7 kata[12]: time="2025-07-23" level=debug name=shim pid=12 vmconsole={}',
+                'JSON in a list': '- {{"message": {}}}', 'JSON behind a date': '2025-07-23T10:11:12Z {{"message": {}}}',
+                'JSON behind a host': 'vm7: {{"message": {}}}',
+                'LAVA': '- {{"dt": "2025-07-23T10:11:12.12", "lvl": "target", "msg": {}}}'}.items():
+            yield clock + name, '\n'.join(form.format(json.dumps(line)) for line in lines)
+        whole = {'changed': False, 'stdout': text}
+        yield clock + 'Ansible', 'ok: [vm7] => ' + json.dumps(whole, indent=4)
+        yield clock + 'Ansible, one line', 'fatal: [vm7]: FAILED! => ' + json.dumps(whole)
+        yield clock + 'JSON, quoted', prefixed('> ', json.dumps(whole, indent=2))
+        yield clock + 'abrt', 'kernel:         6.1.0-1\n\nbacktrace:\n' + prefixed(':', text)
+        encoded = through('base64', text=text).decode()
+        for prefix in ('> ', '    ', 'vm7: '):
+            yield f'{clock}base64 behind {prefix!r}', prefixed(prefix, encoded)
+        encoded = encoded.replace('\n', '')
+        for form in ('data:text/plain;base64,{}', '<a href="data:text/plain;charset=utf-8;base64,{}">', 'dmesg: {}',
+                     'DMESG={}', 'log: "{}"', '"{}"'):
+            yield f'{clock}base64, {form}', form.format(encoded)
+        yield clock + 'base64 of URLs', encoded.replace('+', '-').replace('/', '_')
+        for size in (30, 50, 16384):
+            yield f'{clock}Docker, {size}', docker(lines, size)
+    yield 'Docker, JSON in it', docker([json.dumps({'Output': log.text, 'pad': 'x' * 20000})], 16384)
+
+
 def dmesg_json(text):
     """`dmesg -J` reads a file of kernel records."""
     with tempfile.NamedTemporaryFile('w') as file:
@@ -204,11 +329,19 @@ class Captured(Case):
 
     def test_forms(self):
         count = 0
-        for name, text in texts(self.log):
-            self.check(name, text)
-            count += 1
+        for form in (texts, characters, wrapped):
+            for name, text in form(self.log):
+                self.check(name, text)
+                count += 1
         print(f'{count} forms')
-        self.assertGreater(count, 120)
+        self.assertGreater(count, 330)
+
+    def test_crash_alone(self):
+        """A paste of nothing but the crash: the lines from which a prefix is learnt count, too."""
+        log = Log(LOG[0])
+        plain = '\n'.join(log.bare[log.header:log.panic]) + '\n'
+        for prefix in ('node[7]: ', 'INFO:serial:', 'JD> ', 'serial.log:', '2025-07-23 10:11:12,123 - serial - INFO - '):
+            self.check(prefix, prefixed(prefix, plain))
 
     def test_dmesg_json(self):
         text = dmesg_json(self.log.text)
@@ -328,6 +461,27 @@ class Forged(Case):
         indent = ' ' * len('Jul 23 10:11:12 vm7 bash[123]: ')
         self.nothing(['Jul 23 10:11:12 vm7 bash[123]: first\n'] + [f'{indent}{name}\n' for name in CHOSEN])
 
+    def test_common_prefix(self):
+        """What all lines begin with is no transport's where it introduces a name, or a program wrote it."""
+        for line in ('traps: a[1] trap invalid opcode ip:47ed19 sp:7ffc error:0 in {}[400000+d0000]',
+                     'audit: type=1701 audit(1.1:1): auid=1000 comm="a" exe="{}" sig=4', 'usb 1-1: Product: {}',
+                     'input: {} as /devices/virtual', 'systemd[1]: {}', 'Memory cgroup out of memory: Killed process 1 ({})',
+                     'Jul 23 10:11:12 vm7 bash[12]: {}', '2025-07-23T10:11:12+02:00 vm7 app: {}', 'Jul 23 10:11:12 bash[12]: {}',
+                     '[   12.345678] vm7 bash[12]: {}', 'CRON[12]: (joe) CMD ({})'):
+            lines = [line.format(name) + '\n' for name in CHOSEN] * 8
+            self.expect_nothing(''.join(lines))
+            self.nothing(lines)
+        for line in ('Bluetooth: hci0: {}', 'mce: {}', 'INFO:app:{}', 'app - {}'):
+            self.nothing([line.format(name) + '\n' for name in CHOSEN] * 8)
+
+    def test_line_ends_in_names(self):
+        """A line end that is written out in a name begins no line of the kernel's."""
+        for joint in ('#012', '\\n', '%0A', '<br>', '\u2028', '\u0085', '\v', '\\x0a', '&#10;', '=0A', '</p>'):
+            for clock in ('[   12.5] ', 'Jul 23 10:11:12 vm7 kernel: ', ''):
+                for line in ('audit: type=1701 comm="a" exe="{}" sig=4', 'usb 1-1: Product: {}'):
+                    self.nothing([clock + line.format(joint + joint.join(CHOSEN) + joint) + '\n'])
+        self.nothing(['Jul 23 10:11:12 vm7 app: ' + 'x' * 3000 + '#012' + '#012'.join(CHOSEN) + '\n'])
+
     def test_journal(self):
         program = {'_TRANSPORT': 'syslog', '_UID': '1000'}
         self.nothing(json.dumps({'MESSAGE': name, **program}) + '\n' for name in CHOSEN)
@@ -421,7 +575,8 @@ FACTS = [
     ('typed without a selector', 'RIP: current_save_fsgs+0x38/0xa0\n'
      'Kernel panic - not syncing: Attempted to kill the idle task!\n', UNKNOWN, 'Code: line'),
     ('from a picture', (HEAD + crash('invalid opcode: OOOO [#l] SMP')).replace('<f3>', '\u2039f3\u203a'), UNKNOWN,
-     'Code: line'),
+     'read from a picture'),
+    ('from a picture, registers', (HEAD + crash(cr4='OOOOOOOO001506f0')), UNKNOWN, 'read from a picture'),
     ('cut at 80', ''.join(f'[    0.486493] {line}'[:80] + '\n' for line in (HEAD + crash()).splitlines()), UNKNOWN,
      'Code: line'),
     # Other tools.
@@ -558,6 +713,14 @@ class Linear(Case):
         'line ends written out': lambda n: b'"' + b'\\n[ 0.1] x' * (n // 10),
         'findings': lambda n: (b'fsgscheck: verdict=usable findings=' + b'a,' * 4000 + b'\n') * (n // 8036),
         'base64 in base64': lambda n: base64.b64encode(base64.b64encode(b'RIP: 0010:x\n' * (n // 24))),
+        'prefixes': lambda n: b'2025-07-23 10:11:12,123 - serial - INFO - x\n' * (n // 44),
+        'other prefixes': lambda n: b''.join(b'%c%d - serial - INFO - x\n' % (97 + i % 7, i) for i in range(n // 30)),
+        'braces': lambda n: b'a {"b {"c {' * (n // 11),
+        'lines of braces': lambda n: (b'x {"' * 1000 + b'\n') * (n // 4001),
+        'URLs': lambda n: b'%41%20' * (n // 6),
+        'marks': lambda n: b'abc \\\n' * (n // 6),
+        'wide': lambda n: '\u3000\u200b'.encode() * (n // 6),
+        'pieces of a container': lambda n: b'{"log":"RIP: 0010:x","stream":"a"}\n' * (n // 35),
         'tags': lambda n: b'<br' * (n // 3),
     }
 

@@ -8,15 +8,44 @@
 struct source {
 	const char *at, *end;
 	char *to;
+	const char *start; /* of `to` */
 };
+
+static const uint16_t classes[128] = {
+	['\b'] = CHARACTERS_ESCAPES,     ['\v'] = CHARACTERS_ESCAPES, ['\033'] = CHARACTERS_ESCAPES,
+	['&'] = CHARACTERS_ENTITIES,     ['<'] = CHARACTERS_TAGS,     ['='] = CHARACTERS_EQUALS,
+	['\\'] = CHARACTERS_BACKSLASHES, ['^'] = CHARACTERS_CARETS,   ['%'] = CHARACTERS_PERCENTS,
+	['#'] = CHARACTERS_HASHES,       ['{'] = CHARACTERS_BRACES,
+};
+
+uint32_t explain_characters_in(const char *bytes, size_t size)
+{
+	const char *const end = bytes + size;
+	uint32_t seen = 0, tail = 0;
+	uint64_t bits = 0, word;
+
+	for (; (size_t)(end - bytes) >= sizeof word; bytes += sizeof word) {
+		memcpy(&word, bytes, sizeof word);
+		bits |= word;
+		seen |= (uint32_t)classes[word & 0x7f] | classes[word >> 8 & 0x7f] |
+			classes[word >> 16 & 0x7f] | classes[word >> 24 & 0x7f] |
+			classes[word >> 32 & 0x7f] | classes[word >> 40 & 0x7f] |
+			classes[word >> 48 & 0x7f] | classes[word >> 56 & 0x7f];
+	}
+	for (; bytes < end; bytes++) {
+		tail |= (unsigned char)*bytes;
+		seen |= classes[*bytes & 0x7f];
+	}
+	return seen | ((bits & UINT64_C(0x8080808080808080)) || tail & 0x80 ? CHARACTERS_WIDE : 0);
+}
 
 static bool entity(struct source *s)
 {
 	static const struct {
 		const char *name;
 		char is;
-	} names[] = {{"lt;", '<'},   {"gt;", '>'},    {"amp;", '&'},
-		     {"quot;", '"'}, {"apos;", '\''}, {"nbsp;", ' '}};
+	} names[] = {{"lt;", '<'},   {"gt;", '>'}, {"amp;", '&'}, {"quot;", '"'}, {"apos;", '\''},
+		     {"nbsp;", ' '}, {"LT;", '<'}, {"GT;", '>'},  {"AMP;", '&'},  {"QUOT;", '"'}};
 	struct text t = {s->at + 1, s->end};
 	uint64_t code;
 	uint32_t number;
@@ -25,61 +54,92 @@ static bool entity(struct source *s)
 		if (text_skip(&t, names[i].name)) {
 			s->at = t.at;
 			/* Twice encoded: the ampersand begins another one. */
-			if (names[i].is == '&' && entity(&(struct source){t.at - 1, s->end, s->to}))
+			if (names[i].is == '&' &&
+			    entity(&(struct source){t.at - 1, s->end, s->to, s->start}))
 				return s->at = t.at - 1, entity(s);
 			*s->to++ = names[i].is;
 			return true;
 		}
 	if (!text_skip(&t, "#"))
 		return false;
-	if (text_skip(&t, "x") ? !text_hex(&t, &code) : (!text_number(&t, &number)))
-		return false;
-	if (s->at[2] != 'x')
+	if (text_skip(&t, "x") || text_skip(&t, "X")) {
+		if (!text_hex(&t, &code))
+			return false;
+	} else {
+		if (!text_number(&t, &number))
+			return false;
 		code = number;
-	if (!text_skip(&t, ";") || code < 0x20 || code > 0x7e)
+	}
+	code = code <= UINT16_MAX ? explain_plain((uint32_t)code) : code;
+	if (!text_skip(&t, ";") || (code && code < 0x20) || code > 0x7e)
 		return false;
+	if (!code) {
+		s->at = t.at;
+		return true;
+	}
 	*s->to++ = (char)code;
 	s->at = t.at;
 	return true;
 }
 
-/* Tags that web pages put into logs. The kernel's own words in such brackets are others. */
-static bool tag(struct source *s)
+/* Past the name in either case, if no other letter follows it. */
+static bool skip_name(struct text *t, const char *name)
 {
-	static const char *const names[] = {"br", "pre", "code", "span", "div", "p",
-					    "tr", "td",  "li",   "tt",   "font"};
-	static const char *const blocks[] = {"/div", "/p", "/tr", "/li", NULL};
+	struct text rest = *t;
+
+	for (; *name; name++, rest.at++)
+		if (rest.at == rest.end || (*rest.at | 0x20) != *name)
+			return false;
+	if (rest.at == rest.end || !strchr(" />", *rest.at))
+		return false;
+	*t = rest;
+	return true;
+}
+
+/* Tags that web pages put into logs. The kernel's own words in such brackets are others. */
+static bool tag(struct source *s, uint32_t how)
+{
+	/* What stands in place of a tag's end, and of its beginning. */
+	static const struct {
+		const char *name;
+		char before, behind;
+	} names[] = {
+		{"br", '\n', '\n'}, {"div", 0, '\n'}, {"p", 0, '\n'},   {"tr", 0, '\n'},
+		{"li", 0, '\n'},    {"td", ' ', ' '}, {"th", ' ', ' '}, {"pre", 0, 0},
+		{"code", 0, 0},     {"span", 0, 0},   {"tt", 0, 0},     {"font", 0, 0},
+		{"a", 0, 0},        {"b", 0, 0},      {"i", 0, 0},      {"u", 0, 0},
+		{"em", 0, 0},       {"strong", 0, 0}, {"mark", 0, 0},   {"samp", 0, 0},
+		{"kbd", 0, 0},      {"ol", 0, 0},     {"ul", 0, 0},     {"table", 0, 0},
+		{"tbody", 0, 0},    {"body", 0, 0},   {"html", 0, 0},   {"blockquote", 0, 0},
+	};
 	struct text t = {s->at + 1, s->end};
-	bool block = false;
+	const bool closes = text_skip(&t, "/");
 
-	for (size_t i = 0; blocks[i]; i++) {
-		struct text rest = t;
-
-		block |= text_skip(&rest, blocks[i]) && text_skip(&rest, ">");
-	}
-	text_skip(&t, "/");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct text rest = t;
 
-		if (!text_skip(&rest, names[i]) || rest.at == rest.end || !strchr(" />", *rest.at))
+		if (!skip_name(&rest, names[i].name))
 			continue;
 
 		const char *close = memchr(rest.at, '>', (size_t)(rest.end - rest.at));
+		const char is = closes ? names[i].behind : names[i].before;
 
 		if (!close)
-			continue;
-		if (i == 0 || block)
-			*s->to++ = '\n';
+			return false;
 		s->at = close + 1;
+		if (is == '\n' && !(how & CHARACTERS_BLOCKS))
+			*s->to++ = s->at < s->end ? ' ' : '\n';
+		else if (is)
+			*s->to++ = is;
 		return true;
 	}
 	return false;
 }
 
-/* ECMA-48: CSI, parameters, final byte; OSC up to BEL or ST; else one character. */
+/* ECMA-48: CSI, parameters, final byte; OSC up to BEL or ST; intermediate bytes and a final one; else
+ * one character. The escape itself has been passed. */
 static void escape(struct source *s)
 {
-	s->at++;
 	if (s->at == s->end)
 		return;
 	if (*s->at == '[') {
@@ -90,9 +150,78 @@ static void escape(struct source *s)
 			s->at++;
 		if (s->at < s->end && *s->at == '\033')
 			s->at++;
+	} else {
+		while (s->at < s->end && *s->at >= ' ' && *s->at <= '/')
+			s->at++;
 	}
 	if (s->at < s->end)
 		s->at++;
+}
+
+/* The escape of a sequence as programs print what they cannot show. */
+static bool spelt_escape(struct source *s)
+{
+	static const char *const names[] = {"^[",      "\\e",     "\\033", "\\x1b", "\\x1B",
+					    "\\u001b", "\\u001B", "#033",  "ESC",   NULL};
+
+	for (const char *const *name = names; *name; name++) {
+		struct text t = {s->at, s->end};
+
+		if (!text_skip(&t, *name) || t.at == t.end || !strchr("[(", *t.at))
+			continue;
+		s->at = t.at;
+		escape(s);
+		return true;
+	}
+	return false;
+}
+
+/* "[32m" or "[0;1m" without its escape, which a console on a web page drops. */
+bool explain_is_bare_colour(struct text t, size_t *length)
+{
+	const char *const start = t.at;
+
+	if (!text_skip(&t, "[") || t.at == t.end || *t.at < '0' || *t.at > '9')
+		return false;
+	while (t.at < t.end && t.at - start < 12 &&
+	       ((*t.at >= '0' && *t.at <= '9') || *t.at == ';'))
+		t.at++;
+	if (!text_skip(&t, "m"))
+		return false;
+	*length = (size_t)(t.at - start);
+	return true;
+}
+
+/* The same character twice, one over the other. */
+static bool overstrike(struct source *s)
+{
+	if (s->to == s->start || s->end - s->at < 2 || s->at[1] != s->to[-1])
+		return false;
+	s->at += 2;
+	return true;
+}
+
+static bool wide(struct source *s, uint32_t how)
+{
+	uint32_t code = 0, plain;
+	const size_t bytes = text_code(s->at, (size_t)(s->end - s->at), &code);
+	const size_t length = bytes ? bytes : 1;
+
+	plain = bytes ? explain_plain(code) : explain_plain_byte((unsigned char)*s->at);
+	if (code == 0x2014) { /* the dash that three hyphens become */
+		memcpy(s->to, "---", 3);
+		s->to += 3;
+	} else if (plain == '\033') {
+		s->at += length;
+		escape(s);
+		return true;
+	} else if (plain >= 0x80) {
+		return false;
+	} else if (plain) {
+		*s->to++ = plain == '\n' && !(how & CHARACTERS_LINES) ? ' ' : (char)plain;
+	}
+	s->at += length;
+	return true;
 }
 
 /* What markdown and JSON without its quotes put in front of punctuation. */
@@ -151,39 +280,125 @@ bool explain_is_literal(struct text t)
 	return text_find(&rest, "\\n");
 }
 
-static int upper_digit(char c)
+static int digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+				      : -1;
 }
 
-/* RFC 2045 6.7. */
+/* "=3C" of RFC 2045 6.7, "%3C" of RFC 3986 2.1: the character, -1 when it is none of a text's. */
+static int coded(const struct source *s)
+{
+	const int high = s->end - s->at > 2 ? digit(s->at[1]) : -1;
+	const int low = high < 0 ? -1 : digit(s->at[2]);
+	const int code = low < 0 ? -1 : high << 4 | low;
+
+	return code == '\t' || code == '\n' || code == '\r' || code >= ' ' ? code : -1;
+}
+
 static bool quoted_printable(struct source *s)
 {
-	if (s->end - s->at < 3 || upper_digit(s->at[1]) < 0 || upper_digit(s->at[2]) < 0)
+	const int code = coded(s);
+
+	if (code < 0)
 		return false;
-	*s->to++ = (char)(upper_digit(s->at[1]) << 4 | upper_digit(s->at[2]));
+	*s->to++ = (char)code;
 	s->at += 3;
 	return true;
 }
 
+/* Of a line that is not encoded as a whole only the angle brackets, which a browser encodes. */
+static bool percent(struct source *s, uint32_t how)
+{
+	const int code = coded(s);
+
+	if (code < 0 || (!(how & CHARACTERS_URL) && code != '<' && code != '>'))
+		return false;
+	if (code == '\n' && !(how & CHARACTERS_LINES))
+		*s->to++ = ' ';
+	else if (code != '\r')
+		*s->to++ = (char)code;
+	s->at += 3;
+	return true;
+}
+
+/* "#012" and "#015": how rsyslog writes control characters. */
+static bool hash_code(struct source *s, uint32_t how)
+{
+	struct text t = {s->at, s->end};
+
+	if (text_skip(&t, "#012")) {
+		if (t.at < t.end)
+			*s->to++ = how & CHARACTERS_LINES ? '\n' : ' ';
+	} else if (text_skip(&t, "#011")) {
+		*s->to++ = '\t';
+	} else if (!text_skip(&t, "#015")) {
+		return false;
+	}
+	s->at = t.at;
+	return true;
+}
+
+static bool one(struct source *s, uint32_t how)
+{
+	size_t length;
+
+	switch (*s->at) {
+	case '\033':
+		s->at++;
+		escape(s);
+		return true;
+	case '\b':
+		return overstrike(s);
+	case '\v':
+		*s->to++ = how & CHARACTERS_LINES ? '\n' : ' ';
+		s->at++;
+		return true;
+	case '&':
+		if (!(how & CHARACTERS_URL))
+			return entity(s);
+		*s->to++ = how & CHARACTERS_LINES ? '\n' : ' '; /* the next field of a form */
+		s->at++;
+		return true;
+	case '<':
+		return (how & CHARACTERS_TAGS) && tag(s, how);
+	case '\\':
+		return ((how & CHARACTERS_LITERAL) && line_end(s)) || spelt_escape(s) ||
+		       backslash(s);
+	case '=':
+		return (how & CHARACTERS_QUOTED) && quoted_printable(s);
+	case '^':
+	case 'E':
+		return spelt_escape(s);
+	case '%':
+		return percent(s, how);
+	case '+':
+		if (!(how & CHARACTERS_URL))
+			return false;
+		*s->to++ = ' ';
+		s->at++;
+		return true;
+	case '#':
+		return spelt_escape(s) || hash_code(s, how);
+	case '[':
+		if (!(how & CHARACTERS_BARE) ||
+		    !explain_is_bare_colour((struct text){s->at, s->end}, &length))
+			return false;
+		s->at += length;
+		return true;
+	default:
+		return (*s->at & 0x80) && wide(s, how);
+	}
+}
+
 size_t explain_characters(struct explain *e, const char *line, size_t length, uint32_t how)
 {
-	struct source s = {line, line + length, e->unwrap.clean};
+	struct source s = {line, line + length, e->unwrap.clean, e->unwrap.clean};
 
-	while (s.at < s.end) {
-		const char c = *s.at;
-
-		if (c == '\033') {
-			escape(&s);
-			continue;
-		}
-		if ((c == '&' && entity(&s)) || (c == '<' && (how & CHARACTERS_TAGS) && tag(&s)) ||
-		    (c == '\\' &&
-		     (((how & CHARACTERS_LITERAL) && line_end(&s)) || backslash(&s))) ||
-		    (c == '=' && (how & CHARACTERS_QUOTED) && quoted_printable(&s)))
-			continue;
-		*s.to++ = c;
-		s.at++;
-	}
+	while (s.at < s.end)
+		if (!one(&s, how))
+			*s.to++ = *s.at++;
 	return (size_t)(s.to - e->unwrap.clean);
 }

@@ -173,6 +173,11 @@ static bool is_count(struct text t)
 	return text_skip(&t, " [#");
 }
 
+static bool has_letters(struct text t)
+{
+	return t.at < t.end && strchr("OoQDlI", *t.at);
+}
+
 /* "general protection fault: 0000 [#1]", "..., probably for non-canonical address ...: 0000 [#1]";
  * of a program: "general protection fault ip:... " */
 static bool is_protection(struct text t)
@@ -226,7 +231,8 @@ static bool take_header(struct explain *e, const struct explain_message *m, uint
 	switch (code) {
 	case CRASH_OPCODE:
 		if (is_count(t))
-			take_cause(e, m, EXPLAIN_INVALID_OPCODE);
+			take_cause(e, m, EXPLAIN_INVALID_OPCODE)->trace |=
+				has_letters(t) ? TRACE_PICTURE : 0;
 		return true;
 	case CRASH_EARLY:
 		take_early(e, m, t);
@@ -448,6 +454,7 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 		if (!c->now.has_cr4)
 			c->now.cr4_line = m->line;
 		explain_dump_registers(&c->now, m->text);
+		c->trace |= text_find(&t, "OOO") ? TRACE_PICTURE : 0;
 		if (!c->now.has_cr4)
 			c->now.cr4_line = 0;
 		break;

@@ -78,11 +78,39 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 		d->symbol[--length] = '\0';
 }
 
+/* Past the mark in front of the byte at which the CPU stopped: the kernel's "<", or what a person or
+ * a program that reads pictures made of it. A mark stands before two digits and another mark. */
+static bool find_marked(struct text *t)
+{
+	static const char opens[] = "<[({*|\"", closes[] = ">])}*|\"";
+
+	for (; t->at < t->end; t->at++) {
+		const char *open = *t->at ? strchr(opens, *t->at) : NULL;
+		struct text rest = {t->at + 1, t->end};
+		uint64_t byte;
+
+		if (!open)
+			continue;
+		text_blank(&rest);
+		*t = rest;
+		if (*open == '<')
+			return true;
+		rest.end = rest.end - rest.at > 2 ? rest.at + 2 : rest.end;
+		if (text_hex(&rest, &byte) != 2)
+			continue;
+		rest.end = t->end;
+		text_blank(&rest);
+		if (rest.at < rest.end && *rest.at == closes[open - opens])
+			return true;
+	}
+	return false;
+}
+
 /* Only the bytes from the marked one on matter. Each has two digits, wherever the line was
  * wrapped. */
 void explain_dump_code(struct explain_dump *d, struct text t)
 {
-	if (d->code_length || !text_find(&t, "<"))
+	if (d->code_length || !find_marked(&t))
 		return;
 	while (d->code_length < EXPLAIN_CODE) {
 		struct text two = t;
@@ -92,9 +120,13 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 		for (; got < 2; got++) {
 			struct text one;
 
-			text_skip(&two, ">");
-			if (got == 0)
+			if (got == 0) {
 				text_blank(&two);
+				if (d->code_length == 1 && two.at < two.end &&
+				    strchr(">])}*|\"", *two.at))
+					two.at++;
+				text_blank(&two);
+			}
 			while (two.at < two.end && *two.at == TEXT_JOINT)
 				two.at++;
 			one = (struct text){two.at, two.at < two.end ? two.at + 1 : two.at};

@@ -68,6 +68,7 @@ enum explain_note {
 	EXPLAIN_NO_KERNEL,      /* which kernel a program ran under is missing */
 	EXPLAIN_CPUID_ONLY,     /* CPUID as a tool or a hypervisor shows it, and no kernel */
 	EXPLAIN_ASK,            /* nothing shows what the machine of a program can do */
+	EXPLAIN_PICTURE,        /* a program has read the text from a picture */
 	EXPLAIN_TOOL,           /* an emulator or an instrumentation tool lacks the instruction */
 	EXPLAIN_NOTES
 };

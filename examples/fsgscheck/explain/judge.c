@@ -100,6 +100,10 @@ static enum meaning judge_opcode(const struct explain *e, const struct explain_c
 		return judge_bytes_missing(c, s);
 	if (insn == -1)
 		return headerless ? NOTHING : FOREIGN;
+	if (c->trace & TRACE_PICTURE) {
+		s->notes |= EXPLAIN_NOTE(PICTURE);
+		return OURS;
+	}
 	s->has_insn = 1;
 	s->insn = (uint32_t)insn;
 	s->notes |= headerless && !(c->trace & TRACE_OPCODE) ? EXPLAIN_NOTE(NO_HEADER) : 0;

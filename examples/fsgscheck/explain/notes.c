@@ -105,6 +105,11 @@ static const struct {
 		{"machine",
 		 "What that machine can do is not shown. Run the program again under fsgscheck "
 		 "run, or add the output of fsgscheck --json from there to this text."},
+	[EXPLAIN_PICTURE] =
+		{"digits",
+		 "Letters stand where the kernel prints digits, O for 0 or l for 1, as in a text "
+		 "that was read from a picture. So the bytes of the Code: line and CR4 are not "
+		 "certain. Type the lines RIP:, Code: and CR2: from the picture."},
 	[EXPLAIN_TOOL] =
 		{NULL,
 		 "An emulator or an instrumentation tool ran the program, and it does not have the "

@@ -6,7 +6,10 @@
 
 const char *explain_token_end(struct text t)
 {
-	while (t.at < t.end && !strchr(" \t,;\"|", *t.at))
+	static const bool ends[256] = {[0] = true,   [' '] = true, ['\t'] = true, [','] = true,
+				       [';'] = true, ['"'] = true, ['|'] = true};
+
+	while (t.at < t.end && !ends[(unsigned char)*t.at])
 		t.at++;
 	return t.at;
 }
@@ -118,6 +121,35 @@ static bool line_number(struct text *t)
 	return true;
 }
 
+/* "vm7 kernel: " behind the clock, as journalctl -o short-monotonic writes it. */
+static void skip_host(struct text *t)
+{
+	struct text rest = {explain_token_end(*t), t->end};
+
+	if (rest.at < rest.end && rest.at - t->at <= 64 && text_skip(&rest, " kernel: "))
+		*t = rest;
+}
+
+/* "W/kernel  (    0): " or "W/        (    0): ", as Android's logcat writes the kernel's lines. */
+static bool android(struct text *t)
+{
+	struct text rest = *t;
+	uint32_t process;
+
+	if (t->end - t->at < 12 || !strchr("VDIWEF", *t->at) || t->at[1] != '/')
+		return false;
+	rest.at += 2;
+	text_skip(&rest, "kernel");
+	text_blank(&rest);
+	if (!text_skip(&rest, "("))
+		return false;
+	text_blank(&rest);
+	if (!text_number(&rest, &process) || process || !text_skip(&rest, "): "))
+		return false;
+	*t = rest;
+	return true;
+}
+
 /* "4,1234,5678,-;" of /dev/kmsg and netconsole. */
 static bool record(struct text *t, struct explain_message *m)
 {
@@ -194,12 +226,20 @@ static bool has_digit(const char *at, const char *end)
 	return false;
 }
 
+/* "bash[12]:" of a program in a system log; a stream's name has letters there: "app[web.1]:". */
+static bool has_pid(const char *at, const char *end)
+{
+	at = memchr(at, '[', (size_t)(end - at));
+	return at && explain_is_list_of((struct text){at + 1, end - 2}, "0123456789");
+}
+
 /* How a word of a prefix goes on. */
 enum word { MESSAGE, GOES_ON, KERNEL };
 
 struct prefix {
 	bool dated;    /* a date or time of the transport's */
 	uint32_t host; /* the word after it */
+	bool kernel;   /* the kernel's name as the writer */
 	bool columns;  /* the kernel's name was among columns, and some may follow it */
 };
 
@@ -216,6 +256,9 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	static const char *const facilities[] = {"kern",     "user", "mail", "daemon", "auth",
 						 "syslog",   "lpr",  "news", "uucp",   "cron",
 						 "authpriv", "ftp",  NULL};
+	/* An application's logger, which names no host. */
+	static const char *const levels[] = {"TRACE",   "DEBUG", "INFO", "WARN",
+					     "WARNING", "ERROR", NULL};
 	/* What Linux itself begins a message with that quotes a name. */
 	static const char *const subsystems[] = {
 		"traps:", "audit:", "input:", "systemd:", "usb:", "process", "warning:", NULL};
@@ -230,6 +273,7 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 		t->at = next.at;
 		m->stamped = 1;
 		/* Columns may follow: "kernel - - - " of RFC 5424, or a severity. */
+		p->kernel = true;
 		p->columns = end[-1] != ':';
 		return p->columns ? GOES_ON : KERNEL;
 	}
@@ -269,11 +313,12 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	if (end[-1] == ':') {
 		/* The program that wrote to the same log, after date and host; or the host
 		 * alone. */
-		if (end[-2] == ']' || (p->dated && p->host)) {
+		if ((end[-2] == ']' && (!p->dated || p->host || has_pid(t->at, end))) ||
+		    (p->dated && p->host)) {
 			m->foreign |= p->dated;
 			return MESSAGE;
 		}
-	} else if (p->dated && !p->host) {
+	} else if (p->dated && !p->host && !is_token_of(*t, end, levels)) {
 		p->host = 1;
 		t->at = end;
 		return GOES_ON;
@@ -298,6 +343,16 @@ static bool skip_domain(struct text *t)
 		return false;
 	*t = rest;
 	return true;
+}
+
+/* Between the columns of a log, and in front of quoted text. */
+static bool is_filling(char c)
+{
+	static const bool fills[256] = {[0] = true,   [' '] = true, ['\t'] = true, ['>'] = true,
+					['|'] = true, ['`'] = true, ['"'] = true,  ['\''] = true,
+					['*'] = true, [','] = true, [';'] = true};
+
+	return fills[(unsigned char)c];
 }
 
 #define PREFIX_WORDS 20
@@ -331,18 +386,20 @@ static bool plain_clock(struct text *t, struct explain_message *m)
 void explain_find_message(const struct explain *e, struct text t, struct explain_message *m)
 {
 	const struct text all = t;
-	struct prefix p = {false, 0, false};
+	struct prefix p = {false, 0, false, false};
 	bool strict = false;
 
 	if (plain_clock(&t, m)) {
+		skip_host(&t);
 		m->text = t;
+		m->own = 1;
 		return;
 	}
 	t = all;
 	m->uptime = m->clock = m->stamped = 0;
 
 	for (int words = 0; words < PREFIX_WORDS; words++) {
-		while (t.at < t.end && (strchr(" \t>|`\"'*,;", *t.at) || (*t.at & 0x80)))
+		while (t.at < t.end && (is_filling(*t.at) || (*t.at & 0x80)))
 			t.at++;
 		if (t.at == t.end)
 			break;
@@ -365,6 +422,11 @@ void explain_find_message(const struct explain *e, struct text t, struct explain
 			continue;
 		if (strict || explain_find_start(e, t))
 			break;
+		if (android(&t)) {
+			m->stamped = 1;
+			strict = true;
+			continue;
+		}
 		if (*t.at == '<') {
 			if (!level(&t, m))
 				break;
@@ -403,14 +465,17 @@ void explain_find_message(const struct explain *e, struct text t, struct explain
 		}
 	}
 	/* Whatever stood in front of the kernel's own mark is its transport's. */
-	if (strict || p.columns)
+	if (strict || p.columns) {
+		m->own = !m->weak &&
+			 (m->uptime || (p.kernel && p.dated) || explain_find_start(e, t));
 		m->weak = 0;
+	}
 	m->text = t;
 	if (m->stamped || explain_find_start(e, t))
 		return;
 	/* No prefix at all, but words that look like one. */
 	m->weak = 0;
 	m->origin = 0;
-	for (m->text = all; m->text.at < all.end && strchr("> \t", *m->text.at);)
+	for (m->text = all; m->text.at < all.end && strchr(">| \t", *m->text.at);)
 		m->text.at++;
 }

@@ -22,16 +22,18 @@ struct explain_stream {
 	uint32_t depth;
 	uint32_t length;   /* of the line that has begun, as far as it is kept */
 	uint32_t overlong; /* there was more than is kept */
-	uint32_t literal;  /* the line is a string with its line ends written out */
+	uint32_t how;      /* the line is read: bits of enum explain_line */
 	uint32_t not_json; /* and it is not JSON */
 	char ended;        /* the character that ended the last line, if nothing came since */
+	uint32_t pending;  /* a container's text goes on in the next object */
 	uint32_t in_json;  /* enum in stream.c */
+	uint32_t quoted;   /* and its lines have marks of quoting */
 	struct json_reader json;
 	struct explain_json {
 		uint32_t in_text;   /* characters of the string go to the next stream */
 		uint32_t held;      /* a journal's MESSAGE is in the next stream's line */
 		uint32_t foreign;   /* this object is not the kernel's */
-		uint32_t partial;   /* the text goes on in the next object */
+		uint32_t container; /* it is a line of a container's log */
 		uint32_t has_lines; /* this string had a line end */
 		uint32_t ended;     /* this object is over */
 		uint32_t skip;      /* this string is a name that a user chose */
@@ -40,6 +42,25 @@ struct explain_stream {
 		uint32_t active, bits, count;
 	} base64;
 	char line[EXPLAIN_LINE];
+};
+
+/* -- common.c: what the lines of a file begin with */
+#define EXPLAIN_COMMON      320
+#define EXPLAIN_COMMON_KEPT 3
+struct explain_common {
+	uint32_t barred; /* the kernel's own lines stand without one */
+	uint32_t learnt; /* shape is one */
+	uint32_t tries;
+	uint32_t lines;  /* that began with shape */
+	uint32_t misses; /* lines since that did not */
+	uint32_t length; /* of shape */
+	char shape[EXPLAIN_COMMON];
+	/* The first lines that began with it. */
+	struct explain_kept {
+		uint64_t line;
+		uint32_t length; /* 0 when it has been read */
+		char text[1024];
+	} kept[EXPLAIN_COMMON_KEPT];
 };
 
 /* -- unwrap.c: a message, without what its transport put in front */
@@ -53,6 +74,7 @@ struct explain_message {
 	uint8_t stamped; /* a log's prefix was there */
 	uint8_t foreign; /* a program wrote it */
 	uint8_t weak;    /* words in front that may be anything */
+	uint8_t own;     /* the kernel's own mark is the first thing in the line */
 	uint8_t partial; /* the rest follows in another record */
 	uint8_t joined;  /* of several lines: no quick look at it */
 	uint64_t origin; /* a hash of the first word, for a host's name in front of each line */
@@ -63,6 +85,7 @@ struct explain_unwrap {
 	uint64_t origins[3]; /* of the lines before */
 	uint32_t quoting;    /* how many characters of a quoted name may still follow */
 	uint32_t entry;      /* this entry of a journal is the kernel's */
+	uint32_t foreign;    /* the last line was a program's */
 	uint32_t indent;     /* of a program's message, whose further lines are not the kernel's */
 	uint32_t held_kind;  /* how the message that is held may go on; enum explain_wrap */
 	uint32_t held_length;
@@ -146,7 +169,8 @@ enum explain_trace {
 	TRACE_OPCODE = 1 << 8,   /* the handler of invalid opcode is on the stack */
 	TRACE_STOPPED = 1 << 9,  /* a watchdog or a driver stopped the machine */
 	TRACE_USER = 1 << 11,    /* a dump that is not of a 64-bit kernel */
-	TRACE_BUG = 1 << 10      /* the kernel's own BUG(), as the line before says */
+	TRACE_BUG = 1 << 10,     /* the kernel's own BUG(), as the line before says */
+	TRACE_PICTURE = 1 << 12  /* letters in place of digits: a program has read a picture */
 };
 
 /* A crash that is being read. A kernel may print several dumps for one, and others in between. */
@@ -314,6 +338,7 @@ struct explain {
 	struct explain_bytes bytes;
 	struct explain_stream stream[EXPLAIN_DEPTH];
 	struct explain_unwrap unwrap;
+	struct explain_common common;
 	struct explain_boot boot;
 	struct explain_crashes crash;
 	struct explain_cpuinfo cpuinfo;
@@ -334,13 +359,48 @@ void explain_streams_begin(struct explain *e);
 void explain_stream_feed(struct explain_stream *s, const char *bytes, size_t size);
 void explain_stream_put(struct explain_stream *s, char c);
 void explain_stream_end(struct explain_stream *s); /* of the line, too */
+/* The stream of what is packed in this one; NULL where it would be too deep. */
+struct explain_stream *explain_stream_deeper(struct explain_stream *s);
 /* Hands over what has been decided already. */
 void explain_give(struct explain *e, const struct explain_source *source);
 
-/* -- characters.c: writes the line as it was meant to e->unwrap.clean, and gives its length, which
- * is not more than the line's. `how`: what else than escapes and entities is undone. */
-enum { CHARACTERS_TAGS = 1, CHARACTERS_QUOTED = 2, CHARACTERS_LITERAL = 4 };
+/* -- base64.c: takes a line, or the next part of a long one, if it is base64. */
+bool explain_base64_take(struct explain_stream *s, const char *line, size_t size);
+
+/* -- unicode.c: the ASCII character that stands for this code, 0 for nothing, else the code. */
+uint32_t explain_plain(uint32_t code);
+uint32_t explain_plain_byte(unsigned char byte);
+
+/* -- characters.c */
+/* Characters that need a closer look. */
+enum {
+	CHARACTERS_ESCAPES = 1 << 0, /* \033, and backspace */
+	CHARACTERS_ENTITIES = 1 << 1,
+	CHARACTERS_TAGS = 1 << 2,
+	CHARACTERS_EQUALS = 1 << 3,
+	CHARACTERS_BACKSLASHES = 1 << 4,
+	CHARACTERS_CARETS = 1 << 5,
+	CHARACTERS_PERCENTS = 1 << 6,
+	CHARACTERS_HASHES = 1 << 7,
+	CHARACTERS_WIDE = 1 << 8,   /* not ASCII */
+	CHARACTERS_BRACES = 1 << 9, /* of JSON */
+	CHARACTERS_ALL = (1 << 10) - 1
+};
+/* Which of them these bytes have. */
+uint32_t explain_characters_in(const char *bytes, size_t size);
+/* What else than escapes, entities and Unicode is undone. */
+enum {
+	CHARACTERS_QUOTED = 1 << 10,  /* quoted-printable */
+	CHARACTERS_LITERAL = 1 << 11, /* \n and \t */
+	CHARACTERS_LINES = 1 << 12,   /* other line ends that are written out */
+	CHARACTERS_URL = 1 << 13,     /* all of it is encoded as in a URL */
+	CHARACTERS_BARE = 1 << 14,    /* sequences of colours have lost their ESC */
+	CHARACTERS_BLOCKS = 1 << 15,  /* tags that begin a line do */
+};
+/* Writes the line as it was meant to e->unwrap.clean, and gives its length, which is not more than
+ * the line's. `how`: bits of both. */
 size_t explain_characters(struct explain *e, const char *line, size_t length, uint32_t how);
+bool explain_is_bare_colour(struct text t, size_t *length);
 /* Whether a line is a string literal of several lines, written out. */
 bool explain_is_literal(struct text t);
 
@@ -350,11 +410,26 @@ const char *explain_token_end(struct text t);
 /* Nothing but these characters, and not all of them blanks. */
 bool explain_is_list_of(struct text t, const char *characters);
 
+/* -- common.c */
+/* Past the prefix that all lines of the file have, if one is known and this line has it. */
+bool explain_common_skip(const struct explain_common *c, struct text *t);
+/* Learns from a line. Gives whether a prefix is known now, so that the lines that were kept can be
+ * read with it. `was_read`: the line was understood without. */
+bool explain_common_learn(struct explain_common *c, struct text t, uint64_t line, bool was_read);
+/* No prefix in this file. */
+void explain_common_bar(struct explain_common *c);
+
 /* -- unwrap.c */
 void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size);
-/* `packed`: it comes from JSON or base64, so the piece of the file does not show its characters. */
-void explain_unwrap_line(struct explain *e, const char *line, size_t length, bool packed,
-			 bool literal);
+enum {
+	LINE_PACKED = 1,  /* it comes from JSON or base64: the piece of the file does not show its
+			    characters */
+	LINE_LITERAL = 2, /* it is a string with its line ends written out */
+	LINE_LONG = 4,    /* it is a part of a line that is too long to be kept */
+	LINE_REST = 8     /* and not the first one */
+};
+/* `how`: bits of these. */
+void explain_unwrap_line(struct explain *e, const char *line, size_t length, uint32_t how);
 void explain_unwrap_end(struct explain *e);
 
 /* -- readers.c. A message's reader and what it begins with; NULL for none. */

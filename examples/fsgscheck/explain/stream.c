@@ -22,7 +22,7 @@ void explain_streams_begin(struct explain *e)
 	}
 }
 
-static struct explain_stream *deeper(struct explain_stream *s)
+struct explain_stream *explain_stream_deeper(struct explain_stream *s)
 {
 	return s->depth + 1 < EXPLAIN_DEPTH ? s + 1 : NULL;
 }
@@ -77,11 +77,11 @@ static void drop(struct explain_stream *s)
 /* Gives the journal's message that was held until its origin is known. */
 static void give_held(struct explain_stream *s)
 {
-	struct explain_stream *to = deeper(s);
+	struct explain_stream *to = explain_stream_deeper(s);
 
 	if (s->object.held && s->object.foreign)
 		drop(to);
-	else if (to->length && !s->object.partial)
+	else if (to->length && !s->pending)
 		explain_stream_end(to);
 	s->object.held = s->object.foreign = 0;
 }
@@ -105,7 +105,8 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 
 		s->object.in_text = 1;
 		s->object.has_lines = 0;
-		s->object.skip = is_private(key);
+		/* A container's text may go on in the next object. */
+		s->object.skip = is_private(key) || (s->pending && strcmp(key, "log") != 0);
 		if (strcmp(key, "MESSAGE") == 0) {
 			if (s->object.held)
 				give_held(s);
@@ -117,10 +118,10 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 	if (!s->object.held) {
 		s->object.has_lines |= c == '\n';
 		explain_stream_put(s + 1, c);
-	} else if (deeper(s)->length < EXPLAIN_LINE) {
+	} else if (explain_stream_deeper(s)->length < EXPLAIN_LINE) {
 		/* A program's message may have lines that look like the kernel's: all or
 		 * nothing. */
-		deeper(s)->line[deeper(s)->length++] = c;
+		explain_stream_deeper(s)->line[explain_stream_deeper(s)->length++] = c;
 	}
 }
 
@@ -140,7 +141,7 @@ static void note_origin(struct explain_stream *s, const char *key, const char *t
 
 static void end_string(struct explain_stream *s, const char *key)
 {
-	struct explain_stream *to = deeper(s);
+	struct explain_stream *to = explain_stream_deeper(s);
 
 	if (!s->object.in_text)
 		return;
@@ -150,7 +151,7 @@ static void end_string(struct explain_stream *s, const char *key)
 	if (strcmp(key, "field") == 0) /* of lscpu -J, with its "data" after it */
 		explain_stream_put(to, ' ');
 	else if (strcmp(key, "log") == 0)
-		s->object.partial = 1; /* unless a line's end came or it is no container's */
+		s->pending = to->length > 0; /* no line's end came */
 	else if ((is_message(key) || s->object.has_lines) && !s->object.foreign)
 		explain_stream_end(to);
 	else
@@ -166,16 +167,16 @@ static void take_scalar(void *context, const struct json_reader *reader, enum js
 	if (type == JSON_STRING || type == JSON_NUMBER)
 		note_origin(s, key, reader->text);
 	if (type == JSON_STRING) {
-		if (strcmp(key, "stream") == 0)
-			s->object.partial |= 2;
+		s->object.container |= strcmp(key, "stream") == 0;
 		end_string(s, key);
 	} else if (type == JSON_NUMBER && strcmp(key, "MESSAGE") == 0) {
 		/* Bytes, because not all of them are UTF-8. */
 		for (const char *at = reader->text; *at >= '0' && *at <= '9'; at++)
 			byte = byte * 10 + (uint32_t)(*at - '0');
 		s->object.held = 1;
-		if (deeper(s)->length < EXPLAIN_LINE)
-			deeper(s)->line[deeper(s)->length++] = (char)byte;
+		if (explain_stream_deeper(s)->length < EXPLAIN_LINE)
+			explain_stream_deeper(s)->line[explain_stream_deeper(s)->length++] =
+				(char)byte;
 	}
 	explain_report_scalar(s->e, reader, type);
 }
@@ -187,17 +188,17 @@ static void begin_object(struct explain_stream *s)
 	s->object = nothing;
 	explain_report_begin(s->e);
 	json_reader_begin(&s->json, take_scalar, s);
-	s->json.put = deeper(s) ? put_text : NULL;
-	s->json.end = deeper(s) ? end_entry : NULL;
+	s->json.put = explain_stream_deeper(s) ? put_text : NULL;
+	s->json.end = explain_stream_deeper(s) ? end_entry : NULL;
 }
 
 static void end_object(struct explain_stream *s, bool complete)
 {
 	/* A container's "log" without a line's end goes on in the next object. */
-	s->object.partial = s->object.partial == 3;
-	if (deeper(s)) {
+	s->pending &= s->object.container;
+	if (explain_stream_deeper(s)) {
 		if (s->object.in_text && !s->object.held)
-			explain_stream_end(deeper(s));
+			explain_stream_end(explain_stream_deeper(s));
 		give_held(s);
 	}
 	s->object.in_text = 0;
@@ -232,12 +233,11 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
 	return true;
 }
 
-/* Past what stands in front of a document: RFC 7464's separator, an event's "data: ", the bracket
- * of an array of objects, which are read one by one. */
+/* Past what stands in front of a document: RFC 7464's separator, an event's "data: ", marks of
+ * quoting, the bracket of an array of objects, which are read one by one. */
 static const char *json_begins(struct text t)
 {
-	text_blank(&t);
-	if (t.at < t.end && *t.at == 0x1e)
+	while (t.at < t.end && strchr(" \t>\036", *t.at))
 		t.at++;
 	text_skip(&t, "data: ");
 
@@ -251,17 +251,44 @@ static const char *json_begins(struct text t)
 	return *in.at == '{' ? in.at : t.at;
 }
 
-/* An object, or an array of strings; a bracket alone begins nearly every line of a log. */
-static bool is_json(const struct explain_stream *s, const char *line, size_t length)
+/* Behind the columns of a log, or an arrow: "ok: [vm7] => {". What a program has written to a system
+ * log is none, nor what the kernel has. */
+static const char *json_follows(const struct explain_stream *s, struct text t)
 {
-	struct text t = {line, line + length};
+	struct explain_message m = {0};
+	struct text in = t;
+	const char *at;
 
-	if (s->in_json != OUTSIDE)
-		return true;
+	if (s->depth == 0 && !(s->e->unwrap.special & CHARACTERS_BRACES))
+		return t.end;
+	for (at = t.at; (at = memchr(at, '{', (size_t)(t.end - at))); at++) {
+		const bool named = t.end - at > 1 && at[1] == '"';
+
+		if (at > t.at && at[-1] == ' ' &&
+		    (named || text_ends((struct text){at + 1, t.end})))
+			break;
+	}
+	if (!at)
+		return t.end;
+	explain_find_message(s->e, t, &m);
+	if (m.own || m.foreign)
+		return t.end;
+	in.end = at;
+	return m.text.at == at || (text_find(&in, "=> ") && in.at == at) ? at : t.end;
+}
+
+/* An object, or an array of strings; a bracket alone begins nearly every line of a log. */
+static const char *find_json(const struct explain_stream *s, const char *line, size_t length)
+{
+	const struct text t = {line, line + length};
+	const char *at;
+
 	if (s->depth + 1 == EXPLAIN_DEPTH)
-		return false;
-	t.at = json_begins(t);
-	return t.at < t.end && (*t.at == '{' || *t.at == '[');
+		return NULL;
+	at = json_begins(t);
+	if (at < t.end && *at != '{' && *at != '[')
+		at = json_follows(s, t);
+	return at < t.end ? at : NULL;
 }
 
 /* As take_json(), for the part that a line begins with. */
@@ -269,85 +296,22 @@ static bool begin_json(struct explain_stream *s, const char *text, size_t size, 
 {
 	struct text t = {text, text + size};
 
-	if (!is_json(s, text, kept))
-		return false;
-	if (s->in_json == OUTSIDE)
-		t.at = json_begins((struct text){text, text + kept});
+	if (s->in_json == OUTSIDE) {
+		t.at = find_json(s, text, kept);
+		if (!t.at)
+			return false;
+		s->quoted = t.at > text && memchr(text, '>', 3 < size ? 3 : size);
+	} else if (s->quoted) {
+		while (t.at < t.end && (*t.at == '>' || *t.at == ' '))
+			t.at++;
+	}
 	return take_json(s, t.at, (size_t)(t.end - t.at));
 }
 
-static int base64_digit(char c)
+/* Hands over a line, or a part of one, as what it has turned out to be. */
+static void unwrap(struct explain_stream *s, const char *line, size_t length)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-#define BASE64_LEAST 60 /* of a whole line: mail has 76, PEM 64 */
-#define BASE64_SHORT 16 /* of a line whose digits are those of a text */
-
-/* A word of a text is not base64 of one: half of all bytes are none of a text's. */
-static bool is_base64_of_text(const char *text, size_t size)
-{
-	uint32_t bits = 0;
-
-	for (size_t i = 0; i < size && i < 64; i++) {
-		const int digit = base64_digit(text[i]);
-		const uint32_t byte = (bits << 6 | (uint32_t)digit) >> (6 - 2 * (i & 3)) & 0xff;
-
-		if (digit < 0)
-			return i >= BASE64_SHORT;
-		if ((i & 3) && !(byte >= ' ' && byte < 0x7f) && !strchr("\t\n\r\033", (int)byte))
-			return false;
-		bits = (uint32_t)digit;
-	}
-	return true;
-}
-
-/* Nothing but its digits, and at the end its filling. A hexadecimal number is none. */
-static bool is_base64(const struct explain_stream *s, const char *text, size_t size)
-{
-	bool other = false;
-	size_t i;
-
-	if (size < (s->base64.active ? 1 : BASE64_SHORT) ||
-	    (size < BASE64_LEAST && !s->base64.active && !is_base64_of_text(text, size)))
-		return false;
-	for (i = 0; i < size && base64_digit(text[i]) >= 0; i++)
-		other |= text[i] > 'f';
-	return size - i <= 2 && (i == size || text[i] == '=') && text[size - 1] != ' ' &&
-	       (other || s->base64.active);
-}
-
-static bool take_base64(struct explain_stream *s, const char *text, size_t size)
-{
-	struct explain_stream *to = deeper(s);
-
-	if (!to || !is_base64(s, text, size)) {
-		if (s->base64.active) {
-			s->base64.active = 0;
-			explain_stream_end(to);
-		}
-		return false;
-	}
-	if (!s->base64.active)
-		s->base64.bits = s->base64.count = 0;
-	s->base64.active = 1;
-	for (size_t i = 0; i < size; i++) {
-		const int digit = base64_digit(text[i]);
-
-		if (digit < 0)
-			continue;
-		s->base64.bits = s->base64.bits << 6 | (uint32_t)digit;
-		s->base64.count += 6;
-		if (s->base64.count >= 8) {
-			s->base64.count -= 8;
-			explain_stream_put(to, (char)(s->base64.bits >> s->base64.count));
-		}
-	}
-	return true;
+	explain_unwrap_line(s->e, line, length, s->how | (s->depth ? LINE_PACKED : 0u));
 }
 
 static void take_line(struct explain_stream *s, const char *line, size_t length)
@@ -357,14 +321,16 @@ static void take_line(struct explain_stream *s, const char *line, size_t length)
 	s->e->lines += s->depth == 0;
 	if (begin_json(s, line, length, kept) && take_json(s, "\n", 1))
 		return;
-	if (!take_base64(s, line, length))
-		explain_unwrap_line(s->e, line, kept, s->depth > 0, s->literal);
-	s->literal = 0;
+	if (!explain_base64_take(s, line, length))
+		unwrap(s, line, kept);
+	s->how = 0;
 }
 
 static bool separates(const char *at, size_t length)
 {
-	static const char *const ends[] = {"<br", "\\n", "</div>", "</li>", "</tr>", "</p>", NULL};
+	static const char *const ends[] = {"<br",      "<BR",          "\\n", "</div>", "</li>",
+					   "</tr>",    "</p>",         "%0A", "%0a",    "#012",
+					   "\xc2\x85", "\xe2\x80\xa8", "\v",  NULL};
 	struct text t = {at, at + length};
 
 	for (const char *const *end = ends; *end; end++)
@@ -383,8 +349,11 @@ static bool split(struct explain_stream *s)
 		at--;
 	if (!at)
 		return false;
-	s->literal |= explain_is_literal((struct text){s->line, s->line + s->length});
-	explain_unwrap_line(s->e, s->line, at, s->depth > 0, s->literal);
+	if (explain_is_literal((struct text){s->line, s->line + s->length}))
+		s->how |= LINE_LITERAL;
+	s->how |= LINE_LONG;
+	unwrap(s, s->line, at);
+	s->how |= LINE_REST;
 	s->length -= at;
 	memmove(s->line, s->line + at, s->length);
 	return true;
@@ -401,19 +370,19 @@ static void keep(struct explain_stream *s, const char *text, size_t size)
 	if (kept == size)
 		return;
 	if (!s->overlong) {
-		if (!is_json(s, s->line, s->length) && split(s)) {
+		if (s->in_json == OUTSIDE && !find_json(s, s->line, s->length) && split(s)) {
 			keep(s, text + kept, size - kept); /* at most once for each separator */
 			return;
 		}
 		s->overlong = 1;
 		s->not_json = !begin_json(s, s->line, s->length, s->length);
-		if (s->not_json && take_base64(s, s->line, s->length))
+		if (s->not_json && explain_base64_take(s, s->line, s->length))
 			s->not_json = 2;
 	}
 	if (!s->not_json)
 		s->not_json = !take_json(s, text + kept, size - kept);
 	else if (s->not_json == 2)
-		take_base64(s, text + kept, size - kept);
+		explain_base64_take(s, text + kept, size - kept);
 }
 
 static void end_kept(struct explain_stream *s)
@@ -429,8 +398,8 @@ static void end_kept(struct explain_stream *s)
 	s->e->lines += s->depth == 0;
 	if (s->not_json == 2 || (!s->not_json && take_json(s, "\n", 1)))
 		return;
-	explain_unwrap_line(s->e, s->line, length, s->depth > 0, s->literal);
-	s->literal = 0;
+	unwrap(s, s->line, length);
+	s->how = 0;
 }
 
 /* CR LF and LF CR are one end, not two. */
@@ -498,7 +467,7 @@ void explain_stream_put(struct explain_stream *s, char c)
 
 void explain_stream_end(struct explain_stream *s)
 {
-	struct explain_stream *to = deeper(s);
+	struct explain_stream *to = explain_stream_deeper(s);
 
 	/* A held message of several lines. */
 	if (s->length) {
@@ -519,6 +488,7 @@ void explain_stream_end(struct explain_stream *s)
 		}
 	}
 	s->ended = '\0';
+	s->pending = 0;
 	if (s->in_json == INSIDE)
 		end_object(s, false);
 	s->in_json = OUTSIDE;

@@ -17,7 +17,7 @@ bool text_skip(struct text *t, const char *what)
 		const char *start = rest.at;
 
 		skip_joints(&rest);
-		if (rest.at < rest.end && *rest.at == *what)
+		if (rest.at < rest.end && (*rest.at == *what || (*rest.at == '\t' && *what == ' ')))
 			rest.at++;
 		else if (*what != ' ' || rest.at == start)
 			return false;
@@ -94,13 +94,30 @@ bool text_number(struct text *t, uint32_t *value)
 
 bool text_find(struct text *t, const char *what)
 {
+	const size_t length = (size_t)(t->end - t->at);
 	struct text rest = *t;
 
+	/* Nearly every line has neither a joint nor a tab. */
+	if (!memchr(t->at, TEXT_JOINT, length) && !memchr(t->at, '\t', length)) {
+		const size_t size = strlen(what);
+
+		while ((size_t)(rest.end - rest.at) >= size &&
+		       (rest.at =
+				memchr(rest.at, *what, (size_t)(rest.end - rest.at) - size + 1))) {
+			if (memcmp(rest.at, what, size) == 0) {
+				t->at = rest.at + size;
+				return true;
+			}
+			rest.at++;
+		}
+		return false;
+	}
 	for (; rest.at < rest.end; rest.at++) {
 		struct text here = rest;
 
 		/* A joint in front of a blank belongs to what was found. */
-		if (*here.at != *what && (*here.at != TEXT_JOINT || *what != ' '))
+		if (*here.at != *what &&
+		    ((*here.at != TEXT_JOINT && *here.at != '\t') || *what != ' '))
 			continue;
 		if (text_skip(&here, what)) {
 			*t = here;
@@ -130,10 +147,9 @@ bool text_has_word(struct text t, const char *word)
 	return false;
 }
 
-/* The length of the UTF-8 sequence and its code, 0 when it is none (RFC 3629: no surrogates,
- * nothing overlong, nothing beyond U+10FFFF). */
-static size_t utf8(const unsigned char *s, size_t left, uint32_t *code)
+size_t text_code(const char *bytes, size_t left, uint32_t *code)
 {
+	const unsigned char *const s = (const unsigned char *)bytes;
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t length;
 
@@ -166,12 +182,11 @@ static bool is_control(uint32_t code)
 
 void text_filter(const char *from, size_t length, char *to, size_t size)
 {
-	const unsigned char *s = (const unsigned char *)from;
 	size_t kept = 0, at = 0;
 
-	while (at < length && s[at]) {
+	while (at < length && from[at]) {
 		uint32_t code = 0;
-		const size_t bytes = utf8(s + at, length - at, &code);
+		const size_t bytes = text_code(from + at, length - at, &code);
 		const bool bad = !bytes || is_control(code);
 
 		if (kept + (bad ? 1 : bytes) >= size)
@@ -179,7 +194,7 @@ void text_filter(const char *from, size_t length, char *to, size_t size)
 		if (bad)
 			to[kept++] = '?';
 		else
-			memcpy(to + kept, s + at, bytes);
+			memcpy(to + kept, from + at, bytes);
 		kept += bad ? 0 : bytes;
 		at += bytes ? bytes : 1;
 	}

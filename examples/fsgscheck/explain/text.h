@@ -3,7 +3,8 @@
  * A part of a line, which is not terminated.
  *
  * Where two wrapped lines were put together there is a joint: whether a blank stood there is not
- * known. A joint matches a blank, and nothing at all inside of a word or a number.
+ * known. A joint matches a blank, and nothing at all inside of a word or a number. A tab matches a
+ * blank, too: editors and terminals put one in place of the other.
  */
 #ifndef FSGSCHECK_TEXT_H
 #define FSGSCHECK_TEXT_H
@@ -31,6 +32,10 @@ bool text_has_word(struct text t, const char *word);
 /* Copies up to a stop character or the end, through the filter; cuts what does not fit. */
 void text_copy(struct text *t, const char *stops, char *to, size_t size);
 void text_clean(const char *from, char *to, size_t size); /* the same for a string */
+
+/* The length of the UTF-8 sequence and its code, 0 when it is none (RFC 3629: no surrogates, nothing
+ * overlong, nothing beyond U+10FFFF). At least one byte must be left. */
+size_t text_code(const char *bytes, size_t left, uint32_t *code);
 
 /* The one filter for text that is not ours. What would steer a terminal, reorder a line or hide in
  * it becomes a question mark: C0, C1, bidirectional controls, line separators, and what is not

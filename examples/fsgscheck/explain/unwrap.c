@@ -12,17 +12,17 @@
 
 #include <string.h>
 
-/* Characters in a piece of the file that need a closer look at its lines. */
+/* Why the next line may belong to this one. */
 enum {
-	ESCAPES = 1 << 0,
-	ENTITIES = 1 << 1,
-	TAGS = 1 << 2,
-	SOFT = 1 << 3,
-	BACKSLASHES = 1 << 4,
-	ALL = (1 << 5) - 1
+	NO_SOFT,
+	SOFT_BREAK, /* of quoted-printable */
+	PARTIAL,    /* of a container's log */
+	MARKED      /* a mark at the end says so */
 };
 
-enum { NO_SOFT, SOFT_BREAK, PARTIAL };
+/* The kernel's records are shorter (LOG_LINE_MAX and the prefix of kernel/printk). A line that is
+ * longer is no single one of them, so line ends that are written out in it are none of a name. */
+#define LONGEST_RECORD 2048
 
 static bool contains(const char *bytes, size_t size, const char *what)
 {
@@ -43,13 +43,16 @@ static bool followed_by(const char *bytes, size_t size, char first, const char *
 
 void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size)
 {
-	uint32_t seen = 0;
+	uint32_t seen = explain_characters_in(bytes, size);
 
-	seen |= memchr(bytes, '\033', size) ? ESCAPES : 0;
-	seen |= memchr(bytes, '&', size) ? ENTITIES : 0;
-	seen |= memchr(bytes, '\\', size) ? BACKSLASHES : 0;
-	seen |= followed_by(bytes, size, '<', "/bpdsl") ? TAGS : 0;
-	seen |= followed_by(bytes, size, '=', "\r\n3") ? SOFT : 0;
+	/* The kernel's own lines are full of these. */
+	if ((seen & CHARACTERS_TAGS) &&
+	    !followed_by(bytes, size, '<', "/abcdefhiklmopstuABCDEFHIKLMOPSTU"))
+		seen &= ~(uint32_t)CHARACTERS_TAGS;
+	if ((seen & CHARACTERS_EQUALS) && !followed_by(bytes, size, '=', "\r\n235"))
+		seen &= ~(uint32_t)CHARACTERS_EQUALS;
+	if ((seen & CHARACTERS_HASHES) && !followed_by(bytes, size, '#', "0"))
+		seen &= ~(uint32_t)CHARACTERS_HASHES;
 	/* A line may have begun in pieces before. */
 	e->unwrap.special = e->stream[0].length ? e->unwrap.special | seen : seen;
 }
@@ -172,13 +175,14 @@ static bool in_name(struct explain_unwrap *u, struct text line)
 	return true;
 }
 
-/* The same first word in front of each line is a host's name; else it may be anything. */
-static bool is_origin(struct explain_unwrap *u, const struct explain_message *m)
+/* The same first word in front of each line is a host's name; else it may be anything. It is none
+ * where the kernel's own lines stand without it, or behind what all lines begin with. */
+static bool is_origin(const struct explain *e, const struct explain_message *m)
 {
-	const bool same = m->origin && m->origin == u->origins[0] && m->origin == u->origins[1] &&
-			  m->origin == u->origins[2];
+	const struct explain_unwrap *u = &e->unwrap;
 
-	return same;
+	return !e->common.barred && !e->common.learnt && m->origin && m->origin == u->origins[0] &&
+	       m->origin == u->origins[1] && m->origin == u->origins[2];
 }
 
 static void note_origin(struct explain_unwrap *u, const struct explain_message *m)
@@ -242,11 +246,85 @@ static uint32_t message_column(struct text line, struct text t)
 	return text_find(&t, ": ") ? (uint32_t)(t.at - line.at) : 0;
 }
 
+/* A message whose prefix has been removed. */
+static void read_message(struct explain *e, const struct explain_message *m)
+{
+	struct explain_unwrap *u = &e->unwrap;
+	const struct explain_start *start;
+
+	if (m->foreign) {
+		end_held(e);
+		explain_host_feature(e, m);
+		return;
+	}
+	if (u->held_kind && goes_on(e, m)) {
+		append(e, m);
+		return;
+	}
+	end_held(e);
+	start = explain_find_start(e, m->text);
+	if (m->weak && start && start->kernel && !is_origin(e, m))
+		start = NULL;
+	note_origin(u, m);
+	if (start && start->wrap)
+		hold(e, m, start->wrap);
+	else if (start)
+		explain_readers_line(e, m);
+	/* A name in a program's trap may go on in the next lines. */
+	if ((!start || start->read == explain_program_read) && !quotes_name(u, m->text) && !start)
+		take_other(e, m);
+}
+
+/* Removes what all lines of the file begin with. The first lines that had it are read then, too. */
+static void remove_common(struct explain *e, struct text line, struct explain_message *m)
+{
+	struct explain_common *c = &e->common;
+	const struct explain_start *start = explain_find_start(e, m->text);
+
+	if (m->own || (start && start->kernel && m->text.at == line.at)) {
+		explain_common_bar(c);
+		return;
+	}
+	if (m->foreign)
+		return;
+	/* "#" alone begins a stack's frame, and a comment. */
+	const bool was_read = start && !m->weak && start->text[1];
+
+	if (explain_common_learn(c, line, e->lines, was_read))
+		for (size_t i = 0; i < EXPLAIN_COMMON_KEPT; i++) {
+			struct explain_message kept = {.line = c->kept[i].line,
+						       .last = c->kept[i].line};
+			struct text t = {c->kept[i].text, c->kept[i].text + c->kept[i].length};
+
+			if (t.at == t.end || !explain_common_skip(c, &t))
+				continue;
+			explain_find_message(e, t, &kept);
+			read_message(e, &kept);
+		}
+	if (was_read || !explain_common_skip(c, &line))
+		return;
+	*m = (struct explain_message){.line = m->line, .last = m->last};
+	explain_find_message(e, line, m);
+}
+
+/* Kata Containers log what a guest prints on its console as vmconsole="..." of lines of their own. */
+static bool find_console(const struct explain_message *m, struct text *line)
+{
+	struct text t = m->text;
+
+	if (!m->foreign || (!text_skip(&t, "kata") && !text_skip(&t, "containerd")) ||
+	    !text_find(&t, " vmconsole=\""))
+		return false;
+	while (t.end > t.at && *--t.end != '"')
+		;
+	*line = t;
+	return true;
+}
+
 static void take_message(struct explain *e, struct text line)
 {
 	struct explain_unwrap *u = &e->unwrap;
 	struct explain_message m = {.line = e->lines, .last = e->lines};
-	const struct explain_start *start;
 
 	e->messages++;
 
@@ -259,27 +337,14 @@ static void take_message(struct explain *e, struct text line)
 	if (u->indent && !m.stamped && blanks(line) == u->indent)
 		return;
 	u->indent = m.foreign ? message_column(line, m.text) : 0;
-	if (m.foreign) {
-		end_held(e);
-		explain_host_feature(e, &m);
-		return;
+	u->foreign = m.foreign;
+	if (find_console(&m, &line)) {
+		m = (struct explain_message){.line = e->lines, .last = e->lines};
+		explain_find_message(e, line, &m);
 	}
-	if (u->held_kind && goes_on(e, &m)) {
-		append(e, &m);
-		return;
-	}
-	end_held(e);
-	start = explain_find_start(e, m.text);
-	if (m.weak && start && start->kernel && !is_origin(u, &m))
-		start = NULL;
-	note_origin(u, &m);
-	if (start && start->wrap)
-		hold(e, &m, start->wrap);
-	else if (start)
-		explain_readers_line(e, &m);
-	/* A name in a program's trap may go on in the next lines. */
-	if ((!start || start->read == explain_program_read) && !quotes_name(u, m.text) && !start)
-		take_other(e, &m);
+	if (!e->common.barred)
+		remove_common(e, line, &m);
+	read_message(e, &m);
 }
 
 /* -- Lines */
@@ -305,6 +370,12 @@ static bool partial(struct text *t, bool *more)
 static void add_part(struct explain *e, struct text t, uint32_t kind, bool more)
 {
 	struct explain_unwrap *u = &e->unwrap;
+
+	/* Each line of a quoted mail has its mark. */
+	if (u->soft_length && u->soft_text[0] == '>')
+		while (t.at < t.end && (*t.at == '>' || *t.at == ' '))
+			t.at++;
+
 	const size_t length = (size_t)(t.end - t.at), room = EXPLAIN_LINE - u->soft_length;
 	const size_t kept = length < room ? length : room;
 
@@ -324,17 +395,65 @@ static void end_soft(struct explain *e)
 		add_part(e, (struct text){"", ""}, NO_SOFT, false);
 }
 
-/* "=3C", "=3D" or "=3E": what quoted-printable makes of <, = and >. */
-static bool has_quoted(const char *line, size_t length)
+/* What quoted-printable makes of a text: "=3C", "=3D" or "=3E" for <, = and >, "=5B" and "=5D" for
+ * brackets, "=3A" for a colon behind a word, "=20" for each blank. */
+static bool has_quoted(struct text t)
 {
-	const char *const end = line + length;
+	const char *at = t.at;
 
-	while ((line = memchr(line, '=', (size_t)(end - line)))) {
-		if (end - line > 2 && line[1] == '3' && line[2] >= 'C' && line[2] <= 'E')
+	if (!memchr(at, ' ', (size_t)(t.end - at)) && text_find(&(struct text){at, t.end}, "=20"))
+		return true;
+	while ((at = memchr(at, '=', (size_t)(t.end - at)))) {
+		if (t.end - at > 2 && ((at[1] == '3' && at[2] >= 'C' && at[2] <= 'E') ||
+				       (at[1] == '5' && (at[2] == 'B' || at[2] == 'D'))))
 			return true;
-		line++;
+		if (t.end - at > 4 && at > t.at && memcmp(at, "=3A ", 4) == 0 && at[-1] >= '0')
+			return true;
+		/* In lower case the digits are those of many a number: only the marked byte. */
+		if (t.end - at > 7 && memcmp(at, "=3c", 3) == 0 && memcmp(at + 5, "=3e", 3) == 0)
+			return true;
+		at++;
 	}
 	return false;
+}
+
+/* A line without blanks, and with several of what a URL has in their place. */
+static bool is_url(struct text t)
+{
+	if (memchr(t.at, ' ', (size_t)(t.end - t.at)))
+		return false;
+	for (int i = 0; i < 3; i++)
+		if (!text_find(&t, "%") || t.end - t.at < 2 || *t.at < '0' || *t.at > '7')
+			return false;
+	return true;
+}
+
+/* Removes the mark with which a tool shows that it has wrapped the line. */
+static bool skip_mark(struct text *t)
+{
+	static const char *const marks[] = {"\\", "\xe2\x86\xb5", "\xe2\x8f\x8e", "\xe2\x86\xa9",
+					    "\xe2\x80\xa6"};
+
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		const size_t length = strlen(marks[i]);
+
+		if ((size_t)(t->end - t->at) > length &&
+		    memcmp(t->end - length, marks[i], length) == 0 &&
+		    !strchr("\\\033", t->end[-1 - (ptrdiff_t)length])) {
+			t->end -= length;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether the line is a message of its own, whatever the one before ends with. */
+static bool begins_anew(const struct explain *e, struct text t)
+{
+	struct explain_message m = {0};
+
+	explain_find_message(e, t, &m);
+	return m.own || m.foreign || (m.text.at == t.at && explain_find_start(e, t));
 }
 
 static void take_plain(struct explain *e, struct text t)
@@ -350,48 +469,86 @@ static void take_plain(struct explain *e, struct text t)
 	}
 	if (u->soft_kind == PARTIAL)
 		end_soft(e);
+	/* A row of a table has a mark at both ends. */
+	if (t.at < t.end && *t.at == '|') {
+		while (t.end > t.at + 1 && t.end[-1] == ' ')
+			t.end--;
+		t.end -= t.end > t.at + 1 && t.end[-1] == '|';
+	}
 	take_message(e, t);
 }
 
-void explain_unwrap_line(struct explain *e, const char *line, size_t length, bool packed,
-			 bool literal)
+/* What is undone in a line that has these characters. */
+static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool soft)
+{
+	const bool is_long = (how & LINE_LONG) || t.end - t.at > LONGEST_RECORD;
+	uint32_t undo = seen & ~(uint32_t)(CHARACTERS_EQUALS | CHARACTERS_BRACES);
+
+	if (soft || ((seen & CHARACTERS_EQUALS) && has_quoted(t)))
+		undo |= CHARACTERS_QUOTED;
+	if ((seen & CHARACTERS_BACKSLASHES) &&
+	    ((how & LINE_LITERAL) || is_long || explain_is_literal(t)))
+		undo |= CHARACTERS_LITERAL;
+	if ((seen & CHARACTERS_PERCENTS) && is_url(t))
+		undo |= CHARACTERS_URL;
+	/* A page's own line begins with a tag; elsewhere it may be a part of a name. */
+	text_blank(&t);
+	return undo | (is_long ? CHARACTERS_LINES : 0) |
+	       (is_long || (t.at < t.end && *t.at == '<') ? CHARACTERS_BLOCKS : 0);
+}
+
+/* Sequences of colours whose first character is lost or spelt: they begin a line. */
+static bool is_coloured(struct text t)
+{
+	size_t length;
+
+	return t.at < t.end && ((*t.at == '[' && explain_is_bare_colour(t, &length)) ||
+				(*t.at == 'E' && text_skip(&t, "ESC[")));
+}
+
+void explain_unwrap_line(struct explain *e, const char *line, size_t length, uint32_t how)
 {
 	struct explain_unwrap *u = &e->unwrap;
-	const uint32_t special = packed ? ALL : u->special;
+	const uint32_t special = how & LINE_PACKED ? CHARACTERS_ALL : u->special;
 	struct text t = {line, line + length};
+	const bool coloured = is_coloured(t);
 
-	if (!special && !u->soft_kind) {
+	if (!(how & LINE_REST))
+		u->foreign = 0;
+	else if (u->foreign)
+		return;
+	if (!(special & ~(uint32_t)CHARACTERS_BRACES) && !u->soft_kind && !coloured) {
 		take_plain(e, t);
 		return;
 	}
 
-	const bool soft = (special & SOFT) && length > 1 && line[length - 1] == '=' &&
+	const uint32_t seen = explain_characters_in(line, length) & special;
+	const bool soft = (seen & CHARACTERS_EQUALS) && length > 1 && line[length - 1] == '=' &&
 			  line[length - 2] != '=' && length < 100;
-	const bool qp = soft || u->soft_kind == SOFT_BREAK ||
-			((special & SOFT) && has_quoted(line, length));
+	bool marked = false;
+	uint32_t undo;
 
-	if ((special & BACKSLASHES) && !literal && length &&
-	    strchr("\"'bcdefghijklmnopqrstuvwxyz", line[0]))
-		literal = explain_is_literal((struct text){line, line + length});
-	if (((special & ESCAPES) && memchr(line, '\033', length)) ||
-	    ((special & ENTITIES) && memchr(line, '&', length)) ||
-	    ((special & TAGS) && memchr(line, '<', length)) ||
-	    ((special & BACKSLASHES) && memchr(line, '\\', length)) || qp) {
-		t.at = u->clean;
-		t.end = u->clean + explain_characters(e, line, length - soft,
-						      (special & TAGS ? CHARACTERS_TAGS : 0u) |
-							      (qp ? CHARACTERS_QUOTED : 0u) |
-							      (literal ? CHARACTERS_LITERAL : 0u));
+	if (u->soft_kind == MARKED && begins_anew(e, t))
+		end_soft(e);
+	if (seen & (CHARACTERS_BACKSLASHES | CHARACTERS_WIDE))
+		marked = skip_mark(&t);
+	if (soft)
+		t.end--;
+	undo = how_written(t, seen, how, soft || u->soft_kind == SOFT_BREAK) |
+	       (coloured ? CHARACTERS_BARE : 0u);
+	if (undo & ~(uint32_t)(CHARACTERS_LINES | CHARACTERS_BLOCKS)) {
+		length = explain_characters(e, t.at, (size_t)(t.end - t.at), undo);
+		t = (struct text){u->clean, u->clean + length};
 	}
-	if (soft || u->soft_kind == SOFT_BREAK) {
-		add_part(e, t, SOFT_BREAK, soft);
+	if (soft || marked || u->soft_kind == SOFT_BREAK || u->soft_kind == MARKED) {
+		add_part(e, t, soft ? SOFT_BREAK : MARKED, soft || marked);
 		return;
 	}
 	for (;;) {
 		const char *lf = memchr(t.at, '\n', (size_t)(t.end - t.at));
 
 		take_plain(e, (struct text){t.at, lf ? lf : t.end});
-		if (!lf)
+		if (!lf || u->foreign)
 			break;
 		t.at = lf + 1;
 	}
@@ -402,5 +559,6 @@ void explain_unwrap_end(struct explain *e)
 	end_soft(e);
 	end_held(e);
 	memset(e->unwrap.origins, 0, sizeof e->unwrap.origins);
+	memset(&e->common, 0, sizeof e->common);
 	e->unwrap.special = e->unwrap.quoting = e->unwrap.indent = 0;
 }

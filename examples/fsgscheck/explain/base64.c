@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Base64 (RFC 4648) over lines of any width, with what mail, YAML, a shell or a web page puts around
+ * it. */
+#include "explain.h"
+
+#include <string.h>
+
+/* The last two are 62 and 63, or those of URLs. */
+static int base64_digit(char c)
+{
+	return c >= 'A' && c <= 'Z'   ? c - 'A'
+	       : c >= 'a' && c <= 'z' ? c - 'a' + 26
+	       : c >= '0' && c <= '9' ? c - '0' + 52
+	       : c == '+' || c == '-' ? 62
+	       : c == '/' || c == '_' ? 63
+				      : -1;
+}
+
+#define BASE64_LEAST 60 /* of a whole line: mail has 76, PEM 64 */
+#define BASE64_SHORT 16 /* of a line whose digits are those of a text */
+
+/* A word of a text is not base64 of one: half of all bytes are none of a text's. */
+static bool is_base64_of_text(const char *text, size_t size)
+{
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < size && i < 64; i++) {
+		const int digit = base64_digit(text[i]);
+		const uint32_t byte = (bits << 6 | (uint32_t)digit) >> (6 - 2 * (i & 3)) & 0xff;
+
+		if (digit < 0)
+			return i >= BASE64_SHORT;
+		if ((i & 3) && !(byte >= ' ' && byte < 0x7f) && !strchr("\t\n\r\033", (int)byte))
+			return false;
+		bits = (uint32_t)digit;
+	}
+	return true;
+}
+
+/* The digits of a line: behind marks of quoting, a key, or the scheme of a data URL, and before the
+ * filling or a quote. */
+static struct text body(const char *line, size_t size)
+{
+	struct text t = {line, line + size}, rest;
+	const char *at;
+
+	while (t.at < t.end && base64_digit(*t.at) < 0 && strchr(" \t>|\"'", *t.at))
+		t.at++;
+	rest = (struct text){t.at, t.end - t.at > 200 ? t.at + 200 : t.end};
+	if (t.end - t.at > BASE64_LEAST && text_find(&rest, ";base64,")) {
+		t.at = rest.at;
+	} else if (t.end - t.at > BASE64_LEAST) {
+		for (at = t.at; at < t.end && at - t.at < 40 && base64_digit(*at) >= 0; at++)
+			;
+		if (at > t.at && at < t.end && (*at == ':' || *at == '=')) {
+			for (rest.at = at + 1; rest.at < t.end && strchr(" \"'", *rest.at);)
+				rest.at++;
+			t.at = t.end - rest.at >= BASE64_LEAST ? rest.at : t.at;
+		}
+	}
+	for (at = t.at; at < t.end && base64_digit(*at) >= 0;)
+		at++;
+	rest = (struct text){at, t.end};
+	while (rest.at < rest.end && rest.at - at < 2 && *rest.at == '=')
+		rest.at++;
+	/* Behind it nothing, or the end of what it is quoted in. */
+	return text_ends(rest) || strchr("\"',", *rest.at) ? (struct text){t.at, at}
+							   : (struct text){t.at, t.at};
+}
+
+/* Nothing but its digits. A hexadecimal number is none. */
+static bool is_base64(const struct explain_stream *s, struct text t)
+{
+	const size_t size = (size_t)(t.end - t.at);
+	bool other = s->base64.active;
+
+	if (size < (s->base64.active ? 1 : BASE64_SHORT) ||
+	    (size < BASE64_LEAST && !s->base64.active && !is_base64_of_text(t.at, size)))
+		return false;
+	for (; t.at < t.end && !other; t.at++)
+		other = *t.at > 'f';
+	return other;
+}
+
+bool explain_base64_take(struct explain_stream *s, const char *line, size_t size)
+{
+	struct explain_stream *to = explain_stream_deeper(s);
+	const struct text t = to ? body(line, size) : (struct text){line, line};
+
+	if (!to || !is_base64(s, t)) {
+		if (s->base64.active) {
+			s->base64.active = 0;
+			explain_stream_end(to);
+		}
+		return false;
+	}
+	if (!s->base64.active)
+		s->base64.bits = s->base64.count = 0;
+	s->base64.active = 1;
+	for (const char *at = t.at; at < t.end; at++) {
+		s->base64.bits = s->base64.bits << 6 | (uint32_t)base64_digit(*at);
+		s->base64.count += 6;
+		if (s->base64.count >= 8) {
+			s->base64.count -= 8;
+			explain_stream_put(to, (char)(s->base64.bits >> s->base64.count));
+		}
+	}
+	return true;
+}
