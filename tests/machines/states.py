@@ -63,7 +63,7 @@ class Programs:
             return str(max(os.sched_getaffinity(0)))
         path = self.others.get(key) or os.environ.get(key.upper())
         if not path:
-            raise Unavailable(f"this build has no {key}")
+            raise Unavailable(f"this build has no {key}" + " (libzydis-dev)" * (key == "launch"))
         return path
 
     def peers(self, key):

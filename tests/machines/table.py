@@ -501,10 +501,10 @@ BOOTS = [
     Boot("elf-forced", "", "", ("# CPU 0: set CR4.FSGSBASE",), cpu="Nehalem", append="quiet force",
          until="set CR4.FSGSBASE"),
     # With no patience at all, a healthy processor is given up while it prints. It must fall silent: the last line is
-    # whole, and counts no processor that finished later.
+    # whole, and counts no processor that finished later. Which of the two it is depends on how busy this system is.
     Boot("given-up", UNKNOWN, EMULATED,
-         ("# CPU 1: no sign of life after its last step: given up", r"not ok \d+ - 1 of 3 CPUs tested"),
-         image="hasty", smp="3", repeat=5),
+         ("# CPU [12]: no sign of life after its last step: given up", r"not ok \d+ - [12] of 3 CPUs tested"),
+         cpus="[12]", image="hasty", smp="3", repeat=5),
     hosted("off", USABLE, EMULATED),
     hosted("honest", USABLE, HOSTED, "# hypervisor: Microsoft Hv, version 10.0, build 20348"),
     hosted("lie", BROKEN, "insn-ud", r"ok \d+ - CPU 0: CR4.FSGSBASE stays set", *undefined(*INSTRUCTIONS),

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from support import aside, machine
+from support import machine, output
 
 GRUB_MODULES = ('biosdisk', 'iso9660', 'multiboot', 'linux', 'serial', 'terminal', 'search', 'search_fs_file')
 
@@ -42,7 +42,7 @@ def installed():
     return [path], share
 
 
-def medium(output, start, files):
+def medium(cd, start, files):
     """Makes a CD from which GRUB runs the lines `start`; files are (name, file) pairs. Returns its path."""
     for tool in ('grub-mkimage', 'xorriso'):
         if not shutil.which(tool):
@@ -56,11 +56,11 @@ def medium(output, start, files):
         (folder / 'grub.cfg').write_text(
             f'serial --unit=0 --speed=115200\nterminal_output serial console\nsearch --file --set=root /{files[0][0]}\n'
             f'{start}\nboot\n', encoding='ascii')
-        aside.run('grub-mkimage', '-O', 'i386-pc-eltorito', '-c', folder / 'grub.cfg', '-p', '/boot/grub',
-                  '-o', tree / 'eltorito.img', *GRUB_MODULES)
-        aside.run('xorriso', '-as', 'mkisofs', '-quiet', '-o', output, '-R', '-b', 'eltorito.img', '-no-emul-boot',
-                  '-boot-load-size', '4', '-boot-info-table', tree)
-    return output
+        output('grub-mkimage', '-O', 'i386-pc-eltorito', '-c', folder / 'grub.cfg', '-p', '/boot/grub',
+               '-o', tree / 'eltorito.img', *GRUB_MODULES)
+        output('xorriso', '-as', 'mkisofs', '-quiet', '-o', cd, '-R', '-b', 'eltorito.img', '-no-emul-boot',
+               '-boot-load-size', '4', '-boot-info-table', tree)
+    return cd
 
 
 def boot(cd, *, model, until, cpus=1, memory=64, timeout=120.0, program=None):

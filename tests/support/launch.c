@@ -24,6 +24,7 @@
  * overwritten with an instruction that does; where the answer is to be another one, with a
  * breakpoint.
  */
+#include <Zydis/Zydis.h>
 #include <asm/prctl.h>
 #include <cpuid.h>
 #include <elf.h>
@@ -313,17 +314,27 @@ static int replacement(struct site *site)
 	return 1;
 }
 
+/* From one instruction to the next, since the same bytes also stand in displacements and constants. */
 static void patch_range(uint64_t from, uint64_t to)
 {
 	const size_t size = to - from;
 	unsigned char *const code = calloc(1, size + 8);
+	ZydisDecoder decoder;
+	ZydisDecoderContext context;
+	ZydisDecodedInstruction instruction;
 
 	check(code != NULL, "memory");
+	check(ZYAN_SUCCESS(
+		      ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)),
+	      "the decoder");
 	read_memory(from, code, size);
-	for (size_t i = 0; i < size; i++) {
+	for (size_t i = 0, next; i < size; i = next) {
 		struct site site;
-		const int length = recognise(code + i, &site);
+		const int known = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
+			&decoder, &context, code + i, size - i, &instruction));
+		const int length = known ? recognise(code + i, &site) : 0;
 
+		next = i + (known ? instruction.length : 1);
 		if (!length)
 			continue;
 		check(site_count < MAX_SITES, "too many instructions");
@@ -333,7 +344,6 @@ static void patch_range(uint64_t from, uint64_t to)
 		if (replacement(&site))
 			write_memory(site.at, site.instead, 2);
 		sites[site_count++] = site;
-		i += (size_t)length - 1;
 	}
 	free(code);
 }
