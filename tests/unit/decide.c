@@ -22,13 +22,11 @@
 		outcome, outcome, outcome, outcome \
 	}
 
-#define TRIALS(outcome)                          \
-	{                                        \
-		{outcome}, {outcome}, {outcome}, \
-		{                                \
-			outcome                  \
-		}                                \
-	}
+/* clang-format off */
+#define TRIAL(result)    {.outcome = (result)}
+#define FOUR(a, b, c, d)  {TRIAL(a), TRIAL(b), TRIAL(c), TRIAL(d)}
+/* clang-format on */
+#define TRIALS(result)      FOUR(result, result, result, result)
 
 #define F(finding)          FSGS_FINDING_BIT(FSGS_FINDING_##finding)
 
@@ -178,7 +176,7 @@ static const struct row process_rows[] = {
 	 F(SWITCHED_OFF) | F(PROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"D proven, no context", Y, U, N, ALL(UD), {ASKED(OK)}, DISABLED, DISABLED, F(PROVEN),
 	 ARCH_PRCTL, ARCH_PRCTL},
-	{"D2 half proven", Y, N, N, ALL(UD), {SET, .cr4_set = {{OK}, {OK}, {OK}, {UNDONE}}},
+	{"D2 half proven", Y, N, N, ALL(UD), {SET, .cr4_set = FOUR(OK, OK, OK, UNDONE)},
 		DISABLED,
 	 DISABLED, F(SWITCHED_OFF) | F(UNPROVEN), ARCH_PRCTL, ARCH_PRCTL},
 	{"R2 behind D3", Y, N, N, ALL(UD), {ASKED(UD), HYPERV, AMD}, BROKEN, BROKEN,
@@ -195,11 +193,10 @@ static const struct row process_rows[] = {
 	{"R4 behind D2", Y, N, N, ALL(UD), {.cr4_write = OK, .cr4_sticks = N,
 		.cr4_set = TRIALS(UD)}, BROKEN, BROKEN,
 	 F(SWITCHED_OFF) | F(CR4_DROPPED), ARCH_PRCTL, ARCH_PRCTL},
-	{"R8 behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = {{OK}, {OK}, {OK}, {UD}}}, DISABLED,
+	{"R8 behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = FOUR(OK, OK, OK, UD)}, DISABLED,
 		BROKEN,
 	 F(SWITCHED_OFF) | F(INSN_UD), ARCH_PRCTL, ARCH_PRCTL},
-	{"R8 wrong value behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = {{WRONG}, {OK}, {OK},
-		{OK}}},
+	{"R8 wrong value behind D2", Y, N, N, ALL(UD), {SET, .cr4_set = FOUR(WRONG, OK, OK, OK)},
 	 BROKEN, DISABLED, F(SWITCHED_OFF), ARCH_PRCTL, ARCH_PRCTL},
 	{"R9 behind D2", Y, N, N, ALL(UD), {ASKED(OK), .cpus_differ = Y}, INCONSISTENT,
 		INCONSISTENT,

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -239,7 +240,8 @@ static void close_others(int from, int keep)
 			dup2(null, fd);
 	for (int fd = from > 3 ? from : 3; fd < keep; fd++)
 		close(fd);
-	close_range((unsigned)keep + 1, ~0u, 0);
+	/* Not every C library has close_range(). */
+	syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0);
 }
 
 static _Noreturn void become_tracer(struct tracing *tracing, int words)
