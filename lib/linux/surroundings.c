@@ -50,7 +50,7 @@ uint32_t fsgs_kernel_version(const char *release)
 
 int fsgs_open_file(const char *path)
 {
-	struct stat file;
+	struct stat file = {0};
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd >= 0 && (fstat(fd, &file) || !S_ISREG(file.st_mode))) {
