@@ -554,6 +554,11 @@ class Reports(Case):
         self.assertEqual(report['cpuid']['vendor'], 'x' * 15)
         self.assertEqual(report['cpuid']['brand'], 'a"\\\u00e9\U0001f600?')
 
+    def test_first_line(self):
+        """A line that is longer than what is kept has its number before what is packed in it is read."""
+        report = self.report(json.dumps({'Output': STORY * 4, 'pad': 'x' * 20000}))
+        self.assertEqual(report['explain']['sources'][0]['line'], 1)
+
     def test_long_line(self):
         text = report_text('broken', ['insn-ud'], notes=['x' * 1000] * 300)
         self.assertEqual(self.report(text)['verdict'], 'broken')

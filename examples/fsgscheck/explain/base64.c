@@ -85,7 +85,9 @@ static bool is_base64(const struct explain_stream *s, struct text t)
 bool explain_base64_take(struct explain_stream *s, const char *line, size_t size)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
-	const struct text t = to ? body(line, size) : (struct text){line, line};
+	/* Nearly every line of the kernel's begins with a bracket. */
+	const struct text t =
+		to && size && *line != '[' ? body(line, size) : (struct text){line, line};
 
 	if (!to || !is_base64(s, t)) {
 		if (s->base64.active) {

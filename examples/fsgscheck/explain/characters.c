@@ -11,32 +11,55 @@ struct source {
 	const char *start; /* of `to` */
 };
 
-static const uint16_t classes[128] = {
-	['\b'] = CHARACTERS_ESCAPES,     ['\v'] = CHARACTERS_ESCAPES, ['\033'] = CHARACTERS_ESCAPES,
-	['&'] = CHARACTERS_ENTITIES,     ['<'] = CHARACTERS_TAGS,     ['='] = CHARACTERS_EQUALS,
-	['\\'] = CHARACTERS_BACKSLASHES, ['^'] = CHARACTERS_CARETS,   ['%'] = CHARACTERS_PERCENTS,
-	['#'] = CHARACTERS_HASHES,       ['{'] = CHARACTERS_BRACES,
+/* A vector of GCC and Clang: each compiler makes of it what its target has. */
+typedef unsigned char vector __attribute__((vector_size(16)));
+
+static bool any(vector v)
+{
+	static const vector zero;
+
+	return memcmp(&v, &zero, sizeof v) != 0;
+}
+
+/* What has been seen of each class. Single members, so that each has a register of its own. */
+struct seen {
+	vector escapes, entities, tags, equals, backslashes, carets, percents, hashes, braces, wide;
 };
+
+static inline void look(struct seen *s, vector v)
+{
+	s->wide |= v;
+	s->escapes |= (vector)(v == '\033') | (vector)(v == '\b') | (vector)(v == '\v');
+	s->entities |= (vector)(v == '&');
+	s->tags |= (vector)(v == '<');
+	s->equals |= (vector)(v == '=');
+	s->backslashes |= (vector)(v == '\\');
+	s->carets |= (vector)(v == '^');
+	s->percents |= (vector)(v == '%');
+	s->hashes |= (vector)(v == '#');
+	s->braces |= (vector)(v == '{');
+}
 
 uint32_t explain_characters_in(const char *bytes, size_t size)
 {
-	const char *const end = bytes + size;
-	uint32_t seen = 0, tail = 0;
-	uint64_t bits = 0, word;
+	struct seen s = {0};
+	vector v;
 
-	for (; (size_t)(end - bytes) >= sizeof word; bytes += sizeof word) {
-		memcpy(&word, bytes, sizeof word);
-		bits |= word;
-		seen |= (uint32_t)classes[word & 0x7f] | classes[word >> 8 & 0x7f] |
-			classes[word >> 16 & 0x7f] | classes[word >> 24 & 0x7f] |
-			classes[word >> 32 & 0x7f] | classes[word >> 40 & 0x7f] |
-			classes[word >> 48 & 0x7f] | classes[word >> 56 & 0x7f];
+	for (; size >= sizeof v; bytes += sizeof v, size -= sizeof v) {
+		memcpy(&v, bytes, sizeof v);
+		look(&s, v);
 	}
-	for (; bytes < end; bytes++) {
-		tail |= (unsigned char)*bytes;
-		seen |= classes[*bytes & 0x7f];
-	}
-	return seen | ((bits & UINT64_C(0x8080808080808080)) || tail & 0x80 ? CHARACTERS_WIDE : 0);
+	v = (vector){0};
+	memcpy(&v, bytes, size);
+	look(&s, v);
+	return (any(s.escapes) ? CHARACTERS_ESCAPES : 0u) |
+	       (any(s.entities) ? CHARACTERS_ENTITIES : 0u) | (any(s.tags) ? CHARACTERS_TAGS : 0u) |
+	       (any(s.equals) ? CHARACTERS_EQUALS : 0u) |
+	       (any(s.backslashes) ? CHARACTERS_BACKSLASHES : 0u) |
+	       (any(s.carets) ? CHARACTERS_CARETS : 0u) |
+	       (any(s.percents) ? CHARACTERS_PERCENTS : 0u) |
+	       (any(s.hashes) ? CHARACTERS_HASHES : 0u) | (any(s.braces) ? CHARACTERS_BRACES : 0u) |
+	       (any(s.wide & 0x80) ? CHARACTERS_WIDE : 0u);
 }
 
 static bool entity(struct source *s)

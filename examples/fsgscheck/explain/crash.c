@@ -538,11 +538,15 @@ static uint32_t trace_bits(struct text t)
 	};
 	uint32_t bits = 0;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		struct text found = t;
+	for (struct text at = t; at.at < at.end; at.at++) {
+		if (!strchr("<acders", *at.at))
+			continue;
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+			struct text found = at;
 
-		if (text_find(&found, names[i].name))
-			bits |= names[i].bit;
+			if (*names[i].name == *at.at && text_skip(&found, names[i].name))
+				bits |= names[i].bit;
+		}
 	}
 	/* " x+0x1/0x2 [module]" */
 	if (text_find(&t, "/0x") && text_find(&t, " [") && t.at < t.end &&

@@ -187,12 +187,18 @@ static bool is_last(const struct explain_start *start)
 	return start + 1 == starts + STARTS || start[1].text[0] != start[0].text[0];
 }
 
+/* A quick look at the second character, which in the text may be a joint or a tab. */
+static bool may_be(const struct explain_start *start, struct text t)
+{
+	return t.end - t.at < 2 || t.at[1] == start->text[1] || t.at[1] < ' ' || !start->text[1];
+}
+
 const struct explain_start *explain_find_start(const struct explain *e, struct text t)
 {
 	for (const struct explain_start *start = first_start(e, t); start; start++) {
 		struct text rest = t;
 
-		if (text_skip(&rest, start->text))
+		if (may_be(start, t) && text_skip(&rest, start->text))
 			return start;
 		if (is_last(start))
 			break;
@@ -205,7 +211,8 @@ bool explain_starts_with(const struct explain *e, struct text t)
 	const size_t length = (size_t)(t.end - t.at);
 
 	for (const struct explain_start *start = first_start(e, t); start; start++) {
-		if (strlen(start->text) > length && memcmp(start->text, t.at, length) == 0)
+		if (may_be(start, t) && strlen(start->text) > length &&
+		    memcmp(start->text, t.at, length) == 0)
 			return true;
 		if (is_last(start))
 			break;
@@ -220,6 +227,9 @@ void explain_readers_line(struct explain *e, const struct explain_message *m)
 
 	if (!start) {
 		explain_crash_trace(e, m);
+		/* What hosts, tools and people write has no clock of a kernel. */
+		if (m->uptime)
+			return;
 		explain_host_feature(e, m);
 		explain_program_line(e, m);
 		explain_machine_answer(e, m);

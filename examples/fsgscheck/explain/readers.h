@@ -23,6 +23,7 @@ struct explain_stream {
 	uint32_t length;   /* of the line that has begun, as far as it is kept */
 	uint32_t overlong; /* there was more than is kept */
 	uint32_t how;      /* the line is read: bits of enum explain_line */
+	uint32_t counted;  /* its number is known */
 	uint32_t not_json; /* and it is not JSON */
 	char ended;        /* the character that ended the last line, if nothing came since */
 	uint32_t pending;  /* a container's text goes on in the next object */

@@ -237,9 +237,10 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
  * quoting, the bracket of an array of objects, which are read one by one. */
 static const char *json_begins(struct text t)
 {
-	while (t.at < t.end && strchr(" \t>\036", *t.at))
+	while (t.at < t.end && (*t.at == ' ' || *t.at == '\t' || *t.at == '>' || *t.at == '\036'))
 		t.at++;
-	text_skip(&t, "data: ");
+	if (t.at < t.end && *t.at == 'd')
+		text_skip(&t, "data: ");
 
 	struct text in = t;
 
@@ -314,11 +315,19 @@ static void unwrap(struct explain_stream *s, const char *line, size_t length)
 	explain_unwrap_line(s->e, line, length, s->how | (s->depth ? LINE_PACKED : 0u));
 }
 
+/* Once for each line of the file, before anything in it is read. */
+static void count_line(struct explain_stream *s)
+{
+	s->e->lines += s->depth == 0 && !s->counted;
+	s->counted = 1;
+}
+
 static void take_line(struct explain_stream *s, const char *line, size_t length)
 {
 	const size_t kept = length < EXPLAIN_LINE ? length : EXPLAIN_LINE;
 
-	s->e->lines += s->depth == 0;
+	count_line(s);
+	s->counted = 0;
 	if (begin_json(s, line, length, kept) && take_json(s, "\n", 1))
 		return;
 	if (!explain_base64_take(s, line, length))
@@ -369,6 +378,7 @@ static void keep(struct explain_stream *s, const char *text, size_t size)
 	s->length += (uint32_t)kept;
 	if (kept == size)
 		return;
+	count_line(s);
 	if (!s->overlong) {
 		if (s->in_json == OUTSIDE && !find_json(s, s->line, s->length) && split(s)) {
 			keep(s, text + kept, size - kept); /* at most once for each separator */
@@ -395,7 +405,8 @@ static void end_kept(struct explain_stream *s)
 		return;
 	}
 	s->overlong = 0;
-	s->e->lines += s->depth == 0;
+	count_line(s);
+	s->counted = 0;
 	if (s->not_json == 2 || (!s->not_json && take_json(s, "\n", 1)))
 		return;
 	unwrap(s, s->line, length);

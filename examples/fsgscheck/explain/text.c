@@ -100,16 +100,15 @@ bool text_find(struct text *t, const char *what)
 	/* Nearly every line has neither a joint nor a tab. */
 	if (!memchr(t->at, TEXT_JOINT, length) && !memchr(t->at, '\t', length)) {
 		const size_t size = strlen(what);
+		const char *const last = t->end - size;
 
-		while ((size_t)(rest.end - rest.at) >= size &&
-		       (rest.at =
-				memchr(rest.at, *what, (size_t)(rest.end - rest.at) - size + 1))) {
-			if (memcmp(rest.at, what, size) == 0) {
+		if (size > length)
+			return false;
+		for (; rest.at <= last; rest.at++)
+			if (*rest.at == *what && memcmp(rest.at, what, size) == 0) {
 				t->at = rest.at + size;
 				return true;
 			}
-			rest.at++;
-		}
 		return false;
 	}
 	for (; rest.at < rest.end; rest.at++) {

@@ -152,12 +152,15 @@ static void append(struct explain *e, const struct explain_message *m)
 
 static bool quotes_name(struct explain_unwrap *u, struct text t)
 {
-
 	const size_t length = (size_t)(t.end - t.at);
 	const char *pid = memchr(t.at, ']', length < 32 ? length : 32);
 
 	/* "NAME[123]: segfault at", "traps: NAME[123] trap invalid opcode" */
-	if (!pid || !text_find(&t, " error") || !text_find(&t, " in "))
+	if (!pid || pid == t.at || pid[-1] < '0' || pid[-1] > '9')
+		return false;
+	while (pid > t.at && pid[-1] >= '0' && pid[-1] <= '9')
+		pid--;
+	if (pid == t.at || pid[-1] != '[' || !text_find(&t, " error") || !text_find(&t, " in "))
 		return false;
 	u->quoting = t.end[-1] == ']' ? 0 : LONGEST_NAME;
 	return true;
@@ -478,12 +481,28 @@ static void take_plain(struct explain *e, struct text t)
 	take_message(e, t);
 }
 
+/* Whether a line may have a tag: not "<f3>", the marked byte of each dump. */
+static bool may_have_tag(struct text t)
+{
+	while ((t.at = memchr(t.at, '<', (size_t)(t.end - t.at)))) {
+		struct text byte = {t.at + 1, t.end - t.at > 3 ? t.at + 3 : t.end};
+		uint64_t value;
+
+		if (text_hex(&byte, &value) != 2 || byte.at == t.end || *byte.at != '>')
+			return true;
+		t.at = byte.at;
+	}
+	return false;
+}
+
 /* What is undone in a line that has these characters. */
 static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool soft)
 {
 	const bool is_long = (how & LINE_LONG) || t.end - t.at > LONGEST_RECORD;
 	uint32_t undo = seen & ~(uint32_t)(CHARACTERS_EQUALS | CHARACTERS_BRACES);
 
+	if ((seen & CHARACTERS_TAGS) && !may_have_tag(t))
+		undo &= ~(uint32_t)CHARACTERS_TAGS;
 	if (soft || ((seen & CHARACTERS_EQUALS) && has_quoted(t)))
 		undo |= CHARACTERS_QUOTED;
 	if ((seen & CHARACTERS_BACKSLASHES) &&
@@ -502,8 +521,9 @@ static bool is_coloured(struct text t)
 {
 	size_t length;
 
-	return t.at < t.end && ((*t.at == '[' && explain_is_bare_colour(t, &length)) ||
-				(*t.at == 'E' && text_skip(&t, "ESC[")));
+	return t.end - t.at > 3 && ((*t.at == '[' && t.at[1] >= '0' && t.at[1] <= '9' &&
+				     explain_is_bare_colour(t, &length)) ||
+				    (*t.at == 'E' && text_skip(&t, "ESC[")));
 }
 
 void explain_unwrap_line(struct explain *e, const char *line, size_t length, uint32_t how)
