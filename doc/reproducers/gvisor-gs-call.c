@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* gVisor, platform systrap: a system call ends the process after WRGSBASE, while CPUID offers the
- * instruction.
- * Linux, Documentation/arch/x86/x86_64/fsgs.rst: WRGSBASE sets the base of the thread, and the
- * kernel keeps it. The sandbox reaches its own data through GS (syshandler_amd64.S), and traps
- * nothing.
+/* gVisor, platform systrap: after WRGSBASE, which CPUID offers, a system call ends the process.
+ * Linux, Documentation/arch/x86/x86_64/fsgs.rst: the kernel keeps the base. The sandbox reaches
+ * its own data through GS (syshandler_amd64.S), and traps nothing.
  * gcc -static -o gvisor-gs-call gvisor-gs-call.c && runsc --network=none do ./gvisor-gs-call */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support import SOURCE, output, parts, run
+from support import SOURCE, builds, output, parts, run
 
 MESON = os.environ['MESON']
 EXAMPLE = SOURCE / 'doc/examples/usable.c'
@@ -212,7 +212,8 @@ class Installed(unittest.TestCase):
         if not page.exists():
             self.skipTest('the page was not built: wasi-libc, libclang-rt-dev-wasm32 or what the ISO needs is not installed')
         again = Path(self.directory.name) / 'again'
-        run(MESON, 'setup', again, SOURCE, '-Dtests=disabled', '-Ddocs=disabled', '-Dbuildtype=debug')
+        run(MESON, 'setup', again, SOURCE, '-Dtests=disabled', '-Ddocs=disabled', '-Dwindows=disabled',
+            '-Dbuildtype=debug')
         run('ninja', '-C', again, 'examples/page/fsgscheck.html')
         self.assertTrue((again / 'examples/page/fsgscheck.html').read_bytes() == page.read_bytes())
 
@@ -242,7 +243,7 @@ class Kinds(unittest.TestCase):
     def install(self, kind, wanted, directory):
         prefix, build = directory / 'prefix', directory / 'build'
         output(MESON, 'setup', build, SOURCE, f'--prefix={prefix}', '--libdir=lib', f'-Ddefault_library={kind}',
-            '-Dtests=disabled', '-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled')
+            '-Dtests=disabled', *builds.PLAIN, '-Dbuildtype=plain')
         output(MESON, 'install', '-C', build)
         there = {path.name for path in (prefix / 'lib').iterdir()} - {'pkgconfig', 'libfsgscheck-core.a'}
         self.assertEqual({name for name in there if not re.search(r'\.so\.\d+\.', name)}, wanted)

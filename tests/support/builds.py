@@ -8,6 +8,11 @@ from pathlib import Path
 from support import SOURCE, locked, output
 
 
+# What takes long to configure and to build, and has tests of its own.
+PLAIN = ('-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled', '-Dboot-iso=disabled', '-Dpage=disabled',
+         '-Dwindows=disabled')
+
+
 def meson(folder, *options, targets, compiler=None, **variables):
     """A build directory of its own, with these targets up to date; for the targets "all" name none."""
     folder = Path(folder)
@@ -15,7 +20,7 @@ def meson(folder, *options, targets, compiler=None, **variables):
         if not (folder / 'build.ninja').exists():
             shutil.rmtree(folder, ignore_errors=True)
             environment = {**os.environ, **({'CC': compiler} if compiler else {}), **variables}
-            output('meson', 'setup', folder, SOURCE, '-Ddocs=disabled', *options, env=environment, timeout=600)
+            output('meson', 'setup', folder, SOURCE, *PLAIN, *options, env=environment, timeout=600)
         output('ninja', '-C', folder, *targets, timeout=1200)
     return folder
 
