@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Base64 (RFC 4648) over lines of any width, with what mail, YAML, a shell or a web page puts around
- * it. */
+/* Base64 (RFC 4648) over lines of any width, with what mail, YAML, a shell or a web page puts
+ * around it. */
 #include "explain.h"
 
 #include <string.h>

@@ -159,8 +159,8 @@ static bool tag(struct source *s, uint32_t how)
 	return false;
 }
 
-/* ECMA-48: CSI, parameters, final byte; OSC up to BEL or ST; intermediate bytes and a final one; else
- * one character. The escape itself has been passed. */
+/* ECMA-48: CSI, parameters, final byte; OSC up to BEL or ST; intermediate bytes and a final one;
+ * else one character. The escape itself has been passed. */
 static void escape(struct source *s)
 {
 	if (s->at == s->end)

@@ -78,8 +78,8 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 		d->symbol[--length] = '\0';
 }
 
-/* Past the mark in front of the byte at which the CPU stopped: the kernel's "<", or what a person or
- * a program that reads pictures made of it. A mark stands before two digits and another mark. */
+/* Past the mark in front of the byte at which the CPU stopped: the kernel's "<", or what a person
+ * or a program that reads pictures made of it. A mark stands before two digits and another mark. */
 static bool find_marked(struct text *t)
 {
 	static const char opens[] = "<[({*|\"", closes[] = ">])}*|\"";

@@ -252,8 +252,8 @@ static const char *json_begins(struct text t)
 	return *in.at == '{' ? in.at : t.at;
 }
 
-/* Behind the columns of a log, or an arrow: "ok: [vm7] => {". What a program has written to a system
- * log is none, nor what the kernel has. */
+/* Behind the columns of a log, or an arrow: "ok: [vm7] => {". What a program has written to a
+ * system log is none, nor what the kernel has. */
 static const char *json_follows(const struct explain_stream *s, struct text t)
 {
 	struct explain_message m = {0};

@@ -33,8 +33,8 @@ bool text_has_word(struct text t, const char *word);
 void text_copy(struct text *t, const char *stops, char *to, size_t size);
 void text_clean(const char *from, char *to, size_t size); /* the same for a string */
 
-/* The length of the UTF-8 sequence and its code, 0 when it is none (RFC 3629: no surrogates, nothing
- * overlong, nothing beyond U+10FFFF). At least one byte must be left. */
+/* The length of the UTF-8 sequence and its code, 0 when it is none (RFC 3629: no surrogates,
+ * nothing overlong, nothing beyond U+10FFFF). At least one byte must be left. */
 size_t text_code(const char *bytes, size_t left, uint32_t *code);
 
 /* The one filter for text that is not ours. What would steer a terminal, reorder a line or hide in

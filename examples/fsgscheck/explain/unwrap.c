@@ -310,7 +310,8 @@ static void remove_common(struct explain *e, struct text line, struct explain_me
 	explain_find_message(e, line, m);
 }
 
-/* Kata Containers log what a guest prints on its console as vmconsole="..." of lines of their own. */
+/* Kata Containers log what a guest prints on its console as vmconsole="..." of lines of their
+ * own. */
 static bool find_console(const struct explain_message *m, struct text *line)
 {
 	struct text t = m->text;
