@@ -314,7 +314,8 @@ static int replacement(struct site *site)
 	return 1;
 }
 
-/* From one instruction to the next, since the same bytes also stand in displacements and constants. */
+/* From one instruction to the next, since the same bytes also stand in displacements and
+ * constants. */
 static void patch_range(uint64_t from, uint64_t to)
 {
 	const size_t size = to - from;
