@@ -65,12 +65,12 @@ def what_belongs(packages):
 
 
 def fresh_debian(root, source):
-    """A Debian with a compiler and nothing else of ours. Why there is none, or nothing."""
+    """A Debian with a compiler, what the command depends on, and nothing of ours. Why there is none, or nothing."""
     if os.geteuid():
         return 'a chroot takes root'
     if not shutil.which('debootstrap'):
         return 'debootstrap is not installed'
-    done = subprocess.run(['debootstrap', '--variant=minbase', '--include=gcc,libc6-dev,pkg-config', 'bookworm', root,
+    done = subprocess.run(['debootstrap', '--variant=minbase', '--include=gcc,libc6-dev,libdw1,pkg-config', 'bookworm', root,
                            *source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
                           timeout=900)
     return '' if done.returncode == 0 else 'debootstrap could not make a Debian:\n' + done.stdout[-2000:]
