@@ -114,15 +114,16 @@ static void *child_in_a_trial(void *argument)
 	return NULL;
 }
 
-static void makes_a_child(int way)
+/* Another thread makes a child in the middle of this thread's trial. */
+static void makes_a_child(void *(*make)(void *), int flags, int way)
 {
-	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
+	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO | flags};
 	pthread_t thread;
 	int status = way;
 
 	sigaction(SIGILL, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
-	cr_assert_eq(pthread_create(&thread, NULL, child_in_a_trial, &status), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, make, &status), 0);
 	pthread_join(thread, NULL);
 	fsgs_guard_leave();
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
@@ -130,12 +131,12 @@ static void makes_a_child(int way)
 
 Test(guard, a_bare_clone_is_sane)
 {
-	makes_a_child(0);
+	makes_a_child(child_in_a_trial, 0, 0);
 }
 
 Test(guard, fork_in_another_thread)
 {
-	makes_a_child(1);
+	makes_a_child(child_in_a_trial, 0, 1);
 }
 
 /* An action with SA_RESETHAND that has had its one signal is the default action in a child, too. */
@@ -160,17 +161,7 @@ static void *child_after_resethand(void *argument)
 
 Test(guard, resethand_stays_spent_in_a_child)
 {
-	struct sigaction action = {.sa_sigaction = skip,
-				   .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND)};
-	pthread_t thread;
-	int status = -1;
-
-	sigaction(SIGILL, &action, NULL);
-	cr_assert_eq(fsgs_guard_enter(), 0);
-	cr_assert_eq(pthread_create(&thread, NULL, child_after_resethand, &status), 0);
-	pthread_join(thread, NULL);
-	fsgs_guard_leave();
-	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+	makes_a_child(child_after_resethand, (int)SA_RESETHAND, -1);
 }
 
 /* A crash handler that forks to write its report, in the trying thread. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals that were sent: pending ones stay pending, and one that comes during a trial is delivered
- * after it. */
+/* Signals that were sent: a pending signal stays pending, and a signal that comes during a trial is
+ * delivered after it. */
 #include <criterion/criterion.h>
 
 #include <pthread.h>
@@ -19,20 +19,14 @@ Test(guard, a_blocked_signal_stays_pending)
 {
 	const struct timespec now = {0, 0};
 	union sigval value = {.sival_int = 42};
-	struct fsgs_stub io = {0};
 	siginfo_t info;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGILL);
-	sigaddset(&set, SIGBUS);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	set = block(BIT(SIGILL) | BIT(SIGBUS));
 	sigqueue(getpid(), SIGILL, value);
 	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
 
-	cr_assert_eq(fsgs_guard_enter(), 0);
-	cr_expect_eq(fault(&io), 1);
-	fsgs_guard_leave();
+	cr_assert_eq(ask(), 1);
 
 	/* What is pending for the thread comes before what is pending for the process. */
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
@@ -93,9 +87,7 @@ Test(guard, a_killed_signal_stays_pending_for_the_process)
 	siginfo_t info;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGILL);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	set = block(BIT(SIGILL));
 
 	const pid_t sender = fork();
 
@@ -119,9 +111,7 @@ Test(guard, both_pending_signals_stay_pending)
 	siginfo_t info;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGILL);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	set = block(BIT(SIGILL));
 	sigqueue(getpid(), SIGILL, value);
 	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
 	try_once(&caught_it);
@@ -178,23 +168,18 @@ static void *take_whatever_comes(void *argument)
 Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
 {
 	const struct timespec moment = {1, 0};
-	struct fsgs_stub io = {0};
 	atomic_int stage = 0;
 	pthread_t thread;
 	siginfo_t info;
 	sigset_t set;
 
 	signal(SIGILL, own_handler);
-	sigemptyset(&set);
-	sigaddset(&set, SIGILL);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	set = block(BIT(SIGILL));
 	cr_assert_eq(pthread_create(&thread, NULL, take_whatever_comes, &stage), 0);
 	while (!atomic_load(&stage))
 		usleep(1000);
 	pthread_sigqueue(pthread_self(), SIGILL, (union sigval){.sival_int = 42});
-	cr_assert_eq(fsgs_guard_enter(), 0);
-	cr_expect_eq(fault(&io), 1);
-	fsgs_guard_leave();
+	cr_assert_eq(ask(), 1);
 	usleep(50000); /* or this thread might be quicker */
 	cr_expect_eq(sigtimedwait(&set, &info, &moment), SIGILL);
 	cr_expect_eq(info.si_code, SI_QUEUE);

@@ -100,17 +100,6 @@ static inline void in_another_thread(void)
 
 #define BIT(sig) (UINT64_C(1) << ((sig)-1))
 
-/* A thread that tries once, and stores 1 if its fault was caught. */
-static inline void *try_once(void *argument)
-{
-	struct fsgs_stub io = {0};
-
-	cr_assert_eq(fsgs_guard_enter(), 0);
-	*(int *)argument = fault(&io);
-	fsgs_guard_leave();
-	return NULL;
-}
-
 /* A whole trial. Returns 1 if its fault was caught, -1 if it was refused. */
 static inline int ask(void)
 {
@@ -122,6 +111,24 @@ static inline int ask(void)
 	answer = fault(&io);
 	fsgs_guard_leave();
 	return answer;
+}
+
+/* A thread that tries once, and stores the answer. */
+static inline void *try_once(void *argument)
+{
+	*(int *)argument = ask();
+	return NULL;
+}
+
+/* Blocks these signals of the thread; returns the set, for sigtimedwait(). */
+static inline sigset_t block(uint64_t bits)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	memcpy(&set, &bits, sizeof bits);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return set;
 }
 
 #endif
