@@ -303,19 +303,11 @@ bool explain_is_literal(struct text t)
 	return text_find(&rest, "\\n");
 }
 
-static int digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-				      : -1;
-}
-
 /* "=3C" of RFC 2045 6.7, "%3C" of RFC 3986 2.1: the character, -1 when it is none of a text's. */
 static int coded(const struct source *s)
 {
-	const int high = s->end - s->at > 2 ? digit(s->at[1]) : -1;
-	const int low = high < 0 ? -1 : digit(s->at[2]);
+	const int high = s->end - s->at > 2 ? text_hex_digit(s->at[1]) : -1;
+	const int low = high < 0 ? -1 : text_hex_digit(s->at[2]);
 	const int code = low < 0 ? -1 : high << 4 | low;
 
 	return code == '\t' || code == '\n' || code == '\r' || code >= ' ' ? code : -1;

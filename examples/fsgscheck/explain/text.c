@@ -38,7 +38,7 @@ bool text_ends(struct text t)
 	return t.at == t.end;
 }
 
-static int hex_digit(char c)
+int text_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -60,7 +60,7 @@ uint32_t text_hex(struct text *t, uint64_t *value)
 
 		skip_joints(&rest);
 
-		const int digit = rest.at < rest.end ? hex_digit(*rest.at) : -1;
+		const int digit = rest.at < rest.end ? text_hex_digit(*rest.at) : -1;
 
 		if (digit < 0)
 			break;

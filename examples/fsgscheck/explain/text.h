@@ -23,6 +23,7 @@ struct text {
 bool text_skip(struct text *t, const char *what); /* past it, if it is next */
 void text_blank(struct text *t);                  /* past blanks and joints */
 bool text_ends(struct text t);                    /* nothing but blanks is left */
+int text_hex_digit(char c);                       /* -1 if it is none */
 /* 1 to 16 digits, with or without 0x. Gives how many; stops behind the 16th. */
 uint32_t text_hex(struct text *t, uint64_t *value);
 bool text_number(struct text *t, uint32_t *value);
