@@ -18,7 +18,7 @@ static void put_row(FILE *out, const char *what, const char *text)
 
 static const char *signal_name(int number, char text[32])
 {
-#if __GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 32)
+#if defined __GLIBC__ && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 32))
 	const char *name = sigabbrev_np(number);
 #else
 	const char *name = NULL;
