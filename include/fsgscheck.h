@@ -104,7 +104,7 @@ struct fsgs_cpu_group {
  * @par Threads and signals
  * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial,
  * and its child has the library's handlers, which pass everything on, until it checks. Not for
- * signal handlers: one that interrupts a check of its own thread gets no trial
+ * signal handlers: a handler that interrupts a check of its own thread gets no trial
  * (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point.
  * A check waits for another trial 10 s, 1 s for one of another copy of the library in this process,
  * and then gets no trial (EDEADLK).

@@ -390,7 +390,7 @@ function rest(explain) {
   return items.length ? list('rest', items) : null;
 }
 
-// Of several sources the one that the answer is about.
+// The source that the answer is about, if there are several.
 function worstPlace({explain, verdict, advice}) {
   const found = [...explain.sources, ...explain.groups].find(one => one.verdict === verdict && one.advice === advice);
   if (!found || explain.sources.length + explain.machines < 2 || !explain.evidence)

@@ -2,9 +2,10 @@
 /*
  * The decided access of each segment and the answer of fsgs_usable(), kept until fsgs_refresh().
  *
- * One word holds all of it, and the ticket of the survey that found it: surveys run without a lock,
- * and one that was begun before another has to give way to it. The accessors see the old access or
- * the new one, and nothing in between: a thread with a foreign FS base could not survive a survey.
+ * One word holds all of it, and the ticket of the survey that found it. Surveys run without a lock,
+ * so an earlier survey must not overwrite what a later survey has stored. The accessors see the old
+ * access or the new one, and nothing in between: a thread with a foreign FS base could not survive
+ * a survey.
  */
 #define FSGS_BASE_LIMIT_CONST_ /* it is written here */
 

@@ -330,7 +330,7 @@ test('a hostile log', async () => {
   assert.ok(lines.some(line => line.includes(`${bait} ·[2J·]0;hit· · &lt;b&gt; {{policy}}`)), lines.join('\n'));
 });
 
-// Two names that begin alike, one that reads backwards, and one that is a command: each is shown with its own lines.
+// Two names that begin alike, a name that reads backwards, and a name that is a command: each keeps its own lines.
 test('hostile names of files', chromium, async () => {
   const text = fs.readFileSync(story, 'latin1'), long = 'a'.repeat(100);
   const files = [`${long}1.log`, `${long}2.log`, 'x\u202egol.exe', '$& $(id) `id`.log', 'a\u200bb\ttab.log'].map((name, i) =>

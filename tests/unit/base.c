@@ -671,9 +671,9 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	expect_limits();
 }
 
-/* A whole decision of somebody else, between any two instructions of one: the processor stops after
- * each, and the handler decides the other way. Whichever was the later one, it has to be in force
- * for the inline functions, too. */
+/* A second decision between any two instructions of the first: the processor stops after each
+ * instruction, and the handler decides the other way. The later decision must be in force, for the
+ * inline functions, too. */
 static volatile sig_atomic_t stepping;
 static long steps, when;
 
