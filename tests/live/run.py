@@ -71,10 +71,11 @@ def running(*command):
 
 
 def until(condition):
-    for _ in range(SECONDS * 50):
+    for turn in range(SECONDS * 50):
         if value := condition():
             return value
-        time.sleep(0.02)
+        # What happens at once is seen at once: the next step then comes as close as it can.
+        time.sleep(0.0005 if turn < 40 else 0.02)
     raise AssertionError('it did not happen')
 
 
@@ -269,7 +270,7 @@ class Signals(Bounded):
 
     def test_stop_and_continue(self):
         started = Started(TELLER)
-        for to in ('program', 'front'):
+        for to in ('program', 'front') * 20:
             os.kill(started.program, signal.SIGSTOP)
             until(lambda: started.state() in 'tT')
             # The caller's shell has to see it.
@@ -285,6 +286,46 @@ class Signals(Bounded):
         os.kill(started.program, signal.SIGTERM)
         started.end()
         self.assertEqual(started.process.returncode, 5)
+
+    def test_stopped_for_a_moment(self):
+        """However soon it goes on, the command goes on with it."""
+        for stop in (signal.SIGSTOP, signal.SIGTSTP):
+            started = Started(TELLER)
+            for turn in range(2000):
+                os.kill(started.program, stop)
+                moment = time.monotonic() + turn % 250 / 1e6
+                while time.monotonic() < moment:
+                    pass
+                os.kill(started.program, signal.SIGCONT)
+                if turn % 10 == 0:
+                    until(lambda: status(started.front, 'State')[0] != 'T')
+            os.kill(started.front, signal.SIGTERM)
+            self.assertIn(f'TERM {os.getpid()}\n', started.end())
+
+    def test_first_thread_has_ended(self):
+        """The command goes on with the program, of which only other threads are left."""
+        started = Started('python3', '-c', 'import ctypes, threading, time\n'
+                          'threading.Thread(target=lambda: (print("ready", flush=True), time.sleep(60))).start()\n'
+                          'ctypes.CDLL(None).pthread_exit(None)')
+        until(lambda: started.state() == 'Z')
+        os.kill(started.program, signal.SIGSTOP)
+        until(lambda: status(started.front, 'State')[0] == 'T')
+        os.kill(started.program, signal.SIGCONT)
+        until(lambda: status(started.front, 'State')[0] != 'T')
+        os.kill(started.program, signal.SIGKILL)
+        started.end()
+        self.assertEqual(started.process.returncode, 128 + signal.SIGKILL)
+
+    def test_some_to_the_group(self):
+        """Each arrives once, though the front takes its time with each."""
+        sent = [signal.SIGUSR1, signal.SIGRTMIN, signal.SIGCONT]
+        started = Started(TELLER, start_new_session=True)
+        for number in sent:
+            os.killpg(started.front, number)
+        time.sleep(0.5)
+        os.killpg(started.front, signal.SIGTERM)
+        names = [line.split()[0] for line in started.end().splitlines()]
+        self.assertEqual(sorted(names), ['CONT', 'RTMIN', 'TERM', 'USR1'])
 
     def test_killed(self):
         started = Started(TELLER)

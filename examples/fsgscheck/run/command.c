@@ -173,31 +173,37 @@ static int refuse(const struct started *started, int error)
 /* -- the front while the program runs
  * --------------------------------------------------------------- */
 
-/* Stops as the program stopped, so that the shell's job control sees it. */
-static void stop_like(int signal)
+/* Stops as the program stopped, so that the shell's job control sees it. Not if the program has
+ * gone on meanwhile: what stops here is blocked first, and a SIGCONT, which the tracer sends when
+ * the program goes on, takes it away. SIGSTOP cannot be blocked; the tracer sends it. */
+static void stop_like(int signal, pid_t program)
 {
+	siginfo_t continued = {.si_pid = 0};
 	sigset_t one;
 
+	if (signal == SIGSTOP)
+		return;
 	sigemptyset(&one);
 	sigaddset(&one, signal);
 	raise(signal);
-	if (signal != SIGSTOP) {
-		sigprocmask(SIG_UNBLOCK, &one, NULL);
-		sigprocmask(SIG_BLOCK, &one, NULL);
+	if (waitid(P_PID, (id_t)program, &continued, WCONTINUED | WNOHANG) == 0 &&
+	    continued.si_pid == program) {
+		sigtimedwait(&one, NULL, &(struct timespec){0});
+		return;
 	}
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	sigprocmask(SIG_BLOCK, &one, NULL);
 }
 
-/* A signal that a process sent to this one is meant for the program. It has it already if it was
- * sent to the whole process group. */
-static void relay(struct shared *shared, pid_t program, const siginfo_t *info)
+/* A signal that a process sent to this one, not before a time, is meant for the program. It has it
+ * already if it was sent to the whole process group. */
+static void relay(struct shared *shared, pid_t program, const siginfo_t *info, int64_t since)
 {
 	const struct timespec group = {.tv_nsec = GROUP_MILLISECONDS * 1000000L};
-	const int64_t came = tracer_now();
 	const int signal = info->si_signo;
 
 	nanosleep(&group, NULL);
-	if (shared->seen[signal].sender == info->si_pid &&
-	    shared->seen[signal].when >= came - GROUP_MILLISECONDS)
+	if (shared->seen[signal].sender == info->si_pid && shared->seen[signal].when >= since)
 		return;
 	shared->relayed[signal] = *info;
 	if (info->si_code == SI_QUEUE)
@@ -210,21 +216,27 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 {
 	sigset_t all;
 	siginfo_t info;
+	int64_t since = tracer_now();
 	int status;
 
 	sigfillset(&all);
 	for (;;) {
-		if (sigwaitinfo(&all, &info) < 0)
-			continue;
+		/* A signal that waits already may have come at any time since the newest that did
+		 * not. */
+		if (sigtimedwait(&all, &info, &(struct timespec){0}) < 0) {
+			if (sigwaitinfo(&all, &info) < 0)
+				continue;
+			since = tracer_now() - GROUP_MILLISECONDS;
+		}
 		if (info.si_signo == SIGCHLD) {
 			while (waitpid(program, &status, WNOHANG | WUNTRACED) > 0) {
 				if (!WIFSTOPPED(status))
 					return status;
-				stop_like(WSTOPSIG(status));
+				stop_like(WSTOPSIG(status), program);
 			}
 		} else if ((info.si_code == SI_USER || info.si_code == SI_QUEUE) &&
 			   info.si_pid != tracer) {
-			relay(shared, program, &info);
+			relay(shared, program, &info, since);
 		}
 	}
 }

@@ -295,6 +295,40 @@ static void serve_exec(pid_t thread)
 	go_on(thread, 0);
 }
 
+/* The first thread; when it has ended, which leaves it without memory, any other. */
+static bool stands_for_program(pid_t thread)
+{
+	return thread == tracing->program ||
+	       (status_field(thread, "Tgid", 10) == tracing->program &&
+		status_field(tracing->program, "VmSize", 10) < 0);
+}
+
+static void signal_front(int signal)
+{
+	if (getppid() == tracing->front)
+		kill(tracing->front, signal);
+}
+
+/* The front stops and goes on with the program. SIGSTOP takes effect at once, so the front cannot
+ * send it to itself and be sure that SIGCONT has not come before: it is sent from here, where all
+ * stops and continuations pass in their order. */
+static void serve_job_control(pid_t thread, int signal)
+{
+	const bool stopped = signal != SIGTRAP;
+
+	if (stopped)
+		ptrace(PTRACE_LISTEN, thread, NULL, NULL);
+	if (stands_for_program(thread)) {
+		/* A SIGCONT from before the stop is none that the front gets after it. */
+		if (stopped)
+			tracing->shared->seen[SIGCONT].sender = 0;
+		if (!stopped || signal == SIGSTOP)
+			signal_front(stopped ? SIGSTOP : SIGCONT);
+	}
+	if (!stopped)
+		go_on(thread, 0);
+}
+
 static void serve_stop(pid_t thread, int status)
 {
 	const int signal = WSTOPSIG(status);
@@ -304,15 +338,7 @@ static void serve_stop(pid_t thread, int status)
 		serve_signal(thread, signal);
 		break;
 	case PTRACE_EVENT_STOP:
-		if (signal != SIGTRAP) {
-			/* Of job control: it stays stopped until SIGCONT. */
-			ptrace(PTRACE_LISTEN, thread, NULL, NULL);
-			break;
-		}
-		/* Continued, perhaps by a signal to it alone: the front stopped with it. */
-		if (thread == tracing->program && getppid() == tracing->front)
-			kill(tracing->front, SIGCONT);
-		go_on(thread, 0);
+		serve_job_control(thread, signal);
 		break;
 	case PTRACE_EVENT_EXIT:
 		serve_exit(thread);
