@@ -11,6 +11,7 @@
  * With TORTURE_UNDEFINED the four instructions are UD2, as in tests/bench/failing.c: each check
  * recovers from four faults, which on a sound machine none does.
  */
+#include "neighbours.h"
 #include "torture.h"
 
 #include <errno.h>
@@ -116,6 +117,7 @@ static unsigned char *wall; /* pages that nobody may touch */
 static _Thread_local sigjmp_buf way_out;
 static _Thread_local volatile int source_here = -1;
 static _Thread_local volatile int installed_here, at_once_here;
+static _Thread_local int holds;
 
 static void arrived(int source)
 {
@@ -174,7 +176,7 @@ static void received(int sig, siginfo_t *info, void *context)
 		       "SIGILL not from our UD2");
 		regs[REG_RIP] += 2;
 		arrived(source_here);
-	} else {
+	} else if (!neighbours_serve(info)) {
 		EXPECT(info->si_code == SEGV_ACCERR, "si_code %d", info->si_code);
 		EXPECT(info->si_addr == wall + 4096 * source_here && regs[REG_RBX] == TOKEN,
 		       "SIGSEGV not from our load");
@@ -253,7 +255,8 @@ static void received_second(int sig, siginfo_t *info, void *context)
 	received(sig, info, context);
 }
 
-static struct sigaction behind_chain;
+/* A fault may come before the thread that has installed the chain says what it found. */
+static void (*_Atomic behind_chain)(int, siginfo_t *, void *) = received;
 
 static void received_by_chain(int sig, siginfo_t *info, void *context)
 {
@@ -262,7 +265,7 @@ static void received_by_chain(int sig, siginfo_t *info, void *context)
 	atomic_fetch_add(&chained, 1);
 	EXPECT(depth == 0, "a chain without an end");
 	if (depth++ < 10)
-		behind_chain.sa_sigaction(sig, info, context);
+		atomic_load (&behind_chain)(sig, info, context);
 	depth--;
 }
 
@@ -308,6 +311,23 @@ static void set_phase(int next)
 	pthread_rwlock_unlock(&phase_lock);
 }
 
+/* Also when this thread holds it already. Whether the process serves its faults now. */
+static bool hold_phase(void)
+{
+	if (holds++ == 0)
+		pthread_rwlock_rdlock(&phase_lock);
+
+	const int now = atomic_load(&phase);
+
+	return now != PLAIN && now != IGNORED && now != RESET_HAND;
+}
+
+static void release_phase(void)
+{
+	if (--holds == 0)
+		pthread_rwlock_unlock(&phase_lock);
+}
+
 /* --- Those who raise --- */
 
 static void raise_genuine(int source)
@@ -343,13 +363,13 @@ static void *genuine(void *argument)
 
 	take_stack();
 	while (!atomic_load(&stop)) {
-		pthread_rwlock_rdlock(&phase_lock);
+		hold_phase();
 		for (int i = 0; i < 20 && may_raise(source); i++) {
 			raise_genuine(source);
 			if (atomic_load(&phase) == RESET_HAND)
 				settle();
 		}
-		pthread_rwlock_unlock(&phase_lock);
+		release_phase();
 		usleep(100);
 	}
 	return NULL;
@@ -410,7 +430,7 @@ static void *sender(void *argument)
 {
 	take_stack();
 	while (!atomic_load(&stop)) {
-		pthread_rwlock_rdlock(&phase_lock);
+		hold_phase();
 		for (int i = 0; i < 21 && may_send(); i++) {
 			const int source = i == 20 ? KILLED_BY_CHILD : QUEUED_TO_THREAD + i % 2;
 			const int ignored = atomic_load(&phase) == IGNORED;
@@ -424,7 +444,7 @@ static void *sender(void *argument)
 			if (!ignored)
 				wait_for(source);
 		}
-		pthread_rwlock_unlock(&phase_lock);
+		release_phase();
 		usleep(50);
 	}
 	return argument;
@@ -531,7 +551,7 @@ static void chain_and_fault(void)
 	if (found.sa_sigaction == received) {
 		sigaction(SIGSEGV, &theirs, &found);
 		/* Maybe the library's by now: then it has to lead to `received`. */
-		behind_chain = found;
+		atomic_store(&behind_chain, found.sa_sigaction);
 		atomic_fetch_add(&replacements, 1);
 	}
 	raise_genuine(GENUINE_SEGV_2);
@@ -541,14 +561,14 @@ static void *replacer(void *argument)
 {
 	take_stack();
 	for (unsigned turn = 0; !atomic_load(&stop); turn++) {
-		pthread_rwlock_rdlock(&phase_lock);
+		hold_phase();
 		if (atomic_load(&phase) == REPLACED)
 			replace_and_fault(turn);
 		else if (atomic_load(&phase) == CHAINED)
 			chain_and_fault();
 		else if (may_raise(GENUINE_SEGV_2))
 			raise_genuine(GENUINE_SEGV_2);
-		pthread_rwlock_unlock(&phase_lock);
+		release_phase();
 		usleep(100);
 	}
 	return argument;
@@ -564,6 +584,15 @@ static int same_answer(const struct fsgs_report *r, const struct fsgs_report *ex
 	       r->findings == expected->findings && r->refusal == expected->refusal &&
 	       memcmp(r->access, expected->access, sizeof r->access) == 0 &&
 	       memcmp(r->trials, expected->trials, sizeof r->trials) == 0;
+}
+
+/* For neighbours. */
+static void check_as_always(void)
+{
+	struct fsgs_report r;
+
+	EXPECT(fsgs_check(&r, sizeof r, 0) == 0 && same_answer(&r, &reference), "verdict %u",
+	       r.verdict);
 }
 
 static void *forker(void *argument)
@@ -638,11 +667,11 @@ static void *one_check(void *argument)
 	struct fsgs_report r;
 
 	if (locked)
-		pthread_rwlock_rdlock(&phase_lock);
+		hold_phase();
 	EXPECT(fsgs_check(&r, sizeof r, 0) == 0 && same_answer(&r, &reference), "verdict %u",
 	       r.verdict);
 	if (locked)
-		pthread_rwlock_unlock(&phase_lock);
+		release_phase();
 	if ((intptr_t)argument % 2)
 		pthread_exit(NULL);
 	return NULL;
@@ -685,7 +714,7 @@ static void *checker(void *argument)
 		const int locked = full || each_check_faults();
 
 		if (locked)
-			pthread_rwlock_rdlock(&phase_lock);
+			hold_phase();
 		if (full)
 			full = !is_replaced(atomic_load(&phase));
 		errno = 4711;
@@ -696,7 +725,7 @@ static void *checker(void *argument)
 		EXPECT(same_answer(&r, full ? &full_reference : &reference),
 		       "verdict %u refusal %u (%d)", r.verdict, r.refusal, r.refusal_error);
 		if (locked)
-			pthread_rwlock_unlock(&phase_lock);
+			release_phase();
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &now, sizeof now);
 		EXPECT(now == mask, "mask %#lx, was %#lx", (unsigned long)now, (unsigned long)mask);
 		EXPECT(torture_base(ARCH_GET_FS) == fs, "FS base");
@@ -749,8 +778,10 @@ static void stay_in_phase(int now, double seconds)
 	stays++;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const struct surroundings surroundings = {check_as_always, hold_phase, release_phase,
+						  argc > 1 ? argv[1] : NULL};
 	static void *(*const others[])(void *) = {genuine, genuine, genuine,        sender,
 						  waiter,  reader,  patient_sender, replacer,
 						  forker,  spawner, creator};
@@ -771,6 +802,7 @@ int main(void)
 	(void)!fsgs_check(&full_reference, sizeof full_reference,
 			  FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
 	set_phase(WITH_INFO);
+	neighbours_start(&surroundings);
 	for (int i = 0; i < OTHERS; i++)
 		start(&rest[i], others[i], i);
 	for (int i = 0; i < CHECKERS; i++)
@@ -791,6 +823,7 @@ int main(void)
 	for (int i = 0; i < OTHERS; i++)
 		if (others[i] == waiter || others[i] == reader)
 			pthread_join(rest[i], NULL);
+	neighbours_end();
 	atomic_store(&checks_done, 1);
 	for (int i = 0; i < CHECKERS; i++)
 		pthread_join(checkers[i], NULL);

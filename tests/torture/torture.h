@@ -39,7 +39,8 @@
 #define GREEDY_TOOL SLOW_TOOL
 #endif
 
-static atomic_ulong torture_failures;
+/* One for all files of a program. */
+__attribute__((weak)) atomic_ulong torture_failures;
 
 /* Counts a failure and shows the first ones. */
 #define EXPECT(condition, ...)                                                          \

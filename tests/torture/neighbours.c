@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "neighbours.h"
+#include "state.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+#define PAGE 4096UL
+
+static const struct surroundings *around;
+static atomic_int stop;
+
+/* --- The C library signals every thread and waits for each --- */
+
+static long change_ids(void)
+{
+	EXPECT(seteuid(geteuid()) == 0 && setegid(getegid()) == 0, "seteuid");
+	usleep(5000);
+	return 1;
+}
+
+/* --- A lock that is held over fork(), and that one who checks holds, too --- */
+
+static pthread_mutex_t over_fork = PTHREAD_MUTEX_INITIALIZER;
+static atomic_long forks_with_check;
+
+static void before_fork(void)
+{
+	around->hold();
+	pthread_mutex_lock(&over_fork);
+	around->check();
+	atomic_fetch_add(&forks_with_check, 1);
+}
+
+static void after_fork(void)
+{
+	around->check();
+	pthread_mutex_unlock(&over_fork);
+	around->release();
+}
+
+static long check_under_the_lock(void)
+{
+	around->hold();
+	pthread_mutex_lock(&over_fork);
+	around->check();
+	pthread_mutex_unlock(&over_fork);
+	around->release();
+	usleep(100);
+	return 1;
+}
+
+/* --- A stack with a protection key of its own --- */
+
+static long key = -1;
+
+static void write_pkru(uint32_t value)
+{
+	__asm__ volatile(".byte 0x0f, 0x01, 0xef" : : "a"(value), "c"(0), "d"(0) : "memory");
+}
+
+static uint32_t read_pkru(void)
+{
+	uint32_t value;
+
+	__asm__ volatile(".byte 0x0f, 0x01, 0xee" : "=a"(value) : "c"(0) : "edx");
+	return value;
+}
+
+static long check_with_key(void)
+{
+	const uint32_t rights = read_pkru();
+
+	around->hold();
+	around->check();
+	around->release();
+	EXPECT(read_pkru() == rights, "PKRU %#x, was %#x", read_pkru(), rights);
+	usleep(100);
+	return 1;
+}
+
+/* Handlers run without the key's rights, so those of others must not run on this stack. */
+static char *stack_with_key(size_t size)
+{
+	char *const stack =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	key = syscall(SYS_pkey_alloc, 0, 0);
+	if (key < 0)
+		return NULL;
+	EXPECT(syscall(SYS_pkey_mprotect, stack, size, PROT_READ | PROT_WRITE, key) == 0, "key");
+	return stack;
+}
+
+/* --- Another copy of the library, whose data a write barrier protects again and again --- */
+
+typedef int check_fn(struct fsgs_report *report, size_t size, uint32_t flags);
+
+static check_fn *check_by_copy;
+static struct fsgs_report answer_of_copy;
+static _Atomic uintptr_t first, end;
+static atomic_long served;
+
+static int find_data(struct dl_phdr_info *info, size_t size, void *address)
+{
+	uintptr_t data = 0, data_end = 0, relro_end = 0;
+	bool inside = false;
+
+	(void)size;
+	for (const ElfW(Phdr) *p = info->dlpi_phdr; p < info->dlpi_phdr + info->dlpi_phnum; p++) {
+		const uintptr_t at = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type == PT_GNU_RELRO)
+			relro_end = at + p->p_memsz;
+		if (p->p_type != PT_LOAD)
+			continue;
+		inside |= (uintptr_t)address - at < p->p_memsz;
+		if (p->p_flags & PF_W) {
+			data = at;
+			data_end = at + p->p_memsz;
+		}
+	}
+	if (!inside)
+		return 0;
+	atomic_store(&first, ((relro_end > data ? relro_end : data) + PAGE - 1) & ~(PAGE - 1));
+	atomic_store(&end, (data_end + PAGE - 1) & ~(PAGE - 1));
+	return 1;
+}
+
+bool neighbours_serve(const siginfo_t *info)
+{
+	const uintptr_t at = (uintptr_t)info->si_addr & ~(PAGE - 1);
+
+	if (!atomic_load(&end) || at < atomic_load(&first) || at >= atomic_load(&end))
+		return false;
+	EXPECT(mprotect((void *)at, PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
+	atomic_fetch_add(&served, 1);
+	return true;
+}
+
+static long check_with_copy(void)
+{
+	struct fsgs_report r;
+	const bool held = around->hold();
+
+	if (held)
+		EXPECT(check_by_copy(&r, sizeof r, 0) == 0 && r.verdict == answer_of_copy.verdict &&
+			       r.refusal == answer_of_copy.refusal,
+		       "the copy's verdict %u, refusal %u (%d)", r.verdict, r.refusal,
+		       r.refusal_error);
+	around->release();
+	usleep(held ? 50 : 1000);
+	return held;
+}
+
+static long protect(void)
+{
+	const bool held = around->hold();
+
+	if (held)
+		mprotect((void *)atomic_load(&first), atomic_load(&end) - atomic_load(&first),
+			 PROT_READ);
+	around->release();
+	usleep(held ? 200 : 1000);
+	return held;
+}
+
+static void load_copy(void)
+{
+	void *const library =
+		around->library ? dlopen(around->library, RTLD_NOW | RTLD_LOCAL) : NULL;
+
+	EXPECT(library || !around->library, "%s", dlerror());
+	check_by_copy = library ? (check_fn *)(uintptr_t)dlsym(library, "fsgs_check") : NULL;
+	if (!check_by_copy)
+		return;
+	(void)!check_by_copy(&answer_of_copy, sizeof answer_of_copy, 0);
+	EXPECT(dl_iterate_phdr(find_data, (void *)(uintptr_t)check_by_copy) == 1 &&
+		       atomic_load(&first) < atomic_load(&end),
+	       "the copy's data: %#lx to %#lx", (unsigned long)first, (unsigned long)end);
+}
+
+/* --- All of them --- */
+
+static struct neighbour {
+	const char *what;
+	long (*turn)(void);
+	atomic_long turns;
+	pthread_t thread;
+	bool started;
+} neighbours[] = {
+	{.what = "changes of user", .turn = change_ids},
+	{.what = "checks under a lock of fork", .turn = check_under_the_lock},
+	{.what = "checks with a key for the stack", .turn = check_with_key},
+	{.what = "checks by another copy", .turn = check_with_copy},
+	{.what = "checks by another copy", .turn = check_with_copy},
+	{.what = "times of a write barrier", .turn = protect},
+};
+
+#define NEIGHBOURS (sizeof neighbours / sizeof *neighbours)
+
+static char stacks[NEIGHBOURS][65536];
+
+static void *live(void *argument)
+{
+	struct neighbour *const me = argument;
+	const stack_t stack = {.ss_sp = stacks[me - neighbours], .ss_size = sizeof *stacks};
+
+	EXPECT(sigaltstack(&stack, NULL) == 0, "sigaltstack");
+	if (me->turn == check_with_key)
+		write_pkru(read_pkru() & ~(UINT32_C(3) << 2 * key));
+	while (!atomic_load(&stop))
+		atomic_fetch_add(&me->turns, me->turn());
+	return NULL;
+}
+
+static void start(struct neighbour *one)
+{
+	const size_t size = 1 << 18;
+	pthread_attr_t attr;
+	sigset_t ill, old;
+
+	pthread_attr_init(&attr);
+	sigemptyset(&ill);
+	if (one->turn == check_with_key) {
+		char *const stack = stack_with_key(size);
+
+		if (!stack)
+			return;
+		pthread_attr_setstack(&attr, stack, size);
+		sigaddset(&ill, SIGILL);
+	}
+	if ((one->turn == check_with_copy || one->turn == protect) && !check_by_copy)
+		return;
+	pthread_sigmask(SIG_BLOCK, &ill, &old);
+	one->started = pthread_create(&one->thread, &attr, live, one) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	EXPECT(one->started, "pthread_create");
+}
+
+void neighbours_start(const struct surroundings *given)
+{
+	around = given;
+	load_copy();
+	EXPECT(pthread_atfork(before_fork, after_fork, after_fork) == 0, "pthread_atfork");
+	for (size_t i = 0; i < NEIGHBOURS; i++)
+		start(&neighbours[i]);
+}
+
+void neighbours_end(void)
+{
+	atomic_store(&stop, 1);
+	for (size_t i = 0; i < NEIGHBOURS; i++) {
+		struct neighbour *const one = &neighbours[i];
+
+		if (!one->started) {
+			printf("%-34s not here\n", one->what);
+			continue;
+		}
+		pthread_join(one->thread, NULL);
+		printf("%-34s %9ld\n", one->what, atomic_load(&one->turns));
+		EXPECT(atomic_load(&one->turns) > 0, "none");
+	}
+	printf("%-34s %9ld\n", "checks in handlers of fork", atomic_load(&forks_with_check));
+	printf("%-34s %9ld\n", "faults of the write barrier", atomic_load(&served));
+	EXPECT(atomic_load(&forks_with_check) > 0, "none");
+	EXPECT(atomic_load(&served) > 0 || !check_by_copy, "none");
+}
