@@ -64,12 +64,6 @@ MACHINES = {
 }
 
 
-def libraries(program):
-    """What the loader would take for it, and the loader."""
-    listed = subprocess.run(['ldd', program], capture_output=True, text=True, check=False).stdout
-    return set(re.findall(r'(/\S+) \(0x', listed))
-
-
 def run(*command, **options):
     return subprocess.run(command, check=True, stdout=sys.stderr, timeout=200, **options)
 
@@ -104,7 +98,7 @@ def make(folder, arguments):
         root = Path(__file__).resolve().parents[2]
         (folder / 'forced.c').write_text(FORCED, encoding='ascii')
         add('wasm2c', 'gcc', '-I', root / 'include', '-o', path('wasm2c'), path('forced.c'), *parts,
-            *(library for library in libraries(arguments.command) if 'libfsgscheck' in library), '-lm')
+            *(library for library in machine.libraries(arguments.command) if 'libfsgscheck' in library), '-lm')
     else:
         print('# without wasm2c: the test runtime-wasm2c builds it')
     return made
@@ -135,12 +129,8 @@ class Deaths:
         script.write_text(self.script(programs), encoding='ascii')
         files = [('/init', self.init), ('/bin/sh', shutil.which('dash')), ('/script', script)]
         files += [(f'/{name}', file) for name, file in self.made.items()]
-        needed = set().union(*(libraries(file) for _, file in files))
-        # By the loader's own path, and all others where LD_LIBRARY_PATH has them.
-        files += [(library if 'ld-linux' in library else f'/lib/{os.path.basename(library)}', library)
-                  for library in sorted(needed)]
         append = f'{KERNEL} {options.get("append", "")}'.strip()
-        image = machine.initrd(self.folder / 'initrd', files)
+        image = machine.initrd(self.folder / 'initrd', machine.with_libraries(files))
         return machine.boot(self.kernel, initrd=image, append=append, cpu=options.get('cpu', 'EPYC'), memory=1024,
                             timeout=240)
 

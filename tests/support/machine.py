@@ -139,6 +139,19 @@ def initrd(output, files):
     return output
 
 
+def libraries(program):
+    """What the loader would take for a program, and the loader."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    return set(re.findall(r"(/\S+) \(0x", listed))
+
+
+def with_libraries(files):
+    """The pairs for an initrd, and what their programs need: the loader at its own path, the rest in /lib."""
+    needed = set().union(*(libraries(file) for _, file in files))
+    return files + [(library if "ld-linux" in library else f"/lib/{pathlib.PurePath(library).name}", library)
+                    for library in sorted(needed)]
+
+
 # -- runs ---------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""The torture where the processor has protection keys, as an emulated one has.
+
+A caller's stack may have a key that its signal handlers have no right to. Without the feature each trial faults, and
+then a handler runs.
+"""
+
+import os
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+from support import machine, parts
+
+CPUS = {'with the feature': 'max', 'without it': 'max,-fsgsbase'}
+SECONDS = int(os.environ.get('FSGSCHECK_TORTURE_SECONDS', '0'))
+
+
+def boot(cpu, script, timeout):
+    """What the script printed, and its status."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'script'
+        path.write_text(f'export PATH=/bin LD_LIBRARY_PATH=/lib64:/lib\n{script}\n', encoding='ascii')
+        files = [('/init', os.environ['INIT']), ('/bin/sh', shutil.which('dash')), ('/bin/true', shutil.which('true')),
+                 ('/script', path), ('/hostile', os.environ['HOSTILE']), ('/threads', os.environ['THREADS']),
+                 ('/library.so', os.environ['LIBRARY'])]
+        image = machine.initrd(Path(folder) / 'initrd', machine.with_libraries(files))
+        run = machine.boot(machine.kernel(os.environ['KERNELS']), initrd=image, cpu=cpu, memory=1024, smp=2,
+                           append='console=ttyS0 panic=-1 quiet fsgs.run=/bin/sh fsgs.args=/script', timeout=timeout)
+    if not run.section('sh'):
+        raise AssertionError(run.log)
+    return run.section('sh')
+
+
+class Keys(unittest.TestCase):
+    def test_stack_with_a_key(self):
+        for what, cpu in CPUS.items():
+            with self.subTest(what):
+                said, status = boot(cpu, '/hostile /library.so "protection keys"', 60)
+                self.assertRegex(said, r'(?m)^protection keys +ok$')
+                self.assertEqual(status, 0)
+
+
+class Everything(unittest.TestCase):
+    """By hand: every row, and the threads for FSGSCHECK_TORTURE_SECONDS."""
+
+    def test_hostile_and_threads(self):
+        for what, cpu in CPUS.items():
+            with self.subTest(what):
+                said, status = boot(cpu, f'export FSGSCHECK_TORTURE_SECONDS={SECONDS}\n'
+                                    '/hostile /library.so && /threads /library.so', 600 + 3 * SECONDS)
+                print(what, said, sep='\n')
+                self.assertRegex(said, r'(?m)^checks with a key for the stack +[1-9]')
+                self.assertEqual(status, 0)
+
+
+if __name__ == '__main__':
+    parts.run()
