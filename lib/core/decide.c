@@ -337,6 +337,19 @@ static uint32_t decide_proof(const struct fsgs_report *r)
 	return any_at_all(not_tried, fsgs_trials(r)) ? FSGS_PROOF_ADVERTISED : FSGS_PROOF_TRIED;
 }
 
+void fsgs_decide_whole(struct fsgs_report *r)
+{
+	r->verdict = FSGS_VERDICT_USABLE;
+	for (unsigned segment = 0; segment < FSGS_SEGMENTS; segment++) {
+		r->verdicts[segment] = decide_segment(r, segment);
+		r->access[segment] = decide_access(r, segment);
+		if (severity[r->verdicts[segment]] > severity[r->verdict])
+			r->verdict = r->verdicts[segment];
+	}
+	r->proof = decide_proof(r);
+	r->findings = find(r);
+}
+
 int fsgs_decide(struct fsgs_report *report, size_t size)
 {
 	struct fsgs_report r;
@@ -344,16 +357,7 @@ int fsgs_decide(struct fsgs_report *report, size_t size)
 	if (!report || size < FSGS_REPORT_MIN)
 		return -FSGS_EINVAL;
 	fsgs_report_load(&r, report, size);
-
-	r.verdict = FSGS_VERDICT_USABLE;
-	for (unsigned segment = 0; segment < FSGS_SEGMENTS; segment++) {
-		r.verdicts[segment] = decide_segment(&r, segment);
-		r.access[segment] = decide_access(&r, segment);
-		if (severity[r.verdicts[segment]] > severity[r.verdict])
-			r.verdict = r.verdicts[segment];
-	}
-	r.proof = decide_proof(&r);
-	r.findings = find(&r);
+	fsgs_decide_whole(&r);
 
 	report->verdict = r.verdict;
 	report->proof = r.proof;

@@ -34,7 +34,7 @@ int fsgs_check_early(struct fsgs_report *report, size_t size, const unsigned lon
 	if (auxv && mode != FSGS_MODE_NOT_X86)
 		read_hwcap2(&full, auxv);
 	fsgs_core_cpuid(&full, &bare);
-	fsgs_decide(&full, sizeof full);
+	fsgs_decide_whole(&full);
 	fsgs_copy_out(report, size, &full, sizeof full);
 	return 0;
 }

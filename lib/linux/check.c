@@ -12,29 +12,46 @@
 	((uint32_t)(FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS | \
 		    FSGS_CHECK_SURVIVAL))
 
-static enum fsgs_refusal refusal(uint32_t flags)
+static enum fsgs_refusal refusal(uint32_t flags, int wanted)
 {
 	if (flags & FSGS_CHECK_NO_TRIAL)
 		return FSGS_REFUSAL_FLAG;
-	return fsgs_environment_trial() == 0 ? FSGS_REFUSAL_ENVIRONMENT : FSGS_REFUSAL_NONE;
+	return wanted == 0 ? FSGS_REFUSAL_ENVIRONMENT : FSGS_REFUSAL_NONE;
 }
 
-static int misconfigured(void)
+static int is_misconfigured(int trial_wanted)
 {
 	int known;
 
 	(void)fsgs_environment_access(&known);
-	return !known || fsgs_environment_trial() < 0;
+	return !known || trial_wanted < 0;
+}
+
+/* What may fault, under one guard. */
+static void collect_guarded(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal no)
+{
+	struct fsgs_guarded guarded;
+
+	fsgs_guarded_begin(&guarded, report, no);
+	fsgs_core_cpuid(report, &guarded.ops);
+	fsgs_try(report, &guarded);
+	if (flags & FSGS_CHECK_CONTEXT) {
+		fsgs_identify(report, &guarded);
+		fsgs_try_canonical(report, &guarded);
+		fsgs_try_fallback(report, &guarded);
+	}
+	fsgs_guarded_end(&guarded);
 }
 
 static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_groups *groups)
 {
-	const enum fsgs_refusal no = refusal(flags);
+	const int trial_wanted = fsgs_environment_trial();
+	const enum fsgs_refusal no = refusal(flags, trial_wanted);
 	char vendor[16] = "";
 
 	report->vantage = FSGS_VANTAGE_PROCESS;
 	report->mode = FSGS_THIS_MODE;
-	if (misconfigured())
+	if (is_misconfigured(trial_wanted))
 		report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_MISCONFIGURED);
 	if (flags & FSGS_CHECK_CONTEXT)
 		fsgs_surroundings(report);
@@ -46,7 +63,7 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 			fsgs_cpuinfo(report, vendor);
 		}
 	}
-	fsgs_try(report, flags, no);
+	collect_guarded(report, flags, no);
 	fsgs_name_paravirtual(report);
 	if (vendor[0] && report->vendor[0] && strcmp(vendor, report->vendor) != 0)
 		report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS);
@@ -83,7 +100,7 @@ static void check(struct fsgs_report *report, size_t size, uint32_t flags,
 	full.cpus_checked = !groups;
 	collect(&full, flags, groups);
 	pthread_setcancelstate(cancel, &cancel);
-	fsgs_decide(&full, sizeof full);
+	fsgs_decide_whole(&full);
 	memcpy(report, &full, size < sizeof full ? size : sizeof full);
 	if (size > sizeof full)
 		memset((char *)report + sizeof full, 0, size - sizeof full);

@@ -189,9 +189,11 @@ void fsgs_guard_leave(void)
 	 * parent's. */
 	const int ours = atomic_exchange(&fsgs_process.trying, 0) == (unsigned)name;
 
-	for (int i = 0; i < FSGS_CAUGHT; i++)
+	for (int i = 0; i < FSGS_CAUGHT; i++) {
 		parked[i] = ours ? atomic_load(&guard.parked[i]) : 0;
-	memcpy(info, guard.info, sizeof info);
+		if (parked[i])
+			memcpy(info[i], guard.info[i], sizeof info[i]);
+	}
 	fsgs_lock_release(name);
 	/* The first of each before any handler can run, and jump away from here; the next when the
 	 * first is no longer pending. */

@@ -149,11 +149,11 @@ static uintptr_t handler_of(unsigned variant)
 /* The variant that this action is, or FSGS_VARIANTS. */
 static unsigned which_of_ours(const struct kernel_action *action)
 {
-	unsigned variant = 0;
+	const uintptr_t at = (uintptr_t)action->action - handler_of(0);
+	const uintptr_t variant = at / FSGS_HANDLER_SIZE;
 
-	while (variant < FSGS_VARIANTS && handler_of(variant) != (uintptr_t)action->action)
-		variant++;
-	return variant;
+	return at % FSGS_HANDLER_SIZE == 0 && variant < FSGS_VARIANTS ? (unsigned)variant
+								      : FSGS_VARIANTS;
 }
 
 /* Of ours the variant says it all; what the kernel gives back of the mask lacks what cannot be

@@ -62,14 +62,37 @@ uint32_t fsgs_kernel_version(const char *release);
 
 /* Fills in kernel, kernel_version and signs. */
 void fsgs_surroundings(struct fsgs_report *report);
-/* Names Xen in its paravirtual guests, whose CPUID shows what is below Xen. After fsgs_try(). */
+/* Names Xen in its paravirtual guests, whose CPUID shows what is below Xen. After
+ * fsgs_identify(). */
 void fsgs_name_paravirtual(struct fsgs_report *report);
 
 /* trial.c, or no-trial.c where there is nothing to try. */
 
-/* CPUID, and the trial unless `refusal` says why not. With FSGS_CHECK_CONTEXT also what has to run
- * under the same guard: identification, the canonical check, the fallback. */
-void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refusal);
+/* Evidence that may fault is collected between these two, by functions that get this structure. A
+ * refused trial has no guard: `ops` is empty, and CPUID runs bare. Where CPUID faults, the program
+ * that loaded the library would have died in its loader. */
+struct fsgs_guarded {
+	struct fsgs_core_ops ops; /* for functions of the core */
+	uint64_t thread_pointer;  /* the FS base, from when it was right */
+	int kernel_tells;         /* ARCH_GET_FS is known to give it */
+};
+
+/* Enters the guard unless `refusal` says why not. Fills in refusal and refusal_error. */
+void fsgs_guarded_begin(struct fsgs_guarded *guarded, struct fsgs_report *report,
+			enum fsgs_refusal refusal);
+void fsgs_guarded_end(const struct fsgs_guarded *guarded);
+
+/* After fsgs_core_cpuid(): whose processor and which hypervisor; tells whether CPUID faults. */
+void fsgs_identify(struct fsgs_report *report, const struct fsgs_guarded *guarded);
+
+/* Executes the four instructions. */
+void fsgs_try(struct fsgs_report *report, const struct fsgs_guarded *guarded);
+
+/* After fsgs_try(): whether WRGSBASE refuses an address that is not canonical. */
+void fsgs_try_canonical(struct fsgs_report *report, const struct fsgs_guarded *guarded);
+
+/* After fsgs_try(): whether arch_prctl gives the bases that are known by another source. */
+void fsgs_try_fallback(struct fsgs_report *report, const struct fsgs_guarded *guarded);
 
 /* Writes to a stack, one page after the other: it may be committed like that. Of what lies lower
  * nothing may be used before. */

@@ -112,10 +112,14 @@ static void *sweep(void *argument)
 
 	for (uint32_t cpu = 0; bytes > 0 && cpu < (uint32_t)bytes * 8; cpu++) {
 		struct fsgs_report one = *report;
+		struct fsgs_guarded guarded;
 
 		if (!(allowed.words[cpu / WORD] >> cpu % WORD & 1) || fsgs_move_to(cpu))
 			continue;
-		fsgs_try(&one, 0, sweep->refusal);
+		fsgs_guarded_begin(&guarded, &one, sweep->refusal);
+		fsgs_core_cpuid(&one, &guarded.ops);
+		fsgs_try(&one, &guarded);
+		fsgs_guarded_end(&guarded);
 		report->cpus_checked++;
 		/* Whether they differ must not depend on the caller's room. */
 		fsgs_cpu_group_add(&differing, cpu, &one);

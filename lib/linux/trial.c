@@ -28,19 +28,14 @@ static uint64_t thread_pointer(void)
 
 /* Once the FS base may be foreign, nothing here may touch what lives behind it: no memory through
  * FS, no thread-local storage, and no stack protector, which lib/meson.build sees to. */
-struct fs_base {
-	uint64_t pointer; /* the base, from when it was right */
-	int kernel_tells; /* ARCH_GET_FS is known to give it */
-};
-
 static int get_base(void *context, uint32_t segment, uint64_t *base)
 {
-	const struct fs_base *const fs = context;
+	const struct fsgs_guarded *const guarded = context;
 	uint64_t value = FSGS_SENTINEL;
 	long error;
 
-	if (segment == FSGS_SEGMENT_FS && !fs->kernel_tells) {
-		*base = fs->pointer;
+	if (segment == FSGS_SEGMENT_FS && !guarded->kernel_tells) {
+		*base = guarded->thread_pointer;
 		return 0;
 	}
 	error = fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_GET_FS : ARCH_GET_GS,
@@ -55,35 +50,15 @@ static int get_base(void *context, uint32_t segment, uint64_t *base)
 
 static int set_base(void *context, uint32_t segment, uint64_t base)
 {
-	struct fs_base *const fs = context;
+	struct fsgs_guarded *const guarded = context;
 	uint64_t value = FSGS_SENTINEL;
 	const long error =
 		fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS, base);
 
 	if (segment == FSGS_SEGMENT_FS && !error)
-		fs->kernel_tells = fsgs_arch_prctl(ARCH_GET_FS, (uintptr_t)&value) == 0 &&
-				   value == fs->pointer;
+		guarded->kernel_tells = fsgs_arch_prctl(ARCH_GET_FS, (uintptr_t)&value) == 0 &&
+					value == guarded->thread_pointer;
 	return (int)error;
-}
-
-/* Asks arch_prctl for a base that is known by another source. Only reads: a wrong answer here is a
- * reason not to trust it with a write. */
-static void try_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
-{
-	uint64_t value = FSGS_SENTINEL;
-	const long error = fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_GET_FS : ARCH_GET_GS,
-					   (uintptr_t)&value);
-
-	if (report->fallback[segment] == FSGS_FALLBACK_LIES)
-		return; /* the trial has caught it already */
-	if (error < 0) {
-		report->fallback[segment] = FSGS_FALLBACK_DENIED;
-		report->fallback_error[segment] = (int32_t)-error;
-	} else if (value == FSGS_SENTINEL || (known && value != base)) {
-		report->fallback[segment] = FSGS_FALLBACK_LIES;
-	} else {
-		report->fallback[segment] = FSGS_FALLBACK_OK;
-	}
 }
 
 /* Behind a kernel that is not aware of the instructions even a moment with a base of the kernel's
@@ -111,19 +86,11 @@ static int cpuid_faults(void)
 	return fsgs_arch_prctl(ARCH_GET_CPUID, 0) == 0 && fsgs_arch_prctl(0, 0) != 0;
 }
 
-static void try_context(struct fsgs_report *report, const struct fsgs_core_ops *ops)
+void fsgs_identify(struct fsgs_report *report, const struct fsgs_guarded *guarded)
 {
-	struct fsgs_stub io = {0};
-	int known = report->trials[FSGS_INSN_RDGSBASE].outcome == FSGS_OUTCOME_OK;
-
-	if (cpuid_faults())
+	if (guarded->ops.run && cpuid_faults())
 		report->cpuid_faulting = FSGS_ANSWER_YES;
-	fsgs_core_identify(report, ops);
-	if (may_flash(report))
-		fsgs_core_canonical(report, ops);
-	try_fallback(report, FSGS_SEGMENT_FS, 1, thread_pointer());
-	known = known && !fsgs_guard_run(NULL, fsgs_stub_rdgs64, &io);
-	try_fallback(report, FSGS_SEGMENT_GS, known, io.out[0]);
+	fsgs_core_identify(report, &guarded->ops);
 }
 
 /* A kernel that did not enable the instructions does not keep the base that they write when it
@@ -141,33 +108,69 @@ static void try_again(struct fsgs_report *report, const struct fsgs_core_ops *op
 		fsgs_core_trial(report, ops);
 }
 
-void fsgs_try(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal refusal)
+void fsgs_try(struct fsgs_report *report, const struct fsgs_guarded *guarded)
 {
-	/* Without the guard CPUID runs bare: where it faults, the program that loaded us would have
-	 * died in its loader. */
-	static const struct fsgs_core_ops bare = {0};
-	struct fs_base fs = {.pointer = thread_pointer()};
-	const struct fsgs_core_ops guarded = {
-		.context = &fs, .run = fsgs_guard_run, .get_base = get_base, .set_base = set_base};
-	int error = 0;
-
-	if (refusal == FSGS_REFUSAL_NONE) {
-		error = fsgs_guard_enter();
-		if (error)
-			refusal = FSGS_REFUSAL_SYSTEM;
-	}
-	report->refusal = (uint32_t)refusal;
-	report->refusal_error = -error;
-	if (refusal != FSGS_REFUSAL_NONE) {
-		fsgs_core_cpuid(report, &bare);
-		if (flags & FSGS_CHECK_CONTEXT)
-			fsgs_core_identify(report, &bare);
+	if (!guarded->ops.run)
 		return;
+	fsgs_core_trial(report, &guarded->ops);
+	try_again(report, &guarded->ops);
+}
+
+void fsgs_try_canonical(struct fsgs_report *report, const struct fsgs_guarded *guarded)
+{
+	if (guarded->ops.run && may_flash(report))
+		fsgs_core_canonical(report, &guarded->ops);
+}
+
+/* Asks arch_prctl for a base that is known by another source. Only reads: a wrong answer here is a
+ * reason not to trust it with a write. */
+static void ask_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
+{
+	uint64_t value = FSGS_SENTINEL;
+	const long error = fsgs_arch_prctl(segment == FSGS_SEGMENT_FS ? ARCH_GET_FS : ARCH_GET_GS,
+					   (uintptr_t)&value);
+
+	if (report->fallback[segment] == FSGS_FALLBACK_LIES)
+		return; /* the trial has caught it already */
+	if (error < 0) {
+		report->fallback[segment] = FSGS_FALLBACK_DENIED;
+		report->fallback_error[segment] = (int32_t)-error;
+	} else if (value == FSGS_SENTINEL || (known && value != base)) {
+		report->fallback[segment] = FSGS_FALLBACK_LIES;
+	} else {
+		report->fallback[segment] = FSGS_FALLBACK_OK;
 	}
-	fsgs_core_cpuid(report, &guarded);
-	fsgs_core_trial(report, &guarded);
-	try_again(report, &guarded);
-	if (flags & FSGS_CHECK_CONTEXT)
-		try_context(report, &guarded);
-	fsgs_guard_leave();
+}
+
+void fsgs_try_fallback(struct fsgs_report *report, const struct fsgs_guarded *guarded)
+{
+	struct fsgs_stub io = {0};
+	int known = report->trials[FSGS_INSN_RDGSBASE].outcome == FSGS_OUTCOME_OK;
+
+	if (!guarded->ops.run)
+		return;
+	ask_fallback(report, FSGS_SEGMENT_FS, 1, thread_pointer());
+	known = known && !fsgs_guard_run(NULL, fsgs_stub_rdgs64, &io);
+	ask_fallback(report, FSGS_SEGMENT_GS, known, io.out[0]);
+}
+
+void fsgs_guarded_begin(struct fsgs_guarded *guarded, struct fsgs_report *report,
+			enum fsgs_refusal refusal)
+{
+	const int error = refusal == FSGS_REFUSAL_NONE ? fsgs_guard_enter() : 0;
+
+	report->refusal = (uint32_t)(error ? FSGS_REFUSAL_SYSTEM : refusal);
+	report->refusal_error = -error;
+	*guarded = (struct fsgs_guarded){.thread_pointer = thread_pointer()};
+	if (report->refusal == FSGS_REFUSAL_NONE)
+		guarded->ops = (struct fsgs_core_ops){.context = guarded,
+						      .run = fsgs_guard_run,
+						      .get_base = get_base,
+						      .set_base = set_base};
+}
+
+void fsgs_guarded_end(const struct fsgs_guarded *guarded)
+{
+	if (guarded->ops.run)
+		fsgs_guard_leave();
 }

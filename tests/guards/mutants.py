@@ -85,7 +85,7 @@ MUTANTS = [
      'torture-hostile', 'forged files'),
     ('an endless file is read to its end', [('fsgs_cpuinfo', 'size < CPUINFO_SIZE &&', '')],
      'torture-hostile', 'forged files'),
-    ('a value that a switch of threads changed counts', [('fsgs_try', 'try_again(report, &guarded);', '')],
+    ('a value that a switch of threads changed counts', [('fsgs_try', 'try_again($report, $ops);', '')],
      'torture-switched', None),
     ('a wrong value tried again where the kernel promised to keep it',
      [('try_again', 'report->hwcap2_fsgsbase != FSGS_ANSWER_YES &&', '')], 'torture-switched', None),

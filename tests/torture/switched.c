@@ -30,9 +30,12 @@ int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *i
 static uint32_t outcome(int times, enum fsgs_answer enabled)
 {
 	struct fsgs_report r = {.hwcap2_fsgsbase = enabled};
+	struct fsgs_guarded guarded;
 
 	switches = times;
-	fsgs_try(&r, 0, FSGS_REFUSAL_NONE);
+	fsgs_guarded_begin(&guarded, &r, FSGS_REFUSAL_NONE);
+	fsgs_try(&r, &guarded);
+	fsgs_guarded_end(&guarded);
 	return r.trials[FSGS_INSN_WRGSBASE].outcome;
 }
 

@@ -448,8 +448,12 @@ Test(check, canonical_behind_other_kernels)
 					.hwcap2_present = rows[i].present,
 					.kernel_version = rows[i].kernel,
 					.signs = rows[i].signs};
+		struct fsgs_guarded guarded;
 
-		fsgs_try(&r, FSGS_CHECK_CONTEXT, FSGS_REFUSAL_NONE);
+		fsgs_guarded_begin(&guarded, &r, FSGS_REFUSAL_NONE);
+		fsgs_try(&r, &guarded);
+		fsgs_try_canonical(&r, &guarded);
+		fsgs_guarded_end(&guarded);
 		if (i == 0 && r.canonical_check == FSGS_ANSWER_UNKNOWN)
 			return; /* they do not run here */
 		cr_expect_eq(r.canonical_check != FSGS_ANSWER_UNKNOWN, rows[i].asked, "%s",
