@@ -47,8 +47,12 @@ local M = {
 
 local answers = { [0] = nil, [1] = false, [2] = true }
 
-local function failed(error)
-	return nil, ffi.string(ffi.C.strerror(-error)), -error
+-- What a function gives back for a status of the library: the value, or what went wrong.
+local function given(status, value)
+	if status ~= 0 then
+		return nil, ffi.string(ffi.C.strerror(-status)), -status
+	end
+	return value
 end
 
 -- ffi would cut off what does not fit: a segment of 2^32 is not FS. An integer of 64 bits fits a base as it is.
@@ -89,34 +93,31 @@ function M.describe(list, value)
 	return text ~= nil and ffi.string(text) or nil
 end
 
-local types = { [1] = 'uint32_t *', [2] = 'int32_t *', [3] = 'uint32_t *' }
+local types = { 'uint32_t *', 'int32_t *', 'uint32_t *', 'char *' }
 
 -- Every field of the library by its name: text, a number, or a table with the numbers of its elements as keys.
 local function read(buffer)
-	local raw, field, number = {}, ffi.new 'struct fsgs_field', 0
-	local name = C.fsgs_report_field(0, field, ffi.sizeof(field))
-	while name ~= nil do
-		local at = buffer + field.offset
-		local function one(i)
-			return ffi.cast(field.width == 8 and 'uint64_t *' or types[field.type], at + i * field.stride)[0]
+	local raw, field = {}, ffi.new 'struct fsgs_field'
+	for number = 0, math.huge do
+		local name = C.fsgs_report_field(number, field, ffi.sizeof(field))
+		if name == nil then
+			return raw
 		end
-		local value = field.type == 4 and ffi.string(at) or field.index == 0 and one(0) or {}
-		for i = 0, type(value) == 'table' and field.count - 1 or -1 do
-			value[i] = one(i)
+		local at, values = buffer + field.offset, {}
+		for i = 0, field.count - 1 do
+			local kind = field.width == 8 and 'uint64_t *' or types[field.type]
+			values[i] = ffi.cast(kind, at + i * field.stride)[0]
 		end
-		raw[ffi.string(name)] = value
-		number = number + 1
-		name = C.fsgs_report_field(number, field, ffi.sizeof(field))
+		raw[ffi.string(name)] = field.type == 4 and ffi.string(at) or field.index == 0 and values[0] or values
 	end
-	return raw
 end
 
 -- Bits of findings that have no name are in raw.findings.
 function M.check(flags)
 	local buffer = ffi.new('char[?]', size)
-	local error = C.fsgs_check(buffer, size, fit(flags or 0, 32))
-	if error ~= 0 then
-		return failed(error)
+	local status = C.fsgs_check(buffer, size, fit(flags or 0, 32))
+	if status ~= 0 then
+		return given(status)
 	end
 	local raw = read(buffer)
 	local report = {
@@ -132,10 +133,9 @@ function M.check(flags)
 		kernel = raw.kernel,
 		reason = ffi.string(C.fsgs_reason(buffer, size)),
 	}
-	local names = M.names(M.FINDING)
-	for value = 0, #names do
+	for value = 0, 63 do
 		if bit.band(bit.rshift(raw.findings, value), 1) ~= 0 then
-			report.findings[#report.findings + 1] = names[value]
+			report.findings[#report.findings + 1] = M.name(M.FINDING, value)
 		end
 	end
 	for value, name in pairs(M.names(M.INSN)) do
@@ -167,28 +167,17 @@ end
 -- A base of the calling thread, as a 64-bit number.
 function M.get_base(segment)
 	local base = ffi.new 'uint64_t[1]'
-	local error = C.fsgs_get_base(fit(segment, 32), base)
-	if error ~= 0 then
-		return failed(error)
-	end
-	return base[0]
+	local status = C.fsgs_get_base(fit(segment, 32), base)
+	return given(status, base[0])
 end
 
 function M.set_base(segment, base)
-	local error = C.fsgs_set_base(fit(segment, 32), fit(base, 64))
-	if error ~= 0 then
-		return failed(error)
-	end
-	return true
+	return given(C.fsgs_set_base(fit(segment, 32), fit(base, 64)), true)
 end
 
 -- The same, but writes only what is not there already: cheaper where it often is.
 function M.ensure_base(segment, base)
-	local error = C.fsgs_ensure_base(fit(segment, 32), fit(base, 64))
-	if error ~= 0 then
-		return failed(error)
-	end
-	return true
+	return given(C.fsgs_ensure_base(fit(segment, 32), fit(base, 64)), true)
 end
 
 function M.version()
