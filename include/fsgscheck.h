@@ -222,7 +222,8 @@ FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
  * @brief Look again: renew the answer of fsgs_usable() and the access of each segment.
  *
  * To be called when the machine may have become another one: after a resume, a migration, or a
- * restore from a checkpoint. Until it returns, other threads go on with what was known.
+ * restore from a checkpoint. Until it returns, other threads go on with what was known; where
+ * another thread is just deciding, too, an instant longer.
  *
  * @retval 1  An access or the answer of fsgs_usable() is another one than before, or was not known.
  * @retval 0  Everything is as it was known.

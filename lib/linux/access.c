@@ -5,7 +5,7 @@
  * One word holds all of it, and the ticket of the survey that found it. Surveys run without a lock,
  * so an earlier survey must not overwrite what a later survey has stored. The accessors see the old
  * access or the new one, and nothing in between: a thread with a foreign FS base could not survive
- * a survey.
+ * a survey. tests/torture/deciding.py takes these steps in every order.
  */
 #define FSGS_BASE_LIMIT_CONST_ /* it is written here */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Base access: one contract by both access, and who decides which access it is. */
+/* Base access: one contract by each access, and what decides which it is. */
 #include <criterion/criterion.h>
 
 #include <asm/prctl.h>
@@ -723,7 +723,7 @@ Test(base, a_decision_may_come_inside_another)
 	cr_expect_gt(when, 50);
 }
 
-Test(base, a_child_inherits_means_and_base)
+Test(base, a_child_inherits_access_and_base)
 {
 	int status = 0;
 

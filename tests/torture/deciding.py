@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: MIT
+"""How a decision is stored: every order in which threads can take the steps of lib/linux/access.c.
+
+One step is one access to what threads share: the word `decided`, the counter `tickets`, what the program has forced, an
+element of fsgs_base_limit, and the machine, which a restore from a checkpoint replaces. One segment is modelled, and
+the answer of fsgs_usable() beside it. Fences are left out, since all of these accesses are sequentially consistent.
+
+What has to hold:
+
+1. Once a refresh or a force that began after a change has returned, the decision is the new one, and stays so.
+2. A caller gets what it asked for, decided.
+3. What has been decided stays decided.
+4. A set by arch_prctl is believed only after it was seen to work, on this machine, since the decision.
+5. Once no thread decides, fsgs_base_limit says what the decision says.
+
+Each seeded defect breaks one of them. So access.c needs all of this: the ticket, the second survey, the second look and
+the fields that are kept.
+"""
+
+import collections
+import dataclasses
+import sys
+import typing
+
+INSTRUCTION, ARCH_PRCTL = 'instruction', 'arch_prctl'
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """What `decided` holds; None is undecided."""
+
+    ticket: int = 0
+    access: typing.Optional[str] = None
+    usable: typing.Optional[bool] = None
+    trusted: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Thread:
+    """What it does one after the other, where it is, and its own variables."""
+
+    left: tuple
+    at: str = 'idle'
+    ticket: int = 0
+    found: dict = dataclasses.field(default_factory=dict, hash=False)
+    old: typing.Optional[Word] = None
+    worked: typing.Any = None      # the machine on which a set was seen to work
+    changed: bool = False          # something has changed since this thread began
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    threads: tuple
+    machine: str = INSTRUCTION     # the access that a check finds there
+    forced: typing.Optional[str] = None
+    decided: Word = Word()
+    tickets: int = 0
+    limit: bool = False            # whether the inline forms use the instruction
+    settled: bool = False          # property 1 holds from here on
+    proof: typing.Any = None       # what the bit of a believed set rests on
+
+
+class Violated(Exception):
+    """A property, by its number, and what happened."""
+
+
+def holds(number, condition, words):
+    if not condition:
+        raise Violated(number, words)
+
+
+def truth(state):
+    return state.forced or state.machine
+
+
+def stepped(state, me, **what):
+    threads = list(state.threads)
+    threads[me] = dataclasses.replace(threads[me], **what)
+    return dataclasses.replace(state, threads=tuple(threads))
+
+
+def after_a_change(state, **what):
+    """A thread that is deciding may be about to store what was before."""
+    threads = tuple(dataclasses.replace(t, changed=True) for t in state.threads)
+    return dataclasses.replace(state, threads=threads, settled=False, **what)
+
+
+def survey(state, wanted):
+    """A check finds all that is not decided by hand; what is decided by hand needs no check."""
+    found = {'access': state.forced} if state.forced else {}
+    if 'usable' in wanted or ('access' in wanted and not state.forced):
+        found = {'access': truth(state), 'usable': state.machine == INSTRUCTION}
+    return found
+
+
+class Model:
+    """The steps. `defect` is the one that is seeded."""
+
+    def __init__(self, defect=None):
+        self.defect = defect
+
+    def newer(self, ticket, word):
+        return ticket > word.ticket or self.defect == 'no ticket'
+
+    def stored(self, state, t):
+        kept = {'access': t.old.access, 'usable': t.old.usable, 'trusted': t.old.trusted}
+        if self.defect == 'what was not found is forgotten':
+            kept = {}
+        new = {**kept, **t.found}
+        if 'access' in t.found:
+            new['trusted'] = False
+        return dataclasses.replace(state, decided=Word(ticket=t.ticket, **new))
+
+    def step(self, state, me):
+        """What a thread does next, if anything."""
+        t = state.threads[me]
+        if not t.left:
+            return
+        what, *wanted = t.left[0]
+        if what == 'restore' and t.at == 'idle':
+            yield stepped(after_a_change(state, machine=wanted[0]), me, left=t.left[1:])
+        elif what == 'force' and t.at == 'idle':
+            yield stepped(after_a_change(state, forced=wanted[0]), me, left=(('update', 'access'), *t.left[1:]))
+        elif what == 'set':
+            yield from self.set(state, me)
+        elif t.at == 'idle':
+            if what == 'use' and getattr(state.decided, wanted[0]) is not None:
+                yield stepped(state, me, left=t.left[1:])
+            else:
+                yield stepped(state, me, at='ticket', changed=False)
+        elif t.at == 'ticket':
+            at = 'load' if self.defect == 'the ticket after the survey' and t.found else 'survey'
+            yield stepped(dataclasses.replace(state, tickets=state.tickets + 1), me, at=at, ticket=state.tickets + 1)
+        elif t.at == 'survey':
+            at = 'ticket' if self.defect == 'the ticket after the survey' and not t.found else 'load'
+            yield stepped(state, me, at=at, found=survey(state, wanted))
+        elif t.at == 'load':
+            yield stepped(state, me, at='exchange', old=state.decided)
+        elif t.at == 'exchange':
+            if self.newer(t.ticket, t.old):
+                if state.decided == t.old:
+                    yield stepped(self.stored(state, t), me, at='limit', old=None, found={})
+                else:
+                    yield stepped(state, me, old=state.decided)
+            elif self.defect == 'no second survey':
+                yield self.returned(state, me, t.old)
+            else:
+                yield stepped(state, me, at='ticket', old=None, found={})
+        elif t.at == 'limit':
+            yield stepped(state, me, at='store', old=state.decided)
+        elif t.at == 'store':
+            yield stepped(dataclasses.replace(state, limit=t.old.access == INSTRUCTION), me, at='look')
+        elif t.at == 'look':
+            if state.decided == t.old or self.defect == 'no second look':
+                yield self.returned(state, me, state.decided)
+            else:
+                yield stepped(state, me, at='store', old=state.decided)
+
+    def returned(self, state, me, word):
+        t = state.threads[me]
+        what, *wanted = t.left[0]
+        holds(2, all(getattr(word, field) is not None for field in wanted), f'{what} got {word}')
+        settled = state.settled or not t.changed
+        return dataclasses.replace(
+            stepped(state, me, at='idle', left=t.left[1:], old=None, found={}, ticket=0, changed=False), settled=settled)
+
+    def set(self, state, me):
+        """set_by_prctl(): the word, the system call and its reading back, then fsgs_trust()."""
+        t = state.threads[me]
+        if t.at == 'idle':
+            if state.decided.access == ARCH_PRCTL and not state.decided.trusted:
+                yield stepped(state, me, at='call', old=state.decided)
+            else:
+                yield stepped(state, me, left=t.left[1:])
+        elif t.at == 'call':
+            yield stepped(state, me, at='trust', worked=state.machine)
+        elif t.at == 'trust':
+            same = state.decided == t.old
+            if self.defect == 'believed whatever the ticket':
+                same = dataclasses.replace(state.decided, ticket=t.old.ticket) == t.old
+            if same:
+                state = dataclasses.replace(state, proof=t.worked,
+                                            decided=dataclasses.replace(state.decided, trusted=True))
+            yield stepped(state, me, at='idle', left=t.left[1:], old=None, worked=None)
+
+    @staticmethod
+    def check(before, state):
+        was, word = before.decided, state.decided
+        holds(3, (was.access is None or word.access) and (was.usable is None or word.usable is not None),
+              f'{was} became {word}')
+        if state.settled and word.access:
+            holds(1, word.access == truth(state), f'{word} is left of what was before')
+        if state.settled and word.trusted:
+            holds(4, state.proof == state.machine, f'{word} rests on a set on another machine')
+        if all(t.at in ('idle', 'call', 'trust') for t in state.threads):
+            holds(5, state.limit == (word.access == INSTRUCTION), f'the limit is {state.limit}, and {word} decided')
+
+
+def explore(threads, machine, defect=None):
+    """All states that can be reached. Returns their number and the places that were seen; raises Violated."""
+    model, first = Model(defect), State(threads=threads, machine=machine)
+    came_from, todo, places = {first: None}, collections.deque((first,)), set()
+
+    def story(state):
+        steps = []
+        while came_from[state]:
+            state, me = came_from[state]
+            steps.append(f'{me}: {state.threads[me].left[0]} {state.threads[me].at}')
+        return ', '.join(reversed(steps))
+
+    while todo:
+        state = todo.popleft()
+        for me, t in enumerate(state.threads):
+            try:
+                for after in model.step(state, me):
+                    places.add(t.at)
+                    model.check(state, after)
+                    if after not in came_from:
+                        came_from[after] = (state, me)
+                        todo.append(after)
+            except Violated as found:
+                raise Violated(*found.args, story(state)) from None
+    return len(came_from), places
+
+
+def thread(*left):
+    return Thread(tuple(left))
+
+
+USE, USABLE, REFRESH = ('use', 'access'), ('use', 'usable'), ('update', 'access', 'usable')
+SET = ('set',)
+
+# The access that a check finds first, and the threads.
+CONFIGURATIONS = {
+    'three first uses': (INSTRUCTION, thread(USE), thread(USABLE), thread(USE, USABLE)),
+    'a restore beside a first use': (INSTRUCTION, thread(USE), thread(('restore', ARCH_PRCTL), REFRESH)),
+    'a restore beside a refresh': (INSTRUCTION, thread(USABLE, REFRESH), thread(('restore', ARCH_PRCTL), REFRESH)),
+    'two restores': (INSTRUCTION, thread(REFRESH),
+                     thread(('restore', ARCH_PRCTL), REFRESH, ('restore', INSTRUCTION), REFRESH)),
+    'a force beside a first use': (INSTRUCTION, thread(USABLE), thread(('force', ARCH_PRCTL))),
+    'two forces': (INSTRUCTION, thread(USE, ('force', ARCH_PRCTL)), thread(('force', INSTRUCTION))),
+    'a set beside two restores': (ARCH_PRCTL, thread(USE, SET),
+                                  thread(('restore', INSTRUCTION), REFRESH, ('restore', ARCH_PRCTL), REFRESH)),
+}
+
+# The defect, and the property that refutes it.
+DEFECTS = {
+    'no ticket': 1,
+    'the ticket after the survey': 1,
+    'no second survey': 2,
+    'what was not found is forgotten': 3,
+    'believed whatever the ticket': 4,
+    'no second look': 5,
+}
+
+
+def main():
+    lines, places, failed = 0, set(), False
+
+    def tell(ok, words):
+        nonlocal lines, failed
+        lines, failed = lines + 1, failed or not ok
+        print(f'{"ok" if ok else "not ok"} {lines} - {words}', flush=True)
+
+    for name, (machine, *threads) in CONFIGURATIONS.items():
+        try:
+            count, seen = explore(tuple(threads), machine)
+            places |= seen
+            tell(True, f'{name}: {count} states')
+        except Violated as violated:
+            tell(False, f'{name}: property {violated.args}')
+    never = {'idle', 'ticket', 'survey', 'load', 'exchange', 'limit', 'store', 'look', 'call', 'trust'} - places
+    tell(not never, f'every step is taken {sorted(never) or ""}'.rstrip())
+    for defect, number in DEFECTS.items():
+        found = None
+        for name, (machine, *threads) in CONFIGURATIONS.items():
+            try:
+                explore(tuple(threads), machine, defect)
+            except Violated as violated:
+                if violated.args[0] == number:
+                    found = f'{name}: {violated.args[1]}'
+                    break
+        tell(found, f'{defect}: refuted by {number}; {found}')
+    print(f'1..{lines}')
+    return failed
+
+
+if __name__ == '__main__':
+    sys.exit(main())
