@@ -444,7 +444,7 @@ static int look_and_install_once(int slot, int pauses)
 
 static int look_and_install(int slot)
 {
-	struct kernel_action now;
+	struct kernel_action now = {0};
 	int result;
 
 	for (int pauses = 1;; pauses++) {
