@@ -214,6 +214,19 @@ class Headers(unittest.TestCase):
                 with self.subTest(compiler=compiler, call=call):
                     self.assertRegex(done.stderr, rf'<stdin>:{number}:.*warning: ignoring return value')
 
+    def test_inline_forms_in_cplusplus(self):
+        """noexcept, and with external linkage, without which the functions of a module cannot use them."""
+        forms = [f'fsgs_{what}_{segment}_base' for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')]
+        text = '#include <fsgscheck/base.h>\n' + ''.join(
+            f'static_assert(noexcept({form}({"nullptr" if "_get_" in form else "0"})), "");\n'
+            f'extern decltype(&{form}) pointer_{form}; decltype(&{form}) pointer_{form} = {form};\n' for form in forms)
+        for compiler in filter(shutil.which, ('g++', 'clang++')):
+            with self.subTest(compiler=compiler), tempfile.TemporaryDirectory() as directory:
+                unit = os.path.join(directory, 'unit.o')
+                subprocess.run([compiler, '-x', 'c++', '-std=c++17', '-c', f'-I{INCLUDE}', '-', '-o', unit], input=text,
+                               text=True, check=True, timeout=60)
+                self.assertGreaterEqual(set(re.findall(r' W (\w+)', output('nm', unit))), set(forms))
+
     def test_numbers_that_programs_hold(self):
         """Macros leave no trace in the library, and programs keep the value that they were compiled with."""
         numbers = {'FSGS_BASE_LIMIT': '0x7ffffffff000', 'FSGS_BASE_AUTO': '0xffffffff', 'FSGS_SEGMENTS': '2', 'FSGS_INSNS': '4',

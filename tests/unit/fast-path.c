@@ -6,9 +6,9 @@
 #if defined(FOREIGN)
 #define USER __attribute__((no_stack_protector))
 
-int protected(int value);
+int guarded(int value);
 
-int protected(int value)
+int guarded(int value)
 {
 	return value + 1;
 }

@@ -4,8 +4,8 @@
     inline-forms.py OBJDUMP INCLUDE SOURCE COMPILER...
 
 A caller that runs while the FS base is foreign has no stack protector, and its unit may have one for all functions.
-Compiles SOURCE at each optimisation, position-independent and not, and looks at each function: it calls nothing but the
-functions of the library, and neither it nor what it calls within the unit reads the canary.
+Compiles SOURCE as C and as C++ at each optimisation, position-independent and not, and looks at each function: it
+calls nothing but the functions of the library, and neither it nor what it calls within the unit reads the canary.
 """
 import itertools
 import re
@@ -18,7 +18,15 @@ INSTRUCTIONS = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase', 'user_set_
 # What is called where the fast path does not lead. The last is the unit's own, and cold.
 LIBRARY = {'fsgs_get_base', 'fsgs_set_base', 'fsgs_ensure_base'}
 OWN = {'fsgs_get_by_call_'}
+LANGUAGES = {'c': 'c11', 'c++': 'c++17'}
 CANARY = re.compile(r'%fs:0x28')
+
+
+def plain(symbol):
+    """The name in the source of a C++ symbol, or of a part of a function."""
+    mangled = re.match(r'_Z(\d+)', symbol)
+    name = symbol[mangled.end():][:int(mangled[1])] if mangled else symbol
+    return re.sub(r'\.(cold|isra|constprop|part).*', '', name)
 
 
 def functions(listing):
@@ -27,7 +35,7 @@ def functions(listing):
     for line in listing.splitlines():
         head = re.match(r'^[0-9a-f]+ <([^>]+)>:$', line)
         if head:
-            name = re.sub(r'\.(cold|part|isra|constprop).*', '', head[1])
+            name = plain(head[1])
         elif name:
             found.setdefault(name, []).append(line)
     return found
@@ -44,7 +52,7 @@ def called(lines):
                 targets.add(relocation[1])
             elif within and not within[2]:
                 targets.add(within[1])
-    return {re.sub(r'\.(isra|constprop|part).*', '', target) for target in targets}
+    return {plain(target) for target in targets}
 
 
 def look(listing):
@@ -67,19 +75,19 @@ def main():
     tried, wrong = 0, []
     with tempfile.TemporaryDirectory() as directory:
         unit = Path(directory, 'unit.o')
-        for compiler, level, pic, protector in itertools.product(
-                compilers, ('-O0', '-O1', '-O2', '-O3'), ('-fno-pic', '-fPIC'),
+        for compiler, language, level, pic, protector in itertools.product(
+                compilers, LANGUAGES, ('-O0', '-O1', '-O2', '-O3'), ('-fno-pic', '-fPIC'),
                 ('-fno-stack-protector', '-fstack-protector-strong', '-fstack-protector-all')):
-            subprocess.run([compiler, '-std=c11', '-c', level, pic, protector, f'-I{include}', '-DFOREIGN', source, '-o',
-                            unit], check=True, timeout=60)
+            subprocess.run([compiler, '-x', language, f'-std={LANGUAGES[language]}', '-c', level, pic, protector,
+                            f'-I{include}', '-DFOREIGN', source, '-o', unit], check=True, timeout=60)
             listing = subprocess.run([objdump, '-dr', '--no-show-raw-insn', unit], check=True, capture_output=True,
                                      text=True, timeout=60).stdout
             tried += 1
             said = list(look(listing))
             # Without this a unit that is protected nowhere would pass.
-            if protector == '-fstack-protector-all' and not CANARY.search('\n'.join(functions(listing)['protected'])):
+            if protector == '-fstack-protector-all' and not CANARY.search('\n'.join(functions(listing)['guarded'])):
                 said.append('the option is not in force')
-            wrong += [f'{compiler} {level} {pic} {protector}: {what}' for what in said]
+            wrong += [f'{compiler} {language} {level} {pic} {protector}: {what}' for what in said]
     print(f'{tried} builds by {", ".join(compilers)}')
     if wrong:
         raise SystemExit('\n'.join(['not ok:', *wrong]))
