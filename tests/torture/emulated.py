@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The torture where the processor has protection keys, as an emulated one has.
+"""Rows of the torture for which a machine may lack what an emulated one has: protection keys, and segments of the local
+descriptor table.
 
 A caller's stack may have a key that its signal handlers have no right to. Without the feature each trial faults, and
 then a handler runs.
@@ -24,6 +25,7 @@ def boot(cpu, script, timeout):
         path.write_text(f'export PATH=/bin LD_LIBRARY_PATH=/lib64:/lib\n{script}\n', encoding='ascii')
         files = [('/init', os.environ['INIT']), ('/bin/sh', shutil.which('dash')), ('/bin/true', shutil.which('true')),
                  ('/script', path), ('/hostile', os.environ['HOSTILE']), ('/threads', os.environ['THREADS']),
+                 ('/held', os.environ['HELD']),
                  ('/library.so', os.environ['LIBRARY'])]
         image = machine.initrd(Path(folder) / 'initrd', machine.with_libraries(files))
         run = machine.boot(machine.kernel(os.environ['KERNELS']), initrd=image, cpu=cpu, memory=1024, smp=2,
@@ -33,12 +35,14 @@ def boot(cpu, script, timeout):
     return run.section('sh')
 
 
-class Keys(unittest.TestCase):
-    def test_stack_with_a_key(self):
+class Rows(unittest.TestCase):
+    def test_rows(self):
         for what, cpu in CPUS.items():
             with self.subTest(what):
-                said, status = boot(cpu, '/hostile /library.so "protection keys"', 60)
+                said, status = boot(cpu, '/hostile /library.so "protection keys" && '
+                                    '/held "selectors of the local descriptor table"', 60)
                 self.assertRegex(said, r'(?m)^protection keys +ok$')
+                self.assertRegex(said, r'(?m)^selectors of the local descriptor table +ok$')
                 self.assertEqual(status, 0)
 
 
@@ -49,7 +53,7 @@ class Everything(unittest.TestCase):
         for what, cpu in CPUS.items():
             with self.subTest(what):
                 said, status = boot(cpu, f'export FSGSCHECK_TORTURE_SECONDS={SECONDS}\n'
-                                    '/hostile /library.so && /threads /library.so', 600 + 3 * SECONDS)
+                                    '/hostile /library.so && /held && /threads /library.so', 600 + 3 * SECONDS)
                 print(what, said, sep='\n')
                 self.assertRegex(said, r'(?m)^checks with a key for the stack +[1-9]')
                 self.assertEqual(status, 0)
