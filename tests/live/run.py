@@ -28,6 +28,24 @@ NOBODY = pwd.getpwnam('nobody').pw_uid
 BAD = '0x8000000000000000'  # no processor takes it for an address
 SECONDS = 30
 
+# A Java program and its C library, which executes the instruction.
+JAVA = '''class Victim {
+    static native void call();
+    public static void main(String[] library) { System.load(library[0]); call(); }
+}
+'''
+JAVA_LIBRARY = f'''__attribute__((noinline)) static void set_base(unsigned long base)
+{{
+    __asm__ volatile(".byte 0xf3, 0x48, 0x0f, 0xae, 0xdf" : : "D"(base));
+}}
+void Java_Victim_call(void *env, void *class)
+{{
+    (void)env, (void)class;
+    set_base({BAD});
+    __asm__ volatile("");
+}}
+'''
+
 
 def execute(*command, **options):
     options = {'capture_output': True, 'text': True, 'timeout': SECONDS, 'stdin': subprocess.DEVNULL, **options}
@@ -437,7 +455,8 @@ class Deaths(Bounded):
         plain = execute(VICTIM, 'wrgsbase', BAD).returncode
         expected = {'plain': 128 - plain, 'jump': None, 'late': None, 'quiet': None, 'exit': 2, 'abort': 134,
                     'stack': 134, 'again': 128 - plain, 'raise': 128 - plain, 'blocked': 128 - plain,
-                    'ignored': 128 - plain, 'thread': 128 - plain, 'child': 100 - plain, 'vfork': 100 - plain}
+                    'ignored': 128 - plain, 'thread': 128 - plain, 'child': 100 - plain, 'vfork': 100 - plain,
+                    'last': 128 - plain, 'last-abort': 134}
         for how, code in expected.items():
             with self.subTest(how):
                 death, returncode = self.death(how)
@@ -445,7 +464,10 @@ class Deaths(Bounded):
                 self.assertEqual(death is not None, code is not None)
                 if death:
                     self.assertEqual(death['run']['instruction'], 'wrgsbase')
-                    self.assertEqual(death['run']['handled'], how in ('exit', 'abort', 'stack', 'raise'))
+                    self.assertEqual(death['run']['handled'],
+                                     how in ('exit', 'abort', 'stack', 'raise', 'last-abort'))
+                    self.assertEqual(death['run']['module'], VICTIM)
+                    self.assertEqual(death['run']['symbol'], 'execute' if SYMBOLS else None)
 
     def test_json(self):
         death, _ = self.death()
@@ -488,6 +510,24 @@ class Deaths(Bounded):
             subprocess.run(['objcopy', f'--add-gnu-debuglink={debug}', stripped], check=True)
             found = json.loads(run('--json', stripped, 'wrgsbase', BAD).stderr)['run']
             self.assertEqual(found['symbol'], 'execute' if SYMBOLS else None)
+
+    @unittest.skipUnless(shutil.which('javac') and shutil.which('gcc'), 'javac or gcc is not installed')
+    def test_java(self):
+        """The JVM's handler takes the signal, writes its report, and aborts; threads end meanwhile."""
+        with tempfile.TemporaryDirectory() as folder:
+            library = os.path.join(folder, 'libvictim.so')
+            for file, text in (('Victim.java', JAVA), ('victim.c', JAVA_LIBRARY)):
+                with open(os.path.join(folder, file), 'w', encoding='ascii') as source:
+                    source.write(text)
+            for command in (['gcc', '-O1', '-shared', '-fPIC', '-o', library, 'victim.c'], ['javac', 'Victim.java']):
+                subprocess.run(command, cwd=folder, check=True)
+            done = run('--json', 'java', 'Victim', library, cwd=folder, timeout=4 * SECONDS)
+            self.assertEqual(done.returncode, 128 + signal.SIGABRT)
+            self.assertIn('hs_err_pid', done.stdout)
+            found = json.loads(done.stderr)['run']
+            self.assertEqual((found['module'], found['instruction'], found['handled']), (library, 'wrgsbase', True))
+            if SYMBOLS:
+                self.assertEqual((found['symbol'], found['caller']['symbol']), ('set_base', 'Java_Victim_call'))
 
     def test_name_cannot_steer_a_terminal(self):
         """The process has the file's name, as far as 15 bytes."""

@@ -16,8 +16,11 @@
  *                raise    the handler restores the default and sends the signal itself, as
  *                faulthandler does blocked, ignored  the signals are
  *                thread, child, vfork  in another thread or process
+ *                last, last-abort  in a thread that outlives the first one; without and with a
+ *                handler that aborts
  */
 #include <asm/prctl.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -73,7 +76,7 @@ static void handle(int number)
 		_exit(2);
 	if (strcmp(how, "quiet") == 0)
 		_exit(0);
-	if (strcmp(how, "abort") == 0 || strcmp(how, "stack") == 0)
+	if (strstr(how, "abort") || strcmp(how, "stack") == 0)
 		abort();
 	signal(number, SIG_DFL);
 	if (strcmp(how, "raise") == 0)
@@ -97,7 +100,7 @@ static void set_actions(void)
 	}
 	if (strcmp(how, "ignored") == 0)
 		action.sa_handler = SIG_IGN;
-	else if (strstr("plain blocked thread child vfork", how))
+	else if (strstr("plain blocked thread child vfork last", how))
 		action.sa_handler = SIG_DFL;
 	sigaction(SIGILL, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
@@ -107,6 +110,23 @@ static void *in_thread(void *none)
 {
 	call();
 	return none;
+}
+
+/* Waits until the first thread has ended: the kernel shows the maps of that one. */
+static void *in_last_thread(void *none)
+{
+	ssize_t got;
+	char byte;
+
+	(void)none;
+	do {
+		const int maps = open("/proc/self/maps", O_RDONLY);
+
+		got = read(maps, &byte, 1);
+		close(maps);
+	} while (got > 0);
+	call();
+	exit(7);
 }
 
 static int in_child(int vforked)
@@ -140,6 +160,9 @@ int main(int argc, char **argv)
 	if (strcmp(how, "thread") == 0) {
 		pthread_create(&thread, NULL, in_thread, NULL);
 		pthread_join(thread, NULL);
+	} else if (strncmp(how, "last", 4) == 0) {
+		pthread_create(&thread, NULL, in_last_thread, NULL);
+		pthread_exit(NULL);
 	} else if (!sigsetjmp(back, 1)) {
 		call();
 	}

@@ -62,14 +62,15 @@ struct death {
 void fault_decode(struct fault *fault, const siginfo_t *info, const struct user_regs_struct *regs,
 		  const uint8_t *code, size_t length);
 
-/* place.c: the process must be stopped, with the memory of the fault still mapped. */
+/* place.c: the thread must be stopped, with the memory of the fault still mapped. */
 void place_death(struct death *death);
 
 /* place-dwarf.c, or without libdw place-plain.c: the symbol at the fault, and the calling
  * function. */
 void place_symbols(struct death *death);
-/* place.c: the module of an address, as /proc/PID/maps has it. */
-void place_module(pid_t pid, uint64_t address, struct place *place);
+/* place.c: the module of an address, as /proc/TID/maps has it. By the thread: the process's own has
+ * no memory any more once its first thread has ended. */
+void place_module(pid_t thread, uint64_t address, struct place *place);
 
 /* advice.c */
 /* Why the instruction fails for this program, given the verdict here. */

@@ -131,16 +131,16 @@ void place_symbols(struct death *death)
 	dwfl = dwfl_begin(&callbacks);
 	if (!dwfl)
 		return;
-	snprintf(path, sizeof path, "/proc/%d/mem", (int)death->process);
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)death->thread);
 	frames.memory = open(path, O_RDONLY | O_CLOEXEC);
-	if (dwfl_linux_proc_report(dwfl, death->process) == 0 &&
+	if (dwfl_linux_proc_report(dwfl, death->thread) == 0 &&
 	    dwfl_report_end(dwfl, NULL, NULL) == 0) {
 		put_symbol(dwfl, death->fault.address, &death->here);
 		if (frames.memory >= 0 &&
 		    dwfl_attach_state(dwfl, NULL, death->process, &threads, &frames))
 			dwfl_getthread_frames(dwfl, death->thread, take_frame, &frames);
 		if (frames.has_caller) {
-			place_module(death->process, frames.caller, &death->caller);
+			place_module(death->thread, frames.caller, &death->caller);
 			put_symbol(dwfl, frames.caller, &death->caller);
 		}
 	}

@@ -8,14 +8,14 @@
 
 #define LINE 4352 /* the fields of a line of maps, and a path */
 
-void place_module(pid_t pid, uint64_t address, struct place *place)
+void place_module(pid_t thread, uint64_t address, struct place *place)
 {
 	char path[64], line[LINE], name[LINE], first[LINE] = "";
 	uint64_t begin, end, base = 0;
 	FILE *maps;
 
 	place->in_module = false;
-	snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+	snprintf(path, sizeof path, "/proc/%d/maps", (int)thread);
 	maps = fopen(path, "re");
 	if (!maps)
 		return;
@@ -41,7 +41,7 @@ void place_module(pid_t pid, uint64_t address, struct place *place)
 
 void place_death(struct death *death)
 {
-	place_module(death->process, death->fault.address, &death->here);
+	place_module(death->thread, death->fault.address, &death->here);
 	place_symbols(death);
 	text_clean(death->here.symbol, death->here.symbol, sizeof death->here.symbol);
 	text_clean(death->here.source, death->here.source, sizeof death->here.source);

@@ -267,8 +267,8 @@ static void serve_exit(pid_t thread)
 	if (c && c->frame && ptrace(PTRACE_GETEVENTMSG, thread, NULL, &status) == 0 && status &&
 	    status != SIGKILL && ptrace(PTRACE_GETREGS, thread, NULL, &regs) == 0 &&
 	    regs.rsp <= c->frame) {
-		place_module(c->death.process, c->frame, &frame);
-		place_module(c->death.process, regs.rsp, &now);
+		place_module(thread, c->frame, &frame);
+		place_module(thread, regs.rsp, &now);
 		if (frame.in_module && now.in_module &&
 		    c->frame - frame.offset == regs.rsp - now.offset) {
 			c->death.status = (int)status;
