@@ -84,16 +84,16 @@ class Model:
             trying = state.trying[copy]
             if kind == 'stub' and (trying == who or self.defect != "another copy's fault passed on"):
                 return state
-            if kind == 'sent' and (trying == who or (self.defect == 'thread not looked at' and trying != NOBODY)):
-                if self.defect == 'parked signal dropped':
+            if kind == 'sent' and (trying == who or (self.defect == 'the thread is not compared' and trying != NOBODY)):
+                if self.defect == 'held-back signal dropped':
                     return state
                 return change(state, trying, parked=state.threads[trying].parked + 1)
             if state.beside[copy] is not None:
                 after = self.deliver(dataclasses.replace(state, disposition=state.beside[copy]), who, kind)
                 return dataclasses.replace(after, disposition=action)
             if kind == 'fault':
-                holds(1, not (self.defect == 'thread not looked at' and trying != NOBODY) and
-                      not (self.defect == 'address not looked at' and trying == who),
+                holds(1, not (self.defect == 'the thread is not compared' and trying != NOBODY) and
+                      not (self.defect == 'the address is not compared' and trying == who),
                       'a fault that is none of the trial was taken for one')
             action = state.behind[copy][variant]
         elif kind == 'sent' and state.threads[who].wants_blocked:
@@ -119,7 +119,7 @@ class Model:
 
     def knows(self, action, copy):
         """Whether an action is the handler of another copy."""
-        return is_ours(action) and action[0] != copy and self.defect != 'another copy not known'
+        return is_ours(action) and action[0] != copy and self.defect != 'another copy is not detected'
 
     def checker(self, state, me):
         """fsgs_guard_enter(), fsgs_guard_run(), fsgs_guard_leave(): one trial after the other."""
@@ -134,7 +134,7 @@ class Model:
                 yield change(dataclasses.replace(state, foreign=me), me, at='lock', blocked=True)
         elif t.at == 'lock':
             owner = state.lock[t.copy]
-            is_dead = owner != NOBODY and state.threads[owner].at in ('dead',) and self.defect != 'the owner not looked at'
+            is_dead = owner != NOBODY and state.threads[owner].at in ('dead',) and self.defect != 'the owner is not checked'
             if owner == NOBODY or is_dead or self.defect == 'no lock':
                 state = dataclasses.replace(state, lock=put(state.lock, t.copy, me),
                                             trying=put(state.trying, t.copy, me))
@@ -148,7 +148,7 @@ class Model:
             state, mine = self.variant_for(state, t.copy, t.put)
             out = state.disposition
             state = dataclasses.replace(state, disposition=mine)
-            if out == t.expected or self.defect == 'what came out is not looked at' or (
+            if out == t.expected or self.defect == 'the replaced action is not compared' or (
                     self.knows(out, t.copy) and t.mine is not None):
                 state = self.settled(state, t.copy, 'owner')
                 yield change(state, me, at='trial', mine=mine, expected=None, put=None,
@@ -180,9 +180,9 @@ class Model:
             role = state.role[now[0]] if self.knows(now, t.copy) else None
             if role == 'exchanging':
                 return  # that copy knows in a moment what it is
-            if role == 'waiting' and self.defect == "another copy's handler left alone":
+            if role == 'waiting' and self.defect == "another copy's handler stays":
                 role = 'owner'
-            if role == 'owner' and self.defect == 'another copy not asked':
+            if role == 'owner' and self.defect == 'another copy is not asked':
                 role = 'waiting'
             if (is_ours(now) and now[0] == t.copy) or role == 'waiting' or self.defect == 'restored without a look':
                 # Not always the one of this trial: somebody may have put an earlier one back.
@@ -197,7 +197,7 @@ class Model:
                 return  # see the page, "What cannot hold"
             state = dataclasses.replace(state, disposition=t.put)
             if out == t.expected or self.knows(out, t.copy) or self.defect in (
-                    'what came out is not looked at', 'restored without a look'):
+                    'the replaced action is not compared', 'restored without a look'):
                 yield change(self.settled(state, t.copy), me, at='unlock', expected=None, put=None)
             else:
                 yield change(state, me, expected=t.put, put=out)
@@ -407,20 +407,20 @@ CONFIGURATIONS = {
 # The defect, and the property that refutes it.
 DEFECTS = {
     'no lock': 1,
-    'what came out is not looked at': 4,
+    'the replaced action is not compared': 4,
     'restored without a look': 4,
     'one handler for all actions': 5,
-    'thread not looked at': 1,
-    'address not looked at': 1,
+    'the thread is not compared': 1,
+    'the address is not compared': 1,
     'trial with the signal blocked': 1,
-    'parked signal dropped': 3,
+    'held-back signal dropped': 3,
     'mask not restored': 4,
     'the lock inherited': 6,
-    'the owner not looked at': 6,
-    'another copy not known': 1,
+    'the owner is not checked': 6,
+    'another copy is not detected': 1,
     "another copy's fault passed on": 1,
-    "another copy's handler left alone": 6,
-    'another copy not asked': 1,
+    "another copy's handler stays": 6,
+    'another copy is not asked': 1,
     'a lock over fork': 6,
 }
 
