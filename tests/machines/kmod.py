@@ -5,6 +5,7 @@
 """
 
 import concurrent.futures
+import difflib
 import json
 import os
 import pathlib
@@ -361,14 +362,26 @@ class Refused(Machines):
         self.nothing_else_is_left_behind()
 
 
+def changes(before, after):
+    """The lines that differ, marked by - and +."""
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm='', n=0))[2:]
+    return ''.join(f'{line}\n' for line in lines if not line.startswith('@@'))
+
+
 def filled(text, seen):
-    """The page, with the outputs put between their marks."""
-    for name in ('honest', 'lie'):
-        for title, step in (('without', 'page'), ('with', 'page.2')):
-            shown = re.sub(r'(Linux \d+\.\d+)\.\S+', r'\1', seen[name][step][0])
-            begin, end = f'<!-- begin: {name}, {title} the module -->\n', '<!-- end -->'
-            head, tail = text.split(begin)
-            text = f'{head}{begin}```\n# fsgscheck\n{shown}```\n{tail[tail.index(end):]}'
+    """The page, with the outputs put between their marks: one whole, then what the module changes in it."""
+    pages = {name: [re.sub(r'(Linux \d+\.\d+)\.\S+', r'\1', steps[step][0]) for step in ('page', 'page.2')]
+             for name, steps in seen.items()}
+    before = pages['honest'][0]
+    if pages['lie'][0] != before:
+        raise ValueError('without the module the two machines can be told apart')
+    blocks = {'without the module': f'```\n# fsgscheck\n{before}```\n'}
+    for name, (_, after) in pages.items():
+        blocks[f'{name}, with the module'] = f'```diff\n{changes(before, after)}```\n'
+    for title, block in blocks.items():
+        begin, end = f'<!-- begin: {title} -->\n', '<!-- end -->'
+        head, tail = text.split(begin)
+        text = f'{head}{begin}{block}{tail[tail.index(end):]}'
     return text
 
 
