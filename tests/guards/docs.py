@@ -16,14 +16,15 @@ SHARED = Path(os.environ['SHARED'])
 FSGSCHECK = os.environ['FSGSCHECK']
 PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', TESTS / 'README.md', *sorted((SOURCE / 'doc').glob('*.md')),
          *sorted((SOURCE / 'examples').rglob('README.md'))]
-# Made in the build directory by a test.
-MADE = {'tests/machines/peers.md'}
+# Made in the build directory, by a test or as targets.
+MADE = {'tests/machines/peers.md', 'doc/html', 'examples/fsgscheck/fsgscheck', 'examples/page/fsgscheck.html',
+        'examples/page/fsgscheck-explain.exe', *(f'examples/boot/fsgscheck-boot.{form}' for form in ('elf', 'efi', 'iso'))}
 # Registers, flags and tools that look like slips.
 WORDS = 'inout,fsgs,gs,te,ist,bu,alse,nd,crate,useable'
 STRICT = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', f'-I{SOURCE}/include']
 
 # Those whose samples are whole programs. Those of ring0.md belong into other projects' trees; the first compiles here.
-WHOLE = [SOURCE / 'README.md', SOURCE / 'doc/mainpage.md', *sorted((SOURCE / 'doc').glob('guide-*.md'))]
+WHOLE = [SOURCE / 'README.md', SOURCE / 'doc/README.md', *sorted((SOURCE / 'doc').glob('guide-*.md'))]
 RING0 = ('#include <fsgscheck/core.h>\nvoid print(const char *text);\nvoid interrupts_off(void);\n'
          'void interrupts_on(void);\nvoid test_fsgsbase(void);\n')
 LINKED = ['-x', 'none', SHARED, f'-Wl,-rpath,{SHARED.parent}']
@@ -37,6 +38,11 @@ def beside(example):
 
 def samples(page):
     return re.findall(r'^```c\n(.*?)^```', page.read_text(encoding='utf-8'), re.M | re.S)
+
+
+def shown(example):
+    """A sample as a page shows it: without the line of its licence."""
+    return example.read_text(encoding='utf-8').partition('\n')[2].strip('\n') + '\n'
 
 
 class Samples(unittest.TestCase):
@@ -87,21 +93,52 @@ class Samples(unittest.TestCase):
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_pages(self):
+        files = {shown(example) for example in (SOURCE / 'doc/examples').glob('*.c')}
         found = 0
         for page in WHOLE:
             for number, text in enumerate(samples(page)):
-                with self.subTest(page=page.name, sample=number):
-                    found += 1
-                    self.run_it(text)
+                found += 1
+                if text not in files:
+                    with self.subTest(page=page.name, sample=number):
+                        self.run_it(text)
         self.assertGreater(found, 0)
 
     def test_ring0(self):
         self.compile(RING0 + samples(SOURCE / 'doc/ring0.md')[0], '-c', '-Wno-unused-parameter')
 
-    def test_included_examples_exist(self):
-        for page in PAGES:
-            for name in re.findall(r'\\include (\S+)', page.read_text(encoding='utf-8')):
-                self.assertTrue((SOURCE / 'doc/examples' / name).exists(), f'{page.name}: {name}')
+    def test_pages_show_the_files(self):
+        """A sample that follows a link to its file is that file."""
+        seen = set()
+        for page in WHOLE:
+            for name, text in re.findall(r'\]\(examples/([\w.-]+)\)[^\n]*:\n(?:\n {4}[^\n]+\n)?\n```\w+\n(.*?)^```',
+                                         page.read_text(encoding='utf-8'), re.M | re.S):
+                seen.add(name)
+                with self.subTest(page=page.name, sample=name):
+                    self.assertEqual(text, shown(SOURCE / 'doc/examples' / name))
+        # The program that calls switch.S is linked beside it.
+        self.assertEqual(seen | {'switch.c'}, {example.name for example in (SOURCE / 'doc/examples').iterdir()})
+
+
+# Words that make a sentence a riddle. The list is that of doc/contributing.md.
+BANNED = ('somebody', 'nobody', 'anybody', 'everybody', 'whoever', 'one that', 'is worth')
+PLAIN = [SOURCE / 'README.md', SOURCE / 'NEWS.md', *sorted((SOURCE / 'doc').glob('*.md'))]
+SHORT = [SOURCE / 'README.md', SOURCE / 'doc/README.md', SOURCE / 'doc/building.md', SOURCE / 'doc/security.md',
+         *sorted((SOURCE / 'doc').glob('guide-*.md'))]
+LONGEST = 28
+
+
+def prose(page):
+    """A page without its samples, commands and comments."""
+    text = re.sub(r'^```.*?^```|<!--.*?-->', '', page.read_text(encoding='utf-8'), flags=re.M | re.S)
+    return re.sub(r'^(?: {4}|\t).*$', '', text, flags=re.M)
+
+
+def sentences(page):
+    """The sentences of paragraphs and lists, not of tables. Code counts as one word, a link as its text."""
+    text = re.sub(r'^(?:#|\|).*$', '\n', prose(page), flags=re.M)
+    text = re.sub(r'`[^`]*`', 'code', re.sub(r'!?\[([^]]*)\]\([^)]*\)', r'\1', text))
+    for paragraph in re.split(r'\n\s*\n|^\s*(?:[-*]|\d+\.)\s+', text, flags=re.M):
+        yield from (part.strip() for part in re.split(r'(?<=[.?!:])\s+', paragraph.replace('**', '')) if part.strip())
 
 
 DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w ]+?[ *](fsgs_\w*[^\W_])\(([^;{]*?)\))'
@@ -207,26 +244,42 @@ class Pages(unittest.TestCase):
         for guide in (*(SOURCE / 'doc').glob('guide-*.md'), SOURCE / 'doc/contributing.md'):
             self.assertIn(f'doc/{guide.name}', readme)
 
-    def test_every_page_is_linked_from_the_main_page(self):
-        page = (SOURCE / 'doc/mainpage.md').read_text(encoding='utf-8')
+    def test_every_page_is_linked_from_the_table_of_contents(self):
+        page = (SOURCE / 'doc/README.md').read_text(encoding='utf-8')
         for other in (SOURCE / 'doc').glob('*.md'):
-            label = re.search(r'^# .*\{#([\w-]+)\}$', other.read_text(encoding='utf-8'), re.M)
-            if other.name != 'mainpage.md':
-                self.assertTrue(label, other.name)
-                self.assertIn(f'\\ref {label[1]} "', page)
+            if other.name != 'README.md':
+                self.assertIn(f']({other.name})', page)
 
-    def test_every_included_sample_is_linked(self):
-        """Who reads a page as plain Markdown sees no sample."""
-        for page in (SOURCE / 'doc').glob('*.md'):
-            text = page.read_text(encoding='utf-8')
-            for name in re.findall(r'^\\include (\S+)', text, re.M):
-                self.assertIn(f'](examples/{name})', text, page.name)
+    def test_markdown_alone(self):
+        """A forge shows Doxygen's commands as text."""
+        for page in PAGES:
+            text = prose(page)
+            found = re.search(r'[\\@](?:ref|include|dotfile|subpage|page)\b|\{#|(?<![\w:])::\w', text)
+            self.assertIsNone(found, f'{page.name}: {found and found[0]}')
+
+    def test_words(self):
+        """Words that stand in no page, message or comment: doc/contributing.md says what to write instead."""
+        banned = re.compile(r'\b(?:' + '|'.join(word.replace(' ', r'\s+') for word in BANNED) + r')\b', re.I)
+        for page in PLAIN:
+            found = [match[0] for match in banned.finditer(prose(page))]
+            with self.subTest(page=page.name):
+                self.assertEqual(found, [])
+
+    def test_banned_words_are_in_the_word_list(self):
+        self.assertIn(', '.join(BANNED), (SOURCE / 'doc/contributing.md').read_text(encoding='utf-8'))
+
+    def test_sentences(self):
+        """One idea a sentence."""
+        for page in SHORT:
+            for sentence in sentences(page):
+                with self.subTest(page=page.name, words=len(sentence.split())):
+                    self.assertLessEqual(len(sentence.split()), LONGEST, sentence)
 
     def test_verdicts(self):
         """Pages that tell all verdicts tell the library's."""
         header = (SOURCE / 'include/fsgscheck/report.h').read_text(encoding='utf-8')
         verdicts = {name.lower() for name in re.findall(r'FSGS_VERDICT_(\w+) =', header)}
-        for page in (SOURCE / 'README.md', SOURCE / 'doc/mainpage.md'):
+        for page in (SOURCE / 'README.md', SOURCE / 'doc/README.md'):
             rows = set(re.findall(r'^\| `(\w+)` \|', page.read_text(encoding='utf-8'), re.M))
             self.assertEqual(rows & verdicts, verdicts, page.name)
 
