@@ -106,7 +106,7 @@ struct fsgs_cpu_group {
  * and its child has the library's handlers, which pass everything on, until it checks. Not for
  * signal handlers: a handler that interrupts a check of its own thread gets no trial
  * (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point.
- * A check waits for another trial 10 s, 1 s for one of another copy of the library in this process,
+ * A check waits 10 s for another trial in this process, also for one of another copy of the library,
  * and then gets no trial (EDEADLK).
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation: fsgs_check_early().

@@ -246,8 +246,9 @@ static void replace(int slot, const struct kernel_action *expected,
 	}
 }
 
-/* Each of them a while longer, up to a millisecond: a second in all. */
-#define PAUSES        1000
+/* Each of them a while longer, up to a millisecond: 10 s in all, as for the lock, since a thread
+ * of a loaded machine may not run for a second. */
+#define PAUSES        10000
 /* After so many a trial lasts strangely long. */
 #define PAUSES_ENOUGH 16
 
