@@ -8,7 +8,12 @@
 
 import re
 import sys
+import textwrap
 from pathlib import Path
+
+# Names are not hyphenated, and lines are not stretched: words stay what a reader searches for.
+LAYOUT = '.nr HY 0\n.nh\n.ad l'
+NEWS = Path(__file__).parents[2] / 'NEWS.md'
 
 # What stands in the line of names; elsewhere the group's own brief.
 BRIEFS = {'fsgs_decide': 'decide from the evidence in a report, and put it into words'}
@@ -164,10 +169,11 @@ def group_page(output, version, group, header, *aliases):
     first = group.partition(',')[0]
     text = header.read_text(encoding='utf-8')
     brief = BRIEFS.get(title) or re.search(rf'@defgroup {first} .*?@brief (.*?)\.?\n', text, re.S)[1]
-    lines = ['.\\" SPDX-License-Identifier: MIT', f'.TH {title.upper()} 3 "" "libfsgscheck {version}" "Library Functions"',
+    lines = ['.\\" SPDX-License-Identifier: MIT',
+             f'.TH {title.upper()} 3 "{date(version)}" "libfsgscheck {version}" "Library Functions"', LAYOUT,
              '.SH NAME', f'{", ".join(names)} \\- {troff(brief[0].lower() + brief[1:])}', '.SH SYNOPSIS', '.nf',
              f'.B #include <{include}>', '']
-    lines += [f'.B {troff(prototype)}' for _, prototype in entries] + ['.fi', '.SH DESCRIPTION']
+    lines += [f'.B "{troff(line)}"' for _, prototype in entries for line in wrapped(prototype)] + ['.fi', '.SH DESCRIPTION']
     # What holds for the whole group stands first; the brief is in the name.
     about = re.search(rf'@defgroup {first} [^\n]*\n(.*?)@\{{', text, re.S)[1]
     lines += body(plain(about).partition('\n\n')[2] or 'The functions one by one:')
@@ -177,8 +183,21 @@ def group_page(output, version, group, header, *aliases):
     output.write_text('\n'.join(lines), encoding='utf-8')
 
 
+def date(version):
+    """When the version was released, from the news."""
+    found = re.search(rf'^## {re.escape(version)} \(([\d-]+)\)$', NEWS.read_text(encoding='utf-8'), re.M)
+    return found[1] if found else ''
+
+
+def wrapped(prototype):
+    """Broken between parameters, for a terminal of 60 columns on which the text begins at the eighth."""
+    whole = prototype.replace(' ', '\0').replace(',\0', ', ')
+    return [line.replace('\0', ' ') for line in textwrap.wrap(whole, 52, subsequent_indent=' ' * 8)]
+
+
 def written_page(output, version, page, example=None):
-    text = Path(page).read_text(encoding='utf-8').replace('"libfsgscheck"', f'"libfsgscheck {version}"')
+    text = Path(page).read_text(encoding='utf-8')
+    text = re.sub(r'^(\.TH \S+ \d) "" ("libfsgscheck)(".*)$', rf'\1 "{date(version)}" \2 {version}\3\n{LAYOUT}', text, flags=re.M)
     if example:
         code = Path(example).read_text(encoding='utf-8').partition('\n')[2].strip()
         text = text.replace(f'@{Path(example).name}@', code.replace('\\', '\\e').replace('-', '\\-'))
