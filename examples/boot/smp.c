@@ -7,8 +7,8 @@
 #include "smp.h"
 #include "text.h"
 
-/* Without a sign from any for so long, no more will come: longer than a busy host keeps a processor
- * from running. Where firmware has listed more, it is worth some patience. */
+/* When for so long none has come, no more will: longer than a busy host keeps a processor from
+ * running. Processors that firmware lists get more time. */
 #define SETTLED_MS 300
 #define MISSING_MS 3000
 
@@ -18,12 +18,13 @@
 #endif
 static const uint64_t limit_ms = SMP_LIMIT_MS;
 
-/* The longest wait that Intel's multiprocessor specification asks for, and its short one. */
+/* Intel SDM volume 3, "MP Initialization Protocol": INIT, 10 ms, SIPI, 200 us, SIPI. Processors with
+ * 64-bit mode are ready sooner, so the first SIPI follows soon. Those that do not answer it get the
+ * protocol's waits. */
 #define INIT_US    10000
 #define STARTUP_US 200
-/* Processors that have 64-bit mode need less; one that does not answer is asked again. */
-#define CALL_US    500
-#define CALL_MS    20
+#define SOON_US    100
+#define ANSWER_MS  20
 
 /* entry.S: a processor's identifier and SMP_KNOWN, and the number of the one on its turn. */
 volatile uint64_t smp_known[SMP_MAX];
@@ -85,26 +86,38 @@ static uint32_t put_in_order(void)
 	return count;
 }
 
-uint32_t smp_start(uint32_t present)
+/* Waits until that many have come. Returns 0 when for so long none has. */
+static int have_come(uint32_t others, uint32_t limit)
 {
-	uint32_t seen = 0;
-	uint64_t since;
+	uint32_t seen = smp_registered;
+	uint64_t since = clock_now();
 
-	memcpy((void *)TRAMPOLINE, trampoline, (uintptr_t)trampoline_end - (uintptr_t)trampoline);
-	apic_init(APIC_OTHERS);
-	clock_wait_us(INIT_US);
-	apic_startup(APIC_OTHERS);
-	clock_wait_us(STARTUP_US);
-	apic_startup(APIC_OTHERS);
-	since = clock_now();
-	while (!present || seen + 1 < present) {
-		if (clock_ms_since(since) > (present ? MISSING_MS : SETTLED_MS))
-			break;
+	while (seen < others) {
+		if (clock_ms_since(since) > limit)
+			return 0;
+		apic_wait();
 		if (smp_registered != seen) {
 			seen = smp_registered;
 			since = clock_now();
 		}
-		apic_wait();
+	}
+	return 1;
+}
+
+uint32_t smp_start(uint32_t present)
+{
+	const uint32_t others = present ? present - 1 : UINT32_MAX;
+
+	memcpy((void *)TRAMPOLINE, trampoline, (uintptr_t)trampoline_end - (uintptr_t)trampoline);
+	apic_init(APIC_OTHERS);
+	clock_wait_us(SOON_US);
+	apic_startup(APIC_OTHERS);
+	if (!have_come(others, ANSWER_MS)) {
+		/* INIT is INIT_US ago by now. A processor that has started ignores these. */
+		apic_startup(APIC_OTHERS);
+		clock_wait_us(STARTUP_US);
+		apic_startup(APIC_OTHERS);
+		(void)have_come(others, present ? MISSING_MS : SETTLED_MS);
 	}
 	/* One that comes from now on finds that it is not its turn. */
 	smp_turn = SMP_NOBODY;
@@ -116,10 +129,10 @@ static void call(uint32_t id)
 	uint64_t since;
 
 	apic_init(id);
-	clock_wait_us(CALL_US);
+	clock_wait_us(SOON_US);
 	apic_startup(id);
 	since = clock_now();
-	while (!signs && clock_ms_since(since) < CALL_MS)
+	while (!signs && clock_ms_since(since) <= ANSWER_MS)
 		apic_wait();
 	if (signs)
 		return;
