@@ -44,7 +44,7 @@ _Noreturn static void guard_stop(const char *why)
 	line_text(&line, why);
 	screen_start();
 	screen_line(line.text);
-	screen_line("The machine resets in 10 seconds. Choose another boot entry then.");
+	screen_line("The machine resets in 10 seconds.");
 	line_text(&line, "\n");
 	serial_fresh_line();
 	serial_text(line.text);

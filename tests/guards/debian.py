@@ -55,7 +55,8 @@ def what_belongs(packages):
                                    '/fsgs_usable.3', '/examples/usable.c'],
               'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json', '/fsgscheck.html'],
               'fsgscheck-guard': ['/fsgscheck-guard/install', '/fsgscheck-guard/uninstall',
-                                  '/fsgscheck-guard/07_fsgscheck-guard', '/fsgscheck-guard/fsgscheck-boot.elf',
+                                  '/fsgscheck-guard/07_fsgscheck-guard', '/fsgscheck-guard/fsgscheck-guard.service',
+                                  '/fsgscheck-guard/fsgscheck-boot.elf',
                                   '/fsgscheck-guard/fsgscheck-boot.efi']}
     for package in packages:
         listed = contents(package)

@@ -24,6 +24,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 OVMF = pathlib.Path("/usr/share/OVMF")
 GRUB = pathlib.Path("/usr/lib/grub")
 SECTOR = 512
+TIMEOUT = 500
 # In sectors of the disk: the EFI system partition, and the root file system.
 ESP, ESP_SECTORS = 2048, 64 << 11
 ROOT, ROOT_SECTORS = 2048 + (64 << 11), 1536 << 11
@@ -32,23 +33,51 @@ PACKAGES = ("linux-image-cloud-amd64,initramfs-tools,grub-pc-bin,grub-efi-amd64-
 MODULES = ("part_msdos", "ext2", "fat", "normal", "search", "search_fs_uuid", "configfile", "echo", "test")
 
 INIT = """#!/bin/sh
-mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev 2>/dev/null
-mount -o remount,rw /
-echo "=== user space"
+# The first process; with /opt/systemd there, systemd is, and this is a service of it.
+if [ $$ = 1 ]; then
+	mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev 2>/dev/null
+	mount -o remount,rw /
+	[ ! -e /opt/systemd ] || exec /lib/systemd/systemd
+fi
+exec >/dev/ttyS0 2>&1
+echo "=== user space $(cat /proc/1/comm)"
 echo "=== cmdline $(cat /proc/cmdline)"
 /opt/fsgscheck | head -3
+unit=/etc/systemd/system/multi-user.target.wants/fsgscheck-guard.service
+if [ $$ = 1 ] && [ -e $unit ]; then $(sed -n 's/^ExecStart=//p' $unit); fi
+[ ! -e /boot/fsgscheck/grubenv ] || echo "=== mark $(grub-editenv /boot/fsgscheck/grubenv list)"
 do=$(sed -n 's/.*fsgs.do=\\([^ ]*\\).*/\\1/p' /proc/cmdline)
+kernel=$(ls /boot/vmlinuz-*)
 case $do in
 '') ;;
-update-grub) update-grub; echo "=== done $?" ;;
-reset-in-guard) grub-editenv /boot/grub/grubenv set fsgscheck_running=yes; echo "=== done $?" ;;
-*) /opt/guard/$do && /opt/guard/$do; echo "=== done $?" ;;
+update-grub) update-grub ;;
+mark) grub-editenv /boot/fsgscheck/grubenv set fsgscheck_running=yes ;;
+systemd) touch /opt/systemd ;;
+# A kernel that GRUB starts and the guard refuses: no bit for the 64-bit entry.
+damage) cp $kernel /opt/kernel; printf '\\176' | dd of=$kernel bs=1 seek=566 conv=notrunc 2>&1 ;;
+mend) cat /opt/kernel >$kernel; rm -f /opt/systemd ;;
+empty) cp /boot/fsgscheck/fsgscheck-boot.* /opt; for file in /boot/fsgscheck/fsgscheck-boot.*; do : >$file; done ;;
+*) /opt/guard/$do && /opt/guard/$do ;;
 esac
+status=$?
+[ -z "$do" ] || echo "=== done $status"
 echo "=== tree $(cd / && { find boot etc; find boot etc -type f ! -name grubenv -exec sha256sum {} +; } | sort | sha256sum)"
-mount -o remount,ro /
+echo "=== end"
 sync
+mount -o remount,ro /
 echo o >/proc/sysrq-trigger
 sleep 60
+"""
+
+# As a service it comes last.
+UNIT = """[Unit]
+ConditionPathExists=/opt/systemd
+After=fsgscheck-guard.service
+[Service]
+Type=oneshot
+ExecStart=/opt/init
+[Install]
+WantedBy=multi-user.target
 """
 
 
@@ -64,15 +93,21 @@ def fill(root):
     """What the Debian gets on top."""
     guard = root / "opt/guard"
     guard.mkdir(parents=True, exist_ok=True)
-    for name in ("install", "uninstall", "07_fsgscheck-guard"):
+    for name in ("install", "uninstall", "07_fsgscheck-guard", "fsgscheck-guard.service"):
         shutil.copy(SOURCE / "examples/guard" / name, guard)
     shutil.copy(os.environ["FSGS_ELF"], guard / "fsgscheck-boot.elf")
     shutil.copy(os.environ["FSGS_EFI"], guard / "fsgscheck-boot.efi")
     shutil.copy(os.environ["FSGS_COMMAND"], root / "opt/fsgscheck")
     (root / "opt/init").write_text(INIT, encoding="ascii")
     (root / "opt/init").chmod(0o755)
+    (root / "etc/systemd/system/test.service").write_text(UNIT, encoding="ascii")
+    wanted = root / "etc/systemd/system/multi-user.target.wants"
+    wanted.mkdir(exist_ok=True)
+    (wanted / "test.service").unlink(missing_ok=True)
+    (wanted / "test.service").symlink_to("../test.service")
+    (root / "opt/systemd").unlink(missing_ok=True)
     (root / "etc/default/grub").write_text(
-        'GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_DISTRIBUTOR=Debian\nGRUB_TERMINAL="console"\n'
+        'GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_DISTRIBUTOR=Debian\nGRUB_TERMINAL=serial\nGRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"\n'
         'GRUB_CMDLINE_LINUX="console=ttyS0 panic=-1 quiet init=/opt/init"\n', encoding="ascii")
     (root / "etc/fstab").write_text("/dev/vda2 / ext4 defaults 0 1\n", encoding="ascii")
     for platform in ("i386-pc", "x86_64-efi"):
@@ -125,25 +160,50 @@ class Debian:
 
     def act(self, action):
         """Boots directly, and runs something as root: twice, when it is ours. Returns a digest of /boot and /etc."""
-        done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=400,
+        done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=TIMEOUT, memory=1024,
                             append=f"console=ttyS0 panic=-1 quiet root=/dev/vda2 init=/opt/init fsgs.do={action}")
         tree = re.search(r"=== tree (\w+)", done.log)
         self.tell("=== done 0" in done.log and bool(tree), action, done, "")
         return tree and tree[1]
 
-    def boot(self, what, firmware, guarded, word=False):
-        """One boot as it would be without us; counts what differs from the expected."""
-        extra = list(self.drive)
+    def boot(self, what, firmware, guarded, word=False, said="", first="init"):
+        """One boot as it would be without us; counts what differs from the expected.
+
+        A reset goes on with the next boot, so the log may be that of several; the last must be as expected.
+        """
+        extra = [*self.drive, "-action", "reboot=reset"]
         if firmware == "uefi":
             variables = self.folder / "variables"
             shutil.copyfile(OVMF / "OVMF_VARS_4M.fd", variables)
             extra += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / 'OVMF_CODE_4M.fd'}",
                       "-drive", f"if=pflash,format=raw,file={variables}"]
-        done = machine.boot(None, extra=extra, timeout=400)
+        done = machine.boot(None, extra=extra, timeout=TIMEOUT, memory=1024, debug_exit=False)
         last = re.search(r"fsgscheck: verdict=.*guard=passed ms=\d+", done.log)
         line = re.search(r"=== cmdline (.*)", done.log)
         good = bool(line) and bool(last) == guarded and ("nofsgsbase" in line[1].split()) == word
+        good = good and bool(re.search(said, done.log)) and f"=== user space {first}" in done.log
+        good = good and "=== mark fsgscheck_running" not in done.log
         self.tell(good and "$" not in line[1], f"{firmware} {what}", done, last[0] if last else "no guard")
+
+    def fall_back(self):
+        """What goes wrong in the guard costs at most one reset, and no boot."""
+        for firmware in ("bios", "uefi"):
+            self.act("mark")
+            self.boot("after a boot that failed in the guard", firmware, False, word=True,
+                      said="The last boot through the boot guard failed")
+            self.boot("after that", firmware, True)
+        self.act("damage")
+        self.boot("with a kernel that the guard refuses", "bios", False, word=True,
+                  said=r"(?s)guard stopped: the kernel has no 64-bit entry.*The last boot through the boot guard failed")
+        self.act("mend")
+        self.act("systemd")
+        self.boot("with systemd", "bios", True, first="systemd")
+        self.boot("with systemd, once more", "bios", True, first="systemd")
+        self.act("mend")
+        self.act("empty")
+        self.boot("with an empty file as the guard", "bios", False, word=True, said="The boot guard cannot be started")
+        self.boot("with an empty file as the guard", "uefi", False)
+        self.act("install")
 
     def tell(self, good, what, done, more):
         self.failures += not good
@@ -173,9 +233,7 @@ def main():
                 for firmware in ("bios", "uefi"):
                     debian.boot(what, firmware, guarded)
             if guarded:
-                debian.act("reset-in-guard")
-                debian.boot("after a reset in the guard", "uefi", False, word=True)
-                debian.boot("after that", "uefi", True)
+                debian.fall_back()
         changed = [trees[0] != trees[2], trees[0] == trees[1]]
         debian.failures += sum(changed)
         print("not ok" if any(changed) else "ok", "- uninstall leaves /boot and /etc as they were")
