@@ -72,15 +72,15 @@ class Files:
         return f"{ARGUMENTS} {more}".strip()
 
 
-def grub_image(platform, output, configuration, folder, modules):
+def grub_image(platform, output, configuration, folder, modules, *options):
     """GRUB as one file, with a first configuration that finds the second."""
     need("grub-mkimage", "grub-common")
     if not (pathlib.Path("/usr/lib/grub") / platform).is_dir():
         raise machine.Unavailable(f"GRUB for {platform} is not installed")
     early = folder / "early.cfg"
     early.write_text(configuration, encoding="ascii")
-    run("grub-mkimage", "-O", platform, "-c", early, "-p", "/", "-o", output, "fat", "part_msdos", "normal",
-        "search", "search_fs_file", "configfile", *modules)
+    run("grub-mkimage", "-O", platform, "-c", early, "-p", "/", "-o", output, *options, "fat", "part_msdos",
+        "normal", "search", "search_fs_file", "configfile", *modules)
 
 
 def bios_disk(files, host):
@@ -328,8 +328,8 @@ def cost(options):
     return not good
 
 
-def main():
-    """Returns the exit status: 0 as expected, 1 otherwise."""
+def arguments(words=None):
+    """Those of the command line, unless given; the files are in the environment."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input", "cost"))
     parser.add_argument("host", nargs="*")
@@ -342,7 +342,12 @@ def main():
     parser.add_argument("--timeout", type=float, default=120.0)
     for name in ("elf", "efi", "host-elf", "host-efi", "init", "command", "cache"):
         parser.add_argument(f"--{name}", type=pathlib.Path, default=os.environ.get("FSGS_" + name.upper().replace("-", "_")))
-    options = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main():
+    """Returns the exit status: 0 as expected, 1 otherwise."""
+    options = arguments()
     if options.form == "bad-input":
         return 1 if bad_input(options) else 0
     if options.form == "cost":
