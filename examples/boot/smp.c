@@ -18,9 +18,9 @@
 #endif
 static const uint64_t limit_ms = SMP_LIMIT_MS;
 
-/* Intel SDM volume 3, "MP Initialization Protocol": INIT, 10 ms, SIPI, 200 us, SIPI. Processors with
- * 64-bit mode are ready sooner, so the first SIPI follows soon. Those that do not answer it get the
- * protocol's waits. */
+/* Intel SDM volume 3, "MP Initialization Protocol": INIT, 10 ms, SIPI, 200 us, SIPI. Processors
+ * with 64-bit mode are ready sooner, so the first SIPI follows soon. Those that do not answer it
+ * get the protocol's waits. */
 #define INIT_US    10000
 #define STARTUP_US 200
 #define SOON_US    100
