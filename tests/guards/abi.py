@@ -130,52 +130,127 @@ class Core(unittest.TestCase):
 
 
 @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
-class OlderHeader(unittest.TestCase):
-    """A program that was compiled when the report was shorter, with the library of today."""
+class OlderHeaders(unittest.TestCase):
+    """Programs that were compiled when a structure had fewer members, with the library of today.
 
-    PROGRAM = r'''
+    Each structure ends where the memory of the program does: one byte more, read or written, ends it.
+    """
+
+    UNIT = r'''
 #include <fsgscheck.h>
-#include <stdio.h>
 #include <string.h>
 
-int main(void)
-{
-	struct { struct fsgs_report report; unsigned char beyond[1024]; } it;
+extern char *page_end;
 
-	memset(&it, 0xa5, sizeof it);
-	if (fsgs_check(&it.report, sizeof it.report, FSGS_CHECK_CONTEXT))
+int TRY(const struct fsgs_report *whole, const struct fsgs_cpu_group *whole_group, const struct fsgs_field *whole_field);
+
+int TRY(const struct fsgs_report *whole, const struct fsgs_cpu_group *whole_group, const struct fsgs_field *whole_field)
+{
+	struct fsgs_report *const report = (void *)(page_end - sizeof *report);
+	struct fsgs_cpu_group *const group = (void *)(page_end - sizeof *group), kept;
+	struct fsgs_field *const field = (void *)(page_end - sizeof *field);
+	struct fsgs_report *const elsewhere = (void *)(page_end - 1024);
+	uint32_t count = 1;
+
+	if (!fsgs_report_field(0, field, sizeof *field) || memcmp(field, whole_field, sizeof *field))
 		return 1;
-	for (size_t i = 0; i < sizeof it.beyond; i++)
-		if (it.beyond[i] != 0xa5)
-			return 2;
-	printf("%zu %s %s %s", sizeof it.report, fsgs_name(FSGS_LIST_VERDICT, it.report.verdict),
-	       fsgs_name(FSGS_LIST_OUTCOME, it.report.trials[3].outcome), fsgs_reason(&it.report, sizeof it.report));
-	return fsgs_decide(&it.report, sizeof it.report) ? 3 : 0;
+	if (fsgs_check_cpus(elsewhere, sizeof *report, FSGS_CHECK_CONTEXT, group, sizeof *group, &count) ||
+	    memcmp(group, whole_group, sizeof *group))
+		return 2;
+	kept = *group;
+	if (fsgs_json(elsewhere, sizeof *report, group, sizeof *group, count, NULL, 0) < 1000)
+		return 3;
+	if (fsgs_check_early(report, sizeof *report, NULL) || report->verdict == FSGS_VERDICT_USABLE)
+		return 4;
+	if (fsgs_check(report, sizeof *report, FSGS_CHECK_CONTEXT) || memcmp(report, whole, sizeof *report))
+		return 5;
+	if (!fsgs_reason(report, sizeof *report) || fsgs_json(report, sizeof *report, &kept, sizeof kept, 1, NULL, 0) < 1000)
+		return 6;
+	for (uint32_t step = 0; fsgs_advice(report, sizeof *report, step); step++)
+		;
+	return fsgs_decide(report, sizeof *report) ? 7 : 0;
 }
 '''
 
-    def say(self, cut):
+    MAIN = r'''
+#include <fsgscheck.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+enum { ROOM = 4096 };
+char *page_end;
+
+int main(void)
+{
+	struct fsgs_report whole, all;
+	struct fsgs_cpu_group group;
+	struct fsgs_field field;
+	uint32_t count = 1;
+	int wrong = 0;
+	char *const room = mmap(NULL, 2 * ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	page_end = room + ROOM;
+	if (room == MAP_FAILED || mprotect(page_end, ROOM, PROT_NONE) || fsgs_check(&whole, sizeof whole, FSGS_CHECK_CONTEXT) ||
+	    fsgs_check_cpus(&all, sizeof all, 0, &group, sizeof group, &count) || !fsgs_report_field(0, &field, sizeof field))
+		return 1;
+	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+		const int failed = tries[i].run(&whole, &group, &field);
+
+		if (failed)
+			printf("without %s: step %d\n", tries[i].without, failed);
+		wrong |= failed;
+	}
+	return wrong != 0;
+}
+'''
+
+    TRY = 'int %s(const struct fsgs_report *, const struct fsgs_cpu_group *, const struct fsgs_field *)'
+
+    # The first member of each structure that a caller need not know.
+    OPTIONAL = {'fsgs_report': ('fsgscheck/report.h', 'vantage'), 'fsgs_field': ('fsgscheck/report.h', 'reserved'),
+                'fsgs_cpu_group': ('fsgscheck.h', 'reserved')}
+
+    def guarded(self, include):
+        """Lets a unit leave out members: -DCUT=n drops the one with the number n, and those behind it. Returns the names."""
+        names = []
+        for structure, (file, first) in self.OPTIONAL.items():
+            header = include / file
+            text = header.read_text(encoding='utf-8')
+            body = re.search(rf'struct {structure} \{{\n(.*?)\n\}};', text, re.S)[1]
+            start, lines = len(names), []
+            for line in body.splitlines():
+                member = re.match(r'\t(?:struct )?\w+ (\w+)(?:\[\w+\])?;$', line)
+                if member and (member[1] == first or len(names) > start):
+                    line = f'#if CUT < {start} || CUT > {len(names)}\n{line}\n#endif'
+                    names.append(f'{structure}.{member[1]}')
+                lines.append(line)
+            self.assertGreater(len(names), start, structure)
+            header.write_text(text.replace(body, '\n'.join(lines), 1), encoding='utf-8')
+        return names
+
+    def test_each_size_of_each_structure(self):
         with tempfile.TemporaryDirectory() as directory:
             include = shutil.copytree(INCLUDE, Path(directory, 'include'))
-            header = include / 'fsgscheck/report.h'
-            text = header.read_text(encoding='utf-8')
-            if cut:
-                shorter = re.sub(cut + r'[\s\S]*?\n};', '};', text, count=1)
-                self.assertNotEqual(shorter, text)
-                header.write_text(shorter, encoding='utf-8')
-            program = os.path.join(directory, 'program')
-            subprocess.run([os.environ['CC'], '-x', 'c', '-', f'-I{include}', '-o', program, '-x', 'none', SHARED,
-                            f'-Wl,-rpath,{os.path.dirname(SHARED)}'], input=self.PROGRAM, text=True, check=True,
-                           timeout=60)
-            return output(program).split(maxsplit=1)
+            names = self.guarded(include)
+            self.assertGreater(len(names), 35)
+            whole, objects = len(names), []
 
-    def test_shorter_report(self):
-        size, words = self.say(None)
-        for cut in (r'\tuint32_t family;', r'\tuint32_t refusal;'):
-            with self.subTest(cut=cut):
-                shorter, same = self.say(cut)
-                self.assertLess(int(shorter), int(size))
-                self.assertEqual(same, words)
+            def compile(source, cut):
+                objects.append(os.path.join(directory, f'{len(objects)}.o'))
+                subprocess.run([os.environ['CC'], '-x', 'c', '-', '-c', f'-I{include}', f'-DCUT={cut}', f'-DTRY=try_{cut}',
+                                '-o', objects[-1]], input=source, text=True, check=True, timeout=60)
+
+            for cut in range(whole + 1):
+                compile(self.UNIT, cut)
+            compile('#include <fsgscheck.h>\n' + ''.join(f'{self.TRY % f"try_{cut}"};\n' for cut in range(whole + 1))
+                    + f'static const struct {{ {self.TRY % "(*run)"}; const char *without; }} tries[] = {{\n'
+                    + ''.join(f'{{try_{cut}, "{name}"}},\n' for cut, name in enumerate([*names, 'nothing']))
+                    + '};\n' + self.MAIN, whole)
+            program = os.path.join(directory, 'program')
+            subprocess.run([os.environ['CC'], *objects, '-o', program, SHARED, f'-Wl,-rpath,{os.path.dirname(SHARED)}'],
+                           check=True, timeout=60)
+            done = subprocess.run([program], check=False, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout), (0, ''))
 
 
 class Headers(unittest.TestCase):

@@ -311,16 +311,8 @@ static int halt(void *context)
 	return 0;
 }
 
-static struct fsgs_report walk(struct machine *m, uint32_t flags)
+static struct fsgs_core_ops switched_on(struct machine *m)
 {
-	const struct fsgs_core_ops ops = {.context = m,
-					  .run = run,
-					  .cpuid = cpuid,
-					  .step = m->bare ? NULL : step,
-					  .halt = m->bare ? NULL : halt};
-	struct fsgs_report r;
-
-	memset(&r, 0xff, sizeof r);
 	if (!m->max_leaf)
 		m->max_leaf = 7;
 	m->cr4 = CR4_BEFORE & ~BIT;
@@ -330,6 +322,19 @@ static struct fsgs_report walk(struct machine *m, uint32_t flags)
 	}
 	m->base[FSGS_SEGMENT_FS] = m->msr[FSGS_SEGMENT_FS] = FS_BASE;
 	m->base[FSGS_SEGMENT_GS] = m->msr[FSGS_SEGMENT_GS] = GS_BASE;
+	return (struct fsgs_core_ops){.context = m,
+				      .run = run,
+				      .cpuid = cpuid,
+				      .step = m->bare ? NULL : step,
+				      .halt = m->bare ? NULL : halt};
+}
+
+static struct fsgs_report walk(struct machine *m, uint32_t flags)
+{
+	const struct fsgs_core_ops ops = switched_on(m);
+	struct fsgs_report r;
+
+	memset(&r, 0xff, sizeof r);
 	cr_assert_eq(fsgs_core_ring0(&r, sizeof r, &ops, sizeof ops, flags), 0);
 	cr_assert_eq(fsgs_decide(&r, sizeof r), 0);
 	return r;
@@ -540,6 +545,53 @@ Test(ring0, refuses_unknown_flags)
 				     ~(uint32_t)(FSGS_RING0_FORCE | FSGS_RING0_KEEP)),
 		     -22);
 	cr_expect_eq(r.verdict, 1234);
+}
+
+/* An older kernel gets as much as it knows, a newer one zeroes for what the core does not know. */
+Test(ring0, every_size_of_report)
+{
+	struct machine m = {.offers = 1};
+	const struct fsgs_core_ops ops = switched_on(&m);
+	struct fsgs_report whole;
+	unsigned char room[sizeof whole + 64];
+
+	cr_expect_eq(fsgs_core_ring0(&whole, FSGS_REPORT_MIN - 1, &ops, sizeof ops, 0), -22);
+	cr_assert_eq(fsgs_core_ring0(&whole, sizeof whole, &ops, sizeof ops, 0), 0);
+	for (size_t size = FSGS_REPORT_MIN; size <= sizeof room; size++) {
+		memset(room, 0x5a, sizeof room);
+		cr_assert_eq(fsgs_core_ring0((void *)room, size, &ops, sizeof ops, 0), 0);
+		cr_expect_eq(memcmp(room, &whole, size < sizeof whole ? size : sizeof whole), 0,
+			     "size %zu", size);
+		for (size_t i = sizeof whole; i < size; i++)
+			cr_assert_eq(room[i], 0);
+		for (size_t i = size; i < sizeof room; i++)
+			cr_assert_eq(room[i], 0x5a, "size %zu: byte %zu was written", size, i);
+		cr_expect(fsgs_core_ring0_same((void *)room, &whole, size));
+	}
+}
+
+/* Hooks that an older caller does not know are not called, whatever lies behind those that it
+ * knows. */
+Test(ring0, every_size_of_hooks)
+{
+	const size_t known = offsetof(struct fsgs_core_ops, get_base);
+
+	for (size_t size = known; size <= sizeof(struct fsgs_core_ops) + 64;
+	     size += sizeof(void *)) {
+		struct machine m = {.offers = 1};
+		const struct fsgs_core_ops all = switched_on(&m);
+		unsigned char room[sizeof all + 64];
+		struct fsgs_report r;
+
+		m.bare = size <= offsetof(struct fsgs_core_ops, step);
+		memset(room, 0x5a, sizeof room);
+		memcpy(room, &all, size < sizeof all ? size : sizeof all);
+		cr_assert_eq(fsgs_core_ring0(&r, sizeof r, (void *)room, size, 0), 0);
+		cr_expect_eq(m.step != NULL, size > offsetof(struct fsgs_core_ops, step), "%zu",
+			     size);
+		cr_expect_eq((r.survival_tried & FSGS_EVENT_BIT(FSGS_EVENT_HALT)) != 0,
+			     size > offsetof(struct fsgs_core_ops, halt), "%zu", size);
+	}
 }
 
 Test(ring0, tells_cpus_apart)
