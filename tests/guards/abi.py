@@ -101,6 +101,10 @@ class Symbols(unittest.TestCase):
                                         output('readelf', '-SW', SHARED)):
             self.assertLessEqual(int(size, 16), 16 if section == 'fini_array' else 8, section)
 
+    def test_no_thread_local_storage(self):
+        """In a library that dlopen() loads, it would cost each thread an allocation."""
+        self.assertNotRegex(output('readelf', '-lW', SHARED), r'\bTLS\b')
+
     def test_no_text_relocation(self):
         self.assertNotIn('TEXTREL', output('readelf', '-dW', SHARED))
 
@@ -288,6 +292,28 @@ class Headers(unittest.TestCase):
             for number, call in enumerate(calls, 7):
                 with self.subTest(compiler=compiler, call=call):
                     self.assertRegex(done.stderr, rf'<stdin>:{number}:.*warning: ignoring return value')
+
+    def test_limits_are_read_only_for_users(self):
+        for compiler, language in (('gcc', 'c'), ('clang', 'c'), ('g++', 'c++'), ('clang++', 'c++')):
+            if shutil.which(compiler):
+                done = subprocess.run([compiler, '-x', language, '-fsyntax-only', f'-I{INCLUDE}', '-'], check=False, timeout=60,
+                                      input='#include <fsgscheck/base.h>\nvoid user(void) { fsgs_base_limit[1] = 0; }\n',
+                                      text=True, capture_output=True)
+                with self.subTest(compiler=compiler):
+                    self.assertRegex(done.stderr, 'read-only|const-qualified|not assignable')
+
+    @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
+    def test_a_copy_of_the_limits_has_its_own_line(self):
+        """In a program that is not position-independent, the limits are among its own data (copy relocation)."""
+        text = ('#include <fsgscheck/base.h>\n#include <stdio.h>\nint main(void)\n{\nuint64_t base;\n'
+                'if (fsgs_get_gs_base(&base)) return 1;\nprintf("%p %zu", (void *)fsgs_base_limit, sizeof fsgs_base_limit);\n}\n')
+        with tempfile.TemporaryDirectory() as directory:
+            program = os.path.join(directory, 'program')
+            subprocess.run([os.environ['CC'], '-x', 'c', '-', '-fno-pic', '-no-pie', f'-I{INCLUDE}', '-o', program, '-x', 'none',
+                            SHARED, f'-Wl,-rpath,{os.path.dirname(SHARED)}'], input=text, text=True, check=True, timeout=60)
+            self.assertRegex(output('readelf', '-rW', program), 'R_X86_64_COPY .*fsgs_base_limit')
+            address, size = output(program).split()
+            self.assertEqual((int(address, 16) % 64, int(size)), (0, 64))
 
     def test_inline_forms_in_cplusplus(self):
         """noexcept, and with external linkage, without which the functions of a module cannot use them."""
