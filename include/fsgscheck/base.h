@@ -132,6 +132,10 @@ extern FSGS_API FSGS_BASE_LIMIT_CONST_ volatile uint64_t
  * `FSGSCHECK_TRIAL=0` is set, where the trial could not be made, and where `FSGSCHECK_BASE` or
  * fsgs_base_force() decided. A runtime that wants proof asks fsgs_check() for ::FSGS_PROOF_TRIED.
  *
+ * To say why the access is not the instruction, print fsgs_reason() and fsgs_advice() of a check.
+ * If its fsgs_report.access is another one than this, `FSGSCHECK_BASE` or fsgs_base_force()
+ * decided instead.
+ *
  * @param[in] segment  enum fsgs_segment.
  *
  * @return enum fsgs_access: ::FSGS_ACCESS_NONE when neither works, or @p segment is not one.
@@ -155,9 +159,10 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  * @brief Decide the access of a segment by hand, for this process, until told otherwise.
  *
  * For callers that know which access their environment allows: no check runs and no instruction is
- * tried, so the instruction forced where it is undefined ends the process with SIGILL. Takes
- * precedence over `FSGSCHECK_BASE` and is kept over fsgs_refresh(). A fsgs_report.access can be
- * passed as it is.
+ * tried. Where the instruction is undefined, forcing it ends the process with SIGILL. Where it runs
+ * although the kernel did not enable it (::FSGS_VERDICT_UNADVERTISED), a context switch loses the
+ * base that it wrote. Takes precedence over `FSGSCHECK_BASE` and is kept over fsgs_refresh(). A
+ * fsgs_report.access can be passed as it is.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] access   ::FSGS_ACCESS_INSTRUCTION; ::FSGS_ACCESS_ARCH_PRCTL; ::FSGS_ACCESS_NONE, to
