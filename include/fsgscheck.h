@@ -106,8 +106,8 @@ struct fsgs_cpu_group {
  * and its child has the library's handlers, which pass everything on, until it checks. Not for
  * signal handlers: a handler that interrupts a check of its own thread gets no trial
  * (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point.
- * A check waits 10 s for another trial in this process, also for one of another copy of the library,
- * and then gets no trial (EDEADLK).
+ * A check waits 10 s for another trial in this process, also for one of another copy of the
+ * library, and then gets no trial (EDEADLK).
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation: fsgs_check_early().
  * @par Environment
@@ -131,9 +131,9 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size,
 /**
  * @brief fsgs_check() on every allowed CPU, with the result of each.
  *
- * @param[out]    report      As for fsgs_check().
- * @param[in]     size        As for fsgs_check().
- * @param[in]     flags       As for fsgs_check(); ::FSGS_CHECK_ALL_CPUS is implied.
+ * @param[out]    report      Filled in as far as @p size reaches.
+ * @param[in]     size        `sizeof *report` in bytes.
+ * @param[in]     flags       enum fsgs_check_flag; ::FSGS_CHECK_ALL_CPUS is implied.
  * @param[out]    groups      Room for @p *count groups; one group for each distinct result, in the
  *                            order of their first CPUs. The last takes what did not fit.
  * @param[in]     group_size  `sizeof *groups` in bytes. A part of a group beyond what this library
@@ -142,21 +142,26 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size,
  *                            filled in.
  *
  * @retval 0    The report and the groups are filled in. No group, and fsgs_report.cpus_checked of
- *              0, when the affinity could not be read or changed, or when there could be no thread.
- * @retval -22  (-EINVAL) As for fsgs_check(), or @p groups or @p count is NULL, @p *count is 0, or
- *              @p group_size is below ::FSGS_CPU_GROUP_MIN. Nothing was written or run.
+ *              0, if the affinity could not be read or changed, or no thread could be created.
+ * @retval -22  (-EINVAL) @p report, @p groups or @p count is NULL, @p *count is 0, @p size or
+ *              @p group_size is below its minimum, or @p flags has an unknown bit. Nothing was
+ *              written or run.
  *
  * @par Threads and signals
- * As for fsgs_check(). The allowed CPUs are those of the calling thread's affinity, which is not
- * touched: a thread of the library's own moves from CPU to CPU.
+ * Any number of threads may call this at once; trials take turns. Not for signal handlers, and not
+ * a cancellation point. The allowed CPUs are those of the calling thread's affinity, which is not
+ * changed: a thread of the library moves from CPU to CPU.
  * @par Early use
- * As for fsgs_check().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As for fsgs_check().
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. Ignored in a process that runs with
+ * raised privileges (AT_SECURE).
  * @par Cost
- * fsgs_check(), a thread and, for each CPU, a migration, two CPUID instructions and a trial.
+ * Those of fsgs_check(), a thread, and for each CPU a migration, two CPUID instructions and a
+ * trial.
  * @par Source
- * As for fsgs_check(); sched_setaffinity(2).
+ * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
+ * Documentation/arch/x86/x86_64/fsgs.rst; sched_setaffinity(2).
  * @since 1.0
  */
 FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t flags,
@@ -168,26 +173,31 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
  *
  * @param[in]  cpu     The number of the CPU, as sched_setaffinity(2) counts them. The affinity of
  *                     the calling thread need not include it.
- * @param[out] report  As for fsgs_check().
- * @param[in]  size    As for fsgs_check().
- * @param[in]  flags   As for fsgs_check(), without ::FSGS_CHECK_ALL_CPUS.
+ * @param[out] report  Filled in as far as @p size reaches.
+ * @param[in]  size    `sizeof *report` in bytes.
+ * @param[in]  flags   enum fsgs_check_flag, without ::FSGS_CHECK_ALL_CPUS.
  *
  * @retval 0    The report is filled in, with fsgs_report.cpus_checked of 1.
- * @retval -22  (-EINVAL) As for fsgs_check(); @p flags has ::FSGS_CHECK_ALL_CPUS; or there is no
- *              such CPU, it is offline, or the process's cpuset excludes it.
- * @retval -11  (-EAGAIN) There could be no thread; other negative errno values of pthread_create(3)
- *              and sched_setaffinity(2) likewise.
+ * @retval -22  (-EINVAL) @p report is NULL, @p size is below ::FSGS_REPORT_MIN, or @p flags has an
+ *              unknown bit or ::FSGS_CHECK_ALL_CPUS; or there is no such CPU, it is offline, or
+ *              the process's cpuset excludes it.
+ * @retval -11  (-EAGAIN) No thread could be created. Other negative errno values of
+ *              pthread_create(3) and sched_setaffinity(2) are possible.
  *
  * @par Threads and signals
- * As for fsgs_check_cpus().
+ * Any number of threads may call this at once; trials take turns. Not for signal handlers, and not
+ * a cancellation point. The affinity of the calling thread is not changed: a thread of the library
+ * runs on that CPU.
  * @par Early use
- * As for fsgs_check().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As for fsgs_check().
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. Ignored in a process that runs with
+ * raised privileges (AT_SECURE).
  * @par Cost
- * fsgs_check(), a thread and a migration.
+ * Those of fsgs_check(), a thread and a migration.
  * @par Source
- * As for fsgs_check_cpus().
+ * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
+ * Documentation/arch/x86/x86_64/fsgs.rst; sched_setaffinity(2).
  * @since 1.0
  */
 FSGS_API int fsgs_check_cpu(uint32_t cpu, struct fsgs_report *report, size_t size,
@@ -197,48 +207,50 @@ FSGS_API int fsgs_check_cpu(uint32_t cpu, struct fsgs_report *report, size_t siz
  * @brief Whether all four instructions may be used by this process: the cached answer.
  *
  * The first call does fsgs_check(); later ones read one variable until fsgs_refresh(). This is the
- * machine's answer: it does not heed `FSGSCHECK_BASE` or fsgs_base_force(), and wants all four
+ * machine's answer: it ignores `FSGSCHECK_BASE` and fsgs_base_force(), and requires all four
  * instructions. A runtime that moves one segment asks fsgs_base_access() instead.
  *
  * @retval 1  The verdict is ::FSGS_VERDICT_USABLE.
- * @retval 0  It is another one.
+ * @retval 0  It is another verdict.
  *
  * @par Threads and signals
- * Safe from any thread. The first call is not for signal handlers, later ones are.
+ * Safe from any thread. The first call is not for signal handlers, later calls are.
  * @par Early use
- * As for fsgs_check().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * The first call reads `FSGSCHECK_TRIAL`, as fsgs_check(), and decides the accesses of both
- * segments as fsgs_base_access() does.
+ * The first call reads `FSGSCHECK_TRIAL`, as fsgs_check(), and decides the access of each
+ * segment, for which it also reads `FSGSCHECK_BASE`.
  * @par Cost
  * A load and a test once the answer is there.
  * @par Source
- * As fsgs_check() and fsgs_decide().
+ * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
+ * Documentation/arch/x86/x86_64/fsgs.rst.
  * @since 1.0
  */
 FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
 
 /**
- * @brief Look again: renew the answer of fsgs_usable() and the access of each segment.
+ * @brief Check again: renew the answer of fsgs_usable() and the access of each segment.
  *
- * To be called when the machine may have become another one: after a resume, a migration, or a
- * restore from a checkpoint. Until it returns, other threads go on with what was known; where
- * another thread is just deciding, too, an instant longer.
+ * Call it when the process may be on another machine: after a resume, a migration, or a restore
+ * from a checkpoint. Until it returns, other threads use the previous answers. If another thread is
+ * deciding at the same time, they do so until that thread has finished.
  *
- * @retval 1  An access or the answer of fsgs_usable() is another one than before, or was not known.
- * @retval 0  Everything is as it was known.
+ * @retval 1  An access or the answer of fsgs_usable() changed, or was not known before.
+ * @retval 0  Nothing changed.
  *
  * @par Threads and signals
  * Safe from any thread, not for signal handlers.
  * @par Early use
- * As for fsgs_check().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
  * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL` are read again.
  * @par Cost
- * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT where a segment is left to arch_prctl.
- * None where both accesses were decided by hand and fsgs_usable() was never called.
+ * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT if a segment is left to arch_prctl. None
+ * if both accesses were set by fsgs_base_force() or `FSGSCHECK_BASE` and fsgs_usable() was never
+ * called.
  * @par Source
- * This library's own rule: neither kernel nor hypervisor announces such a change (doc/limits.md).
+ * None: neither kernel nor hypervisor announces such a change (doc/limits.md).
  * @since 1.0
  */
 FSGS_API int fsgs_refresh(void) FSGS_NOTHROW;

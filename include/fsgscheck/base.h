@@ -21,21 +21,21 @@
  * moves, whether `fsgs_base_access(segment) == FSGS_ACCESS_INSTRUCTION`, and chooses its code by
  * that.
  *
- * A user or a program that knows better can decide: by the environment variable `FSGSCHECK_BASE`,
- * or by fsgs_base_force(), which takes precedence.
+ * A user or a program that knows which access works can set it: by the environment variable
+ * `FSGSCHECK_BASE`, or by fsgs_base_force(), which takes precedence.
  *
  * The contract:
  *  - Every address below ::FSGS_BASE_LIMIT is accepted. A higher address of user space may be: a
  *    later library may raise the bound where the kernel has five levels of page tables. An address
- *    of the kernel's half, or one that is not canonical, never is. A refused address gives -EPERM
- *    before anything is written: the instruction would take addresses of the kernel's half, and
- *    some kernels and emulators die of them.
+ *    of the kernel's half, or a non-canonical address, never is. A refused address gives -EPERM
+ *    before anything is written: the instruction would accept an address of the kernel's half, and
+ *    some kernels and emulators crash on it.
  *  - A get can therefore return a base that a set refuses, if code of the process wrote it by
  *    WRGSBASE itself. Code that saves and restores a base treats -EPERM at the restore as an error
  *    of that code. It can refuse to switch, or keep the base by not calling set for it.
- *  - arch_prctl is not believed without a test. A get that leaves the value alone has failed. A set
- *    is read back until one has changed a base and has read back, after each decision. Where
- *    nothing works the answer is -ENOTSUP.
+ *  - arch_prctl is tested before it is trusted. A get that does not write the value has failed.
+ *    After each decision, sets are read back until a set has changed a base and the change was
+ *    read back. If nothing works the result is -ENOTSUP.
  *  - Whether a set leaves the segment's selector as it was (the instruction does) or zeroes it (the
  *    system call does) is unspecified.
  *  - errno stays as it was.
@@ -127,50 +127,51 @@ extern FSGS_API FSGS_BASE_LIMIT_CONST_ volatile uint64_t
 /**
  * @brief The access of a segment.
  *
- * The question that a runtime asks: once at its start, for each segment that it moves. The
- * instruction may be the answer without any trial, on the word of CPUID and the kernel: where
- * `FSGSCHECK_TRIAL=0` is set, where the trial could not be made, and where `FSGSCHECK_BASE` or
- * fsgs_base_force() decided. A runtime that wants proof asks fsgs_check() for ::FSGS_PROOF_TRIED.
+ * A runtime asks once at its start, for each segment that it moves. The answer can be the
+ * instruction without a trial, because CPUID and the kernel say so: if `FSGSCHECK_TRIAL=0` is set,
+ * if no trial was possible, or if `FSGSCHECK_BASE` or fsgs_base_force() decided. A runtime that
+ * wants proof calls fsgs_check() and compares fsgs_report.proof with ::FSGS_PROOF_TRIED.
  *
  * To say why the access is not the instruction, print fsgs_reason() and fsgs_advice() of a check.
- * If its fsgs_report.access is another one than this, `FSGSCHECK_BASE` or fsgs_base_force()
+ * If its fsgs_report.access differs from this answer, `FSGSCHECK_BASE` or fsgs_base_force()
  * decided instead.
  *
  * @param[in] segment  enum fsgs_segment.
  *
- * @return enum fsgs_access: ::FSGS_ACCESS_NONE when neither works, or @p segment is not one.
+ * @return enum fsgs_access: ::FSGS_ACCESS_NONE if neither works, or @p segment is not one.
  *
  * @par Threads and signals
- * As fsgs_get_base().
+ * Safe from any thread, and in a signal handler once the segment has been used.
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`, when it decides.
+ * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`, when the access is decided.
  * @par Cost
- * A load and a test once it has been decided; the first use may cost as much as two fsgs_check(),
- * the second with ::FSGS_CHECK_CONTEXT, to see whether arch_prctl can be believed.
+ * A load and a test once it has been decided. The first use costs up to two fsgs_check(), the
+ * second with ::FSGS_CHECK_CONTEXT, to test whether arch_prctl works.
  * @par Source
- * This library's own rules, as in fsgs_decide(); arch_prctl(2).
+ * Documentation/arch/x86/x86_64/fsgs.rst in Linux; arch_prctl(2); doc/states.md lists the states
+ * and their sources.
  * @since 1.0
  */
 FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
 
 /**
- * @brief Decide the access of a segment by hand, for this process, until told otherwise.
+ * @brief Set the access of a segment for this process, without a check.
  *
- * For callers that know which access their environment allows: no check runs and no instruction is
- * tried. Where the instruction is undefined, forcing it ends the process with SIGILL. Where it runs
+ * For callers that know which access their environment allows. No check runs and no instruction is
+ * tried. If the instruction is forced where it is undefined, its first use raises SIGILL. If it runs
  * although the kernel did not enable it (::FSGS_VERDICT_UNADVERTISED), a context switch loses the
- * base that it wrote. Takes precedence over `FSGSCHECK_BASE` and is kept over fsgs_refresh(). A
- * fsgs_report.access can be passed as it is.
+ * base that it wrote. Takes precedence over `FSGSCHECK_BASE`, and fsgs_refresh() does not change it.
+ * A value of fsgs_report.access can be passed.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] access   ::FSGS_ACCESS_INSTRUCTION; ::FSGS_ACCESS_ARCH_PRCTL; ::FSGS_ACCESS_NONE, to
  *                     refuse with -ENOTSUP; or ::FSGS_BASE_AUTO, to undo an earlier call:
  *                     `FSGSCHECK_BASE` counts again, or else the check runs at once.
  *
- * @retval 0    It is in force for every thread; where another one is just deciding, too, an instant
- *   later.
+ * @retval 0    It applies to every thread. If another thread is deciding at the same time, it
+ *              applies when that thread has finished.
  * @retval -22  (-EINVAL) @p segment or @p access is not one of those. Nothing changed.
  * @retval -95  (-ENOTSUP) This is not 64-bit x86 code with 64-bit pointers.
  *
@@ -183,8 +184,6 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  * @par Cost
  * Some atomic stores; with ::FSGS_BASE_AUTO, unless `FSGSCHECK_BASE` decides, that of the first
  * use: fsgs_base_access().
- * @par Source
- * This library's own rule.
  * @since 1.0
  */
 FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
@@ -200,14 +199,14 @@ FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or gives a wrong answer.
  *
  * @par Threads and signals
- * Safe from any thread. Safe in a signal handler once the segment has been used.
+ * Safe from any thread, and in a signal handler once the segment has been used.
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * The first use of a segment reads it: fsgs_base_access().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction, a call and about 3 ns; else one system call. The first use decides:
- * fsgs_base_access().
+ * By the instruction, a call and about 3 ns; else one system call. The first use of a segment costs
+ * as much as its decision: two fsgs_check() at most.
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
  * @since 1.0
@@ -217,27 +216,31 @@ FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW FSGS_M
 /**
  * @brief Write a base of the calling thread.
  *
- * For ::FSGS_SEGMENT_FS read first what must not be done until it is restored: @ref base.
+ * For ::FSGS_SEGMENT_FS read first what must not be done until it is restored: "While the FS base
+ * is foreign" in @ref base.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] base     The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) @p base is not an address that is accepted: @ref base. Nothing was written.
+ * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ *              half. Nothing was written.
  * @retval -22  (-EINVAL) @p segment is not one.
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
  *              have written does not read back.
  *
  * @par Threads and signals
- * As fsgs_get_base(). A signal handler runs with the base that the interrupted code had, and what a
- * handler sets stays: neither delivery nor sigreturn(2) saves a base.
+ * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
+ * runs with the base of the code that it interrupted, and a base that it sets stays: neither
+ * delivery nor sigreturn(2) saves a base.
  * @par Early use
- * As fsgs_get_base().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As fsgs_get_base().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
  * By the instruction, a call and about 10 ns; else one system call, and three until a set has shown
- * that it works.
+ * that it works. The first use of a segment costs as much as its decision: two fsgs_check() at
+ * most.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
@@ -245,29 +248,33 @@ FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW FSGS_M
 FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /**
- * @brief Write a base of the calling thread unless it is right already.
+ * @brief Write a base of the calling thread, unless it has the value already.
  *
- * A read is cheaper than a write, 2 to 15 times on the processors measured. So this pays where a
- * base is often right: a sandbox that calls itself again, a task that is resumed where it ran.
+ * A read is 2 to 15 times cheaper than a write on the processors measured. So use this where the
+ * base often has the value already: in a sandbox that calls itself again, for example.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] base     The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) As for fsgs_set_base().
- * @retval -22  (-EINVAL) As for fsgs_set_base().
- * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ *              half. Nothing was written.
+ * @retval -22  (-EINVAL) @p segment is not one.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
+ *              have written does not read back.
  *
  * @par Threads and signals
- * As fsgs_set_base().
+ * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
+ * runs with the base of the code that it interrupted, and a base that it sets stays: neither
+ * delivery nor sigreturn(2) saves a base.
  * @par Early use
- * As fsgs_get_base().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As fsgs_get_base().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * That of fsgs_get_base(), and that of fsgs_set_base() when there is something to write.
+ * Those of fsgs_get_base(), and those of fsgs_set_base() if there is something to write.
  * @par Source
- * As fsgs_get_base() and fsgs_set_base().
+ * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
  */
 FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS_MUST_CHECK;
@@ -373,16 +380,17 @@ FSGS_INLINE int fsgs_get_slowly_(uint32_t segment, uint64_t *base) FSGS_INLINE_N
  * @param[out] base  The base; left alone on an error. Not NULL.
  *
  * @retval 0    @p *base is the base.
- * @retval -95  (-ENOTSUP) As for fsgs_get_base().
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or gives a wrong answer.
  *
  * @par Threads and signals
- * As fsgs_get_base().
+ * Safe from any thread, and in a signal handler once the segment has been used.
  * @par Early use
- * As fsgs_get_base().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As fsgs_get_base().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction a load, a test and RDFSBASE; else that of fsgs_get_base().
+ * By the instruction a load, a test and RDFSBASE; else one system call. The first use of a segment
+ * costs as much as its decision: two fsgs_check() at most.
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
  * @since 1.0
@@ -401,16 +409,17 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_get_fs_base(uint64_t *base) FSGS_INLINE_NOT
  * @param[out] base  The base; left alone on an error. Not NULL.
  *
  * @retval 0    @p *base is the base.
- * @retval -95  (-ENOTSUP) As for fsgs_get_base().
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or gives a wrong answer.
  *
  * @par Threads and signals
- * As fsgs_get_base().
+ * Safe from any thread, and in a signal handler once the segment has been used.
  * @par Early use
- * As fsgs_get_base().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As fsgs_get_base().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction a load, a test and RDGSBASE; else that of fsgs_get_base().
+ * By the instruction a load, a test and RDGSBASE; else one system call. The first use of a segment
+ * costs as much as its decision: two fsgs_check() at most.
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2).
  * @since 1.0
@@ -431,17 +440,23 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_get_gs_base(uint64_t *base) FSGS_INLINE_NOT
  * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) As for fsgs_set_base().
- * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ *              half. Nothing was written.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
+ *              have written does not read back.
  *
  * @par Threads and signals
- * As fsgs_set_base().
+ * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
+ * runs with the base of the code that it interrupted, and a base that it sets stays: neither
+ * delivery nor sigreturn(2) saves a base.
  * @par Early use
- * As fsgs_get_base().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As fsgs_get_base().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction a load, a comparison and WRFSBASE; else that of fsgs_set_base().
+ * By the instruction a load, a comparison and WRFSBASE; else one system call, and three until a set
+ * has shown that it works. The first use of a segment costs as much as its decision: two
+ * fsgs_check() at most.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
@@ -460,17 +475,23 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_fs_base(uint64_t base) FSGS_INLINE_NOTH
  * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) As for fsgs_set_base().
- * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ *              half. Nothing was written.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
+ *              have written does not read back.
  *
  * @par Threads and signals
- * As fsgs_set_base().
+ * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
+ * runs with the base of the code that it interrupted, and a base that it sets stays: neither
+ * delivery nor sigreturn(2) saves a base.
  * @par Early use
- * As fsgs_get_base().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As fsgs_get_base().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction a load, a comparison and WRGSBASE; else that of fsgs_set_base().
+ * By the instruction a load, a comparison and WRGSBASE; else one system call, and three until a set
+ * has shown that it works. The first use of a segment costs as much as its decision: two
+ * fsgs_check() at most.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
@@ -491,20 +512,25 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_gs_base(uint64_t base) FSGS_INLINE_NOTH
  * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) As for fsgs_set_base().
- * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ *              half. Nothing was written.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
+ *              have written does not read back.
  *
  * @par Threads and signals
- * As fsgs_set_base().
+ * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
+ * runs with the base of the code that it interrupted, and a base that it sets stays: neither
+ * delivery nor sigreturn(2) saves a base.
  * @par Early use
- * As fsgs_get_base().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As fsgs_get_base().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction a load, a comparison and RDFSBASE, and WRFSBASE when there is something to
- * write; else that of fsgs_ensure_base().
+ * By the instruction a load, a comparison and RDFSBASE, and WRFSBASE if there is something to
+ * write; else one system call to read, and those of a set if there is something to write. The first
+ * use of a segment costs as much as its decision: two fsgs_check() at most.
  * @par Source
- * As fsgs_get_base() and fsgs_set_base().
+ * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
  */
 FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_fs_base(uint64_t base) FSGS_INLINE_NOTHROW
@@ -522,20 +548,25 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_fs_base(uint64_t base) FSGS_INLINE_N
  * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) As for fsgs_set_base().
- * @retval -95  (-ENOTSUP) As for fsgs_set_base().
+ * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ *              half. Nothing was written.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
+ *              have written does not read back.
  *
  * @par Threads and signals
- * As fsgs_set_base().
+ * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
+ * runs with the base of the code that it interrupted, and a base that it sets stays: neither
+ * delivery nor sigreturn(2) saves a base.
  * @par Early use
- * As fsgs_get_base().
+ * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * As fsgs_get_base().
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction a load, a comparison and RDGSBASE, and WRGSBASE when there is something to
- * write; else that of fsgs_ensure_base().
+ * By the instruction a load, a comparison and RDGSBASE, and WRGSBASE if there is something to
+ * write; else one system call to read, and those of a set if there is something to write. The first
+ * use of a segment costs as much as its decision: two fsgs_check() at most.
  * @par Source
- * As fsgs_get_base() and fsgs_set_base().
+ * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
  */
 FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_gs_base(uint64_t base) FSGS_INLINE_NOTHROW

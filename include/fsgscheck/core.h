@@ -65,7 +65,7 @@ typedef FSGS_STUB int fsgs_stub_fn(struct fsgs_stub *io);
 fsgs_stub_fn fsgs_stub_undefined;
 
 /**
- * @brief To be called by the handler of \#UD and \#GP (SIGILL, SIGSEGV, SIGBUS).
+ * @brief Call this in the handler of \#UD and \#GP (SIGILL, SIGSEGV, SIGBUS).
  *
  * @param[in,out] rip    The saved instruction pointer. On success, the address to continue at: the
  *                       stub then returns 1.
@@ -74,7 +74,7 @@ fsgs_stub_fn fsgs_stub_undefined;
  * @param[in]     code   What to note: the error code, or si_code.
  *
  * @return The stub's argument block, with the fault noted; NULL, and nothing touched, when @p rip
- *         is not an instruction of a stub: the fault is somebody else's.
+ *         is not an instruction of a stub: the fault belongs to other code.
  *
  * @par Threads and signals
  * Safe in any handler. Does not use FS or GS, which may hold a marker at this moment: neither must
@@ -82,7 +82,7 @@ fsgs_stub_fn fsgs_stub_undefined;
  * @par Early use
  * Everywhere.
  * @par Cost
- * A walk over a table of some seventy numbers.
+ * A walk over a table of about 70 numbers.
  * @par Source
  * SDM vol. 3, interrupts 6 and 13: both are faults, so the saved RIP is that of the instruction.
  * RDI is the first argument of the System V calling convention.
@@ -172,9 +172,9 @@ enum fsgs_ring0_flag {
  * @par Early use
  * Everywhere.
  * @par Cost
- * Some seventy stubs, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as
- * many. In a guest CPUID, port I/O and HLT leave to the hypervisor, and CR4 and the MSRs where it
- * chooses so.
+ * About 70 stubs, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as
+ * many. In a guest, CPUID, port I/O and HLT exit to the hypervisor; accesses to CR4 and the MSRs
+ * may.
  * @par Source
  * SDM vol. 3, control register CR4, bit 16; vol. 2, RDFSBASE to WRGSBASE, RDMSR and WRMSR; vol. 4,
  * IA32_FS_BASE and IA32_GS_BASE. Each step is in doc/ring0.md.
@@ -202,7 +202,7 @@ int fsgs_core_ring0(struct fsgs_report *report, size_t size, const struct fsgs_c
  * @par Cost
  * Thirteen comparisons.
  * @par Source
- * This library's own rule: what fsgs_decide() decides by.
+ * None: it compares what fsgs_decide() reads.
  * @since 1.0
  */
 int fsgs_core_ring0_same(const struct fsgs_report *a, const struct fsgs_report *b,

@@ -142,11 +142,11 @@ enum fsgs_finding {
 	FSGS_FINDING_EMULATED = 7,           /**< An emulator ran the instructions. */
 	FSGS_FINDING_NO_CANONICAL_CHECK = 8, /**< A non-canonical base was accepted. */
 	FSGS_FINDING_VALUE_LOST = 9,         /**< A base did not outlive an event. */
-	FSGS_FINDING_SANDBOXED = 10,         /**< A user-space kernel stands between. */
+	FSGS_FINDING_SANDBOXED = 10,         /**< A user-space kernel runs this process. */
 	FSGS_FINDING_ARCH_PRCTL_DENIED = 11, /**< arch_prctl fails. */
 	FSGS_FINDING_ARCH_PRCTL_LIES = 12,   /**< arch_prctl gives wrong answers. */
 	FSGS_FINDING_INSTRUMENTED = 13,      /**< A tool changes what this process sees. */
-	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< Runs behind a genuine kernel that is unaware. */
+	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< Runs, and the kernel did not enable it. */
 	FSGS_FINDING_INSN_UD = 15,           /**< Ring 0: undefined although CR4 has the bit. */
 	FSGS_FINDING_CR4_REFUSED = 16,       /**< Ring 0: setting the bit in CR4 faults. */
 	FSGS_FINDING_CR4_DROPPED = 17,       /**< Ring 0: the bit does not stay set in CR4. */
@@ -329,14 +329,12 @@ struct fsgs_report {
  * Everywhere.
  * @par Cost
  * A call that returns a constant.
- * @par Source
- * This library's own structure.
  * @since 1.0
  */
 FSGS_API size_t fsgs_report_size(void) FSGS_NOTHROW FSGS_CONST;
 
 /**
- * @brief Decide: from the evidence in a report to its verdict, findings and access.
+ * @brief Derive verdict, findings and access from the evidence in a report.
  *
  * A pure function of the evidence half of @p report: no system call, no global, no allocation. It
  * can be called in ring 0, in a signal handler, in a fuzzer, on evidence of another machine.
@@ -354,9 +352,8 @@ FSGS_API size_t fsgs_report_size(void) FSGS_NOTHROW FSGS_CONST;
  * @par Cost
  * About 500 instructions.
  * @par Source
- * This library's own rules: doc/states.md lists the states of a machine, each with where it was
- * read or seen. They rest on the SDM, vol. 2, CPUID and RDFSBASE to WRGSBASE, and on Linux,
- * Documentation/arch/x86/x86_64/fsgs.rst.
+ * doc/states.md lists the states of a machine, each with its source. They rest on the SDM, vol. 2,
+ * CPUID and RDFSBASE to WRGSBASE, and on Linux, Documentation/arch/x86/x86_64/fsgs.rst.
  * @since 1.0
  */
 FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
@@ -369,10 +366,11 @@ FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
  * storage, no errno and nothing that needs a relocation, makes no system call and reads no
  * environment. In the core archive as well. Proof is ::FSGS_PROOF_ADVERTISED at most.
  *
- * CPUID runs bare: where a tool makes it fault, the program would have died in its loader.
+ * CPUID runs unguarded: if a tool makes it fault, the program has already died in its loader.
  *
- * @param[out] report  As for fsgs_check().
- * @param[in]  size    As for fsgs_check().
+ * @param[out] report  Filled in as far as @p size reaches; a part beyond what this library knows is
+ *                     zeroed.
+ * @param[in]  size    `sizeof *report` in bytes.
  * @param[in]  auxv    The auxiliary vector: pairs of `unsigned long`, up to one of type 0
  *                     (AT_NULL). The kernel puts it behind the environment on the initial stack. A
  *                     resolver in a program with a C library makes one: `{AT_HWCAP2,
@@ -441,8 +439,6 @@ enum fsgs_list {
  * Everywhere.
  * @par Cost
  * A walk along the words of one list, two kilobytes at most.
- * @par Source
- * This library's own words.
  * @since 1.0
  */
 FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
@@ -462,8 +458,6 @@ FSGS_API const char *fsgs_name(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_
  * Everywhere.
  * @par Cost
  * A walk along the words of one list, two kilobytes at most.
- * @par Source
- * This library's own words.
  * @since 1.0
  */
 FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW FSGS_CONST;
@@ -483,8 +477,6 @@ FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW F
  * Everywhere.
  * @par Cost
  * A walk along the words of one list, two kilobytes at most.
- * @par Source
- * This library's own words.
  * @since 1.0
  */
 FSGS_API int fsgs_number(uint32_t list, const char *name) FSGS_NOTHROW FSGS_PURE;
@@ -502,9 +494,9 @@ FSGS_API int fsgs_number(uint32_t list, const char *name) FSGS_NOTHROW FSGS_PURE
  * @par Early use
  * Everywhere.
  * @par Cost
- * A copy of the report on the stack, and a walk over some thirty conditions and their texts.
+ * A copy of the report on the stack, and a walk over about 30 conditions and their texts.
  * @par Source
- * This library's own words; doc/states.md says where each state was read or seen.
+ * doc/states.md lists the states of a machine, each with its source.
  * @since 1.0
  */
 FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
@@ -525,9 +517,9 @@ FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
  * @par Early use
  * Everywhere.
  * @par Cost
- * A copy of the report on the stack, and a walk over some fifty conditions and their texts.
+ * A copy of the report on the stack, and a walk over about 50 conditions and their texts.
  * @par Source
- * This library's own words; doc/states.md says where each state was read or seen.
+ * doc/states.md lists the states of a machine, each with its source.
  * @since 1.0
  */
 FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
@@ -539,8 +531,8 @@ FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
  * @param[in] verdict  enum fsgs_verdict.
  *
  * @retval 0  Usable.
- * @retval 1  Not usable, and consistent: unsupported or disabled.
- * @retval 2  Needs a person: unadvertised, broken or inconsistent.
+ * @retval 1  Not usable, and all sources agree: unsupported or disabled.
+ * @retval 2  A defect or a hole: unadvertised, broken or inconsistent.
  * @retval 3  Unknown, also for a number that the library does not know.
  *
  * @par Threads and signals
@@ -548,9 +540,7 @@ FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
  * @par Early use
  * Everywhere.
  * @par Cost
- * A look into a table.
- * @par Source
- * This library's own rule.
+ * A table look-up.
  * @since 1.0
  */
 FSGS_API int fsgs_exit_status(uint32_t verdict) FSGS_NOTHROW FSGS_CONST;
@@ -612,9 +602,7 @@ struct fsgs_field {
  * @par Early use
  * Everywhere.
  * @par Cost
- * A look into a table.
- * @par Source
- * This library's own structure.
+ * A table look-up.
  * @since 1.0
  */
 FSGS_API const char *fsgs_report_field(uint32_t number, struct fsgs_field *field,
@@ -669,8 +657,6 @@ FSGS_API int fsgs_json(const struct fsgs_report *report, size_t size,
  * Everywhere.
  * @par Cost
  * A call that returns a constant.
- * @par Source
- * This library's own numbers: fsgscheck/version.h.
  * @since 1.0
  */
 FSGS_API uint32_t fsgs_version(void) FSGS_NOTHROW FSGS_CONST;
@@ -686,8 +672,6 @@ FSGS_API uint32_t fsgs_version(void) FSGS_NOTHROW FSGS_CONST;
  * Everywhere.
  * @par Cost
  * A call that returns a constant.
- * @par Source
- * This library's own numbers: fsgscheck/version.h.
  * @since 1.0
  */
 FSGS_API const char *fsgs_version_string(void) FSGS_NOTHROW FSGS_CONST;

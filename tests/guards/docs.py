@@ -143,7 +143,11 @@ def sentences(page):
 
 DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w ]+?[ *](fsgs_\w*[^\W_])\(([^;{]*?)\))'
                          r'[^;{()]*[;{]', re.M)
-PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Early use\n', r'@par Cost\n', r'@par Source\n', '@since ')
+PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Early use\n', r'@par Cost\n', '@since ')
+SOURCE_PARAGRAPH = r'@par Source\n'
+# They rest on no manual: names, layouts and choices of this library.
+WITHOUT_SOURCE = {'fsgs_base_force', 'fsgs_describe', 'fsgs_exit_status', 'fsgs_name', 'fsgs_number', 'fsgs_report_field',
+                  'fsgs_report_size', 'fsgs_version', 'fsgs_version_string'}
 
 
 def uncommented(text):
@@ -160,9 +164,10 @@ def functions(header):
         yield found[2], found[1], re.findall(r'(\w+)(?:\[\d*\])?(?:,|$)', found[3]), comment
 
 
-def lacking(prototype, parameters, comment):
+def lacking(name, prototype, parameters, comment):
     """What a comment does not say. A paragraph without words says nothing."""
-    wanted = list(PARAGRAPHS) + [rf'@param\[[a-z,]+\] +{name} ' for name in parameters if name != 'void']
+    wanted = list(PARAGRAPHS) + ([] if name in WITHOUT_SOURCE else [SOURCE_PARAGRAPH])
+    wanted += [rf'@param\[[a-z,]+\] +{name} ' for name in parameters if name != 'void']
     if not re.match(r'(FSGS_API )?void fsgs', prototype):
         wanted += ['@ret(?:val|urn) ']
     return [what.strip() for what in wanted if not re.search(rf'^{what}\s*(?!@)\S', comment, re.M)]
@@ -177,24 +182,32 @@ class Reference(unittest.TestCase):
             for name, prototype, parameters, comment in functions(header):
                 seen.add(name)
                 with self.subTest(function=name):
-                    self.assertEqual(lacking(prototype, parameters, comment), [])
+                    self.assertEqual(lacking(name, prototype, parameters, comment), [])
         script = uncommented((SOURCE / 'lib/libfsgscheck.map').read_text(encoding='utf-8'))
         exported = set(re.findall(r'\b(fsgs_\w+);', script)) - {'fsgs_base_limit'}
         self.assertEqual(exported - seen, set())
         for other in ('fsgs_get_fs_base', 'fsgs_ensure_gs_base', 'fsgs_stub_recover', 'fsgs_core_ring0'):
             self.assertIn(other, seen)
 
+    def test_paragraphs_say_it_themselves(self):
+        """Whether a function may be called here is not told by a chain of references."""
+        for header in sorted((SOURCE / 'include').rglob('*.h')):
+            for name, _, _, comment in functions(header):
+                with self.subTest(function=name):
+                    self.assertNotRegex(comment, r'(?m)^@par (?:Threads and signals|Early use|Environment)\nAs (?:for )?fsgs_\w+\(\)')
+                    self.assertNotRegex(comment, r"(?m)^@par Source\nThis library's own")
+
     def test_each_gap_is_seen(self):
         """Without any one of its paragraphs a comment is found wanting."""
         name, prototype, parameters, comment = next(
             entry for entry in functions(SOURCE / 'include/fsgscheck/base.h') if entry[0] == 'fsgs_get_base')
-        self.assertEqual(lacking(prototype, parameters, comment), [])
+        self.assertEqual(lacking(name, prototype, parameters, comment), [])
         parts_of_it = re.findall(r'^@(?:brief|param|retval|par|since).*$', comment, re.M)
         retvals = [part for part in parts_of_it if part.startswith('@retval')]
         for part in [part for part in parts_of_it if part not in [*retvals, '@par Environment']] + ['|'.join(map(re.escape, retvals))]:
             with self.subTest(without=part):
                 gone = re.sub(part if '|' in part else re.escape(part), '', comment)
-                self.assertEqual(len(lacking(prototype, parameters, gone)), 1, name)
+                self.assertEqual(len(lacking(name, prototype, parameters, gone)), 1, name)
 
 
 class Pages(unittest.TestCase):
