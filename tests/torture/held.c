@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * States of a process in which a campaign of attacks found no fault, one a row, so that none appears.
- * Each row runs in a process of its own.
+ * States of a process in which a campaign of attacks found no fault, one a row, so that none
+ * appears. Each row runs in a process of its own.
  *
  *     held [ROW]
  */
@@ -451,7 +451,7 @@ static void unmasked_exceptions(const char *name)
 	check_as_usual(name);
 }
 
-/* ------------------------------------------------------------------------------------------------ */
+/* ---------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
