@@ -352,7 +352,7 @@ struct fsgs_got_ {
 #if defined(__cplusplus)
 inline
 #else
-static
+FSGS_PLAIN static
 #endif
 	__attribute__((__unused__, __noinline__, __cold__, FSGS_NO_CANARY_)) struct fsgs_got_
 	fsgs_get_by_call_(uint32_t segment) FSGS_INLINE_NOTHROW

@@ -36,15 +36,26 @@
 #define FSGS_NOTHROW __attribute__((nothrow))
 #endif
 
+/** @cond internal */
+#ifndef FSGS_PLAIN /* by the drop-in form's own source, in place of the compiler's flags */
+#define FSGS_PLAIN
+#endif
+/** @endcond */
+
 /** A function that is part of its caller in every build, also without optimisation and when the
  *  caller has another stack protector setting. In C++ it has external linkage, for use in module
  *  units. */
 #if defined(__cplusplus)
-#define FSGS_INLINE         inline __attribute__((always_inline))
-#define FSGS_INLINE_NOTHROW FSGS_NOTHROW /**< ::FSGS_NOTHROW at such a definition. */
+#define FSGS_INLINE inline __attribute__((always_inline))
 #else
-#define FSGS_INLINE         static __inline__ __attribute__((always_inline, unused, nothrow))
-#define FSGS_INLINE_NOTHROW /**< ::FSGS_NOTHROW at such a definition. */
+#define FSGS_INLINE FSGS_PLAIN static __inline__ __attribute__((always_inline, unused, nothrow))
+#endif
+
+/** ::FSGS_NOTHROW at such a definition. */
+#if defined(__cplusplus)
+#define FSGS_INLINE_NOTHROW FSGS_NOTHROW
+#else
+#define FSGS_INLINE_NOTHROW
 #endif
 
 #endif

@@ -103,7 +103,7 @@ static void element(struct text *text, const char *key)
 	}
 }
 
-static void begin(struct text *text, const char *key, char bracket)
+static void json_begin(struct text *text, const char *key, char bracket)
 {
 	element(text, key);
 	put(text, bracket);
@@ -111,7 +111,7 @@ static void begin(struct text *text, const char *key, char bracket)
 	text->filled = 0;
 }
 
-static void end(struct text *text, char bracket)
+static void json_end(struct text *text, char bracket)
 {
 	text->depth--;
 	if (text->filled)
@@ -177,27 +177,27 @@ static void put_name(struct text *text, const char *key, uint32_t list, uint32_t
 
 static void put_bits(struct text *text, const char *key, uint32_t list, uint64_t bits)
 {
-	begin(text, key, '[');
+	json_begin(text, key, '[');
 	for (uint32_t i = 0; i < 64; i++)
 		if (bits >> i & 1)
 			put_name(text, NULL, list, i);
-	end(text, ']');
+	json_end(text, ']');
 }
 
 static void put_segments(struct text *text, const char *key, uint32_t list,
 			 const uint32_t values[FSGS_SEGMENTS])
 {
 	if (key)
-		begin(text, key, '{');
+		json_begin(text, key, '{');
 	for (uint32_t i = 0; i < FSGS_SEGMENTS; i++)
 		put_name(text, fsgs_name(FSGS_LIST_SEGMENT, i), list, values[i]);
 	if (key)
-		end(text, '}');
+		json_end(text, '}');
 }
 
 static void put_cpuid(struct text *text, const struct fsgs_report *r)
 {
-	begin(text, "cpuid", '{');
+	json_begin(text, "cpuid", '{');
 	put_number(text, "max_leaf", r->cpuid_max_leaf, r->cpuid_max_leaf);
 	put_answer(text, "fsgsbase", r->cpuid_fsgsbase);
 	put_string(text, "vendor", r->vendor);
@@ -207,7 +207,7 @@ static void put_cpuid(struct text *text, const struct fsgs_report *r)
 	put_number(text, "stepping", r->stepping, r->family);
 	put_string(text, "hypervisor", r->hypervisor);
 	put_number(text, "hypervisor_build", r->hypervisor_build, r->hypervisor_build);
-	end(text, '}');
+	json_end(text, '}');
 }
 
 /* Those of the vantage: what schema 1 says of `trials`. */
@@ -215,9 +215,9 @@ static void put_trials(struct text *text, const struct fsgs_report *r)
 {
 	const struct fsgs_trial *const trials = fsgs_trials(r);
 
-	begin(text, "trials", '{');
+	json_begin(text, "trials", '{');
 	for (uint32_t i = 0; i < FSGS_INSNS; i++) {
-		begin(text, fsgs_name(FSGS_LIST_INSN, i), '{');
+		json_begin(text, fsgs_name(FSGS_LIST_INSN, i), '{');
 		put_name(text, "outcome", FSGS_LIST_OUTCOME, trials[i].outcome);
 		if (trials[i].signal) {
 			put_signed(text, "signal", trials[i].signal);
@@ -226,29 +226,29 @@ static void put_trials(struct text *text, const struct fsgs_report *r)
 			put_number(text, "signal", 0, 0);
 			put_number(text, "si_code", 0, 0);
 		}
-		end(text, '}');
+		json_end(text, '}');
 	}
-	end(text, '}');
+	json_end(text, '}');
 }
 
 static void put_outcomes(struct text *text, const char *key, const struct fsgs_trial *trials)
 {
-	begin(text, key, '{');
+	json_begin(text, key, '{');
 	for (uint32_t i = 0; i < FSGS_INSNS; i++)
 		put_name(text, fsgs_name(FSGS_LIST_INSN, i), FSGS_LIST_OUTCOME, trials[i].outcome);
-	end(text, '}');
+	json_end(text, '}');
 }
 
 static void put_ring0(struct text *text, const struct fsgs_report *r)
 {
-	begin(text, "ring0", '{');
+	json_begin(text, "ring0", '{');
 	put_name(text, "cr4_write", FSGS_LIST_OUTCOME, r->cr4_write);
 	put_answer(text, "cr4_sticks", r->cr4_sticks);
 	put_answer(text, "cpus_differ", r->cpus_differ);
 	put_answer(text, "samples_differ", r->samples_differ);
 	put_outcomes(text, "set", r->cr4_set);
 	put_outcomes(text, "cleared", r->cr4_cleared);
-	end(text, '}');
+	json_end(text, '}');
 }
 
 /* "0-3,8", and how many are in no range. */
@@ -275,21 +275,21 @@ static void put_cpu_list(struct text *text, const struct fsgs_cpu_group *group)
 
 static void put_cpus(struct text *text, const void *groups, size_t size, uint32_t count)
 {
-	begin(text, "cpus", '[');
+	json_begin(text, "cpus", '[');
 	for (uint32_t i = 0; i < count; i++) {
 		struct fsgs_cpu_group group;
 
 		fsgs_copy_out(&group, sizeof group, (const char *)groups + i * size, size);
-		begin(text, NULL, '{');
+		json_begin(text, NULL, '{');
 		put_cpu_list(text, &group);
 		put_number(text, "count", group.count, 1);
 		put_answer(text, "cpuid_fsgsbase", group.cpuid_fsgsbase);
 		for (uint32_t insn = 0; insn < FSGS_INSNS; insn++)
 			put_name(text, fsgs_name(FSGS_LIST_INSN, insn), FSGS_LIST_OUTCOME,
 				 group.outcomes[insn]);
-		end(text, '}');
+		json_end(text, '}');
 	}
-	end(text, ']');
+	json_end(text, ']');
 }
 
 static void put_advice(struct text *text, const struct fsgs_report *r)
@@ -320,37 +320,37 @@ int fsgs_json(const struct fsgs_report *report, size_t size, const struct fsgs_c
 	    (count && (!groups || group_size < FSGS_CPU_GROUP_MIN)))
 		return -FSGS_EINVAL;
 	fsgs_report_load(&r, report, size);
-	begin(&text, NULL, '{');
+	json_begin(&text, NULL, '{');
 	put_number(&text, "schema", 1, 1);
 	put_name(&text, "verdict", FSGS_LIST_VERDICT, r.verdict);
 	put_segments(&text, NULL, FSGS_LIST_VERDICT, r.verdicts);
 	put_name(&text, "proof", FSGS_LIST_PROOF, r.proof);
 	put_bits(&text, "findings", FSGS_LIST_FINDING, r.findings);
 	put_cpuid(&text, &r);
-	begin(&text, "hwcap2", '{');
+	json_begin(&text, "hwcap2", '{');
 	put_answer(&text, "present", r.hwcap2_present);
 	put_answer(&text, "fsgsbase", r.hwcap2_fsgsbase);
-	end(&text, '}');
+	json_end(&text, '}');
 	put_answer(&text, "cpuinfo_flag", r.cpuinfo_flag);
 	put_trials(&text, &r);
 	put_segments(&text, "access", FSGS_LIST_ACCESS, r.access);
 	if (count)
 		put_cpus(&text, groups, group_size, count);
 	if (r.survival_tried) {
-		begin(&text, "survival", '{');
+		json_begin(&text, "survival", '{');
 		put_bits(&text, "tried", FSGS_LIST_EVENT, r.survival_tried);
 		put_bits(&text, "lost", FSGS_LIST_EVENT, r.survival_lost);
-		end(&text, '}');
+		json_end(&text, '}');
 	}
 	if (r.cr4_write != FSGS_OUTCOME_NOT_TRIED)
 		put_ring0(&text, &r);
-	begin(&text, "kernel", '{');
+	json_begin(&text, "kernel", '{');
 	put_string(&text, "release", r.kernel);
-	end(&text, '}');
+	json_end(&text, '}');
 	put_string(&text, "reason", fsgs_reason(&r, sizeof r));
 	put_advice(&text, &r);
 	put_string(&text, "library", fsgs_version_string());
-	end(&text, '}');
+	json_end(&text, '}');
 	put(&text, '\n');
 	if (capacity)
 		to[text.used < capacity ? text.used : capacity - 1] = '\0';

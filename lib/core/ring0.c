@@ -46,7 +46,7 @@ static int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 	return fsgs_core_run(walk->caller, stub, io);
 }
 
-static int cpuid(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+static int cpuid_of_caller(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 {
 	const struct walk *walk = context;
 
@@ -58,7 +58,7 @@ static uint64_t msr_of(uint32_t segment)
 	return segment == FSGS_SEGMENT_FS ? MSR_FS_BASE : MSR_GS_BASE;
 }
 
-static int get_base(void *context, uint32_t segment, uint64_t *base)
+static int read_base_msr(void *context, uint32_t segment, uint64_t *base)
 {
 	struct fsgs_stub io = {.in = {msr_of(segment)}};
 
@@ -68,7 +68,7 @@ static int get_base(void *context, uint32_t segment, uint64_t *base)
 	return 0;
 }
 
-static int set_base(void *context, uint32_t segment, uint64_t base)
+static int write_base_msr(void *context, uint32_t segment, uint64_t base)
 {
 	struct fsgs_stub io = {.in = {msr_of(segment), base}};
 
@@ -114,7 +114,7 @@ static void sample(struct walk *walk, struct fsgs_trial trials[FSGS_INSNS])
 	sample_one(walk, &trials[FSGS_INSN_WRGSBASE], fsgs_stub_rewrite_gs, gs);
 }
 
-static int raised(uint32_t outcome)
+static int has_raised(uint32_t outcome)
 {
 	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
 }
@@ -127,7 +127,7 @@ static void sample_cleared(struct walk *walk)
 
 	sample(walk, trials);
 	for (int i = 0; i < FSGS_INSNS; i++)
-		if (cleared[i].outcome == FSGS_OUTCOME_NOT_TRIED || raised(cleared[i].outcome))
+		if (cleared[i].outcome == FSGS_OUTCOME_NOT_TRIED || has_raised(cleared[i].outcome))
 			cleared[i] = trials[i];
 }
 
@@ -135,7 +135,7 @@ static void sample_cleared(struct walk *walk)
 static int agrees(const struct fsgs_trial *a, const struct fsgs_trial *b)
 {
 	/* The trial also tries a 32-bit form, which may fail by itself. */
-	return a->width == 32 || raised(a->outcome) == raised(b->outcome);
+	return a->width == 32 || has_raised(a->outcome) == has_raised(b->outcome);
 }
 
 static void compare_samples(struct walk *walk, const struct fsgs_trial sampled[FSGS_INSNS])
@@ -153,7 +153,7 @@ static void put_back(struct walk *walk, uint32_t segment, enum fsgs_insn writer,
 
 	if (walk->report->cr4_set[writer].outcome != FSGS_OUTCOME_UNDEFINED)
 		(void)run(walk, stub, &io);
-	(void)set_base(walk, segment, walk->base[segment]);
+	(void)write_base_msr(walk, segment, walk->base[segment]);
 }
 
 static void put_back_bases(struct walk *walk)
@@ -324,7 +324,7 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 	if (walk->keep && (cr4 & CR4_FSGSBASE))
 		return;
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
-		if (get_base(walk, segment, &walk->base[segment]))
+		if (read_base_msr(walk, segment, &walk->base[segment]))
 			return;
 
 	if ((cr4 & CR4_FSGSBASE) && !offered) {
@@ -360,9 +360,9 @@ int fsgs_core_ring0(struct fsgs_report *report, size_t size, const struct fsgs_c
 	full.mode = FSGS_MODE_64BIT;
 	walk.ops.context = &walk;
 	walk.ops.run = run;
-	walk.ops.cpuid = caller.cpuid ? cpuid : NULL;
-	walk.ops.get_base = get_base;
-	walk.ops.set_base = set_base;
+	walk.ops.cpuid = caller.cpuid ? cpuid_of_caller : NULL;
+	walk.ops.get_base = read_base_msr;
+	walk.ops.set_base = write_base_msr;
 
 	announce(&walk, "CPUID");
 	fsgs_core_cpuid(&full, &walk.ops);
@@ -372,7 +372,7 @@ int fsgs_core_ring0(struct fsgs_report *report, size_t size, const struct fsgs_c
 	return 0;
 }
 
-static int same(const struct fsgs_report *a, const struct fsgs_report *b)
+static int same_result(const struct fsgs_report *a, const struct fsgs_report *b)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
 		if (a->cr4_set[i].outcome != b->cr4_set[i].outcome ||
@@ -389,5 +389,5 @@ int fsgs_core_ring0_same(const struct fsgs_report *a, const struct fsgs_report *
 
 	fsgs_report_load(&full_a, a, size);
 	fsgs_report_load(&full_b, b, size);
-	return same(&full_a, &full_b);
+	return same_result(&full_a, &full_b);
 }

@@ -81,7 +81,7 @@ static int get_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t 
 
 /* Puts a base back after a stub that was left before its own restore, or whose writes cannot be
  * trusted. */
-static void restore(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
+static void restore_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
 {
 	struct fsgs_stub io = {.in = {base}};
 
@@ -190,7 +190,7 @@ static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, u
 		set_value(wr, marked32, 32);
 	if (io->out[3] != io->old) {
 		set_value(wr, 0, 64);
-		restore(ops, segment, io->old);
+		restore_base(ops, segment, io->old);
 	}
 }
 
@@ -236,7 +236,7 @@ static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *o
 		wr->outcome = FSGS_OUTCOME_OK;
 		break;
 	}
-	restore(ops, segment, known ? base : io.old);
+	restore_base(ops, segment, known ? base : io.old);
 }
 
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops)
@@ -265,5 +265,5 @@ void fsgs_core_canonical(struct fsgs_report *report, const struct fsgs_core_ops 
 	else if (io.step == FSGS_STEP_WRITE64)
 		report->canonical_check = FSGS_ANSWER_YES;
 	else
-		restore(ops, FSGS_SEGMENT_GS, io.in[1]);
+		restore_base(ops, FSGS_SEGMENT_GS, io.in[1]);
 }

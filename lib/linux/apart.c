@@ -15,7 +15,7 @@ struct errand {
 
 /* The C library signals every thread for setuid() and its kin, and the end of a thread waits for
  * the answer. So these signals stay open here, also for a caller that has them blocked. */
-static void *run(void *argument)
+static void *run_errand(void *argument)
 {
 	const struct errand *const errand = argument;
 	const kernel_sigset open = SIGNALS_OF_LIBC;
@@ -36,7 +36,7 @@ int fsgs_apart(void *(*body)(void *), void *argument)
 	if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, &old, sizeof mask))
 		return errno;
 	/* With the program's own size of stack: static thread-local storage may lie on it. */
-	error = pthread_create(&thread, NULL, run, &errand);
+	error = pthread_create(&thread, NULL, run_errand, &errand);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 	if (!error)
 		pthread_join(thread, NULL);

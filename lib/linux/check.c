@@ -74,7 +74,7 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 }
 
 /* As much as the documentation says that a check takes. */
-static __attribute__((noinline)) void touch_stack(void)
+static __attribute__((noinline)) void touch_check_stack(void)
 {
 	volatile char below[10 * 1024];
 
@@ -93,7 +93,7 @@ static void check(struct fsgs_report *report, size_t size, uint32_t flags,
 	struct fsgs_report full;
 	int cancel;
 
-	touch_stack();
+	touch_check_stack();
 	memset(&full, 0, sizeof full);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* Without groups, the thread stays on the one CPU that was asked for. */

@@ -102,7 +102,7 @@ void *fsgs_guard_handle(int sig, siginfo_t *info, void *context, unsigned varian
 
 /* valgrind (3.19) does not extend the main thread's stack for a handler that asked for SA_ONSTACK,
  * and ends the program instead. */
-static __attribute__((noinline)) void touch_stack(void)
+static __attribute__((noinline)) void touch_guard_stack(void)
 {
 	volatile char below[5 * 1024];
 
@@ -119,7 +119,7 @@ static kernel_sigset caught_set(void)
 }
 
 /* With the lock. */
-static int begin(uint64_t name, kernel_sigset old)
+static int begin_trial(uint64_t name, kernel_sigset old)
 {
 	const kernel_sigset blocked = old & caught_set();
 	int error;
@@ -142,14 +142,14 @@ int fsgs_guard_enter(void)
 	uint64_t name;
 	long error;
 
-	touch_stack();
+	touch_guard_stack();
 	/* Before the lock: see EXCHANGING. */
 	error = change_mask(SIG_BLOCK, EXCHANGING, &old);
 	if (error)
 		return (int)error;
 	error = fsgs_lock_take(&name);
 	if (!error) {
-		error = begin(name, old);
+		error = begin_trial(name, old);
 		if (!error) {
 			error = change_mask(SIG_SETMASK,
 					    (old | ~SIGNAL_BIT(SIGTRAP)) & ~caught_set(), NULL);

@@ -23,29 +23,29 @@
  * word of the lock is. */
 	.balign FSGS_HANDLER_SIZE
 	.skip FSGS_HANDLER_SIZE - 8
-	.set variant, 0
+	.set fsgs_variant, 0
 	.rept FSGS_VARIANTS
 	.long FSGS_HANDLER_MARK
 	.long fsgs_process - .
-	.if variant == 0
+	.if fsgs_variant == 0
 	.globl fsgs_handlers
 	.hidden fsgs_handlers
 	.type fsgs_handlers, @function
 fsgs_handlers:
 	.endif
 	_CET_ENDBR
-	movl $variant, %ecx
-	jmp handle
+	movl $fsgs_variant, %ecx
+	jmp fsgs_handle
 	.balign FSGS_HANDLER_SIZE / 2
 	.skip FSGS_HANDLER_SIZE / 2 - 8
-	.set variant, variant + 1
+	.set fsgs_variant, fsgs_variant + 1
 	.endr
 	.size fsgs_handlers, . - fsgs_handlers
 
 /* The handler that comes next is entered by a jump: while it runs, which may be for ever, nothing
  * leads back into this library, and it may be unloaded. */
-	.type handle, @function
-handle:
+	.type fsgs_handle, @function
+fsgs_handle:
 	.cfi_startproc
 	push %rdi
 	.cfi_adjust_cfa_offset 8
@@ -67,7 +67,7 @@ handle:
 	jmp *%r11
 1:	ret
 	.cfi_endproc
-	.size handle, . - handle
+	.size fsgs_handle, . - fsgs_handle
 
 /* Byte for byte that of the GNU C library, by which unwinders and debuggers know a signal frame.
  * They look up the address before it. */
@@ -135,18 +135,18 @@ fsgs_guard_run:
 	.cfi_startproc
 	_CET_ENDBR
 	movq %rdx, %rdi
-	guarded_call *%rsi, fsgs_stub_table, FSGS_MARK_STUB, stub_faulted
+	guarded_call *%rsi, fsgs_stub_table, FSGS_MARK_STUB, fsgs_stub_faulted
 	.cfi_endproc
 	.size fsgs_guard_run, . - fsgs_guard_run
 
 /* In place of the stub, which left RDI and the stack as they were at its entry. */
-	.type stub_faulted, @function
-stub_faulted:
+	.type fsgs_stub_faulted, @function
+fsgs_stub_faulted:
 	movl %eax, FAULT(%rdi)
 	movl %edx, 4 + FAULT(%rdi)
 	movl $1, %eax
 	ret
-	.size stub_faulted, . - stub_faulted
+	.size fsgs_stub_faulted, . - fsgs_stub_faulted
 
 /* long fsgs_arch_prctl(int code, uint64_t address) */
 	.balign 16
@@ -156,31 +156,31 @@ stub_faulted:
 fsgs_arch_prctl:
 	.cfi_startproc
 	_CET_ENDBR
-	guarded_call call_kernel, call_table, FSGS_MARK_CALL, call_trapped
+	guarded_call fsgs_call_kernel, fsgs_call_table, FSGS_MARK_CALL, fsgs_call_trapped
 	.cfi_endproc
 	.size fsgs_arch_prctl, . - fsgs_arch_prctl
 
-	.type call_kernel, @function
-call_kernel:
+	.type fsgs_call_kernel, @function
+fsgs_call_kernel:
 	movl $SYS_arch_prctl, %eax
 	syscall
 	/* Where SIGSYS finds the thread. */
-after_call:
+fsgs_after_call:
 	ret
-	.size call_kernel, . - call_kernel
+	.size fsgs_call_kernel, . - fsgs_call_kernel
 
-	.type call_trapped, @function
-call_trapped:
+	.type fsgs_call_trapped, @function
+fsgs_call_trapped:
 	movq $-ENOSYS, %rax
 	ret
-	.size call_trapped, . - call_trapped
+	.size fsgs_call_trapped, . - fsgs_call_trapped
 
 	.section .rodata.fsgs_call_table, "a", @progbits
 	.balign 4
-	.type call_table, @object
-call_table:
-	.long after_call - .
+	.type fsgs_call_table, @object
+fsgs_call_table:
+	.long fsgs_after_call - .
 	.long 0
-	.size call_table, . - call_table
+	.size fsgs_call_table, . - fsgs_call_table
 
 	.section .note.GNU-stack, "", @progbits

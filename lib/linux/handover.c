@@ -280,7 +280,7 @@ struct told {
 };
 
 /* Asks the copy whose handler this is. Returns 0 when it is none, or gone. */
-static int ask(const struct kernel_action *action, struct told *told)
+static int ask_owner(const struct kernel_action *action, struct told *told)
 {
 	const uintptr_t mark = mark_of(action);
 	int32_t offset = 0;
@@ -297,7 +297,7 @@ static int other_tries(const struct kernel_action *action, int pauses)
 
 	if (pauses < PAUSES_ENOUGH)
 		return mark_of(action) != 0;
-	return ask(action, &told) ? fsgs_lock_state(told.owner) : 0;
+	return ask_owner(action, &told) ? fsgs_lock_state(told.owner) : 0;
 }
 
 /* In place of ours, or of that of a copy that waits for ours. */
@@ -321,7 +321,7 @@ static void restore(int slot)
 		if (!was)
 			break;
 		atomic_store(&displaced[slot], 1);
-		if (slot != FIRST || pauses == PAUSES || !ask(&now, &told) ||
+		if (slot != FIRST || pauses == PAUSES || !ask_owner(&now, &told) ||
 		    told.role == FSGS_ROLE_OWNER)
 			break;
 		if (told.role == FSGS_ROLE_WAITING) {

@@ -127,8 +127,10 @@ void fsgs_surroundings(struct fsgs_report *report)
 	struct utsname name;
 
 	if (uname(&name) == 0) {
-		const size_t length = strnlen(name.release, sizeof report->kernel - 1);
+		const size_t length = strnlen(name.release, sizeof name.release);
 
+		_Static_assert(sizeof name.release < sizeof report->kernel,
+			       "the release and its end");
 		memcpy(report->kernel, name.release, length);
 		report->kernel[length] = '\0';
 		report->kernel_version = fsgs_kernel_version(report->kernel);

@@ -28,7 +28,7 @@ static uint64_t thread_pointer(void)
 
 /* Once the FS base may be foreign, nothing here may touch what lives behind it: no memory through
  * FS, no thread-local storage, and no stack protector, which lib/meson.build sees to. */
-static int get_base(void *context, uint32_t segment, uint64_t *base)
+static int hook_get_base(void *context, uint32_t segment, uint64_t *base)
 {
 	const struct fsgs_guarded *const guarded = context;
 	uint64_t value = FSGS_SENTINEL;
@@ -48,7 +48,7 @@ static int get_base(void *context, uint32_t segment, uint64_t *base)
 	return 0;
 }
 
-static int set_base(void *context, uint32_t segment, uint64_t base)
+static int hook_set_base(void *context, uint32_t segment, uint64_t base)
 {
 	struct fsgs_guarded *const guarded = context;
 	uint64_t value = FSGS_SENTINEL;
@@ -165,8 +165,8 @@ void fsgs_guarded_begin(struct fsgs_guarded *guarded, struct fsgs_report *report
 	if (report->refusal == FSGS_REFUSAL_NONE)
 		guarded->ops = (struct fsgs_core_ops){.context = guarded,
 						      .run = fsgs_guard_run,
-						      .get_base = get_base,
-						      .set_base = set_base};
+						      .get_base = hook_get_base,
+						      .set_base = hook_set_base};
 }
 
 void fsgs_guarded_end(const struct fsgs_guarded *guarded)
