@@ -18,7 +18,8 @@ struct surroundings {
 
 void neighbours_start(const struct surroundings *given);
 
-/* Serves a fault at memory that a neighbour has protected: a write barrier. */
+/* Serves a fault at memory that a neighbour has protected: a write barrier. Without thread-local
+ * storage. */
 bool neighbours_serve(const siginfo_t *info);
 
 /* Ends them, says what each has done, and expects that it has done something. */
