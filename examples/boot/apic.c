@@ -124,7 +124,8 @@ static int timer_is_due(void)
 	return get(REG_REQUESTED + VECTOR_TIMER / 32 * 0x10) >> VECTOR_TIMER % 32 & 1;
 }
 
-/* A timer that stands still would never wake anybody; one that has run out stands still, too. */
+/* A timer that stands still would never wake the CPU. A timer that has run out stands still, too.
+ * */
 static int timer_moves(void)
 {
 	const uint32_t first = get(REG_TIMER_CURRENT);

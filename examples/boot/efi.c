@@ -180,7 +180,7 @@ static void check_all(void)
 	machine_check((uint32_t)self, hooks, flags);
 	other_at_work = 1;
 	for (turn.cpu = 0; turn.cpu < all; turn.cpu++)
-		/* One that is disabled is not tested; one that hangs firmware has stopped. */
+		/* A disabled CPU is not tested; firmware has stopped a CPU that hangs. */
 		if (turn.cpu != self &&
 		    !mp->start_one(mp, check_other, turn.cpu, NULL, TEST_LIMIT, &turn, NULL))
 			machine_file(turn.cpu, &turn.report);

@@ -56,7 +56,7 @@ struct efi_output {
 #define EFI_LOADER_DATA        2
 #define EFI_BELOW_ADDRESS      1
 
-/* 10.3: nodes, each with its length, up to one that ends the path. */
+/* 10.3: nodes, each with its length, up to the node that ends the path. */
 struct efi_path_node {
 	uint8_t type, subtype;
 	uint8_t length[2];

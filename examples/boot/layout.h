@@ -11,8 +11,8 @@
 /* Where the other processors start: below 1 MiB, on a page, and free in every loader's map. */
 #define TRAMPOLINE       0x8000
 
-/* How many other processors can be called, the mark of one that has told its identifier, and the
- * turn of none. */
+/* How many other processors can be called, the mark of a processor that has stored its identifier,
+ * and the turn of none. */
 #define SMP_MAX          1024
 #define SMP_KNOWN_BIT    32
 #define SMP_NOBODY       0xffffffff

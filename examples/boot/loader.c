@@ -161,7 +161,7 @@ static uint32_t read_modules(struct module modules[MODULES_USED])
 
 			memcpy(&module, at(multiboot->modules + count * sizeof module),
 			       sizeof module);
-			/* One that ends before its start is empty. */
+			/* A module that ends before its start is empty. */
 			modules[count] = (struct module){
 				module.start,
 				module.end > module.start ? module.end - module.start : 0,

@@ -41,21 +41,21 @@ static const uint8_t letters[26][LETTER_ROWS] = {
 	{0x1f, 0x02, 0x04, 0x08, 0x1f}, /* Z */
 };
 
-/* What the verdict means for whoever wants this machine to boot. */
+/* What the verdict means for booting this machine. */
 static const char *const meanings[] = {
-	[FSGS_VERDICT_UNKNOWN] = "The test did not come to its end. Nothing is known about this "
-				 "machine yet.",
+	[FSGS_VERDICT_UNKNOWN] = "The test did not finish. Nothing is known about this machine "
+				 "yet.",
 	[FSGS_VERDICT_USABLE] = "Kernels and programs can use FSGSBASE on this machine.",
-	[FSGS_VERDICT_UNSUPPORTED] = "The machine does not offer FSGSBASE, and says so. Kernels "
-				     "use the older way and boot.",
-	[FSGS_VERDICT_DISABLED] = "FSGSBASE is switched off here. Kernels use the older way.",
+	[FSGS_VERDICT_UNSUPPORTED] = "The machine does not offer FSGSBASE. Kernels use MSRs "
+				     "instead, and boot.",
+	[FSGS_VERDICT_DISABLED] = "FSGSBASE is switched off here. Kernels use MSRs instead.",
 	[FSGS_VERDICT_UNADVERTISED] = "The machine executes FSGSBASE without offering it. Kernels "
-				      "use the older way and boot.",
-	[FSGS_VERDICT_BROKEN] = "The machine promises FSGSBASE and does not keep the promise. "
-				"Linux 5.9 and later, and other kernels that rely on it, crash at "
-				"boot or lose data.",
-	[FSGS_VERDICT_INCONSISTENT] = "The machine does not behave the same everywhere or all the "
-				      "time. A kernel may boot, and crash or lose data later.",
+				      "use MSRs instead, and boot.",
+	[FSGS_VERDICT_BROKEN] = "The machine offers FSGSBASE, but it does not work. Linux 5.9 and "
+				"later, and other kernels that rely on it, crash at boot or lose "
+				"data.",
+	[FSGS_VERDICT_INCONSISTENT] = "The CPUs differ, or repeated tests differ. A kernel may "
+				      "boot, and crash or lose data later.",
 };
 
 /* By exit status: good, well-behaved, wrong, unknown. */

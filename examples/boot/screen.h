@@ -29,12 +29,12 @@ static inline screen_cell screen_make(char c, unsigned foreground, unsigned back
 	return (screen_cell)((uint8_t)c | foreground << 8 | background << 12);
 }
 
-/* What whoever has read the page is to do with the machine. */
+/* What the reader of the page can do next with the machine. */
 extern const char screen_hint[];
 
 void screen_start(void);
 
-/* One more line at the bottom, for somebody who watches. */
+/* One more line at the bottom. */
 void screen_line(const char *text);
 
 /* The whole screen. */

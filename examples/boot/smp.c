@@ -119,7 +119,7 @@ uint32_t smp_start(uint32_t present)
 		apic_startup(APIC_OTHERS);
 		(void)have_come(others, present ? MISSING_MS : SETTLED_MS);
 	}
-	/* One that comes from now on finds that it is not its turn. */
+	/* A processor that starts from now on finds that it is not its turn. */
 	smp_turn = SMP_NOBODY;
 	return put_in_order();
 }

@@ -4,8 +4,8 @@
  * started again, by number, for its turn. Meanwhile it runs nothing and takes nothing from the
  * host.
  *
- * While one is on its turn the console belongs to it, and the boot processor sleeps. One that is
- * given up is stopped before the boot processor prints again.
+ * During its turn a processor owns the console, and the boot processor sleeps. A processor that
+ * does not answer is stopped before the boot processor prints again.
  */
 #ifndef BOOT_SMP_H
 #define BOOT_SMP_H

@@ -16,8 +16,7 @@ struct table_register {
 void trap_start(void);
 void trap_use(void);
 
-/* To be provided: an exception that nobody expected. Returns only when it does not matter any
- * more. */
+/* To be provided: an unexpected exception. Returns only if it does not matter any more. */
 void trap_unexpected(uint64_t vector, uint64_t rip);
 
 /* To be provided: the timer's interrupt. */

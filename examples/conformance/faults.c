@@ -174,8 +174,8 @@ static void undefined(const struct test *t)
 	judge_undefined(
 		bare(t->a ? odd_stub(ODD_LOCK64, FSGS_INSN_RDGSBASE) : (uintptr_t)window_ud2),
 		t->a ? "LOCK RDGSBASE r64" : "UD2");
-	/* Where the feature is missing, the four are undefined themselves. Reads only: one that
-	 * runs in spite of all does no harm. */
+	/* Where the feature is missing, the four are undefined themselves. Reads only: a read that
+	 * runs nevertheless does no harm. */
 	if (machine.present)
 		return;
 	for (unsigned insn = FSGS_INSN_RDFSBASE; insn <= FSGS_INSN_RDGSBASE; insn++)

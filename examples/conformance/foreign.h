@@ -21,7 +21,7 @@ struct foreign_fault {
 	uint64_t error;
 };
 
-/* The bases and selectors at one moment, by every means that needs nobody else. */
+/* The bases and selectors at one moment, by every access that needs no other process. */
 struct sight {
 	uint64_t insn[2]; /* RDFSBASE, RDGSBASE */
 	uint64_t prctl[2];
@@ -122,8 +122,8 @@ enum odd {
 /* Sets the bases, executes the stub, lets the event happen, looks, and puts the bases back. */
 void foreign_window(struct window *w);
 
-/* The handler of every signal of the suite. A fault in a stub ends the stub; one that nobody
- * expected is noted in *foreign_crash, and ends the process. */
+/* The handler of every signal of the suite. A fault in a stub ends the stub. An
+ * unexpected fault is noted in *foreign_crash, and ends the process. */
 void foreign_signal(int signal, siginfo_t *info, void *context);
 extern struct window *foreign_now;
 extern struct foreign_fault *foreign_crash;
@@ -132,9 +132,8 @@ extern struct foreign_fault *foreign_crash;
  * ENOSYS. */
 #define FOREIGN_CALL(get, segment) (1u << ((get)*2 + (segment)))
 #define FOREIGN_INT80              (1u << 4) /* the 32-bit entry */
-/* Any system call while GS holds another base than the one that the process was given: a sandbox
- * reaches its own data through GS. The window then gives GS back for the length of its own
- * calls. */
+/* Any system call while GS holds another base than at the start of the process: a sandbox reaches
+ * its own data through GS. The window then restores GS during its own calls. */
 #define FOREIGN_GS_CALL            (1u << 5)
 extern uint32_t foreign_deadly;
 long foreign_prctl(int get, int segment, uint64_t argument);

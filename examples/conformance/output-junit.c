@@ -81,7 +81,7 @@ static void put_failure(const struct result *r)
 	put_line("source", rule->source);
 	if (r->record.note[0])
 		put_line("note", r->record.note);
-	put_line("known of", rule->known ? rule->known : "nobody");
+	put_line("known of", rule->known ? rule->known : "none");
 	fputs("</failure>\n", cases);
 }
 

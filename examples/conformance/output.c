@@ -31,7 +31,7 @@ static void explain(const struct result *r, const char *prefix)
 		       r->runs, r->skipped_runs);
 	if (r->record.note[0])
 		printf("%s%s\n", prefix, r->record.note);
-	printf("%sknown of: %s\n", prefix, rule->known ? rule->known : "nobody");
+	printf("%sknown of: %s\n", prefix, rule->known ? rule->known : "none");
 }
 
 /* Both protocols: a number sign begins a directive, which no text of ours may do by chance. */

@@ -206,7 +206,7 @@ static void put(size_t i)
 	line_text(&line, ", first on CPU ");
 	line_number(&line, tally->first_failed);
 	comment("", line.text);
-	comment("known of: ", ring0_tests[i].rule->known ? ring0_tests[i].rule->known : "nobody");
+	comment("known of: ", ring0_tests[i].rule->known ? ring0_tests[i].rule->known : "none");
 }
 
 /* A processor that does not come back breaks the rule of the case that it was in. */

@@ -55,7 +55,7 @@ struct rule_text {
 	const char *name;
 	const char *text;
 	const char *source;
-	const char *known; /* who else is known to break it; NULL: nobody */
+	const char *known; /* what else is known to break it; NULL: nothing */
 };
 
 extern const struct rule_text rules[RULES];

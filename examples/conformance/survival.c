@@ -20,7 +20,7 @@
 #define SLEEP_NS  200000
 #define TICKS_NS  6000000
 #define STACK     (64 * 1024)
-/* After so many windows without the rival nobody waits for it. */
+/* After so many windows without the rival the case does not wait for it. */
 #define PATIENCE  2
 
 /* Classes of bases: where kernels have drawn lines. */
@@ -521,8 +521,8 @@ static void entry(const struct test *t)
 }
 
 /* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The kernel looks for an argument where
- * RBP points, and its entry code takes the fault. Where it goes on then is nobody's code, so it
- * comes back by another. */
+ * RBP points, and its entry code takes the fault. It continues at an address without code, so it
+ * returns by another fault. */
 static void entry_argument(const struct test *t)
 {
 	static const unsigned char syscall_insn[] = {0x0f, 0x05};

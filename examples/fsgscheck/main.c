@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgscheck: what this machine's FSGSBASE is worth. */
+/* fsgscheck: checks whether FSGSBASE works here. */
 #include "output.h"
 #include "explain/command.h"
 #include "explain/text.h"

@@ -20,11 +20,10 @@ struct result {
 /* The kernel module of examples/kmod: it answers with a report of ring 0. */
 #define RING0_DEVICE "/dev/fsgscheck"
 
-/* Puts what ring 0 says into the evidence, and decides again. NULL, also where nobody answers;
- * where the answer cannot be had or believed, why, and what to do. */
+/* Adds the evidence of ring 0 to the report, and decides again. Returns NULL, also if there is no
+ * device. If its answer cannot be read or trusted, returns why, and what to do. */
 const char *ring0_ask(struct fsgs_report *report, const char *path);
-/* Its parts: whether a file is the kernel's own device for root, and what is read from one that
- * is. */
+/* Its parts: whether a file is the kernel's device for root, and how that device is read. */
 struct stat;
 const char *ring0_distrust(const struct stat *device);
 const char *ring0_take(struct fsgs_report *report, int fd);

@@ -6,8 +6,9 @@
  * On each CPU in turn, with interrupts off, CR4.FSGSBASE is set by a raw write, because the
  * kernel's own writes keep pinned bits as they were at boot; the four instructions are executed
  * under the exception table, each writing what its base holds already; and CR4 is put back. No
- * base changes on a sound machine. On one that stores something else, the MSR brings the old base
- * back at once. A CPU where the bit is set already is left alone: its kernel lives by it.
+ * base changes on a sound machine. On a machine that stores another value, the MSR restores the old
+ * base at once. A CPU where the bit is set already is not touched: its kernel uses the
+ * instructions.
  *
  * An NMI or a machine check may come meanwhile. Its entry code was patched at boot for a kernel
  * without the feature and does not look at CR4: it takes MSR_GS_BASE for the kernel's if the sign

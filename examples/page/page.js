@@ -211,7 +211,7 @@ function steps(advice, title) {
   return items.length ? titled(title, element('ol', {class: 'steps'}, ...items)) : null;
 }
 
-// The bytes of the instruction: its prefixes, an opcode of two bytes, and one that names the register. A disassembly
+// The bytes of the instruction: its prefixes, an opcode of two bytes, and a byte that names the register. A disassembly
 // names it without bytes.
 function instructionBytes(code) {
   const bytes = code ? code.split(' ') : [];

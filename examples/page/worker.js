@@ -4,7 +4,7 @@
 'use strict';
 
 const LONGEST = 1 << 16;    // characters of a line that are kept
-const AROUND = 1;           // lines before and after one that matters
+const AROUND = 1;           // lines before and after a line that matters
 
 let exports, buffer, room;
 

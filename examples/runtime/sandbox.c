@@ -22,7 +22,7 @@ enum { CALLS = 4000, WORDS = 16 };
 
 struct sandbox {
 	unsigned char *memory;
-	uint64_t outside; /* the GS base of whoever called in */
+	uint64_t outside; /* the GS base of the caller */
 	uint64_t heard;   /* the sum of what the guest told */
 	unsigned crossings;
 	unsigned disturbed; /* how often host code found another GS base than its own */

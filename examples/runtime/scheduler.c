@@ -36,8 +36,8 @@ struct task {
 #define SELF (*(struct task __seg_gs volatile *)0)
 
 /*
- * Keeps the registers that a callee must preserve on the stack that it leaves, and takes them from
- * the one that it goes to.
+ * Saves the registers that a callee must preserve on the old stack, and loads them from the new
+ * stack.
  */
 void switch_stack(void **save, void *to);
 __asm__(".text\n"

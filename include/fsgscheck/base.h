@@ -160,10 +160,10 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  * @brief Set the access of a segment for this process, without a check.
  *
  * For callers that know which access their environment allows. No check runs and no instruction is
- * tried. If the instruction is forced where it is undefined, its first use raises SIGILL. If it runs
- * although the kernel did not enable it (::FSGS_VERDICT_UNADVERTISED), a context switch loses the
- * base that it wrote. Takes precedence over `FSGSCHECK_BASE`, and fsgs_refresh() does not change it.
- * A value of fsgs_report.access can be passed.
+ * tried. If the instruction is forced where it is undefined, its first use raises SIGILL. If it
+ * runs although the kernel did not enable it (::FSGS_VERDICT_UNADVERTISED), a context switch loses
+ * the base that it wrote. Takes precedence over `FSGSCHECK_BASE`, and fsgs_refresh() does not
+ * change it. A value of fsgs_report.access can be passed.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] access   ::FSGS_ACCESS_INSTRUCTION; ::FSGS_ACCESS_ARCH_PRCTL; ::FSGS_ACCESS_NONE, to

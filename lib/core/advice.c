@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why, and what to do: the same sentences for the library, the command, the boot image and whoever
- * reads a log. They stand in advice.def, each with its condition; here they become a list of
- * conditions and the texts one behind the other in the same order, which needs no relocation. Each
- * text is a member of its own: together they are longer than a string has to be able to be (C11
- * 5.2.4.1).
+ * Reasons and advice: the same sentences for the library, the command, the boot image and the page.
+ * They are in advice.def, each with its condition. Here they become a list of conditions, and a
+ * structure with one member for each text in the same order, which needs no relocation. One string
+ * for all would be longer than C11 5.2.4.1 requires compilers to accept.
  */
 #include "core.h"
 
@@ -106,7 +105,7 @@ const char *fsgs_reason(const struct fsgs_report *report, size_t size)
 	struct fsgs_report r;
 
 	fsgs_report_load(&r, report, report && size >= FSGS_REPORT_MIN ? size : 0);
-	/* The last reason is for every verdict; one that this library does not know has none. */
+	/* The last reason is for every verdict, except a number that this library does not know. */
 	if (r.verdict >= 8)
 		r.verdict = FSGS_VERDICT_UNKNOWN;
 	return choose(reasons, sizeof reasons / sizeof *reasons, (const char *)&reason_texts, &r,

@@ -2,16 +2,15 @@
 /*
  * The decision: from evidence to verdict, findings and access. Pure.
  *
- * Two sources only say what somebody intends: CPUID (the hypervisor or the processor offers) and,
- * in a process, AT_HWCAP2 (the kernel enabled). Execution alone says what is true. So a trial can
- * veto an advertised feature, but never promote one that nobody advertises: behind a kernel that
- * does not know of the instructions a user-writable GS base is a way into that kernel. And without
- * a trial the advertised state stands, with proof `advertised`.
+ * Two sources say only what is intended: CPUID (the hypervisor or the processor offers) and, in a
+ * process, AT_HWCAP2 (the kernel enabled). Only execution shows what is true. So a trial can veto
+ * an advertised feature, but never promote a feature that is not advertised: if the kernel does not
+ * know the instructions, a GS base that users can write is a way into that kernel. Without a trial
+ * the advertised state stands, with proof `advertised`.
  *
- * What cannot be told apart from here must not be claimed: `disabled` does not say whether the
- * machine would execute the instructions (ring 0 can know, where there is one, and may have been
- * asked), and `unadvertised` is a privilege risk only where every sign says that the kernel is a
- * genuine one.
+ * What the evidence cannot distinguish must not be claimed. `disabled` does not say whether the
+ * machine would execute the instructions: only ring 0 can tell, and its evidence may be in the
+ * report. `unadvertised` is a privilege risk only if every sign says that the kernel is a real one.
  */
 #include "core.h"
 
@@ -119,7 +118,7 @@ static uint32_t decide_ring0(const struct fsgs_report *r, unsigned segment)
 		return FSGS_VERDICT_UNKNOWN;
 	if (broken_in_ring0(r, segment))
 		return FSGS_VERDICT_BROKEN;
-	/* Here nobody's word stands for an execution. */
+	/* In ring 0 no advertisement replaces an execution. */
 	return any(not_tried, r->cr4_set, segment) ? FSGS_VERDICT_UNKNOWN : FSGS_VERDICT_USABLE;
 }
 
@@ -189,7 +188,7 @@ static int odd_signal(const struct fsgs_report *r)
 	return 0;
 }
 
-/* Only a verdict that a healthy machine does not give is worth the word. */
+/* Reported only for a verdict that a healthy machine does not give. */
 static int is_instrumented(const struct fsgs_report *r)
 {
 	if (r->verdict == FSGS_VERDICT_USABLE)
@@ -207,8 +206,8 @@ static int is_instrumented(const struct fsgs_report *r)
 		return 0;
 	if (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_TRACED))
 		return 1;
-	/* A kernel that lists the flag runs the instructions at each context switch: where they
-	 * fault it would be dead. So somebody else makes them fault here. */
+	/* A kernel that lists the flag executes the instructions at each context switch. If they
+	 * faulted there, it would have crashed. So a tool makes them fault in this process. */
 	return r->cpuinfo_flag == FSGS_ANSWER_YES && any_at_all(raised, r->trials);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling our own fault from anybody else's. */
+/* Whether a fault belongs to a stub of the core. */
 #include "stubs.h"
 
 /* lib/core/stubs.S: the guarded instructions, each relative to its entry, up to a zero. */

@@ -276,7 +276,7 @@ rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 msr_stub fsgs_stub_msr_fs MSR_FS_BASE FSGS_RDFSBASE FSGS_WRFSBASE
 msr_stub fsgs_stub_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 
-/* A base over two exits to a hypervisor: CPUID, and a read of the port that everybody uses for
+/* A base over two exits to a hypervisor: CPUID, and a read of port 80H, the usual port for
  * delays. */
 	.macro exits_stub name rd wr
 	stub \name

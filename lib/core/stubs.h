@@ -74,8 +74,8 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  * one; RDGSBASE and WRGSBASE in the 32-bit form, too. WRFSBASE writes only the value that the FS
  * base already has, unless report->vantage is FSGS_VANTAGE_RING0: there FS is tried like GS. The
  * GS base holds a marker for some twenty instructions inside one stub, and is put back on the
- * fault path, too. An instruction whose old base nobody can tell is not tried. Sets fallback to
- * FSGS_FALLBACK_LIES for GS where the other way contradicts a reader that proved right.
+ * fault path, too. An instruction is not tried if the old base cannot be read. Sets fallback to
+ * FSGS_FALLBACK_LIES for GS if the other access contradicts a reader that proved right.
  * Asynchronous interrupts or signals whose handlers use GS must be off. */
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops);
 

@@ -231,7 +231,7 @@ static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *o
 		set_fault(wr, &io, report->vantage, 64);
 		rd->outcome = FSGS_OUTCOME_OK;
 		break;
-	default: /* a 64-bit read after one that worked */
+	default: /* a 64-bit read after a read that worked */
 		set_fault(rd, &io, report->vantage, 64);
 		wr->outcome = FSGS_OUTCOME_OK;
 		break;

@@ -69,7 +69,7 @@ static struct fsgs_hwcap2 from_file(void)
 			break;
 	}
 	close(fd);
-	/* Without its end it does not say what it lacks: one that this process may not read is
+	/* Without its end it does not show what it lacks: a file that this process may not read is
 	 * empty. */
 	return fsgs_auxv_parse(bytes, size);
 }

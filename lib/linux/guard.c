@@ -164,8 +164,8 @@ int fsgs_guard_enter(void)
 	return (int)error;
 }
 
-/* One that this thread would have taken anyway goes to it, like one that was sent to it; one that
- * it had blocked goes to whom it was sent, and stays pending there. */
+/* A signal that this thread does not block goes to this thread, as one sent to the thread does. A
+ * signal that it blocks goes to its addressee, thread or process, and stays pending there. */
 static int is_for_process(int slot, int nth, const siginfo_t *info, kernel_sigset mask,
 			  kernel_sigset own)
 {

@@ -2,15 +2,16 @@
 /*
  * The hand-over of the signals' actions: doc/handover.md has what must hold, and what checks it.
  *
- * For each different action that we ever find installed there is a handler of its own, and what it
- * passes signals on to never changes. So one that is late, or that was saved and is called or put
- * back long after the trial, still leads to the action that it stood in for, without a lock and
- * without a wait. It runs with that action's own mask and flags: the kernel sees to it.
+ * Each different action that is ever found installed gets a handler of its own, and the action to
+ * which that handler passes signals never changes. So a handler that runs late, or that another
+ * thread saved and installs or calls long after the trial, still leads to the action that it
+ * replaced, without a lock and without a wait. It runs with that action's mask and flags, which the
+ * kernel applies.
  *
  * Two copies of the library in one process know nothing of each other but the mark before each
- * handler's entry. The action of the first signal is their lock: whichever copy gets an action out
- * of it that is no library's owns the actions, and the others wait until it has put that one back.
- * The handler of a copy that waits passes everything on to the handler that it has displaced.
+ * handler's entry. The action of the first signal is their lock. The copy that replaces an action
+ * that is not a library's owns the actions, and other copies wait until it has restored that
+ * action. The handler of a copy that waits passes everything on to the handler that it replaced.
  *
  * The handler does not use the FS base: a fault may come from a thread that has a foreign one.
  * Hence no errno, no pthread_self(), and no stack protector in this file.
@@ -169,7 +170,7 @@ static int same(const struct kernel_action *a, const struct kernel_action *b)
 static unsigned variant_for(int slot, const struct kernel_action *found)
 {
 	const unsigned known = atomic_load(&variants[slot]);
-	/* Somebody saved our handler and put it back: what is behind it is still behind it. */
+	/* Another thread saved our handler and installed it again: it still leads where it led. */
 	unsigned variant = which_of_ours(found);
 
 	if (variant < FSGS_VARIANTS)

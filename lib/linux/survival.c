@@ -25,7 +25,7 @@
 #define RIVAL    UINT64_C(0x0000051e9e0ffee0)
 
 #define SLEEP_NS 2000000
-/* How often the rival is waited for: it shares its CPU with everybody else, too. */
+/* How often the trial waits for the rival, which shares its CPU with other threads, too. */
 #define YIELDS   4096
 #define SLEEPS   16
 
@@ -108,7 +108,7 @@ static void outlive_syscall(struct arena *arena)
 	end(arena, FSGS_EVENT_SYSCALL);
 }
 
-/* A fault under the guard is a signal that disturbs nobody's handlers. */
+/* A fault under the guard is a signal that no handler of the process sees. */
 static void outlive_signal(struct arena *arena)
 {
 	struct fsgs_stub io = {0};
@@ -198,7 +198,7 @@ static void outlive_fork(struct arena *arena)
 	if (child < 0)
 		return;
 	end(arena, FSGS_EVENT_FORK);
-	/* A child that somebody else has waited for, or has killed, shows nothing. */
+	/* If another thread has waited for the child, or it was killed, nothing is shown. */
 	if (waitpid((pid_t)child, &status, __WALL) == child && WIFEXITED(status) &&
 	    WEXITSTATUS(status) == 1)
 		arena->lost |= FSGS_EVENT_BIT(FSGS_EVENT_FORK);

@@ -79,8 +79,8 @@ static int may_flash(const struct fsgs_report *report)
 		report->signs & FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS));
 }
 
-/* 0 is the answer where CPUID faults, and whatever is asked of a system call that does nothing: so
- * not of one that knows a code which nobody has defined. */
+/* ARCH_GET_CPUID returns 0 if CPUID faults. An arch_prctl that does nothing returns 0 for every
+ * code, so an undefined code is asked for as well. */
 static int cpuid_faults(void)
 {
 	return fsgs_arch_prctl(ARCH_GET_CPUID, 0) == 0 && fsgs_arch_prctl(0, 0) != 0;

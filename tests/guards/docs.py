@@ -278,6 +278,16 @@ class Pages(unittest.TestCase):
             with self.subTest(page=page.name):
                 self.assertEqual(found, [])
 
+    def test_words_in_sources(self):
+        """Likewise in comments, over the ends of their lines."""
+        banned = re.compile(r'\b(?:' + '|'.join(BANNED) + r')\b', re.I)
+        for folder in ('include', 'lib', 'examples'):
+            for path in (SOURCE / folder).rglob('*'):
+                if path.suffix in ('.c', '.h', '.S', '.def', '.go', '.java', '.js', '.lua', '.py', '.rs', '.sh'):
+                    text = re.sub(r'\s*\n\s*(?:[*#]|//|--)?\s*', ' ', path.read_text(encoding='utf-8'))
+                    with self.subTest(file=path.name):
+                        self.assertEqual([text[max(0, match.start() - 30):match.end()] for match in banned.finditer(text)], [])
+
     def test_banned_words_are_in_the_word_list(self):
         self.assertIn(', '.join(BANNED), (SOURCE / 'doc/contributing.md').read_text(encoding='utf-8'))
 

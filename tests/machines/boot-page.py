@@ -25,7 +25,7 @@ RED, GREEN = 4, 2
 
 # The page of the story, where there is the most to say; and of a machine with nothing to do.
 LIE = (RED, [r"fsgscheck boot image \d+\.\d+\.\d+: 1 of 1 CPU tested .*You may switch off now\.",
-             r"The machine promises FSGSBASE and does not keep the promise\.",
+             r"The machine offers FSGSBASE, but it does not work\.",
              r"What to do, cheapest first:",
              r"1\. Guest: add nofsgsbase",
              r"2\. Host: with the VM off, in PowerShell",

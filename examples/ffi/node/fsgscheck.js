@@ -39,7 +39,7 @@ const Segment = Object.freeze({ FS: 0, GS: 1 });
 const List = Object.freeze({ VERDICT: 1, FINDING: 2, OUTCOME: 3, INSN: 4, ACCESS: 5, PROOF: 6 });
 const answer = (value) => [null, false, true][value] ?? null;
 
-// The word for a result; one that the library does not know counts as 0, in these lists unknown, none or not tried.
+// The word for a result; a number that the library does not know counts as 0, in these lists unknown, none or not tried.
 const result = (list, value) => C.name(list, value) ?? C.name(list, 0);
 
 // {NAME: 'name', ...}, in the order of the numbers.

@@ -141,7 +141,7 @@ static void take_note(struct explain_core *c)
 	const uint64_t body = c->note + 12 + ((name + 3) & ~UINT64_C(3));
 
 	c->note = body + ((size + 3) & ~UINT64_C(3));
-	/* The first thread is the one that the signal killed. */
+	/* The signal killed the first thread. */
 	if (type == NOTE_PRSTATUS && !c->has_registers && size >= PRSTATUS_SIZE)
 		want(c, CORE_PRSTATUS, body, PRSTATUS_SIZE);
 	else if (type == NOTE_PRPSINFO && size >= PRPSINFO_SIZE)

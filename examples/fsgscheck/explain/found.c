@@ -246,9 +246,8 @@ const char *found_lesson(const struct found *found, uint32_t n)
 			  "hypervisor, switched off in the kernel, or is not in the processor; the "
 			  "files do not say which.",
 		like.tried ? "Where the instructions were tried, that counts more than any flag."
-			   : "Nothing here was executed. Which machine keeps its promise is shown "
-			     "only "
-			     "by running the fsgscheck boot image in each.",
+			   : "Nothing here was executed. To see where FSGSBASE works, run the "
+			     "fsgscheck boot image in each machine.",
 	};
 
 	return n < sizeof lessons / sizeof *lessons ? lessons[n] : NULL;

@@ -168,9 +168,9 @@ static enum meaning judge_protection(const struct explain_crash *c, struct expla
 	return OURS;
 }
 
-/* The first CPU sets what CR4 is pinned to. Another one that wants a different FSGSBASE while it
- * starts, in its idle task, has a different CPUID. A module can ask idle CPUs for the same by an
- * interrupt; it stands in the trace, or has tainted the kernel. */
+/* The first CPU sets the pinned bits of CR4. If another CPU wants a different FSGSBASE while it
+ * starts, in its idle task, its CPUID differs. A module can cause the same on idle CPUs by an
+ * interrupt. It is then in the trace, or has tainted the kernel. */
 static void judge_pinned(const struct explain *e, const struct explain_crash *c,
 			 struct explain_source *s)
 {

@@ -191,8 +191,8 @@ struct explain_crash {
 	uint64_t line;
 	uint64_t header_line, end_line;
 	uint64_t last_message;
-	struct explain_dump now;   /* the one that is being read */
-	struct explain_dump best;  /* the one that tells most so far */
+	struct explain_dump now;   /* is being read */
+	struct explain_dump best;  /* shows most so far */
 	struct explain_dump loose; /* registers without a RIP */
 };
 

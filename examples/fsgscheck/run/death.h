@@ -37,7 +37,7 @@ struct fault {
 	uint8_t code[FAULT_CODE];
 };
 
-/* Where an address is. An empty text is one that is not known. */
+/* Where an address is. A text is empty if it is not known. */
 struct place {
 	char module[256];
 	uint64_t offset; /* from where the module's first page would be loaded */

@@ -255,8 +255,8 @@ static void serve_signal(pid_t thread, int signal)
 	go_on(thread, signal);
 }
 
-/* A thread that ends inside its handler dies of the fault. One that left the handler has its stack
- * pointer above the frame, or on another stack. */
+/* A thread that ends inside its handler dies of the fault. A thread that left its handler has its
+ * stack pointer above the frame, or on another stack. */
 static void serve_exit(pid_t thread)
 {
 	struct caught *c = find_caught(thread);

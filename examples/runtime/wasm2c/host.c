@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The embedder of sum.wat: a client of libfsgscheck whose code nobody here wrote.
+ * The embedder of sum.wat: wasm2c's code, which was not written for libfsgscheck, as a client of
+ * it.
  *
- * wasm2c's own runtime asks AT_HWCAP2 whether the instructions may be used, and without them goes
- * through arch_prctl. Here the library answers the question and is the way without them.
+ * wasm2c's own runtime decides by AT_HWCAP2 whether to use the instructions, and otherwise calls
+ * arch_prctl. Here the library decides, and moves the base.
  */
 #include "sum.h"
 

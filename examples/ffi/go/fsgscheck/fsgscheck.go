@@ -36,7 +36,7 @@ const (
 	GS Segment = C.FSGS_SEGMENT_GS
 )
 
-// Verdict is what the evidence adds up to. Check makes Unknown of one that the library does not know.
+// Verdict is what the evidence adds up to. A number that the library does not know becomes Unknown.
 type Verdict uint32
 
 const (
@@ -49,7 +49,7 @@ const (
 	Inconsistent Verdict = C.FSGS_VERDICT_INCONSISTENT
 )
 
-// Access is how a base is to be read and written. One that the library does not know becomes None.
+// Access is how a base is to be read and written. A number that the library does not know becomes None.
 type Access uint32
 
 const (
@@ -58,7 +58,7 @@ const (
 	ArchPrctl   Access = C.FSGS_ACCESS_ARCH_PRCTL
 )
 
-// Outcome is what came of one instruction. One that the library does not know becomes NotTried.
+// Outcome is the result of one instruction. A number that the library does not know becomes NotTried.
 type Outcome uint32
 
 const (
@@ -70,7 +70,7 @@ const (
 	ValueLost  Outcome = C.FSGS_OUTCOME_VALUE_LOST
 )
 
-// Proof is what a verdict rests on. One that the library does not know becomes Advertised.
+// Proof is what a verdict rests on. A number that the library does not know becomes Advertised.
 type Proof uint32
 
 const (
