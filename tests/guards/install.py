@@ -89,18 +89,51 @@ class Installed(unittest.TestCase):
                                 flags=self.flags('fsgscheck', '--static'))
         self.assertRegex(verdict(program), r'^\w+?\d+$')
 
+    def cmake(self, lines, *options, languages='C', source=EXAMPLE):
+        """A CMake project of a few lines: what it prints, and what CMake said when it was configured."""
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory)
+            (root / 'CMakeLists.txt').write_text(
+                f'cmake_minimum_required(VERSION 3.14)\nproject(user {languages})\nadd_executable(user {source})\n{lines}\n',
+                encoding='utf-8')
+            done = run('cmake', '-S', root, '-B', root / 'build', *options)
+            if done.returncode:
+                return '', done.stderr
+            output('cmake', '--build', root / 'build')
+            return verdict(root / 'build/user', LD_LIBRARY_PATH=str(self.prefix / 'lib')), done.stderr
+
     @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
     def test_cmake(self):
-        """CMake finds it by pkg-config: no file of ours is needed for that."""
-        root = Path(self.directory.name) / 'cmake'
-        root.mkdir()
-        (root / 'CMakeLists.txt').write_text(
-            'cmake_minimum_required(VERSION 3.13)\nproject(user C)\nfind_package(PkgConfig REQUIRED)\n'
-            'pkg_check_modules(FSGSCHECK REQUIRED IMPORTED_TARGET fsgscheck)\n'
-            f'add_executable(user {EXAMPLE})\ntarget_link_libraries(user PkgConfig::FSGSCHECK)\n', encoding='utf-8')
-        output('cmake', '-S', root, '-B', root / 'build')
-        output('cmake', '--build', root / 'build')
-        self.assertRegex(verdict(root / 'build/user', LD_LIBRARY_PATH=str(self.prefix / 'lib')), r'^\w+: ')
+        prefix = f'-DCMAKE_PREFIX_PATH={self.prefix}'
+        for lines, option in (
+                ('find_package(PkgConfig REQUIRED)\npkg_check_modules(FSGSCHECK REQUIRED IMPORTED_TARGET fsgscheck)\n'
+                 'target_link_libraries(user PkgConfig::FSGSCHECK)', '-Wdev'),
+                ('find_package(fsgscheck 1.0 REQUIRED)\ntarget_link_libraries(user fsgscheck::fsgscheck)', prefix),
+                ('find_package(fsgscheck REQUIRED CONFIG)\ntarget_link_libraries(user fsgscheck::static)', prefix),
+                ('include(FetchContent)\nFetchContent_Declare(fsgscheck SOURCE_DIR ' + str(SOURCE) + ')\n'
+                 'FetchContent_MakeAvailable(fsgscheck)\ntarget_link_libraries(user fsgscheck::fsgscheck)', '-Wdev')):
+            with self.subTest(lines=lines):
+                said, warned = self.cmake(lines, option)
+                self.assertRegex(said, r'^\w+: .+\.\n$')
+                self.assertEqual(warned, '')
+
+    @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
+    def test_cmake_finds_the_right_one(self):
+        """No library of another major version, none that has been removed; and one in a prefix that was moved."""
+        with tempfile.TemporaryDirectory() as directory:
+            moved = Path(directory) / 'moved'
+            shutil.copytree(self.prefix, moved, symlinks=True)
+            core = 'find_package(fsgscheck %s REQUIRED)\ntarget_link_libraries(user fsgscheck::core)'
+            source = Path(directory) / 'core.c'
+            source.write_text('#include <fsgscheck/core.h>\n#include <stdio.h>\n'
+                              'int main(void) { puts(fsgs_name(FSGS_LIST_VERDICT, 1)); return 0; }\n', encoding='utf-8')
+            there = f'-DCMAKE_PREFIX_PATH={moved}'
+            self.assertRegex(self.cmake(core % '', there, source=source)[0], r'^\w+\n$')
+            for wanted in ('2.0', '0.9', '1.99'):
+                self.assertIn('fsgscheck', self.cmake(core % wanted, there, source=source)[1])
+            for library in moved.glob('lib/libfsgscheck*'):
+                library.unlink()
+            self.assertIn('install it again', self.cmake(core % '', there, source=source)[1])
 
     def test_static_flags(self):
         """What the static library needs, and the shared one has inside: threads."""
@@ -237,6 +270,7 @@ class Installed(unittest.TestCase):
             there = Path(root) / str(self.prefix).lstrip('/')
             for file in ('include/fsgscheck.h', 'include/fsgscheck/core.h', 'lib/libfsgscheck.so.1',
                          'lib/libfsgscheck.a', 'lib/libfsgscheck-core.a', 'lib/pkgconfig/fsgscheck.pc',
+                         'lib/cmake/fsgscheck/fsgscheck-config.cmake',
                          'lib/pkgconfig/fsgscheck-core.pc', 'bin/fsgscheck', 'share/fsgscheck/fsgscheck.schema.json'):
                 self.assertTrue((there / file).exists(), file)
             version = output('pkg-config', '--modversion', 'fsgscheck').strip()
@@ -259,7 +293,7 @@ class Kinds(unittest.TestCase):
         output(MESON, 'setup', build, SOURCE, f'--prefix={prefix}', '--libdir=lib', f'-Ddefault_library={kind}',
             '-Dtests=disabled', *builds.PLAIN, '-Dbuildtype=plain')
         output(MESON, 'install', '-C', build)
-        there = {path.name for path in (prefix / 'lib').iterdir()} - {'pkgconfig', 'libfsgscheck-core.a'}
+        there = {path.name for path in (prefix / 'lib').iterdir()} - {'cmake', 'pkgconfig', 'libfsgscheck-core.a'}
         self.assertEqual({name for name in there if not re.search(r'\.so\.\d+\.', name)}, wanted)
         self.assertTrue((prefix / 'lib/libfsgscheck-core.a').exists())
         # In a build that is both, the shared one is what is linked with.
@@ -289,6 +323,7 @@ class Subproject(unittest.TestCase):
 
     def test_follows_its_host(self):
         for option, linked in ((None, True), ('-Ddefault_library=both', True), ('-Ddefault_library=static', False),
+                               ('--unity=on', True),
                                ('-Dfsgscheck:default_library=static', False)):
             with self.subTest(option=option), tempfile.TemporaryDirectory() as directory:
                 self.assertEqual(is_linked_with_it(self.build(Path(directory), *filter(None, [option]))), linked)
