@@ -16,6 +16,9 @@
 enum { BYTES = 1000, SUM = 124716, CALLS = 200 };
 
 bool wasm_rt_fsgsbase_inst_supported;
+#if WASM_RT_SEGUE_FREE_SEGMENT
+_Thread_local void *wasm_rt_last_segment_val;
+#endif
 
 void wasm_rt_syscall_set_segue_base(void *base)
 {
@@ -77,7 +80,9 @@ int main(void)
 	for (int i = 0; i < CALLS; i++)
 		wrong += w2c_sum_sum(&instance, BYTES) != SUM;
 	wasm2c_sum_free(&instance);
-	wrong += fsgs_get_gs_base(&after) || after != before;
+	wrong += fsgs_get_gs_base(&after);
+	/* With the segment for itself, the generated code puts nothing back. */
+	wrong += WASM_RT_SEGUE_FREE_SEGMENT ? after == before : after != before;
 	printf("%s: %d calls by %s, the sum is %s\n", wrong ? "not ok" : "ok", CALLS,
 	       fsgs_name(FSGS_LIST_ACCESS, access), wrong ? "wrong" : "124716");
 	return wrong ? EXIT_FAILURE : EXIT_SUCCESS;

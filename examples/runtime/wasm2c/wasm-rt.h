@@ -11,13 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIKELY(x)             __builtin_expect(!!(x), 1)
-#define UNLIKELY(x)           __builtin_expect(!!(x), 0)
-#define wasm_rt_memcpy        memcpy
+#define LIKELY(x)                     __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)                   __builtin_expect(!!(x), 0)
+#define wasm_rt_memcpy                memcpy
 
-#define WASM_RT_USE_SEGUE     1
+#define WASM_RT_USE_SEGUE             1
 /* Each access first compares the GS base with the memory. */
-#define WASM_RT_SANITY_CHECKS 1
+#define WASM_RT_SANITY_CHECKS         1
+/* And its address with the size: the memory comes from calloc(), without guard pages. Newer
+ * versions of wasm2c ask for these. */
+#define WASM_RT_MEMCHECK_BOUNDS_CHECK 1
+#define WASM_RT_MEMCHECK_GUARD_PAGES  0
+#define WASM_RT_USE_MMAP              0
+/* Whether the generated code has GS for itself and leaves its base in place. */
+#ifndef WASM_RT_SEGUE_FREE_SEGMENT
+#define WASM_RT_SEGUE_FREE_SEGMENT 0
+#endif
 
 typedef enum { WASM_RT_I32, WASM_RT_I64, WASM_RT_F32, WASM_RT_F64 } wasm_rt_type_t;
 
@@ -77,5 +86,10 @@ void wasm_rt_free_memory(wasm_rt_memory_t *memory);
 extern bool wasm_rt_fsgsbase_inst_supported;
 void wasm_rt_syscall_set_segue_base(void *base);
 void *wasm_rt_syscall_get_segue_base(void);
+
+#if WASM_RT_SEGUE_FREE_SEGMENT
+/* What the generated code wrote last: it writes only another base. */
+extern _Thread_local void *wasm_rt_last_segment_val;
+#endif
 
 #endif
