@@ -52,7 +52,7 @@ static const char help[] =
 	"  --only PATTERN  only cases whose number, theme, name or theme/name matches\n"
 	"  --repeat N      each case N times; the worst result counts\n"
 	"  --cpus LIST     only on these CPUs, such as 0-3,8\n"
-	"  --risky         also what is known to take a defective kernel down\n"
+	"  --risky         also cases that are known to crash a defective kernel\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -60,8 +60,8 @@ static const char help[] =
 	"  0   no case failed\n"
 	"  1   a case failed\n"
 	"  3   could not run\n"
-	"  4   no case had anything to say: the machine has no FSGSBASE;\n"
-	"      0 with --tap, whose readers take any other status for a failure\n"
+	"  4   no case could be tested: the machine has no FSGSBASE;\n"
+	"      0 with --tap, whose readers treat any other status as a failure\n"
 	"  64  bad usage\n";
 
 static const struct option long_options[] = {

@@ -20,13 +20,13 @@ static const char usage[] = "usage: fsgscheck [--json|--tap|--prometheus|--quiet
 			    "[ARGUMENT...]\n";
 
 static const char help[] =
-	"Tells whether the FSGSBASE instructions can really be used by programs here.\n"
+	"Checks whether programs can really use the FSGSBASE instructions here.\n"
 	"\n"
 	"Output (default: a page for a person)\n"
 	"  --json         one JSON object, schema 1\n"
 	"  --tap          Test Anything Protocol 13\n"
 	"  --prometheus   Prometheus text format\n"
-	"  --quiet        nothing: the exit status says it\n"
+	"  --quiet        print nothing; only set the exit status\n"
 	"\n"
 	"What is checked\n"
 	"  --all-cpus     also each CPU that this process may run on\n"
@@ -37,14 +37,14 @@ static const char help[] =
 	"  the same for another machine, from its kernel log, /proc/cpuinfo or JSON reports\n"
 	"\n"
 	"run\n"
-	"  runs a program; if it dies at one of the instructions, says whose code it is and why\n"
+	"  runs a program; if it dies at one of the instructions, says which, where and why\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
 	"Exit status\n"
 	"  0   usable\n"
-	"  1   not usable, and that is consistent: unsupported, disabled\n"
-	"  2   needs a person: unadvertised, broken, inconsistent\n"
+	"  1   not usable, and all sources agree: unsupported, disabled\n"
+	"  2   a defect or a hole: unadvertised, broken, inconsistent\n"
 	"  3   unknown, or could not run\n"
 	"  64  bad usage\n";
 

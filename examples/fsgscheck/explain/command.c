@@ -16,7 +16,7 @@ enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
 static const char usage[] =
 	"usage: fsgscheck explain [--json] FILE...\n"
 	"\n"
-	"Tells what the files of another machine say about its FSGSBASE: kernel logs,\n"
+	"Says whether FSGSBASE works on another machine, from its files: kernel logs,\n"
 	"/proc/cpuinfo, the output of fsgscheck --json and of the boot image, in any mixture;\n"
 	"- is standard input.\n"
 	"\n"

@@ -28,9 +28,9 @@ enum { CANNOT_TRACE = 3, BAD_USAGE = 64, CANNOT_EXECUTE = 126, NOT_FOUND = 127 }
 static const char usage[] =
 	"usage: fsgscheck run [--json] [--trace] [--untraced-ok] [--] PROGRAM [ARGUMENT...]\n"
 	"\n"
-	"Runs the program. If it dies at an FSGSBASE instruction, says which one, whose code it "
-	"is,\n"
-	"why it fails here, and what to do. Else adds nothing. Messages go to standard error.\n"
+	"Runs the program. If it dies at an FSGSBASE instruction, names the instruction and its\n"
+	"function, why it fails here, and what to do. Otherwise prints nothing. Messages go to\n"
+	"standard error.\n"
 	"\n"
 	"  --json         one JSON object for each death\n"
 	"  --trace        also list faults that the program's own handler takes\n"
