@@ -118,7 +118,7 @@ struct fsgs_cpu_group {
  * @par Stack
  * 10 KiB, and what the kernel puts on it or on the alternate stack for a signal (AT_MINSIGSTKSZ).
  * @par Cost
- * Two CPUID instructions, each of which leaves the guest in a VM, and about thirty short system
+ * Two CPUID instructions, each of which leaves the guest in a VM, and about 25 short system
  * calls; with ::FSGS_CHECK_CONTEXT 100 to 500 microseconds.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
