@@ -101,15 +101,18 @@ static void *allocate(size_t size)
 }
 
 /* Takes the options, from either of the two, with room for nofsgsbase. */
-static void take(const efi_char *text, const uint8_t *bytes, size_t count)
+static void take(const efi_char *text, const uint8_t *bytes, size_t limit)
 {
+	size_t count = 0;
+
+	/* The limit is the caller's word, and no reason to ask for so much memory. */
+	while (count < limit && (text ? text[count] : bytes[count]))
+		count++;
 	options = allocate((count + GUARD_ADDITION_LENGTH + 1) * sizeof *options);
 	words = allocate(count + 1);
 	for (length = 0; length < count; length++) {
-		const efi_char c = text ? text[length] : bytes ? bytes[length] : 0;
+		const efi_char c = text ? text[length] : bytes[length];
 
-		if (!c)
-			break;
 		options[length] = c;
 		words[length] = c < 0x80 ? (char)c : '?';
 	}
@@ -205,20 +208,22 @@ static void load(efi_handle device, const efi_char *file, size_t count)
 		take_own_options(image);
 }
 
-int efi_guard_start(efi_handle image, struct efi_system_table *system,
-		    const struct efi_loaded_image *loaded, uint64_t since)
+const char *efi_guard_options(efi_handle image, struct efi_system_table *system,
+			      const struct efi_loaded_image *loaded)
 {
-	const efi_char *all;
-	size_t from, to, count;
-
 	firmware = system;
 	self = image;
+	take(loaded->options, NULL, loaded->options ? loaded->options_size / sizeof(efi_char) : 0);
+	return words;
+}
+
+int efi_guard_start(const struct efi_loaded_image *loaded, const char *arguments, uint64_t since)
+{
+	const efi_char *const all = options;
+	const size_t from = (size_t)(arguments - words), count = text_word(arguments);
+	const size_t to = (size_t)(text_next(arguments) - words);
+
 	started = since;
-	take(loaded->options, NULL, loaded->options_size / sizeof(efi_char));
-	from = (size_t)(guard_arguments(words) - words);
-	count = text_word(words + from);
-	to = (size_t)(text_next(words + from) - words);
-	all = options;
 	take(all + to, NULL, length - to);
 	if (count)
 		load(loaded->device, all + from, count);

@@ -15,7 +15,6 @@
 #define FLAGS_INTERRUPTS (1u << 9)
 #define UNICODE_BLOCK    0x2588
 #define TEST_LIMIT       20000000 /* microseconds for one processor */
-#define OPTIONS_READ     128      /* as far as the image's own words go */
 #define CALIBRATION_US   1000
 
 efi_status efi_main(efi_handle image, struct efi_system_table *system);
@@ -196,40 +195,25 @@ static void measure_clock(void)
 		clock_use((clock_now() - then) * 1000 / CALIBRATION_US);
 }
 
-/* The image's own words. */
-static const char *read_options(const struct efi_loaded_image *loaded)
-{
-	static char words[OPTIONS_READ + 1];
-	uint32_t length = 0;
-
-	if (!loaded->options)
-		return "";
-	while (length < OPTIONS_READ && length < loaded->options_size / sizeof(efi_char)) {
-		words[length] = (char)loaded->options[length];
-		length++;
-	}
-	words[length] = '\0';
-	return words;
-}
-
 efi_status efi_main(efi_handle image, struct efi_system_table *system)
 {
 	static const struct efi_guid guid = EFI_LOADED_IMAGE;
 	struct efi_loaded_image *loaded;
-	const char *words = "";
+	const char *words = "", *arguments;
 	const uint64_t since = clock_now();
 	uint64_t index;
 
 	firmware = system;
 	__asm__ volatile("sidt %0" : "=m"(firmware_exceptions));
-	if (!system->boot->handle_protocol(image, &guid, (void **)&loaded))
-		words = read_options(loaded);
-	guarding = guard_arguments(words) != NULL;
 	measure_clock();
 	serial_start();
 	trap_start();
+	if (!system->boot->handle_protocol(image, &guid, (void **)&loaded))
+		words = efi_guard_options(image, system, loaded);
+	arguments = guard_arguments(words);
+	guarding = arguments != NULL;
 	if (guarding) {
-		const int wanted = efi_guard_start(image, system, loaded, since);
+		const int wanted = efi_guard_start(loaded, arguments, since);
 
 		if (wanted) {
 			check_all();

@@ -4,6 +4,7 @@
 
     guard.py FORM HOST... [--smp N]   one boot for each host
     guard.py bad-input                malformed modules, kernels and command lines, each with a defined end
+    guard.py bad-options              the same as UEFI's load options and images
     guard.py cost [--smp N]           the guard's time, and the whole boot's with and without it
 
 FORM is direct (the emulator as the boot loader), bios (GRUB on a disk), uefi-if (GRUB, which asks the guard
@@ -290,6 +291,90 @@ def bad_input(options):
     return failures
 
 
+# -- malformed load options -----------------------------------------------------------------------
+
+NO_FILE, NO_PROGRAM = "there is no such file on the guard's volume", "the file is no UEFI program for this machine"
+
+
+def malformed_images(kernel):
+    """Files for UEFI that are none, and what the guard says of each."""
+    pe = struct.unpack_from("<I", kernel, 0x3c)[0]
+    word16, word32 = (lambda value: struct.pack("<H", value)), (lambda value: struct.pack("<I", value))
+    return {
+        "empty": (b"", NO_PROGRAM),
+        "byte": (b"M", NO_PROGRAM),
+        "zeroes": (bytes(4096), NO_PROGRAM),
+        "text": (b"#!/bin/sh\n" * 500, NO_PROGRAM),
+        "elf": (b"\x7fELF" + bytes(4096), NO_PROGRAM),
+        "header": (kernel[:0x40], NO_PROGRAM),
+        "half": (kernel[:len(kernel) // 2], NO_PROGRAM),
+        "dos": (patched(kernel, (0, b"ZM")), NO_PROGRAM),
+        "pe": (patched(kernel, (pe, b"EP")), NO_PROGRAM),
+        "beyond": (patched(kernel, (0x3c, word32(0xfffffff0))), NO_PROGRAM),
+        "i386": (patched(kernel, (pe + 4, word16(0x14c))), NO_PROGRAM),
+        "arm64": (patched(kernel, (pe + 4, word16(0xaa64))), NO_PROGRAM),
+        "sections": (patched(kernel, (pe + 6, word16(0xffff))), NO_PROGRAM),
+        "console": (patched(kernel, (pe + 24 + 68, word16(3))), NO_PROGRAM),
+        "size": (patched(kernel, (pe + 24 + 56, word32(0xffffffff))), "there is not enough memory"),
+    }
+
+
+def malformed_options(images):
+    """(name, the guard's load options, the message); the last ends the machine."""
+    return [
+        *((f"the file {name}", f"guard /{name}", message) for name, (_, message) in images.items()),
+        ("no such file", "guard /missing", NO_FILE),
+        ("a folder", "guard /EFI", NO_FILE),
+        ("the volume itself", "guard /", NO_FILE),
+        ("a way out of the volume", "guard /../../missing", NO_FILE),
+        ("the word guard twice", "guard guard", NO_FILE),
+        ("a path of 300 characters", "guard /" + "x" * 300, NO_FILE),
+        ("a path of 20000 characters", "guard /" + "$long" * 20, NO_FILE),
+        ("a path that is not ASCII", "guard /\u00e9\u20ac", NO_FILE),
+        ("options of 64 KiB", "guard /missing" + " $long" * 65, NO_FILE),
+        ("options of 64 KiB for the next guard", "guard /guard.efi guard /missing" + " $long" * 65,
+         f"(?s){NO_FILE}.*the next image came back"),
+        ("the word guard behind 400 characters", "x " * 200 + "guard /missing", NO_FILE),
+        ("blanks around the words", "   guard     /missing   ", NO_FILE),
+        # No word of these is "guard", as a reader of 128 bytes or of each low byte would find. So it is the boot image.
+        ("words that only look like guard", "x" * 122 + " guardian \u0167uard",
+         r"^fsgscheck: verdict=usable findings=\S* cpus=1$"),
+    ]
+
+
+def bad_options(options):
+    """GRUB starts the guard with each of them, in one boot: it comes back with an error and says why."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = Files(options, folder)
+        images = malformed_images(files.kernel.read_bytes())
+        cases = malformed_options(images)
+        # A word of GRUB's script has 8 KiB at most.
+        lines = ["set long=" + "x" * 1000]
+        for number, (_, words, _) in enumerate(cases):
+            words = words.replace("  ", " ' '")
+            lines += [f"echo case {number}", f"chainloader /guard.efi {words}",
+                      f"if boot; then echo came back {number} with success",
+                      f"else echo came back {number} with an error; fi"]
+        extra = uefi_disk(files, "off", "uefi-if")
+        for name, (content, _) in images.items():
+            (files.folder / "esp" / name).write_bytes(content)
+        (files.folder / "esp/grub.cfg").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        done = machine.boot(None, cpu=machine.CPU_OF_REPORT, timeout=options.timeout, extra=extra)
+    failures = 0
+    logs = re.split(r"^case \d+ *$", done.log, flags=re.M)
+    for number, (name, _, message) in enumerate(cases):
+        log, last = logs[number + 1] if number + 1 < len(logs) else "", number + 1 == len(cases)
+        said = re.search(r"^fsgscheck: guard: (.*)$", log, re.M)
+        good = bool(re.search(message, log, re.M))
+        good = good and (done.status == 2 * 16 + 1 if last else f"came back {number} with an error" in log)
+        failures += not good
+        print(f"{'ok' if good else 'not ok'} {number + 1} - {name}: {said[1] if said else log.strip()[-60:]}")
+        if not good:
+            print(f"# wanted {message!r}\n{log[:3000]}")
+    print(f"1..{len(cases)}\n# {done.seconds:.1f} s, status {done.status}")
+    return failures
+
+
 GUARD_MS, BOOT_SHARE = 50, 0.02
 
 
@@ -331,7 +416,8 @@ def cost(options):
 def arguments(words=None):
     """Those of the command line, unless given; the files are in the environment."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input", "cost"))
+    parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input",
+                                             "bad-options", "cost"))
     parser.add_argument("host", nargs="*")
     parser.add_argument("--smp", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=6)
@@ -350,6 +436,8 @@ def main():
     options = arguments()
     if options.form == "bad-input":
         return 1 if bad_input(options) else 0
+    if options.form == "bad-options":
+        return 1 if bad_options(options) else 0
     if options.form == "cost":
         return 1 if cost(options) else 0
     failures = 0
