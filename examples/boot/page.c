@@ -202,7 +202,7 @@ static void put_title(void)
 	    SCREEN_BLACK);
 }
 
-/* Returns whether all but the findings found room. */
+/* Returns whether everything except the findings fits on the page. */
 static int put_page(const struct fsgs_report *r, int spacing)
 {
 	int complete;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said about the instructions: by CPUID, by the kernel, and by the kernel elsewhere. */
+/* What CPUID and the kernel, in AT_HWCAP2 and /proc/cpuinfo, say about the instructions. */
 #include "suite.h"
 
 #include <cpuid.h>

@@ -22,7 +22,7 @@ static const uint8_t segment_insns[FSGS_SEGMENTS][2] = {
 
 #define XEN_4_14 (4u << 16 | 14)
 
-/* From best to worst: what the overall verdict is chosen by. */
+/* From best to worst. The overall verdict is the worse of two. */
 static const uint8_t severity[] = {
 	[FSGS_VERDICT_USABLE] = 0,       [FSGS_VERDICT_UNSUPPORTED] = 1,
 	[FSGS_VERDICT_DISABLED] = 2,     [FSGS_VERDICT_UNKNOWN] = 3,
@@ -76,7 +76,7 @@ static int lost(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_VALUE_LOST;
 }
 
-/* CR4, or an instruction, did not keep CPUID's promise. */
+/* CPUID offers the feature, and CR4 or an instruction fails. */
 static int broken_in_ring0(const struct fsgs_report *r, unsigned segment)
 {
 	return failed(r->cr4_write) || r->cr4_sticks == FSGS_ANSWER_NO ||
@@ -152,7 +152,7 @@ static uint32_t decide_access(const struct fsgs_report *r, unsigned segment)
 	return FSGS_ACCESS_ARCH_PRCTL;
 }
 
-/* What stands between this process and the machine, if anything. */
+/* The emulator, sandbox or tool between this process and the machine, if there is one. */
 struct surroundings {
 	int emulated;
 	int sandboxed;
@@ -170,7 +170,7 @@ static int is_emulated(const struct fsgs_report *r, int instrumented)
 	       r->kernel_version >= FSGS_LINUX_HWCAP2;
 }
 
-/* gVisor: it says so, or by its mark: arch_prctl serves FS and knows nothing of GS. */
+/* gVisor: its kernel string says so, or arch_prctl serves FS and not GS, as in gVisor. */
 static int is_sandboxed(const struct fsgs_report *r)
 {
 	return (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_GVISOR)) ||
@@ -201,7 +201,7 @@ static int is_instrumented(const struct fsgs_report *r)
 	    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML)) &&
 	    fsgs_product(r->hypervisor) != FSGS_PRODUCT_TCG)
 		return 1;
-	/* What ring 0 saw, no tool has made. */
+	/* No tool of this process can have changed what ring 0 saw. */
 	if (r->verdict != FSGS_VERDICT_BROKEN || r->hwcap2_fsgsbase != FSGS_ANSWER_YES)
 		return 0;
 	if (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_TRACED))
@@ -211,7 +211,8 @@ static int is_instrumented(const struct fsgs_report *r)
 	return r->cpuinfo_flag == FSGS_ANSWER_YES && any_at_all(raised, r->trials);
 }
 
-/* A genuine kernel's entry: present, or from before there was one. */
+/* The auxiliary vector is a real kernel's: it has AT_HWCAP2, or the kernel is older than
+ * AT_HWCAP2. */
 static int genuine_entry(const struct fsgs_report *r)
 {
 	return r->hwcap2_present == FSGS_ANSWER_YES ||
@@ -223,9 +224,8 @@ static uint64_t when(int condition, enum fsgs_finding finding)
 	return condition ? FSGS_FINDING_BIT(finding) : 0;
 }
 
-/* Xen before 4.14 offers the feature to no paravirtual guest, while CPUID, which such a guest reads
- * past Xen, shows the processor's. That the instructions run there is a sign of such an age, too
- * (XSA-293). */
+/* Xen before 4.14 does not offer the feature to paravirtual guests. CPUID bypasses Xen there and
+ * shows the processor's bit. If the instructions run, Xen is that old, too (XSA-293). */
 static int xen_lacks_it(const struct fsgs_report *r)
 {
 	if (!(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -241,12 +241,12 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	if (r->hwcap2_fsgsbase != FSGS_ANSWER_NO || r->cpuid_fsgsbase != FSGS_ANSWER_YES ||
 	    !genuine_entry(r) || around->sandboxed || around->instrumented)
 		return 0;
-	/* What one CPU offers is no reason for what the kernel does, and the next check may begin
-	 * on another. */
+	/* The offer of one CPU does not explain what the kernel did, and the next check may
+	 * begin on another CPU. */
 	if (r->cpus_differ == FSGS_ANSWER_YES)
 		return 0;
-	/* That an emulator runs them says nothing of its kernel. That they do not run does: an
-	 * emulated machine obeys CR4, and a process emulator has none. */
+	/* If an emulator runs them, that shows nothing about its kernel. If they do not run, it
+	 * does: an emulated machine obeys CR4, and a process emulator has no CR4. */
 	if (around->emulated && !any_at_all(undefined, r->trials))
 		return 0;
 	return when(r->cpuinfo_flag == FSGS_ANSWER_YES, FSGS_FINDING_KERNEL_TOO_OLD) |
@@ -255,7 +255,7 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	       when(r->verdict == FSGS_VERDICT_UNADVERTISED, FSGS_FINDING_PRIVILEGE_RISK);
 }
 
-/* The promise of CPUID and CR4, and what came of it. */
+/* Whether CPUID and CR4 offered the feature, and whether it worked. */
 static uint64_t find_in_ring0(const struct fsgs_report *r)
 {
 	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;
@@ -294,7 +294,7 @@ static uint64_t find_process(const struct fsgs_report *r)
 	       when(unproven, FSGS_FINDING_UNPROVEN) | when(at_risk, FSGS_FINDING_UPGRADE_RISK) |
 	       when(r->cpuid_fsgsbase != FSGS_ANSWER_YES && r->cpuid_faulting == FSGS_ANSWER_YES,
 		    FSGS_FINDING_CPUID_MASKED) |
-	       /* Where nothing ran, the emulator is not what the answer turns on. */
+	       /* If nothing ran, the emulator does not affect the answer. */
 	       when(around.emulated && any_at_all(ran, r->trials), FSGS_FINDING_EMULATED) |
 	       when(around.sandboxed, FSGS_FINDING_SANDBOXED) |
 	       when(r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_DENIED ||

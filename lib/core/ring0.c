@@ -16,8 +16,8 @@
 #define MSR_FS_BASE    0xc0000100u
 #define MSR_GS_BASE    0xc0000101u
 
-/* Canonical, with bit 31 set: a 32-bit write must clear the upper half, not extend the sign. No two
- * of them share a half, so none can be left over from another. */
+/* Canonical, with bit 31 set: a 32-bit write must clear the upper half, not extend the sign. No
+ * two share a half, so a value left over from another write is noticed. */
 #define MARKER_BY_MSR  UINT64_C(0x00003c5a96e1d287)
 #define MARKER_BY_INSN UINT64_C(0x000012f0b4a5c36d)
 #define MARKER_KEPT    UINT64_C(0x00006b1ef00d9a42)
@@ -28,7 +28,7 @@
 struct walk {
 	struct fsgs_report *report;
 	const struct fsgs_core_ops *caller;
-	struct fsgs_core_ops ops; /* the caller's guard, and the MSRs as the other way to a base */
+	struct fsgs_core_ops ops; /* the caller's guard; the MSRs are the other access */
 	uint64_t base[FSGS_SEGMENTS];
 	int keep; /* write nothing but what is there */
 };
@@ -99,7 +99,7 @@ static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_stub_fn
 	trial->width = trial->outcome == FSGS_OUTCOME_OK ? 0 : 64;
 }
 
-/* Each instruction once, writing what is there already. */
+/* Each instruction once. Writes store the value that the base already has. */
 static void sample(struct walk *walk, struct fsgs_trial trials[FSGS_INSNS])
 {
 	const uint64_t fs = walk->base[FSGS_SEGMENT_FS], gs = walk->base[FSGS_SEGMENT_GS];
@@ -119,7 +119,8 @@ static int has_raised(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
 }
 
-/* With the bit clear nothing may run, before or after it was set: keeps the worst. */
+/* With the bit clear no instruction may run, neither before nor after it was set. Keeps the
+ * worse result. */
 static void sample_cleared(struct walk *walk)
 {
 	struct fsgs_trial *const cleared = walk->report->cr4_cleared;
@@ -131,7 +132,7 @@ static void sample_cleared(struct walk *walk)
 			cleared[i] = trials[i];
 }
 
-/* Whether what ran in one ran in the other. */
+/* Whether the same instructions ran in both. */
 static int agrees(const struct fsgs_trial *a, const struct fsgs_trial *b)
 {
 	/* The trial also tries a 32-bit form, which may fail by itself. */
@@ -212,7 +213,7 @@ static void check_exits(struct walk *walk, fsgs_stub_fn *stub, enum fsgs_insn wr
 	if (run(walk, stub, &io))
 		return;
 	note_event(walk, FSGS_EVENT_CPUID, writer, io.out[0] == MARKER_KEPT);
-	/* A base that CPUID lost cannot be lost again. */
+	/* After CPUID lost a base, a later event cannot be shown to lose it. */
 	if (io.out[0] == MARKER_KEPT)
 		note_event(walk, FSGS_EVENT_PORT, writer, io.out[1] == MARKER_KEPT);
 }
@@ -232,7 +233,7 @@ static void check_halt(struct walk *walk)
 	put_back_bases(walk);
 }
 
-/* The instructions where they have been promised, or found to be live. */
+/* The instructions, if CPUID offers them or they were found to run. */
 static void try_set(struct walk *walk)
 {
 	struct fsgs_report *report = walk->report;
@@ -319,8 +320,8 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 	announce(walk, "read CR4 and the bases");
 	if (read_cr4(walk, &cr4))
 		return;
-	/* The caller's kernel lives by the instructions: nothing may be taken from it, not even for
-	 * a moment. */
+	/* The caller's kernel uses the instructions, so CR4 must not be cleared, not even for a
+	 * moment. */
 	if (walk->keep && (cr4 & CR4_FSGSBASE))
 		return;
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)

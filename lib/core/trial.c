@@ -90,8 +90,8 @@ static void restore_base(const struct fsgs_core_ops *ops, uint32_t segment, uint
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* The reader cannot be believed, so a marker could not be seen: writes the base that the other way
- * gave, and asks the other way again. */
+/* The reading instruction is wrong, so it could not show a marker. Writes the base that the
+ * other access gave, and reads it by the other access again. */
 static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			    uint32_t segment, uint64_t base)
 {
@@ -111,8 +111,8 @@ static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_o
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* The same for FS, where a wrong value must be gone before anything that lives behind FS runs: so
- * only where the other way has just shown that it can write. */
+/* The same for FS. A wrong value must be replaced before code that uses FS runs, so this is done
+ * only if the other access has just shown that it can write. */
 static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			   uint64_t base)
 {

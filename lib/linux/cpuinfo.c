@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The third witness: the `fsgsbase` word in /proc/cpuinfo.
+ * Evidence: the `fsgsbase` flag in /proc/cpuinfo.
  *
  * It is the kernel's capability set, not raw CPUID: kernels before 5.9 list the flag without
  * enabling it, nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it tells too old from

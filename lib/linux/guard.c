@@ -210,7 +210,8 @@ void fsgs_guard_leave(void)
 					   is_for_process(i, n, &info[i][n], mask, own));
 }
 
-/* Where the library is unloaded, or the process ends, and handlers of it were left behind. */
+/* Restores the actions if handlers are still installed when the library is unloaded or the
+ * process ends. */
 static __attribute__((destructor)) void clean_up(void)
 {
 	/* Another thread's trial is going on: the process ends. */

@@ -269,7 +269,8 @@ static int peek(uintptr_t address, void *to, size_t size)
 		return 0;
 	if (errno == EFAULT)
 		return -1;
-	/* A sandbox refuses the call. That the handler was there a moment ago has to do. */
+	/* A sandbox refuses the call. Then it has to suffice that the handler was there a moment
+	 * ago. */
 	memcpy(to, (const void *)address, size);
 	return 0;
 }
@@ -301,7 +302,7 @@ static int other_tries(const struct kernel_action *action, int pauses)
 	return ask_owner(action, &told) ? fsgs_lock_state(told.owner) : 0;
 }
 
-/* In place of ours, or of that of a copy that waits for ours. */
+/* Restores the action in place of our handler, or of the handler of a copy that waits for us. */
 static void restore(int slot)
 {
 	const unsigned was = atomic_exchange(&installed[slot], 0);
@@ -386,8 +387,8 @@ static int install_handler(int slot, struct kernel_action expected, struct kerne
 			wait_beside(&out);
 			return TOO_LATE;
 		}
-		/* Another thread installed this one since we looked: the later one is the one to
-		 * keep. */
+		/* Another thread has installed this action since we looked: the later action
+		 * stays. */
 		exchanged = 1;
 		expected = action;
 		found = out;
@@ -412,7 +413,7 @@ static int wait_longer(const struct kernel_action *found, int pauses)
 		tries = other_tries(&waited_for, pauses);
 	if (tries)
 		return tries < 0 ? tries : TOO_LATE;
-	/* Left behind: it is what we stand in for. */
+	/* A handler that stayed installed: we replace the action that it leads to. */
 	wait_no_more();
 	return install_handler(FIRST, *found, waited_for);
 }

@@ -15,7 +15,7 @@
 
 /* auxv.c: the second witness. */
 
-/* What one copy of the auxiliary vector says of AT_HWCAP2. */
+/* What one copy of the auxiliary vector says about AT_HWCAP2. */
 struct fsgs_hwcap2 {
 	uint32_t present; /* enum fsgs_answer; unknown when the copy could not be read */
 	uint64_t value;
@@ -66,7 +66,7 @@ void fsgs_surroundings(struct fsgs_report *report);
  * fsgs_identify(). */
 void fsgs_name_paravirtual(struct fsgs_report *report);
 
-/* trial.c, or no-trial.c where there is nothing to try. */
+/* trial.c, or no-trial.c if the code is not 64-bit x86. */
 
 /* Evidence that may fault is collected between these two, by functions that get this structure. A
  * refused trial has no guard: `ops` is empty, and CPUID runs bare. Where CPUID faults, the program
@@ -94,8 +94,8 @@ void fsgs_try_canonical(struct fsgs_report *report, const struct fsgs_guarded *g
 /* After fsgs_try(): whether arch_prctl gives the bases that are known by another source. */
 void fsgs_try_fallback(struct fsgs_report *report, const struct fsgs_guarded *guarded);
 
-/* Writes to a stack, one page after the other: it may be committed like that. Of what lies lower
- * nothing may be used before. */
+/* Touches a stack page by page from the top, since it may be committed that way. Nothing below
+ * may be used before. */
 static inline __attribute__((always_inline)) void fsgs_touch(volatile char *low, size_t size)
 {
 	for (size_t at = size; at > 0; at = at > 4096 ? at - 4096 : 0)
@@ -130,7 +130,7 @@ void fsgs_trust(uint32_t word, uint32_t segment);
 
 /* sweep.c */
 
-/* The caller's groups, of the size that he knows. */
+/* The caller's groups, each of the size that the caller passed. */
 struct fsgs_groups {
 	void *first;
 	size_t size;

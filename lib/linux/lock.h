@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* <linux/futex.h>, which not every C library brings along. */
+/* From <linux/futex.h>, which some C libraries do not install. */
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
 
@@ -32,7 +32,7 @@ extern union fsgs_process {
 		_Atomic(uint64_t) owner;
 		atomic_uint role;   /* enum fsgs_role */
 		atomic_uint trying; /* thread id of the trial under way, or 0 */
-		atomic_uint taken;  /* tells one turn of an owner from the next */
+		atomic_uint taken;  /* counts the turns of owners */
 		atomic_uint stuck;  /* the turn that a waiter gave up on */
 		atomic_uint waiting;
 		atomic_int prepared;
@@ -44,7 +44,7 @@ extern union fsgs_process {
  * already, or its owner does not give it back in time. An owner that has died loses it. */
 int fsgs_lock_take(uint64_t *name);
 
-/* Does nothing where another name stands in the lock: in a child that was forked inside a trial. */
+/* Does nothing if another thread owns the lock, as in a child that was forked inside a trial. */
 void fsgs_lock_release(uint64_t name);
 
 /* 1 while the owner lives; 0 when the lock is free or its owner is dead; -EDEADLK when it is this

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is to have a pending signal, which neither sigpending() nor its siginfo tells. */
+/* Whether a pending signal is for the thread or for the process. Neither sigpending() nor its
+ * siginfo tells. */
 #include "signals.h"
 
 #include <errno.h>

@@ -53,8 +53,8 @@ static inline long change_mask(int how, kernel_sigset mask, kernel_sigset *old)
 			   sizeof mask);
 }
 
-/* In pending.c: the signals up to 31 that are pending for this thread alone, not for its process;
- * none where that is not to be learned. */
+/* In pending.c: the signals up to 31 that are pending for this thread, not for its process.
+ * Empty if that cannot be read. */
 __attribute__((visibility("hidden"))) kernel_sigset fsgs_pending_for_thread(void);
 
 #endif

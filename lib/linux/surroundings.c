@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the findings and the words of the advice turn on, outside CPUID: the kernel and its kind,
- * and who is watching. */
+/* Evidence for findings and advice, except CPUID: the kernel, its kind, and tracers. */
 #include "linux.h"
 
 #include <errno.h>

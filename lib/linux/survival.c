@@ -61,7 +61,8 @@ static int pin(int cpu)
 	return sched_setaffinity(0, sizeof set, &set);
 }
 
-/* Whether both instructions run on this CPU: not all may be alike. Writes what is there. */
+/* Whether both instructions run on this CPU, since CPUs may differ. Writes the value that is
+ * there. */
 static int runs_here(void)
 {
 	struct fsgs_stub io = {0};
@@ -121,8 +122,7 @@ static void outlive_signal(struct arena *arena)
 	fsgs_guard_leave();
 }
 
-/* Within a virtual machine, the shortest way to the hypervisor and back. Where CPUID faults, it is
- * one more signal. */
+/* In a VM, CPUID is the shortest exit to the hypervisor. If CPUID faults, it is one more signal. */
 static void outlive_cpuid(struct arena *arena)
 {
 	struct fsgs_stub io = {0};
@@ -176,7 +176,8 @@ static long fork_and_compare(uint64_t base)
 				 "setne %%dil\n\t"
 				 "movl %[exit_group], %%eax\n\t"
 				 "syscall\n\t"
-				 /* A sandbox refused. Nothing of the process may go on twice. */
+				 /* A sandbox refused exit. The child must not run the code of
+				  * the process a second time. */
 				 "movl %[exit], %%eax\n\t"
 				 "syscall\n\t"
 				 "ud2\n"
@@ -212,7 +213,7 @@ static void outlive_migrations(struct arena *arena, const cpu_set_t *allowed)
 		begin();
 		if (pin(cpu) == 0 && runs_here())
 			end(arena, FSGS_EVENT_MIGRATE);
-		/* Back to where it is known to run. */
+		/* Back to the CPU where the instructions are known to run. */
 		if (pin(arena->cpu))
 			return; /* GCOV_EXCL_LINE: a sandbox put up since the thread left this CPU.
 				 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's trial with Linux around it: the guard, and arch_prctl as the other way to a base. */
+/* The core's trial in a Linux process: the guard, and arch_prctl as the other access to a base. */
 #include "../core/core.h"
 #include "arch-prctl.h"
 #include "guard.h"
@@ -23,7 +23,7 @@ static uint64_t thread_pointer(void)
 	return self;
 }
 
-/* How often a wrong value is tried again that a switch of threads may have made. */
+/* How often a wrong value is tried again, since a thread switch may have caused it. */
 #define CHANCES 4
 
 /* Once the FS base may be foreign, nothing here may touch what lives behind it: no memory through

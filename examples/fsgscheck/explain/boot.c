@@ -242,7 +242,7 @@ static void take_version(struct explain *e, const struct explain_message *m, str
 		explain_boot_end(e);
 		return;
 	}
-	/* The parts of a record whose newest part stands first are one boot. */
+	/* A record whose parts come newest first is one boot. */
 	if (!e->crash.parts)
 		explain_boot_end(e);
 	explain_boot_kernel(e, release);

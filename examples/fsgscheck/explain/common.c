@@ -34,7 +34,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* A level of severity as loggers write it. Gives its length, 0 when it is none. */
+/* The length of a severity level as loggers write it, or 0. */
 static size_t level_length(struct text t)
 {
 	static const char *const levels[] = {"TRACE", "DEBUG", "INFO",     "NOTICE",  "WARNING",

@@ -197,7 +197,7 @@ static struct explain_crash *take_early(struct explain *e, const struct explain_
 					 : EXPLAIN_OTHER);
 }
 
-/* A look at a CPU that goes on, or a complaint. It may come into the middle of a crash. */
+/* A dump of a CPU that continues, or a warning. It may be printed in the middle of a crash. */
 static void take_sample(struct explain *e, const struct explain_message *m,
 			enum explain_cause cause)
 {

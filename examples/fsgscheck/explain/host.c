@@ -137,7 +137,7 @@ void explain_host_feature(struct explain *e, const struct explain_message *m)
 	struct explain_source s;
 	struct fsgs_report *r = &s.report;
 
-	/* A kernel's log quotes what programs are called. */
+	/* A kernel's log can contain any program's name. */
 	if (m->uptime)
 		return;
 	for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {

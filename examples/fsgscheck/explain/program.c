@@ -105,7 +105,8 @@ void explain_program_end(struct explain *e)
 			decide_kernel(e, s);
 		explain_give(e, s);
 	} else if (p->died && !s->code_length && !p->named) {
-		/* Another instruction's name is an answer; none is a question. */
+		/* If another instruction is named, that is the cause. If none is named, a hint
+		 * asks for it. */
 		explain_hint(e, p->core ? EXPLAIN_HINT_CORE : EXPLAIN_HINT_PROGRAM,
 			     s->mark[EXPLAIN_MARK_HEADER], p->executable);
 	}

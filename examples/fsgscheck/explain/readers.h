@@ -360,7 +360,7 @@ void explain_streams_begin(struct explain *e);
 void explain_stream_feed(struct explain_stream *s, const char *bytes, size_t size);
 void explain_stream_put(struct explain_stream *s, char c);
 void explain_stream_end(struct explain_stream *s); /* of the line, too */
-/* The stream of what is packed in this one; NULL where it would be too deep. */
+/* The stream for text that is packed in this stream; NULL if that would be nested too deeply. */
 struct explain_stream *explain_stream_deeper(struct explain_stream *s);
 /* Hands over what has been decided already. */
 void explain_give(struct explain *e, const struct explain_source *source);
