@@ -660,6 +660,11 @@ class Programs(Case):
             self.assertEqual(steps.split(), report['advice'].split())
             self.assertEqual(report['explain']['sources'][0]['advice'], report['advice'])
 
+    def test_steps_of_the_guest(self):
+        """What he does first, and what he does when that has helped: no step is another one's summary."""
+        guest = [step for step in self.report(STORY)['advice'].split('\n') if step.startswith('Guest: ')]
+        self.assertEqual([step.split()[1:4] for step in guest], [['for', 'one', 'boot,'], ['once', 'it', 'has']])
+
     def test_the_machine_in_the_same_text(self):
         go = read(os.path.join(OWN, 'program-go.txt')).decode()
         for text, verdict, finding in (
