@@ -44,8 +44,7 @@ void EXPORT(page_file)(uint32_t length)
 	if (!found.file)
 		explain_begin(&explain, take, &found);
 	snprintf(file, sizeof file, "%.*s", (int)length, buffer);
-	found.file = file;
-	found.from_this_file = 0;
+	found_begin_file(&found, file);
 }
 
 /* Gives how many lines of this file have ended. */
@@ -55,10 +54,10 @@ double EXPORT(page_feed)(uint32_t size)
 	return (double)explain.lines;
 }
 
-void EXPORT(page_end_file)(void)
+/* Whether all of it could be read. */
+void EXPORT(page_end_file)(uint32_t read)
 {
-	found.lines += explain_end_file(&explain);
-	found_add_packed(&found, file, explain_packed(&explain));
+	found_end_file(&found, &explain, read);
 }
 
 /* What `fsgscheck explain --json` prints. NULL when there is no memory left for it. */
@@ -68,13 +67,9 @@ const char *EXPORT(page_json)(void)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	if (!out)
+	if (!out || found.out_of_memory)
 		return NULL;
-	found.crashes = explain.crashes;
-	found.foreign = explain.foreign;
-	found.unread = explain.unread;
-	found.unread_line = explain.unread_line;
-	found.hint = explain.hint;
+	found_end(&found, &explain);
 	found_json(out, &found);
 	return fclose(out) == 0 ? text : NULL;
 }

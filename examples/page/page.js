@@ -44,13 +44,15 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Older browsers forbid it to a file.
+    // Some browsers forbid it to a file.
     const area = element('textarea', {'aria-hidden': 'true'});
     area.value = text;
     document.body.append(area);
     area.select();
-    document.execCommand('copy');
+    const done = document.execCommand('copy');
     area.remove();
+    if (!done)
+      throw new Error('The browser does not let this page copy: mark the command and copy it yourself.');
   }
 }
 
@@ -58,7 +60,12 @@ function copyButton(text) {
   const label = 'Copy';
   const button = element('button', {type: 'button', class: 'copy', 'aria-label': `Copy: ${text}`}, label);
   button.addEventListener('click', async () => {
-    await copy(text);
+    try {
+      await copy(text);
+    } catch (error) {
+      fail(error.message);
+      return;
+    }
     button.textContent = 'Copied';
     say('Copied.');
     button.focus();
@@ -104,11 +111,14 @@ function plain(name) {
 
 // Two files of one name are told apart.
 function named(files) {
-  const seen = new Map();
+  const taken = new Set();
   return files.map(file => {
-    const name = plain(file.name), count = (seen.get(name) || 0) + 1;
-    seen.set(name, count);
-    return new File([file], count === 1 ? name : `${name} (${count})`);
+    const first = plain(file.name);
+    let name = first;
+    for (let count = 2; taken.has(name); count++)
+      name = `${first} (${count})`;
+    taken.add(name);
+    return new File([file], name);
   });
 }
 
@@ -138,7 +148,10 @@ async function start(files) {
     try {
       if (data.error)
         throw new Error(data.error);
-      show(data.answer, data.lines);
+      // Then there is no answer.
+      if (data.unread.length === read.length)
+        throw new Error(data.unread.map(unreadable).join(' '));
+      show(data);
     } catch (error) {
       fail(error.message);
     }
@@ -150,6 +163,10 @@ async function start(files) {
   reader = reader || await unpack('data-reader');
   if (mine === worker)
     worker.postMessage({reader, files: read});
+}
+
+function unreadable(name) {
+  return `${name} could not be read. Of a folder, choose the files in it.`;
 }
 
 function fail(message) {
@@ -288,6 +305,10 @@ function findings({findings, finding_texts}) {
   return findings.length ? list('findings', findings.map((name, i) => [element('b', {}, name), `: ${finding_texts[i]}`])) : null;
 }
 
+function hypervisor({hypervisor: name, hypervisor_build: build}) {
+  return [name, build && `build ${build}`].filter(Boolean).join(', ');
+}
+
 // What is known of one crash, boot or machine.
 function evidence(source, lines) {
   const instruction = source.instruction && element('span', {}, element('b', {}, source.instruction), ' ',
@@ -296,9 +317,10 @@ function evidence(source, lines) {
     facts([['Instruction', instruction], ['Bytes', !instruction && source.code && element('code', {}, source.code)],
            ['Where (RIP)', where(source)],
            ['CR4', source.cr4 && element('span', {}, element('code', {}, source.cr4), bits(source))],
-           ['Processor', source.brand || source.vendor], ['Hypervisor', source.hypervisor && [source.hypervisor, source.hypervisor_build].filter(Boolean).join(', build ')],
+           ['Processor', source.brand || source.vendor], ['Hypervisor', hypervisor(source)],
            ['Kernel', source.kernel && `Linux ${source.kernel}`], ['Microcode', source.microcode],
-           ['Ran for', source.uptime && uptime(source.uptime)], ['cpuinfo flag', 'cpuinfo_flag' in source ? (source.cpuinfo_flag ? 'yes' : 'no') : null],
+           ['Ran for', source.uptime && uptime(source.uptime)],
+           ['cpuinfo flag', 'cpuinfo_flag' in source ? (source.cpuinfo_flag ? 'yes' : 'no') : null],
            ['Misspelt', source.misspelt && element('code', {}, source.misspelt)]]),
     lines && excerpt(source, lines),
     findings(source),
@@ -371,9 +393,11 @@ function fleet(explain) {
           ...groups.filter(({usual, verdict}) => !usual || ['bad', 'open'].includes(TONES[verdict])).map(group)];
 }
 
-// Crashes that are not about us, those of which too little is left, and files that are packed.
-function rest(explain) {
+// Crashes that are not about us, those of which too little is left, files that are packed, hold nothing or were not read.
+function rest(explain, unread) {
   const items = [];
+  for (const name of unread)
+    items.push([element('span', {class: 'trouble'}, unreadable(name))]);
   if (explain.other_crashes)
     items.push([`${count(explain.other_crashes, 'crash', 'crashes')} with another cause.`]);
   if (explain.unread_crashes)
@@ -387,6 +411,9 @@ function rest(explain) {
   }
   if (explain.more)
     items.push([`${count(explain.more, 'more', 'more')}, of other kinds, are not shown.`]);
+  if (explain.evidence && explain.without_evidence.length)
+    items.push([`${explain.without_evidence.length.toLocaleString('en')} of ${count(explain.files, 'file')} without evidence of FSGSBASE:`,
+                list('names', explain.without_evidence)]);
   return items.length ? list('rest', items) : null;
 }
 
@@ -399,7 +426,7 @@ function worstPlace({explain, verdict, advice}) {
     ? `${found.count.toLocaleString('en')} of ${count(explain.machines, 'machine')}` : `In ${place(found)}`);
 }
 
-function show(answer, lines) {
+function show({answer, lines, unread}) {
   const {explain} = answer;
   const title = explain.evidence ? headline(answer.verdict, explain.fault) : 'No evidence of FSGSBASE here';
   const inside = element('div', {class: 'inside'});
@@ -415,7 +442,7 @@ function show(answer, lines) {
     inside);
   if (explain.evidence && !(isFleet && explain.groups.some(({advice}) => advice === answer.advice)))
     inside.append(steps(answer.advice, `What to do${differ ? ' there' : ''}, cheapest first`) || '');
-  inside.append(rest(explain) || '');
+  inside.append(rest(explain, unread) || '');
   if (explain.table.length)
     inside.append(sideBySide(explain));
   shown.forEach((source, i) => inside.append(card(source, lines[i], answer)));
@@ -429,11 +456,14 @@ function show(answer, lines) {
   inside.append(element('p', {class: 'buttons'}, print, again),
                 element('details', {}, element('summary', {}, 'The same as JSON'), element('pre', {class: 'json', tabindex: '0'}, json)));
   byId('answer').hidden = false;
-  say(`${title}. ${count(explain.lines, 'line')} of ${read.length === 1 ? read[0].name : count(read.length, 'file')} read.`);
+  const done = `${title}. ${count(explain.lines, 'line')} of ${read.length === 1 ? read[0].name : count(explain.files, 'file')} read.`;
+  say(unread.length ? `${done} ${unread.map(unreadable).join(' ')}` : done);
   byId('answer-title').focus();
 }
 
 // -- Taking files and text
+
+const FIELD = 1 << 20;  // characters; to lay out more of them in the field takes a browser seconds
 
 let adding = false;
 
@@ -443,15 +473,13 @@ function choose(more) {
   byId('files').click();
 }
 
-function take(files) {
-  start(adding ? [...read, ...files] : [...files]);
-  adding = false;
-}
 
+if (self.WebAssembly && self.DecompressionStream && self.Worker)
+  byId('unable').remove();
 for (const pre of document.querySelectorAll('pre.command'))
   pre.replaceWith(command(pre.textContent));
 byId('choose').addEventListener('click', () => choose(false));
-byId('files').addEventListener('change', event => take(event.target.files));
+byId('files').addEventListener('change', ({target}) => start([...adding ? read : [], ...target.files]));
 byId('cancel').addEventListener('click', () => {
   stop();
   say('Cancelled.');
@@ -474,9 +502,10 @@ document.addEventListener('paste', event => {
   const text = event.clipboardData.getData('text');
   if (event.clipboardData.files.length) {
     event.preventDefault();
-    take(event.clipboardData.files);
-  } else if (text.trim() && event.target !== byId('text')) {
-    byId('text').value = text;
+    start([...event.clipboardData.files]);
+  } else if (text.trim() && (event.target !== byId('text') || text.length > FIELD)) {
+    event.preventDefault();
+    byId('text').value = text.length > FIELD ? '' : text;
     start([new File([text], 'pasted text')]);
   }
 });
@@ -490,7 +519,7 @@ document.addEventListener('drop', event => {
   event.preventDefault();
   const text = event.dataTransfer.getData('text');
   if (event.dataTransfer.files.length)
-    take(event.dataTransfer.files);
+    start([...event.dataTransfer.files]);
   else if (text)
     start([new File([text], 'dropped text')]);
 });

@@ -17,21 +17,30 @@ function stringAt(at) {
   return new TextDecoder().decode(all.subarray(at, all.indexOf(0, at)));
 }
 
-// Feeds one file. Gives, for every buffer's worth, how many lines had ended before it: to find a line again.
+// Feeds one file. Gives, for every buffer's worth, how many lines had ended before it: to find a line again. And whether
+// all of it could be read.
 async function feed(file, report) {
   const name = new TextEncoder().encode(file.name);
   const marks = [];
+  let read = true;
   memory(buffer, name.length).set(name);
   exports.page_file(name.length);
-  for (let at = 0, lines = 0; at < file.size; at += room) {
-    const bytes = new Uint8Array(await file.slice(at, at + room).arrayBuffer());
-    marks.push({at, lines});
-    memory(buffer, bytes.length).set(bytes);
-    lines = exports.page_feed(bytes.length);
-    report(bytes.length);
+  try {
+    // A folder may look like an empty file until it is read.
+    for (let at = 0, lines = 0; at < file.size || at === 0; at += room) {
+      const bytes = new Uint8Array(await file.slice(at, at + room).arrayBuffer());
+      marks.push({at, lines});
+      memory(buffer, bytes.length).set(bytes);
+      lines = exports.page_feed(bytes.length);
+      report(bytes.length);
+    }
+  } catch (error) {
+    if (!(error instanceof DOMException))
+      throw error;
+    read = false;
   }
-  exports.page_end_file();
-  return marks;
+  exports.page_end_file(read);
+  return {marks, read};
 }
 
 // UTF-16 by its mark, or by the zeros of its ASCII.
@@ -83,12 +92,13 @@ async function excerpt(source, files, marks) {
   for (const line of Object.values(source.lines))
     for (let number = Math.max(1, line - AROUND); number <= line + AROUND; number++)
       wanted.add(number);
-  return fetchLines(file, marks.get(file), wanted);
+  return fetchLines(file, marks.get(file), wanted).catch(() => ({}));
 }
 
 onmessage = async ({data: {reader, files}}) => {
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  let done = 0, now = '';
+  const unread = [];
+  let done = 0;
   const report = size => postMessage({done: done += size, total});
   try {
     exports = (await WebAssembly.instantiate(reader, {})).instance.exports;
@@ -97,16 +107,18 @@ onmessage = async ({data: {reader, files}}) => {
     room = exports.page_buffer_size();
     const marks = new Map();
     for (const file of files) {
-      now = file.name;
-      marks.set(file, await feed(file, report));
+      const fed = await feed(file, report);
+      marks.set(file, fed.marks);
+      if (!fed.read)
+        unread.push(file.name);
     }
     const json = exports.page_json();
     if (!json)
       throw new Error('out of memory');
     const answer = JSON.parse(stringAt(json));
-    postMessage({answer, lines: await Promise.all(answer.explain.sources.map(source => excerpt(source, files, marks)))});
+    postMessage({answer, unread,
+                 lines: await Promise.all(answer.explain.sources.map(source => excerpt(source, files, marks)))});
   } catch (error) {
-    postMessage({error: error.name === 'NotFoundError' || error.name === 'NotReadableError'
-      ? `${now} could not be read. Of a folder, choose the files in it.` : String(error.message || error)});
+    postMessage({error: String(error.message || error)});
   }
 };

@@ -83,6 +83,12 @@ async function choose(...files) {
   return answered();
 }
 
+async function drop(...files) {
+  const client = await page.createCDPSession();
+  for (const type of ['dragEnter', 'dragOver', 'drop'])
+    await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {items: [], files, dragOperationsMask: 1}});
+}
+
 // What is inserted at once, as by pasting.
 async function paste(text) {
   await page.evaluate(() => document.getElementById('answer').hidden = true);
@@ -236,10 +242,7 @@ crash> dis current_save_fsgs+56 1
 
 test('files that are dropped', chromium, async () => {
   await open();
-  const client = await page.createCDPSession();
-  const data = {items: [], files: cpuinfos, dragOperationsMask: 1};
-  for (const type of ['dragEnter', 'dragOver', 'drop'])
-    await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data});
+  await drop(...cpuinfos);
   const shown = await answered();
   assertSame(shown, command(...cpuinfos));
   assert.equal(shown.json.explain.machines, 2);
@@ -292,8 +295,8 @@ test('two dumps side by side, with their differences', chromium, async () => {
 
 test('files of one name from two folders', chromium, async () => {
   const twins = ['a', 'b'].map((folder, i) => written(`${folder}/cpuinfo`, fs.readFileSync(cpuinfos[i])));
-  const {json} = await choose(...twins);
-  assert.deepEqual(json.explain.sources.map(({name}) => name), ['cpuinfo', 'cpuinfo (2)']);
+  const {json} = await choose(...twins, written('c/cpuinfo (2)', fs.readFileSync(cpuinfos[0])));
+  assert.deepEqual(json.explain.sources.map(({name}) => name), ['cpuinfo', 'cpuinfo (2)', 'cpuinfo (2) (2)']);
 });
 
 test('a fleet as a sorted table, and what to do for each group', chromium, async () => {
@@ -308,6 +311,35 @@ test('a fleet as a sorted table, and what to do for each group', chromium, async
   assert.deepEqual(shown.cards, ["2 machines (host7, host27): broken, the host's fault",
                                  '1 machine (host3): disabled, the kernel was told so']);
   assert.match(shown.text, /^2 of 40 machines$/m);
+});
+
+test('of several files, those without evidence are named', chromium, async () => {
+  const content = {'a b.txt': 'hello\n', 'story.log': fs.readFileSync(story), 'empty.log': '', '<b>.txt': '<b>\n'};
+  const files = Object.entries(content).map(([name, text]) => written(`without/${name}`, text));
+  const shown = await choose(...files);
+  assertSame(shown, command(...files));
+  const names = await page.$$eval('.names > li', found => found.map(({textContent}) => textContent));
+  assert.deepEqual(names, ['a b.txt', 'empty.log', '<b>.txt']);
+  assert.match(shown.text, /^3 of 4 files without evidence of FSGSBASE:$/m);
+});
+
+// The command and the page take the same words for whose fault it is, of a group as well.
+test('a group of a fleet that nothing was tried on', chromium, async () => {
+  const cpuinfo = (version, flag) => `Linux vm ${version}-18-amd64 #1 SMP x86_64 GNU/Linux\nprocessor\t: 0\nvendor_id\t: AuthenticAMD\n` +
+    `cpu family\t: 23\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nstepping\t: 2\nflags\t\t: fpu syscall nx lm ${flag} avx2\nbugs\t\t: null_seg\n`;
+  const files = [1, 2, 3, 4, 5].map(i => written(`mixed/vm${i}`, cpuinfo('6.1.0', i === 5 ? 'fsgsbase' : 'bmi1')));
+  const shown = await choose(...files);
+  assertSame(shown, command(...files));
+  assert.deepEqual(shown.cards, ['4 machines (most): unknown, too little is shown to name a fault',
+                                 '1 machine (vm5): usable, as the running kernel shows; not tried']);
+});
+
+test('a hypervisor of which only the build is known', chromium, async () => {
+  const file = written('build.log', fs.readFileSync(story, 'latin1').replaceAll('Hypervisor detected: Microsoft Hyper-V', 'Hypervisor detected: Other'));
+  const shown = await choose(file);
+  assertSame(shown, command(file));
+  assert.equal(shown.json.explain.sources[0].hypervisor, null);
+  assert.match(shown.text, /^build 10\.0\.20348$/m);
 });
 
 // Markup, terminal escapes, writing from right to left, NUL, bytes that are no UTF-8, and a line of 10 MB.
@@ -377,10 +409,55 @@ test('100 MB: the page stays alive, shows how far it is, and can be stopped', ch
 
 test('a folder, which cannot be read, is named as the trouble', chromium, async () => {
   await open();
-  const client = await page.createCDPSession();
-  for (const type of ['dragEnter', 'dragOver', 'drop'])
-    await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {items: [], files: [SCRATCH], dragOperationsMask: 1}});
+  await drop(SCRATCH);
   await page.waitForFunction(() => /could not be read/.test(document.querySelector('[role=status]').textContent));
+  assert.equal(await page.$eval('#answer', answer => answer.hidden), true);
+  // The files beside it are read.
+  await drop(SCRATCH, story);
+  const shown = await answered();
+  assert.equal(shown.json.verdict, 'broken');
+  assert.deepEqual(shown.json.explain.without_evidence, []);
+  assert.ok(shown.text.includes(`${path.basename(SCRATCH)} could not be read`));
+  assert.match(await page.$eval('[role=status]', status => status.textContent), /broken.*could not be read/);
+});
+
+test('files are added only to those that were asked for', chromium, async () => {
+  const add = async () => (await Promise.all([page.waitForFileChooser(), page.click('.inside > .buttons button:last-child')]))[0];
+  await choose(cpuinfos[0]);
+  await (await add()).accept([cpuinfos[1]]);
+  await page.waitForSelector('.beside');
+  await choose(cpuinfos[0]);
+  await (await add()).cancel();
+  await page.evaluate(() => document.getElementById('answer').hidden = true);
+  await drop(story);
+  assert.equal((await answered()).json.explain.machines, 0);
+});
+
+// In the field it would take a browser long to lay it out.
+test('20 MB that are pasted into the field', chromium, async () => {
+  await open();
+  const longest = await page.evaluate(async text => {
+    const data = new DataTransfer(), begun = performance.now();
+    data.setData('text/plain', text.repeat(Math.ceil(2e7 / text.length)));
+    document.getElementById('text').dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+    return performance.now() - begun;
+  }, fs.readFileSync(story, 'latin1'));
+  const shown = await answered();
+  assert.equal(shown.json.verdict, 'broken');
+  assert.equal(await page.$eval('#text', area => area.value), '');
+  console.log(`20 MB taken from the clipboard in ${longest.toFixed(0)} ms`);
+});
+
+test('a browser that cannot run it says so', async () => {
+  await open();
+  assert.equal(await page.$('#unable'), null);
+  await page.setJavaScriptEnabled(false);
+  await page.reload();
+  assert.match(await page.$eval('#unable', found => found.innerText), /JavaScript and WebAssembly/);
+  await page.setJavaScriptEnabled(true);
+  await page.evaluateOnNewDocument(() => delete self.WebAssembly);
+  await page.reload();
+  assert.match(await page.$eval('#unable', found => found.innerText), /JavaScript and WebAssembly/);
 });
 
 test('what is copied is the command', chromium, async () => {

@@ -42,8 +42,7 @@ static bool read_file(struct explain *e, struct found *found, const char *path)
 	int error = fd < 0 ? errno : 0;
 	ssize_t got;
 
-	found->file = is_stdin ? FOUND_STANDARD_INPUT : path;
-	found->from_this_file = 0;
+	found_begin_file(found, is_stdin ? FOUND_STANDARD_INPUT : path);
 	while (!error && (got = read(fd, bytes, sizeof bytes)) != 0) {
 		if (got > 0)
 			explain_feed(e, bytes, (size_t)got);
@@ -51,8 +50,7 @@ static bool read_file(struct explain *e, struct found *found, const char *path)
 			error = errno;
 	}
 	read_module(e);
-	found->lines += explain_end_file(e);
-	found_add_packed(found, found->file, explain_packed(e));
+	found_end_file(found, e, !error);
 	if (fd >= 0 && !is_stdin)
 		close(fd);
 	if (error) {
@@ -105,20 +103,14 @@ int explain_command(int argc, char **argv)
 	explain_begin(&explain, take, &found);
 	for (int i = optind; i < argc; i++)
 		all_read &= read_file(&explain, &found, argv[i]);
-	found.crashes = explain.crashes;
-	found.foreign = explain.foreign;
-	found.unread = explain.unread;
-	found.unread_line = explain.unread_line;
-	found.hint = explain.hint;
+	found_end(&found, &explain);
 	if (json)
 		found_json(stdout, &found);
 	else
 		found_print(stdout, &found);
 	if (found.out_of_memory)
 		fputs("fsgscheck: out of memory: not all machines are listed\n", stderr);
-	for (size_t i = 0; i < found.machine_count; i++)
-		free(found.machines[i].name);
-	free(found.machines);
+	found_free(&found);
 	if (!flushed(stdout))
 		return CANNOT_RUN;
 	return status(&found, all_read && !found.out_of_memory);

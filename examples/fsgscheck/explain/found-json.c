@@ -200,8 +200,13 @@ void found_json(FILE *out, const struct found *found)
 		json_end(&json, '}');
 	}
 	json_end(&json, ']');
+	json_number(&json, "files", (int64_t)found->files);
+	json_begin(&json, "without_evidence", '[');
+	for (size_t i = 0; i < found->without.count; i++)
+		json_string(&json, NULL, found->without.list[i]);
+	json_end(&json, ']');
 	json_number(&json, "machines", (int64_t)found->machine_count);
-	if (explain_hint_text(&found->hint)) {
+	if (!found->worst.count && explain_hint_text(&found->hint)) {
 		json_begin(&json, "hint", '{');
 		json_number(&json, "line", (int64_t)found->hint.line);
 		json_string(&json, "name", found->hint.name);

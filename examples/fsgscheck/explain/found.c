@@ -36,15 +36,70 @@ static void set_item(struct found_item *item, const struct explain_source *s, co
 	text_clean(name, item->name, sizeof item->name);
 }
 
-void found_add_packed(struct found *found, const char *name, const struct explain_packed *packed)
+void found_begin_file(struct found *found, const char *name)
 {
-	struct found_packed *p;
+	found->file = name;
+	found->files++;
+	found->from_this_file = 0;
+	found->file_has_evidence = false;
+}
 
-	if (!packed || found->packed_count == MAX_PAGES)
-		return;
-	p = &found->packed[found->packed_count++];
-	p->packed = packed;
-	text_clean(name, p->name, sizeof p->name);
+static void add_name(struct found *found, struct names *names, const char *name)
+{
+	char clean[MAX_NAME];
+
+	if (names->count == names->room) {
+		const size_t room = names->room ? 2 * names->room : 16;
+		char **more = realloc(names->list, room * sizeof *more);
+
+		if (!more) {
+			found->out_of_memory = true;
+			return;
+		}
+		names->list = more;
+		names->room = room;
+	}
+	text_clean(name, clean, sizeof clean);
+	names->list[names->count] = strdup(clean);
+	if (names->list[names->count])
+		names->count++;
+	else
+		found->out_of_memory = true;
+}
+
+void found_end_file(struct found *found, struct explain *e, bool all_read)
+{
+	found->lines += explain_end_file(e);
+
+	const struct explain_packed *packed = explain_packed(e);
+
+	if (packed && found->packed_count < MAX_PAGES) {
+		struct found_packed *p = &found->packed[found->packed_count++];
+
+		p->packed = packed;
+		text_clean(found->file, p->name, sizeof p->name);
+	} else if (!found->file_has_evidence && all_read) {
+		add_name(found, &found->without, found->file);
+	}
+}
+
+void found_end(struct found *found, const struct explain *e)
+{
+	found->crashes = e->crashes;
+	found->foreign = e->foreign;
+	found->unread = e->unread;
+	found->unread_line = e->unread_line;
+	found->hint = e->hint;
+}
+
+void found_free(struct found *found)
+{
+	for (size_t i = 0; i < found->machine_count; i++)
+		free(found->machines[i].name);
+	free(found->machines);
+	for (size_t i = 0; i < found->without.count; i++)
+		free(found->without.list[i]);
+	free(found->without.list);
 }
 
 /* The host's name, or the file's without folders and ending; a file's second machine gets its
@@ -132,6 +187,7 @@ static void add_page(struct found *found, const struct explain_source *s)
 
 void found_add(struct found *found, const struct explain_source *s)
 {
+	found->file_has_evidence = true;
 	/* Of equals the one with findings stands for all. */
 	if (!found->worst.count || weight(s) > weight(&found->worst.source) ||
 	    (weight(s) == weight(&found->worst.source) && s->report.findings &&

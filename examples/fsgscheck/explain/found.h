@@ -30,6 +30,12 @@ struct machine {
 	uint32_t group;
 };
 
+/* Names, as many as there are. */
+struct names {
+	char **list;
+	size_t count, room;
+};
+
 /* A file that has to be unpacked before it can be read. */
 struct found_packed {
 	const struct explain_packed *packed;
@@ -52,15 +58,23 @@ struct found {
 	uint64_t unread_line; /* the first of them */
 	struct found_packed packed[MAX_PAGES];
 	uint32_t packed_count;
+	uint64_t files;
+	struct names without; /* evidence: files */
 	bool out_of_memory;
 	struct explain_hint hint; /* for when there is nothing else */
 
-	const char *file;        /* that is being read */
+	const char *file; /* that is being read */
+	bool file_has_evidence;
 	uint32_t from_this_file; /* machines */
 };
 
+/* Around a file: its name is used until the end. */
+void found_begin_file(struct found *found, const char *name);
 void found_add(struct found *found, const struct explain_source *source);
-void found_add_packed(struct found *found, const char *name, const struct explain_packed *packed);
+void found_end_file(struct found *found, struct explain *explain, bool all_read);
+/* After the last file. */
+void found_end(struct found *found, const struct explain *explain);
+void found_free(struct found *found);
 
 /* The group that a healthy fleet would consist of: the largest. */
 uint32_t found_usual(const struct found *found);

@@ -57,9 +57,9 @@ static void put_surroundings(FILE *out, const struct fsgs_report *r)
 	put_row(out, "processor", r->brand[0] ? r->brand : r->vendor);
 	snprintf(text, sizeof text, "%s", r->hypervisor);
 	if (r->hypervisor_build)
-		snprintf(text, sizeof text, "%s, build %u.%u.%u", r->hypervisor,
-			 r->hypervisor_version >> 16, r->hypervisor_version & 0xffff,
-			 r->hypervisor_build);
+		snprintf(text, sizeof text, "%s%sbuild %u.%u.%u", r->hypervisor,
+			 r->hypervisor[0] ? ", " : "", r->hypervisor_version >> 16,
+			 r->hypervisor_version & 0xffff, r->hypervisor_build);
 	put_row(out, "hypervisor", text);
 	if (r->kernel[0]) {
 		snprintf(text, sizeof text, "Linux %s", r->kernel);
@@ -166,7 +166,7 @@ static void put_fleet(FILE *out, const struct found *found)
 		fprintf(out, "\n%s%" PRIu64 " %s: ", i == usual ? "Most, " : "",
 			found->groups[i].count,
 			plural(found->groups[i].count, "machine", "machines"));
-		print_verdict(out, r);
+		print_verdict_words(out, r, found_side(&found->groups[i].source)->words);
 		if (i != usual)
 			put_names(out, found, i);
 		print_findings(out, r);
@@ -174,7 +174,8 @@ static void put_fleet(FILE *out, const struct found *found)
 	}
 }
 
-/* Crashes that are not about us, those of which too little is left, and files that are packed. */
+/* Crashes that are not about us, those of which too little is left, files that are packed, and
+ * those with nothing in them. */
 static void put_rest(FILE *out, const struct found *found)
 {
 	char command[2 * FOUND_TEXT];
@@ -198,6 +199,12 @@ static void put_rest(FILE *out, const struct found *found)
 		if (found_packed_command(p, command))
 			fprintf(out, "    %s\n", command);
 	}
+	if (!found->worst.count || !found->without.count)
+		return;
+	fprintf(out, "%zu of %" PRIu64 " files without evidence of FSGSBASE:\n",
+		found->without.count, found->files);
+	for (size_t i = 0; i < found->without.count; i++)
+		fprintf(out, "    %s\n", found->without.list[i]);
 }
 
 static void put_nothing(FILE *out, const struct found *found)
@@ -228,7 +235,7 @@ void found_print(FILE *out, const struct found *found)
 		put_fleet(out, found);
 	else if (found->machine_count)
 		found_print_table(out, found);
-	if (found->unread || found->packed_count) {
+	if (found->foreign || found->unread || found->packed_count || found->without.count) {
 		fputs("\n----\n\n", out);
 		put_rest(out, found);
 	}
