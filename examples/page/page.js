@@ -213,6 +213,11 @@ function imageButton() {
   return element('p', {class: 'buttons'}, element('button', {type: 'button', class: 'save-image'}, 'Save the boot image'));
 }
 
+// An option is not broken after its hyphen.
+function unbroken(text) {
+  return text.split(/(?<=\s)(-\S+)/).map((part, i) => i % 2 ? element('span', {class: 'whole'}, part) : part);
+}
+
 // A step: the side that has to act, what it has to do, and its commands, which are the lines that begin with blanks.
 function steps(advice, title) {
   const items = [];
@@ -223,7 +228,7 @@ function steps(advice, title) {
     }
     const [, side, rest] = /^(?:([A-Z][a-z]+): )?([^]*)$/.exec(line);
     items.push(element('li', {}, side ? element('span', {class: 'side'}, side) : null,
-                       element('span', {class: 'said'}, rest), rest.includes('boot image') ? imageButton() : null));
+                       element('span', {class: 'said'}, ...unbroken(rest)), rest.includes('boot image') ? imageButton() : null));
   }
   return items.length ? titled(title, element('ol', {class: 'steps'}, ...items)) : null;
 }

@@ -184,6 +184,8 @@ test('the story, by one click', async () => {
   const shown = await answered();
   assertSame(shown, {...command(story), explain: shown.json.explain, text: ''});
   assert.equal(shown.json.verdict, 'broken');
+  assert.deepEqual(await page.$$eval('.whole', found => found.map(({textContent}) => textContent)),
+                   ['-CompatibilityForMigrationMode']);
 });
 
 test('the story, with keys alone', chromium, async () => {
