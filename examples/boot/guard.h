@@ -10,7 +10,7 @@
 
 #define GUARD_WORD "guard"
 
-/* What stands behind the word `guard` on the image's command line; NULL without that word. */
+/* The text after the word `guard` on the image's command line; NULL without that word. */
 const char *guard_arguments(const char *line);
 
 /* Whether the kernel's command line asks for no test: it has nofsgsbase already, or

@@ -130,8 +130,8 @@ static void check_others(void)
 	for (uint32_t cpu = 1; cpu <= others; cpu++) {
 		why = smp_run(cpu);
 		if (why) {
-			/* What it was doing is its last step; the others would most likely do the
-			 * same. */
+			/* Its last step says what it was doing. Other CPUs would most likely
+			 * fail in the same way. */
 			tap_step(cpu, why);
 			if (machine.present < others + 1)
 				machine.present = others + 1;

@@ -27,7 +27,7 @@ void smp_main(uint32_t cpu);
 /* On its turn, before each step: a sign of life. Does not return when the turn is over. */
 void smp_sign(void);
 
-/* On its turn: ends it with a reason. */
+/* Called by a processor during its turn: ends the turn with a reason. */
 _Noreturn void smp_fail(const char *why);
 
 /* Whether this code runs on a processor on its turn, not on the boot processor. */

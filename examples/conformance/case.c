@@ -220,7 +220,7 @@ const char *register_name(unsigned reg, uint64_t width)
 
 void *low_memory(size_t size)
 {
-	/* Not every emulator knows MAP_32BIT; a hint is what it keeps to. */
+	/* Some emulators ignore MAP_32BIT, but follow a hint. */
 	for (uintptr_t hint = 0x20000000; hint < 0x70000000; hint += 0x10000000) {
 		void *const memory = mmap((void *)hint, size, PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);

@@ -158,7 +158,7 @@ static void odd(const struct test *t)
 	}
 }
 
-/* a: enum odd. What becomes of it is up to the processor. */
+/* a: enum odd. The result depends on the processor. */
 static void prefix(const struct test *t)
 {
 	for (unsigned insn = 0; insn < FSGS_INSNS; insn++) {

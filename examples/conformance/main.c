@@ -393,7 +393,7 @@ static int prepare_and_run(const struct options *options, const struct output *o
 	 * signal. */
 	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
 		signal(defaults[i], SIG_DFL);
-	/* No core files but of the cases that are about them; these raise it again. */
+	/* No core files, except in the cases that test them and raise the limit again. */
 	if (getrlimit(RLIMIT_CORE, &core) == 0) {
 		core.rlim_cur = 0;
 		setrlimit(RLIMIT_CORE, &core);

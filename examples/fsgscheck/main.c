@@ -73,7 +73,7 @@ static void clean(char *text, size_t size)
 	text_clean(from, text, size);
 }
 
-/* What the hypervisor and the kernel chose must not steer a terminal, in any form of output. */
+/* Strings of the hypervisor and the kernel must not control a terminal, in any form of output. */
 static void clean_report(struct fsgs_report *r)
 {
 	clean(r->vendor, sizeof r->vendor);

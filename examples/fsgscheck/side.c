@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose fault it is, as the first line of a page and the JSON say it. */
+/* The side at fault, as the first line of a page and the JSON name it. */
 #include "output.h"
 
 #define BIT(finding) FSGS_FINDING_BIT(FSGS_FINDING_##finding)

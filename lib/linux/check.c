@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The public face: collect, decide, hand out. */
+/* The public functions: collect the evidence, decide, fill in the report. */
 #include "../core/core.h"
 #include "linux.h"
 

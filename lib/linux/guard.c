@@ -195,8 +195,8 @@ void fsgs_guard_leave(void)
 			memcpy(info[i], guard.info[i], sizeof info[i]);
 	}
 	fsgs_lock_release(name);
-	/* The first of each before any handler can run, and jump away from here; the next when the
-	 * first is no longer pending. */
+	/* Sends the first of each before any handler can run and leave by a jump, and the next
+	 * when the first is no longer pending. */
 	if (parked[0] || parked[1] || parked[2] || parked[3])
 		change_mask(SIG_BLOCK, caught_set(), NULL);
 	for (int i = 0; i < FSGS_CAUGHT; i++)

@@ -121,8 +121,8 @@ void *fsgs_handover_pass(int slot, unsigned variant, siginfo_t *info)
 
 	if (slot == FIRST && atomic_load(&beside))
 		return (void *)atomic_load(&beside);
-	/* Only while we stand in for it: who calls a handler that was saved has its flags to care
-	 * for. */
+	/* Only while our handler is installed in its place. A caller of a saved handler has to
+	 * apply its flags itself. */
 	if ((old->flags & SA_RESETHAND) &&
 	    !atomic_compare_exchange_strong(&installed[slot], &unspent, unspent + 1) &&
 	    unspent == 3 + 2 * variant) { /* GCOV_EXCL_START: the process ends by the signal. */
@@ -247,8 +247,8 @@ static void replace(int slot, const struct kernel_action *expected,
 	}
 }
 
-/* Each of them a while longer, up to a millisecond: 10 s in all, as for the lock, since a thread
- * of a loaded machine may not run for a second. */
+/* Each pause is longer than the last, up to a millisecond: 10 s in all, as for the lock, since a
+ * thread may not run for a second on a loaded machine. */
 #define PAUSES        10000
 /* After so many a trial lasts strangely long. */
 #define PAUSES_ENOUGH 16

@@ -50,7 +50,7 @@ void fsgs_cpuinfo_feed(struct fsgs_cpuinfo *cpuinfo, const char *text, size_t si
 /* Fills in cpuinfo_flag and FSGS_SIGN_UML; gives what the kernel calls the vendor. */
 void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
 
-/* surroundings.c: what the findings and the words of the advice need. */
+/* surroundings.c: evidence for findings and advice. */
 
 /* Opens a file of procfs or sysfs for reading, or gives a negative number. A container can put
  * anything in its place. A FIFO or a terminal does not keep the caller, and only a regular file is

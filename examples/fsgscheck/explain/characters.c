@@ -199,7 +199,7 @@ static bool spelt_escape(struct source *s)
 	return false;
 }
 
-/* "[32m" or "[0;1m" without its escape, which a console on a web page drops. */
+/* "[32m" or "[0;1m" without the escape character, which consoles on web pages drop. */
 bool explain_is_bare_colour(struct text t, size_t *length)
 {
 	const char *const start = t.at;

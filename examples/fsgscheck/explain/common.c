@@ -92,8 +92,8 @@ static void shape_of(struct text t, uint32_t most, struct shape *s)
 	}
 }
 
-/* Up to where a message cannot have begun: behind a blank or a mark, and before the kernel's own
- * clock or level, which are read elsewhere. */
+/* The end of what can be a prefix: after a blank or a mark, and before the kernel's own clock or
+ * level, which are read elsewhere. */
 static uint32_t boundary(const char *shape, uint32_t length)
 {
 	static const char *const own[] = {"[0.0]", "[ 0.0]", "[0.0][", "<0>"};

@@ -414,8 +414,8 @@ bool explain_is_list_of(struct text t, const char *characters);
 /* -- common.c */
 /* Past the prefix that all lines of the file have, if one is known and this line has it. */
 bool explain_common_skip(const struct explain_common *c, struct text *t);
-/* Learns from a line. Gives whether a prefix is known now, so that the lines that were kept can be
- * read with it. `was_read`: the line was understood without. */
+/* Learns from a line. Returns whether a prefix is known now, so that stored lines can be read
+ * with it. `was_read`: the line was understood without a prefix. */
 bool explain_common_learn(struct explain_common *c, struct text t, uint64_t line, bool was_read);
 /* No prefix in this file. */
 void explain_common_bar(struct explain_common *c);

@@ -4,7 +4,7 @@
 
 uint32_t explain_plain(uint32_t code)
 {
-	/* Ranges (UnicodeData.txt), in order; `is` is 0 where nothing is left of it. */
+	/* Ranges (UnicodeData.txt), in order; `is` is 0 if the character is dropped. */
 	static const struct {
 		uint16_t from, to;
 		char is;
