@@ -41,6 +41,18 @@ PROLOGUE = {
     'fsgscheck-core': '',
 }
 
+# After the header.
+NUMBERS = {
+    'fsgscheck': '',
+    'fsgscheck-core': '''\
+#ifndef UINT64_C /* the harness's own stdint.h may have types alone */
+#define UINT8_MAX   0xff
+#define UINT32_C(c) c##U
+#define UINT64_C(c) c##ULL
+#endif
+''',
+}
+
 PLAIN = '''
 #if defined(__has_attribute)
 #define FSGS_HAS(attribute) __has_attribute(attribute)
@@ -263,7 +275,7 @@ def header(form):
 
 def source(form):
     unit = Unit((ROOT / 'include' / name).resolve() for name in HEADERS[form])
-    unit.parts += [notice(f'{form}.c', 'the drop-in form'), PROLOGUE[form], PLAIN, f'#include "{form}.h"\n']
+    unit.parts += [notice(f'{form}.c', 'the drop-in form'), PROLOGUE[form], PLAIN, f'#include "{form}.h"\n', NUMBERS[form]]
     files = lists()
     chosen = [file for name in LISTS[form] for file in files[name]]
     # Assembly last: it has constants under names that system headers know.
