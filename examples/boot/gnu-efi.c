@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An EFI program for 64-bit firmware, by gnu-efi. The firmware's own protocol catches the faults, so
- * this needs no assembly and no exception table.
+ * An EFI program for 64-bit firmware, by gnu-efi. The firmware's own protocol catches the faults,
+ * so this needs no assembly and no exception table.
  */
 #include <efi.h>
 #include <efilib.h>
