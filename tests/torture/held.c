@@ -451,7 +451,7 @@ static void unmasked_exceptions(const char *name)
 	check_as_usual(name);
 }
 
-/* ---------------------------------------------------------------------------------------------- */
+/* --- All of them --- */
 
 static const struct {
 	const char *name;
