@@ -241,6 +241,15 @@ class Contract(Bounded):
             done = execute(CONFINE, f'ptrace={how}', '--', *RUN, '--untraced-ok', 'echo', 'ran')
             self.assertEqual((done.returncode, done.stdout), (0, 'ran\n'), how)
 
+    def test_no_room(self):
+        """A limit is named as what it is, not as a ptrace that is refused."""
+        limited = ['sh', '-c', 'ulimit -n 4; exec "$@"', 'sh', STATIC, 'run']
+        done = execute(*limited, 'echo', 'ran')
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (3, '', 1))
+        self.assertRegex(done.stderr, r'limits of this process .*: ulimit -a')
+        done = execute(*limited, '--untraced-ok', 'echo', 'ran')
+        self.assertEqual((done.returncode, done.stdout), (0, 'ran\n'))
+
     @unittest.skipUnless(os.geteuid() == 0, 'becoming another user takes root')
     def test_set_user_id(self):
         """Without privileges such a program cannot be traced; started by another program it keeps its own."""
@@ -489,6 +498,25 @@ class Deaths(Bounded):
         self.assertIn(f'{VICTIM}+0x', text)
         self.assertIn('\nWhat to do\n', text)
         self.assertLessEqual(max(map(len, text.splitlines())), max(80, len(VICTIM) + 30))
+
+    def test_closed_descriptors(self):
+        """Closed by the caller, they are not taken by what the command opens; the page still comes."""
+        for closed in ('<&-', '>&-', '<&- >&-'):
+            start = ['sh', '-c', f'exec "$@" {closed}', 'sh']
+            self.assertIn('What to do', execute(*start, *RUN, VICTIM, 'wrgsbase', BAD).stderr, closed)
+            listing = ['sh', '-c', 'ls /proc/$$/fd >&2']
+            self.assertEqual(execute(*start, *RUN, *listing).stderr, execute(*start, *listing).stderr, closed)
+
+    @unittest.skipUnless(execute('unshare', '-m', 'true').returncode == 0, 'no mount namespace to be had')
+    def test_other_root(self):
+        """The program's own files are read, not what this process has at the same path."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = shutil.copy(shutil.which('true'), folder)
+            script = f'mount --bind {VICTIM} {path}; exec {path} wrgsbase {BAD}'
+            done = run('--json', 'unshare', '-m', 'sh', '-c', script)
+            found = json.loads(done.stderr)['run']
+            self.assertEqual((found['module'], found['symbol'], found['caller']['symbol']),
+                             (path, *(('execute', 'call') if SYMBOLS else (None, None))))
 
     def test_trace_lists_handled_faults(self):
         done = run('--trace', VICTIM, 'wrgsbase', BAD, 'jump')

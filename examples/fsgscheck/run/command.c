@@ -142,6 +142,11 @@ static void say_refused(const char *program, int error)
 		fprintf(stderr,
 			"process %ld traces this one already; start fsgscheck outside of it",
 			tracer);
+	else if (error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM)
+		fprintf(stderr,
+			"the limits of this process leave no room to trace it (%s); raise them: "
+			"ulimit -a shows them",
+			strerror(error));
 	else if (yama >= 2)
 		fprintf(stderr, "kernel.yama.ptrace_scope is %ld and forbids ptrace; %s", yama,
 			yama == 2 ? "run fsgscheck as root" : "it can be lowered only by a reboot");
@@ -256,6 +261,19 @@ static void close_others(int from, int keep)
 	syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0);
 }
 
+/* Descriptors 0 to 2 that the caller has closed would be taken by what the command opens. The
+ * program finds them closed again. */
+static void open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 static _Noreturn void become_tracer(struct tracing *tracing, int words)
 {
 	int error;
@@ -301,6 +319,7 @@ static int run(const struct started *started, struct tracing *tracing)
 	int tracer_words[2], program_words[2], error, word = 0;
 	pid_t tracer, program;
 
+	open_standard();
 	tracing->front = getpid();
 	tracing->shared = mmap(NULL, sizeof *tracing->shared, PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);

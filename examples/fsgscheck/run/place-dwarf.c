@@ -5,8 +5,10 @@
 
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct frames {
@@ -15,6 +17,9 @@ struct frames {
 	bool has_caller;
 	int memory;
 };
+
+/* Callbacks that find files get no context. */
+static pid_t looked_at;
 
 static pid_t next_thread(Dwfl *dwfl, void *context, void **thread)
 {
@@ -79,6 +84,27 @@ static int take_frame(Dwfl_Frame *frame, void *context)
 	return DWARF_CB_ABORT;
 }
 
+/* The program may have other files at the same paths: it runs in a mount namespace of its own, or
+ * after chroot(2). The plain path is preferred, since debug files are looked for beside it. */
+static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+		    char **file, Elf **elf)
+{
+	struct stat theirs, ours;
+	char path[PATH_MAX];
+	int length;
+
+	if (name[0] != '/')
+		return dwfl_linux_proc_find_elf(module, data, name, base, file, elf);
+	length = snprintf(path, sizeof path, "/proc/%d/root%s", (int)looked_at, name);
+	if (length < 0 || (size_t)length >= sizeof path || stat(path, &theirs) != 0 ||
+	    !S_ISREG(theirs.st_mode))
+		return -1;
+	if (stat(name, &ours) == 0 && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino)
+		snprintf(path, sizeof path, "%s", name);
+	*file = strdup(path);
+	return *file ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -118,7 +144,7 @@ void place_symbols(struct death *death)
 	};
 	static char *debug_path = NULL; /* elfutils' own list */
 	static const Dwfl_Callbacks callbacks = {
-		.find_elf = dwfl_linux_proc_find_elf,
+		.find_elf = find_elf,
 		.find_debuginfo = dwfl_standard_find_debuginfo,
 		.debuginfo_path = &debug_path,
 	};
@@ -128,6 +154,7 @@ void place_symbols(struct death *death)
 
 	/* A dying program must not wait for a server of debug information. */
 	unsetenv("DEBUGINFOD_URLS");
+	looked_at = death->thread;
 	dwfl = dwfl_begin(&callbacks);
 	if (!dwfl)
 		return;

@@ -282,8 +282,12 @@ static void serve_exit(pid_t thread)
 static void serve_exec(pid_t thread)
 {
 	static int kept = -1;
+	unsigned long former;
 	char path[64];
 
+	/* The thread that executes takes the number of the first one. */
+	if (ptrace(PTRACE_GETEVENTMSG, thread, NULL, &former) == 0)
+		forget((pid_t)former);
 	forget(thread);
 	if (kept < 0)
 		kept = privilege_is_kept();
