@@ -38,6 +38,23 @@ FORCED = '''#include <fsgscheck/base.h>
 uint32_t fsgs_base_access(uint32_t segment) { (void)segment; return FSGS_ACCESS_INSTRUCTION; }
 '''
 
+JAVA = '''class Victim {
+    static native void call();
+    public static void main(String[] none) { System.load("/libvictim.so"); call(); }
+}
+'''
+JAVA_LIBRARY = '''__attribute__((noinline)) static void set_base(unsigned long base)
+{
+    __asm__ volatile(".byte 0xf3, 0x48, 0x0f, 0xae, 0xdf" : : "D"(base));
+}
+void Java_Victim_call(void *env, void *class)
+{
+    (void)env, (void)class;
+    set_base(0x1234);
+    __asm__ volatile("");
+}
+'''
+
 VICTIM = ['victim', 'wrgsbase', '0x1234']
 # Program: its command in the machine, the module and the function of the instruction, and the caller.
 DEATHS = {
@@ -52,6 +69,7 @@ DEATHS = {
     'abort': ([*VICTIM, 'abort'], 'victim', 'execute', 'call'),
     'go': (['go-victim'], 'go-victim', None, None),
     'wasm2c': (['wasm2c'], 'wasm2c', None, None),
+    'java': (['java/bin/java', '-cp', '/', 'Victim'], 'libvictim.so', 'set_base', 'Java_Victim_call'),
 }
 I386 = {'i386': (['victim-i386', *VICTIM[1:]], 'victim-i386', 'execute', 'call')}
 
@@ -104,18 +122,37 @@ def make(folder, arguments):
     return made
 
 
+def java(folder):
+    """A Java program with its C library, and a Java runtime that is small; nothing where they cannot be built."""
+    if not shutil.which('jlink') or not shutil.which('javac'):
+        print('# without java: jlink is not installed')
+        return []
+    for name, text in (('Victim.java', JAVA), ('libvictim.c', JAVA_LIBRARY)):
+        (folder / name).write_text(text, encoding='ascii')
+    library = folder / 'libvictim.so'
+    run('gcc', '-O1', '-shared', '-fPIC', '-o', library, folder / 'libvictim.c')
+    run('javac', '-d', folder, folder / 'Victim.java')
+    run('jlink', '--add-modules', 'java.base', '--output', folder / 'java')
+    files = [*(folder / 'java').rglob('*'), folder / 'Victim.class', library]
+    return [(f'/{file.relative_to(folder)}', file) for file in files if file.is_file()]
+
+
 class Deaths:
     def __init__(self, arguments, folder):
         self.folder = folder
         self.kernel = machine.kernel(arguments.cache)
         self.init = arguments.init
         self.made = make(folder, arguments)
+        self.java = java(folder)
         self.number = self.failures = 0
+
+    def has(self, command):
+        return command[0] in self.made or f'/{command[0]}' in dict(self.java)
 
     def script(self, programs):
         lines = ['export LD_LIBRARY_PATH=/lib64:/lib']
         for name, (command, *_) in programs.items():
-            if command[0] in self.made:
+            if self.has(command):
                 lines.append(f'echo "== {name}"; /fsgscheck run --json /{" ".join(command)} 2>&1; s=$?; '
                              f'echo; echo "== end $s"')
         # The kernel leaves the code out of the core; the command reads it from the program's file, until that changes.
@@ -129,6 +166,7 @@ class Deaths:
         script.write_text(self.script(programs), encoding='ascii')
         files = [('/init', self.init), ('/bin/sh', shutil.which('dash')), ('/script', script)]
         files += [(f'/{name}', file) for name, file in self.made.items()]
+        files += self.java if 'java' in programs else []
         append = f'{KERNEL} {options.get("append", "")}'.strip()
         image = machine.initrd(self.folder / 'initrd', machine.with_libraries(files))
         return machine.boot(self.kernel, initrd=image, append=append, cpu=options.get('cpu', 'EPYC'), memory=1024,
@@ -144,7 +182,7 @@ class Deaths:
     def machine(self, name, options, verdict, finding, programs):
         log = self.boot(options, programs).log
         for program, (command, module, symbol, caller) in programs.items():
-            if command[0] not in self.made:
+            if not self.has(command):
                 continue
             found = re.search(rf'^== {program}\n(.*?)^(\{{\n.*?^\}}\n).*?^== end (\d+)$', log, re.M | re.S)
             if not found:
@@ -163,7 +201,7 @@ class Deaths:
                 seen.update(symbol=here['symbol'], caller=here['caller']['symbol'])
             self.check(f'{name}: {program}', seen == expected and (not finding or finding in death['findings']) and
                        here['advice'], f'{seen}\n{expected}\n{found[2]}')
-            status = {'abort': 134, 'go': 2, 'child': 104}.get(program, 132)
+            status = {'abort': 134, 'go': 2, 'child': 104, 'java': 134}.get(program, 132)
             self.check(f'{name}: {program} keeps its exit status', int(found[3]) == status, found[3])
 
         if verdict != 'usable':
