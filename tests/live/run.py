@@ -557,6 +557,15 @@ class Deaths(Bounded):
             if SYMBOLS:
                 self.assertEqual((found['symbol'], found['caller']['symbol']), ('set_base', 'Java_Victim_call'))
 
+    @unittest.skipUnless(shutil.which('gdb'), 'gdb is not installed')
+    def test_gdb(self):
+        """A debugger shows the instruction as without the command, which leaves its program alone."""
+        debug = ['gdb', '-batch', '-nx', '-ex', 'run', '-ex', 'x/i $pc', '--args', VICTIM, 'wrgsbase', BAD]
+        with_it, without = (execute(*before, *debug, timeout=4 * SECONDS) for before in (RUN, []))
+        self.assertIn('wrgsbase', re.search('^=> .*', with_it.stdout, re.M)[0])
+        self.assertEqual((with_it.stdout, with_it.stderr, with_it.returncode),
+                         (without.stdout, without.stderr, without.returncode))
+
     def test_name_cannot_steer_a_terminal(self):
         """The process has the file's name, as far as 15 bytes."""
         for steers in ('\n\033[31m', '\x9b31m', '\u202e', '\u2028'):

@@ -170,7 +170,7 @@ class Deaths:
         append = f'{KERNEL} {options.get("append", "")}'.strip()
         image = machine.initrd(self.folder / 'initrd', machine.with_libraries(files))
         return machine.boot(self.kernel, initrd=image, append=append, cpu=options.get('cpu', 'EPYC'), memory=1024,
-                            timeout=240)
+                            timeout=400)
 
     def check(self, what, good, seen=''):
         self.number += 1
