@@ -62,6 +62,26 @@ uint32_t explain_characters_in(const char *bytes, size_t size)
 	       (any(s.wide & 0x80) ? CHARACTERS_WIDE : 0u);
 }
 
+uint32_t explain_characters_of(const char *bytes, size_t size, uint32_t which)
+{
+	static const struct {
+		uint32_t bit;
+		char is;
+	} singles[] = {{CHARACTERS_ENTITIES, '&'}, {CHARACTERS_TAGS, '<'},
+		       {CHARACTERS_EQUALS, '='},   {CHARACTERS_BACKSLASHES, '\\'},
+		       {CHARACTERS_CARETS, '^'},   {CHARACTERS_PERCENTS, '%'},
+		       {CHARACTERS_HASHES, '#'},   {CHARACTERS_BRACES, '{'}};
+	uint32_t seen = 0;
+
+	/* A search for one or two of them is quicker than a look at all. */
+	if ((which & (CHARACTERS_ESCAPES | CHARACTERS_WIDE)) || __builtin_popcount(which) > 2)
+		return explain_characters_in(bytes, size) & which;
+	for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
+		if ((which & singles[i].bit) && memchr(bytes, singles[i].is, size))
+			seen |= singles[i].bit;
+	return seen;
+}
+
 static bool entity(struct source *s)
 {
 	static const struct {

@@ -82,25 +82,26 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
  * or a program that reads pictures made of it. A mark stands before two digits and another mark. */
 static bool find_marked(struct text *t)
 {
-	static const char opens[] = "<[({*|\"", closes[] = ">])}*|\"";
+	static const char closes[256] = {['<'] = '>', ['['] = ']', ['('] = ')', ['{'] = '}',
+					 ['*'] = '*', ['|'] = '|', ['"'] = '"'};
 
 	for (; t->at < t->end; t->at++) {
-		const char *open = *t->at ? strchr(opens, *t->at) : NULL;
+		const char close = closes[(unsigned char)*t->at];
 		struct text rest = {t->at + 1, t->end};
 		uint64_t byte;
 
-		if (!open)
+		if (!close)
 			continue;
 		text_blank(&rest);
 		*t = rest;
-		if (*open == '<')
+		if (close == '>')
 			return true;
 		rest.end = rest.end - rest.at > 2 ? rest.at + 2 : rest.end;
 		if (text_hex(&rest, &byte) != 2)
 			continue;
 		rest.end = t->end;
 		text_blank(&rest);
-		if (rest.at < rest.end && *rest.at == closes[open - opens])
+		if (rest.at < rest.end && *rest.at == close)
 			return true;
 	}
 	return false;
@@ -141,43 +142,59 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 	}
 }
 
-static void take_flags(struct explain_dump *d, struct text t)
+/* What stands in front of a colon: its last three characters, without joints. False when there are
+ * fewer, or when they end a longer name ("ORIG_RAX"). */
+static bool name_before(const char *start, const char *colon, char *name)
 {
-	uint64_t flags;
+	uint32_t length = 3;
 
-	if (text_find(&t, "EFLAGS: ") && text_hex(&t, &flags) == 8)
-		d->interrupts = flags >> 9 & 1 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+	while (length && colon > start)
+		if (*--colon != TEXT_JOINT)
+			name[--length] = *colon;
+	return length == 0 && (colon == start || colon[-1] != '_');
+}
+
+/* A register's number in an encoding; -1 for another name. */
+static int register_of(const char *name)
+{
+	static const char names[16][4] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
+					  "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15"};
+
+	for (int i = 0; i < 16; i++)
+		if (memcmp(name, names[i], 3) == 0)
+			return i;
+	return -1;
 }
 
 /* "RAX: 0000000000010000 RBX: ..." A value that was cut off is none. */
 void explain_dump_registers(struct explain_dump *d, struct text t)
 {
-	static const char names[16][5] = {
-		"RAX:", "RCX:", "RDX:", "RBX:", "RSP:", "RBP:", "RSI:", "RDI:",
-		"R08:", "R09:", "R10:", "R11:", "R12:", "R13:", "R14:", "R15:",
-	};
-	struct text at = t;
+	const char *const start = t.at;
+	char name[3];
 	uint64_t value;
 
-	for (int i = 0; i < 16; i++) {
-		at = t;
-		if (!text_find(&at, names[i]))
+	while ((t.at = memchr(t.at, ':', (size_t)(t.end - t.at)))) {
+		const bool named = name_before(start, t.at, name);
+		uint32_t digits;
+		struct text at = {++t.at, t.end};
+
+		if (!named)
 			continue;
 		text_blank(&at);
-		if (text_hex(&at, &value) != 16 || (d->regs_known >> i & 1))
-			continue;
-		d->regs[i] = value;
-		d->regs_known |= 1u << i;
-	}
-	at = t;
-	if (!d->has_cr4 && text_find(&at, "CR4:")) {
-		text_blank(&at);
-		if (text_hex(&at, &value) == 16) {
+		digits = text_hex(&at, &value);
+
+		const int number = digits == 16 && name[0] == 'R' ? register_of(name) : -1;
+
+		if (number >= 0 && !(d->regs_known >> number & 1)) {
+			d->regs[number] = value;
+			d->regs_known |= 1u << number;
+		} else if (digits == 16 && !d->has_cr4 && memcmp(name, "CR4", 3) == 0) {
 			d->has_cr4 = 1;
 			d->cr4 = value;
+		} else if (digits == 8 && memcmp(name, "AGS", 3) == 0) { /* EFLAGS */
+			d->interrupts = value >> 9 & 1 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 		}
 	}
-	take_flags(d, t);
 }
 
 uint32_t explain_dump_rank(struct text t)

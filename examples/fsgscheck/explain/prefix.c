@@ -383,7 +383,7 @@ static bool plain_clock(struct text *t, struct explain_message *m)
 	return t->at < t->end && *t->at != '[' && *t->at != '(' && *t->at != ' ';
 }
 
-void explain_find_message(const struct explain *e, struct text t, struct explain_message *m)
+static void find_message(const struct explain *e, struct text t, struct explain_message *m)
 {
 	const struct text all = t;
 	struct prefix p = {false, 0, false, false};
@@ -478,4 +478,10 @@ void explain_find_message(const struct explain *e, struct text t, struct explain
 	m->origin = 0;
 	for (m->text = all; m->text.at < all.end && strchr(">| \t", *m->text.at);)
 		m->text.at++;
+}
+
+void explain_find_message(const struct explain *e, struct text t, struct explain_message *m)
+{
+	find_message(e, t, m);
+	m->start = explain_find_start(e, m->text);
 }

@@ -166,18 +166,32 @@ static const struct explain_start starts[] = {
 
 _Static_assert(STARTS < 255, "more starts than a byte counts");
 
+/* Several characters share a bit. */
+static uint64_t second_bit(char c)
+{
+	return 1ull << (c & 63);
+}
+
 void explain_readers_begin(struct explain *e)
 {
+	explain_trace_begin(&e->trace_names);
 	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
 		e->findings[i] = fsgs_name(FSGS_LIST_FINDING, i);
-	for (size_t i = STARTS; i > 0; i--)
-		e->starts[(unsigned char)starts[i - 1].text[0]] = (uint8_t)i;
+	for (size_t i = STARTS; i > 0; i--) {
+		const char *text = starts[i - 1].text;
+
+		e->starts[(unsigned char)text[0]] = (uint8_t)i;
+		e->seconds[(unsigned char)text[0]] |=
+			text[1] ? second_bit(text[1]) | second_bit('\t') | second_bit(TEXT_JOINT)
+				: UINT64_MAX;
+	}
 }
 
 /* The table's entries for a first character. */
 static const struct explain_start *first_start(const struct explain *e, struct text t)
 {
-	if (t.at == t.end || !e->starts[(unsigned char)*t.at])
+	if (t.at == t.end || !e->starts[(unsigned char)*t.at] ||
+	    (t.end - t.at > 1 && !(e->seconds[(unsigned char)*t.at] & second_bit(t.at[1]))))
 		return NULL;
 	return &starts[e->starts[(unsigned char)*t.at] - 1];
 }
@@ -222,7 +236,7 @@ bool explain_starts_with(const struct explain *e, struct text t)
 
 void explain_readers_line(struct explain *e, const struct explain_message *m)
 {
-	const struct explain_start *start = explain_find_start(e, m->text);
+	const struct explain_start *start = m->start;
 	struct text after = m->text;
 
 	if (!start) {

@@ -5,6 +5,7 @@
 #define FSGSCHECK_READERS_H
 
 struct explain;
+struct explain_start;
 
 /* -- bytes.c */
 struct explain_bytes {
@@ -67,10 +68,11 @@ struct explain_common {
 /* -- unwrap.c: a message, without what its transport put in front */
 struct explain_message {
 	struct text text;
-	uint64_t line;   /* where it begins */
-	uint64_t last;   /* where it ends */
-	uint32_t tag;    /* the printk caller, 0 without */
-	uint32_t uptime; /* seconds since boot, from 1; 0 when unknown */
+	const struct explain_start *start; /* its reader, NULL for none */
+	uint64_t line;                     /* where it begins */
+	uint64_t last;                     /* where it ends */
+	uint32_t tag;                      /* the printk caller, 0 without */
+	uint32_t uptime;                   /* seconds since boot, from 1; 0 when unknown */
 	uint32_t clock;  /* uptime in milliseconds, to see its order; 0 when unknown */
 	uint8_t stamped; /* a log's prefix was there */
 	uint8_t foreign; /* a program wrote it */
@@ -209,6 +211,11 @@ struct explain_crashes {
 	struct explain_crash slot[EXPLAIN_CRASHES];
 };
 
+/* -- trace.c: the functions that tell something, as bits by first and by second character */
+struct explain_trace_names {
+	uint16_t first[256], second[256];
+};
+
 /* -- cpuinfo.c */
 struct explain_cpuinfo {
 	uint32_t open;
@@ -335,13 +342,15 @@ struct explain {
 	uint64_t sources; /* that have been given to take() */
 
 	const char *findings[FSGS_FINDINGS]; /* their names */
-	uint8_t starts[256]; /* by first character: where the table of starts has it */
+	uint8_t starts[256];   /* by first character: where the table of starts has it */
+	uint64_t seconds[256]; /* and which characters stand second, as bits */
 	struct explain_bytes bytes;
 	struct explain_stream stream[EXPLAIN_DEPTH];
 	struct explain_unwrap unwrap;
 	struct explain_common common;
 	struct explain_boot boot;
 	struct explain_crashes crash;
+	struct explain_trace_names trace_names;
 	struct explain_cpuinfo cpuinfo;
 	struct explain_machine machine;
 	struct explain_description lscpu, cpuid;
@@ -389,6 +398,8 @@ enum {
 };
 /* Which of them these bytes have. */
 uint32_t explain_characters_in(const char *bytes, size_t size);
+/* The same for some of them alone: `which` are their bits. */
+uint32_t explain_characters_of(const char *bytes, size_t size, uint32_t which);
 /* What else than escapes, entities and Unicode is undone. */
 enum {
 	CHARACTERS_QUOTED = 1 << 10,  /* quoted-printable */
@@ -475,7 +486,7 @@ const char *explain_vendor(struct text brand);
 /* CPUID's signature of a hypervisor that a log names, "" when it is not known. */
 const char *explain_signature(struct text name);
 
-/* -- crash.c, dump.c */
+/* -- crash.c */
 enum {
 	CRASH_OPCODE,
 	CRASH_EARLY,
@@ -500,13 +511,36 @@ enum {
 	CRASH_TOOL_CODE
 };
 explain_read explain_crash_read;
-void explain_crash_trace(struct explain *e, const struct explain_message *m);
 bool explain_crash_is_open(const struct explain *e);
 bool explain_crash_is_reversed(const struct explain *e);
 void explain_crash_end(struct explain *e);
-/* What a crash that is over amounts to. */
+/* The one of this caller, or a free place, or that of the oldest. */
+struct explain_crash *explain_crash_find(struct explain *e, uint32_t tag, bool *is_new);
+struct explain_crash *explain_crash_open(struct explain *e, const struct explain_message *m,
+					 enum explain_cause cause);
+void explain_dump_end(struct explain_crash *c); /* takes over what the last lines showed */
+
+/* -- cause.c. False when the message is no cause. */
+bool explain_crash_cause(struct explain *e, const struct explain_message *m, uint32_t code,
+			 struct text t);
+void explain_crash_sample(struct explain *e, const struct explain_message *m);
+
+/* -- trace.c */
+void explain_trace_begin(struct explain_trace_names *n);
+void explain_crash_trace(struct explain *e, const struct explain_message *m);
+
+/* -- tool.c */
+void explain_tool_task(struct explain *e, const struct explain_message *m, struct text t);
+void explain_tool_frame(struct explain_crash *c, const struct explain_message *m, struct text t);
+void explain_tool_rip(const struct explain *e, struct explain_crash *c,
+		      const struct explain_message *m, struct text t);
+void explain_tool_disassembly(struct explain *e, struct explain_crash *c,
+			      const struct explain_message *m, struct text t);
+
+/* -- judge.c: what a crash that is over amounts to */
 void explain_judge(struct explain *e, struct explain_crash *c);
 
+/* -- dump.c */
 void explain_dump_rip(struct explain_dump *d, struct text t, bool eip);
 void explain_dump_code(struct explain_dump *d, struct text t);
 void explain_dump_registers(struct explain_dump *d, struct text t);

@@ -9,10 +9,9 @@ static void skip_joints(struct text *t)
 		t->at++;
 }
 
-bool text_skip(struct text *t, const char *what)
+/* From the first character that differs on: a joint or a tab may stand there. */
+static bool skip_rest(struct text *t, struct text rest, const char *what)
 {
-	struct text rest = *t;
-
 	for (; *what; what++) {
 		const char *start = rest.at;
 
@@ -24,6 +23,15 @@ bool text_skip(struct text *t, const char *what)
 	}
 	*t = rest;
 	return true;
+}
+
+bool text_skip(struct text *t, const char *what)
+{
+	struct text rest = *t;
+
+	for (; *what && rest.at < rest.end && *rest.at == *what; what++)
+		rest.at++;
+	return skip_rest(t, rest, what);
 }
 
 void text_blank(struct text *t)
@@ -92,32 +100,29 @@ bool text_number(struct text *t, uint32_t *value)
 	return any;
 }
 
+/* Where a text that begins with this character may begin: at a joint or a tab, too, if that is a
+ * blank. */
+static const char *find_first(struct text t, char first)
+{
+	const char *at = memchr(t.at, first, (size_t)(t.end - t.at));
+
+	if (!at)
+		at = t.end;
+	if (first != ' ')
+		return at;
+	for (const char *other = t.at; other < at; other++)
+		if (*other == TEXT_JOINT || *other == '\t')
+			return other;
+	return at;
+}
+
 bool text_find(struct text *t, const char *what)
 {
-	const size_t length = (size_t)(t->end - t->at);
 	struct text rest = *t;
 
-	/* Nearly every line has neither a joint nor a tab. */
-	if (!memchr(t->at, TEXT_JOINT, length) && !memchr(t->at, '\t', length)) {
-		const size_t size = strlen(what);
-		const char *const last = t->end - size;
-
-		if (size > length)
-			return false;
-		for (; rest.at <= last; rest.at++)
-			if (*rest.at == *what && memcmp(rest.at, what, size) == 0) {
-				t->at = rest.at + size;
-				return true;
-			}
-		return false;
-	}
-	for (; rest.at < rest.end; rest.at++) {
+	for (; (rest.at = find_first(rest, *what)) < rest.end; rest.at++) {
 		struct text here = rest;
 
-		/* A joint in front of a blank belongs to what was found. */
-		if (*here.at != *what &&
-		    ((*here.at != TEXT_JOINT && *here.at != '\t') || *what != ' '))
-			continue;
 		if (text_skip(&here, what)) {
 			*t = here;
 			return true;

@@ -86,7 +86,7 @@ static bool goes_on(const struct explain *e, const struct explain_message *m)
 	const bool words_only = u->held_kind == WRAP_WORDS &&
 				!memchr(m->text.at, ':', (size_t)(m->text.end - m->text.at));
 
-	if (text_ends(m->text) || m->stamped || (!words_only && explain_find_start(e, m->text)))
+	if (text_ends(m->text) || m->stamped || (!words_only && m->start))
 		return false;
 
 	struct text first = {m->text.at, explain_token_end(m->text)};
@@ -117,6 +117,8 @@ static void end_held(struct explain *e)
 		return;
 	u->held_kind = WRAP_NEVER;
 	u->held.text = (struct text){u->held_text, u->held_text + u->held_length};
+	if (u->held.joined)
+		u->held.start = explain_find_start(e, u->held.text);
 	explain_readers_line(e, &u->held);
 }
 
@@ -265,7 +267,7 @@ static void read_message(struct explain *e, const struct explain_message *m)
 		return;
 	}
 	end_held(e);
-	start = explain_find_start(e, m->text);
+	start = m->start;
 	if (m->weak && start && start->kernel && !is_origin(e, m))
 		start = NULL;
 	note_origin(u, m);
@@ -282,7 +284,7 @@ static void read_message(struct explain *e, const struct explain_message *m)
 static void remove_common(struct explain *e, struct text line, struct explain_message *m)
 {
 	struct explain_common *c = &e->common;
-	const struct explain_start *start = explain_find_start(e, m->text);
+	const struct explain_start *start = m->start;
 
 	if (m->own || (start && start->kernel && m->text.at == line.at)) {
 		explain_common_bar(c);
@@ -457,7 +459,7 @@ static bool begins_anew(const struct explain *e, struct text t)
 	struct explain_message m = {0};
 
 	explain_find_message(e, t, &m);
-	return m.own || m.foreign || (m.text.at == t.at && explain_find_start(e, t));
+	return m.own || m.foreign || (m.text.at == t.at && m.start);
 }
 
 static void take_plain(struct explain *e, struct text t)
@@ -543,7 +545,7 @@ void explain_unwrap_line(struct explain *e, const char *line, size_t length, uin
 		return;
 	}
 
-	const uint32_t seen = explain_characters_in(line, length) & special;
+	const uint32_t seen = explain_characters_of(line, length, special);
 	const bool soft = (seen & CHARACTERS_EQUALS) && length > 1 && line[length - 1] == '=' &&
 			  line[length - 2] != '=' && length < 100;
 	bool marked = false;
