@@ -303,7 +303,8 @@ const char *found_lesson(const struct found *found, uint32_t n)
 			  "files do not say which.",
 		like.tried ? "Where the instructions were tried, that counts more than any flag."
 			   : "Nothing here was executed. To see where FSGSBASE works, run the "
-			     "fsgscheck boot image in each machine.",
+			     "fsgscheck boot image (share/fsgscheck/fsgscheck-boot.iso) in each "
+			     "machine.",
 	};
 
 	return n < sizeof lessons / sizeof *lessons ? lessons[n] : NULL;
