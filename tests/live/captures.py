@@ -312,9 +312,8 @@ def dmesg_json(text):
     return done.stdout
 
 
-@unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
-class Captured(Case):
-    """The same crash in every form: what failed, and no CR4 or other piece is called missing."""
+class Crash(Case):
+    """The same crash, whatever its form: what failed, and no CR4 or other piece is called missing."""
 
     def setUp(self):
         self.log = Log(LOG[0])
@@ -326,6 +325,11 @@ class Captured(Case):
             self.assertEqual((seen['verdict'], seen['findings']), ('broken', ['insn-ud']))
             self.assertEqual(source['instruction'], 'rdfsbase')
             self.assertLessEqual(set(source['missing']), {'header'})
+
+
+@unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
+class Captured(Crash):
+    """In every form that is known."""
 
     def test_forms(self):
         count = 0
@@ -373,6 +377,94 @@ class Captured(Case):
                 self.assertEqual((done.returncode, done.stderr), (2, ''), command)
                 self.assertIn('FSGSBASE: broken', done.stdout)
                 self.assertNotIn('hit', os.listdir(folder))
+
+
+JOURNAL_REMOTE = '/lib/systemd/systemd-journal-remote'
+JOURNAL_OUTPUTS = ['short', 'short-full', 'short-iso', 'short-iso-precise', 'short-precise', 'short-monotonic',
+                   'short-unix', 'with-unit', 'verbose', 'export', 'json', 'json-pretty', 'json-sse', 'json-seq', 'cat']
+DMESG_OPTIONS = ['', '-T', '-x', '-T -x', '-r', '-d', '-e', '-t', '-H -P --color=never', '--color=always', '-J',
+                 '--time-format delta', '--time-format iso', '-k', '-x --color=always']
+
+
+@unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
+class Tools(Crash):
+    """The crash as the real tools print it, each time anew."""
+
+    def run_tool(self, *command, **other):
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False, **other)
+        self.assertTrue(done.stdout, (command, done.stderr))
+        return done.stdout
+
+    @unittest.skipUnless(os.path.exists(JOURNAL_REMOTE) and shutil.which('journalctl'), 'no systemd-journal-remote')
+    def test_journalctl(self):
+        with tempfile.TemporaryDirectory() as folder:
+            journal = os.path.join(folder, 'vm7.journal')
+            entries = ''.join(
+                f'__CURSOR=s=1;i={n:x}\n__REALTIME_TIMESTAMP={1753265472000000 + n}\n__MONOTONIC_TIMESTAMP={n}\n'
+                f'_BOOT_ID={"1" * 32}\n_HOSTNAME=vm7\n_TRANSPORT=kernel\nPRIORITY=4\nSYSLOG_FACILITY=0\n'
+                f'SYSLOG_IDENTIFIER=kernel\nMESSAGE={line}\n\n' for n, line in enumerate(self.log.bare, 1))
+            subprocess.run([JOURNAL_REMOTE, '-o', journal, '-'], input=entries.encode('latin-1'), check=True,
+                           capture_output=True, timeout=60)
+            for output in JOURNAL_OUTPUTS:
+                for order in ([], ['-r']):
+                    self.check(f'{output} {order}', self.run_tool('journalctl', '--file', journal, '--no-pager', '-a',
+                                                                  '-o', output, *order))
+            self.assertEqual(explain(journal).returncode, 3)
+
+    def test_dmesg(self):
+        with tempfile.NamedTemporaryFile('w') as file:
+            file.write(prefixed('<4>', self.log.text))
+            file.flush()
+            for options in DMESG_OPTIONS:
+                self.check(f'dmesg {options}', self.run_tool('dmesg', '-F', file.name, *options.split()))
+
+    def test_filters(self):
+        """What people send a log through before they paste it."""
+        text = self.log.text
+        for command in (('nl', '-ba'), ('cat', '-n'), ('cat', '-A'), ('cat', '-v'), ('expand',), ('unexpand', '-a'),
+                        ('pr', '-t', '-o', '4'), ('grep', '-n', ''), ('grep', '--color=always', '-E', 'e|$'), ('tac',),
+                        ('jq', '-Rs', '.'), ('jq', '-Rs', '{log: .}'), ('jq', '-R', '.'), ('jq', '-R', '{message: .}'),
+                        ('jq', '-Rsc', 'split("\n")'), ('jq', '-Rsr', '@html'), ('jq', '-Rsr', '@uri'),
+                        ('jq', '-Rsr', '@base64'), ('jq', '-Rsr', '@json'), ('openssl', 'base64'),
+                        ('openssl', 'base64', '-A'), ('sed', 's/^/> /'), ('sed', 's/$/\\r/'), ('fold', '-w', '90'),
+                        ('sed', '-n', 'l 1'), ('col', '-bx')):
+            self.check(' '.join(command), through(*command, text=text))
+        for name in ('UTF-16', 'UTF-16LE', 'UTF-16BE'):
+            self.check(f'iconv {name}', through('iconv', '-f', 'latin1', '-t', name, text=text))
+
+    def test_unpacked(self):
+        for tool, back in (('gzip', 'zcat'), ('xz', 'xzcat'), ('zstd', 'zstdcat'), ('bzip2', 'bzcat'), ('lz4', 'lz4cat')):
+            if shutil.which(tool) and shutil.which(back):
+                self.check(tool, through(back, text=through(tool, '-c', text=self.log.text)))
+
+    @unittest.skipUnless(shutil.which('script'), 'no script')
+    def test_script(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in (('log', self.log.text), ('lines', self.log.plain)):
+                with open(os.path.join(folder, name), 'w', encoding='latin-1') as file:
+                    file.write(text)
+                subprocess.run(['script', '-q', '-c', f'cat {name}', 'typescript'], cwd=folder, check=True, timeout=60,
+                               stdin=subprocess.DEVNULL, capture_output=True)
+                self.check(f'script, {name}', read(os.path.join(folder, 'typescript')))
+
+    @unittest.skipUnless(shutil.which('tmux'), 'no tmux')
+    def test_tmux(self):
+        """The terminal wraps, and what is copied from it has line ends there."""
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, 'log'), 'w', encoding='latin-1') as file:
+                file.write(self.log.text)
+            for width in (80, 100, 132):
+                tmux = ['tmux', '-f', '/dev/null', '-S', os.path.join(folder, f'socket{width}')]
+                subprocess.run([*tmux, 'new-session', '-d', '-x', str(width), '-y', '50',
+                                f'cat {folder}/log; tmux -S {folder}/socket{width} wait-for -S read; sleep 60'],
+                               check=True, timeout=60)
+                try:
+                    subprocess.run([*tmux, 'wait-for', 'read'], check=True, timeout=60)
+                    for joined in ([], ['-J'], ['-e']):
+                        self.check(f'tmux {width} {joined}',
+                                   self.run_tool(*tmux, 'capture-pane', '-p', '-S', '-', *joined))
+                finally:
+                    subprocess.run([*tmux, 'kill-server'], check=False, timeout=60)
 
 
 SYMBOLS = ['copy_thread+0x9b/0x280', '__switch_to+0x1a4/0x4a0', 'save_fsgs+0x10/0x60',
