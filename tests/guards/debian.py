@@ -53,7 +53,7 @@ def contents(package):
 def what_belongs(packages):
     """Files that a package must have, one that must not be there, and who may have none."""
     wanted = {'libfsgscheck1': ['/libfsgscheck.so.1'],
-              'libfsgscheck-dev': ['/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc',
+              'libfsgscheck-dev': ['/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc', '/fsgscheck-config.cmake',
                                    '/fsgs_usable.3', '/examples/usable.c'],
               'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json', '/fsgscheck.html'],
               'fsgscheck-guard': ['/fsgscheck-guard/install', '/fsgscheck-guard/uninstall',
