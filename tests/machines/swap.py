@@ -42,7 +42,8 @@ def build_broken(folder, one, other):
            f"-I{SOURCE / 'lib/core'}", "-c", source, "-o", changed)
     library = builds.with_file(LIBRARY, "core_decide.c.o", changed, folder / "libfsgscheck.a")
     objects = sorted((BUILD / "tests/fsgscheck-static.p").glob("*.o"))
-    output("gcc", "-static", "-pthread", "-o", program, *objects, library)
+    output("gcc", "-static", "-pthread", "-o", program, *objects,
+           *(BUILD / f"examples/fsgscheck/lib{name}.a" for name in ("command", "explain")), library)
     return str(program)
 
 
