@@ -22,7 +22,7 @@ import re
 import shutil
 from pathlib import Path
 
-from support import SOURCE, Unavailable, builds, output, parts
+from support import SOURCE, Unavailable, advertised, builds, output, parts
 
 LINES, BRANCHES = 95.0, 90.0
 # With the unit tests: what needs a tracer or another process to happen.
@@ -78,7 +78,7 @@ def excluded(path):
 
 def main():
     """Returns the exit status."""
-    if 'fsgsbase' not in Path('/proc/cpuinfo').read_text(encoding='utf-8').split():
+    if not advertised():
         raise Unavailable('this kernel does not enable FSGSBASE, so survival and access by instruction do not run')
     for tool in ('gcovr', 'gcov'):
         if not shutil.which(tool):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The command's contract: options, forms of output, exit statuses."""
 
-import ctypes
 import json
 import os
 import pty
@@ -12,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import STATUS, parts
+from support import STATUS, advertised, parts
 
 COMMAND = os.environ['FSGSCHECK']
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -22,13 +21,6 @@ STATIC = os.environ['FSGSCHECK_STATIC']
 def run(*options, command=COMMAND, **environment):
     return subprocess.run([command, *options], capture_output=True, text=True, timeout=30,
                           stdin=subprocess.DEVNULL, env={**os.environ, **environment})
-
-
-def promises_fsgsbase():
-    """What the kernel says, asked without our help."""
-    libc = ctypes.CDLL(None)
-    libc.getauxval.restype = ctypes.c_ulong
-    return bool(libc.getauxval(ctypes.c_ulong(26)) & 2)
 
 
 class Json(unittest.TestCase):
@@ -50,7 +42,7 @@ class Json(unittest.TestCase):
         self.assertEqual(done.returncode, STATUS[report['verdict']])
         self.assertEqual(done.stderr, '')
 
-    @unittest.skipUnless(promises_fsgsbase(), 'this kernel does not advertise FSGSBASE')
+    @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_native(self):
         report = json.loads(run('--json').stdout)
         self.assertEqual(report['verdict'], 'usable')
@@ -68,7 +60,7 @@ class Json(unittest.TestCase):
         report = json.loads(run('--json', '--all-cpus', '--survival').stdout)
         self.assertEqual(sum(group['count'] for group in report['cpus']), len(os.sched_getaffinity(0)))
         # A kernel that does not enable the instructions saves no base, so survival is not tested there.
-        self.assertEqual(report.get('survival', {}).get('lost'), [] if promises_fsgsbase() else None)
+        self.assertEqual(report.get('survival', {}).get('lost'), [] if advertised() else None)
 
     @unittest.skipIf(STATIC == COMMAND, 'a setuid program does not find its uninstalled library')
     @unittest.skipUnless(os.geteuid() == 0, 'making a setuid program takes root')

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 from xml.etree import ElementTree
 
-from support import TESTS, machine, parts
+from support import TESTS, advertised, machine, parts
 
 SUITE = os.environ['CONFORMANCE']
 MUTATE = os.environ['MUTATE']
@@ -42,11 +42,6 @@ def failed(done):
 def present():
     """The instructions run here."""
     return run('--only', '1').returncode != 4
-
-
-def advertised():
-    """The kernel advertises them: only then do its own rules hold."""
-    return json.loads(run('--json', '--only', '1').stdout)['machine']['hwcap2'] is True
 
 
 class Ktap:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import SOURCE, aside, machine, parts
+from support import SOURCE, advertised, aside, machine, parts
 
 REPRODUCERS = SOURCE / 'doc/reproducers'
 OK, NOT_OK = 0, 1
@@ -48,8 +48,7 @@ class Reproducers(unittest.TestCase):
             program = f'{folder}/{source.stem}'
             subprocess.run([os.environ['CC'], '-O1', '-static', '-Wall', '-Wextra', '-Werror', '-o', program, source],
                            check=True, timeout=60)
-            enabled = 'fsgsbase' in pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8').split()
-            if enabled:
+            if advertised():
                 self.assertEqual(status(program), OK)
             tool = {'uml': 'linux.uml', 'valgrind': 'valgrind'}.get(source.stem.split('-')[0], 'qemu-x86_64')
             if source.stem.startswith('gvisor'):
@@ -58,7 +57,7 @@ class Reproducers(unittest.TestCase):
             if not shutil.which(tool):
                 self.skipTest(f'{tool} is not installed')
             if tool == 'linux.uml':
-                if not enabled:
+                if not advertised():
                     self.skipTest('this kernel does not keep the bases of user-mode Linux: no FSGSBASE')
                 self.assertEqual(in_user_mode_linux(program), NOT_OK)
             elif tool == 'valgrind':

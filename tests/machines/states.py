@@ -25,7 +25,7 @@ import sys
 import tempfile
 
 import table
-from support import SOURCE, TESTS, Unavailable, builds, locked, machine, parts
+from support import SOURCE, TESTS, Unavailable, advertised, builds, cpu_flags, locked, machine, parts
 
 SCRATCH = pathlib.Path(os.environ["SCRATCH"]).resolve()
 SECONDS = 50  # for one program; its test has 120
@@ -130,23 +130,11 @@ def build(command):
 # -- processes ------------------------------------------------------------------------------------
 
 
-def _cpuinfo_flags():
-    for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("flags"):
-            return line.split(":", 1)[1].split()
-    return []
-
-
-def _hwcap2():
-    words = memoryview(pathlib.Path("/proc/self/auxv").read_bytes()).cast("N")
-    return dict(zip(words[::2], words[1::2])).get(26, 0)
-
-
 def require(needs):
     """Skips where this machine itself is not one that the state can be made of."""
-    if "fsgsbase" in needs and not ("fsgsbase" in _cpuinfo_flags() and _hwcap2() & 2):
-        raise Unavailable("this machine itself has no FSGSBASE")
-    if "cpuid_fault" in needs and "cpuid_fault" not in _cpuinfo_flags():
+    if "fsgsbase" in needs and not advertised():
+        raise Unavailable("this kernel does not advertise FSGSBASE")
+    if "cpuid_fault" in needs and "cpuid_fault" not in cpu_flags():
         raise Unavailable("this processor has no CPUID faulting")
     if "cpus" in needs and len(os.sched_getaffinity(0)) < 2:
         raise Unavailable("this machine has one CPU")
