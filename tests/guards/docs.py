@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -333,7 +334,7 @@ class Tools(unittest.TestCase):
             for part in ('doc', 'include'):
                 shutil.copytree(SOURCE / part, Path(directory, part))
             settings = (SOURCE / 'doc/Doxyfile.in').read_text(encoding='utf-8')
-            for key, value in {'SOURCE': directory, 'OUTPUT': directory + '/to', 'VERSION': '0',
+            for key, value in {'SOURCE': directory, 'OUTPUT': directory + '/to', 'VERSION': '0', 'PYTHON': sys.executable,
                                'WARN_AS_ERROR': 'FAIL_ON_WARNINGS'}.items():
                 settings = settings.replace(f'@{key}@', value)
             done = subprocess.run(['doxygen', '-'], input=settings, text=True, capture_output=True, check=False, timeout=100)
