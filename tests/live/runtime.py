@@ -72,6 +72,10 @@ def stage(tap, machine, wrapper, lacking, program, command):
 
     expect_access(tap, f'{machine}, left to itself', run([*wrapper, program]), access)
     expect_access(tap, f'{machine}, arch_prctl', run([*wrapper, program], 'arch_prctl'), 'arch_prctl')
+    # An emulator keeps the bases itself. A kernel that does not advertise the instructions need not keep what they write.
+    if runs and not wrapper and report['verdict'] == 'unadvertised':
+        tap.skip(f'{machine}, instruction', 'this kernel does not advertise FSGSBASE')
+        return
     done = run([*wrapper, program], 'instruction')
     if runs:
         expect_access(tap, f'{machine}, instruction', done, 'instruction')
