@@ -330,10 +330,10 @@ class Subproject(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('git') and (SOURCE / '.git').exists(), 'not a clone, which a wrap could name')
     def test_wrap(self):
-        """The file and the line of Meson that the README shows, with a clone of this tree as the address."""
-        readme = (SOURCE / 'README.md').read_text(encoding='utf-8')
-        wrap = re.search(r'^```ini\n(.*?)^```', readme, re.M | re.S)[1]
-        line = re.search(r"^```meson\n(.*?)^```", readme, re.M | re.S)[1]
+        """The file and the line of Meson that doc/building.md shows, with a clone of this tree as the address."""
+        page = (SOURCE / 'doc/building.md').read_text(encoding='utf-8')
+        wrap = re.search(r'^```ini\n(.*?)^```', page, re.M | re.S)[1]
+        line = re.search(r"^```meson\n(.*?)^```", page, re.M | re.S)[1]
         with tempfile.TemporaryDirectory() as directory:
             root = Path(directory)
             output('git', 'clone', '--quiet', '--depth', '1', f'file://{SOURCE}', root / 'clone')
