@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_SEGMENTS 32
 #define MAX_DYNAMIC  128
 #define PIECE        16384
+#define MAX_KNOWN    16 /* Programs: a build uses about ten. */
 
 static bool read_at(int fd, uint64_t at, void *to, size_t size)
 {
@@ -73,6 +75,34 @@ static bool file_imports_ptrace(int fd)
 	return false;
 }
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* A compiler's string table has a megabyte, and a build executes it again and again. */
+static bool known_imports_ptrace(int fd)
+{
+	static struct {
+		struct stat file;
+		bool imports;
+	} known[MAX_KNOWN];
+	static size_t next;
+	struct stat file;
+
+	if (fstat(fd, &file) != 0)
+		return file_imports_ptrace(fd);
+	for (size_t i = 0; i < MAX_KNOWN; i++)
+		if (is_same_file(&known[i].file, &file))
+			return known[i].imports;
+	next = (next + 1) % MAX_KNOWN;
+	known[next].file = file;
+	known[next].imports = file_imports_ptrace(fd);
+	return known[next].imports;
+}
+
 bool elf_imports_ptrace(pid_t pid)
 {
 	char path[64];
@@ -84,7 +114,7 @@ bool elf_imports_ptrace(pid_t pid)
 
 	if (fd < 0)
 		return false;
-	imports = file_imports_ptrace(fd);
+	imports = known_imports_ptrace(fd);
 	close(fd);
 	return imports;
 }
