@@ -38,10 +38,10 @@ def build(root, library, scratch, tools):
     # The generated code puts the GS base back, or has it for itself.
     for name, option in ((client, '-DWASM_RT_SEGUE_FREE_SEGMENT=0'), (client + '-free', '-DWASM_RT_SEGUE_FREE_SEGMENT=1')):
         for command in (
-                ['clang', '-O2', '-mfsgsbase', option, *include, '-c', generated, '-o', generated + '.o'],
+                ['clang', '-O2', '-mfsgsbase', option, *include, '-c', generated, '-o', name + '-sum.o'],
                 ['clang', '-O2', '-Wall', '-Wextra', '-Werror', option, *include,
                  '-c', os.path.join(own, 'host.c'), '-o', name + '.o'],
-                ['clang', generated + '.o', name + '.o', library, f'-Wl,-rpath,{folder}', '-lm', '-o', name]):
+                ['clang', name + '-sum.o', name + '.o', library, f'-Wl,-rpath,{folder}', '-lm', '-o', name]):
             subprocess.run(command, check=True, stdout=sys.stderr, timeout=120)
     return client
 

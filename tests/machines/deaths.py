@@ -111,7 +111,7 @@ def make(folder, arguments):
     (folder / 'victim.go').write_text(GO, encoding='ascii')
     add('go-victim', 'go', 'build', '-o', path('go-victim'), path('victim.go'), needs='go',
         env={**os.environ, 'GO111MODULE': 'off', 'GOCACHE': path('go-cache'), 'HOME': str(folder)})
-    parts = [Path(arguments.wasm2c) / name for name in ('sum.c.o', 'client.o')]
+    parts = [Path(arguments.wasm2c) / name for name in ('client-sum.o', 'client.o')]
     if all(part.exists() for part in parts):
         root = Path(__file__).resolve().parents[2]
         (folder / 'forced.c').write_text(FORCED, encoding='ascii')
