@@ -255,9 +255,7 @@ static void replace(int slot, const struct kernel_action *expected,
 
 static void pause_for_other_copy(int pauses)
 {
-	const struct timespec moment = {0, pauses < 20 ? 50000L * pauses : 1000000};
-
-	system_call(SYS_nanosleep, (long)(uintptr_t)&moment, 0, 0, 0);
+	wait_for(pauses < 20 ? 50000L * pauses : 1000000);
 }
 
 /* Reads another copy's memory, which may be unloaded at this moment. Returns 0 when it could. */

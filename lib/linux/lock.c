@@ -55,15 +55,21 @@ static void prepare(void)
 	atomic_store(&fsgs_process.prepared, 1);
 }
 
-/* The thread id is the lower half, and so the word that the futex looks at. */
-static void wait_for_change(uint64_t owner)
+/* The thread id is the lower half, and so the word that the futex looks at. Returns 0 when the word
+ * had changed already. */
+static int wait_for_change(uint64_t owner)
 {
 	const struct timespec step = {0, STEP_NS};
+	long result;
 
 	atomic_fetch_add(&fsgs_process.waiting, 1);
-	system_call(SYS_futex, (long)(uintptr_t)&fsgs_process.owner, FUTEX_WAIT_PRIVATE,
-		    (long)(uint32_t)owner, (long)(uintptr_t)&step);
+	result = system_call(SYS_futex, (long)(uintptr_t)&fsgs_process.owner, FUTEX_WAIT_PRIVATE,
+			     (long)(uint32_t)owner, (long)(uintptr_t)&step);
 	atomic_fetch_sub(&fsgs_process.waiting, 1);
+	/* It does not tell how much time was left, and signals may come faster than steps end. */
+	if (result == -EINTR)
+		wait_for(STEP_NS);
+	return result != -EAGAIN;
 }
 
 static int acquired(void)
@@ -95,12 +101,11 @@ int fsgs_lock_take(uint64_t *name)
 		    atomic_compare_exchange_strong(&fsgs_process.owner, &owner, me))
 			return acquired();
 		if (steps == (owner >> 32 == me >> 32 ? STEPS : STEPS_OTHER) ||
-		    (steps && atomic_load(&fsgs_process.stuck) == turn)) {
-			atomic_store(&fsgs_process.stuck, turn);
+		    (steps && atomic_load(&fsgs_process.stuck) == turn + 1)) {
+			atomic_store(&fsgs_process.stuck, turn + 1);
 			return -EDEADLK;
 		}
-		wait_for_change(owner);
-		steps++;
+		steps += wait_for_change(owner);
 	}
 }
 

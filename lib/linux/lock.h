@@ -33,7 +33,7 @@ extern union fsgs_process {
 		atomic_uint role;   /* enum fsgs_role */
 		atomic_uint trying; /* thread id of the trial under way, or 0 */
 		atomic_uint taken;  /* counts the turns of owners */
-		atomic_uint stuck;  /* the turn that a waiter gave up on */
+		atomic_uint stuck;  /* 1 + the turn that a waiter gave up on */
 		atomic_uint waiting;
 		atomic_int prepared;
 	};

@@ -3,9 +3,11 @@
 #ifndef FSGSCHECK_LIB_SIGNALS_H
 #define FSGSCHECK_LIB_SIGNALS_H
 
+#include <errno.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 /* The kernel's signal set. The C library's functions refuse to block the signals that it keeps for
  * itself (cancellation, setuid), and those must not interrupt a stub either. */
@@ -51,6 +53,16 @@ static inline long change_mask(int how, kernel_sigset mask, kernel_sigset *old)
 {
 	return system_call(SYS_rt_sigprocmask, how, (long)(uintptr_t)&mask, (long)(uintptr_t)old,
 			   sizeof mask);
+}
+
+/* Signals do not shorten it. */
+static inline void wait_for(long nanoseconds)
+{
+	struct timespec left = {0, nanoseconds};
+
+	while (system_call(SYS_nanosleep, (long)(uintptr_t)&left, (long)(uintptr_t)&left, 0, 0) ==
+	       -EINTR)
+		;
 }
 
 /* In pending.c: the signals up to 31 that are pending for this thread, not for its process.

@@ -14,6 +14,8 @@
 
 #include "trying.h"
 
+#include <linux/lock.h>
+
 /* A handler that runs inside this thread's own trial is refused. Volatile: the C library declares
  * raise() as a leaf, so the compiler assumes that it runs no code of this file. */
 static volatile int inner;
@@ -82,6 +84,53 @@ Test(guard, a_lock_that_is_not_given_back_is_waited_for_once)
 }
 
 /* A thread that ends inside a trial never releases the lock, and is seen to be dead. */
+/* The owner is interrupted before it counts its turn, and a waiter sees the count of none. */
+Test(guard, a_first_owner_that_is_slow_is_waited_for)
+{
+	pthread_t thread;
+	int error = 1;
+
+	atomic_store(&fsgs_process.owner, (uint64_t)getpid() << 32 | (uint32_t)syscall(SYS_gettid));
+	cr_assert_eq(pthread_create(&thread, NULL, enter_and_leave, &error), 0);
+	usleep(100000);
+	atomic_store(&fsgs_process.owner, 0);
+	pthread_join(thread, NULL);
+	cr_expect_eq(error, 0, "%d", error);
+}
+
+static atomic_int waiter;
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+static void *wait_by_name(void *argument)
+{
+	atomic_store(&waiter, (int)syscall(SYS_gettid));
+	return enter_and_leave(argument);
+}
+
+/* A waiter counts time, and not how often it was woken. */
+Test(guard, signals_do_not_shorten_the_wait)
+{
+	pthread_t thread;
+	int error = 1;
+
+	signal(SIGTRAP, ignore);
+	cr_assert_eq(fsgs_guard_enter(), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, wait_by_name, &error), 0);
+	while (!atomic_load(&waiter))
+		usleep(1000);
+	for (int i = 0; i < 5000; i++) {
+		syscall(SYS_tgkill, getpid(), atomic_load(&waiter), SIGTRAP);
+		usleep(1);
+	}
+	fsgs_guard_leave();
+	pthread_join(thread, NULL);
+	cr_expect_eq(error, 0, "%d", error);
+}
+
 static void end_thread(int sig)
 {
 	(void)sig;
