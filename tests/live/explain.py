@@ -241,6 +241,20 @@ class Evidence(Case):
                                      cr4='00000000000000b0', symbol='native_write_cr4+0x6/0x60'),
                         'broken', ['cr4-refused'])
 
+    # However much stands before it, and whether the file is one of many.
+    def test_late(self):
+        before = ''.join(f'usb 1-{i}: new high-speed USB device\n' for i in range(5000))
+        for text in (before + STORY, STORY * 200):
+            seen = self.report(text)
+            self.assertEqual([(source['verdict'], source['findings']) for source in seen['explain']['sources']],
+                             [('broken', ['insn-ud'])])
+        with tempfile.TemporaryDirectory() as folder:
+            files = [os.path.join(folder, f'{i}.log') for i in range(200)]
+            for file in files:
+                with open(file, 'w', encoding='ascii') as out:
+                    out.write(STORY)
+            self.assertEqual([source['count'] for source in self.report(None, *files)['explain']['sources']], [200])
+
     def test_cr4(self):
         self.expect(HEAD + crash(cr4='00000000001406b0'), 'broken', ['cr4-dropped'], 'rdfsbase')
         self.note(HEAD + crash(cr4='0000000000'), 'broken', 'CR4 is missing')

@@ -133,6 +133,7 @@ struct explain_crash *explain_crash_open(struct explain *e, const struct explain
 	c->cpu = -1;
 	c->line = m->line;
 	c->parts = e->crash.parts;
+	c->last_message = e->messages;
 	return c;
 }
 
