@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -281,10 +282,10 @@ class XenNewer(Xen):
 
 
 class Versions(Case):
-    """Each reproducer of QEMU and valgrind on the current versions: what is mended must be said in doc/conformance.md."""
+    """Each reproducer of QEMU, valgrind and user-mode Linux on the current versions: what is mended must be said in doc/conformance.md."""
 
     releases = ('trixie', 'sid')
-    mended = {'qemu-rex': 'sid'}
+    mended = {'qemu-rex': ('sid',), 'uml-ptrace': ('sid',)}
 
     def build(self, source):
         program = self.folder / source.stem
@@ -295,7 +296,7 @@ class Versions(Case):
         done = subprocess.run([*command, self.build(source)], capture_output=True, text=True, timeout=60,
                               check=False, env={**os.environ, **(env or {})})
         print(f'# {source.stem}, {release}: {done.stdout.strip()}', flush=True)
-        fixed = source.stem in self.mended and release == self.mended[source.stem]
+        fixed = release in self.mended.get(source.stem, ())
         self.assertTrue(done.stdout.startswith('ok: ' if fixed else 'not ok: '), done.stdout + done.stderr)
 
     def test_qemu_user(self):
@@ -313,6 +314,44 @@ class Versions(Case):
             self.check(REPRODUCERS / 'valgrind-code.c', release,
                        *aside.command(tree, 'usr/bin/valgrind.bin'), '-q', '--tool=none',
                        env={'VALGRIND_LIB': str(tree / 'usr/libexec/valgrind')})
+
+    def uml(self, release):
+        """A root directory with user-mode Linux and the C library that it needs: its memory must follow its program, so no
+        dynamic linker may start it."""
+        tree, version = self.available(aside.unpacked, 'user-mode-linux', release=release, libraries=True)
+        root = self.folder / release
+        for name in ('bin', 'proc', 'dev', 'lib64', 'tmp'):
+            (root / name).mkdir(parents=True)
+        library = next(tree.glob('**/libc.so.6'))
+        for file, place in ((tree / 'usr/bin/linux.uml', 'bin'), (INIT, 'bin'), (library, 'lib64'),
+                            (library.parent / 'ld-linux-x86-64.so.2', 'lib64')):
+            shutil.copy(file, root / place)
+        entered = ['unshare', '--map-root-user', '--mount', 'sh', '-c',
+                   'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"', root]
+        done = subprocess.run([*entered, '/bin/linux.uml', '--version'], capture_output=True, text=True, check=False, timeout=60)
+        if done.returncode:
+            self.skipTest(f'no mount in a namespace here: {done.stderr.strip()}')
+        return version, root, entered
+
+    def test_user_mode_linux(self):
+        for release in self.releases:
+            version, root, entered = self.uml(release)
+            for source in sorted([*REPRODUCERS.glob('uml-*.c'), REPRODUCERS / 'hwcap2.c']):
+                program = self.build(source)
+                shutil.copy(program, root / 'bin')
+                here = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+                if source.stem != 'hwcap2' and not here.stdout.startswith('ok: '):
+                    print(f'# {source.stem}, {version}: not to be asked, it fails on this kernel: {here.stdout.strip()}')
+                    continue
+                done = subprocess.run(
+                    [*entered, '/bin/linux.uml', 'seccomp=off', 'rootfstype=hostfs', 'ro', 'init=/bin/init',
+                     'uml_dir=/tmp/', 'con0=fd:0,fd:1', 'con=null', 'mem=128M', 'quiet', f'fsgs.run=/bin/{source.stem}', 'fsgs.args=',
+                     'fsgs.end=off'], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+                line = re.search(r'^(not )?ok: .*$', done.stdout, re.M)
+                self.assertTrue(line, done.stdout[-2000:] + done.stderr[-2000:])
+                print(f'# {source.stem}, {version}: {line[0]}', flush=True)
+                fixed = release in self.mended.get(source.stem, ())
+                self.assertEqual(not line[1], fixed, line[0])
 
     def qemu_system(self, release):
         tree, version = self.available(aside.unpacked, 'qemu-system-x86', release=release, libraries=True)
