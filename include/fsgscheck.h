@@ -39,13 +39,13 @@ enum fsgs_check_flag {
 	 *  vector, the makers of processor and hypervisor, the kernel's release, signs of tools,
 	 *  whether arch_prctl answers, and the canonical check. Reads files. */
 	FSGS_CHECK_CONTEXT = 1 << 1,
-	/** Repeat CPUID and the trial on each CPU that this thread may run on. A thread of the
-	 *  library's own moves from CPU to CPU. */
+	/** Repeat CPUID and the trial on each CPU that this thread may run on. The library starts a
+	 *  thread that moves from CPU to CPU. */
 	FSGS_CHECK_ALL_CPUS = 1 << 2,
 	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches,
-	 *  sleep, fork and migrations. In threads of its own and a child that shares the memory;
-	 *  takes 1 to 50 ms, whatever the size of the process. Only where the kernel advertises the
-	 *  instructions and the trial succeeded. */
+	 *  sleep, fork and migrations. Runs in the library's own threads and in a child that shares
+	 *  the memory. Takes 1 to 50 ms, whatever the size of the process. Only where the kernel
+	 *  advertises the instructions and the trial succeeded. */
 	FSGS_CHECK_SURVIVAL = 1 << 3
 };
 
@@ -67,8 +67,8 @@ struct fsgs_cpu_group {
 	uint32_t cpuid_fsgsbase;
 	/** enum fsgs_outcome, by enum fsgs_insn. */
 	uint32_t outcomes[FSGS_INSNS];
-	/** How many of count are in no range, because there were more than ::FSGS_CPU_RANGES: ask
-	 *  fsgs_check_cpu() for them. */
+	/** How many of the counted CPUs are in no range, because there were more than
+	 *  ::FSGS_CPU_RANGES ranges. fsgs_check_cpu() checks each of them. */
 	uint32_t unnamed;
 	/** Zero. */
 	uint32_t reserved[2];
@@ -83,14 +83,14 @@ struct fsgs_cpu_group {
  * In this order: with ::FSGS_CHECK_CONTEXT the surroundings; AT_HWCAP2 bit 1 (Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst); CPUID, where leaf 7 is queried only if it exists (SDM
  * vol. 2, CPUID); the trial of the four instructions; what else @p flags ask for; then
- * fsgs_decide(). Nothing is cached: each call looks again.
+ * fsgs_decide(). Nothing is cached: each call collects the evidence again.
  *
- * During the trial, which takes some microseconds, SIGILL, SIGSEGV, SIGBUS and SIGSYS have a
- * handler of the library. The calling thread takes no other signal meanwhile but SIGTRAP, which
- * debuggers need. A fault of other code is handed to the action that was there before, with that
- * action's own flags and mask. The handlers, the mask, the bases, errno and everything else are as
- * before when this returns. The first check on several CPUs or of survival makes the process create
- * a thread, which initialises the C library's own machinery for threads, once.
+ * During the trial, a few microseconds long, SIGILL, SIGSEGV, SIGBUS and SIGSYS have a handler of
+ * the library. Every other signal is blocked in the calling thread meanwhile, except SIGTRAP, which
+ * debuggers need. A fault in other code is passed to the action that was installed before, with its
+ * own flags and mask. When the call returns, the handlers, the mask, the bases and errno are
+ * restored. The first check on several CPUs or of survival makes the process create a thread, which
+ * initialises the C library's thread support, once.
  *
  * @param[out] report  Filled in as far as @p size reaches; a part beyond what this library knows is
  *                     zeroed.
@@ -102,21 +102,21 @@ struct fsgs_cpu_group {
  *              unknown bit. Nothing was written or run.
  *
  * @par Threads and signals
- * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial,
- * and its child has the library's handlers, which pass everything on, until it checks. Not for
- * signal handlers: a handler that interrupts a check of its own thread gets no trial
- * (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation point.
- * A check waits 10 s for another trial in this process, also for one of another copy of the
- * library, and then gets no trial (EDEADLK).
+ * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial.
+ * A child forked during a trial keeps the library's handlers until its own first check; they pass
+ * every signal on. Not for signal handlers: a handler that interrupts a check of its own thread
+ * gets no trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation
+ * point. A check waits up to 10 s for a trial of another thread or of another copy of the library,
+ * then continues without a trial (EDEADLK).
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation: fsgs_check_early().
  * @par Environment
- * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. A value that the library does not
- * know, of this or of `FSGSCHECK_BASE`, is ignored and reported: ::FSGS_FINDING_MISCONFIGURED.
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. An unknown value of
+ * `FSGSCHECK_TRIAL` or `FSGSCHECK_BASE` is ignored and reported as ::FSGS_FINDING_MISCONFIGURED.
  * Every environment variable is ignored in a process that runs with raised privileges (AT_SECURE).
  * No thread may change the environment meanwhile.
  * @par Stack
- * 10 KiB, and what the kernel puts on it or on the alternate stack for a signal (AT_MINSIGSTKSZ).
+ * 10 KiB, plus one signal frame (AT_MINSIGSTKSZ), unless that goes to the alternate stack.
  * @par Cost
  * Two CPUID instructions, each of which leaves the guest in a VM, and about 25 short system
  * calls; with ::FSGS_CHECK_CONTEXT 100 to 500 microseconds.
@@ -135,7 +135,8 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size,
  * @param[in]     size        `sizeof *report` in bytes.
  * @param[in]     flags       enum fsgs_check_flag; ::FSGS_CHECK_ALL_CPUS is implied.
  * @param[out]    groups      Room for @p *count groups; one group for each distinct result, in the
- *                            order of their first CPUs. The last takes what did not fit.
+ *                            order of their first CPUs. If there are more results than groups, the
+ *                            last group holds the rest.
  * @param[in]     group_size  `sizeof *groups` in bytes. A part of a group beyond what this library
  *                            knows is zeroed.
  * @param[in,out] count       In: how many groups there is room for, at least 1. Out: how many were
@@ -234,7 +235,7 @@ FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
  *
  * Call it when the process may be on another machine: after a resume, a migration, or a restore
  * from a checkpoint. Until it returns, other threads use the previous answers. If another thread is
- * deciding at the same time, they do so until that thread has finished.
+ * deciding at the same time, the previous answers stay until that thread has finished.
  *
  * @retval 1  An access or the answer of fsgs_usable() changed, or was not known before.
  * @retval 0  Nothing changed.

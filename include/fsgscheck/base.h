@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * @brief The FS and GS base, by the fastest access that is safe here.
+ * @brief The FS and GS base, by the fastest safe access.
  *
  * Needs no `-mfsgsbase`: a program that includes this runs on every machine. Assembly files can
  * include it, too: they get the constants of the fast path and the instructions of insn.h.
@@ -49,8 +49,9 @@
  * Assembly and code that a JIT emits may do what the inline functions do. The protocol is public:
  * for segment S, load the 64-bit number `fsgs_base_limit[S]`, once. If the base to be written is
  * below it, compared unsigned, WRFSBASE or WRGSBASE may write it. If that number is not 0, RDFSBASE
- * or RDGSBASE may read. Else call fsgs_set_base(), fsgs_ensure_base() or fsgs_get_base(). Load it
- * each time: the library changes it when a decision changes. The guide for runtimes has the code.
+ * or RDGSBASE may read the base. Else call fsgs_set_base(), fsgs_ensure_base() or fsgs_get_base().
+ * Load it each time: the library changes it when a decision changes. The guide for runtimes has the
+ * code.
  *
  * @par While the FS base is foreign
  * Thread-local storage, errno and the stack protector's canary live behind FS. From a set of a
@@ -58,7 +59,7 @@
  * call the C library, return from or call a function with a stack protector or a sanitizer, take a
  * signal, or bind a function lazily (link with `-z now`, or call the function once before). Of this
  * library it may call fsgs_get_base(), fsgs_set_base(), fsgs_ensure_base() and their inline forms,
- * for segments that have been used before: deciding is a C library call like others.
+ * for segments that have been used before: the first use calls the C library to decide.
  *
  * @par Environment
  * `FSGSCHECK_BASE` is read whenever an access is decided: by the first use of a segment, by
@@ -77,7 +78,7 @@
 #define FSGS_BASE_LIMIT UINT64_C(0x00007ffffffff000)
 #endif
 
-/** Where the limit of a segment is, in bytes from fsgs_base_limit: for assembly. */
+/** Offset of the FS element of fsgs_base_limit in bytes, for assembly. */
 #define FSGS_BASE_LIMIT_FS 0
 #define FSGS_BASE_LIMIT_GS 8 /**< The same for GS. */
 
@@ -103,7 +104,7 @@ extern "C" {
 #define FSGS_BASE_AUTO UINT32_MAX
 
 /** @cond internal */
-#ifndef FSGS_BASE_LIMIT_CONST_ /* the library writes it */
+#ifndef FSGS_BASE_LIMIT_CONST_ /* the library writes the object */
 #define FSGS_BASE_LIMIT_CONST_ const
 #endif
 #define FSGS_BASE_ALIGNED_ __attribute__((aligned(64)))
@@ -112,13 +113,13 @@ extern "C" {
 /**
  * @brief For each enum fsgs_segment, the address below which the instruction may write its base.
  *
- * 0 while the access is not the instruction or is not decided. So one load and one comparison tell
- * both whether the instruction is allowed and whether the address is. The library alone writes it,
- * at any time, with one store of 64 bits for an element. See "The fast path in other code".
+ * 0 while the access is not the instruction or is not decided. One load and one comparison check
+ * both the access and the address. The library alone writes it, at any time, with one store of 64
+ * bits for an element. See "The fast path in other code".
  *
- * It is the only data object that the library exports, of a size that never changes, and has a
- * cache line of its own also where a program holds a copy of it (copy relocation). A function would
- * cost more than the instruction; a copy in each program could not be refreshed.
+ * This is the only data object that the library exports. Its size never changes. It has its own
+ * cache line, also in a program that holds it by copy relocation. A function would cost more than
+ * the instruction; a copy in each program could not be refreshed.
  * @since 1.0
  */
 extern FSGS_API FSGS_BASE_LIMIT_CONST_ volatile uint64_t
@@ -226,8 +227,8 @@ FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW FSGS_M
  * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
  *              half. Nothing was written.
  * @retval -22  (-EINVAL) @p segment is not one.
- * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
- *              have written does not read back.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
+ *              the value does not read back.
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
@@ -260,8 +261,8 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS_MU
  * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
  *              half. Nothing was written.
  * @retval -22  (-EINVAL) @p segment is not one.
- * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
- *              have written does not read back.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
+ *              the value does not read back.
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
@@ -281,7 +282,7 @@ FSGS_API int fsgs_ensure_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS
 
 /** @cond internal */
 
-/* One comparison for both questions: is the access by instruction, is this address accepted? */
+/* True if the access is the instruction and the address is accepted: one comparison checks both. */
 FSGS_INLINE int fsgs_may_write_(uint32_t segment, uint64_t base) FSGS_INLINE_NOTHROW
 {
 #if FSGS_BASE_INLINE
@@ -333,16 +334,15 @@ FSGS_INLINE void fsgs_write_gs_(uint64_t base) FSGS_INLINE_NOTHROW
 #endif
 }
 
-/* fsgs_get_base() by value, in two registers: so the address of the caller's variable is not taken,
- * and that can be a register, too. Each user has its own, so this is no part of the ABI. */
+/* Result of fsgs_get_base() by value, in two registers, so that the caller's variable can stay in a
+ * register. Static in each compilation unit, so not part of the ABI. */
 struct fsgs_got_ {
 	uint64_t base;
 	int error;
 };
 
-/* It runs while the FS base is foreign, where the canary cannot be read. A function of its own that
- * has the address of a local is what -fstack-protector-strong, the distributions' default, would
- * give one. */
+/* Always inlined: a separate function that takes the address of a local variable would get a canary
+ * from -fstack-protector-strong. The canary cannot be read while the FS base is foreign. */
 #if defined(__has_attribute) && __has_attribute(__no_stack_protector__)
 #define FSGS_NO_CANARY_ __no_stack_protector__
 #else
@@ -442,8 +442,8 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_get_gs_base(uint64_t *base) FSGS_INLINE_NOT
  * @retval 0    The base is @p base.
  * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
  *              half. Nothing was written.
- * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
- *              have written does not read back.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
+ *              the value does not read back.
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
@@ -477,8 +477,8 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_fs_base(uint64_t base) FSGS_INLINE_NOTH
  * @retval 0    The base is @p base.
  * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
  *              half. Nothing was written.
- * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
- *              have written does not read back.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
+ *              the value does not read back.
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
@@ -514,8 +514,8 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_gs_base(uint64_t base) FSGS_INLINE_NOTH
  * @retval 0    The base is @p base.
  * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
  *              half. Nothing was written.
- * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
- *              have written does not read back.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
+ *              the value does not read back.
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
@@ -550,8 +550,8 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_fs_base(uint64_t base) FSGS_INLINE_N
  * @retval 0    The base is @p base.
  * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
  *              half. Nothing was written.
- * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or what it claims to
- *              have written does not read back.
+ * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
+ *              the value does not read back.
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler

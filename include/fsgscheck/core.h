@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * @brief The freestanding core: all that ring 0 can find out, without an operating system.
+ * @brief The freestanding core: the checks of ring 0, without an operating system.
  *
  * In `libfsgscheck-core.a` (pkg-config `fsgscheck-core`), which has no undefined symbol, uses
  * general registers only, no red zone, no thread-local storage and no allocation. The Linux library
@@ -47,7 +47,7 @@ struct fsgs_stub {
 	uint64_t out[4];
 	/** The base before a stub that changes it. */
 	uint64_t old;
-	/** How far the stub came. */
+	/** The step that the stub reached. */
 	uint32_t step;
 	/** Zero. */
 	uint32_t reserved;
@@ -61,7 +61,7 @@ struct fsgs_stub {
  *  address that fsgs_stub_recover() gives; a hook may also never return into the stub). */
 typedef FSGS_STUB int fsgs_stub_fn(struct fsgs_stub *io);
 
-/** UD2: a fault for certain, to test a hook with. */
+/** UD2: always faults, to test a hook. */
 fsgs_stub_fn fsgs_stub_undefined;
 
 /**
@@ -70,15 +70,15 @@ fsgs_stub_fn fsgs_stub_undefined;
  * @param[in,out] rip    The saved instruction pointer. On success, the address to continue at: the
  *                       stub then returns 1.
  * @param[in]     rdi    The saved RDI.
- * @param[in]     fault  What to note: the vector, or the signal.
- * @param[in]     code   What to note: the error code, or si_code.
+ * @param[in]     fault  The exception vector or the signal, to be noted.
+ * @param[in]     code   The error code or si_code, to be noted.
  *
- * @return The stub's argument block, with the fault noted; NULL, and nothing touched, when @p rip
- *         is not an instruction of a stub: the fault belongs to other code.
+ * @return The stub's argument block, with the fault noted; NULL if @p rip is not an instruction of
+ *         a stub, so the fault belongs to other code. Nothing is changed then.
  *
  * @par Threads and signals
- * Safe in any handler. Does not use FS or GS, which may hold a marker at this moment: neither must
- * the handler before this call.
+ * Safe in any handler. Does not use FS or GS, which may hold a marker at this moment. The handler
+ * must not use them before this call either.
  * @par Early use
  * Everywhere.
  * @par Cost
@@ -91,10 +91,10 @@ fsgs_stub_fn fsgs_stub_undefined;
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault,
 				    int32_t code) FSGS_NOTHROW;
 
-/** @brief What the core asks of its surroundings. Every member may be NULL. Passed with its size,
- *  only ever grows: a hook that an older caller does not know counts as NULL. */
+/** @brief The functions that the caller provides to the core. Every member may be NULL. Passed with
+ *  its size, only ever grows: a hook that an older caller does not know counts as NULL. */
 struct fsgs_core_ops {
-	/** Handed to each function. */
+	/** Passed to each function. */
 	void *context;
 
 	/** Runs one stub under the guard. Returns 0 when it ran, 1 when it faulted, with the fault
@@ -109,46 +109,46 @@ struct fsgs_core_ops {
 	 *  pointer. Returns 0 or a negative error. NULL: there is no other source. */
 	int (*get_base)(void *context, uint32_t segment, uint64_t *base);
 
-	/** Writes a base without the instructions; used only to put a base back that an instruction
-	 *  failed to put back. Returns 0 or a negative error. */
+	/** Writes a base without the instructions; used only to restore a base that an instruction
+	 *  failed to restore. Returns 0 or a negative error. */
 	int (*set_base)(void *context, uint32_t segment, uint64_t base);
 
-	/** Ring 0: told of each step before it is taken, so that a machine that dies has shown
-	 *  where. The bases are the caller's own at this moment. @p text is static, without a
+	/** Ring 0: called before each step, so that the last output names the step at which a
+	 *  machine died. Both bases are the caller's at this moment. @p text is static, without a
 	 *  newline. */
 	void (*step)(void *context, const char *text);
 
-	/** Ring 0: executes HLT and comes back by an interrupt. Returns 0 then, and otherwise when
-	 *  there is nothing to wake up by. A marker is in both bases meanwhile: neither this
-	 *  function nor the interrupt's handler may use FS or GS. NULL: HLT is not tried. */
+	/** Ring 0: executes HLT and returns 0 after an interrupt. Returns another value if no
+	 *  interrupt would end the HLT. Both bases hold a marker meanwhile, so neither this
+	 *  function nor the interrupt handler may use FS or GS. NULL: HLT is not tried. */
 	int (*halt)(void *context);
 };
 
 /** The smallest hooks that the core accepts. */
 #define FSGS_CORE_OPS_MIN sizeof(void *)
 
-/** @brief What fsgs_core_ring0() may do besides: bits. */
+/** @brief Flags of fsgs_core_ring0(); may be combined. */
 enum fsgs_ring0_flag {
 	/** Set CR4 bit 16 even where CPUID does not offer it. Every known processor raises \#GP;
 	 *  QEMU's emulation (7.2) hangs. */
 	FSGS_RING0_FORCE = 1 << 0,
-	/** Write to a base nothing but what it holds: for a kernel that needs its bases, and goes
-	 *  on. Leaves out the 32-bit forms, the canonical check and what a base has to outlive.
-	 *  Where CR4 bit 16 is set already it is never cleared: nothing is executed, and nothing
-	 *  tried. An NMI may come, except on a machine that stores a wrong value: from WRGSBASE to
-	 *  the WRMSR that repairs it, a few instructions later, the GS base is foreign. */
+	/** Write to each base only the value that it already has: for a kernel that needs its bases
+	 *  and continues to run. Leaves out the 32-bit forms, the canonical check and the survival
+	 *  checks. If CR4 bit 16 is already set, CR4 is not written and no instruction is tried. An
+	 *  NMI may come, except on a machine that stores a wrong value: from WRGSBASE to the WRMSR
+	 *  that repairs it, a few instructions later, the GS base is foreign. */
 	FSGS_RING0_KEEP = 1 << 1
 };
 
 /**
- * @brief All that ring 0 can find out about this CPU: fills in the evidence half of a report.
+ * @brief Check this CPU from ring 0: fills in the evidence half of a report.
  *
  * CPUID; the four instructions with CR4 bit 16 clear, where they must raise \#UD; setting the bit,
  * and reading it back; the trial in both widths, checked against MSR_FS_BASE and MSR_GS_BASE; the
- * non-canonical write; whether a base outlives CPUID, port I/O and HLT; the four once more, for an
- * answer that changes; and with the bit clear again. CR4 and both bases are then what they were.
- * The bit is never set where CPUID does not offer it, except with ::FSGS_RING0_FORCE; where it is
- * found set without an offer, CR4 is left alone.
+ * non-canonical write; whether a base outlives CPUID, port I/O and HLT; the four instructions
+ * again, to notice a result that changes; and once more with the bit clear. CR4 and both bases are
+ * then restored. The bit is never set where CPUID does not offer it, except with
+ * ::FSGS_RING0_FORCE; where it is found set without an offer, CR4 is left alone.
  *
  * Does not decide: call fsgs_decide() next, with several CPUs after setting cpus_differ by
  * fsgs_core_ring0_same().
@@ -186,11 +186,12 @@ int fsgs_core_ring0(struct fsgs_report *report, size_t size, const struct fsgs_c
 /**
  * @brief Whether two CPUs gave the same result in ring 0.
  *
- * Compares what fsgs_decide() decides by: CPUID's offer, CR4, every outcome, the canonical check.
+ * Compares the evidence that fsgs_decide() uses: CPUID's offer, CR4, every outcome, the canonical
+ * check.
  *
  * @param[in] a     The evidence of one CPU.
- * @param[in] b     The evidence of another.
- * @param[in] size  `sizeof *a` in bytes, and that of @p b.
+ * @param[in] b     The evidence of the other CPU.
+ * @param[in] size  `sizeof *a` in bytes; the same for @p b.
  *
  * @retval 1  They agree.
  * @retval 0  They do not.

@@ -7,7 +7,8 @@
 #define FSGSCHECK_EXPORT_H
 
 /**
- * Marks what the shared library exports; the version script lists the same names.
+ * Marks a function or object that the shared library exports. The version script lists the same
+ * names.
  *
  * With the static library define `FSGS_STATIC`, as `pkg-config --static --cflags fsgscheck` does:
  * its symbols are then hidden, so that two copies in one process do not bind to each other.
@@ -24,7 +25,7 @@
 /** The result depends on the arguments and on the memory that they point to. */
 #define FSGS_PURE       __attribute__((pure))
 
-/** The result says whether anything was done at all: ignoring it is a mistake. */
+/** The result says whether the call did anything, so it must not be ignored. */
 #define FSGS_MUST_CHECK __attribute__((warn_unused_result))
 
 /** No C++ exception leaves the library. */
@@ -37,21 +38,20 @@
 #endif
 
 /** @cond internal */
-#ifndef FSGS_PLAIN /* by the drop-in form's own source, in place of the compiler's flags */
+#ifndef FSGS_PLAIN /* the drop-in form's source defines it */
 #define FSGS_PLAIN
 #endif
 /** @endcond */
 
-/** A function that is part of its caller in every build, also without optimisation and when the
- *  caller has another stack protector setting. In C++ it has external linkage, for use in module
- *  units. */
+/** A function that is always inlined, also without optimisation and if the caller has another stack
+ *  protector setting. In C++ it has external linkage, for use in module units. */
 #if defined(__cplusplus)
 #define FSGS_INLINE inline __attribute__((always_inline))
 #else
 #define FSGS_INLINE FSGS_PLAIN static __inline__ __attribute__((always_inline, unused, nothrow))
 #endif
 
-/** ::FSGS_NOTHROW at such a definition. */
+/** ::FSGS_NOTHROW at the definition of such a function. */
 #if defined(__cplusplus)
 #define FSGS_INLINE_NOTHROW FSGS_NOTHROW
 #else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * @brief The report: what was seen, and what it means.
+ * @brief The report: evidence, verdict and findings.
  *
  * Needs no operating system. The Linux library, the ring-0 core and every binding use these types.
  */
@@ -71,7 +71,7 @@ enum fsgs_access {
 
 /** @brief What the verdict rests on. Treat an unknown number as ::FSGS_PROOF_ADVERTISED. */
 enum fsgs_proof {
-	/** On what CPUID and the kernel say at most; not every instruction was tried. */
+	/** Based on CPUID and the kernel alone; not every instruction was executed. */
 	FSGS_PROOF_ADVERTISED = 0,
 	FSGS_PROOF_TRIED = 1 /**< Each of the four instructions was executed. */
 };
@@ -93,7 +93,7 @@ enum fsgs_answer {
 	FSGS_ANSWER_YES = 2      /**< The source says yes. */
 };
 
-/** @brief Which code was running, decided when the library was compiled. Treat an unknown number as
+/** @brief The kind of code, decided when the library was compiled. Treat an unknown number as
  *  ::FSGS_MODE_NOT_X86. */
 enum fsgs_mode {
 	FSGS_MODE_UNKNOWN = 0, /**< Not known. */
@@ -128,13 +128,13 @@ enum fsgs_refusal {
 	FSGS_REFUSAL_SYSTEM = 5       /**< A system call failed: fsgs_report.refusal_error. */
 };
 
-/** @brief What refines a verdict. Each is the number of a bit in fsgs_report.findings. Ignore an
- *  unknown bit, or print its number: the verdict takes it into account. */
+/** @brief Details of a verdict. Each is a bit number in fsgs_report.findings. Ignore an unknown
+ *  bit, or print its number: the verdict takes it into account. */
 enum fsgs_finding {
-	/** The kernel knows the flag but predates its use (5.9). */
+	/** The kernel knows the CPU flag but is older than its use (Linux 5.9). */
 	FSGS_FINDING_KERNEL_TOO_OLD = 0,
-	FSGS_FINDING_SWITCHED_OFF = 1,       /**< nofsgsbase, clearcpuid or a policy. */
-	FSGS_FINDING_UNPROVEN = 2,           /**< No process can tell whether it would run. */
+	FSGS_FINDING_SWITCHED_OFF = 1,       /**< Disabled by nofsgsbase, clearcpuid or a policy. */
+	FSGS_FINDING_UNPROVEN = 2,           /**< A process cannot show whether it would run. */
 	FSGS_FINDING_UPGRADE_RISK = 3,       /**< Unproven on Hyper-V with an AMD processor. */
 	FSGS_FINDING_WRONG_MODE = 4,         /**< Not 64-bit x86 code. */
 	FSGS_FINDING_CPUS_DIFFER = 5,        /**< Not all CPUs gave the same result. */
@@ -145,13 +145,13 @@ enum fsgs_finding {
 	FSGS_FINDING_SANDBOXED = 10,         /**< A user-space kernel runs this process. */
 	FSGS_FINDING_ARCH_PRCTL_DENIED = 11, /**< arch_prctl fails. */
 	FSGS_FINDING_ARCH_PRCTL_LIES = 12,   /**< arch_prctl gives wrong answers. */
-	FSGS_FINDING_INSTRUMENTED = 13,      /**< A tool changes what this process sees. */
-	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< Runs, and the kernel did not enable it. */
-	FSGS_FINDING_INSN_UD = 15,           /**< Ring 0: undefined although CR4 has the bit. */
+	FSGS_FINDING_INSTRUMENTED = 13,      /**< A tool changes the evidence in this process. */
+	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< Runs, but the kernel did not enable it. */
+	FSGS_FINDING_INSN_UD = 15,           /**< Ring 0: undefined although the CR4 bit is set. */
 	FSGS_FINDING_CR4_REFUSED = 16,       /**< Ring 0: setting the bit in CR4 faults. */
 	FSGS_FINDING_CR4_DROPPED = 17,       /**< Ring 0: the bit does not stay set in CR4. */
-	FSGS_FINDING_CR4_UNENFORCED = 18,    /**< Ring 0: runs although CR4 has the bit clear. */
-	/** Disabled, and ring 0 has shown that the machine executes it. */
+	FSGS_FINDING_CR4_UNENFORCED = 18,    /**< Ring 0: runs although the CR4 bit is clear. */
+	/** Disabled by the kernel; ring 0 has shown that the machine executes the instructions. */
 	FSGS_FINDING_PROVEN = 19,
 	/** An environment variable of this library has an unknown value. */
 	FSGS_FINDING_MISCONFIGURED = 20
@@ -163,8 +163,8 @@ enum fsgs_finding {
 /** The bit of one finding in fsgs_report.findings. */
 #define FSGS_FINDING_BIT(finding) (UINT64_C(1) << (finding))
 
-/** @brief Signs of an unusual surrounding. Each is the number of a bit in fsgs_report.signs. Ignore
- *  an unknown bit. */
+/** @brief Signs of an unusual environment. Each is a bit number in fsgs_report.signs. Ignore an
+ *  unknown bit. */
 enum fsgs_sign {
 	FSGS_SIGN_TRACED = 0,         /**< Another process traces this one. */
 	FSGS_SIGN_AUXV_DIFFERS = 1,   /**< The copies of the auxiliary vector disagree. */
@@ -182,8 +182,8 @@ enum fsgs_sign {
 /** The bit of one sign in fsgs_report.signs. */
 #define FSGS_SIGN_BIT(sign) (UINT32_C(1) << (sign))
 
-/** @brief What a base must outlive. Each is the number of a bit in fsgs_report.survival_tried and
- *  survival_lost. Ignore an unknown bit. */
+/** @brief Events that must not change a base. Each is a bit number in fsgs_report.survival_tried
+ *  and survival_lost. Ignore an unknown bit. */
 enum fsgs_event {
 	FSGS_EVENT_SYSCALL = 0, /**< A system call. */
 	FSGS_EVENT_SIGNAL = 1,  /**< A signal handler that ran and returned. */
@@ -215,11 +215,11 @@ struct fsgs_trial {
 };
 
 /**
- * @brief One check: first what was decided, then the evidence it was decided from.
+ * @brief One check: first the decision, then the evidence for it.
  *
  * Allocated by the caller, holds no pointers, and is passed together with its size. It only ever
  * grows, at its end: a program that was compiled against an older header passes a smaller size and
- * gets what it knows. Strings are terminated by a zero byte and empty when unknown.
+ * gets the fields of that header. Strings are terminated by a zero byte and empty when unknown.
  */
 struct fsgs_report {
 	/* Decision: written by fsgs_decide(). */
@@ -284,8 +284,9 @@ struct fsgs_report {
 	/** enum fsgs_answer, ring 0: CR4 bit 16 reads back as 1. */
 	uint32_t cr4_sticks;
 	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process
-	 *  it is not filled in by the library. A caller that has asked ring 0 of the running system
-	 *  sets this, cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
+	 *  it is not filled in by the library. A caller with results from ring 0 of the running
+	 *  system sets this, cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide()
+	 *  again. */
 	struct fsgs_trial cr4_set[FSGS_INSNS];
 	/** The trials in ring 0 with CR4 bit 16 clear, by enum fsgs_insn. */
 	struct fsgs_trial cr4_cleared[FSGS_INSNS];
@@ -295,9 +296,9 @@ struct fsgs_report {
 	uint32_t model;
 	/** CPU stepping. */
 	uint32_t stepping;
-	/** enum fsgs_answer: CPUID.1:ECX[31], a hypervisor shows itself. */
+	/** enum fsgs_answer: CPUID.1:ECX[31]: a hypervisor is present. */
 	uint32_t hypervisor_present;
-	/** Hyper-V: CPUID.40000002H:EAX, 0 when it does not say. */
+	/** Hyper-V: CPUID.40000002H:EAX, 0 if unknown. */
 	uint32_t hypervisor_build;
 	/** Hyper-V: major<<16 | minor; Xen: the same, from its CPUID leaf 1, in a paravirtual guest
 	 * from /sys/hypervisor/version. */
@@ -306,8 +307,8 @@ struct fsgs_report {
 	char vendor[16];
 	/** CPU brand string, 48 characters at most. */
 	char brand[56];
-	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, whose
-	 *  CPUID shows what is below Xen. */
+	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, too,
+	 *  where CPUID is the processor's own. */
 	char hypervisor[16];
 	/** Kernel release, as uname(2) gives it. */
 	char kernel[72];
@@ -337,7 +338,7 @@ FSGS_API size_t fsgs_report_size(void) FSGS_NOTHROW FSGS_CONST;
  * @brief Derive verdict, findings and access from the evidence in a report.
  *
  * A pure function of the evidence half of @p report: no system call, no global, no allocation. It
- * can be called in ring 0, in a signal handler, in a fuzzer, on evidence of another machine.
+ * can be called in ring 0, in a signal handler, and on evidence from another machine.
  *
  * @param[in,out] report  The evidence is read, the decision half is written.
  * @param[in]     size    `sizeof *report` in bytes; evidence beyond it counts as not known.
@@ -399,7 +400,7 @@ FSGS_API int fsgs_check_early(struct fsgs_report *report, size_t size,
 
 /**
  * @defgroup names Names and sentences
- * @brief The words for every number in a report, from one table each.
+ * @brief The name and the sentence for every number in a report.
  *
  * All strings are static, in English, without a trailing newline, and never change at run time.
  * @{
@@ -482,7 +483,7 @@ FSGS_API const char *fsgs_describe(uint32_t list, uint32_t value) FSGS_NOTHROW F
 FSGS_API int fsgs_number(uint32_t list, const char *name) FSGS_NOTHROW FSGS_PURE;
 
 /**
- * @brief Why the verdict of a decided report is what it is, in one sentence.
+ * @brief The reason for the verdict of a decided report, in one sentence.
  *
  * @param[in] report  A report that fsgs_check() or fsgs_decide() filled in.
  * @param[in] size    `sizeof *report` in bytes.
@@ -503,11 +504,11 @@ FSGS_API const char *fsgs_reason(const struct fsgs_report *report,
 				 size_t size) FSGS_NOTHROW FSGS_PURE;
 
 /**
- * @brief What to do about it: one step, beginning with the side that has to act.
+ * @brief Advice: one step, which begins with the side that has to act.
  *
  * @param[in] report  A report that fsgs_check() or fsgs_decide() filled in.
- * @param[in] size    `sizeof *report` in bytes; what a smaller report leaves out counts as not
- *   known.
+ * @param[in] size    `sizeof *report` in bytes; a field that a smaller report leaves out counts as
+ *   not known.
  * @param[in] step    0 for the cheapest step, then 1, 2, ...
  *
  * @return A static string; NULL when there is no such step. A healthy machine has none.
@@ -532,7 +533,7 @@ FSGS_API const char *fsgs_advice(const struct fsgs_report *report, size_t size,
  *
  * @retval 0  Usable.
  * @retval 1  Not usable, and all sources agree: unsupported or disabled.
- * @retval 2  A defect or a hole: unadvertised, broken or inconsistent.
+ * @retval 2  A defect or a security risk: unadvertised, broken or inconsistent.
  * @retval 3  Unknown, also for a number that the library does not know.
  *
  * @par Threads and signals
@@ -549,11 +550,11 @@ FSGS_API int fsgs_exit_status(uint32_t verdict) FSGS_NOTHROW FSGS_CONST;
 
 /**
  * @defgroup fields Reports for bindings
- * @brief A report without a copy of its layout: by name, or as JSON.
+ * @brief Access to a report without a copy of its layout: by field name, or as JSON.
  * @{
  */
 
-/** @brief What the elements of a field are. Ignore a field of an unknown type. */
+/** @brief The type of a field's elements. Ignore a field of an unknown type. */
 enum fsgs_type {
 	FSGS_TYPE_NONE = 0, /**< Not known. */
 	FSGS_TYPE_UNSIGNED =
@@ -567,9 +568,9 @@ enum fsgs_type {
 struct fsgs_field {
 	/** enum fsgs_type. */
 	uint32_t type;
-	/** Where the first element is, in bytes from the start of the report. */
+	/** Offset of the first element in the report, in bytes. */
 	uint32_t offset;
-	/** Bytes of one element: 4 or 8; of a text, all of its room. */
+	/** Bytes of one element: 4 or 8; for a text, the size of its array. */
 	uint32_t width;
 	/** How many elements. */
 	uint32_t count;
@@ -587,15 +588,16 @@ struct fsgs_field {
 #define FSGS_FIELD_MIN offsetof(struct fsgs_field, reserved)
 
 /**
- * @brief Where a field of the report is, and what it holds.
+ * @brief Describes a field of the report: its name, place and type.
  *
  * @param[in]  number  From 0.
  * @param[out] field   Filled in as far as @p size reaches.
  * @param[in]  size    `sizeof *field` in bytes.
  *
- * @return Its name, as struct fsgs_report has it; of a member of a trial with a dot, such as
- *         `trials.outcome`. Static. NULL when there is no such field, @p field is NULL or @p size
- *         is below ::FSGS_FIELD_MIN: counting @p number up to the first NULL enumerates the fields.
+ * @return Its name as in struct fsgs_report, with a dot for a member of a trial, such as
+ *         `trials.outcome`; a static string. NULL when there is no such field, @p field is NULL or
+ *         @p size is below ::FSGS_FIELD_MIN: counting @p number up to the first NULL enumerates the
+ *         fields.
  *
  * @par Threads and signals
  * Safe everywhere.
@@ -613,8 +615,8 @@ struct fsgs_cpu_group;
 /**
  * @brief A decided report as JSON: the object that the command prints with `--json`.
  *
- * Schema 1, doc/fsgscheck.schema.json. Valid UTF-8, whatever the strings of the report hold; ends
- * with a newline.
+ * Schema 1, doc/fsgscheck.schema.json. Always valid UTF-8, even if the strings of the report are
+ * not. Ends with a newline.
  *
  * @param[in]  report      A report that fsgs_check() or fsgs_decide() filled in.
  * @param[in]  size        `sizeof *report` in bytes.

@@ -11,7 +11,7 @@
 
 #define FSGS_VERSION_MAJOR 1 /**< Incompatible changes; the soname follows it. */
 #define FSGS_VERSION_MINOR 0 /**< Compatible additions. */
-#define FSGS_VERSION_PATCH 0 /**< Repairs only. */
+#define FSGS_VERSION_PATCH 0 /**< Fixes only. */
 
 /* clang-format off */
 /** The three numbers as one, for comparison: 0x00MMmmpp. */

@@ -18,19 +18,19 @@
 _Static_assert(FSGS_FINDINGS <= 32, "a finding does not fit into a condition");
 
 enum {
-	ANYWHERE = 0, /* from either vantage */
+	ANYWHERE = 0, /* from a process or from ring 0 */
 	PROCESS = 1,
 	RING0 = 2,
 	TRIED = 4,     /* all four instructions were tried */
 	OFFERED = 8,   /* CPUID offers the instructions */
-	MAYBE_VM = 16, /* may be a guest with a ring 0 of its own: nothing says that it is none */
-	ASKED = 32,    /* ring 0 has been asked, from there or by a process */
+	MAYBE_VM = 16, /* may be a guest with its own ring 0: no evidence against it */
+	ASKED = 32,    /* ring 0 was tested, by itself or through a process */
 	UNASKED = 64,
-	PARAVIRTUAL = 128, /* a guest without a ring 0 of its own */
-	MAYBE_BARE = 256,  /* nothing says that there is a hypervisor */
-	RECORDED = 512,    /* read from a file: none of our code ran on that machine */
-	OWN = 1024,        /* it did */
-	VIRTUAL = 2048,    /* there is a hypervisor, and the guest has a ring 0 of its own */
+	PARAVIRTUAL = 128, /* a guest without its own ring 0 */
+	MAYBE_BARE = 256,  /* no sign of a hypervisor */
+	RECORDED = 512,    /* evidence read from a file: the library did not run on that machine */
+	OWN = 1024,        /* the library ran on that machine */
+	VIRTUAL = 2048,    /* under a hypervisor, in a guest with its own ring 0 */
 };
 
 struct condition {
@@ -38,7 +38,7 @@ struct condition {
 	uint32_t without; /* none of these findings */
 	uint16_t where;   /* all of these */
 	uint8_t verdicts; /* any of these */
-	uint8_t product;  /* this hypervisor */
+	uint8_t product;  /* under this hypervisor */
 };
 
 #define REASON(verdicts, with, without, where, text) {with, without, where, verdicts, ANY_PRODUCT},
@@ -105,7 +105,7 @@ const char *fsgs_reason(const struct fsgs_report *report, size_t size)
 	struct fsgs_report r;
 
 	fsgs_report_load(&r, report, report && size >= FSGS_REPORT_MIN ? size : 0);
-	/* The last reason is for every verdict, except a number that this library does not know. */
+	/* The last reason applies to every verdict that this library knows. */
 	if (r.verdict >= 8)
 		r.verdict = FSGS_VERDICT_UNKNOWN;
 	return choose(reasons, sizeof reasons / sizeof *reasons, (const char *)&reason_texts, &r,

@@ -4,13 +4,13 @@
 
 #include <fsgscheck.h>
 
-/* Counts what it has no room for. */
+/* Counts also the characters that do not fit. */
 struct text {
 	char *to;
 	size_t room;
 	size_t used;
 	int depth;
-	int filled; /* the innermost object or array has an element already */
+	int filled; /* the innermost object or array already has an element */
 };
 
 static void put(struct text *text, char c)
@@ -26,12 +26,12 @@ static void put_text(struct text *text, const char *s)
 		put(text, *s++);
 }
 
-/* The length of the UTF-8 sequence at `s`, 0 when it is not one (RFC 3629: no surrogates, nothing
- * overlong, nothing beyond U+10FFFF). Brand strings can hold anything. */
+/* The length of the UTF-8 sequence at `s`; 0 if it is not valid (RFC 3629: no surrogates, no
+ * overlong form, at most U+10FFFF). Brand strings can hold any bytes. */
 static size_t utf8_length(const unsigned char *s)
 {
 	static const struct {
-		uint8_t first, last, length, low, high; /* of the first byte, and of the second */
+		uint8_t first, last, length, low, high; /* ranges of two bytes */
 	} forms[] = {
 		{0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf},
 		{0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
@@ -47,7 +47,7 @@ static size_t utf8_length(const unsigned char *s)
 			return 0;
 		for (size_t i = 2; i < forms[n].length; i++)
 			if ((s[i] & 0xc0) != 0x80)
-				return 0; /* the terminating zero ends here, too */
+				return 0; /* also stops at the terminating zero */
 		return forms[n].length;
 	}
 	return 0;
@@ -88,7 +88,7 @@ static void indent(struct text *text)
 		put_text(text, "  ");
 }
 
-/* In an array, and at the top, the key is NULL. */
+/* The key is NULL in an array and at the top level. */
 static void element(struct text *text, const char *key)
 {
 	if (text->filled)
@@ -210,7 +210,7 @@ static void put_cpuid(struct text *text, const struct fsgs_report *r)
 	json_end(text, '}');
 }
 
-/* Those of the vantage: what schema 1 says of `trials`. */
+/* The trials of this report's vantage: schema 1 shows these as `trials`. */
 static void put_trials(struct text *text, const struct fsgs_report *r)
 {
 	const struct fsgs_trial *const trials = fsgs_trials(r);

@@ -8,7 +8,7 @@
 /* Freestanding code has no errno.h; Linux fixes this number for every architecture. */
 #define FSGS_EINVAL          22
 
-/* As in fsgs_report.kernel_version: since when x86 has AT_HWCAP2. */
+/* Same format as fsgs_report.kernel_version: the first kernel with AT_HWCAP2 on x86. */
 #define FSGS_LINUX_HWCAP2    ((4u << 16) | (11u << 8))
 
 /* The bit of AT_HWCAP2. */
@@ -22,18 +22,19 @@
 #define FSGS_THIS_MODE FSGS_MODE_NOT_X86
 #endif
 
-/* From a structure of one size into one of another: what the source does not have is zero. */
+/* Copies between structures of different sizes. Members that the source lacks become zero. */
 static inline void fsgs_copy_out(void *to, size_t to_size, const void *from, size_t from_size)
 {
 	unsigned char *t = to;
 	const unsigned char *f = from;
 
 	for (size_t i = 0; i < to_size; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): it loses bytes. */
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): the analyzer loses
+		 * bytes that memcpy() set. */
 		t[i] = i < from_size ? f[i] : 0;
 }
 
-/* Everything not known. */
+/* A report in which every field is unknown. */
 static inline void fsgs_report_clear(struct fsgs_report *report)
 {
 	unsigned char *r = (unsigned char *)report;
@@ -77,7 +78,7 @@ static inline int fsgs_core_run(const struct fsgs_core_ops *ops, fsgs_stub_fn *s
 }
 #endif
 
-/* In strings that stand one behind the other, the next. */
+/* In a sequence of zero-terminated strings: the next string. */
 static inline const char *fsgs_next_string(const char *text)
 {
 	while (*text++)
@@ -85,7 +86,8 @@ static inline const char *fsgs_next_string(const char *text)
 	return text;
 }
 
-/* What the words of the decision and of the advice turn on, told by signature. */
+/* The kinds of processor and hypervisor that the decision and the advice distinguish, by
+ * signature. */
 enum fsgs_product {
 	FSGS_PRODUCT_OTHER,
 	FSGS_PRODUCT_HYPERV,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Evidence: what CPUID offers. It does not judge. */
+/* Collects evidence from CPUID. Does not decide. */
 #include "core.h"
 
 #if defined(__i386__)
@@ -24,7 +24,7 @@ static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t sublea
 		regs[i] = (uint32_t)io.out[i];
 	return faulted;
 #elif defined(__i386__)
-	/* No guard is needed: 32-bit code cannot use what CPUID says here. */
+	/* No guard is needed: 32-bit code never uses the result. */
 	__cpuid_count(leaf, subleaf, regs[0], regs[1], regs[2], regs[3]);
 	return 0;
 #else
@@ -113,8 +113,8 @@ static void put_hypervisor(struct fsgs_report *report, const struct fsgs_core_op
 			return;
 		for (int i = 0; i < 3; i++)
 			put_register(signature + 4 * i, regs[1 + i]);
-		/* A missing base reads as zero, or as the highest basic leaf. So only a known
-		 * product replaces the product at the first base. */
+		/* A leaf base that does not exist reads as zero, or as the highest basic leaf. So
+		 * only a known signature replaces the one at the first base. */
 		enum fsgs_product product = fsgs_product(signature);
 
 		if (n > 0 && product == FSGS_PRODUCT_OTHER)

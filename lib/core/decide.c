@@ -30,7 +30,7 @@ static const uint8_t severity[] = {
 	[FSGS_VERDICT_BROKEN] = 6,
 };
 
-/* Executed, whatever came of it. */
+/* Executed, with any outcome. */
 static int ran(uint32_t outcome)
 {
 	return outcome == FSGS_OUTCOME_OK || outcome == FSGS_OUTCOME_WRONG_VALUE ||
@@ -152,7 +152,7 @@ static uint32_t decide_access(const struct fsgs_report *r, unsigned segment)
 	return FSGS_ACCESS_ARCH_PRCTL;
 }
 
-/* The emulator, sandbox or tool between this process and the machine, if there is one. */
+/* The emulator, sandbox or tool that stands between this process and the machine, if any. */
 struct surroundings {
 	int emulated;
 	int sandboxed;
@@ -170,7 +170,7 @@ static int is_emulated(const struct fsgs_report *r, int instrumented)
 	       r->kernel_version >= FSGS_LINUX_HWCAP2;
 }
 
-/* gVisor: its kernel string says so, or arch_prctl serves FS and not GS, as in gVisor. */
+/* gVisor: its kernel string is known, or arch_prctl serves FS but not GS, as in gVisor. */
 static int is_sandboxed(const struct fsgs_report *r)
 {
 	return (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_GVISOR)) ||
@@ -188,7 +188,7 @@ static int odd_signal(const struct fsgs_report *r)
 	return 0;
 }
 
-/* Reported only for a verdict that a healthy machine does not give. */
+/* These findings are reported only for a verdict that a healthy machine does not give. */
 static int is_instrumented(const struct fsgs_report *r)
 {
 	if (r->verdict == FSGS_VERDICT_USABLE)
@@ -234,15 +234,14 @@ static int xen_lacks_it(const struct fsgs_report *r)
 	       (r->hypervisor_version && r->hypervisor_version < XEN_4_14);
 }
 
-/* The kernel did not enable what CPUID offers: because it is too old, or because it was told not
- * to? */
+/* If the kernel did not enable what CPUID offers: is it too old, or was it configured so? */
 static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surroundings *around)
 {
 	if (r->hwcap2_fsgsbase != FSGS_ANSWER_NO || r->cpuid_fsgsbase != FSGS_ANSWER_YES ||
 	    !genuine_entry(r) || around->sandboxed || around->instrumented)
 		return 0;
-	/* The offer of one CPU does not explain what the kernel did, and the next check may
-	 * begin on another CPU. */
+	/* On a mixed machine, the CPUID bit of one CPU does not explain what the kernel did, and
+	 * the next check may begin on another CPU. */
 	if (r->cpus_differ == FSGS_ANSWER_YES)
 		return 0;
 	/* If an emulator runs them, that shows nothing about its kernel. If they do not run, it
@@ -255,7 +254,7 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	       when(r->verdict == FSGS_VERDICT_UNADVERTISED, FSGS_FINDING_PRIVILEGE_RISK);
 }
 
-/* Whether CPUID and CR4 offered the feature, and whether it worked. */
+/* Ring 0: whether CPUID and CR4 offered the feature, and whether it worked. */
 static uint64_t find_in_ring0(const struct fsgs_report *r)
 {
 	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;
@@ -278,8 +277,8 @@ static uint64_t find_process(const struct fsgs_report *r)
 		.emulated = is_emulated(r, instrumented),
 		.sandboxed = is_sandboxed(r),
 	};
-	/* A file that shows only the flag, such as a dump of /proc/cpuinfo, leaves open whether
-	 * that kernel enabled what it lists. */
+	/* A file with the flag alone, such as a copy of /proc/cpuinfo, does not tell whether that
+	 * kernel enabled the instructions. */
 	const int only_listed = r->verdict == FSGS_VERDICT_UNKNOWN &&
 				r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN &&
 				r->cpuinfo_flag == FSGS_ANSWER_YES && !any_at_all(ran, r->trials);
@@ -294,7 +293,7 @@ static uint64_t find_process(const struct fsgs_report *r)
 	       when(unproven, FSGS_FINDING_UNPROVEN) | when(at_risk, FSGS_FINDING_UPGRADE_RISK) |
 	       when(r->cpuid_fsgsbase != FSGS_ANSWER_YES && r->cpuid_faulting == FSGS_ANSWER_YES,
 		    FSGS_FINDING_CPUID_MASKED) |
-	       /* If nothing ran, the emulator does not affect the answer. */
+	       /* If no instruction ran, the emulator does not affect the verdict. */
 	       when(around.emulated && any_at_all(ran, r->trials), FSGS_FINDING_EMULATED) |
 	       when(around.sandboxed, FSGS_FINDING_SANDBOXED) |
 	       when(r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_DENIED ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The answer of a process that is not set up yet: nothing here may need a relocation, thread-local
- * storage or a C library. */
+/* The check for a process that is not set up yet. This file must not need a relocation,
+ * thread-local storage or a C library. */
 #include "core.h"
 
 #define AT_NULL   0
@@ -30,7 +30,7 @@ int fsgs_check_early(struct fsgs_report *report, size_t size, const unsigned lon
 	full.vantage = FSGS_VANTAGE_PROCESS;
 	full.mode = mode;
 	full.refusal = mode == FSGS_MODE_64BIT ? FSGS_REFUSAL_FLAG : FSGS_REFUSAL_MODE;
-	/* Elsewhere that bit of AT_HWCAP2 means another feature. */
+	/* On other architectures this bit of AT_HWCAP2 means another feature. */
 	if (auxv && mode != FSGS_MODE_NOT_X86)
 		read_hwcap2(&full, auxv);
 	fsgs_core_cpuid(&full, &bare);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The fields of the report, for code without its header. Every member stands here once. */
+/* The fields of the report, for code without its header. Each member is listed once, here. */
 #include "core.h"
 
 struct row {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The one place of every name and its sentence. The names are part of the contract. */
+/* All names with their sentences. The names are part of the contract. */
 #include "core.h"
 
 #include <fsgscheck/version.h>
 
 /* A list is one string: the name and the sentence of each number, in the order of its enumeration.
- * All lists are members of one object and found by their offset: without pointers nothing needs a
- * relocation, in a boot image or in a program that has not relocated itself yet. */
+ * All lists are members of one object and are found by offset. Without pointers they need no
+ * relocation, so they work in a boot image and in a program that has not relocated itself yet. */
 #define WORD(name, text) name "\0" text "\0"
 
 /* clang-format off */
@@ -209,7 +209,7 @@ static const uint8_t exit_statuses[] = {
 	[FSGS_VERDICT_INCONSISTENT] = 2,
 };
 
-/* The name of a number; its sentence is the string behind. */
+/* Returns the name of a number; the sentence is the next string. */
 static const char *look_up(uint32_t list, uint32_t value)
 {
 	if (list >= sizeof lists / sizeof *lists)

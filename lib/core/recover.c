@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a fault belongs to a stub of the core. */
+/* Decides whether a fault belongs to a stub of the core. */
 #include "stubs.h"
 
-/* lib/core/stubs.S: the guarded instructions, each relative to its entry, up to a zero. */
+/* From lib/core/stubs.S: the guarded instructions, each as an offset from its table entry, up to a
+ * zero. */
 #pragma GCC visibility push(hidden)
 extern const int32_t fsgs_stub_table[];
 extern const char fsgs_stub_fault[];
@@ -11,7 +12,7 @@ extern const char fsgs_stub_fault[];
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
 	for (const int32_t *entry = fsgs_stub_table; *entry; entry++) {
-		/* Unsigned arithmetic: the offset is negative where the table follows the code. */
+		/* Unsigned arithmetic: the offset is negative if the table follows the code. */
 		if ((uintptr_t)entry + (uintptr_t)(intptr_t)*entry != *rip)
 			continue;
 		struct fsgs_stub *io = (struct fsgs_stub *)(uintptr_t)rdi;

@@ -28,9 +28,9 @@
 struct walk {
 	struct fsgs_report *report;
 	const struct fsgs_core_ops *caller;
-	struct fsgs_core_ops ops; /* the caller's guard; the MSRs are the other access */
+	struct fsgs_core_ops ops; /* the caller's guard; the MSRs are the second access */
 	uint64_t base[FSGS_SEGMENTS];
-	int keep; /* write nothing but what is there */
+	int keep; /* write only the value that the base already has */
 };
 
 static void announce(const struct walk *walk, const char *text)
@@ -82,7 +82,7 @@ static uint32_t outcome_of(int faulted, const struct fsgs_stub *io)
 	return io->fault == UNDEFINED ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
 }
 
-/* One instruction, which leaves its base as it is and gives it in out[0]. */
+/* Executes one instruction without changing its base, and returns the base in out[0]. */
 static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_stub_fn *stub,
 		       uint64_t base)
 {
@@ -119,7 +119,7 @@ static int has_raised(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
 }
 
-/* With the bit clear no instruction may run, neither before nor after it was set. Keeps the
+/* While the bit is clear, no instruction may run, neither before nor after it was set. Keeps the
  * worse result. */
 static void sample_cleared(struct walk *walk)
 {
@@ -132,10 +132,10 @@ static void sample_cleared(struct walk *walk)
 			cleared[i] = trials[i];
 }
 
-/* Whether the same instructions ran in both. */
+/* True if the same instructions ran in both. */
 static int agrees(const struct fsgs_trial *a, const struct fsgs_trial *b)
 {
-	/* The trial also tries a 32-bit form, which may fail by itself. */
+	/* A trial also tries a 32-bit form, which can fail on its own. */
 	return a->width == 32 || has_raised(a->outcome) == has_raised(b->outcome);
 }
 
@@ -147,7 +147,7 @@ static void compare_samples(struct walk *walk, const struct fsgs_trial sampled[F
 			walk->report->samples_differ = FSGS_ANSWER_YES;
 }
 
-/* By the instruction and by the MSR: on a healthy machine they are the same base. */
+/* Reads by the instruction and by the MSR: on a healthy machine both give the same base. */
 static void put_back(struct walk *walk, uint32_t segment, enum fsgs_insn writer, fsgs_stub_fn *stub)
 {
 	struct fsgs_stub io = {.in = {walk->base[segment]}};
@@ -181,8 +181,8 @@ static int all_ran(const struct walk *walk)
 	return 1;
 }
 
-/* What the instructions and the MSR say of one base. A fault here, after the trial, is left to the
- * samples. */
+/* Compares the instruction and the MSR for one base. After the trial a fault here is ignored: the
+ * samples report it. */
 static void check_msr(struct walk *walk, fsgs_stub_fn *stub, enum fsgs_insn rd, enum fsgs_insn wr)
 {
 	struct fsgs_stub io = {.in = {MARKER_BY_MSR, MARKER_BY_INSN}};
@@ -233,7 +233,7 @@ static void check_halt(struct walk *walk)
 	put_back_bases(walk);
 }
 
-/* The instructions, if CPUID offers them or they were found to run. */
+/* Tries the instructions if CPUID offers them or if they were found to run. */
 static void try_set(struct walk *walk)
 {
 	struct fsgs_report *report = walk->report;
@@ -291,7 +291,7 @@ static uint32_t write_cr4(struct walk *walk, uint64_t cr4)
 	return outcome_of(run(walk, fsgs_stub_wrcr4, &io), &io);
 }
 
-/* Sets the bit, tries, and clears it again. */
+/* Sets the bit, runs the trial, and clears the bit again. */
 static void try_on_and_off(struct walk *walk, uint64_t cr4)
 {
 	struct fsgs_report *report = walk->report;
@@ -329,7 +329,7 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 			return;
 
 	if ((cr4 & CR4_FSGSBASE) && !offered) {
-		/* Once cleared, it might not be possible to set it again. */
+		/* Once cleared, the bit might not be settable again. */
 		report->cr4_sticks = FSGS_ANSWER_YES;
 		try_set(walk);
 		return;

@@ -11,8 +11,8 @@
 #include <fsgscheck/insn.h>
 
 #if defined(FSGS_STUB_HEADER)
-/* A kernel's own words: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table, and FSGS_FAULT,
- * the end of every stub, for where its exception handler goes on. */
+/* A kernel module defines these itself: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table,
+ * and FSGS_FAULT, the end of every stub, where its exception handler continues. */
 #include FSGS_STUB_HEADER
 #else
 #if defined(__CET__)
@@ -25,7 +25,7 @@
 /* An entry in the table of fsgs_stub_recover(), relative to itself: the object needs no relocation
  * at run time. */
 #define FSGS_GUARD(insn) TABLE_SECTION; .balign 4; .long insn - .; .text
-/* fsgs_stub_fault is there for all. */
+/* Ring 0 and processes both have fsgs_stub_fault. */
 #define FSGS_FAULT
 #endif
 
@@ -94,7 +94,7 @@ fsgs_stub_table:
 stub fsgs_stub_cpuid
 	movl IN0(%rdi), %eax
 	movl IN1(%rdi), %ecx
-	movq %rbx, %r8		/* callee-saved; CPUID that faults leaves it alone */
+	movq %rbx, %r8		/* RBX is callee-saved; a CPUID that faults does not change it */
 	guarded cpuid
 	xchgq %rbx, %r8
 	movq %rax, OUT0(%rdi)
@@ -122,9 +122,9 @@ read_stub fsgs_stub_rdgs64 FSGS_RDGSBASE
 write_stub fsgs_stub_wrfs64 FSGS_WRFSBASE
 write_stub fsgs_stub_wrgs64 FSGS_WRGSBASE
 
-/* The base is foreign between WRITE64 and RESTORE: nothing there may enter a kernel. A kernel that
- * is unaware of the instructions, or a sandbox that keeps its own state behind GS, would act on it.
- * The first two instructions meet every fault that is to be expected, while the base is still the
+/* The base is foreign between WRITE64 and RESTORE, so no code there may enter a kernel. A kernel
+ * that does not know the instructions would act on it, and so would a sandbox that keeps its own
+ * state behind GS. The first two instructions take every expected fault while the base is still the
  * old one. */
 	.macro mark_stub name rd wr
 	stub \name
@@ -176,13 +176,14 @@ stub fsgs_stub_flash_gs
 	guarded FSGS_WRGSBASE %rdx
 stub_end fsgs_stub_flash_gs
 
-#if !defined(FSGS_STUB_HEADER) /* a kernel's object checker takes what follows UD2 for dead code */
+#if !defined(FSGS_STUB_HEADER) /* objtool treats the code after UD2 as unreachable */
 stub fsgs_stub_undefined
 	guarded ud2
 stub_end fsgs_stub_undefined
 #endif
 
-/* What follows is for ring 0 only; in a process each of these raises #GP, and is never called. */
+/* The stubs below are for ring 0 only. In a process each of these instructions raises #GP, so they
+ * are never called there. */
 
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101
@@ -211,8 +212,8 @@ stub fsgs_stub_wrcr4
 	guarded movq %rax, %cr4
 stub_end fsgs_stub_wrcr4
 
-/* A base is written with what it holds, and by the MSR if the instruction stored something else:
- * for code that needs both bases itself. */
+/* Writes a base with the value that it already has. If the instruction stored another value, the
+ * MSR restores the base: for code that needs both bases. */
 	.macro rewrite_stub name msr wr
 	stub \name
 	movl $\msr, %ecx
@@ -239,8 +240,8 @@ stub_end fsgs_stub_wrcr4
 rewrite_stub fsgs_stub_rewrite_fs MSR_FS_BASE FSGS_WRFSBASE
 rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 
-/* Each instruction against the MSR, both ways. The base is foreign from the first WRMSR to the
- * last. */
+/* Tests each instruction against the MSR, in both directions. The base is foreign from the first
+ * WRMSR to the last. */
 	.macro msr_stub name msr rd wr
 	stub \name
 	movl $\msr, %ecx
@@ -276,7 +277,7 @@ rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 msr_stub fsgs_stub_msr_fs MSR_FS_BASE FSGS_RDFSBASE FSGS_WRFSBASE
 msr_stub fsgs_stub_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 
-/* A base over two exits to a hypervisor: CPUID, and a read of port 80H, the usual port for
+/* A base across two exits to a hypervisor: CPUID, and a read of port 80H, the usual port for
  * delays. */
 	.macro exits_stub name rd wr
 	stub \name
@@ -307,7 +308,7 @@ exits_stub fsgs_stub_exits_fs FSGS_RDFSBASE FSGS_WRFSBASE
 exits_stub fsgs_stub_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
 #if !defined(FSGS_STUB_HEADER)
-/* Where fsgs_stub_recover() sends every stub that faulted. */
+/* fsgs_stub_recover() sends every stub that faulted here. */
 	.globl fsgs_stub_fault
 #if defined(__ELF__)
 	.hidden fsgs_stub_fault

@@ -8,8 +8,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The instructions of the stubs fsgs_stub_mark_fs() and fsgs_stub_mark_gs(), in their order;
- *  others use some of them. The names are GS's; FS has the same. */
+/* The steps of the stubs fsgs_stub_mark_fs() and fsgs_stub_mark_gs(), in their order; other stubs
+ * use some of them. Named after the GS instructions; the FS stub has the same steps. */
 enum fsgs_step {
 	FSGS_STEP_SAVE = 1,     /* RDGSBASE r64: the old base, into old. */
 	FSGS_STEP_WRITE64 = 2,  /* WRGSBASE r64 of in[0]. */
@@ -56,17 +56,16 @@ fsgs_stub_fn fsgs_stub_msr_gs;
 fsgs_stub_fn fsgs_stub_exits_fs;
 /* The same for GS. */
 fsgs_stub_fn fsgs_stub_exits_gs;
-/* CPUID: the feature bit behind its leaf guard. Fills in cpuid_max_leaf, cpuid_fsgsbase and
+/* CPUID: the feature bit, read only if its leaf exists. Fills in cpuid_max_leaf, cpuid_fsgsbase and
  * vendor; on a fault, cpuid_faulting. Leaf 7 is queried only when the maximum basic leaf is at
  * least 7: below that, Intel processors return the data of their highest leaf (SDM vol. 2,
  * CPUID). */
 void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops);
 
-/* CPUID: who made the processor and the hypervisor, for the words of the advice. Fills in
- * family, model, stepping, brand, hypervisor and its build and version. The hypervisor leaves
- * are read only where CPUID.1:ECX[31] says that they exist. A KVM or Xen signature above
- * 40000100H wins over the Hyper-V interface that it may put in front of it. Call after
- * fsgs_core_cpuid(). */
+/* CPUID: the makers of the processor and the hypervisor, for the advice. Fills in family, model,
+ * stepping, brand, hypervisor and its build and version. The hypervisor leaves are read only where
+ * CPUID.1:ECX[31] says that they exist. A KVM or Xen signature at 40000100H takes precedence over
+ * the Hyper-V interface at 40000000H. Call after fsgs_core_cpuid(). */
 void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *ops);
 
 /* The trial of the four instructions on this CPU: fills in trials. Each is executed in its

@@ -17,11 +17,11 @@ _Static_assert(offsetof(struct fsgs_stub, old) == 48, "OLD");
 _Static_assert(offsetof(struct fsgs_stub, step) == 56, "STEP");
 _Static_assert(offsetof(struct fsgs_stub, fault) == 64, "FAULT");
 
-/* Canonical with every paging width, below every kernel half, with bits in both halves and no two
- * bytes alike: a truncated, sign-extended or shifted copy cannot look like it. */
+/* Canonical with every paging width, in the user half, with bits in both halves and no two bytes
+ * alike: a truncated, sign-extended or shifted copy has another value. */
 #define MARKER64 UINT64_C(0x000051e7c3a59b20)
-/* For the 32-bit form: bit 31 set, so that a sign extension shows, and rubbish above that must not
- * arrive. */
+/* For the 32-bit form: bit 31 is set, so that a sign extension shows. The bits above must not reach
+ * the base. */
 #define MARKER32 UINT64_C(0xd00dfeed8badf00d)
 #define LOW_HALF UINT64_C(0xffffffff)
 
@@ -79,7 +79,7 @@ static int get_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t 
 	return ops->get_base ? ops->get_base(ops->context, segment, base) : -1;
 }
 
-/* Puts a base back after a stub that was left before its own restore, or whose writes cannot be
+/* Restores a base after a stub that faulted before its own restore, or whose writes cannot be
  * trusted. */
 static void restore_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
 {
@@ -90,8 +90,8 @@ static void restore_base(const struct fsgs_core_ops *ops, uint32_t segment, uint
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* The reading instruction is wrong, so it could not show a marker. Writes the base that the
- * other access gave, and reads it by the other access again. */
+/* The reading instruction gives a wrong value, so it cannot show a marker. Writes the base that the
+ * other access gave, and reads it by that access. */
 static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			    uint32_t segment, uint64_t base)
 {
@@ -122,8 +122,8 @@ static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_op
 	(void)ops->set_base(ops->context, FSGS_SEGMENT_FS, base);
 }
 
-/* RDFSBASE, then WRFSBASE of the very same value: thread-local storage, errno and the stack
- * protector's canary live behind FS. */
+/* RDFSBASE, then WRFSBASE of the same value: thread-local storage, errno and the stack protector's
+ * canary are addressed through FS. */
 static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
 	struct fsgs_trial *rd = trial_of(report, FSGS_INSN_RDFSBASE);
@@ -162,7 +162,7 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 	}
 }
 
-/* The marker stub ran to its end: what its readings say of the reader and of the writer. */
+/* The marker stub ran to its end: its readings show whether the reader and the writer are right. */
 static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, uint32_t segment,
 		  const struct fsgs_stub *io, const uint64_t *known)
 {
@@ -173,15 +173,15 @@ static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, u
 
 	if (known && io->old != *known) {
 		if (!marked64 || !marked32) {
-			/* The reader lied about the old base, too, and the stub restored its
-			 * lie. */
+			/* The reader also gave a wrong old base, and the stub restored that wrong
+			 * value. */
 			set_value(rd, 0, 64);
 			if (ops->set_base)
 				(void)ops->set_base(ops->context, segment, *known);
 			try_write_blind(report, ops, segment, *known);
 			return;
 		}
-		/* A reader that follows two markers is right: the other way is not. */
+		/* A reader that returns both markers is right, so the other access is wrong. */
 		report->fallback[segment] = FSGS_FALLBACK_LIES;
 	}
 	set_value(rd, io->out[1] == (io->out[0] & LOW_HALF), 32);
@@ -194,8 +194,8 @@ static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, u
 	}
 }
 
-/* One stub tries both instructions in both widths, so that the marker is gone before anything can
- * enter a kernel. A fault in it names the form at the step where it happened. */
+/* One stub tries both instructions in both widths, so the marker is gone before any code can enter
+ * a kernel. If the stub faults, its step names the form. */
 static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 		       uint32_t segment)
 {
@@ -231,7 +231,7 @@ static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *o
 		set_fault(wr, &io, report->vantage, 64);
 		rd->outcome = FSGS_OUTCOME_OK;
 		break;
-	default: /* a 64-bit read after a read that worked */
+	default: /* the 64-bit read fails after the 32-bit read worked */
 		set_fault(rd, &io, report->vantage, 64);
 		wr->outcome = FSGS_OUTCOME_OK;
 		break;
@@ -244,7 +244,7 @@ void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops
 	for (int i = 0; i < FSGS_INSNS; i++)
 		*trial_of(report, (enum fsgs_insn)i) = (struct fsgs_trial){0};
 	if (report->vantage == FSGS_VANTAGE_RING0)
-		try_marked(report, ops, FSGS_SEGMENT_FS); /* nothing lives behind FS there */
+		try_marked(report, ops, FSGS_SEGMENT_FS); /* ring 0 addresses nothing through FS */
 	else
 		try_fs(report, ops);
 	try_marked(report, ops, FSGS_SEGMENT_GS);

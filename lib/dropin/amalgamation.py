@@ -123,7 +123,8 @@ FSGS_PLAIN __attribute__((used)) static void *fsgs_memset(void *to, int value, u
 '''
 
 
-# What assembly refers to: link-time optimisation does not see that, and would drop or rename it.
+# Names that assembly refers to. Link-time optimisation does not know that, and would drop or rename
+# them.
 FROM_ASSEMBLY = ('fsgs_guard_handle', 'fsgs_process')
 
 
@@ -184,7 +185,7 @@ class Unit:
                 kept.append(line)
             elif name:
                 file = ROOT / 'include' / name if include[1] == '<' else (path.parent / name).resolve()
-                # What only some machines read there does not count.
+                # Headers that only some machines read there do not count.
                 inside = path.suffix == '.c' and depth > 0
                 if file.suffix == '.def' or (file not in self.there if inside else self.is_new(file)):
                     self.parts.append('\n'.join(kept))
@@ -207,7 +208,7 @@ class Unit:
         self.parts.append(''.join(f'#undef {name}\n' for name in sorted(set(names))))
 
     def add_assembly(self, file):
-        """Each line a string; each word that is a macro of the preprocessor is left to it."""
+        """Each line as a string, except words that are preprocessor macros."""
         path = LIB / file
         text = re.sub(r'/\*.*?\*/', '', read(path), flags=re.S)
         own = set(re.findall(r'^# *define (\w+)', text, re.M))

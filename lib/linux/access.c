@@ -7,7 +7,7 @@
  * access or the new one, and nothing in between: a thread with a foreign FS base could not survive
  * a survey. tests/torture/deciding.py takes these steps in every order.
  */
-#define FSGS_BASE_LIMIT_CONST_ /* it is written here */
+#define FSGS_BASE_LIMIT_CONST_ /* this file writes fsgs_base_limit */
 
 #include "linux.h"
 
@@ -16,8 +16,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-/* Fields of two bits, 0 while undecided: a segment's is its enum fsgs_access, plus 1. Then a bit
- * for each segment whose set by arch_prctl has shown that it works. It goes with its decision. */
+/* Fields of two bits, 0 while undecided. A segment's field is its enum fsgs_access plus 1. Then one
+ * bit for each segment: arch_prctl has set its base and the new value was read back. A new decision
+ * clears that bit. */
 #define ACCESS_SHIFT(segment) (2 * (segment))
 #define ACCESS(segment)       (3u << ACCESS_SHIFT(segment))
 #define FIELD(access)         ((access) + 1u)
@@ -30,7 +31,7 @@
 
 static atomic_uint decided;
 static atomic_uint tickets;
-/* As fields: 0 for FSGS_BASE_AUTO. */
+/* As fields; 0 for FSGS_BASE_AUTO. */
 static atomic_uint forced[FSGS_SEGMENTS];
 
 volatile uint64_t fsgs_base_limit[FSGS_BASE_LIMITS];
@@ -40,7 +41,7 @@ static uint32_t field_of_access(uint32_t access)
 	return access == FSGS_BASE_AUTO ? UNDECIDED : FIELD(access);
 }
 
-/* The field of a segment that the program or its environment has decided. */
+/* The field of a segment, if the program or its environment has decided it. */
 static uint32_t by_hand(uint32_t segment)
 {
 	const uint32_t field = atomic_load(&forced[segment]);
@@ -51,18 +52,17 @@ static uint32_t by_hand(uint32_t segment)
 	return field ? field : field_of_access(fsgs_environment_access(&known));
 }
 
-/* Decides the fields that are undecided by a check, and gives that of fsgs_usable(). */
+/* Decides the undecided fields by a check. Returns the field of fsgs_usable(). */
 static uint32_t ask(uint32_t fields[FSGS_SEGMENTS])
 {
 	struct fsgs_report report;
 	uint32_t usable;
 	int slow = 0;
 
-	/* Neither call can be refused. */
+	/* Both calls always succeed. */
 	(void)!fsgs_check(&report, sizeof report, 0);
 	usable = 1u + (report.verdict == FSGS_VERDICT_USABLE);
-	/* Only the longer check tells whether the system call can be believed, and only where it is
-	 * needed is that worth its time. */
+	/* Only the longer check tests arch_prctl, so it runs only if a segment needs arch_prctl. */
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
 		slow |= fields[segment] == UNDECIDED &&
 			report.access[segment] == FSGS_ACCESS_ARCH_PRCTL;
@@ -74,7 +74,7 @@ static uint32_t ask(uint32_t fields[FSGS_SEGMENTS])
 	return usable << USABLE_SHIFT;
 }
 
-/* Finds out the fields in `wanted`, and tells by `found` which it found out. */
+/* Determines the fields in `wanted`. `found` tells which fields the result holds. */
 static uint32_t survey(uint32_t wanted, uint32_t *found)
 {
 	uint32_t fields[FSGS_SEGMENTS], word = 0;
@@ -102,8 +102,8 @@ static uint32_t field_of(uint32_t word, uint32_t segment)
 	return (word & ACCESS(segment)) >> ACCESS_SHIFT(segment);
 }
 
-/* For the inline functions. Re-reads after storing, so that the last writer publishes the newest
- * decision. */
+/* Publishes the limits for the inline functions. Re-reads after storing, so that the last writer
+ * publishes the newest decision. */
 static void store_limits(void)
 {
 #if FSGS_BASE_INLINE
@@ -123,7 +123,7 @@ static void store_limits(void)
 #endif
 }
 
-/* Brings the fields in `wanted` up to date and gives the word that has them. */
+/* Updates the fields in `wanted` and returns the word that holds them. */
 static uint32_t update(uint32_t wanted)
 {
 	for (;;) {
@@ -132,7 +132,8 @@ static uint32_t update(uint32_t wanted)
 		const uint32_t fields = survey(wanted, &found);
 		uint32_t old = atomic_load(&decided);
 
-		/* Else a later survey was quicker; what it looked for may differ. */
+		/* Otherwise a later survey has stored its result first. It may have looked for
+		 * other fields. */
 		while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {
 			const uint32_t word = ticket | (old & FIELDS & ~found) | fields;
 
@@ -163,7 +164,7 @@ int fsgs_trusted_in(uint32_t word, uint32_t segment)
 
 void fsgs_trust(uint32_t word, uint32_t segment)
 {
-	/* Not if there is another decision by now: it may be about another machine. */
+	/* Not if the decision has changed meanwhile: the new one may be about another machine. */
 	atomic_compare_exchange_strong(&decided, &word, word | TRUSTED(segment));
 }
 
@@ -197,8 +198,8 @@ int fsgs_usable(void)
 int fsgs_refresh(void)
 {
 	const uint32_t before = atomic_load(&decided);
-	/* The verdict only if a caller has asked for it: where both segments are decided by hand,
-	 * nothing has to be tried. */
+	/* Includes the verdict only if a caller has asked for it: if both segments are decided by
+	 * hand, no check is needed. */
 	const uint32_t wanted =
 		ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) | (before & USABLE ? USABLE : 0);
 

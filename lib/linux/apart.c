@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What must not be done in the caller's own thread: another affinity, a foreign base. */
+/* Runs code in a separate thread: code that changes the affinity or uses a foreign base. */
 #include "linux.h"
 
 #include "signals.h"
@@ -13,8 +13,8 @@ struct errand {
 	void *argument;
 };
 
-/* The C library signals every thread for setuid() and its kin, and the end of a thread waits for
- * the answer. So these signals stay open here, also for a caller that has them blocked. */
+/* glibc signals every thread for setuid() and similar calls, and pthread_join() would wait for the
+ * answer. So these signals stay unblocked here, even if the caller has blocked them. */
 static void *run_errand(void *argument)
 {
 	const struct errand *const errand = argument;
@@ -29,13 +29,14 @@ int fsgs_apart(void *(*body)(void *), void *argument)
 	struct errand errand = {body, argument};
 	kernel_sigset old = 0;
 	pthread_t thread;
-	/* The thread inherits the mask. */
+	/* The new thread inherits the mask. */
 	const kernel_sigset mask = EXCHANGING & ~SIGNALS_OF_LIBC;
 	int error;
 
 	if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, &old, sizeof mask))
 		return errno;
-	/* With the program's own size of stack: static thread-local storage may lie on it. */
+	/* With the program's default stack size: static thread-local storage may lie on the
+	 * stack. */
 	error = pthread_create(&thread, NULL, run_errand, &errand);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 	if (!error)

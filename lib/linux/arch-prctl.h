@@ -7,16 +7,17 @@
 
 #include <sys/syscall.h>
 
-/* <asm/prctl.h>, which not every C library brings along. */
+/* From <asm/prctl.h>, which not every C library provides. */
 #define ARCH_SET_GS   0x1001
 #define ARCH_SET_FS   0x1002
 #define ARCH_GET_FS   0x1003
 #define ARCH_GET_GS   0x1004
 
-/* No kernel gives this as a base: it is not canonical. What is still there was never written. */
+/* No kernel returns this as a base, because it is not canonical. If it is still there, the kernel
+ * wrote nothing. */
 #define FSGS_SENTINEL UINT64_C(0x8a5e000000005eb1)
 
-/* Inline in every build: it runs between a foreign FS base and its restoration. */
+/* Always inlined: it runs between a foreign FS base and its restoration. */
 static inline __attribute__((always_inline)) long fsgs_raw_arch_prctl(int code, uint64_t address)
 {
 	long result;

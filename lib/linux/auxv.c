@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The second witness: what the kernel enabled, by AT_HWCAP2.
+ * Evidence: the features that the kernel enabled, from AT_HWCAP2.
  *
- * getauxval() reads the process's own copy, on the stack, which is what every other program goes
- * by; it cannot tell an absent entry from one of zero. /proc/self/auxv is the kernel's copy.
- * PR_GET_AUXV (Linux 6.4) reads the same, but past some tools that replace the file: a third
- * opinion. A kernel that enabled nothing leaves the entry there with zero; emulators leave it out.
+ * getauxval() reads the process's own copy, on the stack, as every other program does. It cannot
+ * tell an absent entry from one of zero. /proc/self/auxv is the kernel's copy. PR_GET_AUXV (Linux
+ * 6.4) reads the same copy, also where a tool replaces the file. A kernel that enabled nothing
+ * provides the entry with the value zero; emulators leave it out.
  */
 #include "../core/core.h"
 #include "linux.h"
@@ -60,7 +60,7 @@ static struct fsgs_hwcap2 from_file(void)
 
 	if (fd < 0)
 		return (struct fsgs_hwcap2){FSGS_ANSWER_UNKNOWN, 0};
-	/* Not read(): valgrind gives each open() of this file the same offset. */
+	/* pread(), not read(): in valgrind all descriptors of this file share one offset. */
 	while (size < sizeof bytes &&
 	       (got = pread(fd, bytes + size, sizeof bytes - size, (off_t)size)) != 0) {
 		if (got > 0)
@@ -69,15 +69,15 @@ static struct fsgs_hwcap2 from_file(void)
 			break;
 	}
 	close(fd);
-	/* Without its end it does not show what it lacks: a file that this process may not read is
-	 * empty. */
+	/* A vector without its end does not show which entries are absent. The file is empty if
+	 * this process may not read it. */
 	return fsgs_auxv_parse(bytes, size);
 }
 
 static struct fsgs_hwcap2 from_prctl(void)
 {
-	/* The kernel copies nothing beyond its own vector, and memcheck does not know that it
-	 * copies. */
+	/* The kernel writes only the length of its own vector, but memcheck assumes that it fills
+	 * the buffer. */
 	unsigned char bytes[AUXV_SIZE] = {0};
 	int size = prctl(PR_GET_AUXV, bytes, sizeof bytes, 0UL, 0UL);
 

@@ -45,11 +45,11 @@ static int set_by_prctl(uint32_t segment, uint64_t base, uint32_t word)
 	return 0;
 }
 
-/* What is left when the bound does not allow the instruction at once. */
+/* The general case: the limit does not allow the instruction. */
 static __attribute__((noinline)) int get_otherwise(uint32_t segment, uint64_t *base)
 {
 	switch (fsgs_access_in(fsgs_decided(segment), segment)) {
-	case FSGS_ACCESS_INSTRUCTION: /* decided by this call, or by another thread meanwhile */
+	case FSGS_ACCESS_INSTRUCTION: /* decided by this call, or meanwhile by another thread */
 		*base = segment == FSGS_SEGMENT_FS ? fsgs_read_fs_() : fsgs_read_gs_();
 		return 0;
 	case FSGS_ACCESS_ARCH_PRCTL:

@@ -27,7 +27,7 @@ static int is_misconfigured(int trial_wanted)
 	return !known || trial_wanted < 0;
 }
 
-/* What may fault, under one guard. */
+/* Collects the evidence that may fault, under one guard. */
 static void collect_guarded(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal no)
 {
 	struct fsgs_guarded guarded;
@@ -55,7 +55,7 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 		report->signs |= FSGS_SIGN_BIT(FSGS_SIGN_MISCONFIGURED);
 	if (flags & FSGS_CHECK_CONTEXT)
 		fsgs_surroundings(report);
-	/* Elsewhere that bit of AT_HWCAP2 means another feature. */
+	/* On other architectures this bit of AT_HWCAP2 means another feature. */
 	if (FSGS_THIS_MODE != FSGS_MODE_NOT_X86) {
 		fsgs_auxv(report);
 		if (flags & FSGS_CHECK_CONTEXT) {
@@ -73,7 +73,7 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 		fsgs_survive(report);
 }
 
-/* As much as the documentation says that a check takes. */
+/* The stack that fsgscheck.h documents for a check. */
 static __attribute__((noinline)) void touch_check_stack(void)
 {
 	volatile char below[10 * 1024];
@@ -96,7 +96,7 @@ static void check(struct fsgs_report *report, size_t size, uint32_t flags,
 	touch_check_stack();
 	memset(&full, 0, sizeof full);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	/* Without groups, the thread stays on the one CPU that was asked for. */
+	/* Without groups, the thread stays on the one CPU that the caller named. */
 	full.cpus_checked = !groups;
 	collect(&full, flags, groups);
 	pthread_setcancelstate(cancel, &cancel);

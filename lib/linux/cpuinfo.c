@@ -2,10 +2,11 @@
 /*
  * Evidence: the `fsgsbase` flag in /proc/cpuinfo.
  *
- * It is the kernel's capability set, not raw CPUID: kernels before 5.9 list the flag without
- * enabling it, nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it tells too old from
- * switched off. The file grows with every CPU and every flag, so it is read as a stream, as far as
- * the first processor's end; a file in which that end does not come says nothing.
+ * This flag is from the kernel's capability set, not from raw CPUID: kernels before 5.9 list it
+ * without enabling the feature; nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it
+ * tells an old kernel from a disabled feature. The file grows with every CPU and every flag, so it
+ * is read as a stream, up to the end of the first processor. If that end is missing, the file
+ * counts as unknown.
  */
 #include "linux.h"
 
@@ -20,7 +21,7 @@ enum field { KEY = 0, FLAGS, VENDOR, OTHER };
 
 static void end_word(struct fsgs_cpuinfo *c)
 {
-	/* A word that did not fit is none of those that matter. */
+	/* A word that is too long for the buffer is not one of the expected words. */
 	c->word[c->length < sizeof c->word ? c->length : 0] = '\0';
 	c->length = 0;
 	if (c->field == FLAGS && strcmp(c->word, "fsgsbase") == 0)
@@ -63,8 +64,7 @@ void fsgs_cpuinfo_feed(struct fsgs_cpuinfo *c, const char *text, size_t size)
 		} else if (c->field == FLAGS && ch == ' ') {
 			end_word(c);
 		} else if (c->field == VENDOR && ch == ' ' && !c->spaced) {
-			c->spaced =
-				1; /* the separator; some vendors begin with spaces of their own */
+			c->spaced = 1; /* the separator; some vendor names begin with spaces */
 		} else {
 			if (c->length < sizeof c->word)
 				c->word[c->length] = ch;
@@ -95,7 +95,7 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16])
 	}
 	close(fd);
 	if (size >= CPUINFO_SIZE && !cpuinfo.done)
-		return; /* GCOV_EXCL_LINE: a container's doing. */
+		return; /* GCOV_EXCL_LINE: only a container can cause this. */
 
 	report->cpuinfo_flag = cpuinfo.flag;
 	memcpy(vendor, cpuinfo.vendor, sizeof cpuinfo.vendor);

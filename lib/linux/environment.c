@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The environment variables of the library. None counts in a process that was given privileges. */
+/* The environment variables of the library. All are ignored in a process with raised privileges. */
 #include "linux.h"
 
 #include <fsgscheck/base.h>

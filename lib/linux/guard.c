@@ -32,21 +32,21 @@
 #include <string.h>
 #include <ucontext.h>
 
-/* More signals than these for one trial coalesce, as they do in the kernel while they are pending.
- */
+/* If more signals than this arrive during one trial, they coalesce, as pending signals do in the
+ * kernel. */
 #define PARKED 4
 
-/* Of the trying thread; written under the lock. In memory of the library's own: the thread's stack
- * may have a protection key that is not open in handlers. */
+/* State of the thread that runs the trial; written under the lock. It is not on that thread's
+ * stack, whose protection key may be closed in handlers. */
 static struct {
-	uint64_t name;                  /* in the lock */
+	uint64_t name;                  /* the owner in the lock */
 	kernel_sigset mask;             /* to be restored */
-	kernel_sigset own;              /* pending for this thread alone before it began */
+	kernel_sigset own;              /* already pending for this thread alone */
 	atomic_int parked[FSGS_CAUGHT]; /* how many signals were put aside */
 	siginfo_t info[FSGS_CAUGHT][PARKED];
 } guard;
 
-/* Called by handlers.S: what a handler does. Returns the handler to go on with. */
+/* The body of a handler, called by handlers.S. Returns the handler to continue with. */
 __attribute__((visibility("hidden"))) void *fsgs_guard_handle(int sig, siginfo_t *info,
 							      void *context, unsigned variant);
 
@@ -65,8 +65,8 @@ static int is_trying(void)
 	return thread && (unsigned)thread_id() == thread;
 }
 
-/* Sends a fault of a stub to the stub's end. The table and the end are those of the copy of the
- * library that tries, which need not be this one. */
+/* Continues at the stub's end after a fault in a stub. The registers name the table and the end, so
+ * this also serves a trial of another copy of the library. */
 static int recover(int sig, const siginfo_t *info, greg_t *regs)
 {
 	const uint64_t mark = sig == SIGSYS ? FSGS_MARK_CALL : FSGS_MARK_STUB;
@@ -89,7 +89,8 @@ void *fsgs_guard_handle(int sig, siginfo_t *info, void *context, unsigned varian
 
 	while (fsgs_caught[slot] != sig)
 		slot++;
-	/* A memory error somewhere else has nothing to do with where this thread is. */
+	/* BUS_MCEERR_AO reports a memory error elsewhere: it says nothing about the current
+	 * instruction. */
 	if (info->si_code > 0 && !(sig == SIGBUS && info->si_code == BUS_MCEERR_AO)) {
 		if (recover(sig, info, ((ucontext_t *)context)->uc_mcontext.gregs))
 			return NULL;
@@ -100,8 +101,8 @@ void *fsgs_guard_handle(int sig, siginfo_t *info, void *context, unsigned varian
 	return fsgs_handover_pass(slot, variant, info);
 }
 
-/* valgrind (3.19) does not extend the main thread's stack for a handler that asked for SA_ONSTACK,
- * and ends the program instead. */
+/* valgrind (3.19) does not extend the main thread's stack for a handler with SA_ONSTACK, and ends
+ * the program instead. So this touches the stack first. */
 static __attribute__((noinline)) void touch_guard_stack(void)
 {
 	volatile char below[5 * 1024];
@@ -118,7 +119,7 @@ static kernel_sigset caught_set(void)
 	return set;
 }
 
-/* With the lock. */
+/* Called with the lock held. */
 static int begin_trial(uint64_t name, kernel_sigset old)
 {
 	const kernel_sigset blocked = old & caught_set();
@@ -164,8 +165,9 @@ int fsgs_guard_enter(void)
 	return (int)error;
 }
 
-/* A signal that this thread does not block goes to this thread, as one sent to the thread does. A
- * signal that it blocks goes to its addressee, thread or process, and stays pending there. */
+/* Whether a parked signal is sent again to the process. If the thread does not block it, it is sent
+ * to the thread. If the thread blocks it, it is sent to its original target, where it stays
+ * pending. */
 static int is_for_process(int slot, int nth, const siginfo_t *info, kernel_sigset mask,
 			  kernel_sigset own)
 {
@@ -185,8 +187,8 @@ void fsgs_guard_leave(void)
 
 	change_mask(SIG_SETMASK, mask | EXCHANGING, NULL);
 	fsgs_handover_give_back();
-	/* In a child that was forked inside the trial this is 0: what was put aside is the
-	 * parent's. */
+	/* In a child that was forked during the trial this is 0: the parked signals belong to the
+	 * parent. */
 	const int ours = atomic_exchange(&fsgs_process.trying, 0) == (unsigned)name;
 
 	for (int i = 0; i < FSGS_CAUGHT; i++) {
@@ -195,8 +197,8 @@ void fsgs_guard_leave(void)
 			memcpy(info[i], guard.info[i], sizeof info[i]);
 	}
 	fsgs_lock_release(name);
-	/* Sends the first of each before any handler can run and leave by a jump, and the next
-	 * when the first is no longer pending. */
+	/* Sends the first signal of each kind while all are blocked, since a handler may leave by a
+	 * jump. Sends the rest when the first is no longer pending. */
 	if (parked[0] || parked[1] || parked[2] || parked[3])
 		change_mask(SIG_BLOCK, caught_set(), NULL);
 	for (int i = 0; i < FSGS_CAUGHT; i++)
@@ -214,7 +216,7 @@ void fsgs_guard_leave(void)
  * process ends. */
 static __attribute__((destructor)) void clean_up(void)
 {
-	/* Another thread's trial is going on: the process ends. */
+	/* If another thread is in a trial, the process is about to end. */
 	if (!atomic_load(&fsgs_process.owner))
 		fsgs_handover_clean_up();
 }

@@ -13,14 +13,14 @@
 /* Linux fixes this number for every architecture. */
 #define ENOSYS 38
 
-/* Offset into struct fsgs_stub; lib/core/trial.c asserts it, and that the code follows. */
+/* Offset into struct fsgs_stub; lib/core/trial.c asserts this and the place of code. */
 #define FAULT 64
 
 	.text
 
-/* One for each action that there is to stand in for: nothing else tells a handler which one it is.
- * Before its entry, by which other copies of the library know it: the mark, and where the owner
- * word of the lock is. */
+/* One handler for each action that the library can replace. The entry address tells the handler
+ * which action it replaced. Before the entry are the mark by which other copies of the library
+ * recognise it, and the place of the lock's owner word. */
 	.balign FSGS_HANDLER_SIZE
 	.skip FSGS_HANDLER_SIZE - 8
 	.set fsgs_variant, 0
@@ -42,8 +42,8 @@ fsgs_handlers:
 	.endr
 	.size fsgs_handlers, . - fsgs_handlers
 
-/* The handler that comes next is entered by a jump: while it runs, which may be for ever, nothing
- * leads back into this library, and it may be unloaded. */
+/* The next handler is entered by a jump. It may run for ever; meanwhile no return address leads
+ * into this library, so it may be unloaded. */
 	.type fsgs_handle, @function
 fsgs_handle:
 	.cfi_startproc
@@ -61,7 +61,7 @@ fsgs_handle:
 	pop %rdi
 	.cfi_adjust_cfa_offset -8
 	movq %rax, %r11
-	xorl %eax, %eax		/* as the kernel enters a handler */
+	xorl %eax, %eax		/* the registers as at handler entry from the kernel */
 	testq %r11, %r11
 	jz 1f
 	jmp *%r11
@@ -69,8 +69,8 @@ fsgs_handle:
 	.cfi_endproc
 	.size fsgs_handle, . - fsgs_handle
 
-/* Byte for byte that of the GNU C library, by which unwinders and debuggers know a signal frame.
- * They look up the address before it. */
+/* Byte for byte the sequence of the GNU C library, by which unwinders and debuggers recognise a
+ * signal frame. They look up the address before it. */
 	.balign 16
 	nop
 	.globl fsgs_sigreturn
@@ -82,10 +82,11 @@ fsgs_sigreturn:
 	.size fsgs_sigreturn, . - fsgs_sigreturn
 
 /*
- * Calls a function whose guarded instructions may fault. The registers tell the handler so, of any
- * copy of the library: RBX a mark, R13 the stack pointer at these instructions, R15 the table of
- * their addresses, R12 where to go on, with RAX the signal and RDX its si_code. The handler writes
- * to registers alone: the stack may have a protection key that is not open in handlers.
+ * Calls a function whose guarded instructions may fault. The registers describe the call to the
+ * handler of any copy of the library. RBX is a mark, and R13 the stack pointer at these
+ * instructions. R15 is the table of their addresses. R12 is the address to continue at, with RAX
+ * the signal and RDX its si_code. The handler changes registers only: the stack may have a
+ * protection key that is closed in handlers.
  */
 	.macro guarded_call function table mark way_out
 	push %rbx
@@ -139,7 +140,7 @@ fsgs_guard_run:
 	.cfi_endproc
 	.size fsgs_guard_run, . - fsgs_guard_run
 
-/* In place of the stub, which left RDI and the stack as they were at its entry. */
+/* Reached instead of the stub's RET. The stub left RDI and the stack as at its entry. */
 	.type fsgs_stub_faulted, @function
 fsgs_stub_faulted:
 	movl %eax, FAULT(%rdi)
@@ -164,7 +165,7 @@ fsgs_arch_prctl:
 fsgs_call_kernel:
 	movl $SYS_arch_prctl, %eax
 	syscall
-	/* Where SIGSYS finds the thread. */
+	/* The handler of SIGSYS continues here. */
 fsgs_after_call:
 	ret
 	.size fsgs_call_kernel, . - fsgs_call_kernel

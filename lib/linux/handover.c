@@ -28,18 +28,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Some C libraries have neither. */
+/* Some C libraries define neither. */
 #ifndef SA_RESTORER
 #define SA_RESTORER 0x04000000
 #endif
 
 const int fsgs_caught[FSGS_CAUGHT] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 
-/* Installed before all others and restored after them, in every copy of the library. */
+/* Installed first and restored last, in every copy of the library. */
 #define FIRST 0
 
-/* The kernel's own structure. What the C library reads and writes lacks the restorer, and a runtime
- * that has one of its own must get it back. */
+/* The kernel's own structure. The C library's sigaction() hides the restorer, and a runtime with
+ * its own restorer must get it back. */
 struct kernel_action {
 	union {
 		void (*action)(int, siginfo_t *, void *);
@@ -47,23 +47,24 @@ struct kernel_action {
 	};
 	unsigned long flags;
 	void (*restorer)(void);
-	uint32_t mask[2]; /* a kernel_sigset; with 32-bit pointers it is not aligned */
+	uint32_t mask[2]; /* the kernel's sigset; with 32-bit pointers it is not 64-bit aligned */
 };
 
 static const struct kernel_action none; /* SIG_DFL */
 
-/* Written once, before the handler of that number is installed for the first time. */
+/* Each element is written once, before the handler with that number is first installed. */
 static struct kernel_action behind[FSGS_CAUGHT][FSGS_VARIANTS];
 static atomic_uint variants[FSGS_CAUGHT];
 
-/* What is installed now: 0, or 2 + 2 * variant, and 1 more when it has SA_RESETHAND and the handler
- * has had its signal. */
+/* The installed variant: 0 if none, else 2 + 2 * variant. Plus 1 if the replaced action has
+ * SA_RESETHAND and has received its signal. */
 static atomic_uint installed[FSGS_CAUGHT];
 
-/* A handler of this signal may have been left behind: another action was found in its place. */
+/* Another action was found in place of our handler, so a saved copy of the handler may come
+ * back. */
 static atomic_int displaced[FSGS_CAUGHT];
 
-/* Of a copy that waits: the handler of the first signal that it has displaced; 0 otherwise. */
+/* In a waiting copy: the handler of the first signal that this copy replaced; otherwise 0. */
 static atomic_uintptr_t beside;
 
 /* In handlers.S. */
@@ -72,18 +73,17 @@ extern const char fsgs_handlers[];
 void fsgs_sigreturn(void);
 #pragma GCC visibility pop
 
-/* The kernel's own call. What comes before the C library's sigaction(), a signal chain or a
- * sanitizer, keeps the process's actions itself and has one of its own installed: then that one is
- * what we stand in for. */
+/* The kernel's own call, below the C library. A signal chain or a sanitizer that interposes
+ * sigaction() installs its own action in the kernel; that is the action we replace. */
 static int exchange_action(int slot, const struct kernel_action *action, struct kernel_action *old)
 {
 	return (int)system_call(SYS_rt_sigaction, fsgs_caught[slot], (long)(uintptr_t)action,
 				(long)(uintptr_t)old, sizeof(kernel_sigset));
 }
 
-/* Sends a signal to this thread, or to the process. The system calls that keep the siginfo want the
- * id of the calling thread where it says that kill() sent it; for the process, any thread's will
- * do. */
+/* Sends a signal to this thread or to the process. To keep the siginfo of kill(), the kernel
+ * requires the id of the calling thread as the target. For the process, the id of any of its
+ * threads will do. */
 void fsgs_handover_send(int sig, siginfo_t *info, int to_process)
 {
 	const long pid = getpid(), tid = thread_id();
@@ -92,20 +92,20 @@ void fsgs_handover_send(int sig, siginfo_t *info, int to_process)
 			? system_call(SYS_rt_sigqueueinfo, tid, sig, (long)(uintptr_t)info, 0)
 			: system_call(SYS_rt_tgsigqueueinfo, pid, tid, sig, (long)(uintptr_t)info);
 
-	/* A sandbox may allow no more than this; better the signal alone than nothing. */
+	/* A sandbox may deny these calls. A signal without its siginfo is better than none. */
 	if (error && !(to_process && system_call(SYS_kill, pid, sig, 0, 0) == 0))
 		system_call(SYS_tgkill, pid, tid, sig, 0);
 }
 
 /* GCOV_EXCL_START: the process ends by the signal and writes no counters. Its parent sees the
  * signal. */
-/* What the default action of all of these does is to end the process, with a core. It does so when
- * our handler has returned: where the signal came, with its siginfo. */
+/* The default action of all these signals ends the process with a core. It takes effect when our
+ * handler has returned: at the interrupted instruction, with the original siginfo. */
 static void take_default(int slot, siginfo_t *info)
 {
 	struct kernel_action old;
 
-	/* The kernel protects the first process of a container from what others send it. */
+	/* The kernel protects process 1 of a container from signals that other processes send. */
 	if (info->si_code <= 0 && getpid() == 1)
 		return;
 	exchange_action(slot, &none, &old);
@@ -121,8 +121,8 @@ void *fsgs_handover_pass(int slot, unsigned variant, siginfo_t *info)
 
 	if (slot == FIRST && atomic_load(&beside))
 		return (void *)atomic_load(&beside);
-	/* Only while our handler is installed in its place. A caller of a saved handler has to
-	 * apply its flags itself. */
+	/* Applies only while our handler is installed. A caller of a saved handler has to apply the
+	 * flags of that action itself. */
 	if ((old->flags & SA_RESETHAND) &&
 	    !atomic_compare_exchange_strong(&installed[slot], &unspent, unspent + 1) &&
 	    unspent == 3 + 2 * variant) { /* GCOV_EXCL_START: the process ends by the signal. */
@@ -131,14 +131,15 @@ void *fsgs_handover_pass(int slot, unsigned variant, siginfo_t *info)
 	} /* GCOV_EXCL_STOP */
 	if (old->handler == SIG_IGN && info->si_code <= 0)
 		return NULL;
-	/* The kernel does not let a fault be ignored. */
+	/* The kernel does not let a process ignore a fault. */
 	if (old->handler == SIG_DFL || old->handler == SIG_IGN) {
 		/* GCOV_EXCL_START: the process ends by the signal. */
 		take_default(slot, info);
 		return NULL;
 		/* GCOV_EXCL_STOP */
 	}
-	/* On x86-64 a handler without SA_SIGINFO is called in the same way, and looks at less. */
+	/* On x86-64 a handler without SA_SIGINFO is called in the same way and ignores the further
+	 * arguments. */
 	return (void *)(uintptr_t)old->action;
 }
 
@@ -147,7 +148,7 @@ static uintptr_t handler_of(unsigned variant)
 	return (uintptr_t)fsgs_handlers + variant * FSGS_HANDLER_SIZE;
 }
 
-/* The variant that this action is, or FSGS_VARIANTS. */
+/* The variant of our handler in this action, or FSGS_VARIANTS. */
 static unsigned which_of_ours(const struct kernel_action *action)
 {
 	const uintptr_t at = (uintptr_t)action->action - handler_of(0);
@@ -157,8 +158,8 @@ static unsigned which_of_ours(const struct kernel_action *action)
 								      : FSGS_VARIANTS;
 }
 
-/* Of ours the variant says it all; what the kernel gives back of the mask lacks what cannot be
- * blocked. */
+/* For our own handlers the variant decides. Their masks can differ, because the kernel clears
+ * signals that cannot be blocked. */
 static int same(const struct kernel_action *a, const struct kernel_action *b)
 {
 	return a->action == b->action && (which_of_ours(a) < FSGS_VARIANTS ||
@@ -166,11 +167,12 @@ static int same(const struct kernel_action *a, const struct kernel_action *b)
 					   memcmp(a->mask, b->mask, sizeof a->mask) == 0));
 }
 
-/* The variant that stands in for an action; FSGS_VARIANTS when there is no room for one more. */
+/* The variant that replaces this action; FSGS_VARIANTS if all are in use. */
 static unsigned variant_for(int slot, const struct kernel_action *found)
 {
 	const unsigned known = atomic_load(&variants[slot]);
-	/* Another thread saved our handler and installed it again: it still leads where it led. */
+	/* Another thread saved our handler and installed it again: it still passes signals to the
+	 * same action. */
 	unsigned variant = which_of_ours(found);
 
 	if (variant < FSGS_VARIANTS)
@@ -185,9 +187,9 @@ static unsigned variant_for(int slot, const struct kernel_action *found)
 	return variant;
 }
 
-/* Our handler with the mask and the flags of the one behind it. Without one, it interrupts no
- * system call, and takes the alternate stack: some runtimes have no other that a handler may use.
- */
+/* Our handler with the mask and the flags of the action that it replaces. In place of a default or
+ * ignored action it restarts system calls and uses the alternate stack, which some runtimes require
+ * of every handler. */
 static struct kernel_action ours(int slot, unsigned variant)
 {
 	const struct kernel_action *const old = &behind[slot][variant];
@@ -204,13 +206,14 @@ static struct kernel_action ours(int slot, unsigned variant)
 		action.flags |= old->flags & (SA_ONSTACK | SA_RESTART | SA_NODEFER);
 		memcpy(action.mask, old->mask, sizeof action.mask);
 	}
-	/* A sandbox that dispatches system calls may allow only its own. */
+	/* Use the restorer of the replaced action: a sandbox that dispatches system calls may allow
+	 * only its own. */
 	action.restorer = old->flags & SA_RESTORER ? old->restorer : fsgs_sigreturn;
 	return action;
 }
 
-/* Where the mark before the entry of a copy's handler is; 0 when it has none. The kernel reads it:
- * an address that was installed as a handler need not be readable. */
+/* The address of the mark before a handler's entry; 0 if it has none. The kernel reads the mark,
+ * because an installed handler's memory need not be readable. */
 static uintptr_t mark_of(const struct kernel_action *action)
 {
 	const uintptr_t entry = (uintptr_t)action->action;
@@ -224,16 +227,17 @@ static uintptr_t mark_of(const struct kernel_action *action)
 	return result == -ETIMEDOUT || result == -EINTR ? entry - 8 : 0;
 }
 
-/* Whether an action of the first signal is that of a copy of the library, this one or another. */
+/* True if this action of the first signal is a handler of a copy of the library, this copy or
+ * another. */
 static int is_librarys(int slot, const struct kernel_action *action)
 {
 	return slot == FIRST && (which_of_ours(action) < FSGS_VARIANTS || mark_of(action));
 }
 
-/* Installs `next` in place of `expected`. sigaction() cannot compare and exchange, so what another
- * thread installed in between comes out instead; then that is put back, and so on. What it cannot
- * tell is another thread's action that equals the one which it shows itself for that moment:
- * doc/handover.md. A library's handler that comes out is let go: its copy waits. */
+/* Installs `next` in place of `expected`. sigaction() cannot compare and exchange. If it returns an
+ * action that another thread installed in between, that action is put back, and so on. Only an
+ * action that equals the one installed for that moment goes unnoticed: doc/handover.md. A handler
+ * of another copy of the library is not put back, because that copy waits. */
 static void replace(int slot, const struct kernel_action *expected,
 		    const struct kernel_action *next)
 {
@@ -247,10 +251,10 @@ static void replace(int slot, const struct kernel_action *expected,
 	}
 }
 
-/* Each pause is longer than the last, up to a millisecond: 10 s in all, as for the lock, since a
- * thread may not run for a second on a loaded machine. */
+/* Each pause is longer than the last, up to 1 ms. The total is 10 s, as for the lock: on a loaded
+ * machine a thread may not run for a second. */
 #define PAUSES        10000
-/* After so many a trial lasts strangely long. */
+/* After this many pauses, check whether the other copy's thread still lives. */
 #define PAUSES_ENOUGH 16
 
 static void pause_for_other_copy(int pauses)
@@ -258,7 +262,7 @@ static void pause_for_other_copy(int pauses)
 	wait_for(pauses < 20 ? 50000L * pauses : 1000000);
 }
 
-/* Reads another copy's memory, which may be unloaded at this moment. Returns 0 when it could. */
+/* Reads memory of another copy, which may be unloaded at this moment. Returns 0 on success. */
 static int peek(uintptr_t address, void *to, size_t size)
 {
 	const struct iovec local = {to, size}, remote = {(void *)address, size};
@@ -267,19 +271,20 @@ static int peek(uintptr_t address, void *to, size_t size)
 		return 0;
 	if (errno == EFAULT)
 		return -1;
-	/* A sandbox refuses the call. Then it has to suffice that the handler was there a moment
-	 * ago. */
+	/* If a sandbox denies the call, rely on the handler having been mapped when it was
+	 * found. */
 	memcpy(to, (const void *)address, size);
 	return 0;
 }
 
-/* What a copy of the library tells of itself, in the order of union fsgs_process. */
+/* The members of another copy's union fsgs_process that this copy reads, in their order. */
 struct told {
 	uint64_t owner;
 	uint32_t role;
 };
 
-/* Asks the copy whose handler this is. Returns 0 when it is none, or gone. */
+/* Reads the state of the copy that owns this handler. Returns 0 if there is none or it is
+ * unloaded. */
 static int ask_owner(const struct kernel_action *action, struct told *told)
 {
 	const uintptr_t mark = mark_of(action);
@@ -289,8 +294,8 @@ static int ask_owner(const struct kernel_action *action, struct told *told)
 	       !peek(mark + 4 + (uintptr_t)(intptr_t)offset, told, sizeof *told);
 }
 
-/* 1 while the copy whose handler this is may be trying; 0 when it is no copy's, or was left behind,
- * as in a child that was forked during the trial; -EDEADLK when this is the thread that tries. */
+/* 1 if the copy that owns this handler may be in a trial. 0 if no copy owns it, or if it was left
+ * behind, as in a child forked during the trial. -EDEADLK if the calling thread runs that trial. */
 static int other_tries(const struct kernel_action *action, int pauses)
 {
 	struct told told = {0};
@@ -300,7 +305,8 @@ static int other_tries(const struct kernel_action *action, int pauses)
 	return ask_owner(action, &told) ? fsgs_lock_state(told.owner) : 0;
 }
 
-/* Restores the action in place of our handler, or of the handler of a copy that waits for us. */
+/* Puts the replaced action back, in place of our handler or of the handler of a copy that waits for
+ * us. */
 static void restore(int slot)
 {
 	const unsigned was = atomic_exchange(&installed[slot], 0);
@@ -309,8 +315,8 @@ static void restore(int slot)
 
 	memset(&now, 0, sizeof now);
 	for (int pauses = 1; exchange_action(slot, NULL, &now) == 0; pauses++) {
-		/* Not by what was noted: in a child the one may be a moment older than the other.
-		 */
+		/* Uses the variant that is installed, not `was`: in a forked child the two can
+		 * differ. */
 		const unsigned variant = which_of_ours(&now);
 
 		if (variant < FSGS_VARIANTS) {
@@ -336,7 +342,7 @@ static void restore(int slot)
 
 enum { INSTALLED, TOO_LATE };
 
-/* Under the lock: the action that `beside` is of. */
+/* The action whose handler is in `beside`; written under the lock. */
 static struct kernel_action waited_for;
 
 static void wait_beside(const struct kernel_action *action)
@@ -352,8 +358,8 @@ static void wait_no_more(void)
 	atomic_store(&beside, 0);
 }
 
-/* Installs ours, to stand in for `found`, where `expected` is. TOO_LATE: another copy of the
- * library has come first, and ours waits in place of its handler. */
+/* Installs our handler in place of `expected`, to pass signals to `found`. TOO_LATE: another copy
+ * of the library came first, and this copy waits. */
 static int install_handler(int slot, struct kernel_action expected, struct kernel_action found)
 {
 	struct kernel_action out;
@@ -385,20 +391,19 @@ static int install_handler(int slot, struct kernel_action expected, struct kerne
 			wait_beside(&out);
 			return TOO_LATE;
 		}
-		/* Another thread has installed this action since we looked: the later action
-		 * stays. */
+		/* Another thread installed this action meanwhile: keep the later action. */
 		exchanged = 1;
 		expected = action;
 		found = out;
 	}
-	/* Only the latter of two exchanges failed, and the other thread's action is in our hands.
-	 */
+	/* The second exchange failed: put the other thread's action back, which the first exchange
+	 * removed. */
 	if (atomic_exchange(&installed[slot], 0))
 		replace(slot, &expected, &found);
 	return error;
 }
 
-/* What is found in place of the first action while this copy waits. */
+/* Continues to wait. `found` is the current action of the first signal. */
 static int wait_longer(const struct kernel_action *found, int pauses)
 {
 	int tries = 1;
@@ -411,7 +416,8 @@ static int wait_longer(const struct kernel_action *found, int pauses)
 		tries = other_tries(&waited_for, pauses);
 	if (tries)
 		return tries < 0 ? tries : TOO_LATE;
-	/* A handler that stayed installed: we replace the action that it leads to. */
+	/* The other copy's handler was left behind: replace the action that it passes signals
+	 * to. */
 	wait_no_more();
 	return install_handler(FIRST, *found, waited_for);
 }
@@ -430,7 +436,8 @@ static int look_and_install_once(int slot, int pauses)
 		return wait_longer(&found, pauses);
 	variant = which_of_ours(&found);
 	if (variant < FSGS_VARIANTS) {
-		/* Inherited from a trial of the parent, in which it had its one signal. */
+		/* Inherited by fork from the parent's trial, where the SA_RESETHAND action received
+		 * its signal. */
 		if (atomic_load(&installed[slot]) == 3 + 2 * variant) {
 			restore(slot);
 			return TOO_LATE;
@@ -454,7 +461,7 @@ static int look_and_install(int slot)
 			break;
 		pause_for_other_copy(pauses);
 	}
-	/* Gives up. */
+	/* The wait timed out. */
 	if (slot == FIRST && atomic_load(&beside)) {
 		if (exchange_action(slot, NULL, &now) == 0 && which_of_ours(&now) < FSGS_VARIANTS)
 			replace(slot, &now, &waited_for);

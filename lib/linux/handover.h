@@ -6,16 +6,16 @@
 #ifndef FSGSCHECK_LIB_HANDOVER_H
 #define FSGSCHECK_LIB_HANDOVER_H
 
-/* How many different actions of one signal we can stand in for: far more than a process ever has.
- * Where they do not suffice there is no trial. */
+/* The number of different actions of one signal that the library can replace: far more than a
+ * process ever has. If they are used up, there is no trial. */
 #define FSGS_VARIANTS     64
 
-/* The distance of their handlers in handlers.S. */
+/* The distance between handlers in handlers.S. */
 #define FSGS_HANDLER_SIZE 32
 
-/* What copies of the library in one process have in common, of whatever version: each knows the
- * other's handlers by the mark before the entry, and each serves the other's faults by the
- * registers (handlers.S). Another meaning needs other numbers. */
+/* The interface between copies of the library in one process, of any version. A copy recognises
+ * another copy's handlers by the mark before the entry, and serves the other's faults by the
+ * registers (handlers.S). A new meaning needs new numbers. */
 #define FSGS_HANDLER_MARK 0x31736766
 #define FSGS_MARK_STUB    0x7fb1d6a3c95e4801
 #define FSGS_MARK_CALL    0x7fb1d6a3c95e4802
@@ -23,31 +23,31 @@
 #ifndef __ASSEMBLER__
 #include <signal.h>
 
-/* How many signals a trial catches. They are known by their place among them, their slot. */
+/* The number of signals that a trial catches. A slot is a signal's index in this list. */
 #define FSGS_CAUGHT 4
 
 #pragma GCC visibility push(hidden)
 
-/* #UD; #GP and CPUID faulting; what some virtual machines make of either; seccomp's answer. */
+/* #UD; #GP and CPUID faulting; faults that some virtual machines raise instead; seccomp. */
 extern const int fsgs_caught[FSGS_CAUGHT];
 
-/* With the guard's lock, and with EXCHANGING blocked. Returns 0, or a negative errno with every
- * action as it was; -EDEADLK when another copy of the library does not end its trial. */
+/* Call with the guard's lock held and with EXCHANGING blocked. Returns 0, or a negative errno with
+ * every action restored; -EDEADLK if another copy of the library does not end its trial. */
 int fsgs_handover_take(void);
 
-/* Undoes it, also in a child that has inherited it; an action that another thread installed
- * meanwhile stays. */
+/* Undoes fsgs_handover_take(), also in a child that inherited it. An action that another thread
+ * installed meanwhile stays. */
 void fsgs_handover_give_back(void);
 
-/* Before the library is unloaded: the same where handlers may have been left behind. No system call
- * otherwise. */
+/* Before the library is unloaded: restores the actions if handlers may have been left behind. Makes
+ * no system call otherwise. */
 void fsgs_handover_clean_up(void);
 
-/* The handler that a signal goes to which is not the trial's; NULL when there is none, and what the
- * default action or SIG_IGN asks for has been done. */
+/* Returns the program's handler for a signal that is not part of a trial. NULL: there is none, and
+ * the default action or SIG_IGN has been applied. */
 void *fsgs_handover_pass(int slot, unsigned variant, siginfo_t *info);
 
-/* Sends a signal again, to this thread or to the process, as it came. */
+/* Sends a signal again, to this thread or to the process, with its siginfo. */
 void fsgs_handover_send(int sig, siginfo_t *info, int to_process);
 
 #pragma GCC visibility pop

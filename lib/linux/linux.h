@@ -13,32 +13,33 @@
 
 #pragma GCC visibility push(hidden)
 
-/* auxv.c: the second witness. */
+/* auxv.c: AT_HWCAP2. */
 
-/* What one copy of the auxiliary vector says about AT_HWCAP2. */
+/* The result of reading one copy of the auxiliary vector. */
 struct fsgs_hwcap2 {
 	uint32_t present; /* enum fsgs_answer; unknown when the copy could not be read */
 	uint64_t value;
 };
 
-/* Reads pairs of native words up to AT_NULL or to the end; a torn pair at the end is not looked at.
- * Absent is what is not there before an AT_NULL; a copy that has been cut off does not tell. */
+/* Reads pairs of native words up to AT_NULL or to the end; an incomplete last pair is ignored. An
+ * entry is absent only if AT_NULL was found without it; a truncated copy leaves it unknown. */
 struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size);
 
-/* Fills in hwcap2_fsgsbase and what is known for free of hwcap2_present. */
+/* Fills in hwcap2_fsgsbase, and hwcap2_present if it can be known without reading a file. */
 void fsgs_auxv(struct fsgs_report *report);
 
 /* Fills in hwcap2_present and FSGS_SIGN_AUXV_DIFFERS from all copies. */
 void fsgs_auxv_compare(struct fsgs_report *report);
 
-/* cpuinfo.c: the third. */
+/* cpuinfo.c: /proc/cpuinfo. */
 
-/* Takes /proc/cpuinfo in pieces of any size and remembers what it needs of the first processor. */
+/* Takes /proc/cpuinfo in pieces of any size and keeps only what is needed of the first
+ * processor. */
 struct fsgs_cpuinfo {
 	/* enum fsgs_answer: `fsgsbase` among the flags; unknown without such a line. */
 	uint32_t flag;
-	uint32_t field;  /* which line this is */
-	uint32_t length; /* of the word that has begun */
+	uint32_t field;  /* the kind of the current line */
+	uint32_t length; /* length of the current word */
 	char word[16];
 	char vendor[16];
 	uint32_t spaced; /* the space before the vendor has been read */
@@ -47,14 +48,14 @@ struct fsgs_cpuinfo {
 
 void fsgs_cpuinfo_feed(struct fsgs_cpuinfo *cpuinfo, const char *text, size_t size);
 
-/* Fills in cpuinfo_flag and FSGS_SIGN_UML; gives what the kernel calls the vendor. */
+/* Fills in cpuinfo_flag and FSGS_SIGN_UML. Returns the vendor in the kernel's words. */
 void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
 
 /* surroundings.c: evidence for findings and advice. */
 
-/* Opens a file of procfs or sysfs for reading, or gives a negative number. A container can put
- * anything in its place. A FIFO or a terminal does not keep the caller, and only a regular file is
- * opened, as those of the kernel are. It may have any length: the reader sets the limit. */
+/* Opens a file of procfs or sysfs for reading; returns a negative number on failure. A container
+ * can replace the file. So the call does not block on a FIFO or a terminal, and opens regular files
+ * only. The file may have any length: the reader sets the limit. */
 int fsgs_open_file(const char *path);
 
 /* "6.1.0-56-amd64" to 6<<16 | 1<<8 | 0; 0 when it does not begin with two numbers. */
@@ -62,27 +63,28 @@ uint32_t fsgs_kernel_version(const char *release);
 
 /* Fills in kernel, kernel_version and signs. */
 void fsgs_surroundings(struct fsgs_report *report);
-/* Names Xen in its paravirtual guests, whose CPUID shows what is below Xen. After
+/* Sets the hypervisor to Xen in paravirtual guests, where CPUID is the processor's own. Call after
  * fsgs_identify(). */
 void fsgs_name_paravirtual(struct fsgs_report *report);
 
 /* trial.c, or no-trial.c if the code is not 64-bit x86. */
 
-/* Evidence that may fault is collected between these two, by functions that get this structure. A
- * refused trial has no guard: `ops` is empty, and CPUID runs bare. Where CPUID faults, the program
- * that loaded the library would have died in its loader. */
+/* Evidence that may fault is collected between these two calls, by functions that take this
+ * structure. If the trial is refused there is no guard: `ops` is empty, and CPUID runs unguarded.
+ * If CPUID faulted, the loader of this program would have died already. */
 struct fsgs_guarded {
 	struct fsgs_core_ops ops; /* for functions of the core */
-	uint64_t thread_pointer;  /* the FS base, from when it was right */
-	int kernel_tells;         /* ARCH_GET_FS is known to give it */
+	uint64_t thread_pointer;  /* the FS base, read before the trial */
+	int kernel_tells;         /* ARCH_GET_FS is known to return the FS base */
 };
 
-/* Enters the guard unless `refusal` says why not. Fills in refusal and refusal_error. */
+/* Enters the guard, unless `refusal` gives a reason not to. Fills in refusal and refusal_error. */
 void fsgs_guarded_begin(struct fsgs_guarded *guarded, struct fsgs_report *report,
 			enum fsgs_refusal refusal);
 void fsgs_guarded_end(const struct fsgs_guarded *guarded);
 
-/* After fsgs_core_cpuid(): whose processor and which hypervisor; tells whether CPUID faults. */
+/* After fsgs_core_cpuid(): identifies processor and hypervisor, and finds out whether CPUID
+ * faults. */
 void fsgs_identify(struct fsgs_report *report, const struct fsgs_guarded *guarded);
 
 /* Executes the four instructions. */
@@ -91,20 +93,20 @@ void fsgs_try(struct fsgs_report *report, const struct fsgs_guarded *guarded);
 /* After fsgs_try(): whether WRGSBASE refuses an address that is not canonical. */
 void fsgs_try_canonical(struct fsgs_report *report, const struct fsgs_guarded *guarded);
 
-/* After fsgs_try(): whether arch_prctl gives the bases that are known by another source. */
+/* After fsgs_try(): whether arch_prctl returns the bases that are known from another source. */
 void fsgs_try_fallback(struct fsgs_report *report, const struct fsgs_guarded *guarded);
 
-/* Touches a stack page by page from the top, since it may be committed that way. Nothing below
- * may be used before. */
+/* Touches the stack page by page from the top, for stacks that are committed in this order. Call
+ * before lower stack is used. */
 static inline __attribute__((always_inline)) void fsgs_touch(volatile char *low, size_t size)
 {
 	for (size_t at = size; at > 0; at = at > 4096 ? at - 4096 : 0)
 		low[at - 1] = 0;
 }
 
-/* apart.c: runs it in a thread of its own, where no handler of the process runs but those of SIGSYS
- * and SIGTRAP, and waits for its end. Where there can be no such thread: an error, as
- * pthread_create() gives it. */
+/* apart.c: runs a function in a separate thread and waits for its end. No handler of the process
+ * runs in that thread, except those of SIGSYS and SIGTRAP. If the thread cannot be created, returns
+ * the error of pthread_create(). */
 int fsgs_apart(void *(*body)(void *), void *argument);
 
 /* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */
@@ -120,11 +122,13 @@ uint32_t fsgs_environment_access(int *known);
 
 /* access.c: the word that holds all decisions. */
 
-/* The word once the access of this segment is decided, and what it says of a segment. */
+/* The word, once the access of this segment is decided, and the access of a segment in that
+ * word. */
 uint32_t fsgs_decided(uint32_t segment);
 uint32_t fsgs_access_in(uint32_t word, uint32_t segment);
 
-/* Whether a set by arch_prctl has shown that it works, since this decision; and that it has. */
+/* Whether arch_prctl has set this segment's base, verified by reading it back, since the decision;
+ * and the function that records it. */
 int fsgs_trusted_in(uint32_t word, uint32_t segment);
 void fsgs_trust(uint32_t word, uint32_t segment);
 
@@ -140,7 +144,7 @@ struct fsgs_groups {
 
 void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fsgs_groups *groups);
 
-/* Keeps the calling thread on one CPU; a negative errno where that cannot be. */
+/* Pins the calling thread to one CPU; a negative errno on failure. */
 int fsgs_move_to(uint32_t cpu);
 
 /* Adds one CPU's result to the groups. CPUs must come in ascending order. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A futex with the owner's name in it.
+ * A futex that holds the owner's process id and thread id.
  *
- * A mutex of the C library does not do. Its owner may be in another process that shares the memory
- * (vfork, CLONE_VM) and be killed there; the kernel hands over robust mutexes of registered threads
- * only. And a handler of SIGTRAP or SIGSYS that checks inside a check of its own thread must be
- * refused, not wait: the name tells it, without thread-local storage, which a library loaded at run
- * time cannot have without allocating.
+ * A mutex of the C library is not sufficient. The owner may be in another process that shares the
+ * memory (vfork, CLONE_VM) and be killed there; the kernel releases robust mutexes of registered
+ * threads only. Also, a handler of SIGTRAP or SIGSYS may check inside a check of its own thread. It
+ * must be refused instead of waiting, so the lock names the owner. Thread-local storage cannot do
+ * this: a library that is loaded at run time would have to allocate it.
  */
 #include "lock.h"
 
@@ -21,10 +21,10 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-/* After each of these a waiter looks whether the owner still lives. */
+/* The interval at which a waiter checks that the owner still lives. */
 #define STEP_NS     10000000
-/* How many: 10 s for one turn of a thread of this process, which may be stopped by a debugger; 0.1
- * s for another process, which may be waiting for this one. */
+/* The number of intervals. 10 s for a turn of a thread of this process, which a debugger may have
+ * stopped. 0.1 s for another process, which may be waiting for this one. */
 #define STEPS       1000
 #define STEPS_OTHER 10
 
@@ -44,8 +44,9 @@ int fsgs_lock_state(uint64_t owner)
 	return system_call(SYS_tgkill, (long)(owner >> 32), (long)(uint32_t)owner, 0, 0) != -ESRCH;
 }
 
-/* Before the lock is first used, or a child that is forked meanwhile would inherit it. Where the
- * kernel or a sandbox refuses, such a child gets no trial while the parent's thread lives. */
+/* Must run before the lock is first used; otherwise a child that is forked meanwhile inherits a
+ * held lock. If the kernel or a sandbox refuses, such a child gets no trial while the parent's
+ * thread lives. */
 static void prepare(void)
 {
 	if (atomic_load(&fsgs_process.prepared))
@@ -55,8 +56,8 @@ static void prepare(void)
 	atomic_store(&fsgs_process.prepared, 1);
 }
 
-/* The thread id is the lower half, and so the word that the futex looks at. Returns 0 when the word
- * had changed already. */
+/* The lower half holds the thread id: the futex compares these 32 bits. Returns 0 if the word had
+ * already changed. */
 static int wait_for_change(uint64_t owner)
 {
 	const struct timespec step = {0, STEP_NS};
@@ -66,7 +67,8 @@ static int wait_for_change(uint64_t owner)
 	result = system_call(SYS_futex, (long)(uintptr_t)&fsgs_process.owner, FUTEX_WAIT_PRIVATE,
 			     (long)(uint32_t)owner, (long)(uintptr_t)&step);
 	atomic_fetch_sub(&fsgs_process.waiting, 1);
-	/* It does not tell how much time was left, and signals may come faster than steps end. */
+	/* The call does not report the remaining time. Pause, since signals may come faster than steps
+	 * end. */
 	if (result == -EINTR)
 		wait_for(STEP_NS);
 	return result != -EAGAIN;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock that lets one trial of a process run at a time. No C library, no thread-local storage.
- */
+/* The lock that serialises the trials of a process. No C library, no thread-local storage. */
 #ifndef FSGSCHECK_LIB_LOCK_H
 #define FSGSCHECK_LIB_LOCK_H
 
@@ -13,42 +12,42 @@
 
 #pragma GCC visibility push(hidden)
 
-/* What a copy of the library is to the actions of the process. */
+/* The role of a copy of the library in the exchange of signal actions. */
 enum fsgs_role {
-	FSGS_ROLE_OPEN = 0,    /* it tries nothing, or an exchange is not over */
-	FSGS_ROLE_OWNER = 1,   /* it has them, and puts them back */
-	FSGS_ROLE_WAITING = 2, /* it found another copy to be the owner */
+	FSGS_ROLE_OPEN = 0,    /* runs no trial, or its exchange is not finished */
+	FSGS_ROLE_OWNER = 1,   /* has replaced the actions, and restores them */
+	FSGS_ROLE_WAITING = 2, /* found another copy to be the owner, and waits */
 };
 
-/* x86's. */
+/* The page size of x86. */
 #define FSGS_PAGE 4096
 
-/* Children get this page filled with zeros (MADV_WIPEONFORK), however they were made, unless they
- * share the memory. So a child finds the lock free, whichever thread of its parent held it. */
+/* MADV_WIPEONFORK: a child gets this page filled with zeros, unless it shares the memory. So a
+ * child finds the lock free, whichever thread of its parent held it. */
 extern union fsgs_process {
 	struct {
-		/* Process id << 32 | thread id, as the kernel has them; 0: free. Other copies of
-		 * the library read this word and the next, so their places are fixed. */
+		/* Process id << 32 | thread id, as the kernel numbers them; 0: free. Other copies
+		 * of the library read this word and the next, so their places are fixed. */
 		_Atomic(uint64_t) owner;
 		atomic_uint role;   /* enum fsgs_role */
 		atomic_uint trying; /* thread id of the trial under way, or 0 */
 		atomic_uint taken;  /* counts the turns of owners */
-		atomic_uint stuck;  /* 1 + the turn that a waiter gave up on */
+		atomic_uint stuck;  /* 1 + the turn at which a waiter gave up */
 		atomic_uint waiting;
 		atomic_int prepared;
 	};
 	_Alignas(FSGS_PAGE) char page[FSGS_PAGE];
 } fsgs_process;
 
-/* Stores the owner word of this thread and returns 0; or returns -EDEADLK: this thread has the lock
- * already, or its owner does not give it back in time. An owner that has died loses it. */
+/* Stores the owner word of this thread and returns 0. Returns -EDEADLK if this thread already has
+ * the lock, or if its owner does not release it in time. The lock of a dead owner is taken over. */
 int fsgs_lock_take(uint64_t *name);
 
-/* Does nothing if another thread owns the lock, as in a child that was forked inside a trial. */
+/* Does nothing if another thread owns the lock, as in a child forked during a trial. */
 void fsgs_lock_release(uint64_t name);
 
-/* 1 while the owner lives; 0 when the lock is free or its owner is dead; -EDEADLK when it is this
- * thread. */
+/* 1 while the owner lives; 0 if the lock is free or its owner is dead; -EDEADLK if the calling
+ * thread owns it. */
 int fsgs_lock_state(uint64_t owner);
 
 #pragma GCC visibility pop

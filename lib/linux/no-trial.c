@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* In place of trial.c and survival.c where the code is not 64-bit x86: there is nothing to try. */
+/* Replaces trial.c and survival.c if the code is not 64-bit x86: there is nothing to try. */
 #include "linux.h"
 
 void fsgs_guarded_begin(struct fsgs_guarded *guarded, struct fsgs_report *report,

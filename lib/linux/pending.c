@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a pending signal is for the thread or for the process. Neither sigpending() nor its
- * siginfo tells. */
+/* Finds out whether a pending signal is for the thread or for the process. Neither sigpending() nor
+ * its siginfo tells. */
 #include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 
-/* In /proc/pid/stat, proc(5): the first field behind the name, and the one in question. */
+/* Fields of /proc/pid/stat, proc(5): the first field after the name, and the pending signals. */
 #define STATE  3
 #define SIGNAL 31
 
@@ -17,7 +17,7 @@ static kernel_sigset parse(const char *text)
 	kernel_sigset set = 0;
 	int field = STATE - 1;
 
-	/* The name may have anything in it, but is the last in brackets. */
+	/* The name may contain any character, but ends at the last bracket. */
 	for (const char *c = text; *c; c++)
 		if (*c == ')')
 			at = c + 1;
@@ -35,14 +35,14 @@ kernel_sigset fsgs_pending_for_thread(void)
 	kernel_sigset pending = 0;
 	long fd, got, length = 0;
 
-	/* Hardly ever is there one. */
+	/* A signal is rarely pending. */
 	if (system_call(SYS_rt_sigpending, (long)(uintptr_t)&pending, sizeof pending, 0, 0) ||
 	    !pending)
 		return 0;
 	fd = system_call(SYS_openat, AT_FDCWD, (long)(uintptr_t) "/proc/thread-self/stat",
 			 O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
-		return 0; /* GCOV_EXCL_LINE: a process that may open no file writes no counters. */
+		return 0; /* GCOV_EXCL_LINE: a process that cannot open files writes no counters. */
 	do {
 		got = system_call(SYS_read, fd, (long)(uintptr_t)(text + length),
 				  (long)sizeof text - 1 - length, 0);

@@ -15,19 +15,18 @@ typedef uint64_t kernel_sigset;
 
 #define SIGNAL_BIT(sig) (UINT64_C(1) << ((sig)-1))
 
-/* The kernel raises these for an access to memory. Collectors serve them, with write barriers and
- * stacks that are committed page by page, and the library writes to memory, too: one of them
- * blocked would kill. */
+/* The kernel raises these for memory accesses. Garbage collectors handle them for write barriers
+ * and for stacks that are committed page by page. The library writes to memory, too, so a blocked
+ * one would kill the process. */
 #define SERVED          (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
 
-/* While handlers are being exchanged no other handler of the process may run in this thread: it
- * would run with our lock held. SIGSYS and SIGTRAP stay as they are: a sandbox may serve our own
- * system calls by SIGSYS, a debugger may stop at any of our instructions, and blocking them would
- * kill. */
+/* While handlers are exchanged, no other handler of the process may run in this thread: it would
+ * run with our lock held. SIGSYS and SIGTRAP stay unblocked. A sandbox may serve our system calls
+ * by SIGSYS, and a debugger may stop at any instruction; blocking them would kill the process. */
 #define EXCHANGING      (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP) | SERVED))
 
-/* Those of the C library itself: 32 to SIGRTMIN - 1. It signals every thread for setuid() and its
- * kin, and waits for each. */
+/* The C library's own signals: 32 to SIGRTMIN - 1. It sends them to every thread for setuid() and
+ * similar calls, and waits for each. */
 #define SIGNALS_OF_LIBC (SIGNAL_BIT(SIGRTMIN) - SIGNAL_BIT(32))
 
 #if defined(__x86_64__)

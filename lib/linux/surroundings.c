@@ -10,7 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The build string that gVisor gives whatever its age (pkg/sentry/syscalls/linux, Version). */
+/* gVisor's build string, the same in all its versions (pkg/sentry/syscalls/linux, Version). */
 #define GVISOR_VERSION "Sun Jan 10 15:06:54 PST 2016"
 
 static const char *number(const char *text, uint32_t *value)
@@ -59,7 +59,7 @@ int fsgs_open_file(const char *path)
 	return fd;
 }
 
-/* The beginning of a small file, as text. */
+/* Reads the beginning of a small file as text. */
 static size_t read_text(const char *path, char *text, size_t size)
 {
 	size_t used = 0;

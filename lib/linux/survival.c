@@ -25,7 +25,7 @@
 #define RIVAL    UINT64_C(0x0000051e9e0ffee0)
 
 #define SLEEP_NS 2000000
-/* How often the trial waits for the rival, which shares its CPU with other threads, too. */
+/* How many times the trial waits for the rival, which shares its CPU with other threads, too. */
 #define YIELDS   4096
 #define SLEEPS   16
 
@@ -61,15 +61,15 @@ static int pin(int cpu)
 	return sched_setaffinity(0, sizeof set, &set);
 }
 
-/* Whether both instructions run on this CPU, since CPUs may differ. Writes the value that is
- * there. */
+/* True if both instructions run on this CPU, since CPUs may differ. Writes only the current
+ * value. */
 static int runs_here(void)
 {
 	struct fsgs_stub io = {0};
 	int runs;
 
 	if (fsgs_guard_enter())
-		return 0; /* GCOV_EXCL_LINE: the trial entered the guard a moment before. */
+		return 0; /* GCOV_EXCL_LINE: the trial has just entered the guard. */
 	runs = !fsgs_guard_run(NULL, fsgs_stub_rdgs64, &io);
 	io.in[0] = io.out[0];
 	runs = runs && !fsgs_guard_run(NULL, fsgs_stub_wrgs64, &io);
@@ -109,33 +109,34 @@ static void outlive_syscall(struct arena *arena)
 	end(arena, FSGS_EVENT_SYSCALL);
 }
 
-/* A fault under the guard is a signal that no handler of the process sees. */
+/* A fault under the guard is a signal that no handler of the process receives. */
 static void outlive_signal(struct arena *arena)
 {
 	struct fsgs_stub io = {0};
 
 	if (fsgs_guard_enter())
-		return; /* GCOV_EXCL_LINE: the trial entered the guard a moment before. */
+		return; /* GCOV_EXCL_LINE: the trial has just entered the guard. */
 	begin();
 	fsgs_guard_run(NULL, fsgs_stub_undefined, &io);
 	end(arena, FSGS_EVENT_SIGNAL);
 	fsgs_guard_leave();
 }
 
-/* In a VM, CPUID is the shortest exit to the hypervisor. If CPUID faults, it is one more signal. */
+/* In a VM, CPUID is the shortest exit to the hypervisor. If CPUID faults, the fault is a signal as
+ * above. */
 static void outlive_cpuid(struct arena *arena)
 {
 	struct fsgs_stub io = {0};
 
 	if (fsgs_guard_enter())
-		return; /* GCOV_EXCL_LINE: the trial entered the guard a moment before. */
+		return; /* GCOV_EXCL_LINE: the trial has just entered the guard. */
 	begin();
 	fsgs_guard_run(NULL, fsgs_stub_cpuid, &io);
 	end(arena, FSGS_EVENT_CPUID);
 	fsgs_guard_leave();
 }
 
-/* Only counts when the rival has really run in between. */
+/* Counts only if the rival has run in between. */
 static void outlive_rival(struct arena *arena)
 {
 	const struct timespec moment = {0, SLEEP_NS};
@@ -176,8 +177,8 @@ static long fork_and_compare(uint64_t base)
 				 "setne %%dil\n\t"
 				 "movl %[exit_group], %%eax\n\t"
 				 "syscall\n\t"
-				 /* A sandbox refused exit. The child must not run the code of
-				  * the process a second time. */
+				 /* A sandbox denied exit. The child must not continue with the code
+				  * of the process. */
 				 "movl %[exit], %%eax\n\t"
 				 "syscall\n\t"
 				 "ud2\n"
@@ -199,7 +200,7 @@ static void outlive_fork(struct arena *arena)
 	if (child < 0)
 		return;
 	end(arena, FSGS_EVENT_FORK);
-	/* If another thread has waited for the child, or it was killed, nothing is shown. */
+	/* If another thread reaped the child, or it was killed, no loss is recorded. */
 	if (waitpid((pid_t)child, &status, __WALL) == child && WIFEXITED(status) &&
 	    WEXITSTATUS(status) == 1)
 		arena->lost |= FSGS_EVENT_BIT(FSGS_EVENT_FORK);
@@ -213,14 +214,13 @@ static void outlive_migrations(struct arena *arena, const cpu_set_t *allowed)
 		begin();
 		if (pin(cpu) == 0 && runs_here())
 			end(arena, FSGS_EVENT_MIGRATE);
-		/* Back to the CPU where the instructions are known to run. */
+		/* Return to the CPU where the instructions are known to run. */
 		if (pin(arena->cpu))
-			return; /* GCOV_EXCL_LINE: a sandbox put up since the thread left this CPU.
-				 */
+			return; /* GCOV_EXCL_LINE: only a sandbox installed just now. */
 	}
 }
 
-/* Stays where it is, if the instructions run there. */
+/* Stays on the new CPU if the instructions run there. */
 static int settle(struct arena *arena)
 {
 	arena->cpu = sched_getcpu();

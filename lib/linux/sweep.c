@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The most that Linux can be built for on x86 (CONFIG_NR_CPUS). */
+/* The largest CONFIG_NR_CPUS of Linux on x86. */
 #define MAX_CPUS 8192
 #define WORD     (8 * sizeof(unsigned long))
 
@@ -48,7 +48,7 @@ static struct fsgs_cpu_group group_at(const struct fsgs_groups *groups, uint32_t
 	return group;
 }
 
-/* A part beyond what this library knows is zeroed. */
+/* Fields beyond what this library knows become zero. */
 static void put_group(struct fsgs_groups *groups, uint32_t index,
 		      const struct fsgs_cpu_group *group)
 {
@@ -91,7 +91,7 @@ int fsgs_move_to(uint32_t cpu)
 		return -EINVAL;
 	only.words[cpu / WORD] = 1UL << cpu % WORD;
 	if (syscall(SYS_sched_setaffinity, 0, (cpu / WORD + 1) * sizeof *only.words, &only))
-		return -errno; /* taken offline, or out of the cpuset */
+		return -errno; /* the CPU was taken offline, or removed from the cpuset */
 	return 0;
 }
 
@@ -121,7 +121,7 @@ static void *sweep(void *argument)
 		fsgs_try(&one, &guarded);
 		fsgs_guarded_end(&guarded);
 		report->cpus_checked++;
-		/* Whether they differ must not depend on the caller's room. */
+		/* `differ` must not depend on how many groups the caller has room for. */
 		fsgs_cpu_group_add(&differing, cpu, &one);
 		fsgs_cpu_group_add(sweep->groups, cpu, &one);
 	}
@@ -134,7 +134,7 @@ void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fs
 {
 	struct sweep argument = {report, groups, refusal};
 
-	/* In a thread of its own: a thread whose affinity was ever set no longer gets CPUs that are
-	 * plugged in later, even if the same affinity is set again. */
+	/* In a separate thread: once a thread's affinity was set, the thread does not get CPUs that
+	 * are plugged in later, even if the same affinity is set again. */
 	(void)fsgs_apart(sweep, &argument);
 }

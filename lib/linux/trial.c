@@ -13,8 +13,8 @@
 #endif
 
 /* The ABI keeps the thread pointer at its own address, so that code can read it without the base
- * (System V AMD64 TLS, variant II): no system call, and independent of the instructions. A pointer
- * of x32 is half as wide. */
+ * (System V AMD64 TLS, variant II). This needs no system call and is independent of the
+ * instructions. A pointer of x32 has 32 bits. */
 static uint64_t thread_pointer(void)
 {
 	uintptr_t self;
@@ -23,11 +23,11 @@ static uint64_t thread_pointer(void)
 	return self;
 }
 
-/* How often a wrong value is tried again, since a thread switch may have caused it. */
+/* How many times a wrong value is tried again, since a thread switch may have caused it. */
 #define CHANCES 4
 
-/* Once the FS base may be foreign, nothing here may touch what lives behind it: no memory through
- * FS, no thread-local storage, and no stack protector, which lib/meson.build sees to. */
+/* Once the FS base may be foreign, this code must not use memory addressed through FS: no
+ * thread-local storage, and no stack protector, which lib/meson.build disables. */
 static int hook_get_base(void *context, uint32_t segment, uint64_t *base)
 {
 	const struct fsgs_guarded *const guarded = context;
@@ -61,19 +61,20 @@ static int hook_set_base(void *context, uint32_t segment, uint64_t base)
 	return (int)error;
 }
 
-/* Behind a kernel that is not aware of the instructions even a moment with a base of the kernel's
- * half is dangerous (its entry code trusts the sign of the GS base), and user-mode Linux is known
- * to die. */
+/* Under a kernel that is not aware of the instructions, a base of the kernel's half is dangerous
+ * even for a moment: its entry code trusts the sign of the GS base. User-mode Linux is known to
+ * crash. */
 static int may_flash(const struct fsgs_report *report)
 {
 	if (report->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
 		return 0;
 	if (report->hwcap2_fsgsbase == FSGS_ANSWER_YES)
 		return 1;
-	/* An entry that is absent stands for an emulator where a genuine kernel would have it, or
-	 * where the copies of the vector differ. One from before there was the entry may be behind
-	 * a module that lets programs use the instructions; the signature of QEMU's emulation does
-	 * not exclude that, since it runs whole machines, too. */
+	/* If the AT_HWCAP2 entry is absent, the kernel is an emulator's if a genuine kernel of this
+	 * version would have the entry, or if the copies of the vector differ. A genuine kernel
+	 * older than the entry may have a module that lets programs use the instructions. The
+	 * signature of QEMU's emulation does not exclude that, since QEMU also emulates whole
+	 * machines. */
 	return report->hwcap2_present == FSGS_ANSWER_NO &&
 	       (report->kernel_version >= FSGS_LINUX_HWCAP2 ||
 		report->signs & FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS));
@@ -93,9 +94,9 @@ void fsgs_identify(struct fsgs_report *report, const struct fsgs_guarded *guarde
 	fsgs_core_identify(report, &guarded->ops);
 }
 
-/* A kernel that did not enable the instructions does not keep the base that they write when it
- * switches to another thread, so the marker may be gone by chance; a machine that stores wrong
- * values does so each time. Where the kernel did enable them, the first wrong value counts. */
+/* A kernel that did not enable the instructions does not keep the base across a thread switch, so
+ * the marker may be lost by chance. A machine that stores wrong values does so each time. If the
+ * kernel enabled the instructions, the first wrong value counts. */
 static void try_again(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
 	const struct fsgs_trial *const rd = report->trials + FSGS_INSN_RDGSBASE;
@@ -122,8 +123,8 @@ void fsgs_try_canonical(struct fsgs_report *report, const struct fsgs_guarded *g
 		fsgs_core_canonical(report, &guarded->ops);
 }
 
-/* Asks arch_prctl for a base that is known by another source. Only reads: a wrong answer here is a
- * reason not to trust it with a write. */
+/* Compares arch_prctl with a base that is known from another source. Only reads: after a wrong
+ * answer it is not trusted with a write. */
 static void ask_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
 {
 	uint64_t value = FSGS_SENTINEL;
@@ -131,7 +132,7 @@ static void ask_fallback(struct fsgs_report *report, uint32_t segment, int known
 					   (uintptr_t)&value);
 
 	if (report->fallback[segment] == FSGS_FALLBACK_LIES)
-		return; /* the trial has caught it already */
+		return; /* the trial has reported it already */
 	if (error < 0) {
 		report->fallback[segment] = FSGS_FALLBACK_DENIED;
 		report->fallback_error[segment] = (int32_t)-error;
