@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI 6.5, chapter 5.2: as much of the tables as it takes to count processors. */
+/* ACPI 6.5, chapter 5.2: the tables that are needed to count processors. */
 #include "acpi.h"
 #include "text.h"
 
@@ -78,7 +78,7 @@ static uint64_t find_pointer(void)
 	return found ? found : search(BIOS_FIRST, BIOS_END);
 }
 
-/* The length of a table that can be read; 0 for any other. */
+/* The length of a readable table; 0 if the table cannot be read. */
 static uint32_t table_length(uint64_t table)
 {
 	uint32_t length;

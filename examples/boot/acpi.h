@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* How many processors firmware lists as enabled; 0 when it gives no table. The root pointer is
- * where the loader says, or, with 0, looked for where a BIOS leaves it. */
+/* The number of processors that firmware lists as enabled; 0 without a table. If the loader gives
+ * no root pointer (0), it is searched where a BIOS puts it. */
 uint32_t acpi_processors(uint64_t root_pointer);
 
 #endif

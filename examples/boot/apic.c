@@ -25,23 +25,23 @@
 #define SPURIOUS_ENABLE   0x100
 #define TIMER_MASKED      0x10000
 #define DIVIDE_BY_1       0x0b
-#define COMMAND_INIT      0x00004500 /* level, assert */
-#define COMMAND_STARTUP   0x00004600 /* the same, and the page to start at */
-#define COMMAND_OTHERS    0x000c0000 /* to all but self */
+#define COMMAND_INIT      0x00004500 /* level-triggered, assert */
+#define COMMAND_STARTUP   0x00004600 /* the same; the low byte is the page to start at */
+#define COMMAND_OTHERS    0x000c0000 /* all excluding self */
 #define COMMAND_PENDING   0x00001000
 #define COMMAND_POLLS     1000
 
-/* A quarter of a millisecond at 1 GHz, ten on the slowest bus. */
+/* 0.25 ms at 1 GHz, 10 ms on the slowest bus. */
 #define TIMER_COUNT       0x40000
 #define TIMER_POLLS       1000000
 
 #define PIC1_MASK         0x21
 #define PIC2_MASK         0xa1
 
-/* Of the boot processor, which sleeps meanwhile, and of the one on its turn. */
+/* For the boot processor, which sleeps meanwhile, and for the processor whose turn it is. */
 static volatile int timer_fired[2];
 
-/* As the boot processor found them. */
+/* The masks before apic_start(), restored at the end. */
 static uint8_t pic_masks[2];
 static uint32_t spurious;
 
@@ -64,7 +64,8 @@ static uint32_t get(uint32_t reg)
 
 static void set(uint32_t reg, uint32_t value)
 {
-	/* Firmware for many processors leaves x2APIC mode on, where the memory is not there. */
+	/* Firmware for many processors leaves x2APIC mode on. The memory-mapped registers do not
+	 * exist then. */
 	if (base() & APIC_X2APIC)
 		wrmsr(MSR_X2APIC + (reg >> 4), value);
 	else
@@ -80,7 +81,7 @@ int apic_start(void)
 		pic_masks[1] = inb(PIC2_MASK);
 		spurious = get(REG_SPURIOUS);
 	}
-	/* The old controllers' vectors are those of exceptions. */
+	/* The legacy interrupt controllers use vectors that belong to exceptions. */
 	outb(PIC1_MASK, 0xff);
 	outb(PIC2_MASK, 0xff);
 	set(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
@@ -124,8 +125,8 @@ static int timer_is_due(void)
 	return get(REG_REQUESTED + VECTOR_TIMER / 32 * 0x10) >> VECTOR_TIMER % 32 & 1;
 }
 
-/* A timer that stands still would never wake the CPU. A timer that has run out stands still, too.
- * */
+/* A stopped timer would never wake the CPU. An expired timer does not count either, so its request
+ * bit is checked. */
 static int timer_moves(void)
 {
 	const uint32_t first = get(REG_TIMER_CURRENT);
@@ -147,7 +148,7 @@ int apic_halt(void *context)
 	set(REG_TIMER, VECTOR_TIMER);
 	set(REG_TIMER_INITIAL, TIMER_COUNT);
 	moves = timer_moves();
-	/* STI takes effect after the next instruction: an interrupt that is due ends the HLT. */
+	/* STI takes effect after the next instruction, so a pending interrupt ends the HLT. */
 	while (moves && !*fired)
 		__asm__ volatile("sti; hlt; cli" : : : "memory");
 	set(REG_TIMER, TIMER_MASKED);

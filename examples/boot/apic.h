@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The processor's own interrupt controller: to start the others, and to be woken. */
+/* The local interrupt controller: starts the other processors and wakes this one. */
 #ifndef BOOT_APIC_H
 #define BOOT_APIC_H
 
 #include <stdint.h>
 
-/* On each processor, before the rest. Returns 0 when there is none. */
+/* Call first on each processor. Returns 0 if there is no controller. */
 int apic_start(void);
 
-/* On the boot processor, at the end: everything as apic_start() found it, and the others stopped
- * until they are started. */
+/* Call last on the boot processor: restores the state before apic_start() and stops the other
+ * processors. */
 void apic_stop(void);
 
-/* A processor's identifier, or this for every processor except the calling one. */
+/* A processor's identifier, or APIC_OTHERS for every processor except the caller. */
 #define APIC_OTHERS UINT64_MAX
 
-/* Stops it until it is started. */
+/* Stops a processor until it is started again. */
 void apic_init(uint64_t id);
 
-/* Starts it at TRAMPOLINE, if it waits for that. */
+/* Starts a processor at TRAMPOLINE if it waits for a startup interrupt. */
 void apic_startup(uint64_t id);
 
 /* Sleeps for a fraction of a millisecond; returns at once where there is no timer. */

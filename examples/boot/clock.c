@@ -6,24 +6,25 @@
 #define PIT_CHANNEL2     0x42
 #define PIT_COMMAND      0x43
 #define PIT_ONE_SHOT     0xb0 /* channel 2, both bytes, mode 0 */
-#define PIT_MS           1193 /* counts in a millisecond */
+#define PIT_MS           1193 /* timer ticks in one millisecond */
 #define CONTROL          0x61
 #define CONTROL_GATE     0x01
 #define CONTROL_SPEAKER  0x02
 #define CONTROL_OUTPUT   0x20
 #define ROUNDS           2
 
-/* No counter runs so fast, and a timer that took longer than this is none. */
+/* No counter runs faster; if a timer takes longer than this, there is no timer. */
 #define TICKS_PER_MS_MAX UINT64_C(10000000)
-/* Below, it was no millisecond. */
+/* A shorter interval was not a millisecond. */
 #define TICKS_PER_MS_MIN UINT64_C(100000)
-/* Where no source knows the frequency: a limit is then wrong by a factor of three at most. */
+/* Used if no source tells the frequency. Limits in time are then wrong by a factor of three at
+ * most. */
 #define TICKS_PER_MS_ANY UINT64_C(2000000)
 
 #define LEAF_TSC         0x15
 #define LEAF_FREQUENCY   0x16
 #define LEAF_HYPERVISOR \
-	0x40000010 /* EAX: the guest's frequency in kHz (VMware's, KVM has it too) */
+	0x40000010 /* EAX: the guest's frequency in kHz (VMware; KVM can provide it, too) */
 
 static uint64_t ticks_per_ms = TICKS_PER_MS_ANY;
 
@@ -48,7 +49,7 @@ void clock_wait_us(uint32_t microseconds)
 		__asm__ volatile("pause");
 }
 
-/* One millisecond of the PC's timer; 0 where there is none. */
+/* Ticks of the time-stamp counter in one millisecond of the PC's timer; 0 without that timer. */
 static uint64_t measure(void)
 {
 	uint64_t then, ticks = 0;
@@ -62,7 +63,7 @@ static uint64_t measure(void)
 	return ticks < TICKS_PER_MS_MAX ? ticks : 0;
 }
 
-/* The smallest of some rounds: a host that takes the processor away makes them longer. */
+/* The minimum of several rounds: a round is too long if the host interrupts the processor. */
 static uint64_t by_timer(void)
 {
 	const uint8_t control = inb(CONTROL);

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* Finds the counter's frequency, in up to some milliseconds. Before the functions below. */
+/* Finds the counter's frequency within a few milliseconds. Call before the functions below. */
 void clock_start(void);
 
 /* The same with a frequency that the caller has measured. */

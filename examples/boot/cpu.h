@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What C has no words for. */
+/* Instructions that C cannot express. */
 #ifndef BOOT_CPU_H
 #define BOOT_CPU_H
 
@@ -46,7 +46,7 @@ static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 			 : "a"(leaf), "c"(subleaf));
 }
 
-/* The highest leaf of the group that begins with this one. */
+/* The highest leaf of the group that begins with this leaf. */
 static inline uint32_t cpuid_max(uint32_t group)
 {
 	uint32_t regs[4];

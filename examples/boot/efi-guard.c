@@ -11,7 +11,8 @@
 #include "serial.h"
 #include "text.h"
 
-/* PE, as far as a section's place: the unified kernel image has its command line in one. */
+/* The PE headers, as far as needed to find a section: a unified kernel image keeps its command line
+ * in one. */
 #define PE_OFFSET        0x3c
 #define PE_MAGIC         0x4550
 #define PE_SECTIONS      6
@@ -27,7 +28,7 @@ static efi_handle self, next;
 static const struct efi_guid loaded_guid = EFI_LOADED_IMAGE;
 static uint64_t started;
 
-/* The options of the next image, once more in characters of one byte for those who look at
+/* The options of the next image, also as one-byte characters, for the functions that search
  * words. */
 static efi_char *options;
 static char *words;
@@ -66,7 +67,7 @@ static const char *status_text(efi_status status)
 _Noreturn static void leave(efi_status status)
 {
 	(void)firmware->boot->exit(self, status, 0, NULL);
-	for (;;) /* it does not return */
+	for (;;) /* does not return */
 		__asm__ volatile("hlt");
 }
 
@@ -100,12 +101,12 @@ static void *allocate(size_t size)
 	return memory;
 }
 
-/* Takes the options, from either of the two, with room for nofsgsbase. */
+/* Copies the options from either source, with room for nofsgsbase. */
 static void take(const efi_char *text, const uint8_t *bytes, size_t limit)
 {
 	size_t count = 0;
 
-	/* The limit is the caller's word, and no reason to ask for so much memory. */
+	/* The caller chooses the size of the options; allocate no more than a kernel accepts. */
 	while (count < limit && (text ? text[count] : bytes[count]))
 		count++;
 	options = allocate((count + GUARD_ADDITION_LENGTH + 1) * sizeof *options);
@@ -128,7 +129,8 @@ static uint64_t get(const uint8_t *from, size_t size)
 	return value;
 }
 
-/* A unified kernel image takes options in place of its own: so these are the ones to add to. */
+/* A unified kernel image accepts options that replace its own command line. So nofsgsbase is added
+ * to a copy of that command line. */
 static void take_own_options(const struct efi_loaded_image *image)
 {
 	const uint8_t *const base = image->base, *section;
@@ -151,7 +153,7 @@ static void take_own_options(const struct efi_loaded_image *image)
 			continue;
 		while (used < size && base[address + used] >= ' ' && base[address + used] < 0x80)
 			used++;
-		/* What is not ASCII cannot be handed on: then it stays as it is. */
+		/* Non-ASCII options cannot be converted back, so they are left unchanged. */
 		if (used == size || base[address + used] < ' ')
 			take(NULL, base + address, used);
 		return;

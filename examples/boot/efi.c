@@ -14,7 +14,7 @@
 
 #define FLAGS_INTERRUPTS (1u << 9)
 #define UNICODE_BLOCK    0x2588
-#define TEST_LIMIT       20000000 /* microseconds for one processor */
+#define TEST_LIMIT       20000000 /* time limit for one processor, in microseconds */
 #define CALIBRATION_US   1000
 
 efi_status efi_main(efi_handle image, struct efi_system_table *system);
@@ -28,7 +28,7 @@ static uint32_t flags;
 /* Firmware serves the boot processor only. */
 static int other_at_work;
 
-/* Nothing may interrupt a stub: firmware's handlers would run with a marker in the bases. */
+/* Nothing may interrupt a stub: firmware's handlers would run while the bases hold a marker. */
 static int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	struct table_register before;
@@ -53,7 +53,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 {
 	struct line line = {0};
 
-	/* Firmware ends this processor's turn by itself. */
+	/* Firmware ends the turn of this processor when its time is over. */
 	if (guarding && other_at_work)
 		halt_for_ever();
 	__asm__ volatile("lidt %0" : : "m"(firmware_exceptions));
@@ -72,7 +72,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 
 void trap_timer(void)
 {
-	/* Interrupts are off whenever the table is in use. */
+	/* Interrupts are off whenever this program's exception table is loaded. */
 }
 
 void screen_start(void)
@@ -92,7 +92,8 @@ static efi_char to_unicode(screen_cell cell)
 	return c == SCREEN_BLOCK ? UNICODE_BLOCK : c;
 }
 
-/* Many firmwares copy their screen to the serial port, too: as a comment it does no harm there. */
+/* Much firmware copies the screen to the serial port, too. A leading # makes this line a comment
+ * there. */
 void screen_line(const char *text)
 {
 	efi_char line[SCREEN_COLUMNS + 1] = {'#', ' '};
@@ -108,7 +109,7 @@ void screen_line(const char *text)
 	(void)firmware->output->output_string(firmware->output, line);
 }
 
-/* A blank looks the same in any foreground. */
+/* A blank looks the same in every foreground colour. */
 static int same_colours(screen_cell first, screen_cell next)
 {
 	return first >> 8 == next >> 8 || ((uint8_t)next == ' ' && first >> 12 == next >> 12);
@@ -137,7 +138,7 @@ void screen_show(const screen_cell cells[SCREEN_ROWS * SCREEN_COLUMNS])
 	(void)out->set_attribute(out, SCREEN_GREY);
 	(void)out->clear_screen(out);
 	for (int row = 0; row < SCREEN_ROWS; row++) {
-		/* A character in the last corner would scroll. */
+		/* A character in the last cell would scroll the screen. */
 		(void)out->set_cursor_position(out, 0, (uint64_t)row);
 		show_row(cells + row * SCREEN_COLUMNS,
 			 row < SCREEN_ROWS - 1 ? SCREEN_COLUMNS : SCREEN_COLUMNS - 1);
@@ -146,7 +147,7 @@ void screen_show(const screen_cell cells[SCREEN_ROWS * SCREEN_COLUMNS])
 	serial_text("\n");
 }
 
-/* Of a processor that firmware has lent. */
+/* On a processor that firmware runs this program on. */
 struct turn {
 	uint32_t cpu;
 	struct fsgs_report report;
@@ -158,7 +159,7 @@ static void check_other(void *argument)
 	struct fsgs_core_ops ops = guarding ? quiet : aloud;
 
 	ops.context = &turn->cpu;
-	/* Refuses nothing: the flags are known. */
+	/* Cannot fail: the flags are valid. */
 	(void)!fsgs_core_ring0(&turn->report, sizeof turn->report, &ops, sizeof ops, flags);
 }
 
@@ -179,14 +180,15 @@ static void check_all(void)
 	machine_check((uint32_t)self, hooks, flags);
 	other_at_work = 1;
 	for (turn.cpu = 0; turn.cpu < all; turn.cpu++)
-		/* A disabled CPU is not tested; firmware has stopped a CPU that hangs. */
+		/* A disabled CPU is not tested. If a CPU hangs, firmware stops it. */
 		if (turn.cpu != self &&
 		    !mp->start_one(mp, check_other, turn.cpu, NULL, TEST_LIMIT, &turn, NULL))
 			machine_file(turn.cpu, &turn.report);
 	other_at_work = 0;
 }
 
-/* The counter's frequency: some machines with UEFI firmware have no timer that a PC has. */
+/* The frequency of the time-stamp counter, from firmware: some UEFI machines do not have a PC's
+ * timer. */
 static void measure_clock(void)
 {
 	const uint64_t then = clock_now();
@@ -223,7 +225,7 @@ efi_status efi_main(efi_handle image, struct efi_system_table *system)
 	}
 	if (text_has_word(words, "force"))
 		flags = FSGS_RING0_FORCE;
-	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* the page is to be read */
+	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* time to read the page */
 	screen_start();
 	tap_start();
 	check_all();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* As much of the UEFI specification 2.10 as is used, and its PI companion's multiprocessor
- * services. What lies between the used members is counted, not named. */
+/* The parts of the UEFI specification 2.10 that are used, and the multiprocessor services of its PI
+ * companion. Unused members are only padding. */
 #ifndef BOOT_EFI_H
 #define BOOT_EFI_H
 
@@ -42,7 +42,7 @@ struct efi_output {
 	efi_status (*enable_cursor)(struct efi_output *self, uint8_t visible);
 };
 
-/* Appendix D: errors have the highest bit set. */
+/* Appendix D: an error has the highest bit set. */
 #define EFI_ERROR_BIT          (UINT64_C(1) << 63)
 #define EFI_INVALID_PARAMETER  (EFI_ERROR_BIT | 2)
 #define EFI_UNSUPPORTED        (EFI_ERROR_BIT | 3)

@@ -14,8 +14,8 @@
 #define PAGE_2M       0x83 /* present, writable, large */
 
 #define HEADER_MAGIC  0x1badb002
-/* Modules on pages, memory information, and address fields: with those the file is taken as a flat
- * image, and may be a 64-bit ELF, which QEMU otherwise refuses. */
+/* Flags: modules are page-aligned, memory information is given, and the address fields are valid.
+ * With address fields QEMU accepts a 64-bit ELF file, which it otherwise refuses. */
 #define HEADER_FLAGS  0x00010003
 
 #define MSR_APIC_BASE  0x1b
@@ -23,7 +23,7 @@
 #define APIC_ID        0x20
 #define MSR_X2APIC_ID  0x802
 
-#define FLAG_ID        0x00200000 /* can be changed where there is CPUID */
+#define FLAG_ID        0x00200000 /* can be changed only if the processor has CPUID */
 #define CPUID_EXTENDED 0x80000000
 #define CPUID_LM_BIT   29 /* CPUID.80000001H:EDX */
 
@@ -36,7 +36,7 @@
 #define VGA_TEXT       0xb8000
 #define VGA_ROW        160
 #define VGA_CELLS      2000
-#define VGA_BLANKS     0x07200720 /* two cells: grey on black */
+#define VGA_BLANKS     0x07200720 /* two cells, each grey on black */
 #define VGA_GREY       0x07
 
 #define PVH_NOTE_TYPE 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
@@ -61,8 +61,7 @@ header:
 
 	.text
 
-/* The last step into long mode, with paging off and the page tables in place. Changes EAX, ECX,
- * EDX. */
+/* Enters long mode, with paging off and the page tables in place. Changes EAX, ECX, EDX. */
 	.macro enter_long_mode to
 	movl $pml4, %eax
 	movl %eax, %cr3
@@ -94,10 +93,10 @@ start32:
 	cli
 	cld
 	movl $boot_stack_top, %esp
-	movl %eax, %ebp		/* the loader's magic; ESI gets its information */
+	movl %eax, %ebp		/* keep the loader's magic; ESI gets its information */
 	movl %ebx, %esi
 
-	/* A processor without CPUID, or without its bit for long mode, would reset below. */
+	/* Without CPUID or its long-mode bit, a processor would reset below. */
 	pushfl
 	popl %eax
 	movl %eax, %ecx
@@ -118,7 +117,7 @@ start32:
 	btl $CPUID_LM_BIT, %edx
 	jnc no_long_mode
 
-	/* 4 GiB mapped one to one in pages of 2 MiB. */
+	/* Maps 4 GiB one to one in pages of 2 MiB. */
 	movl $(pdpt + PAGE_TABLE), pml4
 	movl $(directories + PAGE_TABLE), %eax
 	movl $pdpt, %edi
@@ -139,7 +138,7 @@ start32:
 	enter_long_mode start64
 	.size start32, . - start32
 
-/* Says so on the screen and the serial port, in the only code that runs there. */
+/* Reports this on the screen and the serial port, by the only code that runs in 32-bit mode. */
 	.type no_long_mode, @function
 no_long_mode:
 	movl $VGA_BLANKS, %eax
@@ -189,7 +188,7 @@ no_long_mode:
 	jmp 5b
 	.size no_long_mode, . - no_long_mode
 
-/* The character in AL. Changes AH, ECX, EDX. */
+/* Writes the character in AL. Changes AH, ECX, EDX. */
 	.type put_serial, @function
 put_serial:
 	movb %al, %ah
@@ -219,8 +218,8 @@ start64:
 	call boot_main		/* does not return */
 	.size start64, . - start64
 
-/* Copied to TRAMPOLINE: where a startup interrupt sets the other processors going, in 16-bit
- * code. */
+/* Copied to TRAMPOLINE: 16-bit code at which a startup interrupt starts each of the other
+ * processors. */
 	.code16
 	.globl trampoline
 	.globl trampoline_end
@@ -248,9 +247,9 @@ other32:
 	.size other32, . - other32
 
 /*
- * Started for the first time, a processor tells its identifier and halts. Started again it is
- * called, if the identifier is that of the one whose turn it is: one at a time, so one stack is
- * enough.
+ * At its first start, a processor stores its identifier and halts. At a later start it runs its
+ * turn if the identifier is that of the processor whose turn it is. Only one runs at a time, so one
+ * stack is enough.
  */
 	.code64
 	.type other64, @function

@@ -28,7 +28,7 @@ static void EFIAPI on_fault(EFI_EXCEPTION_TYPE vector, EFI_SYSTEM_CONTEXT contex
 	if (fsgs_stub_recover(&rip, frame->Rdi, (int32_t)vector, (int32_t)frame->ExceptionData))
 		frame->Rip = rip;
 	else
-		for (;;) /* not ours: to return would execute it again */
+		for (;;) /* not an instruction of ours: a return would execute it again */
 			__asm__ volatile("hlt");
 }
 
@@ -42,7 +42,7 @@ static EFI_STATUS test(struct fsgs_report *report)
 	while (!EFI_ERROR(status) && caught < 2)
 		status = cpu->register_handler(cpu, vectors[caught++], on_fault);
 	if (!EFI_ERROR(status)) {
-		/* Turns interrupts off, too. */
+		/* Also turns interrupts off. */
 		const EFI_TPL before = BS->RaiseTPL(TPL_HIGH_LEVEL);
 
 		if (fsgs_core_ring0(report, sizeof *report, &ops, sizeof ops, 0))

@@ -20,11 +20,11 @@ int guard_is_off(const char *kernel_line);
 /* Whether the kernel needs nofsgsbase after the test. */
 int guard_adds(void);
 
-/* Puts nofsgsbase in, behind the kernel's own words: " --" begins those of the first process.
- * Returns -1, with the line as it was, when it would be longer than the limit. */
+/* Inserts nofsgsbase after the kernel's own options: " --" begins the options of init. Returns -1
+ * and leaves the line unchanged if it would exceed the limit. */
 int guard_add(char *line, size_t limit);
 
-/* Where nofsgsbase belongs in a line, and the text to put there. */
+/* The place of nofsgsbase in a line, and the text to insert. */
 size_t guard_place(const char *line);
 #define GUARD_ADDITION        " nofsgsbase"
 #define GUARD_ADDITION_LENGTH (sizeof GUARD_ADDITION - 1)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-# What GRUB needs to find a file on the medium and start it, and nothing else.
+# The modules that GRUB needs to find a file on the medium and start it, and no others.
 GRUB_MODULES = ("biosdisk", "iso9660", "multiboot", "search", "search_fs_file")
 
 # Its whole configuration. The image is looked for by name, because the medium may be a CD, a disk or a
@@ -27,18 +27,19 @@ boot
 
 FAT_KIB = 128
 
-# The time of everything in the image, so that each build makes the same bytes. The tools know this variable, too.
+# The time stamp of everything in the image, so that builds are reproducible. The tools read it,
+# too.
 EPOCH = int(os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600"))  # 2026-01-01
 
 
 def date(*paths):
-    """Gives files that time."""
+    """Sets the time stamps of files."""
     for path in paths:
         os.utime(path, (EPOCH, EPOCH))
 
 
 def run(*command):
-    """Runs a tool; its words are shown only when it fails."""
+    """Runs a tool; its output is shown only when it fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                           env={**os.environ, "TZ": "UTC"})
@@ -47,7 +48,7 @@ def run(*command):
 
 
 def make_fat(tools, path, program):
-    """A file system with the one file that UEFI firmware looks for on a medium."""
+    """Makes a FAT file system with the one file that UEFI firmware looks for on a medium."""
     path.write_bytes(bytes(FAT_KIB * 1024))
     sectors = FAT_KIB * 2
     run(tools.mformat, "-i", path, "-T", sectors, "-h", 1, "-s", 16, "-N", 0, "::")
@@ -78,7 +79,7 @@ def make_iso(tools, output):
 
 
 def main():
-    """Reads the arguments, which Meson gives."""
+    """Reads the arguments that Meson passes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("elf", "efi", "grub"):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)

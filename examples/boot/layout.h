@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What assembly, C and the linker script have to agree upon. */
+/* Constants that assembly, C and the linker script share. */
 #ifndef BOOT_LAYOUT_H
 #define BOOT_LAYOUT_H
 
@@ -8,11 +8,11 @@
 #define SELECTOR_CODE64  0x10
 #define SELECTOR_DATA    0x18
 
-/* Where the other processors start: below 1 MiB, on a page, and free in every loader's map. */
+/* The start address of the other processors: below 1 MiB, on a page, and unused by every loader. */
 #define TRAMPOLINE       0x8000
 
-/* How many other processors can be called, the mark of a processor that has stored its identifier,
- * and the turn of none. */
+/* The maximum number of other processors, the mark of a stored identifier, and the number that
+ * means "no processor's turn". */
 #define SMP_MAX          1024
 #define SMP_KNOWN_BIT    32
 #define SMP_NOBODY       0xffffffff
@@ -20,8 +20,7 @@
 #define MULTIBOOT_LOADER 0x2badb002
 #define PVH_START_INFO   0x336ec578
 
-/* Exceptions, the timer's interrupt, and what the interrupt controller sends when it has
- * nothing. */
+/* The vectors of exceptions, of the timer, and of the controller's spurious interrupt. */
 #define EXCEPTIONS       32
 #define VECTOR_TIMER     32
 #define TRAP_STUBS       33

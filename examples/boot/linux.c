@@ -11,11 +11,11 @@
 #include "linux.h"
 #include "text.h"
 
-/* Offsets that the image's first sectors and the parameter page have in common. */
-#define HEADER_START       0x1f1 /* the number of 512-byte setup sectors, too */
-#define HEADER_PARAGRAPHS  0x1f4 /* of 16 bytes, behind the setup sectors */
+/* Offsets both in the image's first sectors and in the parameter page. */
+#define HEADER_START       0x1f1 /* follows the number of 512-byte setup sectors */
+#define HEADER_PARAGRAPHS  0x1f4 /* in paragraphs of 16 bytes, after the setup sectors */
 #define HEADER_BOOT_FLAG   0x1fe
-#define HEADER_JUMP        0x201 /* its operand tells where the header ends */
+#define HEADER_JUMP        0x201 /* the operand of this jump gives the end of the header */
 #define HEADER_MAGIC       0x202
 #define HEADER_VERSION     0x206
 #define HEADER_LOADER      0x210
@@ -30,9 +30,9 @@
 #define HEADER_COMMAND_MAX 0x238
 #define HEADER_PREFERRED   0x258
 #define HEADER_INIT_SIZE   0x260
-#define HEADER_END         0x268 /* of what is read here */
-#define HEADER_LIMIT       0x290 /* of the page's place for it */
-/* Offsets in the parameter page alone. */
+#define HEADER_END         0x268 /* the part of the header that is read here */
+#define HEADER_LIMIT       0x290 /* the size of the header in the parameter page */
+/* Offsets in the parameter page only. */
 #define PARAMS_SCREEN      0x000
 #define PARAMS_ROOT        0x070
 #define PARAMS_MAP_COUNT   0x1e8
@@ -41,13 +41,13 @@
 
 #define BOOT_FLAG          0xaa55
 #define MAGIC              0x53726448u /* "HdrS" */
-#define VERSION_MINIMUM    0x020cu     /* the first with xloadflags */
+#define VERSION_MINIMUM    0x020cu     /* the first version with xloadflags */
 #define LOADED_HIGH        1u
 #define XLOAD_KERNEL_64    1u
 #define XLOAD_ABOVE_4G     2u
 #define LOADER_UNKNOWN     0xff
 #define SECTOR             512u
-#define SETUP_SECTORS      4 /* where the number is 0 */
+#define SETUP_SECTORS      4 /* used if the number is 0 */
 #define ENTRY_64           0x200u
 
 struct map_entry {

@@ -27,31 +27,33 @@ struct linux_screen {
 
 struct linux_boot {
 	uint64_t kernel, kernel_size; /* a bzImage */
-	uint64_t initrd, initrd_size; /* used where it lies; 0 for none */
-	const char *command_line;     /* read where it lies, once the kernel runs */
-	uint64_t root_pointer;        /* of ACPI; 0 lets the kernel search */
+	uint64_t initrd, initrd_size; /* used in place; 0 for none */
+	const char *command_line;     /* read in place by the running kernel; 0 for none */
+	uint64_t root_pointer;        /* of ACPI; with 0 the kernel searches for it */
 	struct linux_screen screen;
-	/* All of the above, and this program, are kept. */
+	/* All of the above, and this program's memory, stay unchanged. */
 	const struct memory *memory;
 
-	uint64_t entry; /* by linux_load() */
+	uint64_t entry; /* set by linux_load() */
 };
 
-/* Whether it looks like a kernel at all, however old. */
+/* Whether the image is a Linux kernel of any age. */
 int linux_is_kernel(uint64_t image, uint64_t size);
 
-/* The longest command line that a kernel takes, without its final zero; 0 for no kernel. */
+/* The longest command line that the kernel accepts, without the final zero; 0 if it is not a
+ * kernel. */
 uint32_t linux_command_line_limit(uint64_t image, uint64_t size);
 
-/* How much of the image is the kernel; a signature, or anything else, may follow. 0 for no
+/* The size of the kernel in the image: a signature or other data may follow. 0 if it is not a
  * kernel. */
 uint64_t linux_size(uint64_t image, uint64_t size);
 
-/* Finds a place, puts the kernel there and writes its parameters. Returns NULL, or what is wrong.
- * The image itself is not changed. */
+/* Allocates memory, copies the kernel there and writes its parameters. Returns NULL, or the reason
+ * for a failure. The image itself is not changed. */
 const char *linux_load(struct linux_boot *boot);
 
-/* By the 64-bit boot protocol. Interrupts are off, and no other processor runs. */
+/* Enters the kernel by the 64-bit boot protocol. Interrupts must be off, and no other processor may
+ * run. */
 _Noreturn void linux_enter(const struct linux_boot *boot);
 
 #endif

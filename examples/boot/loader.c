@@ -26,7 +26,7 @@ struct multiboot_module {
 	uint32_t start, end, string, reserved;
 };
 
-/* The size counts what is behind it. */
+/* The size does not include this header. */
 struct multiboot_region {
 	uint32_t size;
 	uint64_t base, length;
@@ -36,7 +36,7 @@ struct multiboot_region {
 struct pvh {
 	uint32_t magic, version, flags, module_count;
 	uint64_t modules, command_line, root_pointer;
-	uint64_t map; /* from version 1 on, like what follows */
+	uint64_t map; /* these fields exist from version 1 on */
 	uint32_t map_count, reserved;
 };
 
@@ -56,7 +56,7 @@ struct module {
 	const char *arguments;
 };
 
-/* Where a BIOS keeps what it knows of the text screen. */
+/* Where a BIOS stores the state of the text screen. */
 #define BIOS_VIDEO_MODE      0x449
 #define BIOS_COLUMNS         0x44a
 #define BIOS_CURSOR          0x450
@@ -66,7 +66,7 @@ struct module {
 #define SCREEN_IS_VGA        1
 #define SCREEN_IS_LINEAR     0x23
 
-/* A signature of the file, which follows the kernel: PE's certificate table. */
+/* The certificate table of a PE file: the file's signature, which follows the kernel. */
 #define DOS_PE_OFFSET        0x3c
 #define PE_MAGIC             0x4550
 #define PE_CERTIFICATE_TABLE 0xa8 /* the fifth data directory of a 64-bit image */
@@ -143,14 +143,13 @@ static const char *read_pvh_map(void)
 	return NULL;
 }
 
-/* A Multiboot module's text begins with its name, by a convention that GRUB's users follow by
- * hand. */
+/* A Multiboot module's text begins with its name by convention; GRUB's users write it by hand. */
 static const char *without_name(uint32_t string)
 {
 	return string ? text_next(at(string)) : "";
 }
 
-/* Returns how many of the modules were read. */
+/* Returns the number of modules that were read. */
 static uint32_t read_modules(struct module modules[MODULES_USED])
 {
 	uint32_t count = 0;
@@ -200,7 +199,7 @@ static const char *keep_modules(const struct module modules[MODULES_USED], uint3
 	return NULL;
 }
 
-/* The end of the signature behind the kernel; 0 where there is none. */
+/* The end of the signature after the kernel; 0 if there is none. */
 static uint64_t signature_end(const struct module *module)
 {
 	const uint64_t start = module->start;

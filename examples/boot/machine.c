@@ -54,12 +54,12 @@ void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t fla
 	struct fsgs_core_ops ops = *hooks;
 
 	ops.context = &cpu;
-	/* Refuses nothing: the flags are known. */
+	/* Cannot fail: the flags are valid. */
 	(void)!fsgs_core_ring0(&report, sizeof report, &ops, sizeof ops, flags);
 	machine_file(cpu, &report);
 }
 
-/* The sum is the worst of the results, and that they differ. */
+/* The total is the worst of the results, and whether they differ. */
 void machine_add_up(void)
 {
 	const struct result *worst = &machine.results[0];
@@ -72,7 +72,7 @@ void machine_add_up(void)
 	machine.report.cpus_checked = machine.tested;
 	machine.report.cpus_differ = machine.result_count > 1 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 	(void)fsgs_decide(&machine.report, sizeof machine.report);
-	/* Nothing is known about a processor that did not answer. */
+	/* Nothing is known about a processor that did not respond. */
 	if (machine.tested < machine.present && machine.report.verdict == FSGS_VERDICT_USABLE)
 		machine.report.verdict = FSGS_VERDICT_UNKNOWN;
 }
@@ -122,7 +122,7 @@ void machine_reset(void)
 
 	outb(RESET_PORT, RESET_FULL);
 	outb(KEYBOARD_PORT, KEYBOARD_RESET);
-	/* Where neither is there: without exception handlers, an exception resets. */
+	/* If neither port exists: an exception without handlers resets the machine. */
 	__asm__ volatile("lidt %0\n\tud2" : : "m"(none));
 	__builtin_unreachable();
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What was found out about this machine: each distinct result of its processors, and their sum. */
+/* The results of this machine: each distinct result of its processors, and the total. */
 #ifndef BOOT_MACHINE_H
 #define BOOT_MACHINE_H
 
 #include <fsgscheck/core.h>
 #include "text.h"
 
-/* Added to the exit status at the debug exit device, so that QEMU's own failure, 1, cannot be taken
- * for a result. */
+/* Added to the exit status at the debug exit device, so that QEMU's own failure status, 1, is not a
+ * result. */
 #define MACHINE_EXIT_BASE 16
 
-/* A machine with more distinct results has one cause for all of them. */
+/* A machine with more distinct results has one cause for all of them, so the rest is not stored. */
 #define RESULTS           8
 
-/* Of processors in a row; a list with more gaps than this ends in "...". */
+/* Ranges of consecutive processors; a list with more ranges ends in "...". */
 #define RANGES            8
 
 struct result {
@@ -26,30 +26,30 @@ struct result {
 struct machine {
 	struct result results[RESULTS];
 	uint32_t result_count;
-	uint32_t tested;           /* processors whose test came to its end */
-	uint32_t present;          /* as far as firmware says; 0 when it does not */
-	struct fsgs_report report; /* the sum */
+	uint32_t tested;           /* processors that finished their test */
+	uint32_t present;          /* as firmware reports; 0 if unknown */
+	struct fsgs_report report; /* the total */
 };
 
 extern struct machine machine;
 
-/* The hook that announces a step on the console. */
+/* The hook that prints a step on the console. */
 void machine_step(void *context, const char *text);
 
-/* Tests the processor that this runs on, and files the result. The hooks are the caller's; their
- * context points to the processor's number. The flags are of enum fsgs_ring0_flag. */
+/* Tests the current processor and stores the result. The hooks are the caller's; their context
+ * points to the processor's number. The flags are of enum fsgs_ring0_flag. */
 void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t flags);
 
-/* Files the result of a processor that has finished its test, from whatever processor. */
+/* Stores the result of a processor that has finished its test. May run on another processor. */
 void machine_file(uint32_t cpu, const struct fsgs_report *report);
 
-/* Makes the sum of the results. */
+/* Computes the total of the results. */
 void machine_add_up(void);
 
-/* Adds up, prints everything and shows the page. Returns the exit status. */
+/* Computes the total, prints everything and shows the page. Returns the exit status. */
 int machine_finish(void);
 
-/* The end of a test that could not come to a result, with the reason on the line. */
+/* Ends a test that has no result, and prints the reason. */
 int machine_give_up(const char *why);
 
 /* "fsgscheck boot image 1.2.3" */
@@ -71,10 +71,10 @@ void machine_processor_line(struct line *line);
 /* The last line of the output: "fsgscheck: verdict=V findings=a,b cpus=N". */
 void machine_contract_line(struct line *line);
 
-/* Writes the exit status to an emulator's debug exit device, which ends it where there is one. */
+/* Writes the exit status to an emulator's debug exit device. If there is one, the emulator ends. */
 void machine_exit(int status);
 
-/* For a machine without an operating system. */
+/* Stops a machine without an operating system. */
 _Noreturn void machine_reset(void);
 
 void tap_comment(const char *text);
@@ -82,7 +82,7 @@ void tap_start(void);
 void tap_step(uint32_t cpu, const char *text);
 void tap_finish(void);
 
-/* page.c: the screen for a person. */
+/* page.c: the screen for people. */
 void page_show(void);
 
 #endif

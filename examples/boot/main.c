@@ -15,14 +15,14 @@
 
 _Noreturn void boot_main(uint32_t magic, const void *information);
 
-/* How long a message stays before the reset. */
+/* How long a message stays on the screen before the reset. */
 #define STOP_SECONDS 10
 
 static uint32_t flags;
 static int have_apic;
 static int ended;
 
-/* As the boot guard: says nothing but its last line, and goes on. */
+/* As the boot guard: prints only its last line, and continues the boot. */
 static int guarding;
 static uint64_t guard_since;
 static struct linux_boot kernel;
@@ -35,7 +35,7 @@ _Noreturn static void end(int status)
 	halt_for_ever();
 }
 
-/* Goes no further: the message can be read, and after the reset another entry chosen. */
+/* Stops the boot: the message can be read, and after the reset another menu entry can be chosen. */
 _Noreturn static void guard_stop(const char *why)
 {
 	struct line line = {0};
@@ -54,7 +54,7 @@ _Noreturn static void guard_stop(const char *why)
 	machine_reset();
 }
 
-/* With the verdict in machine.report. Where no test was wanted it is unknown, and nothing is
+/* Continues with the verdict in machine.report. If no test was wanted, it is unknown and nothing is
  * added. */
 _Noreturn static void guard_go_on(int tested)
 {
@@ -65,7 +65,7 @@ _Noreturn static void guard_go_on(int tested)
 
 	if (added &&
 	    guard_add(kernel_line, limit < sizeof kernel_line ? limit : sizeof kernel_line - 1)) {
-		/* The boot is left as it was. */
+		/* The boot is left unchanged. */
 		tap_comment("the kernel's command line has no room for nofsgsbase");
 		added = 0;
 	}
@@ -83,9 +83,9 @@ _Noreturn static void guard_go_on(int tested)
 
 void trap_unexpected(uint64_t vector, uint64_t rip)
 {
-	static struct line line; /* another processor reads it */
+	static struct line line; /* another processor reads this */
 
-	/* An NMI, say: the verdict has been given. */
+	/* For example an NMI: the verdict has already been printed. */
 	if (ended)
 		return;
 	line_text(&line, "unexpected exception ");
@@ -102,7 +102,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	guard_go_on(1);
 }
 
-/* Of the processor on its turn. */
+/* Called on the processor whose turn it is. */
 static struct fsgs_report other_report;
 
 static void other_step(void *context, const char *text)
@@ -118,7 +118,7 @@ void smp_main(uint32_t cpu)
 		.context = &cpu, .step = other_step, .halt = apic_start() ? apic_halt : NULL};
 
 	trap_use();
-	/* Refuses nothing: the flags are known. */
+	/* Cannot fail: the flags are valid. */
 	(void)!fsgs_core_ring0(&other_report, sizeof other_report, &ops, sizeof ops, flags);
 }
 
@@ -130,7 +130,7 @@ static void check_others(void)
 	for (uint32_t cpu = 1; cpu <= others; cpu++) {
 		why = smp_run(cpu);
 		if (why) {
-			/* Its last step says what it was doing. Other CPUs would most likely
+			/* The last printed step names the failure. Other CPUs would most likely
 			 * fail in the same way. */
 			tap_step(cpu, why);
 			if (machine.present < others + 1)

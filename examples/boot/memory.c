@@ -24,7 +24,7 @@ int memory_keep(struct memory *memory, uint64_t base, uint64_t size)
 	return 0;
 }
 
-/* How far RAM goes on from there without a gap in one region; 0 where there is none. */
+/* The end of the RAM that continues without a gap in one region; 0 if there is none. */
 static uint64_t ram_from(const struct memory *memory, uint64_t base)
 {
 	for (unsigned int i = 0; i < memory->map_count; i++) {

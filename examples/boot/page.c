@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page for a person, who may have been up all night: the verdict large, what it means, what to
- * do with the cheapest step first, and only then what it rests on.
+ * The page for people: first the verdict in large letters and its meaning, then the steps with the
+ * cheapest first, then the evidence.
  */
 #include "machine.h"
 #include "screen.h"
@@ -58,7 +58,7 @@ static const char *const meanings[] = {
 				      "boot, and crash or lose data later.",
 };
 
-/* By exit status: good, well-behaved, wrong, unknown. */
+/* By exit status: good, consistent, defective, unknown. */
 static const uint8_t banner_colours[] = {SCREEN_GREEN, SCREEN_BROWN, SCREEN_RED, SCREEN_MAGENTA};
 
 static screen_cell cells[SCREEN_ROWS * SCREEN_COLUMNS];
@@ -78,8 +78,8 @@ static void put(int at_row, int column, const char *text, unsigned foreground, u
 			screen_make(*text++, foreground, background);
 }
 
-/* Wraps at words, from the row that is next; continued lines begin where the text does. The last
- * row is not the text's. */
+/* Wraps at words, beginning at the next free row; continued lines are indented like the text. The
+ * last row is reserved. */
 static void paragraph(const char *label, const char *text, unsigned colour)
 {
 	const int indent = MARGIN + (int)text_length(label);
@@ -152,7 +152,7 @@ static void put_steps(const struct fsgs_report *r)
 	}
 }
 
-/* One line for each distinct result, where there is more than one. */
+/* One line for each distinct result, if there is more than one. */
 static void put_results(void)
 {
 	struct line tested = {0};
@@ -202,7 +202,7 @@ static void put_title(void)
 	    SCREEN_BLACK);
 }
 
-/* Returns whether everything except the findings fits on the page. */
+/* Returns whether everything but the findings fits on the page. */
 static int put_page(const struct fsgs_report *r, int spacing)
 {
 	int complete;
@@ -233,7 +233,7 @@ void page_show(void)
 
 	if (!put_page(r, 1))
 		(void)put_page(r, 0);
-	/* It names the findings that found no room. */
+	/* This line names the findings that did not fit. */
 	machine_contract_line(&last);
 	fill(SCREEN_ROWS - 1, 1, screen_make(' ', SCREEN_BLACK, SCREEN_GREY));
 	put(SCREEN_ROWS - 1, MARGIN, last.text, SCREEN_BLACK, SCREEN_GREY);

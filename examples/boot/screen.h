@@ -29,15 +29,15 @@ static inline screen_cell screen_make(char c, unsigned foreground, unsigned back
 	return (screen_cell)((uint8_t)c | foreground << 8 | background << 12);
 }
 
-/* What the reader of the page can do next with the machine. */
+/* The choices that the reader of the page has. */
 extern const char screen_hint[];
 
 void screen_start(void);
 
-/* One more line at the bottom. */
+/* Draws one more line at the bottom. */
 void screen_line(const char *text);
 
-/* The whole screen. */
+/* Draws the whole screen. */
 void screen_show(const screen_cell cells[SCREEN_ROWS * SCREEN_COLUMNS]);
 
 #endif

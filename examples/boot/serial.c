@@ -17,11 +17,11 @@
 
 #define DEBUG_PORT        0xe9
 
-/* Longer than a byte takes at 115200 baud; a port that is stuck must not stop the test. */
+/* Longer than a byte takes at 115200 baud. If the port does not respond, the test must continue. */
 #define WAIT_LIMIT        100000
 
 static int have_com1, have_debug_port;
-/* Set before a character leaves, since a CPU that is given up stops at any instruction. */
+/* Set before a character is sent, because a CPU that hangs can be stopped at any instruction. */
 static volatile int line_begun;
 
 void serial_start(void)
@@ -29,7 +29,7 @@ void serial_start(void)
 	xen_console_start();
 	outb(COM1_SCRATCH, 0x5a);
 	have_com1 = inb(COM1_SCRATCH) == 0x5a;
-	/* The port answers with its own number; nothing else does. */
+	/* Only a real port returns the number that was written to its scratch register. */
 	have_debug_port = inb(DEBUG_PORT) == DEBUG_PORT;
 	if (!have_com1)
 		return;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The line that programs read: COM1, the debug port 0xe9 where an emulator has it, and the console
- * of a Xen guest. One processor at a time. */
+/* The output for programs: COM1, the debug port 0xe9 if an emulator has it, and the console of a
+ * Xen guest. Only one processor may write at a time. */
 #ifndef BOOT_SERIAL_H
 #define BOOT_SERIAL_H
 
-/* After clock_start(). */
+/* Call after clock_start(). */
 void serial_start(void);
 void serial_text(const char *text);
 
-/* Ends a line that was begun and never finished. */
+/* Ends an incomplete line. */
 void serial_fresh_line(void);
 
-/* Waits until everything has left, as far as that can be told. */
+/* Waits until all characters are sent, as far as the port tells. */
 void serial_drain(void);
 
 #endif

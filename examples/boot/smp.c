@@ -7,35 +7,36 @@
 #include "smp.h"
 #include "text.h"
 
-/* When for so long none has come, no more will: longer than a busy host keeps a processor from
- * running. Processors that firmware lists get more time. */
+/* If no processor has arrived for this long, the rest is not expected: longer than a busy host
+ * delays a processor. Processors that firmware lists get more time. */
 #define SETTLED_MS 300
 #define MISSING_MS 3000
 
-/* Without a sign from the one on its turn it is given up. */
+/* A processor that shows no progress for this long is given up. */
 #ifndef SMP_LIMIT_MS
 #define SMP_LIMIT_MS 20000
 #endif
 static const uint64_t limit_ms = SMP_LIMIT_MS;
 
 /* Intel SDM volume 3, "MP Initialization Protocol": INIT, 10 ms, SIPI, 200 us, SIPI. Processors
- * with 64-bit mode are ready sooner, so the first SIPI follows soon. Those that do not answer it
- * get the protocol's waits. */
+ * with 64-bit mode are ready earlier, so the first SIPI is sent early. If some do not respond, the
+ * waits of the protocol are used. */
 #define INIT_US    10000
 #define STARTUP_US 200
 #define SOON_US    100
 #define ANSWER_MS  20
 
-/* entry.S: a processor's identifier and SMP_KNOWN, and the number of the one on its turn. */
+/* For entry.S: each processor's identifier and SMP_KNOWN, and the number of the processor whose
+ * turn it is. */
 volatile uint64_t smp_known[SMP_MAX];
 volatile uint32_t smp_arrived, smp_registered, smp_turn;
 extern const uint8_t trampoline[], trampoline_end[];
 extern const uint8_t other_stack[], other_stack_top[];
 
-/* entry.S calls it. */
+/* Called by entry.S. */
 void smp_begin(uint32_t cpu);
 
-/* From the processor on its turn. */
+/* Called on the processor whose turn it is. */
 static volatile uint32_t signs;
 static volatile int finished;
 static const char *volatile failure;
@@ -67,7 +68,8 @@ int smp_on_turn(void)
 	return here > (uintptr_t)other_stack && here <= (uintptr_t)other_stack_top;
 }
 
-/* Those that came, without gaps and in order; one may have taken a place and not yet filled it. */
+/* Sorts the processors that have arrived, without gaps. A processor may have taken a place without
+ * having filled it yet. */
 static uint32_t put_in_order(void)
 {
 	uint32_t count = 0;
@@ -86,7 +88,7 @@ static uint32_t put_in_order(void)
 	return count;
 }
 
-/* Waits until that many have come. Returns 0 when for so long none has. */
+/* Waits until `others` processors have arrived. Returns 0 if none arrived for the time limit. */
 static int have_come(uint32_t others, uint32_t limit)
 {
 	uint32_t seen = smp_registered;
@@ -113,13 +115,14 @@ uint32_t smp_start(uint32_t present)
 	clock_wait_us(SOON_US);
 	apic_startup(APIC_OTHERS);
 	if (!have_come(others, ANSWER_MS)) {
-		/* INIT is INIT_US ago by now. A processor that has started ignores these. */
+		/* INIT was sent INIT_US ago by now. A processor that has started ignores both
+		 * startup interrupts. */
 		apic_startup(APIC_OTHERS);
 		clock_wait_us(STARTUP_US);
 		apic_startup(APIC_OTHERS);
 		(void)have_come(others, present ? MISSING_MS : SETTLED_MS);
 	}
-	/* A processor that starts from now on finds that it is not its turn. */
+	/* A processor that starts later finds that it is not its turn. */
 	smp_turn = SMP_NOBODY;
 	return put_in_order();
 }
@@ -164,7 +167,7 @@ const char *smp_run(uint32_t cpu)
 	}
 	if (finished)
 		return NULL;
-	/* From here on it waits to be started, whatever it was doing. */
+	/* After this it waits to be started, whatever it was doing. */
 	smp_turn = SMP_NOBODY;
 	apic_init(id);
 	clock_wait_us(INIT_US);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The serial line for programs: TAP 13, with each step as a comment before it is taken. */
+/* The serial output for programs: TAP 13, with each step printed as a comment before it is
+ * executed. */
 #include "machine.h"
 #include "screen.h"
 #include "serial.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A line of text that is put together piece by piece; what does not fit is dropped. */
+/* A line of text that is built piece by piece; text that does not fit is dropped. */
 #ifndef BOOT_TEXT_H
 #define BOOT_TEXT_H
 
@@ -12,30 +12,29 @@ struct line {
 };
 
 void line_text(struct line *line, const char *text);
-/* The same for what the hypervisor chose: a character that steers a terminal becomes a question
- * mark. */
+/* The same for text from the hypervisor: control characters become question marks. */
 void line_foreign(struct line *line, const char *text);
 void line_number(struct line *line, uint32_t number);
 void line_hex(struct line *line, uint64_t number);
 
 size_t text_length(const char *text);
 
-/* The length of the word that text begins with. */
+/* The length of the first word of the text. */
 size_t text_word(const char *text);
 
 /* True when the text begins with another. */
 int text_starts(const char *text, const char *with);
 
-/* Where the next word begins, or the end. */
+/* The start of the next word, or the end. */
 const char *text_next(const char *text);
 
-/* True when the text begins with this word, whole. */
+/* True if the first word of the text is this word. */
 int text_is_word(const char *text, const char *word);
 
 /* True when a command line has this word. */
 int text_has_word(const char *text, const char *word);
 
-/* For the compiler, which calls these by itself. */
+/* The compiler emits calls to these. */
 void *memset(void *to, int byte, size_t size);
 void *memcpy(void *to, const void *from, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way into and out of an exception handler in C. For the ELF image and for the UEFI program,
- * whose compiler follows another calling convention: trap() is declared with this one.
+ * Entry to and return from an exception handler in C. Shared by the ELF image and the UEFI program,
+ * whose compiler uses another calling convention: trap() is declared with the System V one.
  */
 #include "layout.h"
 
@@ -16,7 +16,7 @@ trap_stubs:
 	.rept TRAP_STUBS
 	.balign TRAP_STUB_SIZE
 	.if vector >= EXCEPTIONS || !((HAS_ERROR_CODE >> vector) & 1)
-	pushq $0		/* makes the frames alike */
+	pushq $0		/* gives all frames the same layout */
 	.endif
 	pushq $vector
 	jmp enter

@@ -18,7 +18,7 @@ struct gate {
 	uint32_t reserved;
 };
 
-/* What trap.S and the processor push, from the top of the stack. */
+/* The stack frame that trap.S and the processor push, from the lowest address. */
 struct frame {
 	uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
 	uint64_t vector, code;

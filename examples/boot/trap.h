@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions, and the one interrupt that is used. */
+/* The exception handlers, and the handler of the timer interrupt. */
 #ifndef BOOT_TRAP_H
 #define BOOT_TRAP_H
 
 #include <stdint.h>
 
-/* As LIDT and SIDT have it. */
+/* The operand format of LIDT and SIDT. */
 struct table_register {
 	uint16_t limit;
 	uint64_t base;
 } __attribute__((packed));
 
-/* The table in which #UD and #GP lead to the core and all else ends the program with an
- * explanation, made by the first call, from then on used by whatever processor calls trap_use(). */
+/* An exception table: #UD and #GP lead to the core; every other exception ends the program with an
+ * explanation. The first call builds the table. Later it is used by each processor that calls
+ * trap_use(). */
 void trap_start(void);
 void trap_use(void);
 
-/* To be provided: an unexpected exception. Returns only if it does not matter any more. */
+/* Provided by the caller: handles an unexpected exception. Returns only if the exception no longer
+ * matters. */
 void trap_unexpected(uint64_t vector, uint64_t rip);
 
-/* To be provided: the timer's interrupt. */
+/* Provided by the caller: the timer interrupt. */
 void trap_timer(void);
 
 #endif

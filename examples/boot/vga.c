@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The screen of a machine that started from a BIOS: VGA text, which every loader leaves it in. */
+/* The screen of a BIOS machine: VGA text mode, which every loader leaves active. */
 #include "cpu.h"
 #include "screen.h"
 #include "text.h"
@@ -16,8 +16,8 @@
 const char screen_hint[] = "You may switch off now.";
 
 /*
- * Each access to video memory leaves a guest for its hypervisor. So the memory is written in pieces
- * of four cells, and of these only what has changed.
+ * In a guest, each access to video memory exits to the hypervisor. So four cells are written at
+ * once, and only if they changed.
  */
 #define CELLS_PER_PIECE 4
 #define PIECES          (CELLS / CELLS_PER_PIECE)
@@ -54,7 +54,7 @@ void screen_start(void)
 		memory[i] = shown[i] = piece_of(wanted, i);
 }
 
-/* Does not scroll, which would change every row: a full screen is cleared. */
+/* Does not scroll, which would change every row: if the screen is full it is cleared. */
 void screen_line(const char *text)
 {
 	if (!started)

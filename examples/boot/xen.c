@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Xen's console for guests: a ring in a page that the guest shares with the console's reader, which
- * an event wakes up. A PVH guest has no other way out.
+ * Xen's console for guests: a ring buffer in a page that the guest shares with the console's
+ * reader. An event wakes the reader. A PVH guest has no other output.
  *
  * Xen's public headers: arch-x86/cpuid.h, hvm/params.h, io/console.h, event_channel.h, xen.h.
  */
@@ -15,7 +15,7 @@
 #define SIGNATURE_EDX      0x4d4d566e
 #define LEAVES_STEP        0x100
 #define LEAVES_END         0x40010000
-#define LEAF_HYPERCALLS    2 /* EBX: the MSR that takes the page */
+#define LEAF_HYPERCALLS    2 /* EBX: the MSR that takes the address of the hypercall page */
 #define LEAF_TIME          3 /* ECX: the counter's frequency in kHz */
 
 #define HYPERCALL_SIZE     32
@@ -32,7 +32,7 @@
 
 #define MAPPED_PAGES       (UINT64_C(1) << 20) /* entry.S */
 
-/* A reader that is not there must not stop the test. */
+/* If there is no reader, the test must continue. */
 #define READER_LIMIT_MS    1000
 
 struct ring {
@@ -46,14 +46,14 @@ struct parameter {
 	uint64_t value;
 };
 
-/* Xen writes the code into it. */
+/* Xen writes its code into this page. */
 static uint8_t hypercalls[4096] __attribute__((aligned(4096)));
 static int have_hypercalls;
 static volatile struct ring *ring;
 static uint32_t event;
 static int reader_gone;
 
-/* For the first domain, which has no ring: Xen prints it, a line at a time. */
+/* For the first domain, which has no ring: Xen prints the text, one line at a time. */
 static struct line line;
 
 static uint32_t leaves(void)
@@ -96,7 +96,7 @@ static void wake_reader(void)
 	(void)hypercall(CALL_EVENT_CHANNEL, EVENT_CHANNEL_SEND, (uintptr_t)&port, 0);
 }
 
-/* Returns 0 when no more than that many characters wait in the ring. */
+/* Waits until at most this many characters are left in the ring. Returns 0 on success. */
 static int wait_for_reader(uint32_t waiting)
 {
 	const uint64_t then = clock_now();
@@ -138,7 +138,7 @@ void xen_console_put(char c)
 		if (wait_for_reader(sizeof ring->out - 1))
 			return;
 		ring->out[ring->out_put % sizeof ring->out] = c;
-		__asm__ volatile("" : : : "memory"); /* the character before the number of them */
+		__asm__ volatile("" : : : "memory"); /* data before index */
 		ring->out_put++;
 		if (c == '\n')
 			wake_reader();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a guest of Xen has where a PC has a serial port and a timer. */
+/* The console and the clock of a Xen guest. */
 #ifndef BOOT_XEN_H
 #define BOOT_XEN_H
 
@@ -10,11 +10,11 @@ void xen_console_start(void);
 
 void xen_console_put(char c);
 
-/* Waits until the console's reader has taken everything, but not for ever: a guest that ends takes
- * the rest with it. */
+/* Waits until the console's reader has read everything, but with a limit: when a guest ends, the
+ * rest is lost. */
 void xen_console_drain(void);
 
-/* The frequency of the time-stamp counter; 0 where Xen does not tell. */
+/* The frequency of the time-stamp counter; 0 if Xen does not give it. */
 uint64_t xen_ticks_per_ms(void);
 
 #endif
