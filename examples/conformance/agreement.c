@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The instruction, arch_prctl and a load through the segment speak of one base. ptrace.c has the
- * fourth. */
+/* The instruction, arch_prctl and a load through the segment must agree on the base. ptrace.c tests
+ * the fourth access. */
 #include "suite.h"
 
 #include <errno.h>
@@ -64,8 +64,8 @@ static void set_is_loaded(const struct test *t)
 	expect(data, w->last.load[t->a], "what is loaded through %s", segment_name((int)t->a));
 }
 
-/* a: segment, b: base. As the selftest looks at it: the fault of a load at offset 0 names the base
- * that the processor has. */
+/* a: segment, b: base. As the selftest does it: the fault of a load at offset 0 gives the
+ * processor's base as its address. */
 static void set_faults_at(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -87,7 +87,7 @@ static void refused(const struct test *t)
 {
 	const int s = (int)t->a;
 
-	/* Only where a good one is taken does a refusal say anything. */
+	/* A refusal means something only if a valid base is accepted. */
 	need_set(set_prctl(t->a, BASE)->result, s);
 	const struct window *const w = set_prctl(t->a, t->b);
 
@@ -96,7 +96,7 @@ static void refused(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of %s after it", segment_name(s));
 }
 
-/* a: segment. Exactly at the limit, whichever of the two it is here. */
+/* a: segment. A base exactly at the limit, for either position of the limit. */
 static void limit(const struct test *t)
 {
 	const bool five = set_prctl(t->a, TASK_SIZE_48)->result == 0;
@@ -113,7 +113,7 @@ static void limit(const struct test *t)
 	expect(BASE, at->last.insn[t->a], "base after it");
 }
 
-/* a: segment. What arch_prctl refuses, the instruction takes. */
+/* a: segment. The instruction accepts bases that arch_prctl refuses. */
 static void beyond_prctl(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -126,7 +126,7 @@ static void beyond_prctl(const struct test *t)
 	expect(t->b, w->last.insn[s], "base of %s", segment_name(s));
 }
 
-/* a: segment. In turns, so that no side can answer from what it remembers. */
+/* a: segment. Alternates the accesses, so that none can answer from a cached value. */
 static void in_turns(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One case in one child: what it ruins, it ruins for itself alone. Its record is memory that the
- * runner shares; a child that does not finish is a failure, told with signal, si_code and address.
+ * One case in one child, so that a case can damage only its own process. Its record is in memory
+ * shared with the runner. A child that does not finish is a failure, reported with signal, si_code
+ * and address.
  */
 #include "suite.h"
 
@@ -251,11 +252,11 @@ static int set_ldt(unsigned entry, uint32_t base)
 	struct user_desc d = descriptor(entry, base);
 
 	errno = 0;
-	/* Cast: the system call returns a 32-bit value that libc would take for a large number. */
+	/* Cast: the system call returns 32 bits, which libc extends without the sign. */
 	return (int)syscall(SYS_modify_ldt, 1, &d, sizeof d) == 0 ? 0 : errno ? errno : EINVAL;
 }
 
-/* The 64-bit system call refuses; the 32-bit one is reached by INT 80h, with a pointer below 4
+/* The 64-bit system call refuses; so the 32-bit one is made by INT 80h, with a pointer below 4
  * GiB. */
 static int set_tls(unsigned *entry, uint32_t base)
 {
@@ -296,7 +297,7 @@ unsigned tls_selector(uint32_t base)
 
 unsigned any_selector(unsigned entry, uint32_t base)
 {
-	/* The kernel has room for three; 0 is none of them. */
+	/* The kernel has three TLS entries; 0 is not one of their numbers. */
 	static unsigned known[8];
 	const int error = set_ldt(entry, base);
 	unsigned tls = known[entry % 8] ? known[entry % 8] : (unsigned)-1;
@@ -314,11 +315,12 @@ unsigned any_selector(unsigned entry, uint32_t base)
 	return tls << 3 | 3;
 }
 
-/* The kernel is entered while GS holds what the case put there. The four that only address memory
- * are fast enough. */
+/* True if the kernel is entered while GS holds the case's base. Events that only address memory are
+ * too short to be interrupted. */
 static bool takes_gs_along(const struct window *w)
 {
-	/* The sandbox loads such a selector again, which clears the base. */
+	/* Returning from the call, the sandbox loads such a selector again, which clears the
+	 * base. */
 	if (w->load_selector[GS] && w->selector[GS])
 		return true;
 	if (w->event == event_selector && w->argument[0] == GS && !w->argument[1])
@@ -423,7 +425,7 @@ void end_window(pid_t child, const char *who)
 	fail("exits in order", seen, "%s", who);
 }
 
-/* In the child: handlers that need no FS, on a stack of their own. */
+/* In the child: the handlers do not need FS and run on a stack of their own. */
 static void prepare(void)
 {
 	static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGTRAP, SIGUSR1};
@@ -477,7 +479,7 @@ static void crashed(int status)
 		snprintf(record->seen, sizeof record->seen, "exit status %d", WEXITSTATUS(status));
 }
 
-/* Waits for the child, but not for ever. SIGCHLD is blocked in the runner. */
+/* Waits for the child, with a time limit. SIGCHLD is blocked in the runner. */
 static bool reaped(pid_t child, int *status)
 {
 	struct timespec left = {CASE_SECONDS, 0};
@@ -526,7 +528,7 @@ bool run_case(const struct test *test, bool risky)
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
 	}
-	/* Rivals and tracees that a failed case left behind. */
+	/* Kills the rivals and tracees that a failed case left behind. */
 	kill(-child, SIGKILL);
 	if (!record->finished)
 		crashed(status);

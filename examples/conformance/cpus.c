@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The same on each CPU: a hypervisor may have prepared only some of them. */
+/* The same tests on each CPU: a hypervisor may have set up only some of them. */
 #include "suite.h"
 
 #include <cpuid.h>
@@ -9,7 +9,7 @@
 #define BASE  UINT64_C(0x00002468ace13570)
 #define OTHER UINT64_C(0x0000369cf258be10)
 
-/* Calls `each` on every CPU of the run. */
+/* Calls `each` on every CPU that the run may use. */
 static void on_each(const struct test *t, void (*each)(const struct test *, int))
 {
 	int cpus[MANY];
@@ -93,7 +93,7 @@ static void lock(const struct test *t)
 	on_each(t, lock_on);
 }
 
-/* Set on one CPU, looked at on every other. a: segment */
+/* The base is set on one CPU and read on every other. a: segment */
 static void carried(const struct test *t)
 {
 	int cpus[MANY];
@@ -136,7 +136,7 @@ static void cpuid(const struct test *t)
 	on_each(t, cpuid_on);
 }
 
-/* Mixed processors would show here, too. */
+/* Processors of different models would show here, too. */
 static void null_on(const struct test *t, int cpu)
 {
 	static uint64_t first[2];

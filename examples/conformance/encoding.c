@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What the encoding promises: every register in both widths, and nothing else touched. */
+/* The rules of the encoding: every register in both widths, and no other state changes. */
 #include "suite.h"
 
-/* User half, bits in both halves, bit 31 and bit 46 set, no two bytes alike. */
+/* In the user half, with bits in both halves, bits 31 and 46 set, no two bytes alike. */
 #define VALUE UINT64_C(0x000051e7c3a59b20)
 #define OTHER UINT64_C(0x00002b1a97d4f6e8)
 #define LOW   UINT64_C(0xffffffff)
 
-/* What no register may hold by chance. */
+/* A value that no register holds by chance. */
 static uint64_t filler(unsigned reg)
 {
 	return UINT64_C(0xa5a5000000000000) | (uint64_t)(reg + 1) << 32 | (0x80000000u + reg);
@@ -102,7 +102,7 @@ static void others(const struct test *t)
 	}
 }
 
-/* a: instruction. Descriptors, because IRET may turn the null selectors 1 to 3 into 0 at any
+/* a: instruction. Uses descriptors, because IRET may turn the null selectors 1 to 3 into 0 at any
  * interrupt. */
 static void selectors(const struct test *t)
 {
@@ -110,7 +110,8 @@ static void selectors(const struct test *t)
 		struct window *const w = prepared(t->a, width, RAX);
 		static const char *const names[] = {"ES", "CS", "SS", "DS", "FS", "GS"};
 
-		/* The base is set by the instruction here: arch_prctl would clear the selector. */
+		/* The instruction sets the base here, because arch_prctl would clear the
+		 * selector. */
 		window_base(w, segment_of(t->a), w->set[segment_of(t->a)]);
 		for (int s = FS; s <= GS; s++) {
 			w->load_selector[s] = 1;
@@ -123,7 +124,7 @@ static void selectors(const struct test *t)
 	}
 }
 
-/* a: instruction. The trap flag gives the address of the next instruction. */
+/* a: instruction. The trap flag reports the address of the next instruction. */
 static void length(const struct test *t)
 {
 	static const struct {
@@ -146,7 +147,7 @@ static void length(const struct test *t)
 	}
 }
 
-/* a: enum odd, b: the width it has then */
+/* a: enum odd, b: the width that the processor must use */
 static void odd(const struct test *t)
 {
 	for (unsigned insn = 0; insn < FSGS_INSNS; insn++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What must fault, how the fault arrives, and what it leaves alone. */
+/* Writes that must fault, the form of the fault, and the state that it must not change. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -49,7 +49,7 @@ static void refuses(const struct test *t)
 	must_fault(attempt(t->a, t->b, RAX), t->b);
 }
 
-/* a: segment, b: what of it */
+/* a: segment, b: the aspect to test */
 static void delivery(const struct test *t)
 {
 	const struct window *const w = attempt(t->a, NOT_CANONICAL, RDX);
@@ -157,7 +157,7 @@ static void judge_undefined(const struct window *w, const char *what)
 	expect(w->stub, w->fault.rip, "RIP of %s", what);
 }
 
-/* Without a look at the bases: this runs on machines without the instructions, too. */
+/* Does not read the bases: this runs also on machines without the instructions. */
 static struct window *bare(uint64_t code)
 {
 	struct window *const w = window_new();
@@ -168,14 +168,14 @@ static struct window *bare(uint64_t code)
 	return w;
 }
 
-/* a: 0 UD2, 1 LOCK. UD2 is the measure: what holds for it has to hold for the four. */
+/* a: 0 UD2, 1 LOCK. UD2 is the reference: its result must hold for the four instructions, too. */
 static void undefined(const struct test *t)
 {
 	judge_undefined(
 		bare(t->a ? odd_stub(ODD_LOCK64, FSGS_INSN_RDGSBASE) : (uintptr_t)window_ud2),
 		t->a ? "LOCK RDGSBASE r64" : "UD2");
-	/* Where the feature is missing, the four are undefined themselves. Reads only: a read that
-	 * runs nevertheless does no harm. */
+	/* Without the feature the four instructions are undefined themselves. Only the reads are
+	 * tried, which do no harm if they run. */
 	if (machine.present)
 		return;
 	for (unsigned insn = FSGS_INSN_RDFSBASE; insn <= FSGS_INSN_RDGSBASE; insn++)
@@ -185,7 +185,7 @@ static void undefined(const struct test *t)
 		skip("%s; #UD arrives as it must", machine.why);
 }
 
-/* For itself: emulators that deliver the signal well may leave this out. */
+/* A case of its own: some emulators deliver the signal correctly but leave this out. */
 static void vector(const struct test *t)
 {
 	const struct window *const w = bare(odd_stub(ODD_LOCK64, FSGS_INSN_RDFSBASE));
@@ -195,10 +195,10 @@ static void vector(const struct test *t)
 	expect(VECTOR_UD, w->fault.trap, "exception vector in the signal frame");
 }
 
-/* a: instruction, or FSGS_INSNS for none: the way there and back. */
+/* a: instruction, or FSGS_INSNS for the mode switch alone, there and back. */
 static void compat(const struct test *t)
 {
-	/* ModRM of /digit on EAX; four one-byte NOPs for the way alone. */
+	/* ModRM of /digit on EAX; four one-byte NOPs for the mode switch alone. */
 	const unsigned char insn[] = {0xf3, 0x0f, 0xae, (unsigned char)(0xc0 + 8 * t->a)};
 	static const unsigned char nothing[] = {0x90, 0x90, 0x90, 0x90};
 	struct window *const w = window_new();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Code that runs on foreign bases. Compiled freestanding, without stack protector and
- * instrumentation; it addresses nothing through FS or GS except where that is the question, and
- * calls no library.
+ * instrumentation. It uses FS and GS only where they are tested, and calls no library.
  */
 #include "foreign.h"
 
@@ -27,13 +26,13 @@ struct foreign_fault *foreign_crash;
 uint32_t foreign_deadly;
 uint32_t foreign_runs;
 
-/* What the C library calls the 64-bit user code segment nowhere; Linux fixes it. */
+/* The selector of 64-bit user code. The C library does not define it; Linux fixes it. */
 #define USER_CS     0x33
-/* Enough for any scheduler's time slice; a rival that never runs must not hang the case. */
+/* Enough yields for any scheduler's time slice; if the rival never runs, the case must not hang. */
 #define MANY_YIELDS 200000
 #define SPIN_NS     400000000
-/* The same for a thread that only looks at its bases: by the clock, since on a busy machine yields
- * are cheap. */
+/* The same for a thread that only reads its bases. This limit is in time, because yields are cheap
+ * on a busy machine. */
 #define THREAD_NS   UINT64_C(10000000000)
 
 static long call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -92,12 +91,12 @@ long foreign_prctl(int get, int segment, uint64_t argument)
 	return call(__NR_arch_prctl, codes[get][segment], argument, 0, 0);
 }
 
-/* The GS base that a sandbox gave this thread, where FOREIGN_GS_CALL is set. The sandbox may give
+/* The GS base that a sandbox gave this thread, if FOREIGN_GS_CALL is set. The sandbox may give
  * another one with each return from a call. */
 static uint64_t given;
 
-/* An arch_prctl of the window's own, with GS as the sandbox wants it, and afterwards as the case
- * wants it. */
+/* An arch_prctl of the window itself: with the sandbox's GS base during the call, and the case's
+ * base afterwards. */
 static long lent_prctl(int get, int segment, uint64_t argument)
 {
 	uint64_t wanted;
@@ -130,10 +129,9 @@ static void give_back(int signal)
 	call(__NR_exit_group, 1, 0, 0, 0);
 }
 
-/* A system call as C libraries have it, and often from one place: a sandbox may rewrite such a call
- * after its first use. Whatever happens, the process ends
- * with the base that it was given: a sandbox may use the thread, with its GS, for the next
- * process. */
+/* A system call as C libraries make it, repeated from one place: a sandbox may rewrite the call
+ * after its first use. In every case the process ends with the original GS base: a sandbox may use
+ * the thread, with its GS, for the next process. */
 void foreign_gs_call(void (*set_handler)(void (*handler)(int)))
 {
 	set_handler(give_back);
@@ -177,7 +175,7 @@ static void set_base(struct window *w, int segment)
 	switch (w->set_by[segment]) {
 	case SET_PRCTL:
 		w->set_error[segment] = set_prctl(segment, w->set[segment]);
-		/* A sandbox may refuse it. Most cases only need the base to be there. */
+		/* A sandbox may refuse this. Most cases need only the base. */
 		if (w->set_error[segment] < 0)
 			write_base(segment, w->set[segment]);
 		break;
@@ -211,7 +209,7 @@ static void look(struct window *w, struct sight *sight)
 	__asm__ volatile("movw %%gs, %0" : "=m"(sight->selector[SEL_GS]));
 }
 
-/* By the system call, which is not under trial; by the instruction where that is denied. */
+/* Uses the system call, which is not under test; the instruction if the call is denied. */
 static void put_back(struct window *w)
 {
 	if (foreign_deadly & FOREIGN_GS_CALL)
@@ -263,7 +261,7 @@ static int within(uint64_t rip, const struct window *w)
 	       (rip >= w->low && rip < w->low_end);
 }
 
-/* The places of the events that fault on purpose, each with the place to go on at. */
+/* The addresses of the events that fault on purpose, each with the address to continue at. */
 #define LANDING(name) extern const char name##_at[], name##_on[]
 #pragma GCC visibility push(hidden)
 LANDING(event_undefined);
@@ -299,7 +297,7 @@ static const char *landing(uint64_t rip)
 	return 0;
 }
 
-/* Of a single-stepped stub the trail is all that counts. */
+/* If the stub is single-stepped, only the trail of addresses counts. */
 static void step(struct window *w, uint64_t rip)
 {
 	if (w->trails < TRAIL)
@@ -338,7 +336,7 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 			set_cs(u, w->bad_cs);
 		return;
 	}
-	/* The kernel could not go back to what the handler asked for. */
+	/* The kernel could not return to the context that the handler asked for. */
 	if (w && w->bad_cs && cs_of(u) == w->bad_cs) {
 		note(&w->fault, signal, info, u);
 		w->turns++;
@@ -348,7 +346,7 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 	if (w && within(rip, w)) {
 		note(&w->fault, signal, info, u);
 		u->uc_mcontext.gregs[REG_RIP] = (greg_t)address_of(window_back);
-		set_cs(u, USER_CS); /* a fault in compatibility mode has another one */
+		set_cs(u, USER_CS); /* a fault in compatibility mode has another selector */
 		return;
 	}
 	on = landing(rip);
@@ -397,7 +395,7 @@ void foreign_rival_thread(void *w)
 	foreign_rival(w);
 }
 
-/* The rival has begun and ended a turn of its own since `turns` was read. */
+/* The rival has begun and ended a turn since `turns` was read. */
 static int rival_ran(const struct window *rival, uint64_t turns)
 {
 	return rival->turns >= turns + 2;
@@ -468,7 +466,7 @@ void event_storm(struct window *w)
 
 void event_iret(struct window *w)
 {
-	w->bad_cs = 7; /* of an LDT that is not there */
+	w->bad_cs = 7; /* of an LDT that does not exist */
 	event_storm(w);
 	w->bad_cs = 0;
 	w->result = (int64_t)w->turns;
@@ -541,7 +539,7 @@ void event_step(struct window *w)
 
 void event_ticks(struct window *w)
 {
-	/* CLOCK_THREAD_CPUTIME_ID: time in which others ran does not count. */
+	/* CLOCK_THREAD_CPUTIME_ID: time in which other threads ran does not count. */
 	const uint64_t end = now_ns(3) + w->argument[0];
 
 	while (now_ns(3) < end)
@@ -599,7 +597,7 @@ void event_addr32(struct window *w)
 
 void event_lea(struct window *w)
 {
-	/* The prefix as a byte: assemblers warn of a segment in LEA. */
+	/* The prefix as a byte, because assemblers warn of a segment prefix on LEA. */
 	if (w->argument[0] == FSGS_SEGMENT_FS)
 		__asm__ volatile(".byte 0x64\n\tleaq 0x20, %0" : "=r"(w->result));
 	else
@@ -622,7 +620,7 @@ void event_store(struct window *w)
 				 : "memory");
 }
 
-/* What a child does first and last. */
+/* The first and the last thing that a child does. */
 static void in_child(void *argument)
 {
 	struct window *const w = argument;

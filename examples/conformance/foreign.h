@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What runs while FS or GS holds a foreign base. No thread-local storage, no C library, no stack
- * protector: foreign.c is compiled for that, and calls nothing but itself and window.S.
+ * Code that runs while FS or GS holds a foreign base. No thread-local storage, no C library, no
+ * stack protector: foreign.c is compiled for that, and calls only itself and window.S.
  */
 #ifndef CONFORMANCE_FOREIGN_H
 #define CONFORMANCE_FOREIGN_H
@@ -11,7 +11,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* A fault as the kernel told it. */
+/* A fault as the kernel reports it. */
 struct foreign_fault {
 	int32_t signal; /* 0: none */
 	int32_t code;
@@ -21,12 +21,12 @@ struct foreign_fault {
 	uint64_t error;
 };
 
-/* The bases and selectors at one moment, by every access that needs no other process. */
+/* The bases and selectors at one moment, read by every access that needs no other process. */
 struct sight {
 	uint64_t insn[2]; /* RDFSBASE, RDGSBASE */
 	uint64_t prctl[2];
-	int64_t error[2];     /* of arch_prctl; prctl says nothing then */
-	uint64_t load[2];     /* what stands at offset 0 of the segment, where asked for */
+	int64_t error[2];     /* from arch_prctl; prctl is 0 then */
+	uint64_t load[2];     /* the value at offset 0 of the segment, if the case reads it */
 	uint16_t selector[6]; /* ES CS SS DS FS GS */
 };
 
@@ -40,9 +40,9 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 #define WINDOW_CPUS  64
 
 #define FLAG_TRAP    0x100
-/* CF PF AF ZF SF DF OF: what a program can set without consequences. */
+/* CF PF AF ZF SF DF OF: the flags that a program may set without side effects. */
 #define FLAGS_STATUS UINT64_C(0xcd5)
-/* IF and the fixed bit: always as the kernel wants them. */
+/* IF and the fixed bit: always set by the kernel. */
 #define FLAGS_FIXED  UINT64_C(0x202)
 
 struct window {
@@ -63,7 +63,7 @@ struct window {
 	uint64_t argument[4]; /* of the event */
 	uint32_t want_load[2];
 
-	/* What was seen. */
+	/* The results. */
 	struct sight before; /* after the bases were set */
 	struct sight last;   /* after the event */
 	struct sight child;  /* by a child that the event made */
@@ -71,24 +71,24 @@ struct window {
 	struct foreign_fault fault; /* of the stub, or of the event's own access */
 	int64_t result;             /* of the event */
 
-	/* The signal handler's orders. */
+	/* Parameters of the signal handler. */
 	uint32_t change_in_handler[2];
 	uint64_t handler_base[2];
-	volatile uint32_t signals; /* how many it saw */
+	volatile uint32_t signals; /* how many signals it received */
 	uint32_t trails;
 	uint64_t trail[TRAIL]; /* RIP of the traps of a single-stepped stub */
 	uint64_t low, low_end; /* another place where a stub may stand */
 	uint32_t astray;       /* 1: the stub comes back by a fault, wherever the kernel put it */
-	uint32_t bad_cs;       /* not 0: what SIGUSR1's handler returns to */
+	uint32_t bad_cs;       /* not 0: the address that SIGUSR1's handler returns to */
 
-	/* For rivals and hops. */
+	/* For rivals and migrations. */
 	volatile uint64_t turns;
 	volatile uint32_t stop;
 	uint32_t cpus;
 	uint16_t cpu[WINDOW_CPUS];
 
-	int64_t set_error[2]; /* of arch_prctl; the instruction set the base in its stead */
-	uint64_t own[2];      /* what to put back */
+	int64_t set_error[2]; /* from arch_prctl; the instruction set the base instead */
+	uint64_t own[2];      /* the bases to restore */
 };
 
 /* window.S */
@@ -119,7 +119,7 @@ enum odd {
 	ODD_GS
 };
 
-/* Sets the bases, executes the stub, lets the event happen, looks, and puts the bases back. */
+/* Sets the bases, executes the stub, runs the event, reads everything, and restores the bases. */
 void foreign_window(struct window *w);
 
 /* The handler of every signal of the suite. A fault in a stub ends the stub. An
@@ -128,24 +128,25 @@ void foreign_signal(int signal, siginfo_t *info, void *context);
 extern struct window *foreign_now;
 extern struct foreign_fault *foreign_crash;
 
-/* What kills its caller here, asked once in children. An arch_prctl that does is not called:
+/* Calls that kill their caller here, found once in children. Such an arch_prctl is not made:
  * ENOSYS. */
 #define FOREIGN_CALL(get, segment) (1u << ((get)*2 + (segment)))
 #define FOREIGN_INT80              (1u << 4) /* the 32-bit entry */
-/* Any system call while GS holds another base than at the start of the process: a sandbox reaches
- * its own data through GS. The window then restores GS during its own calls. */
+/* Any system call while GS holds another base than at the start of the process: a sandbox keeps its
+ * own data behind GS. The window then restores GS during its own calls. */
 #define FOREIGN_GS_CALL            (1u << 5)
 extern uint32_t foreign_deadly;
 long foreign_prctl(int get, int segment, uint64_t argument);
-/* A system call with another base in GS. Returns, or ends the process with status 1:
- * FOREIGN_GS_CALL. The caller's function makes a handler that of SIGSEGV. */
+/* Makes a system call with another base in GS. Returns, or ends the process with status 1:
+ * FOREIGN_GS_CALL. The function that the caller passes installs a handler for SIGSEGV. */
 void foreign_gs_call(void (*set_handler)(void (*handler)(int)));
-/* The GS base of the caller, where no system call tells it: by RDGSBASE if that runs, else 0. */
+/* The GS base of the caller, for use where no system call gives it: by RDGSBASE if that runs, else
+ * 0. */
 uint64_t foreign_own_gs(void);
 extern uint32_t foreign_runs; /* the instructions run here */
 
-/* Never returns: sets its own bases again and again, counts turns in *w, yields. For another
- * process or thread on the same CPU. */
+/* Never returns: sets its own bases repeatedly, counts turns in *w, and yields. For another process
+ * or thread on the same CPU. */
 void foreign_rival(struct window *w);
 /* The same for a thread that shares the memory. */
 void foreign_rival_thread(void *w);
@@ -154,15 +155,15 @@ void foreign_rival_thread(void *w);
 void event_syscalls(struct window *w);
 void event_int80(struct window *w);
 void event_yield(struct window *w); /* until the rival had two turns */
-void event_spin(struct window *w);  /* the same without giving the CPU away */
+void event_spin(struct window *w);  /* the same, but spins instead of yielding */
 void event_sleep(struct window *w); /* argument 0: nanoseconds */
 void event_storm(struct window *w); /* argument 0: how many signals to this thread */
-void event_iret(struct window *w);  /* argument 0: how often the way back to user space faults */
+void event_iret(struct window *w);  /* argument 0: faults on the return to user space */
 void event_touch(struct window *w); /* argument 0: address, 1: pages */
 void event_hop(struct window *w);   /* over cpu[] */
 void event_breakpoint(struct window *w);
 void event_undefined(struct window *w);
-void event_fault(struct window *w); /* a load that is not canonical */
+void event_fault(struct window *w); /* a load from a non-canonical address */
 void event_divide(struct window *w);
 void event_step(struct window *w);  /* a system call under the trap flag */
 void event_ticks(struct window *w); /* argument 0: nanoseconds of CPU time spent in user space */

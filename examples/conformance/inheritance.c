@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a base goes when a process or thread is made, replaced, interrupted or dumped. */
+/* The base after a process or thread is created, replaced, interrupted or dumped. */
 #include "suite.h"
 
 #include <dirent.h>
@@ -33,7 +33,7 @@
 	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
 		    CLONE_SYSVSEM))
 
-/* A window whose event makes a child of the given kind. */
+/* A window whose event creates a child of the given kind. */
 static struct window *maker(uint64_t flags)
 {
 	struct window *const w = window_new();
@@ -84,7 +84,7 @@ static void inherits_base(const struct test *t)
 	expect(t->c, w->last.insn[s], "base of %s in the parent", segment_name(s));
 }
 
-/* a: segment, b: clone flags. Selector and base do not belong together, and both are handed on. */
+/* a: segment, b: clone flags. Selector and base do not match, and both must be inherited. */
 static void inherits_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -100,7 +100,7 @@ static void inherits_selector(const struct test *t)
 	expect(base, w->last.insn[s], "base of %s in the parent", segment_name(s));
 }
 
-/* a: segment, b: clone flags. What the child writes is its own. */
+/* a: segment, b: clone flags. The child's writes must not change the parent's base. */
 static void independent(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -115,7 +115,7 @@ static void independent(const struct test *t)
 	expect(s == FS ? FS_BASE : GS_BASE, w->last.insn[s], "base of the parent afterwards");
 }
 
-/* b: clone flags besides CLONE_SETTLS */
+/* b: clone flags in addition to CLONE_SETTLS */
 static void settls(const struct test *t)
 {
 	struct window *const w = maker(t->b | CLONE_SETTLS);
@@ -129,7 +129,7 @@ static void settls(const struct test *t)
 	expect(FS_BASE, w->last.insn[FS], "FS base of its maker");
 }
 
-/* Its selector is zeroed as ARCH_SET_FS would. */
+/* Its selector is cleared as by ARCH_SET_FS. */
 static void settls_selector(const struct test *t)
 {
 	struct window *const w = maker(THREAD | CLONE_SETTLS);
@@ -145,7 +145,7 @@ static void settls_selector(const struct test *t)
 	classify("FS selector of the new thread is 0x%x", w->child.selector[SEL_FS]);
 }
 
-/* The kernel refuses a thread pointer in its own half. */
+/* The kernel must refuse a thread pointer in its own half. */
 static void settls_limit(const struct test *t)
 {
 	struct window *const w = maker(THREAD | CLONE_SETTLS);
@@ -153,12 +153,12 @@ static void settls_limit(const struct test *t)
 	(void)t;
 	w->argument[2] = KERNEL_BASE;
 	run_window(w);
-	/* Not which process it became. */
+	/* The identifier of the new process does not matter. */
 	expect((uint64_t)-EPERM, w->result < 0 ? (uint64_t)w->result : 0,
 	       "clone with a thread pointer of 0x%llx", (unsigned long long)KERNEL_BASE);
 }
 
-/* a: segment, b: 1 with a selector. Seen by a tracer, before the new program's first
+/* a: segment, b: 1 with a selector. A tracer reads it before the new program's first
  * instruction. */
 static void exec_traced(const struct test *t)
 {
@@ -200,7 +200,7 @@ static void exec_traced(const struct test *t)
 	expect(0, s == FS ? regs.fs : regs.gs, "selector of %s after execve", segment_name(s));
 }
 
-/* The new program's own view; its C library does not touch GS. */
+/* Read by the new program itself; its C library does not use GS. */
 static void exec_seen(const struct test *t)
 {
 	static char path[] = "/proc/self/exe", option[] = "--gs-base-is-zero";
@@ -233,7 +233,8 @@ static void handler_sees(const struct test *t)
 	expect(base, w->last.insn[s], "base of %s after it", segment_name(s));
 }
 
-/* a: segment, b: 1 by a fault of its own. What the handler writes stays: the frame has no base. */
+/* a: segment, b: 1 for a fault of the case itself. The handler's write stays, because a signal
+ * frame holds no base. */
 static void handler_changes(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -273,7 +274,7 @@ static bool core_registers(const char *path, struct user_regs_struct *regs)
 		memcpy(&segment, bytes + at, sizeof segment);
 		if (segment.p_type != PT_NOTE)
 			continue;
-		/* The kernel writes NT_PRSTATUS of the thread that died first; its name is
+		/* The kernel writes the NT_PRSTATUS of the dying thread first; its name is
 		 * "CORE". */
 		if (segment.p_offset + sizeof note + 8 + sizeof status > (size_t)size)
 			return false;
@@ -287,7 +288,7 @@ static bool core_registers(const char *path, struct user_regs_struct *regs)
 	return false;
 }
 
-/* Where the pattern puts the file, if it is a plain name in the current directory. */
+/* The core file's path, if the pattern is a plain name in the current directory. */
 static void core_pattern(char *pattern, int room)
 {
 	FILE *const file = fopen("/proc/sys/kernel/core_pattern", "re");
@@ -305,7 +306,7 @@ static void die_with_core(struct window *w, const char *directory)
 	struct rlimit limit;
 	const int filter = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
 
-	/* No memory of the process: the notes are what matters. */
+	/* Dump no memory of the process: only the notes are needed. */
 	if (filter < 0 || write(filter, "0", 1) != 1 || getrlimit(RLIMIT_CORE, &limit))
 		_exit(77);
 	limit.rlim_cur = limit.rlim_max;
@@ -316,7 +317,7 @@ static void die_with_core(struct window *w, const char *directory)
 	_exit(78);
 }
 
-/* Emulators leave a file of their own there. */
+/* Emulators write a file of their own there. */
 static void empty(const char *directory)
 {
 	DIR *const files = opendir(directory);
@@ -358,7 +359,7 @@ static void core(const struct test *t)
 	empty(directory);
 	if (!WIFSIGNALED(status) || !WCOREDUMP(status) || !found)
 		skip("no core file can be had here");
-	/* Under an emulator it is the emulator's. */
+	/* Under an emulator the core file is the emulator's. */
 	if (regs.rip - (uintptr_t)event_abort > 1024)
 		skip("the core file is not of this program");
 	expect(base, s == FS ? regs.fs_base : regs.gs_base, "base of %s in the core file",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgs-conformance: what FSGSBASE must do, case by case. */
+/* fsgs-conformance: the rules of FSGSBASE, case by case. */
 #include "suite.h"
 
 #include <errno.h>
@@ -146,7 +146,7 @@ static void list(const char *pattern)
 	}
 }
 
-/* "0-3,8" as a set; false when it is not one. */
+/* Parses "0-3,8" as a set of CPUs; false if it is not a valid list. */
 static bool parse_cpus(const char *text, cpu_set_t *set)
 {
 	CPU_ZERO(set);
@@ -172,7 +172,7 @@ static bool parse_cpus(const char *text, cpu_set_t *set)
 	return text[-1] == '\0';
 }
 
-/* Asks in a child, which may die of it. False where no child can be made. */
+/* Runs a test in a child, which may die of it. False if no child can be created. */
 static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 {
 	int status = 0;
@@ -188,7 +188,7 @@ static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 	return true;
 }
 
-/* Where it is undefined, nothing of ours is touched. */
+/* An undefined RDGSBASE changes no state of the child. */
 static void rdgsbase(unsigned unused)
 {
 	static struct window w = {.flags = FLAGS_FIXED};
@@ -217,7 +217,8 @@ static void int80(unsigned unused)
 	event_int80(&w);
 }
 
-/* A filter may answer with SIGSYS. FS gets what it has; the rest of a child does without GS. */
+/* A filter may answer with SIGSYS. FS is set to its current value; the rest of a child does not
+ * need GS. */
 static void each_prctl(unsigned which)
 {
 	const int get = (int)(which >> 1), s = (int)(which & 1);
@@ -230,9 +231,8 @@ static void each_prctl(unsigned which)
 	foreign_prctl(get, s, base);
 }
 
-/* As the library's own canonical check, for the same reasons: see may_flash() in lib/linux/trial.c.
- * That the kernel names another vendor than CPUID is known here, and a sign of an emulator of
- * processes. */
+/* The same conditions as in the library's canonical check: see may_flash() in lib/linux/trial.c.
+ * Here a kernel that names another vendor than CPUID is one more sign of a process emulator. */
 static bool half_safe(const struct fsgs_report *r)
 {
 	if (r->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -245,7 +245,7 @@ static bool half_safe(const struct fsgs_report *r)
 			    FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)));
 }
 
-/* False where no child can be made: nothing can be asked then. */
+/* False if no child can be created: then nothing can be tested. */
 static bool examine(void)
 {
 	static char why[160];
@@ -304,19 +304,19 @@ static void repeat(const struct test *test, const struct options *options, struc
 		if (record->word > result->record.word)
 			result->record = *record;
 		if (!asked)
-			break; /* what this machine or run does not allow stays so */
+			break; /* tests that this machine or run does not allow stay skipped */
 	}
 	result->seconds = seconds() - begin;
 }
 
-/* For a person who waits. Where lines for a program go to the same terminal it would be in
- * between. */
+/* For a person at the terminal. Not if the results go to the same terminal, because the text would
+ * mix with them. */
 static bool shows_progress(const struct output *output)
 {
 	return isatty(STDERR_FILENO) && (output == &output_human || !isatty(STDOUT_FILENO));
 }
 
-/* The status to leave with; half an answer on a full disk must not look like a whole one. */
+/* The exit status. A full disk must not make a truncated result look complete. */
 static int written(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -344,7 +344,8 @@ static int run(const struct options *options, const struct output *output)
 			if (progress)
 				fprintf(stderr, "%u/%u %s/%s", index, total, result.theme->name,
 					result.test->name);
-			/* A child that dies in the C library must not print our buffer again. */
+			/* A child that dies in the C library must not print the parent's buffer
+			 * again. */
 			fflush(stdout);
 			repeat(result.test, options, &result);
 			summary.counts[result.record.word]++;
@@ -363,11 +364,11 @@ static int run(const struct options *options, const struct output *output)
 		fprintf(stderr, "fsgs-conformance: no process can be made for a case\n");
 		return CANNOT_RUN;
 	}
-	/* Each case is a skip with its reason: TAP has said it all. */
+	/* Each case is a skip with its reason, so TAP has reported everything. */
 	return written(output == &output_tap ? EXIT_PASS : EXIT_SKIP);
 }
 
-/* The other end of inheritance/gs-exec-seen. */
+/* Run by inheritance/gs-exec-seen as the new program. */
 static int gs_base_is_zero(void)
 {
 	static struct window w = {.flags = FLAGS_FIXED};
@@ -389,8 +390,8 @@ static int prepare_and_run(const struct options *options, const struct output *o
 		perror("fsgs-conformance: mmap");
 		return CANNOT_RUN;
 	}
-	/* What a parent ignores is inherited: then no child would be waited for, or die of a
-	 * signal. */
+	/* Ignored signals are inherited from the parent. Then waiting for children would fail, and
+	 * no child would die of a signal. */
 	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
 		signal(defaults[i], SIG_DFL);
 	/* No core files, except in the cases that test them and raise the limit again. */

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The counts are attributes of what the cases stand in, so the cases are collected first. */
+/* The enclosing element has the counts as attributes, so the cases are collected first. */
 static char *text;
 static size_t length;
 static FILE *cases;
 
-/* An attribute's value or an element's text. XML has no control characters, in no form. */
+/* The text of an attribute or an element. XML allows no control characters, not even escaped. */
 static void put_escaped(FILE *to, const char *from)
 {
 	for (; *from; from++) {

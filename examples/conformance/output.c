@@ -14,7 +14,7 @@ const char *word_name(unsigned word)
 	return names[word];
 }
 
-/* What a deviation is, as lines with a prefix. */
+/* Prints a deviation, as lines with a prefix. */
 static void explain(const struct result *r, const char *prefix)
 {
 	const struct rule_text *const rule = &rules[r->test->rule];
@@ -34,7 +34,7 @@ static void explain(const struct result *r, const char *prefix)
 	printf("%sknown of: %s\n", prefix, rule->known ? rule->known : "none");
 }
 
-/* Both protocols: a number sign begins a directive, which no text of ours may do by chance. */
+/* In both protocols a number sign begins a directive, so the texts must not contain one. */
 static void put_clean(const char *text)
 {
 	for (; *text; text++)
@@ -52,7 +52,7 @@ static void tap_line(const struct result *r, unsigned index)
 	putchar('\n');
 }
 
-/* A result that not each run stands for. */
+/* A result that differs between runs. */
 static bool partial(const struct result *r)
 {
 	return r->record.word != WORD_SKIP && r->record.word != WORD_FAIL && r->skipped_runs;
@@ -77,7 +77,7 @@ static void tap_result(const struct result *r, unsigned index)
 	fflush(stdout);
 }
 
-/* KTAP wants what is said about a test in front of its result line. */
+/* KTAP requires a test's comments before its result line. */
 static void ktap_result(const struct result *r, unsigned index)
 {
 	tap_diagnostics(r);
@@ -128,7 +128,7 @@ static void human_begin(unsigned total)
 						     : "does not promise it");
 }
 
-/* Skips of one reason in a row are one line. */
+/* Consecutive skips with one reason become one line. */
 static void human_result(const struct result *r, unsigned index)
 {
 	static char last[sizeof r->record.note];

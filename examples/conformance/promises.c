@@ -31,7 +31,7 @@ static bool hwcap2_says(void)
 	return getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 }
 
-/* They run: every other case needs that, and RDGSBASE here once more. */
+/* They run, which every other case requires; RDGSBASE is tried here once more. */
 static bool runs(void)
 {
 	struct window *const w = window_new();
@@ -74,7 +74,7 @@ static void hwcap2_cpuid(const struct test *t)
 	expect(1, cpuid_says(), "CPUID.(EAX=7,ECX=0):EBX[0] where AT_HWCAP2 bit 1 is set");
 }
 
-/* AT_HWCAP2 in a copy of the auxiliary vector; -1 when it has none. */
+/* Whether a copy of the auxiliary vector has AT_HWCAP2 bit 1; -1 if it has no AT_HWCAP2. */
 static int64_t in_vector(const Elf64_auxv_t *vector, size_t size)
 {
 	for (size_t i = 0; i < size / sizeof *vector && vector[i].a_type != AT_NULL; i++)
@@ -83,7 +83,7 @@ static int64_t in_vector(const Elf64_auxv_t *vector, size_t size)
 	return -1;
 }
 
-/* The C library does not tell absent from zero here. */
+/* getauxval() cannot tell an absent entry from zero here. */
 static void compare(int64_t copy, const char *name)
 {
 	expect(getauxval(AT_HWCAP2), copy < 0 ? 0 : (uint64_t)copy, "AT_HWCAP2 in %s", name);
@@ -115,8 +115,8 @@ static void prctl_auxv(const struct test *t)
 		"PR_GET_AUXV");
 }
 
-/* The flag without HWCAP2 is a kernel before 5.9, or a host's file under an emulator; the other way
- * round there is no excuse. */
+/* The flag without HWCAP2 means a kernel before 5.9, or the host's file under an emulator. HWCAP2
+ * without the flag is always a defect. */
 static void cpuinfo(const struct test *t)
 {
 	FILE *const file = fopen("/proc/cpuinfo", "re");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The fourth way to a base: a tracer's. Every request that carries one, both ways. */
+/* The fourth access to a base: by a tracer. Tests every request that reads or writes one. */
 #include "suite.h"
 
 #include <asm/prctl.h>
@@ -18,7 +18,7 @@
 #define NEW_BASE   UINT64_C(0x0000137ace024680)
 #define KERNEL     UINT64_C(0xffff812345678000)
 #define TOO_HIGH   UINT64_C(0xffff800000001000)
-/* What the selftest writes. */
+/* The value that the selftest writes. */
 #define SMALL_BASE UINT64_C(0xff)
 #define LDT_BASE   0x00abc000u
 
@@ -33,7 +33,8 @@ static const char *const reading[] = {"PTRACE_PEEKUSER", "PTRACE_GETREGS", "PTRA
 static const char *const writing[] = {"PTRACE_POKEUSER", "PTRACE_SETREGS", "PTRACE_SETREGSET",
 				      "PTRACE_ARCH_PRCTL"};
 
-/* The system call: the C library's wrapper would make -1 of an error and of a base alike. */
+/* The system call itself: the C library's wrapper returns -1 for an error and for some bases
+ * alike. */
 static long request(long what, pid_t child, uint64_t address, uint64_t data)
 {
 	return syscall(SYS_ptrace, what, child, address, data);
@@ -115,7 +116,7 @@ static uint64_t peek_selector(pid_t child, int s)
 	return selector;
 }
 
-/* A child that stops in its window, with the bases set. */
+/* Starts a child that stops in its window, with the bases set. */
 static pid_t stopped(struct window *w)
 {
 	int status;
@@ -138,7 +139,7 @@ static pid_t stopped(struct window *w)
 		fail("stops", "ended", "the tracee");
 		skip("no tracee");
 	}
-	/* A runner that dies must not leave it behind. */
+	/* If the runner dies, the child must die, too. */
 	request(PTRACE_SETOPTIONS, child, 0, PTRACE_O_EXITKILL);
 	return child;
 }
@@ -208,8 +209,8 @@ static void writes(const struct test *t)
 	expect(BASE + 0x1000, w->last.insn[!s], "base of %s", segment_name(!s));
 }
 
-/* a: segment, b: means. With a selector that is not null: it stays, and the base is what was
- * written. */
+/* a: segment, b: means. With a non-null selector: the selector stays, and the base is the written
+ * one. */
 static void keeps_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -246,7 +247,8 @@ static void limit(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment, b: 1 with a descriptor's selector. All registers out and in again: nothing moves. */
+/* a: segment, b: 1 with a descriptor's selector. Reads all registers and writes them back: nothing
+ * may change. */
 static void round_trip(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -269,7 +271,7 @@ static void round_trip(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of %s", segment_name(s));
 }
 
-/* a: segment. A selector whose descriptor does not exist: a defective kernel falls over here. */
+/* a: segment. A selector whose descriptor does not exist: this crashes a defective kernel. */
 static void bad_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -280,14 +282,14 @@ static void bad_selector(const struct test *t)
 	const long error = request(PTRACE_POKEUSER, child, offset_selector(s), 7);
 
 	expect(0, (uint64_t)peek(child, BY_USER, s, &base), "%s", reading[BY_USER]);
-	/* A FS base of the C library stays, a GS base was zero: either way it is a user address. */
+	/* The FS base of the C library stays; a GS base was zero. Both are user addresses. */
 	expect(0, base >> 47, "upper bits of the base that is read");
 	classify("writing selector 7: %s, then reading gives 0x%llx",
 		 error ? strerror(errno) : "ok", (unsigned long long)base);
 	go_on(child);
 }
 
-/* a: segment. Every write there is, then an end in order. */
+/* a: segment. Every kind of write, then the tracee must end normally. */
 static void ends_in_order(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -371,7 +373,7 @@ static void single_step(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment, b: value that the tracer writes between two writes of the tracee: the last one
+/* a: segment, b: value that the tracer writes between two writes of the tracee: the last write
  * counts. */
 static void writes_in_turn(const struct test *t)
 {
@@ -394,8 +396,8 @@ static void writes_in_turn(const struct test *t)
 	}
 }
 
-/* a: segment. As the selftest does it: without an LDT, from a base of 1. What becomes of the base
- * is not said, but it is not another one. */
+/* a: segment. As the selftest does it: without an LDT, from a base of 1. The resulting base must be
+ * 0 or 1. */
 static void selector_7(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -415,7 +417,7 @@ static void selector_7(const struct test *t)
 		expect(1, w->last.insn[s], "base in the tracee, if not 0");
 }
 
-/* a: segment, b: BY_REGS or BY_REGSET. Selector and base in one request: each is as it was
+/* a: segment, b: BY_REGS or BY_REGSET. Selector and base in one request: each must be as
  * written. */
 static void writes_both(const struct test *t)
 {
@@ -447,8 +449,8 @@ static void writes_both(const struct test *t)
 	}
 }
 
-/* a: segment, b: 1 with a descriptor's selector. The tracer leads the process to code that loses
- * its segments, then gives it back all of its registers and leaves. */
+/* a: segment, b: 1 with a descriptor's selector. The tracer makes the process run code that clears
+ * its segments, then restores all of its registers and detaches. */
 static void redirect(const struct test *t)
 {
 	const int s = (int)t->a;

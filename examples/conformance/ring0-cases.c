@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cases of the ring-0 half, and what they work with. What is under trial stands in the same
- * window as in user space. The stack pointer is not tried as an operand: an exception would be
- * pushed where it points.
+ * The cases of the ring-0 half, and their helpers. The instruction under test is in the same window
+ * as in user space. The stack pointer is not tried as an operand, because an exception would be
+ * pushed at its address.
  */
 #include "ring0.h"
 
@@ -65,7 +65,7 @@ static uint64_t stub(uint64_t insn, uint64_t width, unsigned reg)
 	return (uintptr_t)window_stubs + STUB_BYTES * STUB_INDEX(insn, width, reg);
 }
 
-/* Executes one stub; `value` in the operand, everything else in known registers. */
+/* Executes one stub, with `value` in the operand and known values in all other registers. */
 static struct window *execute(uint64_t code, unsigned reg, uint64_t value)
 {
 	window = (struct window){.flags = 2 | (FLAGS_STATUS & ~UINT64_C(0x400)), .stub = code};
@@ -99,8 +99,8 @@ static void write64(int segment, uint64_t base)
 extern const char wrmsr_at[], wrmsr_on[], cr4_at[], cr4_on[];
 #pragma GCC visibility pop
 
-/* The boot image's trap.c asks the core whose fault it is. Here there is no core: the window
- * answers. */
+/* The boot image's trap.c asks the core whether a fault belongs to a stub. There is no core here,
+ * so the window answers. */
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
 	const uint64_t at = *rip;
@@ -120,7 +120,7 @@ struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, 
 	return (struct fsgs_stub *)&window;
 }
 
-/* The vector, or 0. Not inlined: their labels exist once. */
+/* The vector, or 0. Not inlined, because its labels must be unique. */
 __attribute__((noinline)) static int try_wrmsr(uint32_t msr, uint64_t value)
 {
 	window.fault.signal = 0;
@@ -174,8 +174,7 @@ static void can_be_cleared(const struct test *t)
 	write_cr4(read_cr4() | CR4_FSGSBASE);
 }
 
-/* Off and on again, several times: what is cached at one change must not be believed at the
- * next. */
+/* Clears and sets the bit several times: an implementation must not use a cached value of it. */
 static void off_and_on(const struct test *t)
 {
 	const int s = segment_of(t->a);
@@ -344,7 +343,7 @@ static void swap_leaves_fs(const struct test *t)
 	swapgs();
 }
 
-/* What the kernel's paranoid entry does. */
+/* As the kernel's paranoid entry does. */
 static void swap_loop(const struct test *t)
 {
 	(void)t;
@@ -462,7 +461,7 @@ static void null_agrees(const struct test *t)
 {
 	write64((int)t->a, KERNEL_BASE);
 	load_selector((int)t->a, 0);
-	/* Kept or cleared, as the vendor likes: but the same to both readers. */
+	/* May be kept or cleared, depending on the vendor; but both readers must agree. */
 	expect(rdmsr(msr_of((int)t->a)), read64((int)t->a),
 	       "the instruction after a null selector");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runner of the suite's ring-0 half: an image beside the boot image, on its entry, traps and
- * serial line. Each case runs on each processor, in turn; a processor that disagrees makes the case
- * fail. Interrupts are off but for the HLT.
+ * The runner of the suite's ring-0 half: an image that shares the boot image's entry, traps and
+ * serial output. Each case runs on each processor, in turn; it fails if it fails on one of them.
+ * Interrupts are off except during HLT.
  */
 #include "ring0.h"
 
@@ -18,7 +18,7 @@
 #include "../boot/text.h"
 #include "../boot/trap.h"
 
-/* Room for the results of all cases. */
+/* The maximum number of cases. */
 #define MOST      128
 
 #define EXIT_PORT 0xf4
@@ -27,14 +27,14 @@ enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_CRASH = 3, EXIT_SKIP = 4 };
 
 _Noreturn void boot_main(uint32_t magic, const void *information);
 
-/* entry.S prints it where there is no 64-bit mode. */
+/* entry.S prints this on a processor without 64-bit mode. */
 extern const char long_mode_missing[];
 extern const uint8_t long_mode_missing_status;
 const char long_mode_missing[] = "\nTAP version 13\n1..0 # SKIP this CPU has no 64-bit mode\n"
 				 "fsgs-conformance: passed=0 failed=0 skipped=0 cpus=1\n";
 const uint8_t long_mode_missing_status = EXIT_BASE + EXIT_SKIP;
 
-/* Of one case, over all processors. */
+/* The results of one case on all processors. */
 struct tally {
 	uint32_t passed, failed, skipped;
 	uint32_t first_failed; /* the processor */
@@ -47,9 +47,9 @@ static struct tally *current;
 static uint32_t processor, failures;
 int have_timer;
 static const char *skipped;
-/* What the processor whose turn it is announced last: an index and 1. */
+/* The case that the processor in its turn announced last: index plus 1. */
 static volatile uint32_t announced;
-/* The processor that did not finish; the first one is not waited for. */
+/* The processor that hung; a hang of the boot processor is not detected. */
 static uint32_t hung;
 
 static struct tally tallies[RING0_MOST];
@@ -110,7 +110,7 @@ static int offered(void)
 	return ebx & 1;
 }
 
-/* The machine may die of the next step: what it is stands on the line before. */
+/* The next step may kill the machine, so the case is printed before it. */
 static void announce(const struct test *t)
 {
 	struct line line = {0};
@@ -127,7 +127,7 @@ static void announce(const struct test *t)
 	say(line.text);
 }
 
-/* In an image of the test's own: a second processor that does not come back. */
+/* Only in an image of the test suite: a second processor that hangs. */
 static void hang_here(const struct test *t)
 {
 #ifdef HANG_IN
@@ -150,7 +150,7 @@ static void run_all(uint32_t cpu)
 	for (size_t i = 0; i < ring0_count; i++) {
 		current = &tallies[i];
 		failures = 0;
-		/* That it can be set is itself a case. */
+		/* A case tests that the bit can be set. */
 		skipped = ring0_tests[i].run == ring0_can_be_set && offered() ? NULL : why;
 		if (!skipped) {
 			announce(&ring0_tests[i]);
@@ -209,7 +209,7 @@ static void put(size_t i)
 	comment("known of: ", ring0_tests[i].rule->known ? ring0_tests[i].rule->known : "none");
 }
 
-/* A processor that does not come back breaks the rule of the case that it was in. */
+/* A processor that hangs breaks the rule of the case that it was running. */
 static void blame(uint32_t cpu)
 {
 	static const char what[] = "the processor comes back from the case";
@@ -224,7 +224,8 @@ static void blame(uint32_t cpu)
 	current->failed++;
 }
 
-/* Who was not asked, and why: no answer of theirs must be taken for a good one. */
+/* Names the processors that were not tested, with the reason, so that they do not count as
+ * passed. */
 static void tell_missing(uint32_t cpus, uint32_t present)
 {
 	struct line line = {0};
@@ -246,7 +247,7 @@ static void tell_missing(uint32_t cpus, uint32_t present)
 	comment("processors: ", line.text);
 }
 
-/* The last line is what programs read. Returns the exit status. */
+/* Programs read the last line. Returns the exit status. */
 static int finish(uint32_t cpus, uint32_t present)
 {
 	uint32_t passed = 0, failed = 0, others_skipped = 0;
@@ -293,7 +294,7 @@ void smp_main(uint32_t cpu)
 	run_all(cpu);
 }
 
-/* As the boot image: one after the other. Returns how many finished. */
+/* As in the boot image: one after the other. Returns how many finished. */
 static uint32_t run_others(uint32_t count)
 {
 	for (uint32_t cpu = 1; cpu <= count; cpu++)
@@ -314,7 +315,7 @@ void boot_main(uint32_t magic, const void *information)
 	say("\nTAP version 13\n");
 	trap_start();
 	trap_use();
-	/* The fifth quadword of PVH's start_info is where firmware's tables are. */
+	/* The fifth quadword of PVH's start_info is the address of firmware's tables. */
 	present = acpi_processors(
 		magic != MULTIBOOT_LOADER && (uint32_t)*pvh == PVH_START_INFO ? pvh[4] : 0);
 	have_timer = apic_start();
@@ -322,7 +323,7 @@ void boot_main(uint32_t magic, const void *information)
 	if (have_timer && present != 1)
 		started = smp_start(present);
 	others_run = run_others(started);
-	/* Where firmware gives no number, those count that came. */
+	/* If firmware gives no number, count the processors that arrived. */
 	if (present < started + 1)
 		present = started + 1;
 	tell_missing(others_run + 1, present);

@@ -8,7 +8,7 @@
 
 #define CR4_FSGSBASE (UINT64_C(1) << 16)
 
-/* What must hold, and what else is known to break it; NULL: nothing. */
+/* The rule, and known ways in which machines break it; NULL: none. */
 struct promise {
 	const char *text, *known;
 };
@@ -22,19 +22,19 @@ struct test {
 	uint64_t a, b;
 };
 
-/* Room for the results of all cases. */
+/* The maximum number of cases. */
 #define RING0_MOST 128
 extern const struct test ring0_tests[];
 extern const size_t ring0_count;
 
-/* The case about setting CR4.FSGSBASE is run even where that fails. */
+/* The test of setting CR4.FSGSBASE runs even where setting it fails. */
 void ring0_can_be_set(const struct test *test);
 
-/* The runner's, to be called by a case: a deviation unless both are equal; and that it could not be
- * tried. */
+/* Provided by the runner for the cases: expect() notes a deviation unless both values are equal;
+ * skip() gives the reason why a case could not be tested. */
 void expect(uint64_t expected, uint64_t seen, const char *what);
 void skip(const char *why);
-/* The timer runs, so that a HLT ends. */
+/* The timer runs, so a HLT ends. */
 extern int have_timer;
 
 /* Writes CR4. Returns the vector of the exception, or 0. */

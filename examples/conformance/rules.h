@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What must hold, and who says so. */
+/* The rules, and the source of each. */
 #ifndef CONFORMANCE_RULES_H
 #define CONFORMANCE_RULES_H
 
@@ -55,7 +55,7 @@ struct rule_text {
 	const char *name;
 	const char *text;
 	const char *source;
-	const char *known; /* what else is known to break it; NULL: nothing */
+	const char *known; /* known ways in which machines break it; NULL: none */
 };
 
 extern const struct rule_text rules[RULES];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Selector and base: what loading one does to the other. */
+/* Selector and base: the effect of loading one on the other. */
 #include "suite.h"
 
 #include <sys/mman.h>
@@ -32,7 +32,7 @@ static void null_load(const struct test *t)
 		does = "another value";
 	classify("selector %u: base %s, reads back as selector %u", (unsigned)t->b, does,
 		 w->last.selector[SEL_FS + s]);
-	/* Whatever it is: the kernel must see what the processor has. */
+	/* Any result is allowed, but the kernel must report the processor's. */
 	expect_got(w->last.insn[s], &w->last, s, " after loading a null selector");
 }
 
@@ -76,8 +76,8 @@ static void descriptor_access(const struct test *t)
 	expect(*data, (uint64_t)w->result, "what was loaded through the descriptor");
 }
 
-/* a: segment, b: 0 LDT, 1 TLS, c: base of the descriptor. The instruction wins over the descriptor,
- * and leaves the selector. */
+/* a: segment, b: 0 LDT, 1 TLS, c: base of the descriptor. The instruction overrides the
+ * descriptor's base and keeps the selector. */
 static void write_over(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -112,7 +112,7 @@ static void prctl_zeroes(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of %s", segment_name(s));
 }
 
-/* a: segment. The other segment's base is no business of a selector load. */
+/* a: segment. A selector load must not change the other segment's base. */
 static void other_kept(const struct test *t)
 {
 	const int s = (int)t->a, rest = !s;

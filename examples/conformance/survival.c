@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A base of any class outlives whatever a thread goes through. */
+/* Bases of every class must survive every event of a thread. */
 #include "suite.h"
 
 #include <errno.h>
@@ -20,10 +20,10 @@
 #define SLEEP_NS  200000
 #define TICKS_NS  6000000
 #define STACK     (64 * 1024)
-/* After so many windows without the rival the case does not wait for it. */
+/* After this many windows without the rival, the case stops waiting for it. */
 #define PATIENCE  2
 
-/* Classes of bases: where kernels have drawn lines. */
+/* Classes of bases: the boundaries that kernels distinguish. */
 static const struct {
 	const char *name;
 	uint64_t base;
@@ -42,7 +42,7 @@ static const struct {
 
 #define CLASSES (sizeof classes / sizeof *classes)
 
-/* One class in one segment, a constant in the other; then both must be as they were. */
+/* One class in one segment and a constant in the other; both must be unchanged. */
 static void set(struct window *w, int s, size_t class)
 {
 	w->set_by[s] = classes[class].width == 32 ? SET_INSN32 : SET_INSN;
@@ -231,7 +231,7 @@ static void stops(const struct test *t)
 	}
 }
 
-/* What the rival on the same CPU does to its own segments meanwhile. */
+/* The change that the rival on the same CPU makes to its own segments. */
 enum rival { RIVAL_BASES, RIVAL_ZERO, RIVAL_SELECTOR, RIVAL_TLS, RIVAL_THREAD, RIVALS };
 
 static void stay(void)
@@ -281,12 +281,12 @@ static struct window *start_rival(enum rival kind)
 	return r;
 }
 
-/* How many windows there were, and in how many of them the rival had its turn. */
+/* The number of windows, and in how many of them the rival ran. */
 struct meetings {
 	unsigned windows, met;
 };
 
-/* Ends the rival. A case that never met it has nothing to say. */
+/* Ends the rival. If it never ran, the case has no result. */
 static void part(struct window *rival, const struct meetings *meetings)
 {
 	rival->stop = 1;
@@ -297,14 +297,14 @@ static void part(struct window *rival, const struct meetings *meetings)
 		       meetings->met, meetings->windows);
 }
 
-/* Runs a window beside the rival. Only where they met does it say anything. */
+/* Runs a window beside the rival. Only windows in which the rival ran count. */
 static bool beside(struct window *w, struct window *rival, struct meetings *meetings)
 {
 	const uint64_t turns = rival->turns;
 
 	w->argument[3] = (uintptr_t)rival;
 	run_window(w);
-	/* The other events wait for it, and say whether it came. */
+	/* The other events wait for the rival, and report whether it ran. */
 	const bool met = w->event == event_sleep ? rival->turns > turns : w->result;
 
 	meetings->windows++;
@@ -338,7 +338,8 @@ static void against(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment, c: enum rival. Selectors times bases against one rival, as the selftest does it. */
+/* a: segment, c: enum rival. Several selectors and bases against one rival, as the selftest does
+ * it. */
 static void matrix(const struct test *t)
 {
 	static const uint64_t bases[] = {0, 1, 2, UINT64_C(0x1fffffff0), UINT64_C(0x7fff00001230)};
@@ -362,8 +363,8 @@ static void matrix(const struct test *t)
 			w->event = event_yield;
 			if (!beside(w, rival, &meetings))
 				continue;
-			/* IRET may turn 1 to 3 into 0, and what becomes of the base then is as with
-			 * any load of a null selector. */
+			/* IRET may turn 1 to 3 into 0. The base is then the same as after any load
+			 * of a null selector. */
 			if (selectors[i] != w->last.selector[SEL_FS + s] && selectors[i] <= 3)
 				continue;
 			if (selectors[i] > 3)
@@ -377,7 +378,7 @@ static void matrix(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment. A descriptor's base, without a write over it. */
+/* a: segment. A descriptor's base that no write has replaced. */
 static void descriptor_against(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -401,8 +402,8 @@ static void descriptor_against(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment, b: selector; the base is written over it, then it is loaded over the base. Local
- * times remote values, as the selftest does it. */
+/* a: segment, b: selector; a write replaces the descriptor's base, then the selector is loaded
+ * again. All local values against all remote values, as the selftest does it. */
 static void cross(const struct test *t)
 {
 	static const uint64_t local[] = {0, 1, UINT64_C(0x200000000), UINT64_C(0x7fff00001230)},
@@ -471,15 +472,14 @@ static void nmi(const struct test *t)
 		skip("the counter does not count");
 }
 
-/* What an emulator of processes stands in for has no entry code, and its own faults are its own
- * matter. */
+/* A process emulator has no entry code to test, and its own faults are a separate matter. */
 static void need_entry_code(void)
 {
 	if (machine.report.hwcap2_present == FSGS_ANSWER_NO)
 		skip("without AT_HWCAP2 this is an emulator of processes: there is no entry code");
 }
 
-/* c: what enters the kernel, with a GS base of its own half. */
+/* c: the instruction that enters the kernel, with a GS base of the kernel's half. */
 static void entry(const struct test *t)
 {
 	static an_event *const events[] = {event_syscalls,  event_int80, event_breakpoint,
@@ -520,9 +520,9 @@ static void entry(const struct test *t)
 	}
 }
 
-/* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The kernel looks for an argument where
- * RBP points, and its entry code takes the fault. It continues at an address without code, so it
- * returns by another fault. */
+/* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The kernel reads an argument at RBP, and
+ * its entry code handles the fault. It continues at an address without code, so it returns by
+ * another fault. */
 static void entry_argument(const struct test *t)
 {
 	static const unsigned char syscall_insn[] = {0x0f, 0x05};
@@ -530,9 +530,9 @@ static void entry_argument(const struct test *t)
 					 ~UINT64_C(0)};
 
 	need_entry_code();
-	/* Where it is undefined an Intel processor says so. QEMU 7.2 executes it on models of
-	 * theirs, too, for which Linux has set no entry: the guest's kernel dies of that, whatever
-	 * the bases. */
+	/* Intel processors raise #UD for SYSCALL there. QEMU 7.2 executes it on Intel models, too,
+	 * for which Linux has set no entry point: the guest's kernel crashes, whatever the bases
+	 * are. */
 	if (t->c && strcmp(machine.report.vendor, "GenuineIntel") == 0)
 		skip("SYSCALL in 32-bit code is not defined on this processor");
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is written is what is read, by every way there is, in all of its bits. */
+/* A written value must read back by every access, in all of its bits. */
 #include "suite.h"
 
 #include <sys/mman.h>
@@ -56,7 +56,7 @@ static void many(const struct test *t)
 	}
 }
 
-/* a: segment, b: value of the low half. Rubbish above must not arrive, nor fault. */
+/* a: segment, b: value of the low half. The upper bits of the register must have no effect. */
 static void write32(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -105,7 +105,8 @@ static void read32(const struct test *t)
 	judge(w, s, t->b);
 }
 
-/* a: segment, b: base - address of the data. The effective address makes up for it, modulo 2^64. */
+/* a: segment, b: base minus the address of the data. The effective address compensates for the
+ * difference, modulo 2^64. */
 static void load(const struct test *t)
 {
 	static uint64_t data = UINT64_C(0x0123456789abcdef);
@@ -121,8 +122,8 @@ static void load(const struct test *t)
 	expect(data, (uint64_t)w->result, "what was loaded through %s", segment_name((int)t->a));
 }
 
-/* a: segment. With a base at the kernel half's begin, the effective address of anything in the user
- * half lies in the hole between them. */
+/* a: segment. With a base at the start of the kernel's half, the effective address of user data is
+ * non-canonical. */
 static void load_non_canonical(const struct test *t)
 {
 	static const uint64_t data = UINT64_C(0x0fedcba987654321);
@@ -161,8 +162,8 @@ static void load_after_32(const struct test *t)
 	expect(*data, (uint64_t)w->result, "what was loaded through %s", segment_name(s));
 }
 
-/* a: segment. With an address-size prefix the effective address wraps at 4 GiB, the sum does
- * not. */
+/* a: segment. With an address-size prefix the effective address wraps at 4 GiB; the linear address
+ * does not. */
 static void load_addr32(const struct test *t)
 {
 	const size_t size = 4096;
@@ -200,7 +201,7 @@ static void store_through(const struct test *t)
 	expect(0, data[0], "what stands in front of it");
 }
 
-/* a: segment, b: base: the fault of a load names the linear address. */
+/* a: segment, b: base. The fault of a load reports the linear address. */
 static void fault_address(const struct test *t)
 {
 	struct window *const w = window_new();

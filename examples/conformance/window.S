@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The window: every register and the flags as a case wants them, one instruction, every register
- * and the flags as it left them.
+ * The window sets every register and the flags, executes one instruction, and stores every register
+ * and the flags.
  *
- * Inside, nothing is addressed through FS or GS and nothing is pushed: any of the sixteen registers
- * may be the operand, the stack pointer too, and either base may be foreign. A fault in a stub is
- * brought back to window_back by the signal handler, with the registers as the fault left them.
+ * Inside the window, nothing is addressed through FS or GS and nothing is pushed. So any of the
+ * sixteen registers may be the operand, the stack pointer too, and either base may be foreign.
+ * After a fault in a stub, the signal handler continues at window_back, with the registers as at
+ * the fault.
  */
 #include <fsgscheck/insn.h>
 
@@ -64,7 +65,7 @@ function window_enter
 	movq IN+104(%rdi), %r13
 	movq IN+112(%rdi), %r14
 	movq IN+120(%rdi), %r15
-	popfq			/* the moves below leave the flags alone */
+	popfq			/* the moves below do not change the flags */
 	movq IN+32(%rdi), %rsp
 	movq IN+56(%rdi), %rdi
 	jmp *target(%rip)
@@ -155,10 +156,10 @@ window_stubs:
 	stubs FSGS_WRGSBASE
 
 /*
- * What has no mnemonic, each for the four instructions on RAX or EAX, sixteen bytes each, in the
- * order of enum odd of suite.h. The assembler puts a prefix that is given as a byte in front of its
- * own F3; where the order or the REX bits themselves are the point, the whole instruction is bytes:
- * F3 [REX] 0F AE with ModRM C0 + 8 * digit.
+ * Forms without a mnemonic, each for the four instructions on RAX or EAX, sixteen bytes each, in
+ * the order of enum odd of suite.h. The assembler puts a prefix that is given as a byte in front of
+ * its own F3. Where the order or the REX bits are under test, the whole instruction is bytes: F3
+ * [REX] 0F AE with ModRM C0 + 8 * digit.
  */
 	.globl window_odd
 	.hidden window_odd
@@ -208,7 +209,7 @@ window_sysenter:
 	.hidden window_end
 window_end:
 
-/* Where a tracer leads a process astray: it loses both segments, and tells the tracer. */
+/* The tracer makes the process run this: it clears both segments and stops for the tracer. */
 function window_zap
 	xorl %eax, %eax
 	movl %eax, %fs
@@ -220,9 +221,10 @@ function window_zap
 finish window_zap
 
 /*
- * The way through compatibility mode, to be copied below 4 GiB; compat.c fills in the two pointers.
- * The far jump loads a 32-bit code segment, and the second one leads back. 32-bit mode has no
- * mnemonic for the four instructions: their 32-bit form as bytes. One copy for each instruction.
+ * The mode switch to compatibility mode and back, to be copied below 4 GiB; compat.c fills in the
+ * two pointers. The first far jump loads a 32-bit code segment, the second one a 64-bit code
+ * segment. 32-bit mode has no mnemonic for the four instructions, so their 32-bit form is bytes.
+ * One copy for each instruction.
  */
 	.globl compat_page
 	.hidden compat_page
