@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel module has seen in ring 0 of this running system.
+ * Reads the kernel module's results from ring 0 of the running system.
  *
- * The name under /dev may lead to anything: whatever is not the device that the kernel made for
- * root, or does not answer as this version's module does about this kernel, is refused with a word
- * about why.
+ * The name under /dev may lead to any file. If it is not a device that the kernel created for root,
+ * the answer is refused, with the reason. So is an answer from another version of the module or
+ * about another kernel.
  */
 #include "output.h"
 #include "explain/explain.h"
@@ -57,7 +57,7 @@ static const char *system_error(int error)
 	return strerror(error);
 }
 
-/* One JSON document, and nothing behind it but white space. */
+/* One JSON document, followed only by white space. */
 static const char *read_document(int fd, struct answer *answer)
 {
 	struct json_reader reader;
@@ -117,7 +117,8 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 	report->cr4_sticks = answer.report.cr4_sticks;
 	memcpy(report->cr4_set, answer.report.cr4_set, sizeof report->cr4_set);
 	memcpy(report->cr4_cleared, answer.report.cr4_cleared, sizeof report->cr4_cleared);
-	/* What it found to differ does; what it found to agree may still differ for a process. */
+	/* A difference that the module found counts. Equal CPUs in the kernel may still differ for
+	 * a process. */
 	if (answer.report.cpus_differ == FSGS_ANSWER_YES)
 		report->cpus_differ = FSGS_ANSWER_YES;
 	if (answer.report.samples_differ == FSGS_ANSWER_YES)
@@ -128,9 +129,10 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 
 const char *ring0_ask(struct fsgs_report *report, const char *path)
 {
-	/* Neither a FIFO nor a terminal keeps it, and a terminal does not become its own. */
+	/* The open does not block on a FIFO or a terminal, and a terminal does not become the
+	 * controlling one. */
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat device = {0}; /* MemorySanitizer does not see fstat() fill it */
+	struct stat device = {0}; /* MemorySanitizer does not know that fstat() fills it */
 	const char *why;
 
 	if (fd < 0)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Base64 (RFC 4648) over lines of any width, with what mail, YAML, a shell or a web page puts
- * around it. */
+/* Base64 (RFC 4648) over lines of any width, inside mail, YAML, shell commands or web pages. */
 #include "explain.h"
 
 #include <string.h>
 
-/* The last two are 62 and 63, or those of URLs. */
+/* The last two digits are 62 and 63; URLs use others for them. */
 static int base64_digit(char c)
 {
 	return c >= 'A' && c <= 'Z'   ? c - 'A'
@@ -16,10 +15,10 @@ static int base64_digit(char c)
 				      : -1;
 }
 
-#define BASE64_LEAST 60 /* of a whole line: mail has 76, PEM 64 */
-#define BASE64_SHORT 16 /* of a line whose digits are those of a text */
+#define BASE64_LEAST 60 /* digits of a whole line: mail has 76, PEM 64 */
+#define BASE64_SHORT 16 /* digits of a line that must decode to text */
 
-/* A word of a text is not base64 of one: half of all bytes are none of a text's. */
+/* An ordinary word is not valid base64 of text: half of all byte values do not occur in text. */
 static bool is_base64_of_text(const char *text, size_t size)
 {
 	uint32_t bits = 0;
@@ -37,8 +36,8 @@ static bool is_base64_of_text(const char *text, size_t size)
 	return true;
 }
 
-/* The digits of a line: behind marks of quoting, a key, or the scheme of a data URL, and before the
- * filling or a quote. */
+/* The digits of a line: after quote marks, a key, or the scheme of a data URL, and before padding
+ * or a quote. */
 static struct text body(const char *line, size_t size)
 {
 	struct text t = {line, line + size}, rest;
@@ -63,12 +62,12 @@ static struct text body(const char *line, size_t size)
 	rest = (struct text){at, t.end};
 	while (rest.at < rest.end && rest.at - at < 2 && *rest.at == '=')
 		rest.at++;
-	/* Behind it nothing, or the end of what it is quoted in. */
+	/* After the digits nothing may follow, except the end of a quotation. */
 	return text_ends(rest) || strchr("\"',", *rest.at) ? (struct text){t.at, at}
 							   : (struct text){t.at, t.at};
 }
 
-/* Nothing but its digits. A hexadecimal number is none. */
+/* Only digits. A hexadecimal number is not base64. */
 static bool is_base64(const struct explain_stream *s, struct text t)
 {
 	const size_t size = (size_t)(t.end - t.at);
@@ -85,7 +84,7 @@ static bool is_base64(const struct explain_stream *s, struct text t)
 bool explain_base64_take(struct explain_stream *s, const char *line, size_t size)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
-	/* Nearly every line of the kernel's begins with a bracket. */
+	/* Nearly every line of a kernel log begins with a bracket, so it is refused early. */
 	const struct text t =
 		to && size && *line != '[' ? body(line, size) : (struct text){line, line};
 

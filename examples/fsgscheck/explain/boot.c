@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel logs: what a boot says of its kernel, processor, hypervisor and command line. */
+/* Kernel logs: the kernel, processor, hypervisor and command line that a boot reports. */
 #include "explain.h"
 
 #include <string.h>
@@ -66,8 +66,9 @@ void explain_boot_end(struct explain *e)
 	if ((b->disabled || b->cleared || b->misspelt[0]) && !b->ours) {
 		explain_put_boot(&s, b);
 		r->vantage = FSGS_VANTAGE_PROCESS;
-		/* What a process under this kernel would have been told. The kernel prints the line
-		 * about nofsgsbase only when CPUID offers the feature, the other one always. */
+		/* The evidence that a process under this kernel would get. The kernel prints the
+		 * line about nofsgsbase only if CPUID offers the feature; it always prints the
+		 * clearcpuid line. */
 		if (b->disabled || b->cleared) {
 			r->cpuid_fsgsbase = b->disabled ? FSGS_ANSWER_YES : FSGS_ANSWER_UNKNOWN;
 			r->hwcap2_present = FSGS_ANSWER_YES;
@@ -82,8 +83,7 @@ void explain_boot_end(struct explain *e)
 	memset(b, 0, sizeof *b);
 }
 
-/* What Linux calls them (arch/x86/kernel/cpu), what lscpu does, and what CPUID says: the same, from
- * several sides. */
+/* The vendor's name in Linux (arch/x86/kernel/cpu), in lscpu and in CPUID, mapped to one. */
 const char *explain_signature(struct text name)
 {
 	static const struct {
@@ -159,7 +159,7 @@ static void take_boot_cpu(struct explain_boot *b, struct text t)
 	text_copy(&brand, "", b->brand, sizeof b->brand);
 }
 
-/* How many letters have to be changed, inserted or deleted (Levenshtein). */
+/* The number of letters to change, insert or delete (Levenshtein). */
 static uint32_t distance(struct text a, const char *b)
 {
 	const size_t length = strlen(b);
@@ -182,8 +182,7 @@ static uint32_t distance(struct text a, const char *b)
 	return row[length];
 }
 
-/* An option that is meant to be nofsgsbase and is none: the kernel takes it for a variable of
- * init. */
+/* A misspelt nofsgsbase: the kernel does not know the option and passes it to init. */
 static bool is_misspelt(struct text word)
 {
 	static const char right[] = "nofsgsbase", without[] = "fsgsbase";
@@ -221,7 +220,7 @@ static void take_command_line(struct explain *e, struct text t)
 	}
 }
 
-/* A module from outside the kernel's tree has an O among its taints: "gsgx(OE)". */
+/* An out-of-tree module has an O among its taint flags: "gsgx(OE)". */
 static void take_modules(struct explain *e, struct text t)
 {
 	while (text_find(&t, "("))
@@ -236,13 +235,13 @@ static void take_version(struct explain *e, const struct explain_message *m, str
 	text_copy(&t, " ", release, sizeof release);
 	if (!explain_version(release))
 		return;
-	/* Where the newest lines stand first, this is the last one of its boot. */
+	/* In a log with the newest lines first, this is the last line of its boot. */
 	if (explain_crash_is_reversed(e)) {
 		explain_boot_kernel(e, release);
 		explain_boot_end(e);
 		return;
 	}
-	/* A record whose parts come newest first is one boot. */
+	/* A pstore record with the newest part first is one boot. */
 	if (!e->crash.parts)
 		explain_boot_end(e);
 	explain_boot_kernel(e, release);
@@ -284,7 +283,7 @@ void explain_boot_read(struct explain *e, const struct explain_message *m, uint3
 	case BOOT_MODULES:
 		take_modules(e, t);
 		return;
-	/* The kernel's own line ends here; where its source is quoted more follows. */
+	/* The kernel's own line ends here; text follows only if its source code is quoted. */
 	case BOOT_DISABLED:
 		b->disabled |= text_ends(t);
 		break;

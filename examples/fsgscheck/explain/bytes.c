@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The encoding of a file: UTF-8 as it is, UTF-16 of either order to UTF-8, and a name for what is
- * compressed or no text at all. Zero bytes, with which serial consoles and journals pad, are
- * dropped; so ASCII that was appended to another file as UTF-16 reads as ASCII.
+ * The encoding of a file. UTF-8 stays, UTF-16 of either byte order becomes UTF-8; compressed and
+ * binary files are named. Zero bytes are dropped: serial consoles and journals pad with them. So
+ * ASCII that was appended to another file as UTF-16 reads as ASCII.
  */
 #include "explain.h"
 
@@ -43,7 +43,7 @@ static void put(struct explain *e, const char *bytes, size_t size)
 	explain_stream_feed(&e->stream[0], bytes, size);
 }
 
-/* Whole pieces between zero bytes. */
+/* Whole pieces without zero bytes. */
 static void put_bytes(struct explain *e, const char *bytes, size_t size)
 {
 	while (size) {
@@ -122,7 +122,7 @@ static void feed(struct explain *e, const char *bytes, size_t size)
 		put_units(e, bytes, size);
 }
 
-/* Without a mark: ASCII of which every second byte is zero. */
+/* UTF-16 without a byte order mark: ASCII with a zero in every second byte. */
 static bool alternates(const unsigned char *first, uint32_t length, uint32_t zero)
 {
 	for (uint32_t i = 0; i < length; i++)
@@ -131,7 +131,7 @@ static bool alternates(const unsigned char *first, uint32_t length, uint32_t zer
 	return length >= 4;
 }
 
-/* By what the file begins with. */
+/* By the first bytes of the file. */
 static void start(struct explain *e)
 {
 	struct explain_bytes *b = &e->bytes;

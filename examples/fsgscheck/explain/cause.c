@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Why the kernel stopped: the line that a crash, a warning or a look at a CPU begins with. */
+/* The reason for a kernel's stop: the first line of a crash, a warning, or a backtrace of a CPU. */
 #include "explain.h"
 
 #include <string.h>
 
-/* What has no header so far, and may get one from a line behind it. */
+/* The crash whose header has not been read yet, if a later line may be its header. */
 static bool is_waiting(const struct explain_crash *c)
 {
 	return c->cause == EXPLAIN_HEADERLESS || c->cause == EXPLAIN_PANIC;
 }
 
-/* A crash that says why. Where the newest line stands first, it comes after the dump. */
+/* A crash with a stated reason. In a log with the newest line first, the reason comes after the
+ * dump. */
 static struct explain_crash *take_cause(struct explain *e, const struct explain_message *m,
 					enum explain_cause cause)
 {
@@ -32,8 +33,7 @@ static struct explain_crash *take_cause(struct explain *e, const struct explain_
 	return c;
 }
 
-/* "0000 [#1]": the error code and the count of crashes. Read from a picture, 0 may be O, and 1
- * l. */
+/* "0000 [#1]": the error code and the number of crashes. OCR may turn 0 into O and 1 into l. */
 static bool is_count(struct text t)
 {
 	while (t.at < t.end && strchr("0123456789abcdefOoQDlI", *t.at))
@@ -65,7 +65,7 @@ static struct explain_crash *take_early(struct explain *e, const struct explain_
 					 : EXPLAIN_OTHER);
 }
 
-/* A dump of a CPU that continues, or a warning. It may be printed in the middle of a crash. */
+/* A backtrace of a CPU that continues, or a warning. It may be printed in the middle of a crash. */
 void explain_crash_sample(struct explain *e, const struct explain_message *m)
 {
 	bool is_new;
@@ -77,7 +77,7 @@ void explain_crash_sample(struct explain *e, const struct explain_message *m)
 		explain_crash_open(e, m, EXPLAIN_SAMPLE);
 }
 
-/* "Oops: 0002 [#1]" follows "BUG: unable to handle ..." and is the same crash. */
+/* "Oops: 0002 [#1]" follows "BUG: unable to handle ..." and belongs to the same crash. */
 static void take_other(struct explain *e, const struct explain_message *m, bool counts)
 {
 	bool is_new;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Characters that a transport wrote in another way: colours, entities, tags, escapes,
- * quoted-printable. */
+/* Undoes the encodings of transports: colours, entities, tags, escapes, quoted-printable. */
 #include "explain.h"
 
 #include <string.h>
@@ -8,10 +7,10 @@
 struct source {
 	const char *at, *end;
 	char *to;
-	const char *start; /* of `to` */
+	const char *start; /* of the output buffer `to` */
 };
 
-/* A vector of GCC and Clang: each compiler makes of it what its target has. */
+/* A vector type of GCC and Clang, compiled to whatever the target offers. */
 typedef unsigned char vector __attribute__((vector_size(16)));
 
 static bool any(vector v)
@@ -21,7 +20,7 @@ static bool any(vector v)
 	return memcmp(&v, &zero, sizeof v) != 0;
 }
 
-/* What has been seen of each class. Single members, so that each has a register of its own. */
+/* The classes of characters found so far. Separate members, so that each can stay in a register. */
 struct seen {
 	vector escapes, entities, tags, equals, backslashes, carets, percents, hashes, braces, wide;
 };
@@ -73,7 +72,7 @@ uint32_t explain_characters_of(const char *bytes, size_t size, uint32_t which)
 		       {CHARACTERS_HASHES, '#'},   {CHARACTERS_BRACES, '{'}};
 	uint32_t seen = 0;
 
-	/* A search for one or two of them is quicker than a look at all. */
+	/* Searching for one or two characters is faster than classifying all. */
 	if ((which & (CHARACTERS_ESCAPES | CHARACTERS_WIDE)) || __builtin_popcount(which) > 2)
 		return explain_characters_in(bytes, size) & which;
 	for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
@@ -96,7 +95,7 @@ static bool entity(struct source *s)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (text_skip(&t, names[i].name)) {
 			s->at = t.at;
-			/* Twice encoded: the ampersand begins another one. */
+			/* If encoded twice, the ampersand begins another entity. */
 			if (names[i].is == '&' &&
 			    entity(&(struct source){t.at - 1, s->end, s->to, s->start}))
 				return s->at = t.at - 1, entity(s);
@@ -125,7 +124,7 @@ static bool entity(struct source *s)
 	return true;
 }
 
-/* Past the name in either case, if no other letter follows it. */
+/* Skips the name, in upper or lower case, unless another letter follows. */
 static bool skip_name(struct text *t, const char *name)
 {
 	struct text rest = *t;
@@ -139,10 +138,11 @@ static bool skip_name(struct text *t, const char *name)
 	return true;
 }
 
-/* Tags that web pages put into logs. The kernel's own words in such brackets are others. */
+/* HTML tags that web pages add to logs. Text in angle brackets that the kernel prints is not among
+ * them. */
 static bool tag(struct source *s, uint32_t how)
 {
-	/* What stands in place of a tag's end, and of its beginning. */
+	/* Replacements for a tag's end and beginning. */
 	static const struct {
 		const char *name;
 		char before, behind;
@@ -179,8 +179,8 @@ static bool tag(struct source *s, uint32_t how)
 	return false;
 }
 
-/* ECMA-48: CSI, parameters, final byte; OSC up to BEL or ST; intermediate bytes and a final one;
- * else one character. The escape itself has been passed. */
+/* Skips a sequence of ECMA-48 after its ESC: CSI, parameters, final byte; OSC up to BEL or ST;
+ * intermediate bytes and a final byte; else one character. */
 static void escape(struct source *s)
 {
 	if (s->at == s->end)
@@ -201,7 +201,7 @@ static void escape(struct source *s)
 		s->at++;
 }
 
-/* The escape of a sequence as programs print what they cannot show. */
+/* ESC in the notations in which programs print unprintable characters. */
 static bool spelt_escape(struct source *s)
 {
 	static const char *const names[] = {"^[",      "\\e",     "\\033", "\\x1b", "\\x1B",
@@ -219,7 +219,7 @@ static bool spelt_escape(struct source *s)
 	return false;
 }
 
-/* "[32m" or "[0;1m" without the escape character, which consoles on web pages drop. */
+/* "[32m" or "[0;1m" without ESC, which consoles on web pages drop. */
 bool explain_is_bare_colour(struct text t, size_t *length)
 {
 	const char *const start = t.at;
@@ -235,7 +235,7 @@ bool explain_is_bare_colour(struct text t, size_t *length)
 	return true;
 }
 
-/* The same character twice, one over the other. */
+/* Overstriking: a character, backspace, and the same character again. */
 static bool overstrike(struct source *s)
 {
 	if (s->to == s->start || s->end - s->at < 2 || s->at[1] != s->to[-1])
@@ -251,7 +251,7 @@ static bool wide(struct source *s, uint32_t how)
 	const size_t length = bytes ? bytes : 1;
 
 	plain = bytes ? explain_plain(code) : explain_plain_byte((unsigned char)*s->at);
-	if (code == 0x2014) { /* the dash that three hyphens become */
+	if (code == 0x2014) { /* the dash that a typesetter makes of three hyphens */
 		memcpy(s->to, "---", 3);
 		s->to += 3;
 	} else if (plain == '\033') {
@@ -267,7 +267,7 @@ static bool wide(struct source *s, uint32_t how)
 	return true;
 }
 
-/* What markdown and JSON without its quotes put in front of punctuation. */
+/* A backslash before punctuation, from Markdown or from JSON without its quotes. */
 static bool backslash(struct source *s)
 {
 	static const struct {
@@ -288,7 +288,7 @@ static bool backslash(struct source *s)
 	return false;
 }
 
-/* In a string of JSON, YAML or Python that stands alone. */
+/* In a JSON, YAML or Python string that is alone on its line. */
 static bool line_end(struct source *s)
 {
 	struct text t = {s->at, s->end};
@@ -303,8 +303,8 @@ static bool line_end(struct source *s)
 	return true;
 }
 
-/* "log", 'log', b'log' or key: "log", and several lines of it. A table's row is none: its last
- * column may be a name that was chosen. */
+/* "log", 'log', b'log' or key: "log", with several lines in it. Not a row of a table, whose last
+ * column may be a user-chosen name. */
 bool explain_is_literal(struct text t)
 {
 	struct text rest;
@@ -323,7 +323,8 @@ bool explain_is_literal(struct text t)
 	return text_find(&rest, "\\n");
 }
 
-/* "=3C" of RFC 2045 6.7, "%3C" of RFC 3986 2.1: the character, -1 when it is none of a text's. */
+/* "=3C" of RFC 2045 6.7, "%3C" of RFC 3986 2.1: the character, or -1 if it does not occur in
+ * text. */
 static int coded(const struct source *s)
 {
 	const int high = s->end - s->at > 2 ? text_hex_digit(s->at[1]) : -1;
@@ -344,7 +345,8 @@ static bool quoted_printable(struct source *s)
 	return true;
 }
 
-/* Of a line that is not encoded as a whole only the angle brackets, which a browser encodes. */
+/* In a line that is not encoded as a whole, decode only the angle brackets, which a browser
+ * encodes. */
 static bool percent(struct source *s, uint32_t how)
 {
 	const int code = coded(s);

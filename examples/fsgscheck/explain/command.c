@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgscheck explain: from the files of another machine to the cause. */
+/* fsgscheck explain: finds the cause in files from another machine. */
 #include "command.h"
 #include "found.h"
 #include "../output.h"
@@ -67,7 +67,7 @@ static int status(const struct found *found, bool all_read)
 	const int says = found->worst.count ? fsgs_exit_status(found->worst.source.report.verdict)
 					    : CANNOT_RUN;
 
-	/* A file that could not be read leaves a good answer open, but not a bad one. */
+	/* A file that could not be read weakens a good verdict, but not a bad one. */
 	return all_read || says == fsgs_exit_status(FSGS_VERDICT_BROKEN) ? says : CANNOT_RUN;
 }
 

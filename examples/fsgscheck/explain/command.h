@@ -2,10 +2,10 @@
 #ifndef FSGSCHECK_EXPLAIN_COMMAND_H
 #define FSGSCHECK_EXPLAIN_COMMAND_H
 
-/* `fsgscheck explain`: argv[0] is "explain". Gives the exit status. */
+/* `fsgscheck explain`: argv[0] is "explain". Returns the exit status. */
 int explain_command(int argc, char **argv);
 
-/* The bytes that a core file leaves to the program's file, if that is still the same one. */
+/* Reads the code bytes that a core file leaves out from the program's file, if it is unchanged. */
 struct explain;
 void read_module(struct explain *e);
 

@@ -12,14 +12,15 @@
 
 #include <string.h>
 
-/* So many lines must begin alike. The first of them are kept, to be read when that is known. */
+/* This many lines must begin alike. The first of them are stored and read once the prefix is
+ * known. */
 #define LEARNT      (EXPLAIN_COMMON_KEPT + 1)
-/* A file that has shown nothing after that many is read without. */
+/* If no prefix has been found after this many lines, the file is read without one. */
 #define MOST_TRIES  65536
-/* Words that are neither a level nor a pair of key and value. */
+/* The number of words that are neither a level nor a pair of key and value. */
 #define MOST_WORDS  6
 
-/* Lines in a row that may lack it: what another tool or a person wrote between. */
+/* The number of lines in a row that may lack the prefix: lines of another tool or a person. */
 #define MOST_MISSES 3
 
 #define LEVEL       '!'
@@ -34,7 +35,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The length of a severity level as loggers write it, or 0. */
+/* The length of a severity level as loggers write it; 0 if there is none. */
 static size_t level_length(struct text t)
 {
 	static const char *const levels[] = {"TRACE", "DEBUG", "INFO",     "NOTICE",  "WARNING",
@@ -55,11 +56,11 @@ static size_t level_length(struct text t)
 struct shape {
 	uint32_t length;
 	char text[EXPLAIN_COMMON];
-	uint16_t end[EXPLAIN_COMMON]; /* in the line, behind what each character stands for */
+	uint16_t end[EXPLAIN_COMMON]; /* the place in the line after each character of the shape */
 };
 
-/* The line with each number, level and run of blanks as one character. `grep -A` writes - where it
- * writes : for a match. */
+/* The shape of a line: each number, level and run of blanks becomes one character. `grep -A` writes
+ * - instead of : for lines that do not match. */
 static void shape_of(struct text t, uint32_t most, struct shape *s)
 {
 	const char *const start = t.at;
@@ -92,8 +93,8 @@ static void shape_of(struct text t, uint32_t most, struct shape *s)
 	}
 }
 
-/* The end of what can be a prefix: after a blank or a mark, and before the kernel's own clock or
- * level, which are read elsewhere. */
+/* The end of a possible prefix: after a blank or a mark, and before the kernel's own timestamp or
+ * level, which are parsed elsewhere. */
 static uint32_t boundary(const char *shape, uint32_t length)
 {
 	static const char *const own[] = {"[0.0]", "[ 0.0]", "[0.0][", "<0>"};
@@ -109,10 +110,10 @@ static uint32_t boundary(const char *shape, uint32_t length)
 	return length;
 }
 
-/* Whether it can be what a tool put there. */
+/* Whether a tool may have written this as a prefix. */
 static bool is_of_a_tool(const char *shape, uint32_t length)
 {
-	/* What introduces names of programs, files, devices and units. */
+	/* Words that introduce names of programs, files, devices and units. */
 	static const char *const names[] = {"traps",    "trap",    "audit",   "systemd", "init",
 					    "input",    "usb",     "process", "Product", "segfault",
 					    "comm",     "exe",     "Comm",    "Killed",  "cgroup",
@@ -173,7 +174,8 @@ void explain_common_bar(struct explain_common *c)
 	c->learnt = 0;
 }
 
-/* Past the prefix in a line of this shape. An empty message may lack the blank. */
+/* Skips the prefix in a line of this shape. If the message is empty, the last blank may be
+ * missing. */
 static bool skip(const struct explain_common *c, struct text *t)
 {
 	struct shape s;
@@ -193,7 +195,7 @@ static bool skip(const struct explain_common *c, struct text *t)
 	return false;
 }
 
-/* "...\" and a number": what a logger put in quotes ends with the quote. */
+/* "...\" and a number": a message that a logger quoted ends with the quote. */
 static void end_quote(const struct explain_common *c, struct text *t)
 {
 	const char quote = c->shape[c->length - 1];

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A core file of a 64-bit x86 program (core(5), elf(5)), read in one pass: the table of segments,
- * the notes with the registers of the thread that faulted, then the bytes at its program counter.
- * Kernels leave code that a file has out of a core; then the caller can read those bytes from the
- * file that is named here.
+ * Core files of 64-bit x86 programs (core(5), elf(5)), read in one pass. Reads the segment table,
+ * the notes with the registers of the thread that faulted, and the bytes at its program counter.
+ * Kernels leave file-backed code out of a core file; then the caller can read those bytes from the
+ * file named here.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* Of elf(5), which not every system that reads a core has. */
+/* From elf(5): not every system that reads core files has elf.h. */
 enum { CLASS_64 = 2, LITTLE_ENDIAN_DATA = 1, TYPE_CORE = 4, MACHINE_X86_64 = 62 };
 enum { HEADER_SIZE = 64, SEGMENT_SIZE = 56 };
 enum { SEGMENT_LOAD = 1, SEGMENT_NOTE = 4 };
@@ -46,7 +46,7 @@ static uint64_t number(const unsigned char *bytes, size_t size)
 	return value;
 }
 
-/* What is read next; it lies ahead in the file, or there is nothing more. */
+/* The next part to be read. It must lie ahead in the file; otherwise reading ends. */
 static void want(struct explain_core *c, uint32_t state, uint64_t at, uint32_t size)
 {
 	c->state = at >= c->at && size <= sizeof c->bytes ? state : CORE_DONE;
@@ -78,7 +78,7 @@ static void want_code(struct explain_core *c)
 	     left < EXPLAIN_CODE ? (uint32_t)left : EXPLAIN_CODE);
 }
 
-/* After the notes: the first page of the module, by which its file is known again, and the code. */
+/* After the notes: the first page of the module, which identifies its file, and the code. */
 static void end_notes(struct explain_core *c)
 {
 	const struct explain_segment *segment;
@@ -152,15 +152,15 @@ static void take_note(struct explain_core *c)
 		next_note(c);
 }
 
-/* A count, the size of a page, as many times begin, end and page of the file, and then the
- * names. */
+/* The number of mappings, the page size, then for each mapping its start, end and file page, and
+ * then the names. */
 static void take_file(struct explain_core *c)
 {
 	const uint64_t begin = number(c->bytes, 8), end = number(c->bytes + 8, 8),
 		       page = number(c->bytes + 16, 8);
 
-	/* Where the file's first page is mapped; it belongs to what follows with rising
-	 * pages. */
+	/* The address where the file's first page is mapped. Mappings with rising file pages belong
+	 * to the same module. */
 	if (page == 0)
 		c->base = begin;
 	if (c->rip >= begin && c->rip < end && !c->has_module) {
@@ -295,7 +295,7 @@ void explain_core_code(struct explain *e, const unsigned char *code, size_t leng
 	memcpy(c->code, code, c->code_length);
 }
 
-/* A program of which the core tells. */
+/* The program whose core file this is. */
 void explain_core_end(struct explain *e)
 {
 	struct explain_core *c = &e->core;

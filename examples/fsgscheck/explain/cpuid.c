@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What cpuid(1) prints of CPUID: in words (cpuid -1), or the registers of a leaf (cpuid -r). */
+/* The output of cpuid(1): in words (cpuid -1), or the registers of a leaf (cpuid -r). */
 #include "explain.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ void explain_cpuid_end(struct explain *e)
 		return;
 	s->notes |= EXPLAIN_NOTE(CPUID_ONLY);
 	if (r->cpuid_fsgsbase == FSGS_ANSWER_NO) {
-		r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* no kernel enables what is not offered */
+		r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* no kernel enables it then */
 		r->cpuinfo_flag = FSGS_ANSWER_NO;
 	}
 	explain_machine_give(e, s);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dumps of /proc/cpuinfo, whole or in pieces. That two processors differ is shown only by two
- * complete records of one list; a list of flags that was cut is not a list without the flag.
+ * Copies of /proc/cpuinfo, whole or partial. Two processors differ only if both records are
+ * complete and in one list. A truncated list of flags without the flag proves nothing.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* What Linux shows as the microcode revision on Hyper-V, which gives all ones for that MSR. */
+/* Linux shows this microcode revision on Hyper-V, which returns all ones for that MSR. */
 #define HYPERV_MICROCODE "0xffffffff"
 
-/* Linux lists flags in the order of its capability words. These come behind fsgsbase (word 9, bit
- * 0) in arch/x86/include/asm/cpufeatures.h, so a list that has one of them was not cut before
- * it. */
+/* Linux lists flags in the order of its capability words. These flags come after fsgsbase (word 9,
+ * bit 0) in arch/x86/include/asm/cpufeatures.h. A list that has one of them was not truncated
+ * before fsgsbase. */
 static bool has_later_flag(struct text t)
 {
 	static const char *const later[] = {
@@ -33,8 +33,8 @@ static bool has_later_flag(struct text t)
 	return false;
 }
 
-/* A list that something follows may still have been cut to a width. Buffers have these, screens
- * less. */
+/* A list followed by other lines may still be truncated to a width. Buffers have these widths;
+ * screens are narrower. */
 static bool is_whole(struct text t)
 {
 	const size_t length = (size_t)(t.end - t.at);
@@ -67,7 +67,7 @@ static void end_list(struct explain *e)
 		return;
 	c->open = 0;
 	if (!c->with && !c->without && !c->cut)
-		return; /* another architecture's, or too little of it */
+		return; /* the processor of another architecture, or an incomplete record */
 	s->kind = EXPLAIN_CPUINFO;
 	s->cpu = -1;
 	r->vantage = FSGS_VANTAGE_PROCESS;
@@ -112,7 +112,7 @@ static void begin_list(struct explain *e, const struct explain_processor *p)
 	memcpy(s->microcode, p->microcode, sizeof p->microcode);
 }
 
-/* A processor's record is over: it goes to the list before it, or begins another one. */
+/* Ends a processor's record: adds it to the previous list, or begins a new list. */
 static void end_processor(struct explain *e)
 {
 	struct explain_cpuinfo *c = &e->cpuinfo;
@@ -165,7 +165,7 @@ static void take_flags(struct explain_processor *p, const struct explain_message
 	p->flags_line = m->line;
 	p->lists = explain_flags(t, false);
 	p->hypervisor_flag = text_has_word(t, "hypervisor") ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
-	/* Whether it is whole is not known before the next line. */
+	/* The next line tells whether this one is complete. */
 	p->flags_length = (uint32_t)(t.end - t.at < (long)sizeof p->flags ? t.end - t.at
 									  : (long)sizeof p->flags);
 	memcpy(p->flags, t.at, p->flags_length);
@@ -177,8 +177,8 @@ static void copy_once(struct text t, char *to, size_t size)
 		text_copy(&t, "", to, size);
 }
 
-/* "key" blanks ":" value. The blank before the colon tells it from a log's line; only the last key
- * of a record has none. */
+/* "key" blanks ":" value. The blank before the colon distinguishes it from a log line; only the
+ * last key of a record has no value. */
 static bool find_value(struct text *t, bool last)
 {
 	const char *blank = t->at;
@@ -196,12 +196,12 @@ void explain_cpuinfo_read(struct explain *e, const struct explain_message *m, ui
 	struct explain_processor *p = &e->cpuinfo.now;
 	uint32_t number = 0;
 
-	/* "fpu_exception" and the like have more of a name. */
+	/* "fpu_exception" and similar keys continue with more words. */
 	while (code == CPU_ANY && t.at < t.end && *t.at != ' ' && *t.at != '\t' && *t.at != ':')
 		t.at++;
 	if (!find_value(&t, code == CPU_LAST))
 		return;
-	/* `grep flags` gives lists alone. */
+	/* `grep flags` prints only lists of flags. */
 	if (code == CPU_PROCESSOR || !p->open || m->line - p->last_line > 2 ||
 	    (code == CPU_FLAGS && p->has_flags))
 		begin_processor(e, m);

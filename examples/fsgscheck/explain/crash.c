@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-/* A dump has about 40 lines, with the call trace, and some transports put ten around each; after
- * that many it is over. */
+/* A dump has about 40 lines with the call trace, and some transports add ten for each. After this
+ * many lines it has ended. */
 #define CRASH_LINES 1000
 
 static int insn_of(const struct explain_dump *d)
@@ -36,7 +36,7 @@ static void merge(struct explain_dump *best, const struct explain_dump *now)
 	best->regs_known |= now->regs_known;
 }
 
-/* How much a dump says of the crash that it may belong to. */
+/* The strength of the evidence in a dump for the crash that it may belong to. */
 static int weight(const struct explain_crash *c, const struct explain_dump *d)
 {
 	if (!d->seen || d->user)
@@ -68,8 +68,8 @@ static void end_crash(struct explain *e, struct explain_crash *c)
 	if (!c->open)
 		return;
 	explain_dump_end(c);
-	/* Registers without a RIP belong to another dump, but for a record whose parts are turned
-	 * around. */
+	/* Registers without a RIP belong to another dump, except in a pstore record with its parts
+	 * in reverse order. */
 	if (c->parts && c->best.seen)
 		merge(&c->best, &c->loose);
 	c->open = 0;
@@ -137,8 +137,8 @@ struct explain_crash *explain_crash_open(struct explain *e, const struct explain
 	return c;
 }
 
-/* "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ..." The name of the program is its
- * user's choice, so the rest is looked for from the end. */
+/* "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ..." A user can choose the program's
+ * name, so the rest is parsed from the end. */
 static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 {
 	uint32_t cpu;
@@ -177,7 +177,7 @@ static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 	explain_boot_kernel(e, release);
 }
 
-/* Whether the lines of a dump come in reverse order. */
+/* Whether the lines of a dump are in reverse order. */
 static void note_order(const struct explain *e, struct explain_crash *c,
 		       const struct explain_message *m)
 {
@@ -200,7 +200,7 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 	struct text rest = t;
 	uint64_t address;
 
-	/* crash(8) prints the registers of a frame in its own way. */
+	/* crash(8) prints a frame's registers in another format. */
 	if (text_hex(&rest, &address) == 16 && text_skip(&rest, "  RSP:"))
 		return;
 	if (!c->reversed)
@@ -215,8 +215,7 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 
 static void take_panic(struct explain *e, struct explain_crash *c, const struct explain_message *m)
 {
-	/* What the kernel says when a task died, as opposed to a watchdog's or a driver's
-	 * decision. */
+	/* The kernel's messages when it kills a task, unlike those about a watchdog or a driver. */
 	static const char *const deaths[] = {"Attempted to kill the idle task", "Fatal exception"};
 	bool died = false;
 

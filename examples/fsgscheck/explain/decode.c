@@ -6,7 +6,7 @@
 static bool is_legacy_prefix(uint8_t byte)
 {
 	switch (byte) {
-	case 0x26: /* segments, which 64-bit mode ignores but for FS and GS */
+	case 0x26: /* segment prefixes, which 64-bit mode ignores except FS and GS */
 	case 0x2e:
 	case 0x36:
 	case 0x3e:
@@ -17,7 +17,7 @@ static bool is_legacy_prefix(uint8_t byte)
 	case 0xf2: /* repeat */
 	case 0xf3:
 		return true;
-	default: /* LOCK makes all of these instructions undefined by itself */
+	default: /* LOCK makes all of these instructions undefined */
 		return false;
 	}
 }
@@ -29,7 +29,7 @@ static size_t skip_prefixes(const uint8_t *code, size_t length, uint8_t *repeat,
 	*repeat = *rex = 0;
 	for (; at < length && is_legacy_prefix(code[at]); at++)
 		if (code[at] == 0xf2 || code[at] == 0xf3)
-			*repeat = code[at]; /* the last one counts */
+			*repeat = code[at]; /* the last prefix counts */
 	/* REX counts only right before the opcode. */
 	if (at < length && (code[at] & 0xf0) == 0x40)
 		*rex = code[at++];
@@ -51,7 +51,8 @@ int explain_decode_insn(const uint8_t *code, size_t length)
 	const uint8_t modrm = code[at + 2];
 	const int digit = modrm >> 3 & 7;
 
-	/* Memory operands and the other digits are other instructions: PTWRITE, INCSSP, CLWB ... */
+	/* Memory operands and other digits belong to other instructions: PTWRITE, INCSSP, CLWB
+	 * ... */
 	return modrm >> 6 == 3 && digit < FSGS_INSNS ? digit : -1;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One dump of registers in a kernel log: what its lines show. */
+/* One register dump in a kernel log: parses its lines. */
 #include "explain.h"
 
 #include <string.h>
 
-/* Modules stand in brackets behind the symbol; decode_stacktrace.sh puts the file in parentheses,
- * and the module behind it. */
+/* A module follows the symbol in brackets; decode_stacktrace.sh adds the file in parentheses, and
+ * the module after it. */
 bool explain_is_module(const char *symbol)
 {
 	const char *close = strrchr(symbol, ')');
@@ -13,8 +13,8 @@ bool explain_is_module(const char *symbol)
 	return strstr(symbol, " [") != NULL || (close && close[1] == ' ' && close[2]);
 }
 
-/* "copy_thread+0x9b/0x280": the whole of it, so that no module's name can have been cut off.
- * crash(8) gives the offset alone, and names a module apart. */
+/* "copy_thread+0x9b/0x280": complete, so the module's name cannot be truncated. crash(8) prints
+ * only the offset, and names a module separately. */
 bool explain_is_kernel(const char *symbol)
 {
 	const char *plus = strchr(symbol, '+');
@@ -78,8 +78,8 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 		d->symbol[--length] = '\0';
 }
 
-/* Past the mark in front of the byte at which the CPU stopped: the kernel's "<", or what a person
- * or a program that reads pictures made of it. A mark stands before two digits and another mark. */
+/* Skips the mark before the byte at which the CPU stopped: the kernel's "<", or another character
+ * from retyping or OCR. A mark stands before two digits and another mark. */
 static bool find_marked(struct text *t)
 {
 	static const char closes[256] = {['<'] = '>', ['['] = ']', ['('] = ')', ['{'] = '}',
@@ -107,7 +107,7 @@ static bool find_marked(struct text *t)
 	return false;
 }
 
-/* Only the bytes from the marked one on matter. Each has two digits, wherever the line was
+/* Only the bytes from the marked byte on count. Each has two digits, even where the line was
  * wrapped. */
 void explain_dump_code(struct explain_dump *d, struct text t)
 {
@@ -142,8 +142,8 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 	}
 }
 
-/* What stands in front of a colon: its last three characters, without joints. False when there are
- * fewer, or when they end a longer name ("ORIG_RAX"). */
+/* The last three characters before a colon, without joints. False if there are fewer, or if they
+ * end a longer name ("ORIG_RAX"). */
 static bool name_before(const char *start, const char *colon, char *name)
 {
 	uint32_t length = 3;
@@ -166,7 +166,7 @@ static int register_of(const char *name)
 	return -1;
 }
 
-/* "RAX: 0000000000010000 RBX: ..." A value that was cut off is none. */
+/* "RAX: 0000000000010000 RBX: ..." A truncated value is ignored. */
 void explain_dump_registers(struct explain_dump *d, struct text t)
 {
 	const char *const start = t.at;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `explain` has found, as JSON. */
+/* The results of `explain` as JSON. */
 #include "found.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ static const char *advice(const void *report, uint32_t step)
 	return fsgs_advice(report, sizeof(struct fsgs_report), step);
 }
 
-/* What was decided of a source, or of a group of machines. */
+/* The decision about a source, or about a group of machines. */
 static void json_decision(struct json *json, const struct explain_source *s)
 {
 	const struct fsgs_report *r = &s->report;
@@ -139,7 +139,7 @@ static void json_fleet(struct json *json, const struct found *found)
 	json_end(json, ']');
 }
 
-/* A few machines beside each other: row by row, and what the differences prove. */
+/* Several machines side by side: row by row, with the conclusions from the differences. */
 static void json_table(struct json *json, const struct found *found)
 {
 	const bool fits = found->machine_count > 1 && found->machine_count <= MAX_COLUMNS;
@@ -166,8 +166,8 @@ static void json_table(struct json *json, const struct found *found)
 	json_end(json, ']');
 }
 
-/* The keys of a report, for the worst that was found, so that a program that reads reports can read
- * this one; and how that came about. */
+/* The keys of a report, for the worst result, so that programs that read reports can read this one;
+ * and the evidence for it. */
 void found_json(FILE *out, const struct found *found)
 {
 	static const struct result nothing;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The order in which one verdict stands for all: as the decision orders FS and GS. */
+/* The order in which the worst verdict is chosen: the same as between FS and GS. */
 static const uint8_t severity[] = {
 	[FSGS_VERDICT_USABLE] = 1,       [FSGS_VERDICT_UNSUPPORTED] = 2,
 	[FSGS_VERDICT_DISABLED] = 3,     [FSGS_VERDICT_UNKNOWN] = 4,
@@ -14,7 +14,7 @@ static const uint8_t severity[] = {
 
 static uint32_t weight(const struct explain_source *s)
 {
-	/* What cannot decide anything must not outweigh what can. */
+	/* A result without a verdict must not hide one with a verdict. */
 	if (s->report.verdict == FSGS_VERDICT_UNKNOWN &&
 	    ((s->kind != EXPLAIN_CRASH && s->kind != EXPLAIN_BOOT && s->kind != EXPLAIN_REPORT &&
 	      s->kind != EXPLAIN_IMAGE) ||
@@ -102,8 +102,8 @@ void found_free(struct found *found)
 	free(found->without.list);
 }
 
-/* The host's name, or the file's without folders and ending; a file's second machine gets its
- * line. */
+/* The host's name, or the file's without folders and suffix; the second machine in a file is named
+ * with its line. */
 static void name_machine(const struct found *found, const struct explain_source *s,
 			 char name[MAX_NAME])
 {
@@ -188,7 +188,7 @@ static void add_page(struct found *found, const struct explain_source *s)
 void found_add(struct found *found, const struct explain_source *s)
 {
 	found->file_has_evidence = true;
-	/* Of equals the one with findings stands for all. */
+	/* Among equal results, one with findings is chosen. */
 	if (!found->worst.count || weight(s) > weight(&found->worst.source) ||
 	    (weight(s) == weight(&found->worst.source) && s->report.findings &&
 	     !found->worst.source.report.findings))
@@ -259,12 +259,12 @@ bool found_row(uint32_t row, const struct explain_source *s, const char **title,
 	return true;
 }
 
-/* What the columns have in common. */
+/* The part that the columns have in common. */
 struct likeness {
 	bool same_processor;
 	bool same_flag;
 	bool all_offer;
-	bool tried; /* one of them has executed the instructions */
+	bool tried; /* one of the machines has executed the instructions */
 };
 
 static struct likeness compare(const struct found *found)
@@ -331,7 +331,7 @@ uint64_t found_count_verdict(const struct found *found, uint32_t verdict)
 	return count;
 }
 
-/* For programs the name: short, and never changed. */
+/* Short names for programs; never changed. */
 static const struct {
 	const char *name, *text;
 } kinds[EXPLAIN_KINDS] = {
@@ -356,7 +356,8 @@ const char *found_kind_text(uint32_t kind)
 	return kinds[kind].text;
 }
 
-/* A name can hold anything. For the shell it is one word, and for the program no option. */
+/* A file name may contain anything. The shell must read it as one word, and the program not as an
+ * option. */
 static void quote(const char *name, char *to)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `explain` has found in all files, and the forms in which it says it. */
+/* The results of `explain` from all files, and their output formats. */
 #ifndef FSGSCHECK_FOUND_H
 #define FSGSCHECK_FOUND_H
 
@@ -8,29 +8,29 @@
 #include "../output.h"
 #include "explain.h"
 
-/* Distinct crashes and boots of which each gets a page; a machine in a boot loop dies the same
- * way. */
+/* Maximum number of distinct crashes and boots with a page of their own. A machine in a boot loop
+ * repeats the same crash. */
 #define MAX_PAGES              8
-/* Machines that fit beside each other. */
+/* Maximum number of machines side by side. */
 #define MAX_COLUMNS            4
-/* Distinct pairs of verdict and findings; the last takes what did not fit. */
+/* Maximum number of distinct pairs of verdict and findings; the last one collects the rest. */
 #define MAX_GROUPS_OF_MACHINES 64
 #define MAX_NAME               96
 #define FOUND_STANDARD_INPUT   "standard input"
 
 struct found_item {
 	struct explain_source source;
-	char name[MAX_NAME]; /* the file's, or the host's */
-	uint64_t count;      /* how often the same was found */
+	char name[MAX_NAME]; /* the name of the file or the host */
+	uint64_t count;      /* number of equal results */
 };
 
-/* One machine, as far as a list of names needs it. */
+/* One machine, with the data for a list of names. */
 struct machine {
 	char *name;
 	uint32_t group;
 };
 
-/* Names, as many as there are. */
+/* As many names as there are. */
 struct names {
 	char **list;
 	size_t count, room;
@@ -45,7 +45,7 @@ struct found_packed {
 struct found {
 	struct found_item pages[MAX_PAGES];
 	uint32_t page_count;
-	uint64_t more; /* pages that did not fit */
+	uint64_t more; /* number of pages that did not fit */
 
 	struct found_item groups[MAX_GROUPS_OF_MACHINES];
 	uint32_t group_count;
@@ -59,37 +59,37 @@ struct found {
 	struct found_packed packed[MAX_PAGES];
 	uint32_t packed_count;
 	uint64_t files;
-	struct names without; /* evidence: files */
+	struct names without; /* files with evidence */
 	bool out_of_memory;
-	struct explain_hint hint; /* for when there is nothing else */
+	struct explain_hint hint; /* used if there is no evidence */
 
-	const char *file; /* that is being read */
+	const char *file; /* the current file */
 	bool file_has_evidence;
-	uint32_t from_this_file; /* machines */
+	uint32_t from_this_file; /* number of machines */
 };
 
-/* Around a file: its name is used until the end. */
+/* Call before and after each file: its name is used until the end. */
 void found_begin_file(struct found *found, const char *name);
 void found_add(struct found *found, const struct explain_source *source);
 void found_end_file(struct found *found, struct explain *explain, bool all_read);
-/* After the last file. */
+/* Call after the last file. */
 void found_end(struct found *found, const struct explain *explain);
 void found_free(struct found *found);
 
-/* The group that a healthy fleet would consist of: the largest. */
+/* The largest group: the majority of a fleet. */
 uint32_t found_usual(const struct found *found);
 
-/* found.c: words that the page and the JSON share. */
+/* found.c: texts for both the page and the JSON. */
 #define FOUND_TEXT 256
 const char *found_code(const struct explain_source *s, char text[FOUND_TEXT]);
 uint64_t found_count_verdict(const struct found *found, uint32_t verdict);
-/* Whose fault it is. */
+/* The side at fault. */
 const struct side *found_side(const struct explain_source *s);
 const char *found_kind_name(uint32_t kind);
 const char *found_kind_text(uint32_t kind);
-/* The command that unpacks it, to be copied into a shell; NULL without one. */
+/* The unpack command, to be copied into a shell; NULL if there is none. */
 const char *found_packed_command(const struct found_packed *packed, char text[2 * FOUND_TEXT]);
-/* What to do about crashes that could not be read. */
+/* Advice about crashes that could not be read. */
 extern const char found_unread_text[];
 
 void found_print(FILE *out, const struct found *found);
@@ -97,10 +97,10 @@ void found_print_notes(FILE *out, const struct explain_source *s);
 void found_print_table(FILE *out, const struct found *found);
 void found_json(FILE *out, const struct found *found);
 
-/* What a table of machines proves and what not: sentence `n`, NULL after the last. */
+/* The conclusions from a table of machines, and their limits: sentence `n`; NULL after the last. */
 const char *found_lesson(const struct found *found, uint32_t n);
 
-/* A row of that table. Gives false after the last. */
+/* A row of that table. Returns false after the last. */
 bool found_row(uint32_t row, const struct explain_source *source, const char **title, char *text,
 	       size_t size);
 

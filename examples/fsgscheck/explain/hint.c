@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What is no evidence yet, and the one command that makes it some. */
+/* Input that is not evidence yet, and the one command that makes it evidence. */
 #include "explain.h"
 
 void explain_hint(struct explain *e, enum explain_hint_kind kind, uint64_t line, const char *name)
 {
-	/* The first one of the most that can be said. */
+	/* Keeps the hint with the highest rank; among equals the first. */
 	if (e->hint.kind >= kind)
 		return;
 	e->hint.kind = kind;

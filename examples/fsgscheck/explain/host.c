@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a hypervisor or its management says about a guest: QEMU's KVM internal error, VirtualBox's
- * log, features that a host cannot give. */
+/* Messages of a hypervisor or its management about a guest: QEMU's KVM internal error, VirtualBox's
+ * log, and features that a host cannot provide. */
 #include "explain.h"
 
 #include <string.h>
@@ -109,7 +109,7 @@ static void take_offer(struct explain *e, const struct explain_message *m, struc
 	r->vantage = FSGS_VANTAGE_PROCESS;
 	r->cpuid_fsgsbase = guest ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 	if (!guest)
-		r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* no kernel enables what is not offered */
+		r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* no kernel enables it then */
 	explain_decide_offer(s);
 	explain_give(e, s);
 }
@@ -123,7 +123,7 @@ void explain_host_read(struct explain *e, const struct explain_message *m, uint3
 		take_error(e, m, code, t);
 }
 
-/* -- What libvirt, QEMU and VMware say when the host lacks a feature that the guest is to have */
+/* -- Messages of libvirt, QEMU and VMware if the host lacks a feature that the guest requires */
 
 void explain_host_feature(struct explain *e, const struct explain_message *m)
 {
@@ -137,7 +137,7 @@ void explain_host_feature(struct explain *e, const struct explain_message *m)
 	struct explain_source s;
 	struct fsgs_report *r = &s.report;
 
-	/* A kernel's log can contain any program's name. */
+	/* A kernel log can contain any program's name. */
 	if (m->uptime)
 		return;
 	for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {

@@ -55,13 +55,13 @@ static void take_verdict(struct explain *e, const struct explain_message *m, str
 		explain_report_finding(e, r, word);
 	} while (text_skip(&t, ","));
 	if (!text_skip(&t, " cpus=") || !text_number(&t, &r->cpus_checked))
-		return; /* cut off: the last finding may be, too */
+		return; /* truncated: the last finding may be incomplete */
 	s.kind = EXPLAIN_IMAGE;
 	s.line = m->line;
 	s.cpu = -1;
 	r->vantage = FSGS_VANTAGE_RING0;
 	r->mode = FSGS_MODE_64BIT;
-	r->proof = FSGS_PROOF_TRIED; /* the image tries all four on each CPU */
+	r->proof = FSGS_PROOF_TRIED; /* the image tries all four instructions on each CPU */
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++) {
 		r->verdicts[segment] = r->verdict;
 		r->access[segment] = r->verdict == FSGS_VERDICT_USABLE ? FSGS_ACCESS_INSTRUCTION

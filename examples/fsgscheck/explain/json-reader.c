@@ -4,8 +4,8 @@
 #include <string.h>
 
 enum state {
-	VALUE,        /* a value has to come */
-	VALUE_OR_END, /* or the end of an empty array */
+	VALUE,        /* a value must follow */
+	VALUE_OR_END, /* a value or the end of an empty array must follow */
 	KEY,
 	KEY_OR_END,
 	COLON,
@@ -17,7 +17,7 @@ enum state {
 	HEX,
 	KEY_HEX,
 	WORD,
-	/* The parts of a number, as the grammar names them. */
+	/* The parts of a number, named as in the grammar. */
 	MINUS,
 	ZERO,
 	INTEGER,
@@ -69,7 +69,7 @@ static void put_code(struct json_reader *r, uint32_t code)
 	}
 }
 
-/* A first half that no second half follows. */
+/* A high surrogate without a low surrogate. */
 static void end_surrogate(struct json_reader *r)
 {
 	if (r->high)
@@ -77,7 +77,7 @@ static void end_surrogate(struct json_reader *r)
 	r->high = 0;
 }
 
-/* Also for U+0000, which would end the text: it becomes the replacement, too. */
+/* Also for U+0000, which would end the text: the replacement character. */
 static void end_code(struct json_reader *r)
 {
 	const uint32_t code = r->code;
@@ -109,7 +109,7 @@ static void set_key(struct json_reader *r, const char *text)
 
 	if (level >= JSON_PATH)
 		return;
-	/* A key that was cut must not match one of ours. */
+	/* A truncated key must not match a key that is searched for. */
 	if (strlen(text) < JSON_KEY)
 		strcpy(r->key[level], text);
 	else
@@ -266,8 +266,8 @@ static enum json_progress push_delimiter(struct json_reader *r, char c)
 	return JSON_MORE;
 }
 
-/* The state after one more character of a number; COMMA_OR_END when it has ended before this one,
- * and VALUE, where no number can be, when it must not end here. */
+/* The state after one more character of a number. COMMA_OR_END: the number ended before this
+ * character. VALUE: it is invalid to end here. */
 static uint32_t number_state(uint32_t state, char c)
 {
 	const bool digit = c >= '0' && c <= '9';
@@ -283,7 +283,7 @@ static uint32_t number_state(uint32_t state, char c)
 		if (c == '.')
 			return POINT;
 		return (c | 0x20) == 'e' ? EXPONENT
-					 : COMMA_OR_END; /* where a digit after 0 is refused */
+					 : COMMA_OR_END; /* refuses a digit after a leading 0 */
 	case POINT:
 		return digit ? FRACTION : VALUE;
 	case FRACTION:

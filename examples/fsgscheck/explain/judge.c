@@ -23,14 +23,14 @@
 
 #define CR4_OSFXSR   9
 
-/* After that many seconds a kernel has executed the instructions at thousands of context
+/* After this many seconds a kernel has executed the instructions at thousands of context
  * switches. */
 #define RAN_FOR_LONG 600
 
 enum meaning {
-	OURS,    /* there is something to say */
+	OURS,    /* there is a result */
 	FOREIGN, /* another cause was recognised */
-	UNREAD,  /* a crash of which too little is left */
+	UNREAD,  /* a crash with too little data left */
 	NOTHING  /* no crash */
 };
 
@@ -39,8 +39,8 @@ static bool set_in_cr4(const struct explain_dump *d)
 	return d->has_cr4 && (d->cr4 >> EXPLAIN_CR4_FSGSBASE & 1);
 }
 
-/* Whether this CPU may not yet have been set up. Every CPU sets CR4.OSFXSR while it starts, before
- * it becomes the idle task that schedules. */
+/* Whether this CPU may not be set up yet. Every CPU sets CR4.OSFXSR while it starts, before it
+ * becomes the idle task that schedules. */
 static bool is_starting(const struct explain_crash *c, const struct explain_dump *d)
 {
 	const bool paranoid = strstr(d->symbol, "paranoid_e") != NULL;
@@ -54,13 +54,13 @@ static bool is_starting(const struct explain_crash *c, const struct explain_dump
 	return c->cpu > 0 && (paranoid || (c->pid_known && c->pid == 0));
 }
 
-/* Without the line that says why: whether the kernel stopped at this dump. */
+/* If the line with the reason is missing: whether the kernel stopped at this dump. */
 static bool stopped_here(const struct explain_crash *c, const struct explain_dump *d)
 {
 	if (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE))
 		return true;
-	/* A timer's interrupt cannot have looked at a CPU that had them off, and says so in the
-	 * trace. */
+	/* If interrupts were disabled, this dump is not the backtrace that a timer's interrupt
+	 * prints. */
 	return d->has_cr4 && d->interrupts != FSGS_ANSWER_YES;
 }
 
@@ -79,7 +79,7 @@ static enum meaning judge_bytes_missing(const struct explain_crash *c, struct ex
 		s->notes |= EXPLAIN_NOTE(NO_HEADER);
 	if (explain_is_ours(d->symbol))
 		return OURS;
-	/* Without a name it may be anywhere. */
+	/* Without a symbol, the code may be anywhere. */
 	if (c->cause == EXPLAIN_HEADERLESS)
 		return NOTHING;
 	return d->symbol[0] < 'A' && d->code_length == 0 ? OURS : UNREAD;
@@ -126,7 +126,7 @@ static enum meaning judge_opcode(const struct explain *e, const struct explain_c
 			return OURS;
 		}
 	}
-	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* else this kernel would not have come here */
+	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel ran this code */
 	r->cr4_write = FSGS_OUTCOME_OK;
 	if (d->has_cr4)
 		r->cr4_sticks = set_in_cr4(d) ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
@@ -163,7 +163,7 @@ static enum meaning judge_protection(const struct explain_crash *c, struct expla
 		s->notes |= EXPLAIN_NOTE(OTHER_BITS);
 		return OURS;
 	}
-	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel sets the bit only then */
+	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel sets the bit only if offered */
 	r->cr4_write = FSGS_OUTCOME_FAULTED;
 	return OURS;
 }
@@ -212,7 +212,7 @@ void explain_judge(struct explain *e, struct explain_crash *c)
 	const struct explain_dump *d = &c->best;
 	enum meaning meaning;
 
-	/* A dump of panic alone may have got its registers from lines behind it. */
+	/* A dump with only a panic may have registers from later lines. */
 	if (c->cause == EXPLAIN_PANIC && d->seen)
 		c->cause = EXPLAIN_HEADERLESS;
 	explain_put_boot(&s, &e->boot);
@@ -238,7 +238,7 @@ void explain_judge(struct explain *e, struct explain_crash *c)
 	s.mark[EXPLAIN_MARK_CODE] = d->code_length || d->named ? d->code_line : 0;
 	s.mark[EXPLAIN_MARK_CR4] = d->has_cr4 ? d->cr4_line : 0;
 	s.mark[EXPLAIN_MARK_END] = c->end_line;
-	/* Nothing is left open that a look at the machine in ring 0 would answer. */
+	/* No question is left that the boot image would answer. */
 	if (s.notes & (EXPLAIN_NOTE(STARTING) | EXPLAIN_NOTE(NOT_ENABLED) | EXPLAIN_NOTE(PINNED)))
 		s.report.vantage = FSGS_VANTAGE_PROCESS;
 	fsgs_decide(&s.report, sizeof s.report);

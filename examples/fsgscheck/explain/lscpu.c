@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What lscpu prints: /proc/cpuinfo in other words, and the hypervisor by name. */
+/* The output of lscpu: /proc/cpuinfo in other words, and the hypervisor's name. */
 #include "explain.h"
 
 #include <string.h>
 
-/* A description has about 40 lines; some of them are not read. */
+/* A description has about 40 lines; some are not used. */
 #define LSCPU_LINES 60
 
 void explain_lscpu_end(struct explain *e)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What belongs to one machine in one file: its processors, and the kernel that runs on them, which
- * people paste above or below. The version of a kernel decides about programs under it: since Linux
- * 5.9 it runs the instructions itself at each context switch, and lists the flag only when it does.
+ * The evidence about one machine in one file: its processors and its kernel, which people paste
+ * above or below. The kernel's version matters for programs: since Linux 5.9 the kernel executes
+ * the instructions itself at each context switch, and lists the flag only then.
  */
 #include "explain.h"
 
@@ -20,7 +20,7 @@ void explain_decide_offer(struct explain_source *s)
 	struct fsgs_report *r = &s->report;
 
 	fsgs_decide(r, sizeof *r);
-	/* CPUID offers it, and that is all there is: the same is open as with the kernel's flag. */
+	/* Only CPUID's offer is known, so the same questions are open as with the kernel's flag. */
 	if (r->verdict == FSGS_VERDICT_UNKNOWN && r->cpuid_fsgsbase == FSGS_ANSWER_YES) {
 		r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_UNPROVEN);
 		if (strcmp(r->hypervisor, "Microsoft Hv") == 0 &&
@@ -50,7 +50,7 @@ static void give(struct explain *e, bool has_kernel)
 	    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML))) {
 		const bool runs = r->kernel_version >= LINUX_FSGSBASE;
 
-		r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* else the kernel would not list it */
+		r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* otherwise the kernel would not list it */
 		r->hwcap2_present = FSGS_ANSWER_YES;
 		r->hwcap2_fsgsbase = runs ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 		s->notes &= ~EXPLAIN_NOTE(FLAG_ONLY);
@@ -64,7 +64,8 @@ void explain_machine_give(struct explain *e, const struct explain_source *source
 {
 	struct explain_machine *m = &e->machine;
 
-	/* A kernel belongs to the machine below it, or to the one above when it is the only one. */
+	/* A kernel belongs to the machine below it, or to the machine above if it is the only
+	 * kernel. */
 	if (m->waiting) {
 		give(e, m->has_kernel && !m->fresh);
 		m->has_kernel &= m->fresh;
@@ -95,7 +96,7 @@ void explain_machine_kernel(struct explain *e, const char *release, uint64_t lin
 	text_clean(release, m->kernel, sizeof m->kernel);
 }
 
-/* A release as uname -r prints it, and nothing else on the line. */
+/* A release as uname -r prints it, alone on the line. */
 void explain_machine_answer(struct explain *e, const struct explain_message *m)
 {
 	static const char question[] = "uname -r";

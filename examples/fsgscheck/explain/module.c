@@ -16,7 +16,7 @@ void read_module(struct explain *e)
 	if (!module)
 		return;
 
-	/* The core names it: it may be anything. */
+	/* The name comes from the core file: it may be anything. */
 	const int fd = open(module->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The words for notes, for what is missing, and for the lines that a source rests on. */
+/* The texts of notes, of missing evidence, and of the lines that a source is based on. */
 #include "explain.h"
 
 static const struct {
-	const char *missing; /* a name for programs, NULL when nothing is */
+	const char *missing; /* a name for programs; NULL if nothing is missing */
 	const char *text;
 } notes[EXPLAIN_NOTES] = {
 	[EXPLAIN_NO_HEADER] =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What transports put in front of a message: clocks, dates, hosts, levels, quotes. */
+/* Prefixes that transports put before a message: timestamps, hosts, levels, quotes. */
 #include "explain.h"
 
 #include <string.h>
@@ -58,7 +58,7 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 	if (explain_is_list_of(rest, "0123456789. OoQDlI") &&
 	    memchr(rest.at, '.', (size_t)(rest.end - rest.at)) &&
 	    (memchr(rest.at, 'O', (size_t)(rest.end - rest.at)))) {
-		*strict = true; /* a clock, read from a picture */
+		*strict = true; /* a timestamp read by OCR */
 	} else if (text_number(&rest, &seconds) && text_skip(&rest, ".")) {
 		const char *digits = rest.at;
 
@@ -82,7 +82,7 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 			*strict = true;
 		}
 	} else {
-		/* A date has a time in it. */
+		/* A date must contain a time. */
 		rest = in;
 		if (!text_find(&rest, ":") || rest.at == rest.end || *rest.at < '0' ||
 		    *rest.at > '9')
@@ -94,7 +94,7 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 	return true;
 }
 
-/* "<4>": a facility that is not 0 is a program that wrote to /dev/kmsg. */
+/* "<4>": a facility other than 0 means that a program wrote to /dev/kmsg. */
 static bool level(struct text *t, struct explain_message *m)
 {
 	struct text rest = {t->at + 1, t->end};
@@ -108,7 +108,7 @@ static bool level(struct text *t, struct explain_message *m)
 	return true;
 }
 
-/* "12:" of `grep -n`: the line's number, with the line right behind it. */
+/* "12:" of `grep -n`: the line number, directly followed by the line. */
 static bool line_number(struct text *t)
 {
 	struct text rest = *t;
@@ -121,7 +121,7 @@ static bool line_number(struct text *t)
 	return true;
 }
 
-/* "vm7 kernel: " behind the clock, as journalctl -o short-monotonic writes it. */
+/* "vm7 kernel: " after the timestamp, as journalctl -o short-monotonic writes it. */
 static void skip_host(struct text *t)
 {
 	struct text rest = {explain_token_end(*t), t->end};
@@ -226,21 +226,22 @@ static bool has_digit(const char *at, const char *end)
 	return false;
 }
 
-/* "bash[12]:" of a program in a system log; a stream's name has letters there: "app[web.1]:". */
+/* "bash[12]:" of a program in a system log; a container's stream has letters there:
+ * "app[web.1]:". */
 static bool has_pid(const char *at, const char *end)
 {
 	at = memchr(at, '[', (size_t)(end - at));
 	return at && explain_is_list_of((struct text){at + 1, end - 2}, "0123456789");
 }
 
-/* How a word of a prefix goes on. */
+/* The ways in which a word of a prefix can continue. */
 enum word { MESSAGE, GOES_ON, KERNEL };
 
 struct prefix {
-	bool dated;    /* a date or time of the transport's */
+	bool dated;    /* a date or time of the transport */
 	uint32_t host; /* the word after it */
 	bool kernel;   /* the kernel's name as the writer */
-	bool columns;  /* the kernel's name was among columns, and some may follow it */
+	bool columns;  /* the kernel's name was in a column, and more columns may follow */
 };
 
 static enum word word(struct text *t, struct explain_message *m, struct prefix *p)
@@ -248,7 +249,7 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	static const char *const dates[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
 					    "Aug", "Sep", "Oct", "Nov", "Dec", "Mon", "Tue",
 					    "Wed", "Thu", "Fri", "Sat", "Sun", NULL};
-	/* VMware logs what its guest prints. */
+	/* VMware logs the console output of its guest. */
 	static const char *const kernels[] = {"kernel:", "kernel", "kernel[0]:", "Guest:", NULL};
 	static const char *const severities[] = {"emerg", "alert", "crit",    "err",
 						 "error", "warn",  "warning", "notice",
@@ -256,10 +257,10 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	static const char *const facilities[] = {"kern",     "user", "mail", "daemon", "auth",
 						 "syslog",   "lpr",  "news", "uucp",   "cron",
 						 "authpriv", "ftp",  NULL};
-	/* An application's logger, which names no host. */
+	/* A logger of an application, which names no host. */
 	static const char *const levels[] = {"TRACE",   "DEBUG", "INFO", "WARN",
 					     "WARNING", "ERROR", NULL};
-	/* What Linux itself begins a message with that quotes a name. */
+	/* Linux's own message beginnings before a quoted name. */
 	static const char *const subsystems[] = {
 		"traps:", "audit:", "input:", "systemd:", "usb:", "process", "warning:", NULL};
 	const char *end = explain_token_end(*t);
@@ -311,8 +312,7 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 		return GOES_ON;
 	}
 	if (end[-1] == ':') {
-		/* The program that wrote to the same log, after date and host; or the host
-		 * alone. */
+		/* After date and host: the program that wrote to the same log, or only the host. */
 		if ((end[-2] == ']' && (!p->dated || p->host || has_pid(t->at, end))) ||
 		    (p->dated && p->host)) {
 			m->foreign |= p->dated;
@@ -333,7 +333,7 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	return GOES_ON;
 }
 
-/* "(d1)": which guest's console, behind the hypervisor's own clock. */
+/* "(d1)": the guest whose console it is, after the hypervisor's timestamp. */
 static bool skip_domain(struct text *t)
 {
 	struct text rest = *t;
@@ -345,7 +345,7 @@ static bool skip_domain(struct text *t)
 	return true;
 }
 
-/* Between the columns of a log, and in front of quoted text. */
+/* Between the columns of a log, and before quoted text. */
 static bool is_filling(char c)
 {
 	static const bool fills[256] = {[0] = true,   [' '] = true, ['\t'] = true, ['>'] = true,
@@ -357,7 +357,7 @@ static bool is_filling(char c)
 
 #define PREFIX_WORDS 20
 
-/* The clock of nearly every line, without the care that other prefixes need. */
+/* The timestamp of most lines, without the checks that other prefixes need. */
 static bool plain_clock(struct text *t, struct explain_message *m)
 {
 	const char *at = t->at;
@@ -464,7 +464,7 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 			strict |= w == KERNEL;
 		}
 	}
-	/* Whatever stood in front of the kernel's own mark is its transport's. */
+	/* Text before the kernel's own mark comes from the transport. */
 	if (strict || p.columns) {
 		m->own = !m->weak &&
 			 (m->uptime || (p.kernel && p.dated) || explain_find_start(e, t));
@@ -473,7 +473,7 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 	m->text = t;
 	if (m->stamped || explain_find_start(e, t))
 		return;
-	/* No prefix at all, but words that look like one. */
+	/* Not a prefix, but words that look like one. */
 	m->weak = 0;
 	m->origin = 0;
 	for (m->text = all; m->text.at < all.end && strchr(">| \t", *m->text.at);)

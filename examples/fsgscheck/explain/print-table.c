@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A few machines beside each other: what differs, and what that proves. */
+/* Several machines side by side: the differences, and the conclusions from them. */
 #include "found.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ static bool differs(const struct found *found, uint32_t row, uint32_t columns)
 	return false;
 }
 
-/* A row whose cells are wider than their column takes as many lines as it needs. */
+/* A row takes several lines if its cells are wider than their column. */
 static void put_cells(FILE *out, const struct found *found, uint32_t row, uint32_t columns)
 {
 	const char *title = "";
@@ -68,7 +68,7 @@ void found_print_table(FILE *out, const struct found *found)
 		const char *name = found->columns[i].name;
 		const size_t length = strlen(name);
 
-		/* Of a long name the end differs. */
+		/* Of a long name the end is shown, where names differ. */
 		fprintf(out, "  %-*s", i + 1 < columns ? COLUMN : 0,
 			name + (length > COLUMN ? length - COLUMN : 0));
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `explain` has found, for a person and as JSON. */
+/* The results of `explain` for people and as JSON. */
 #include "found.h"
 
 #include <inttypes.h>
@@ -174,8 +174,8 @@ static void put_fleet(FILE *out, const struct found *found)
 	}
 }
 
-/* Crashes that are not about us, those of which too little is left, files that are packed, and
- * those with nothing in them. */
+/* Crashes not about FSGSBASE, crashes with too little data, packed files, and files without
+ * evidence. */
 static void put_rest(FILE *out, const struct found *found)
 {
 	char command[2 * FOUND_TEXT];

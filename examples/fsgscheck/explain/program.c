@@ -9,7 +9,8 @@
 
 #define LINUX_FSGSBASE ((5u << 16) | (9u << 8))
 
-/* A tool ran the program and does not have the instruction: that says nothing about the machine. */
+/* An emulator or tool ran the program and does not support the instruction: this is no evidence
+ * about the machine. */
 static void decide_tool(struct explain_source *s)
 {
 	struct fsgs_report *r = &s->report;
@@ -21,8 +22,8 @@ static void decide_tool(struct explain_source *s)
 	r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_INSTRUMENTED);
 }
 
-/* A description of the machine in the same text, or our own report of it. That such a machine were
- * broken takes more than a debugger's word: only what explains the fault is taken. */
+/* A description of the machine in the same text, or an earlier report of it. A debugger's output is
+ * not sufficient to call that machine broken: only evidence that explains the fault is used. */
 static bool take_machine(struct explain *e, struct explain_source *s)
 {
 	const struct explain_machine *m = &e->machine;
@@ -48,7 +49,7 @@ static bool take_machine(struct explain *e, struct explain_source *s)
 	if (from->cpuinfo_flag != FSGS_ANSWER_NO)
 		return false;
 	r->cpuinfo_flag = FSGS_ANSWER_NO;
-	r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* the kernel lists what it enabled */
+	r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* the kernel lists the features that it enabled */
 	return true;
 }
 
@@ -105,8 +106,8 @@ void explain_program_end(struct explain *e)
 			decide_kernel(e, s);
 		explain_give(e, s);
 	} else if (p->died && !s->code_length && !p->named) {
-		/* If another instruction is named, that is the cause. If none is named, a hint
-		 * asks for it. */
+		/* If another instruction is named, it is the cause. If none is named, a hint asks
+		 * for it. */
 		explain_hint(e, p->core ? EXPLAIN_HINT_CORE : EXPLAIN_HINT_PROGRAM,
 			     s->mark[EXPLAIN_MARK_HEADER], p->executable);
 	}
@@ -117,7 +118,7 @@ static void died(struct explain *e, const struct explain_message *m, uint32_t to
 {
 	struct explain_program *p = &e->program;
 
-	/* A second death: the first one is complete. */
+	/* A second death begins: the first is complete. */
 	if (p->died && (p->source.has_insn || p->source.code_length))
 		explain_program_end(e);
 	p->died = 1;
@@ -196,8 +197,8 @@ static void take_jvm_frame(struct explain *e, struct text t)
 	text_copy(&t, " ", s->symbol, sizeof s->symbol);
 }
 
-/* "0x00007f3b2c0b1130:   48 89 c7 f3 48 0f ae df ...": the row of bytes that the program counter is
- * in. */
+/* "0x00007f3b2c0b1130: 48 89 c7 f3 48 0f ae df ...": the row of bytes that contains the program
+ * counter. */
 static void take_row(struct explain *e, const struct explain_message *m, struct text t)
 {
 	struct explain_program *p = &e->program;
@@ -228,7 +229,7 @@ static void take_trap(struct explain *e, const struct explain_message *m, struct
 		explain_hint(e, EXPLAIN_HINT_PROGRAM, m->line, name);
 }
 
-/* Unicorn's users print the instruction with a disassembler of their own. */
+/* Users of Unicorn print the instruction with their own disassembler. */
 static void take_named(struct explain *e, const struct explain_message *m)
 {
 	struct explain_program *p = &e->program;
@@ -242,19 +243,19 @@ static void take_named(struct explain *e, const struct explain_message *m)
 	p->source.mark[EXPLAIN_MARK_RIP] = m->line;
 }
 
-/* Lines that are known by what they contain. */
+/* Lines that are recognised by their content. */
 void explain_program_line(struct explain *e, const struct explain_message *m)
 {
 	struct explain_program *p = &e->program;
 
-	/* A kernel's log quotes what programs are called. */
+	/* A kernel log quotes program names. */
 	if (m->uptime)
 		return;
 	if (p->translated && p->died && !p->source.code_length) {
 		struct text bytes = m->text, end = m->text;
 
-		/* "8b 45 f8 [f3] 48 0f ae d8 90 c3	<==" of macOS: the marked byte and those
-		 * behind it. The last sign has been taken for that of a line which goes on. */
+		/* "8b 45 f8 [f3] 48 0f ae d8 90 c3 <==" of macOS: the marked byte and the bytes
+		 * after it. The final sign looks like that of a wrapped line. */
 		if (!text_find(&end, "<=") || !text_find(&bytes, "["))
 			return;
 		take_bytes(e, m, bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of readers: what a message begins with, and who reads it. A new form of evidence is a
- * file of its own and some lines here.
+ * The table of readers: message beginnings, and the reader of each. A new form of evidence is a new
+ * file and a few lines here.
  */
 #include "explain.h"
 
@@ -16,7 +16,7 @@
 		text, explain_##read##_read, code, WRAP_##wrap, 0 \
 	}
 
-/* By first character, and of two that begin alike the longer one first. */
+/* Sorted by first character; if two begin alike, the longer one first. */
 static const struct explain_start starts[] = {
 	OTHER("# hypervisor: ", image, IMAGE_HYPERVISOR, TEXT),
 	OTHER("# processor: ", image, IMAGE_PROCESSOR, TEXT),
@@ -201,7 +201,7 @@ static bool is_last(const struct explain_start *start)
 	return start + 1 == starts + STARTS || start[1].text[0] != start[0].text[0];
 }
 
-/* A quick look at the second character, which in the text may be a joint or a tab. */
+/* A fast check of the second character, which in the text may be a joint or a tab. */
 static bool may_be(const struct explain_start *start, struct text t)
 {
 	return t.end - t.at < 2 || t.at[1] == start->text[1] || t.at[1] < ' ' || !start->text[1];
@@ -241,7 +241,7 @@ void explain_readers_line(struct explain *e, const struct explain_message *m)
 
 	if (!start) {
 		explain_crash_trace(e, m);
-		/* What hosts, tools and people write has no clock of a kernel. */
+		/* Messages of hosts, tools and people, which have no kernel timestamp. */
 		if (m->uptime)
 			return;
 		explain_host_feature(e, m);
@@ -253,8 +253,8 @@ void explain_readers_line(struct explain *e, const struct explain_message *m)
 	start->read(e, m, start->code, after);
 }
 
-/* Each reader's last word on a file. What describes a machine comes last: kernels are named
- * anywhere. */
+/* The end of a file for each reader. Readers that describe a machine come last, because a kernel
+ * may be named anywhere. */
 void explain_readers_end(struct explain *e)
 {
 	explain_unwrap_end(e);
