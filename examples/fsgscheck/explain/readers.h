@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of each layer and of each reader: one structure for one file of code, which alone
- * writes it. */
+/* The state of each layer and each reader: one structure for each source file, written by that file
+ * alone. */
 #ifndef FSGSCHECK_READERS_H
 #define FSGSCHECK_READERS_H
 
@@ -12,8 +12,8 @@ struct explain_bytes {
 	uint32_t state; /* enum in bytes.c */
 	uint32_t length;
 	unsigned char first[8];
-	uint32_t half;      /* the first byte of a UTF-16 unit, and that there is one */
-	uint32_t surrogate; /* the first unit of a pair */
+	uint32_t half;      /* the first byte of a UTF-16 unit, and whether there is one */
+	uint32_t surrogate; /* the high surrogate of a pair */
 	const struct explain_packed *packed;
 };
 
@@ -21,24 +21,24 @@ struct explain_bytes {
 struct explain_stream {
 	struct explain *e;
 	uint32_t depth;
-	uint32_t length;   /* of the line that has begun, as far as it is kept */
-	uint32_t overlong; /* there was more than is kept */
-	uint32_t how;      /* the line is read: bits of enum explain_line */
-	uint32_t counted;  /* its number is known */
-	uint32_t not_json; /* and it is not JSON */
-	char ended;        /* the character that ended the last line, if nothing came since */
-	uint32_t pending;  /* a container's text goes on in the next object */
+	uint32_t length;   /* the current line, as far as it is kept */
+	uint32_t overlong; /* the line was longer than the buffer */
+	uint32_t how;      /* classes of the line: bits of enum explain_line */
+	uint32_t counted;  /* the line's number is known */
+	uint32_t not_json; /* the line is known not to be JSON */
+	char ended;        /* the character that ended the last line, if nothing followed it */
+	uint32_t pending;  /* a container's text continues in the next object */
 	uint32_t in_json;  /* enum in stream.c */
-	uint32_t quoted;   /* and its lines have marks of quoting */
+	uint32_t quoted;   /* the lines in it have quote marks */
 	struct json_reader json;
 	struct explain_json {
-		uint32_t in_text;   /* characters of the string go to the next stream */
+		uint32_t in_text;   /* the string's characters go to the next stream */
 		uint32_t held;      /* a journal's MESSAGE is in the next stream's line */
-		uint32_t foreign;   /* this object is not the kernel's */
-		uint32_t container; /* it is a line of a container's log */
+		uint32_t foreign;   /* this object is not from the kernel */
+		uint32_t container; /* this object is a line of a container's log */
 		uint32_t has_lines; /* this string had a line end */
-		uint32_t ended;     /* this object is over */
-		uint32_t skip;      /* this string is a name that a user chose */
+		uint32_t ended;     /* this object has ended */
+		uint32_t skip;      /* this string is a user-chosen name */
 	} object;
 	struct {
 		uint32_t active, bits, count;
@@ -46,51 +46,51 @@ struct explain_stream {
 	char line[EXPLAIN_LINE];
 };
 
-/* -- common.c: what the lines of a file begin with */
+/* -- common.c: the common prefix of a file's lines */
 #define EXPLAIN_COMMON      320
 #define EXPLAIN_COMMON_KEPT 3
 struct explain_common {
-	uint32_t barred; /* the kernel's own lines stand without one */
-	uint32_t learnt; /* shape is one */
+	uint32_t barred; /* the kernel's own lines have no prefix */
+	uint32_t learnt; /* shape holds a prefix */
 	uint32_t tries;
-	uint32_t lines;  /* that began with shape */
-	uint32_t misses; /* lines since that did not */
-	uint32_t length; /* of shape */
+	uint32_t lines;  /* number of lines that began with shape */
+	uint32_t misses; /* number of lines since then that did not */
+	uint32_t length; /* length of shape */
 	char shape[EXPLAIN_COMMON];
-	/* The first lines that began with it. */
+	/* The first lines that began with shape. */
 	struct explain_kept {
 		uint64_t line;
-		uint32_t length; /* 0 when it has been read */
+		uint32_t length; /* 0 after it was read */
 		char text[1024];
 	} kept[EXPLAIN_COMMON_KEPT];
 };
 
-/* -- unwrap.c: a message, without what its transport put in front */
+/* -- unwrap.c: a message without its transport's prefix */
 struct explain_message {
 	struct text text;
-	const struct explain_start *start; /* its reader, NULL for none */
-	uint64_t line;                     /* where it begins */
-	uint64_t last;                     /* where it ends */
-	uint32_t tag;                      /* the printk caller, 0 without */
+	const struct explain_start *start; /* the message's reader; NULL for none */
+	uint64_t line;                     /* start of the message */
+	uint64_t last;                     /* end of the message */
+	uint32_t tag;                      /* the caller that printk prints; 0 without */
 	uint32_t uptime;                   /* seconds since boot, from 1; 0 when unknown */
-	uint32_t clock;  /* uptime in milliseconds, to see its order; 0 when unknown */
-	uint8_t stamped; /* a log's prefix was there */
-	uint8_t foreign; /* a program wrote it */
-	uint8_t weak;    /* words in front that may be anything */
-	uint8_t own;     /* the kernel's own mark is the first thing in the line */
-	uint8_t partial; /* the rest follows in another record */
-	uint8_t joined;  /* of several lines: no quick look at it */
-	uint64_t origin; /* a hash of the first word, for a host's name in front of each line */
+	uint32_t clock;  /* uptime in milliseconds, to find the order of lines; 0 if unknown */
+	uint8_t stamped; /* the line had a log's prefix */
+	uint8_t foreign; /* written by a program */
+	uint8_t weak;    /* the prefix may be user-chosen words */
+	uint8_t own;     /* the line begins with the kernel's own mark */
+	uint8_t partial; /* another record continues the message */
+	uint8_t joined;  /* the message has several lines: no fast check of it */
+	uint64_t origin; /* hash of the first word, to find a host's name before each line */
 };
 
 struct explain_unwrap {
-	uint32_t special;    /* characters in this piece that need the slow way: bits in unwrap.c */
-	uint64_t origins[3]; /* of the lines before */
-	uint32_t quoting;    /* how many characters of a quoted name may still follow */
-	uint32_t entry;      /* this entry of a journal is the kernel's */
-	uint32_t foreign;    /* the last line was a program's */
-	uint32_t indent;     /* of a program's message, whose further lines are not the kernel's */
-	uint32_t held_kind;  /* how the message that is held may go on; enum explain_wrap */
+	uint32_t special;    /* classes in this piece that need decoding: bits in unwrap.c */
+	uint64_t origins[3]; /* from the lines before */
+	uint32_t quoting;    /* number of characters that a quoted name may still have */
+	uint32_t entry;      /* the journal entry is from the kernel */
+	uint32_t foreign;    /* the last line was from a program */
+	uint32_t indent;     /* in a program's message, which is not the kernel's */
+	uint32_t held_kind;  /* how the held message may continue: enum explain_wrap */
 	uint32_t held_length;
 	struct explain_message held;
 	uint32_t soft_length; /* of quoted-printable or of a partial record */
@@ -100,17 +100,17 @@ struct explain_unwrap {
 	char clean[EXPLAIN_LINE];
 };
 
-/* How a message of several lines goes on where no prefix tells. */
+/* How a message of several lines continues if no prefix tells. */
 enum explain_wrap {
 	WRAP_NEVER,
 	WRAP_CODE,  /* bytes */
 	WRAP_REGS,  /* a value */
 	WRAP_NAME,  /* a symbol */
 	WRAP_WORDS, /* flags, features */
-	WRAP_TEXT   /* only by the prefix */
+	WRAP_TEXT   /* only where the prefix shows it */
 };
 
-/* -- boot.c: what is known of the boot that a log is about, up to this line */
+/* -- boot.c: facts about the boot that the log reports, up to this line */
 struct explain_boot {
 	uint64_t line;
 	uint64_t kernel_line, hypervisor_line;
@@ -119,10 +119,10 @@ struct explain_boot {
 	uint32_t hypervisor_version;
 	uint32_t family, model, stepping;
 	uint32_t is_xen_pv;
-	uint32_t disabled;    /* by nofsgsbase, with the feature there */
-	uint32_t cleared;     /* by clearcpuid */
+	uint32_t disabled;    /* disabled by nofsgsbase; CPUID has the feature */
+	uint32_t cleared;     /* disabled by clearcpuid */
 	uint32_t ours;        /* a crash of this boot has been reported */
-	uint32_t own_modules; /* a module from outside the kernel's tree is loaded */
+	uint32_t own_modules; /* an out-of-tree module is loaded */
 	char misspelt[32];
 	char kernel[72];
 	char hypervisor[16];
@@ -135,83 +135,84 @@ struct explain_boot {
 /* One dump of registers. */
 struct explain_dump {
 	char symbol[160];
-	uint8_t seen; /* there is a RIP */
-	uint8_t user; /* of user space, or of a 32-bit kernel: not what crashed */
+	uint8_t seen; /* RIP is known */
+	uint8_t user; /* of user space or of a 32-bit kernel: not a crash of the kernel */
 	uint8_t has_cr4;
 	uint8_t code_length;
 	uint8_t code[EXPLAIN_CODE];
-	uint8_t named;      /* 1 + enum fsgs_insn, by a disassembler */
+	uint8_t named;      /* 1 + enum fsgs_insn, from a disassembler */
 	uint8_t interrupts; /* enum fsgs_answer: EFLAGS.IF */
 	uint64_t cr4;
-	uint64_t regs[16]; /* by their number in an encoding */
+	uint64_t regs[16]; /* by register number in the encoding */
 	uint32_t regs_known;
 	uint64_t rip_line, code_line, cr4_line;
 };
 
-/* Why the kernel stopped. */
+/* The reason for the kernel's stop. */
 enum explain_cause {
 	EXPLAIN_HEADERLESS, /* a dump whose beginning is missing */
 	EXPLAIN_INVALID_OPCODE,
 	EXPLAIN_PROTECTION_FAULT,
 	EXPLAIN_PINNED_CR4, /* a warning, not a crash */
-	EXPLAIN_SAMPLE,     /* a look at a CPU that goes on */
-	EXPLAIN_PANIC,      /* nothing but the last words */
-	EXPLAIN_OTHER       /* another one, which was recognised */
+	EXPLAIN_SAMPLE,     /* a backtrace of a CPU that continues */
+	EXPLAIN_PANIC,      /* only the final panic message */
+	EXPLAIN_OTHER       /* another cause, which was recognised */
 };
 
-/* What the call trace and the lines around it tell: bits of explain_crash.trace. */
+/* Facts from the call trace and the lines around it: bits of explain_crash.trace. */
 enum explain_trace {
 	TRACE_MODULE = 1 << 0,   /* code of a module */
 	TRACE_CALL = 1 << 1,     /* an interrupt from another CPU, which asks for a function call */
-	TRACE_RUNNING = 1 << 2,  /* the CPU had left its bring-up */
-	TRACE_SAMPLED = 1 << 3,  /* an interrupt looked at it */
-	TRACE_TAINTED = 1 << 4,  /* a module from outside the kernel's tree was loaded */
-	TRACE_CLEAN = 1 << 5,    /* none was */
-	TRACE_ENDED = 1 << 6,    /* "end trace": the kernel gave up this task */
-	TRACE_PANICKED = 1 << 7, /* and stopped because of it */
+	TRACE_RUNNING = 1 << 2,  /* the CPU had finished its bring-up */
+	TRACE_SAMPLED = 1 << 3,  /* an interrupt printed its backtrace */
+	TRACE_TAINTED = 1 << 4,  /* an out-of-tree module was loaded */
+	TRACE_CLEAN = 1 << 5,    /* no out-of-tree module was loaded */
+	TRACE_ENDED = 1 << 6,    /* "end trace": the kernel killed this task */
+	TRACE_PANICKED = 1 << 7, /* and stopped because of that */
 	TRACE_OPCODE = 1 << 8,   /* the handler of invalid opcode is on the stack */
 	TRACE_STOPPED = 1 << 9,  /* a watchdog or a driver stopped the machine */
-	TRACE_USER = 1 << 11,    /* a dump that is not of a 64-bit kernel */
-	TRACE_BUG = 1 << 10,     /* the kernel's own BUG(), as the line before says */
-	TRACE_PICTURE = 1 << 12  /* letters in place of digits: a program has read a picture */
+	TRACE_USER = 1 << 11,    /* a dump not of a 64-bit kernel */
+	TRACE_BUG = 1 << 10,     /* the kernel's own BUG(), as the line before shows */
+	TRACE_PICTURE = 1 << 12  /* letters in place of digits: read by OCR */
 };
 
-/* A crash that is being read. A kernel may print several dumps for one, and others in between. */
+/* The current crash. A kernel may print several dumps for one crash, and dumps of other CPUs in
+ * between. */
 struct explain_crash {
 	uint32_t open;
 	uint32_t cause; /* enum explain_cause */
-	uint32_t tag;   /* the printk caller, 0 without */
+	uint32_t tag;   /* the caller that printk prints; 0 without */
 	int32_t cpu;
 	uint32_t pid_known, pid;
 	uint32_t trace; /* bits of enum explain_trace */
 	uint32_t uptime;
-	uint32_t reversed; /* its lines stand in reverse order */
-	uint32_t parts;    /* its parts do */
-	uint32_t rank;     /* of the last register line, to see the order */
-	uint32_t falling;  /* how often the rank fell by one */
+	uint32_t reversed; /* its lines are in reverse order */
+	uint32_t parts;    /* its parts are in reverse order */
+	uint32_t rank;     /* rank of the last register line, to find the order */
+	uint32_t falling;  /* number of times that the rank fell by one */
 	uint64_t rank_message;
 	uint64_t line;
 	uint64_t header_line, end_line;
 	uint64_t last_message;
-	struct explain_dump now;   /* is being read */
-	struct explain_dump best;  /* shows most so far */
+	struct explain_dump now;   /* the current dump */
+	struct explain_dump best;  /* the dump with the strongest evidence so far */
 	struct explain_dump loose; /* registers without a RIP */
 };
 
-/* CPUs whose dumps interleave are told apart by the caller that CONFIG_PRINTK_CALLER prints. */
+/* CPUs with interleaved dumps are distinguished by the caller that CONFIG_PRINTK_CALLER prints. */
 #define EXPLAIN_CRASHES 4
 
 struct explain_crashes {
-	uint32_t parts; /* the parts of a pstore record stand newest first */
-	uint32_t part;  /* the number of the last one */
+	uint32_t parts; /* the parts of a pstore record are in the order newest first */
+	uint32_t part;  /* number of the last part */
 	uint64_t bug_message;
-	char symbol[160]; /* where crash(8) disassembled one of the instructions */
+	char symbol[160]; /* the address at which crash(8) disassembled one of the instructions */
 	uint32_t named;   /* 1 + enum fsgs_insn */
 	uint64_t named_line;
 	struct explain_crash slot[EXPLAIN_CRASHES];
 };
 
-/* -- trace.c: the functions that tell something, as bits by first and by second character */
+/* -- trace.c: relevant functions, as bits by first and by second character */
 struct explain_trace_names {
 	uint16_t first[256], second[256];
 };
@@ -219,23 +220,22 @@ struct explain_trace_names {
 /* -- cpuinfo.c */
 struct explain_cpuinfo {
 	uint32_t open;
-	/* The processor that is being read. */
+	/* The current processor. */
 	struct explain_processor {
 		uint32_t open;
 		uint32_t number, has_number;
-		uint32_t
-			lists; /* enum fsgs_answer: fsgsbase is among the flags; unknown when cut */
+		uint32_t lists; /* enum fsgs_answer: has fsgsbase; unknown if truncated */
 		uint32_t has_flags;
-		uint32_t after; /* keys that followed the flags */
+		uint32_t after; /* number of keys after the flags */
 		uint32_t shape; /* a hash of its keys */
 		uint32_t hypervisor_flag;
 		uint32_t family, model, stepping;
 		uint64_t line, flags_line, last_line;
 		char vendor[16], brand[56], microcode[16];
 		uint32_t flags_length;
-		char flags[4096]; /* more than Linux has words for */
+		char flags[4096]; /* more than the number of capability words in Linux */
 	} now;
-	/* Those before it in the same list. */
+	/* Previous processors in the same list. */
 	uint32_t with, without, cut;
 	uint32_t comparable;
 	uint32_t number, shape;
@@ -243,21 +243,21 @@ struct explain_cpuinfo {
 	struct explain_source source;
 };
 
-/* -- machine.c: what describes a machine, until all that belongs to it has been read */
+/* -- machine.c: the description of a machine, until all its parts have been read */
 struct explain_machine {
-	uint32_t waiting;      /* source is complete but for its kernel */
-	uint32_t has_kernel;   /* of source, or of the machine that comes */
-	uint32_t ask_release;  /* the next line answers uname -r */
-	uint32_t fresh;        /* a kernel was named behind the last description */
+	uint32_t waiting;      /* source is complete except for its kernel */
+	uint32_t has_kernel;   /* the kernel of source, or of the next machine */
+	uint32_t ask_release;  /* the next line is the output of uname -r */
+	uint32_t fresh;        /* a kernel was named after the last description */
 	uint32_t other_system; /* not Linux */
-	char hypervisor[16];   /* as that kernel's log names it */
+	char hypervisor[16];   /* as that kernel's log names the processor */
 	uint64_t kernel_line;
 	uint32_t kernel_version;
 	char kernel[72];
 	struct explain_source source;
 };
 
-/* -- lscpu.c, cpuid.c: a description that has begun */
+/* -- lscpu.c, cpuid.c: the current description */
 struct explain_description {
 	uint32_t open;
 	uint64_t last_line;
@@ -266,20 +266,20 @@ struct explain_description {
 
 /* -- host.c */
 struct explain_host {
-	uint32_t qemu; /* the lines of a KVM internal error are being read */
+	uint32_t qemu; /* inside a KVM internal error */
 	uint32_t emulation;
 	uint32_t kernel_mode;
-	struct explain_source source; /* QEMU's */
-	struct explain_source offer;  /* VirtualBox's */
+	struct explain_source source; /* in QEMU's message */
+	struct explain_source offer;  /* in VirtualBox's log */
 };
 
 /* -- program.c */
 struct explain_program {
-	uint32_t died;       /* of SIGILL */
-	uint32_t tool;       /* an emulator that lacks the instruction ran it */
-	uint32_t core;       /* systemd has its core file */
-	uint32_t named;      /* the instruction is shown, and may be another one */
-	uint32_t translated; /* by Rosetta */
+	uint32_t died;       /* the program died of SIGILL */
+	uint32_t tool;       /* an emulator without the instruction ran it */
+	uint32_t core;       /* systemd has the program's core file */
+	uint32_t named;      /* an instruction is shown, and it may be another one */
+	uint32_t translated; /* translated by Rosetta */
 	uint32_t has_pc;
 	uint64_t pc;
 	char executable[96];
@@ -292,15 +292,15 @@ struct explain_program {
 struct explain_core {
 	uint32_t state; /* enum in core.c */
 	uint32_t is_core;
-	uint64_t at;   /* of the file, where the next byte stands */
-	uint64_t from; /* what is wanted next */
+	uint64_t at;   /* file offset of the next byte */
+	uint64_t from; /* the next part to be read */
 	uint32_t size, length;
-	uint32_t left;     /* segments */
-	uint32_t segments; /* that are kept */
+	uint32_t left;     /* number of segments */
+	uint32_t segments; /* number of stored segments */
 	uint64_t note, notes_end;
 	uint64_t files, index, page_size;
-	uint64_t base;  /* of the file that is being read */
-	uint64_t first; /* of the module at RIP */
+	uint64_t base;  /* of the current file */
+	uint64_t first; /* of the module that contains RIP */
 	uint64_t name_index;
 	uint32_t name_length;
 	uint32_t has_registers, has_module;
@@ -311,8 +311,8 @@ struct explain_core {
 	char name[17];
 	struct explain_module {
 		char path[512];
-		uint64_t offset;    /* of RIP, in the file */
-		uint64_t page_hash; /* of the file's first page */
+		uint64_t offset;    /* file offset of the code at RIP */
+		uint64_t page_hash; /* file offset of the module's first page */
 		uint32_t has_page;
 	} module;
 	unsigned char bytes[EXPLAIN_PAGE];
@@ -321,7 +321,7 @@ struct explain_core {
 	} segment[EXPLAIN_SEGMENTS];
 };
 
-/* -- hint.c: by how much can be said */
+/* -- hint.c: ranked by how specific they are */
 enum explain_hint_kind { EXPLAIN_HINT_NONE, EXPLAIN_HINT_PROGRAM, EXPLAIN_HINT_CORE };
 struct explain_hint {
 	enum explain_hint_kind kind;
@@ -333,17 +333,17 @@ struct explain {
 	explain_take *take;
 	void *context;
 
-	uint64_t lines;    /* that have begun */
-	uint64_t messages; /* that have been read, wherever in a line */
-	uint64_t crashes;  /* that have been seen */
-	uint64_t foreign;  /* of those, with another cause */
-	uint64_t unread;   /* of those, which could not be read */
+	uint64_t lines;    /* number of lines that have begun */
+	uint64_t messages; /* number of lines that have been read, anywhere in a line */
+	uint64_t crashes;  /* number of crashes seen */
+	uint64_t foreign;  /* crashes with another cause */
+	uint64_t unread;   /* crashes that could not be read */
 	uint64_t unread_line;
-	uint64_t sources; /* that have been given to take() */
+	uint64_t sources; /* sources that have been passed to take() */
 
-	const char *findings[FSGS_FINDINGS]; /* their names */
-	uint8_t starts[256];   /* by first character: where the table of starts has it */
-	uint64_t seconds[256]; /* and which characters stand second, as bits */
+	const char *findings[FSGS_FINDINGS]; /* the CPUs' names */
+	uint8_t starts[256];   /* by first character: its index in the table of starts */
+	uint64_t seconds[256]; /* and the possible second characters, as bits */
 	struct explain_bytes bytes;
 	struct explain_stream stream[EXPLAIN_DEPTH];
 	struct explain_unwrap unwrap;
@@ -358,33 +358,33 @@ struct explain {
 	struct explain_core core;
 	struct explain_program program;
 	struct explain_hint hint;
-	struct fsgs_report program_report; /* the last one of this file, for a death in it */
-	struct explain_source image;       /* what the boot image has said before its last line */
-	struct explain_source report;      /* that is being read as JSON */
-	uint32_t report_seen;              /* what makes it one of ours */
+	struct fsgs_report program_report; /* the last module of this file, for a death in it */
+	struct explain_source image;       /* the boot image's lines before its last one */
+	struct explain_source report;      /* the JSON that is being read */
+	uint32_t report_seen;              /* the key that identifies an fsgscheck report */
 };
 
 /* -- stream.c */
 void explain_streams_begin(struct explain *e);
 void explain_stream_feed(struct explain_stream *s, const char *bytes, size_t size);
 void explain_stream_put(struct explain_stream *s, char c);
-void explain_stream_end(struct explain_stream *s); /* of the line, too */
-/* The stream for text that is packed in this stream; NULL if that would be nested too deeply. */
+void explain_stream_end(struct explain_stream *s); /* also for the lines */
+/* The stream for text that is packed in this stream; NULL if it would be nested too deeply. */
 struct explain_stream *explain_stream_deeper(struct explain_stream *s);
-/* Hands over what has been decided already. */
+/* Passes on the lines that have already been classified. */
 void explain_give(struct explain *e, const struct explain_source *source);
 
-/* -- base64.c: takes a line, or the next part of a long one, if it is base64. */
+/* -- base64.c: consumes a line, or the next part of a long one, if it is base64. */
 bool explain_base64_take(struct explain_stream *s, const char *line, size_t size);
 
-/* -- unicode.c: the ASCII character that stands for this code, 0 for nothing, else the code. */
+/* -- unicode.c: the ASCII character that replaces this code; 0 to drop it; else the code itself. */
 uint32_t explain_plain(uint32_t code);
 uint32_t explain_plain_byte(unsigned char byte);
 
 /* -- characters.c */
-/* Characters that need a closer look. */
+/* Classes of characters that need decoding. */
 enum {
-	CHARACTERS_ESCAPES = 1 << 0, /* \033, and backspace */
+	CHARACTERS_ESCAPES = 1 << 0, /* ESC and backspace */
 	CHARACTERS_ENTITIES = 1 << 1,
 	CHARACTERS_TAGS = 1 << 2,
 	CHARACTERS_EQUALS = 1 << 3,
@@ -396,66 +396,65 @@ enum {
 	CHARACTERS_BRACES = 1 << 9, /* of JSON */
 	CHARACTERS_ALL = (1 << 10) - 1
 };
-/* Which of them these bytes have. */
+/* The classes that occur in these bytes. */
 uint32_t explain_characters_in(const char *bytes, size_t size);
-/* The same for some of them alone: `which` are their bits. */
+/* The same for some classes only: `which` has their bits. */
 uint32_t explain_characters_of(const char *bytes, size_t size, uint32_t which);
-/* What else than escapes, entities and Unicode is undone. */
+/* Further encodings to undo, besides escapes, entities and Unicode. */
 enum {
 	CHARACTERS_QUOTED = 1 << 10,  /* quoted-printable */
 	CHARACTERS_LITERAL = 1 << 11, /* \n and \t */
-	CHARACTERS_LINES = 1 << 12,   /* other line ends that are written out */
-	CHARACTERS_URL = 1 << 13,     /* all of it is encoded as in a URL */
-	CHARACTERS_BARE = 1 << 14,    /* sequences of colours have lost their ESC */
-	CHARACTERS_BLOCKS = 1 << 15,  /* tags that begin a line do */
+	CHARACTERS_LINES = 1 << 12,   /* other line ends written as escapes */
+	CHARACTERS_URL = 1 << 13,     /* the whole line is encoded as in a URL */
+	CHARACTERS_BARE = 1 << 14,    /* colour sequences have lost their ESC */
+	CHARACTERS_BLOCKS = 1 << 15,  /* tags at the start of a line */
 };
-/* Writes the line as it was meant to e->unwrap.clean, and gives its length, which is not more than
- * the line's. `how`: bits of both. */
+/* Writes the decoded line to e->unwrap.clean and returns its length, which is not more than the
+ * line's. `how`: bits of both enumerations. */
 size_t explain_characters(struct explain *e, const char *line, size_t length, uint32_t how);
 bool explain_is_bare_colour(struct text t, size_t *length);
-/* Whether a line is a string literal of several lines, written out. */
+/* Whether a line is a string literal with several lines in it. */
 bool explain_is_literal(struct text t);
 
-/* -- prefix.c: where the message of a line begins, and what stands in front of it. */
+/* -- prefix.c: finds the start of a line's message and parses the prefix before it. */
 void explain_find_message(const struct explain *e, struct text t, struct explain_message *m);
 const char *explain_token_end(struct text t);
-/* Nothing but these characters, and not all of them blanks. */
+/* Only these characters, and not all of them blanks. */
 bool explain_is_list_of(struct text t, const char *characters);
 
 /* -- common.c */
-/* Past the prefix that all lines of the file have, if one is known and this line has it. */
+/* Skips the common prefix of the file's lines, if it is known and this line has it. */
 bool explain_common_skip(const struct explain_common *c, struct text *t);
-/* Learns from a line. Returns whether a prefix is known now, so that stored lines can be read
- * with it. `was_read`: the line was understood without a prefix. */
+/* Learns from a line. Returns whether a prefix is known now, so that stored lines can be read with
+ * it. `was_read`: the line was recognised without a prefix. */
 bool explain_common_learn(struct explain_common *c, struct text t, uint64_t line, bool was_read);
-/* No prefix in this file. */
+/* The file has no common prefix. */
 void explain_common_bar(struct explain_common *c);
 
 /* -- unwrap.c */
 void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size);
 enum {
-	LINE_PACKED = 1,  /* it comes from JSON or base64: the piece of the file does not show its
-			    characters */
-	LINE_LITERAL = 2, /* it is a string with its line ends written out */
-	LINE_LONG = 4,    /* it is a part of a line that is too long to be kept */
-	LINE_REST = 8     /* and not the first one */
+	LINE_PACKED = 1,  /* from JSON or base64: not the file's own characters */
+	LINE_LITERAL = 2, /* it is a string with escaped line ends */
+	LINE_LONG = 4,    /* it is a part of an overlong line */
+	LINE_REST = 8     /* and not the first part */
 };
-/* `how`: bits of these. */
+/* `how`: bits of this enumeration. */
 void explain_unwrap_line(struct explain *e, const char *line, size_t length, uint32_t how);
 void explain_unwrap_end(struct explain *e);
 
-/* -- readers.c. A message's reader and what it begins with; NULL for none. */
+/* -- readers.c. A message's reader and the text that it begins with; NULL for none. */
 struct explain_start {
 	const char *text;
 	void (*read)(struct explain *e, const struct explain_message *m, uint32_t code,
 		     struct text after);
 	uint16_t code;
 	uint8_t wrap;   /* enum explain_wrap */
-	uint8_t kernel; /* only the kernel says so: nothing that others chose may stand in front */
+	uint8_t kernel; /* only the kernel prints it: no user-chosen text may precede it */
 };
 void explain_readers_begin(struct explain *e);
 const struct explain_start *explain_find_start(const struct explain *e, struct text t);
-/* Whether a message of the table begins with all of this text, which was cut. */
+/* Whether a message of the table begins with all of this truncated text. */
 bool explain_starts_with(const struct explain *e, struct text t);
 void explain_readers_line(struct explain *e, const struct explain_message *m);
 void explain_readers_end(struct explain *e);
@@ -477,13 +476,13 @@ enum {
 explain_read explain_boot_read;
 void explain_boot_end(struct explain *e);
 void explain_boot_kernel(struct explain *e, const char *release);
-/* What the log has said so far of kernel, processor and hypervisor. */
+/* The kernel, processor and hypervisor that the log has named so far. */
 void explain_put_boot(struct explain_source *s, const struct explain_boot *b);
-/* major<<16 | minor<<8 | patch of a release, 0 when it is none. */
+/* major<<16 | minor<<8 | patch of a release; 0 if it is not a release. */
 uint32_t explain_version(const char *release);
-/* The vendor that makes processors of this name, "" when it does not begin with one. */
+/* The vendor of processors with this name; "" if unknown. */
 const char *explain_vendor(struct text brand);
-/* CPUID's signature of a hypervisor that a log names, "" when it is not known. */
+/* CPUID's signature of the hypervisor that a log names; "" if unknown. */
 const char *explain_signature(struct text name);
 
 /* -- crash.c */
@@ -493,7 +492,7 @@ enum {
 	CRASH_PROTECTION,
 	CRASH_PINNED,
 	CRASH_OTHER,
-	CRASH_OTHER_DIE, /* with a count of crashes in the line */
+	CRASH_OTHER_DIE, /* with the crash number in the line */
 	CRASH_BUG,
 	CRASH_SAMPLE,
 	CRASH_PANIC,
@@ -514,13 +513,13 @@ explain_read explain_crash_read;
 bool explain_crash_is_open(const struct explain *e);
 bool explain_crash_is_reversed(const struct explain *e);
 void explain_crash_end(struct explain *e);
-/* The one of this caller, or a free place, or that of the oldest. */
+/* The crash of this caller, or a free place, or the place of the oldest crash. */
 struct explain_crash *explain_crash_find(struct explain *e, uint32_t tag, bool *is_new);
 struct explain_crash *explain_crash_open(struct explain *e, const struct explain_message *m,
 					 enum explain_cause cause);
-void explain_dump_end(struct explain_crash *c); /* takes over what the last lines showed */
+void explain_dump_end(struct explain_crash *c); /* takes over the facts from the last lines */
 
-/* -- cause.c. False when the message is no cause. */
+/* -- cause.c. Returns false if the message is not a cause. */
 bool explain_crash_cause(struct explain *e, const struct explain_message *m, uint32_t code,
 			 struct text t);
 void explain_crash_sample(struct explain *e, const struct explain_message *m);
@@ -537,20 +536,20 @@ void explain_tool_rip(const struct explain *e, struct explain_crash *c,
 void explain_tool_disassembly(struct explain *e, struct explain_crash *c,
 			      const struct explain_message *m, struct text t);
 
-/* -- judge.c: what a crash that is over amounts to */
+/* -- judge.c: the conclusion from a complete crash */
 void explain_judge(struct explain *e, struct explain_crash *c);
 
 /* -- dump.c */
 void explain_dump_rip(struct explain_dump *d, struct text t, bool eip);
 void explain_dump_code(struct explain_dump *d, struct text t);
 void explain_dump_registers(struct explain_dump *d, struct text t);
-/* Their order in a dump, from 1; 0 for another line. */
+/* The order of registers in a dump, from 1; 0 for another line. */
 uint32_t explain_dump_rank(struct text t);
-/* The instruction whose name stands there: enum fsgs_insn, -1 for none. */
+/* The instruction named in the text: enum fsgs_insn, -1 for none. */
 int explain_insn_named(struct text t);
 bool explain_is_module(const char *symbol);
-bool explain_is_kernel(const char *symbol); /* for certain */
-bool explain_is_ours(const char *symbol);   /* the kernel uses the instructions there */
+bool explain_is_kernel(const char *symbol); /* certainly one of the instructions */
+bool explain_is_ours(const char *symbol);   /* the kernel uses the instructions in this function */
 
 /* -- cpuinfo.c */
 enum {
@@ -563,27 +562,27 @@ enum {
 	CPU_MICROCODE,
 	CPU_FLAGS,
 	CPU_HYPERVISOR,
-	CPU_LAST, /* power management */
+	CPU_LAST, /* the last key, "power management" */
 	CPU_ANY
 };
 explain_read explain_cpuinfo_read;
 void explain_cpuinfo_end(struct explain *e);
-/* Whether fsgsbase is among these flags; unknown when the list may have been cut before it.
- * `whole`: something followed the list. */
+/* Whether fsgsbase is among these flags; unknown if the list may have been truncated before it.
+ * `whole`: another line followed the list. */
 uint32_t explain_flags(struct text t, bool whole);
 
 /* -- machine.c */
 enum { MACHINE_UNAME, MACHINE_RELEASE, MACHINE_OTHER };
-/* What a list of flags, CPUID or a host shows, when it is no more than that the feature is
+/* The source of a list of flags, of CPUID or of a host, if it shows only that the feature is
  * offered. */
 void explain_decide_offer(struct explain_source *s);
 explain_read explain_machine_read;
 void explain_machine_kernel(struct explain *e, const char *release, uint64_t line);
-/* The kernel that the file names for this machine, "" for none. */
+/* The kernel that the file names for this machine; "" for none. */
 const char *explain_machine_release(const struct explain *e);
-/* The question for the kernel's release, and its answer on the next line. */
+/* The command that asks for the kernel's release, and its output on the next line. */
 void explain_machine_answer(struct explain *e, const struct explain_message *m);
-/* Takes a complete description; it is given when its kernel is known, or will not be. */
+/* Accepts a complete description; it is passed on when its kernel is known or the file ends. */
 void explain_machine_give(struct explain *e, const struct explain_source *source);
 void explain_machine_end(struct explain *e);
 
@@ -599,7 +598,7 @@ void explain_cpuid_end(struct explain *e);
 /* -- host.c */
 enum { HOST_ERROR, HOST_FAILURE, HOST_RIP, HOST_CR, HOST_CODE, HOST_VBOX, HOST_VBOX_OFFER };
 explain_read explain_host_read;
-/* A line that is no log's and names the feature. */
+/* A line that is not from a log and names the feature. */
 void explain_host_feature(struct explain *e, const struct explain_message *m);
 void explain_host_end(struct explain *e);
 
@@ -622,7 +621,7 @@ enum {
 	PROGRAM_TRAP
 };
 explain_read explain_program_read;
-/* A line that no entry of the table begins. */
+/* A line that begins with no entry of the table. */
 void explain_program_line(struct explain *e, const struct explain_message *m);
 void explain_program_end(struct explain *e);
 
@@ -640,16 +639,16 @@ const char *explain_hint_command(const struct explain_hint *hint);
 enum { IMAGE_PROCESSOR, IMAGE_HYPERVISOR, IMAGE_VERDICT };
 explain_read explain_image_read;
 
-/* -- ../report-read.c: what the command has said elsewhere */
+/* -- ../report-read.c: reads JSON from earlier runs of the command */
 void explain_report_begin(struct explain *e);
 void explain_report_end(struct explain *e);
-/* Takes a scalar of such JSON, if it is evidence. */
+/* Accepts a scalar of such JSON, if it is evidence. */
 void explain_report_scalar(struct explain *e, const struct json_reader *reader,
 			   enum json_type type);
 void explain_report_field(struct fsgs_report *r, const struct json_reader *reader,
 			  enum json_type type);
 void explain_report_finding(const struct explain *e, struct fsgs_report *r, const char *name);
-/* The number of a name, or `none`. */
+/* The number of a name; `none` if unknown. */
 uint32_t explain_number_of(uint32_t list, const char *name, uint32_t none);
 
 #endif

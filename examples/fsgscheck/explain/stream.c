@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From bytes to lines. What is packed in a line, as a string of JSON or as base64, becomes a stream
- * of its own, one level deeper.
+ * From bytes to lines. Text that is packed in a line, as a JSON string or as base64, becomes a
+ * stream of its own, one level deeper.
  *
- * A line that lies whole in the caller's buffer is read there, if it is not too long; what crosses
- * two buffers is copied, and no more of it than EXPLAIN_LINE. JSON may span lines, and one line of
- * it may be of any length, so an object's bytes go on to its reader as they come. What turns out
- * not to be JSON is looked at as a line of a log after all.
+ * A line that is whole in the caller's buffer is read in place, unless it is too long. A line
+ * across two buffers is copied, at most EXPLAIN_LINE bytes of it. JSON may span lines, and one of
+ * its lines may have any length, so an object's bytes go to its reader as they arrive. If text
+ * turns out not to be JSON, it is read as a log line.
  */
 #include "explain.h"
 
 #include <string.h>
 
-enum { OUTSIDE, INSIDE, BETWEEN }; /* of JSON objects: between two on the same line */
+enum { OUTSIDE, INSIDE, BETWEEN }; /* white space between two JSON objects on one line */
 
 void explain_streams_begin(struct explain *e)
 {
@@ -27,7 +27,7 @@ struct explain_stream *explain_stream_deeper(struct explain_stream *s)
 	return s->depth + 1 < EXPLAIN_DEPTH ? s + 1 : NULL;
 }
 
-/* The key of the string, number or array that is being read. */
+/* The key of the current string, number or array. */
 static const char *key_of(const struct json_reader *reader)
 {
 	const uint32_t level = reader->depth - 1;
@@ -47,8 +47,8 @@ static bool is_one_of(const char *key, const char *const *list)
 	return false;
 }
 
-/* Where logging systems put the message. Elsewhere only a string of several lines is a log: names
- * of programs and their arguments are chosen by their users. */
+/* Keys in which logging systems put the message. Under other keys only a string of several lines is
+ * a log, because users choose the names and arguments of programs. */
 static bool is_message(const char *key)
 {
 	static const char *const keys[] = {
@@ -74,7 +74,7 @@ static void drop(struct explain_stream *s)
 	s->length = s->overlong = s->not_json = 0;
 }
 
-/* Gives the journal's message that was held until its origin is known. */
+/* Passes on the journal's message, which was held until its origin is known. */
 static void give_held(struct explain_stream *s)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
@@ -86,7 +86,7 @@ static void give_held(struct explain_stream *s)
 	s->object.held = s->object.foreign = 0;
 }
 
-/* One entry of a journal, or of another log in one document. */
+/* Ends one entry of a journal, or of another log in one document. */
 static void end_entry(void *context)
 {
 	struct explain_stream *s = context;
@@ -105,7 +105,7 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 
 		s->object.in_text = 1;
 		s->object.has_lines = 0;
-		/* A container's text may go on in the next object. */
+		/* A container's text may continue in the next object. */
 		s->object.skip = is_private(key) || (s->pending && strcmp(key, "log") != 0);
 		if (strcmp(key, "MESSAGE") == 0) {
 			if (s->object.held)
@@ -119,13 +119,13 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 		s->object.has_lines |= c == '\n';
 		explain_stream_put(s + 1, c);
 	} else if (explain_stream_deeper(s)->length < EXPLAIN_LINE) {
-		/* A program's message may have lines that look like the kernel's: all or
-		 * nothing. */
+		/* A program's message may contain lines that look like the kernel's: accept all
+		 * lines or none. */
 		explain_stream_deeper(s)->line[explain_stream_deeper(s)->length++] = c;
 	}
 }
 
-/* Whether the object is of the kernel's own log. */
+/* Whether the object is from the kernel's own log. */
 static void note_origin(struct explain_stream *s, const char *key, const char *text)
 {
 	if (strcmp(key, "_TRANSPORT") == 0)
@@ -151,7 +151,7 @@ static void end_string(struct explain_stream *s, const char *key)
 	if (strcmp(key, "field") == 0) /* of lscpu -J, with its "data" after it */
 		explain_stream_put(to, ' ');
 	else if (strcmp(key, "log") == 0)
-		s->pending = to->length > 0; /* no line's end came */
+		s->pending = to->length > 0; /* no line end followed */
 	else if ((is_message(key) || s->object.has_lines) && !s->object.foreign)
 		explain_stream_end(to);
 	else
@@ -194,7 +194,7 @@ static void begin_object(struct explain_stream *s)
 
 static void end_object(struct explain_stream *s, bool complete)
 {
-	/* A container's "log" without a line's end goes on in the next object. */
+	/* A container's "log" without a line end continues in the next object. */
 	s->pending &= s->object.container;
 	if (explain_stream_deeper(s)) {
 		if (s->object.in_text && !s->object.held)
@@ -206,7 +206,7 @@ static void end_object(struct explain_stream *s, bool complete)
 		explain_report_end(s->e);
 }
 
-/* A part of a line to the JSON reader. False when it is not JSON. */
+/* Passes a part of a line to the JSON reader. False if it is not JSON. */
 static bool take_json(struct explain_stream *s, const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
@@ -224,7 +224,7 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
 			begin_object(s);
 			json_reader_push(&s->json, text[i]);
 		} else if (!strchr(" \t,]\n", text[i])) {
-			s->in_json = OUTSIDE; /* no more of this line matters */
+			s->in_json = OUTSIDE; /* the rest of this line does not matter */
 			return true;
 		} else if (text[i] == '\n') {
 			s->in_json = OUTSIDE;
@@ -233,8 +233,8 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
 	return true;
 }
 
-/* Past what stands in front of a document: RFC 7464's separator, an event's "data: ", marks of
- * quoting, the bracket of an array of objects, which are read one by one. */
+/* Skips text before a document: RFC 7464's separator, an event's "data: ", quote marks, and the
+ * bracket of an array of objects, which are read one by one. */
 static const char *json_begins(struct text t)
 {
 	while (t.at < t.end && (*t.at == ' ' || *t.at == '\t' || *t.at == '>' || *t.at == '\036'))
@@ -252,8 +252,8 @@ static const char *json_begins(struct text t)
 	return *in.at == '{' ? in.at : t.at;
 }
 
-/* Behind the columns of a log, or an arrow: "ok: [vm7] => {". What a program has written to a
- * system log is none, nor what the kernel has. */
+/* A document after the columns of a log, or after an arrow: "ok: [vm7] => {". Not in a program's
+ * message in a system log, nor in the kernel's. */
 static const char *json_follows(const struct explain_stream *s, struct text t)
 {
 	struct explain_message m = {0};
@@ -278,7 +278,8 @@ static const char *json_follows(const struct explain_stream *s, struct text t)
 	return m.text.at == at || (text_find(&in, "=> ") && in.at == at) ? at : t.end;
 }
 
-/* An object, or an array of strings; a bracket alone begins nearly every line of a log. */
+/* An object, or an array of strings. A bracket alone does not count: nearly every line of a log
+ * begins with one. */
 static const char *find_json(const struct explain_stream *s, const char *line, size_t length)
 {
 	const struct text t = {line, line + length};
@@ -309,13 +310,13 @@ static bool begin_json(struct explain_stream *s, const char *text, size_t size, 
 	return take_json(s, t.at, (size_t)(t.end - t.at));
 }
 
-/* Hands over a line, or a part of one, as what it has turned out to be. */
+/* Passes on a line, or a part of one, according to its class. */
 static void unwrap(struct explain_stream *s, const char *line, size_t length)
 {
 	explain_unwrap_line(s->e, line, length, s->how | (s->depth ? LINE_PACKED : 0u));
 }
 
-/* Once for each line of the file, before anything in it is read. */
+/* Called once for each line of the file, before its content is read. */
 static void count_line(struct explain_stream *s)
 {
 	s->e->lines += s->depth == 0 && !s->counted;
@@ -348,8 +349,8 @@ static bool separates(const char *at, size_t length)
 	return false;
 }
 
-/* A line that is a whole log, with its line ends as tags or written out: hands over what is
- * complete of it, and keeps the rest. */
+/* A line that is a whole log, with its line ends as tags or escapes: passes on the complete lines
+ * and keeps the rest. */
 static bool split(struct explain_stream *s)
 {
 	uint32_t at = s->length - 3;
@@ -368,7 +369,7 @@ static bool split(struct explain_stream *s)
 	return true;
 }
 
-/* A part of a line that is not whole in the caller's buffer. */
+/* Reads a part of a line that is not whole in the caller's buffer. */
 static void keep(struct explain_stream *s, const char *text, size_t size)
 {
 	const size_t room = EXPLAIN_LINE - s->length;
@@ -413,7 +414,7 @@ static void end_kept(struct explain_stream *s)
 	s->how = 0;
 }
 
-/* CR LF and LF CR are one end, not two. */
+/* CR LF and LF CR are one line end. */
 static bool is_second_half(struct explain_stream *s, char c, bool empty)
 {
 	const bool second =
@@ -423,7 +424,7 @@ static bool is_second_half(struct explain_stream *s, char c, bool empty)
 	return second;
 }
 
-/* The next one at or after `at`, found before if it was; `end` when there is none. */
+/* The next one at or after `at`, from the cache if possible; `end` if there is none. */
 static const char *find(const char *found, const char *at, const char *end, char c)
 {
 	if (found && found >= at)
@@ -480,7 +481,7 @@ void explain_stream_end(struct explain_stream *s)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
 
-	/* A held message of several lines. */
+	/* Passes on a held message of several lines. */
 	if (s->length) {
 		const uint32_t length = s->length;
 		const char *lf = memchr(s->line, '\n', length);

@@ -9,7 +9,7 @@ static void skip_joints(struct text *t)
 		t->at++;
 }
 
-/* From the first character that differs on: a joint or a tab may stand there. */
+/* From the first different character on: it may be a joint or a tab. */
 static bool skip_rest(struct text *t, struct text rest, const char *what)
 {
 	for (; *what; what++) {
@@ -100,8 +100,8 @@ bool text_number(struct text *t, uint32_t *value)
 	return any;
 }
 
-/* Where a text that begins with this character may begin: at a joint or a tab, too, if that is a
- * blank. */
+/* The places where a text that begins with this character may begin: also a joint or a tab, if the
+ * character is a blank. */
 static const char *find_first(struct text t, char first)
 {
 	const char *at = memchr(t.at, first, (size_t)(t.end - t.at));
@@ -175,7 +175,8 @@ size_t text_code(const char *bytes, size_t left, uint32_t *code)
 	return length;
 }
 
-/* Unicode 15, categories Cc, Zl, Zp, and of Cf what reorders text or is not seen. */
+/* Unicode 15: categories Cc, Zl and Zp, and the Cf characters that reorder text or are
+ * invisible. */
 static bool is_control(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||

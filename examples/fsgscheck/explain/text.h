@@ -20,26 +20,26 @@ struct text {
 	const char *end;
 };
 
-bool text_skip(struct text *t, const char *what); /* past it, if it is next */
-void text_blank(struct text *t);                  /* past blanks and joints */
-bool text_ends(struct text t);                    /* nothing but blanks is left */
-int text_hex_digit(char c);                       /* -1 if it is none */
-/* 1 to 16 digits, with or without 0x. Gives how many; stops behind the 16th. */
+bool text_skip(struct text *t, const char *what); /* skips it, if it is next */
+void text_blank(struct text *t);                  /* skips blanks and joints */
+bool text_ends(struct text t);                    /* only blanks are left */
+int text_hex_digit(char c);                       /* -1 if it is not a digit */
+/* 1 to 16 digits, with or without 0x. Returns their number; stops after the 16th. */
 uint32_t text_hex(struct text *t, uint64_t *value);
 bool text_number(struct text *t, uint32_t *value);
-bool text_find(struct text *t, const char *what); /* past the first one */
-/* Whether the word stands there between blanks. */
+bool text_find(struct text *t, const char *what); /* skips to after the first one */
+/* Whether the word is there, between blanks. */
 bool text_has_word(struct text t, const char *word);
-/* Copies up to a stop character or the end, through the filter; cuts what does not fit. */
+/* Copies up to a stop character or the end, through the filter; truncates the rest. */
 void text_copy(struct text *t, const char *stops, char *to, size_t size);
 void text_clean(const char *from, char *to, size_t size); /* the same for a string */
 
-/* The length of the UTF-8 sequence and its code, 0 when it is none (RFC 3629: no surrogates,
- * nothing overlong, nothing beyond U+10FFFF). At least one byte must be left. */
+/* The length of the UTF-8 sequence, and its code; 0 if it is not valid (RFC 3629: no surrogates, no
+ * overlong form, at most U+10FFFF). At least one byte must be left. */
 size_t text_code(const char *bytes, size_t left, uint32_t *code);
 
-/* The one filter for text that is not ours. What would steer a terminal, reorder a line or hide in
- * it becomes a question mark: C0, C1, bidirectional controls, line separators, and what is not
+/* The filter for all foreign text. Characters that control a terminal, reorder a line or are
+ * invisible become question marks: C0, C1, bidirectional controls, line separators, and invalid
  * UTF-8. */
 void text_filter(const char *from, size_t length, char *to, size_t size);
 

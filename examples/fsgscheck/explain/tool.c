@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What crash(8) shows of a kernel dump: its commands bt and dis. */
+/* The output of crash(8) about a kernel dump: its commands bt and dis. */
 #include "explain.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ void explain_tool_frame(struct explain_crash *c, const struct explain_message *m
 	}
 }
 
-/* `dis` may come before `bt` or behind it. */
+/* `dis` may come before or after `bt`. */
 static void name_insn(const struct explain *e, struct explain_crash *c)
 {
 	if (!c || !e->crash.named || strcmp(e->crash.symbol, c->now.symbol) != 0)

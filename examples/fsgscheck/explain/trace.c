@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Call traces in kernel logs, and what decode_stacktrace.sh makes of a dump. */
+/* Call traces in kernel logs, also as decode_stacktrace.sh prints them. */
 #include "explain.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Characters of Unicode that a transport, a typesetter or a keyboard puts in place of ASCII. */
+/* Unicode characters that a transport, a typesetter or a keyboard uses in place of ASCII. */
 #include "explain.h"
 
 uint32_t explain_plain(uint32_t code)
@@ -14,11 +14,11 @@ uint32_t explain_plain(uint32_t code)
 		{0x00ab, 0x00ab, '<'},  {0x00ad, 0x00ad, 0}, /* soft hyphen */
 		{0x00bb, 0x00bb, '>'},  {0x1680, 0x1680, ' '},    {0x180e, 0x180e, 0},
 		{0x2000, 0x200a, ' '}, /* en quad to hair space */
-		{0x200b, 0x200f, 0},   /* of no width; marks of direction */
+		{0x200b, 0x200f, 0},   /* zero width; direction marks */
 		{0x2010, 0x2013, '-'},  {0x2018, 0x201b, '\''},   {0x201c, 0x201f, '"'},
 		{0x2028, 0x2029, '\n'}, {0x202a, 0x202e, 0},      {0x202f, 0x202f, ' '},
 		{0x2039, 0x2039, '<'},  {0x203a, 0x203a, '>'},    {0x205f, 0x205f, ' '},
-		{0x2060, 0x206f, 0},    {0x21aa, 0x21aa, '>'}, /* goes on from the line before */
+		{0x2060, 0x206f, 0},    {0x21aa, 0x21aa, '>'}, /* continues the line before */
 		{0x21b3, 0x21b3, '>'},  {0x2212, 0x2212, '-'},    {0x2329, 0x2329, '<'},
 		{0x232a, 0x232a, '>'},  {0x241b, 0x241b, '\033'}, /* the picture of ESC */
 		{0x2502, 0x2503, '|'},  {0x2551, 0x2551, '|'},    {0x27e8, 0x27e8, '<'},
@@ -35,7 +35,7 @@ uint32_t explain_plain(uint32_t code)
 	return code;
 }
 
-/* What a byte that is not UTF-8 is in Windows-1252, of which ISO 8859-1 is nearly a part. */
+/* The Windows-1252 character of a byte that is not valid UTF-8. ISO 8859-1 is almost a subset. */
 uint32_t explain_plain_byte(unsigned char byte)
 {
 	return byte == 0x8b ? '<' : byte == 0x9b ? '>' : explain_plain(byte);

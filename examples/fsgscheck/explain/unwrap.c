@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From lines to messages: colours, entities, quoted-printable and quoting are undone, what a
- * transport puts in front of a message is removed, and a message that was wrapped becomes one
- * again.
+ * From lines to messages: undoes colours, entities, quoted-printable and quoting, removes the
+ * transport's prefix, and joins wrapped messages.
  *
- * What stands in front decides whether a message is the kernel's. A log quotes names that users
- * choose: of programs, files and devices, and of services that write to the same log. So a message
- * begins where the prefix of its transport ends, and nowhere else in the line.
+ * The prefix decides whether a message is from the kernel. A log quotes names that users choose: of
+ * programs, files and devices, and of services that write to the same log. So a message begins
+ * where its transport's prefix ends, and nowhere else in the line.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* Why the next line may belong to this one. */
+/* Reasons why the next line may belong to this one. */
 enum {
 	NO_SOFT,
 	SOFT_BREAK, /* of quoted-printable */
 	PARTIAL,    /* of a container's log */
-	MARKED      /* a mark at the end says so */
+	MARKED      /* a mark at the end of the line shows it */
 };
 
-/* The kernel's records are shorter (LOG_LINE_MAX and the prefix of kernel/printk). A line that is
- * longer is no single one of them, so line ends that are written out in it are none of a name. */
+/* The kernel's records are shorter (LOG_LINE_MAX and the prefix of kernel/printk). A longer line
+ * cannot be a single record, so escaped line ends in it are not part of a name. */
 #define LONGEST_RECORD 2048
 
 static bool contains(const char *bytes, size_t size, const char *what)
@@ -29,8 +28,7 @@ static bool contains(const char *bytes, size_t size, const char *what)
 	return memmem(bytes, size, what, strlen(what)) != NULL;
 }
 
-/* Whether one of these characters stands behind the first one somewhere, or at the end of the
- * piece. */
+/* Whether one of these characters comes after the first one, or at the end of the piece. */
 static bool followed_by(const char *bytes, size_t size, char first, const char *second)
 {
 	const char *const end = bytes + size;
@@ -45,7 +43,7 @@ void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size)
 {
 	uint32_t seen = explain_characters_in(bytes, size);
 
-	/* The kernel's own lines are full of these. */
+	/* These are frequent in the kernel's own lines. */
 	if ((seen & CHARACTERS_TAGS) &&
 	    !followed_by(bytes, size, '<', "/abcdefhiklmopstuABCDEFHIKLMOPSTU"))
 		seen &= ~(uint32_t)CHARACTERS_TAGS;
@@ -53,13 +51,13 @@ void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size)
 		seen &= ~(uint32_t)CHARACTERS_EQUALS;
 	if ((seen & CHARACTERS_HASHES) && !followed_by(bytes, size, '#', "0"))
 		seen &= ~(uint32_t)CHARACTERS_HASHES;
-	/* A line may have begun in pieces before. */
+	/* The line may have begun in an earlier piece. */
 	e->unwrap.special = e->stream[0].length ? e->unwrap.special | seen : seen;
 }
 
 /* -- Messages of several lines */
 
-/* The end of the last word that is held. */
+/* The end of the last word of the held message. */
 static bool is_cut_value(const struct explain_unwrap *u)
 {
 	uint32_t digits = 0;
@@ -148,8 +146,8 @@ static void append(struct explain *e, const struct explain_message *m)
 	u->held.joined = 1;
 }
 
-/* A program's fault: "NAME[pid]: segfault at ... in FILE[start+size]". A name may have line ends in
- * it. */
+/* A program's fault: "NAME[pid]: segfault at ... in FILE[start+size]". NAME may contain line
+ * ends. */
 #define LONGEST_NAME 300
 
 static bool quotes_name(struct explain_unwrap *u, struct text t)
@@ -180,8 +178,8 @@ static bool in_name(struct explain_unwrap *u, struct text line)
 	return true;
 }
 
-/* The same first word in front of each line is a host's name; else it may be anything. It is none
- * where the kernel's own lines stand without it, or behind what all lines begin with. */
+/* If each line begins with the same word, it is a host's name; otherwise it may be anything. It is
+ * not a host's name if the kernel's own lines lack it, or if it comes after the common prefix. */
 static bool is_origin(const struct explain *e, const struct explain_message *m)
 {
 	const struct explain_unwrap *u = &e->unwrap;
@@ -206,7 +204,8 @@ static uint32_t blanks(struct text t)
 	return (uint32_t)(t.at - start);
 }
 
-/* The fields of `journalctl -o export` and `-o verbose`. Gives whether the line was only that. */
+/* The fields of `journalctl -o export` and `-o verbose`. Returns whether the line had only such a
+ * field. */
 static bool take_field(struct explain_unwrap *u, struct text *line, struct explain_message *m)
 {
 	struct text t = *line;
@@ -228,10 +227,10 @@ static bool take_field(struct explain_unwrap *u, struct text *line, struct expla
 	return false;
 }
 
-/* No start of the table is longer. */
+/* The table's longest start is not longer. */
 #define LONGEST_START 64
 
-/* What no start of the table fits. */
+/* A character with which no start of the table begins. */
 static void take_other(struct explain *e, const struct explain_message *m)
 {
 	const size_t length = (size_t)(m->text.end - m->text.at);
@@ -245,13 +244,13 @@ static void take_other(struct explain *e, const struct explain_message *m)
 		explain_readers_line(e, m);
 }
 
-/* Where a program's message begins, behind its name. */
+/* The start of a program's message, after its name. */
 static uint32_t message_column(struct text line, struct text t)
 {
 	return text_find(&t, ": ") ? (uint32_t)(t.at - line.at) : 0;
 }
 
-/* A message whose prefix has been removed. */
+/* Reads a message without its prefix. */
 static void read_message(struct explain *e, const struct explain_message *m)
 {
 	struct explain_unwrap *u = &e->unwrap;
@@ -275,12 +274,13 @@ static void read_message(struct explain *e, const struct explain_message *m)
 		hold(e, m, start->wrap);
 	else if (start)
 		explain_readers_line(e, m);
-	/* A name in a program's trap may go on in the next lines. */
+	/* A name in a program's trap may continue on the next lines. */
 	if ((!start || start->read == explain_program_read) && !quotes_name(u, m->text) && !start)
 		take_other(e, m);
 }
 
-/* Removes what all lines of the file begin with. The first lines that had it are read then, too. */
+/* Removes the common prefix of the file's lines. When it becomes known, the stored first lines are
+ * read, too. */
 static void remove_common(struct explain *e, struct text line, struct explain_message *m)
 {
 	struct explain_common *c = &e->common;
@@ -292,7 +292,7 @@ static void remove_common(struct explain *e, struct text line, struct explain_me
 	}
 	if (m->foreign)
 		return;
-	/* "#" alone begins a stack's frame, and a comment. */
+	/* "#" alone begins a stack frame or a comment. */
 	const bool was_read = start && !m->weak && start->text[1];
 
 	if (explain_common_learn(c, line, e->lines, was_read))
@@ -312,8 +312,7 @@ static void remove_common(struct explain *e, struct text line, struct explain_me
 	explain_find_message(e, line, m);
 }
 
-/* Kata Containers log what a guest prints on its console as vmconsole="..." of lines of their
- * own. */
+/* Kata Containers log the guest's console output as vmconsole="...", in separate lines. */
 static bool find_console(const struct explain_message *m, struct text *line)
 {
 	struct text t = m->text;
@@ -339,7 +338,7 @@ static void take_message(struct explain *e, struct text line)
 	if (take_field(u, &line, &m))
 		return;
 	explain_find_message(e, line, &m);
-	/* The further lines of a program's message are indented as the journal indents them. */
+	/* The journal indents the further lines of a program's message. */
 	if (u->indent && !m.stamped && blanks(line) == u->indent)
 		return;
 	u->indent = m.foreign ? message_column(line, m.text) : 0;
@@ -372,12 +371,12 @@ static bool partial(struct text *t, bool *more)
 	return true;
 }
 
-/* Puts a part to those before it; they are whole when `more` is false. */
+/* Appends a part to the parts before; the message is complete if `more` is false. */
 static void add_part(struct explain *e, struct text t, uint32_t kind, bool more)
 {
 	struct explain_unwrap *u = &e->unwrap;
 
-	/* Each line of a quoted mail has its mark. */
+	/* Each line of a quoted mail has a quote mark. */
 	if (u->soft_length && u->soft_text[0] == '>')
 		while (t.at < t.end && (*t.at == '>' || *t.at == ' '))
 			t.at++;
@@ -401,8 +400,8 @@ static void end_soft(struct explain *e)
 		add_part(e, (struct text){"", ""}, NO_SOFT, false);
 }
 
-/* What quoted-printable makes of a text: "=3C", "=3D" or "=3E" for <, = and >, "=5B" and "=5D" for
- * brackets, "=3A" for a colon behind a word, "=20" for each blank. */
+/* Quoted-printable in text: "=3C", "=3D" or "=3E" for <, = and >, "=5B" and "=5D" for brackets,
+ * "=3A" for a colon after a word, "=20" for each blank. */
 static bool has_quoted(struct text t)
 {
 	const char *at = t.at;
@@ -415,7 +414,8 @@ static bool has_quoted(struct text t)
 			return true;
 		if (t.end - at > 4 && at > t.at && memcmp(at, "=3A ", 4) == 0 && at[-1] >= '0')
 			return true;
-		/* In lower case the digits are those of many a number: only the marked byte. */
+		/* In lower case these digits occur in many numbers, so only the marked byte is
+		 * decoded. */
 		if (t.end - at > 7 && memcmp(at, "=3c", 3) == 0 && memcmp(at + 5, "=3e", 3) == 0)
 			return true;
 		at++;
@@ -423,7 +423,7 @@ static bool has_quoted(struct text t)
 	return false;
 }
 
-/* A line without blanks, and with several of what a URL has in their place. */
+/* A line without blanks that has several of the URL encodings of a blank. */
 static bool is_url(struct text t)
 {
 	if (memchr(t.at, ' ', (size_t)(t.end - t.at)))
@@ -434,7 +434,7 @@ static bool is_url(struct text t)
 	return true;
 }
 
-/* Removes the mark with which a tool shows that it has wrapped the line. */
+/* Removes the mark that a tool puts where it wraps a line. */
 static bool skip_mark(struct text *t)
 {
 	static const char *const marks[] = {"\\", "\xe2\x86\xb5", "\xe2\x8f\x8e", "\xe2\x86\xa9",
@@ -453,7 +453,7 @@ static bool skip_mark(struct text *t)
 	return false;
 }
 
-/* Whether the line is a message of its own, whatever the one before ends with. */
+/* Whether the line is a message of its own, however the line before ends. */
 static bool begins_anew(const struct explain *e, struct text t)
 {
 	struct explain_message m = {0};
@@ -475,7 +475,7 @@ static void take_plain(struct explain *e, struct text t)
 	}
 	if (u->soft_kind == PARTIAL)
 		end_soft(e);
-	/* A row of a table has a mark at both ends. */
+	/* A table row has a mark at both ends. */
 	if (t.at < t.end && *t.at == '|') {
 		while (t.end > t.at + 1 && t.end[-1] == ' ')
 			t.end--;
@@ -484,7 +484,7 @@ static void take_plain(struct explain *e, struct text t)
 	take_message(e, t);
 }
 
-/* Whether a line may have a tag: not "<f3>", the marked byte of each dump. */
+/* Whether a line may contain a tag: not "<f3>", the marked byte of each dump. */
 static bool may_have_tag(struct text t)
 {
 	while ((t.at = memchr(t.at, '<', (size_t)(t.end - t.at)))) {
@@ -498,7 +498,7 @@ static bool may_have_tag(struct text t)
 	return false;
 }
 
-/* What is undone in a line that has these characters. */
+/* The encodings to undo in a line with these characters. */
 static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool soft)
 {
 	const bool is_long = (how & LINE_LONG) || t.end - t.at > LONGEST_RECORD;
@@ -513,13 +513,13 @@ static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool sof
 		undo |= CHARACTERS_LITERAL;
 	if ((seen & CHARACTERS_PERCENTS) && is_url(t))
 		undo |= CHARACTERS_URL;
-	/* A page's own line begins with a tag; elsewhere it may be a part of a name. */
+	/* A web page's own line begins with a tag; elsewhere the tag may be part of a name. */
 	text_blank(&t);
 	return undo | (is_long ? CHARACTERS_LINES : 0) |
 	       (is_long || (t.at < t.end && *t.at == '<') ? CHARACTERS_BLOCKS : 0);
 }
 
-/* Sequences of colours whose first character is lost or spelt: they begin a line. */
+/* Colour sequences without ESC or with a spelt ESC, at the start of a line. */
 static bool is_coloured(struct text t)
 {
 	size_t length;
