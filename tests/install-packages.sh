@@ -15,12 +15,14 @@ packages_of() {
 		/^[^#]/ && wanted' tests/packages | sort -u
 }
 
-# configure DIRECTORY [OPTION...] makes a build directory, or looks again for what was installed since it was made.
+# configure DIRECTORY [OPTION...] makes a build directory, or configures it again for packages that were installed
+# since.
 configure() {
 	directory=$1
 	shift
 	if [ ! -f "$directory/build.ninja" ]; then
-		# The folder where Debian's loader and pkg-config look. Meson would ask dpkg-dev, and takes lib64 without.
+		# The folder that Debian's loader and pkg-config use. Without this, Meson takes lib64 unless
+		# dpkg-dev is installed.
 		[ ! -f /etc/debian_version ] || set -- "$@" "$(gcc -print-multiarch | sed -n 's,.,--libdir=lib/&,p')"
 		meson setup "$directory" "$@"
 	elif [ $# -gt 0 ] || [ /var/lib/dpkg/status -nt "$directory/build.ninja" ]; then
@@ -35,7 +37,7 @@ configure() {
 
 install_packages() {
 	missing=
-	# What another package brings along counts: some builds of nodejs contain npm.
+	# A package may be provided by another one: some builds of nodejs contain npm.
 	provided=$(dpkg-query -W -f '${Provides},' | tr ',' '\n' | sed 's/ (.*//; s/ //g')
 	for package in "$@"; do
 		case $provided in
@@ -58,7 +60,7 @@ $package
 	fi
 	echo "Installing:$missing"
 	$sudo apt-get update -q >/dev/null
-	# One by one when they cannot be had together: what is optional is skipped by its test.
+	# One by one, if they cannot be installed together. The tests of a missing package skip.
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >/dev/null ||
 		for package in $missing; do
 			$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package" >/dev/null ||

@@ -30,7 +30,7 @@
 #include <libcpuid.h>
 #endif
 
-/* What is timed is not checked. */
+/* Results are not checked inside the timed loops. */
 #pragma GCC diagnostic ignored "-Wunused-result"
 
 #define A UINT64_C(0x123456789000)
@@ -41,9 +41,9 @@ static uint64_t home; /* the thread's FS base */
 /* Access: the raw instruction, the two forms of the library, and the system call. */
 
 /*
- * Whether the load and the test in front of the instruction cost a cycle or nothing depends on
- * where the loop lies in its 64 bytes of code, and so does the raw loop's own time. A caller's code
- * lies anywhere: both are measured at sixteen places, and both minima are compared.
+ * The cost of the load and the test before the instruction, a cycle or nothing, depends on the
+ * loop's offset in its 64 bytes of code; so does the raw loop's own time. A caller's code may have
+ * any offset: both are measured at sixteen offsets, and the minima are compared.
  */
 #define PLACES 16
 #define AT(name, place, body)                                                             \
@@ -114,7 +114,8 @@ static void ensure_other(unsigned times)
 		fsgs_ensure_gs_base(i % 2 ? A : B);
 }
 
-/* Whether a function that does both would pay: it could not be faster than the two instructions. */
+/* Whether one function for both would be worthwhile: it cannot be faster than the two
+ * instructions. */
 static void raw_swap(unsigned times)
 {
 	uint64_t before;
@@ -145,7 +146,7 @@ static void automatic(void)
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_INSTRUCTION);
 }
 
-/* A set that changes nothing proves nothing: each of the row that sets A is read back. */
+/* A set that changes nothing proves nothing, so the sets of this row are read back. */
 static void by_prctl(void)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
@@ -159,9 +160,9 @@ static void by_trusted_prctl(void)
 }
 
 /*
- * A get while another CPU writes beside the limit, as a program's own hot data would: before and
- * behind the line of fsgs_base_limit, where it must not matter, and beside a limit that shares its
- * line, to show what that costs.
+ * A get while another CPU writes to memory near the limit, as a program's own data would be. Before
+ * and after the line of fsgs_base_limit this must not matter; beside a limit in the same line it
+ * shows the cost.
  */
 static struct {
 	_Alignas(64) uint64_t limit;
@@ -176,7 +177,7 @@ PLACED(get_shared,
 
 enum burst { NONE, AROUND_OWN_LINE, WITHIN_SHARED_LINE };
 
-/* Cycles of the time stamp counter: a writer that is away for longer was interrupted. */
+/* Cycles of the time stamp counter: after a longer pause, the writer was interrupted. */
 #define AWAY  UINT64_C(10000)
 #define BURST UINT64_C(400000)
 
@@ -192,7 +193,7 @@ static uint64_t ticks(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* Adds nothing: it may be the variable of another part of the program. */
+/* Adds zero: the variable may belong to another part of the program. */
 static void touch(uint64_t *at)
 {
 	for (int i = 0; i < 4; i++)
@@ -205,7 +206,7 @@ static void write_burst(enum burst burst)
 	const uint64_t start = ticks();
 	uint64_t last = start, t;
 
-	__asm__("" : "+r"(own)); /* or the compiler knows that these lie outside */
+	__asm__("" : "+r"(own)); /* otherwise the compiler knows that these addresses are outside */
 	atomic_store(&written_at, start);
 	atomic_fetch_add(&bursts, 1);
 	do {
@@ -236,7 +237,7 @@ static void *write_bursts(void *unused)
 	return unused;
 }
 
-/* The measuring thread will be on the last CPU. Gives not 0 where there is no other. */
+/* The measuring thread runs on the last CPU. Returns nonzero if there is no other CPU. */
 static int start_writer(void)
 {
 	cpu_set_t others;
@@ -275,7 +276,7 @@ static void within_shared_line(void)
 	await(WITHIN_SHARED_LINE);
 }
 
-/* Makes a sample so long that it is not the minimum, unless the writer wrote all the time. */
+/* Makes a sample too long to be the minimum, unless the writer wrote all the time. */
 static void spoil_undisturbed(void)
 {
 	if (ticks() - atomic_load(&written_at) > AWAY || atomic_load(&absences) != absences_before)
@@ -365,7 +366,8 @@ static void check_floor(unsigned times)
 	}
 }
 
-/* A fork in another row leaves the pages of data to be copied once, which is not a check's time. */
+/* After a fork in another row, each data page is copied once; that time does not belong to a
+ * check. */
 static void check_once(void)
 {
 	check(1);
@@ -396,7 +398,7 @@ static void fork_and_wait(unsigned times)
 	}
 }
 
-/* As it is often done: for each instruction a handler, a jump buffer with the mask, and back. */
+/* The usual method: for each instruction a handler and a jump buffer with the mask. */
 static sigjmp_buf jump;
 
 static void jump_out(int sig)
@@ -507,7 +509,7 @@ enum {
 #define FAST 4000
 #define CALL 200
 
-/* Every member is named, whatever the kind of row has no use for. */
+/* Every member is named, even if this kind of row does not use it. */
 #define FLOOR(name, body, times)                                     \
 	{                                                            \
 		name, body, times, NO_FLOOR, NO_BOUND, 0, NULL, NULL \
@@ -594,7 +596,7 @@ static const int instruction_rows[] = {
 	CHECK_FLOOR,
 };
 
-/* Where the kernel does not enable them they may run all the same, and take as long. */
+/* If the kernel does not enable the instructions, they may still run and take as long. */
 static int instructions_run(void)
 {
 	struct fsgs_report report;

@@ -32,7 +32,7 @@ def seconds(*arguments, **other):
 
 
 def peak(path):
-    """In KiB. The second file is a pipe that holds less than is written: it is read after the first."""
+    """In KiB. The second file is a pipe with a small buffer, so it is read only after the first file."""
     with subprocess.Popen([command, 'explain', path, '-'], stdin=subprocess.PIPE,
                           stdout=subprocess.DEVNULL) as child:
         child.stdin.write(b'\n' * (1 << 20))
@@ -42,7 +42,7 @@ def peak(path):
 
 
 def measure(name, text, last, wanted):
-    """grep and `explain` on a file of this text, over and over, with another text at its end."""
+    """grep and `explain` on a file that repeats this text and ends with another text."""
     with tempfile.NamedTemporaryFile() as log:
         while log.tell() + len(text) + len(last) < size:
             log.write(text)
@@ -69,7 +69,7 @@ healthy, crashes, crash = read('honest-*.log') * 50, read('lie-6*.log') * 50, re
 if not healthy or not crash:
     print('no logs in tests/machines/logs')
     sys.exit(77)
-# Machines that boot, machines that boot and die each time, and nothing but the dumps.
+# Machines that boot, machines that crash at each boot, and dumps alone.
 dumps = re.sub(rb'(?ms)^[^\n]*Linux version.*?(?=^[^\n]*invalid opcode)', b'', crashes)
 results = [measure('boots', healthy, crash, b'insn-ud'), measure('boots that die', crashes, crash, b'insn-ud')]
 measure('dumps alone', dumps, crash, b'insn-ud')

@@ -30,7 +30,7 @@ static int run_undefined(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io
 	return fsgs_guard_run(context, fsgs_stub_undefined, io);
 }
 
-/* As lib/linux/trial.c: FS from its self pointer, GS from arch_prctl. */
+/* As in lib/linux/trial.c: FS from its self pointer, GS from arch_prctl. */
 static int get_base(void *context, uint32_t segment, uint64_t *base)
 {
 	(void)context;
@@ -66,7 +66,7 @@ static void failing_check(unsigned times)
 	}
 }
 
-/* A fault, a handler that steps over it, the return: nothing less recovers. */
+/* The minimum for a recovery: a fault, a handler that skips the instruction, and the return. */
 static void step_over(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
@@ -102,9 +102,9 @@ static void deliveries_and_floor(unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
 		floor_begin();
-		floor_get_gs(); /* the trial asks before */
+		floor_get_gs(); /* the trial reads before */
 		deliveries(1);
-		floor_get_gs(); /* and after a write that it cannot read back, were there one */
+		floor_get_gs(); /* and would after a write that it cannot read back */
 		floor_end();
 	}
 }

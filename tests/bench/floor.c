@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* As the kernel has it. */
+/* The kernel's own structure. */
 struct action {
 	void (*handler)(int);
 	unsigned long flags;
@@ -39,7 +39,7 @@ void floor_begin(void)
 		syscall(SYS_rt_sigaction, caught[i], &same, &found, sizeof mask);
 	}
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
-	/* Kept, or a compiler may leave them out. */
+	/* Stored, so that the compiler keeps the calls. */
 	__cpuid(0, regs[0], regs[1], regs[2], regs[3]);
 	keep(regs[0]);
 	__cpuid_count(7, 0, regs[0], regs[1], regs[2], regs[3]);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floor of a check: what no check that keeps its promises can avoid. Two CPUID instructions,
- * and the system calls that hold back signals, read, install and restore the four actions, and ask
- * arch_prctl. tests/bench/facts.py compares this list with what a check does.
+ * The lower bound of a check: the work that no correct check can avoid. Two CPUID instructions, and
+ * the system calls that block signals, read, install and restore the four actions, and call
+ * arch_prctl. tests/bench/facts.py compares this list with the calls of a check.
  */
 #ifndef FSGSCHECK_BENCH_FLOOR_H
 #define FSGSCHECK_BENCH_FLOOR_H
 
-/* Without what fsgs_core_trial() asks arch_prctl: that differs between the paths. */
+/* Without the arch_prctl calls of fsgs_core_trial(), which differ between the paths. */
 void floor_begin(void);
 void floor_end(void);
 

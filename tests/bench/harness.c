@@ -12,7 +12,7 @@ enum { RUNS = 5, ROUNDS = 320, WARM_UP = 5 };
 
 struct figures {
 	double ns;    /* median over the runs */
-	double floor; /* the same of its floor */
+	double floor; /* the same for its lower bound */
 	double ratio; /* median of the runs' ratios */
 	double measured[RUNS];
 	int ok;
@@ -78,7 +78,7 @@ static double median(double *values)
 	return values[RUNS / 2];
 }
 
-/* Of one run: what the bound is about. */
+/* For one run: the value that the bound limits. */
 static double measure(const struct row *row, double ns, double floor)
 {
 	switch (row->bound) {

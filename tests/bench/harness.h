@@ -26,19 +26,19 @@ enum bound {
 struct row {
 	const char *name;
 	void (*body)(unsigned times);
-	unsigned times; /* a sample, to take some tens of microseconds */
-	int floor;      /* the row it is compared with */
+	unsigned times; /* one sample, which should take tens of microseconds */
+	int floor;      /* the row to compare with */
 	enum bound bound;
 	double limit;
-	void (*before)(void); /* untimed, before each sample */
-	const char *skip;     /* why it cannot be measured here */
+	void (*before)(void); /* runs before each sample, untimed */
+	const char *skip;     /* the reason why it cannot be measured here */
 };
 
 /* Measures, prints the table, writes the JSON file if its name is given. Returns what main()
  * returns: 0 when every bound holds, 1 when one does not. */
 int bench(const char *title, const struct row *rows, size_t count, const char *json);
 
-/* The value is computed, whatever the optimiser thinks of it. */
+/* Forces the compiler to compute the value. */
 static inline void keep(uint64_t value)
 {
 	__asm__ volatile("" : : "r"(value));

@@ -21,7 +21,7 @@ TARGET = 'lib/libfsgscheck.a'
 
 
 def seconds(before, folder):
-    """Elapsed, and of the processors: the compile's and that of what stands before it."""
+    """Elapsed time and processor time of the compile and of the command before it."""
     subprocess.run(['ninja', '-C', folder, '-t', 'clean'], check=True, stdout=subprocess.DEVNULL)
     started = time.monotonic()
     process = subprocess.Popen([*before, 'ninja', '-C', folder, TARGET], stdout=subprocess.DEVNULL)

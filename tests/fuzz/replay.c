@@ -45,7 +45,7 @@ static struct input load(const char *path)
 	return input;
 }
 
-/* A copy of exactly its size, so that the sanitizer sees one byte too far. */
+/* An exact-size copy, so that the sanitizer detects a read of one byte too many. */
 static void run(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = malloc(size ? size : 1);

@@ -96,13 +96,14 @@ class Symbols(unittest.TestCase):
         self.assertEqual(imported & forbidden, set())
 
     def test_no_constructor(self):
-        """One entry each is the C runtime's own (frame_dummy, __do_global_dtors_aux). One destructor is ours."""
+        """One entry in each belongs to the C runtime (frame_dummy, __do_global_dtors_aux). One destructor is the
+        library's."""
         for section, size in re.findall(r'\.(init_array|fini_array|ctors|preinit_array)\s+\w+\s+\w+ \w+ (\w+)',
                                         output('readelf', '-SW', SHARED)):
             self.assertLessEqual(int(size, 16), 16 if section == 'fini_array' else 8, section)
 
     def test_no_thread_local_storage(self):
-        """In a library that dlopen() loads, it would cost each thread an allocation."""
+        """Thread-local storage in a library that dlopen() loads would cost each thread an allocation."""
         self.assertNotRegex(output('readelf', '-lW', SHARED), r'\bTLS\b')
 
     def test_no_text_relocation(self):
@@ -210,12 +211,13 @@ int main(void)
 
     TRY = 'int %s(const struct fsgs_report *, const struct fsgs_cpu_group *, const struct fsgs_field *)'
 
-    # The first member of each structure that a caller need not know.
+    # The first member of each structure that an old caller may not know.
     OPTIONAL = {'fsgs_report': ('fsgscheck/report.h', 'vantage'), 'fsgs_field': ('fsgscheck/report.h', 'reserved'),
                 'fsgs_cpu_group': ('fsgscheck.h', 'reserved')}
 
     def guarded(self, include):
-        """Lets a unit leave out members: -DCUT=n drops the one with the number n, and those behind it. Returns the names."""
+        """Makes members optional: -DCUT=n removes the member with the number n and all later ones. Returns the
+        names."""
         names = []
         for structure, (file, first) in self.OPTIONAL.items():
             header = include / file
@@ -276,7 +278,7 @@ class Headers(unittest.TestCase):
                     self.compile(compiler, language, standard, header)
 
     def test_an_ignored_result_is_a_warning(self):
-        """Where the result says whether anything was done at all."""
+        """The compiler warns if the result of a function is ignored that may have done nothing."""
         calls = ('fsgs_check(&r, sizeof r, 0)', 'fsgs_check_early(&r, sizeof r, 0)', 'fsgs_check_cpu(0, &r, sizeof r, 0)',
                  'fsgs_check_cpus(&r, sizeof r, 0, &g, sizeof g, &n)', 'fsgs_get_base(1, &b)', 'fsgs_set_base(1, b)',
                  'fsgs_ensure_base(1, b)', *(f'fsgs_{what}_{segment}_base({"&b" if what == "get" else "b"})'
@@ -304,7 +306,7 @@ class Headers(unittest.TestCase):
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_a_copy_of_the_limits_has_its_own_line(self):
-        """In a program that is not position-independent, the limits are among its own data (copy relocation)."""
+        """In a program that is not position-independent, the limits are in the program's own data (copy relocation)."""
         text = ('#include <fsgscheck/base.h>\n#include <stdio.h>\nint main(void)\n{\nuint64_t base;\n'
                 'if (fsgs_get_gs_base(&base)) return 1;\nprintf("%p %zu", (void *)fsgs_base_limit, sizeof fsgs_base_limit);\n}\n')
         with tempfile.TemporaryDirectory() as directory:
@@ -316,7 +318,7 @@ class Headers(unittest.TestCase):
             self.assertEqual((int(address, 16) % 64, int(size)), (0, 64))
 
     def test_inline_forms_in_cplusplus(self):
-        """noexcept, and with external linkage, without which the functions of a module cannot use them."""
+        """noexcept, and with external linkage, which the functions of a C++ module need."""
         forms = [f'fsgs_{what}_{segment}_base' for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')]
         text = '#include <fsgscheck/base.h>\n' + ''.join(
             f'static_assert(noexcept({form}({"nullptr" if "_get_" in form else "0"})), "");\n'
@@ -329,7 +331,7 @@ class Headers(unittest.TestCase):
                 self.assertGreaterEqual(set(re.findall(r' W (\w+)', output('nm', unit))), set(forms))
 
     def test_numbers_that_programs_hold(self):
-        """Macros leave no trace in the library, and programs keep the value that they were compiled with."""
+        """Macros have no symbols in the library, but programs keep the value that they were compiled with."""
         numbers = {'FSGS_BASE_LIMIT': '0x7ffffffff000', 'FSGS_BASE_AUTO': '0xffffffff', 'FSGS_SEGMENTS': '2', 'FSGS_INSNS': '4',
                    'FSGS_CPU_RANGES': '8', 'FSGS_REPORT_MIN': '32', 'FSGS_FIELD_MIN': '28', 'FSGS_BASE_LIMITS': '8',
                    'FSGS_CPU_GROUP_MIN': '96'}

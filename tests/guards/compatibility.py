@@ -22,7 +22,7 @@ BASELINE = TESTS / 'guards/libfsgscheck.abi'
 HEADERS = ('fsgscheck.h', 'fsgscheck/report.h', 'fsgscheck/base.h')
 FLAGS = ['-g', '-O1', '-std=c11', '-D_GNU_SOURCE', '-fPIC', '-shared', '-pthread', '-fno-stack-protector']
 
-# What abidiff exits with. An error, and use that it does not know, are the test's.
+# The exit bits of abidiff. An error, or a bit that is not listed here, makes the test fail.
 ERROR, CHANGE = 3, 12
 
 
@@ -49,7 +49,7 @@ def build(tree, work, compiler='gcc'):
 
 
 def dump(tree, work, compiler='gcc'):
-    """The interface as text: nothing of this machine in it, no path and no line."""
+    """The interface as text, without paths and line numbers of this machine."""
     text = output('abidw', '--headers-dir', tree / 'include', '--no-corpus-path', '--no-show-locs', '--no-comp-dir-path',
                '--exported-interfaces-only', '--drop-private-types', '--no-elf-needed', '--type-id-style', 'hash',
                build(tree, work, compiler))
@@ -57,7 +57,8 @@ def dump(tree, work, compiler='gcc'):
 
 
 def as_seen_by_an_old_program(text, baseline):
-    """These may grow at their end: a program passes the size that it knows. So what lies beyond is cut off."""
+    """These may grow at their end, because a program passes the size that it knows. So members beyond that size are
+    removed."""
     new, old = ElementTree.fromstring(text), ElementTree.fromstring(baseline)
     for name in ('fsgs_report', 'fsgs_cpu_group'):
         was, one = (next(c for c in root.iter('class-decl') if c.get('name') == name) for root in (old, new))
@@ -78,7 +79,7 @@ def compare(old, new, *options):
 
 
 def judge(text, work, baseline=BASELINE):
-    """What would break a program, and what is new: both as abidiff words it, empty when there is nothing."""
+    """Incompatible changes, and additions: both in abidiff's words, empty if there are none."""
     (work / 'new.abi').write_text(text, encoding='utf-8')
     (work / 'cut.abi').write_text(as_seen_by_an_old_program(text, baseline.read_text(encoding='utf-8')),
                                   encoding='utf-8')
@@ -97,7 +98,7 @@ class Baseline(unittest.TestCase):
         self.work = Path(directory.name)
 
     def changed(self, *edits):
-        """The verdict on a copy of the tree in which something was changed."""
+        """The result for a copy of the tree with one change."""
         tree = self.work / 'tree'
         for folder in ('include', 'lib'):
             shutil.copytree(SOURCE / folder, tree / folder)
@@ -140,7 +141,7 @@ class Baseline(unittest.TestCase):
         self.assertIn('more', breaks)
 
     def test_grown_element(self):
-        """A trial lies in the middle of every report."""
+        """A trial is in the middle of every report, so it must not grow."""
         breaks, _ = self.changed(('include/fsgscheck/report.h', r'int32_t code;', 'int32_t code, more;'))
         self.assertIn('fsgs_trial', breaks)
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from support import SOURCE, Unavailable, advertised, builds, output, parts
 
 LINES, BRANCHES = 95.0, 90.0
-# With the unit tests: what needs a tracer or another process to happen.
+# Tests for paths that need a tracer or another process, run with the unit tests.
 TRACED = ['torture-callers', 'torture-inject', 'torture-sandbox',
           *(f'states-{state}' for state in (
               'forged-vendor', 'masked', 'unaware-kernel', 'all-undefined', 'xen-pv-loses', 'lost-fork', 'lost-yield',
@@ -42,13 +42,14 @@ def tests(build, *which):
 
 
 def measure(build):
-    """gcovr's files, and which tests could not run here."""
+    """gcovr's files, and the tests that could not run here."""
     builds.meson(build, '-Db_coverage=true', '-Dbuildtype=debug', targets=['lib/libfsgscheck.a'])
     for counters in build.rglob('*.gcda'):
         counters.unlink()
-    # What some tests count, others must not share: they write where the program was built.
+    # Each test needs counters of its own: they are written where the program was built.
     skipped = tests(build, '--suite', 'unit', '--no-suite', 'enumeration') + tests(build, *TRACED)
-    # The markers are judged here: gcovr would not tell whether an excluded line was executed.
+    # The markers are checked here, because gcovr does not report whether an excluded line was
+    # executed.
     output('gcovr', '--root', SOURCE, '--filter', SOURCE / 'lib', '--exclude-throw-branches',
            '--exclude-unreachable-branches', '--exclude-pattern-prefix', 'NONE', '--json', build / 'coverage.json',
            build / 'lib')

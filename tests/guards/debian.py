@@ -35,7 +35,7 @@ def build(work):
     shutil.copytree(SOURCE / 'doc/debian', work / name / 'debian')
     log = (work / 'build.log').open('w', encoding='utf-8')
     try:
-        # Without symbols, and hardly compressed: neither is looked at.
+        # Without symbols and with fast compression: the tests do not need more.
         run('dpkg-buildpackage', '-us', '-uc', cwd=work / name, stdout=log, stderr=log,
             env={**os.environ, 'DEB_BUILD_OPTIONS': 'noautodbgsym', 'DPKG_DEB_COMPRESSOR_LEVEL': '0'})
     except subprocess.CalledProcessError:
@@ -51,7 +51,7 @@ def contents(package):
 
 
 def what_belongs(packages):
-    """Files that a package must have, one that must not be there, and who may have none."""
+    """Files that a package must have, a file that must not exist, and packages without dependencies."""
     wanted = {'libfsgscheck1': ['/libfsgscheck.so.1'],
               'libfsgscheck-dev': ['/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc', '/fsgscheck-config.cmake',
                                    '/fsgs_usable.3', '/examples/usable.c'],
@@ -68,7 +68,7 @@ def what_belongs(packages):
 
 
 def fresh_debian(root, source):
-    """A Debian with what our packages depend on, and nothing of ours. Why there is none, or nothing."""
+    """A Debian with the dependencies of our packages, but without them; or the reason why there is none."""
     if os.geteuid():
         return 'a chroot takes root'
     if not shutil.which('debootstrap'):

@@ -17,14 +17,15 @@ SHARED = Path(os.environ['SHARED'])
 FSGSCHECK = os.environ['FSGSCHECK']
 PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', TESTS / 'README.md', *sorted((SOURCE / 'doc').glob('*.md')),
          *sorted((SOURCE / 'examples').rglob('README.md'))]
-# Made in the build directory, by a test or as targets.
+# Files that a test or a target makes in the build directory.
 MADE = {'tests/machines/peers.md', 'doc/html', 'examples/fsgscheck/fsgscheck', 'examples/page/fsgscheck.html',
         'examples/page/fsgscheck-explain.exe', *(f'examples/boot/fsgscheck-boot.{form}' for form in ('elf', 'efi', 'iso'))}
-# Registers, flags and tools that look like slips.
+# Registers, flags and tools that codespell would call misspelt.
 WORDS = 'inout,fsgs,gs,te,ist,bu,alse,nd,crate,useable'
 STRICT = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', f'-I{SOURCE}/include']
 
-# Those whose samples are whole programs. Those of ring0.md belong into other projects' trees; the first compiles here.
+# Pages whose samples are whole programs. The samples of ring0.md belong in other projects' trees; the first one
+# compiles here.
 WHOLE = [SOURCE / 'README.md', SOURCE / 'doc/README.md', *sorted((SOURCE / 'doc').glob('guide-*.md'))]
 RING0 = ('#include <fsgscheck/core.h>\nvoid print(const char *text);\nvoid interrupts_off(void);\n'
          'void interrupts_on(void);\nvoid test_fsgsbase(void);\n')
@@ -32,7 +33,7 @@ LINKED = ['-x', 'none', SHARED, f'-Wl,-rpath,{SHARED.parent}']
 
 
 def beside(example):
-    """The assembly that belongs to a sample."""
+    """The assembly file that belongs to a sample."""
     assembly = example.with_suffix('.S')
     return ['-x', 'assembler-with-cpp', assembly] if assembly.exists() else []
 
@@ -42,7 +43,7 @@ def samples(page):
 
 
 def shown(example):
-    """A sample as a page shows it: without the line of its licence."""
+    """A sample as a page shows it: without the licence line."""
     return example.read_text(encoding='utf-8').partition('\n')[2].strip('\n') + '\n'
 
 
@@ -71,8 +72,8 @@ class Samples(unittest.TestCase):
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_base_access(self):
-        """Those that move a base, by each access. Where the kernel does not expect the instructions it may take a base
-        away at any moment: then once out of many is enough."""
+        """The samples that change a base, by each access. If the kernel does not enable the instructions, a base may be
+        lost at any moment: then one success in many runs is enough."""
         verdict = json.loads(subprocess.run([FSGSCHECK, '--json'], capture_output=True, check=False, timeout=60).stdout)['verdict']
         runs = {'arch_prctl': 1, 'instruction': {'usable': 1, 'unadvertised': 40}.get(verdict, 0)}
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
@@ -146,7 +147,7 @@ DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w 
                          r'[^;{()]*[;{]', re.M)
 PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Early use\n', r'@par Cost\n', '@since ')
 SOURCE_PARAGRAPH = r'@par Source\n'
-# They rest on no manual: names, layouts and choices of this library.
+# These have no manual as their source: names, layouts and choices of this library.
 WITHOUT_SOURCE = {'fsgs_base_force', 'fsgs_describe', 'fsgs_exit_status', 'fsgs_name', 'fsgs_number', 'fsgs_report_field',
                   'fsgs_report_size', 'fsgs_version', 'fsgs_version_string'}
 
@@ -157,7 +158,7 @@ def uncommented(text):
 
 
 def functions(header):
-    """Name, prototype, parameters and comment of each function that a header declares."""
+    """Name, prototype, parameters and comment of each function in a header."""
     text = header.read_text(encoding='utf-8')
     for found in DECLARATION.finditer(uncommented(text)):
         before = re.search(r'/\*\*((?:(?!\*/).)*)\*/\n$', text[:found.start()], re.S)
@@ -166,7 +167,7 @@ def functions(header):
 
 
 def lacking(name, prototype, parameters, comment):
-    """What a comment does not say. A paragraph without words says nothing."""
+    """The parts that a comment lacks. An empty paragraph does not count."""
     wanted = list(PARAGRAPHS) + ([] if name in WITHOUT_SOURCE else [SOURCE_PARAGRAPH])
     wanted += [rf'@param\[[a-z,]+\] +{name} ' for name in parameters if name != 'void']
     if not re.match(r'(FSGS_API )?void fsgs', prototype):
@@ -175,7 +176,7 @@ def lacking(name, prototype, parameters, comment):
 
 
 class Reference(unittest.TestCase):
-    """Each function of the headers says everything that its callers have to know."""
+    """Each function in the headers documents all that its callers need."""
 
     def test_every_function_is_complete(self):
         seen = set()
@@ -191,7 +192,7 @@ class Reference(unittest.TestCase):
             self.assertIn(other, seen)
 
     def test_paragraphs_say_it_themselves(self):
-        """Whether a function may be called here is not told by a chain of references."""
+        """The comment says itself where the function may be called, without references."""
         for header in sorted((SOURCE / 'include').rglob('*.h')):
             for name, _, _, comment in functions(header):
                 with self.subTest(function=name):
@@ -199,7 +200,7 @@ class Reference(unittest.TestCase):
                     self.assertNotRegex(comment, r"(?m)^@par Source\nThis library's own")
 
     def test_each_gap_is_seen(self):
-        """Without any one of its paragraphs a comment is found wanting."""
+        """The check fails if any paragraph of a comment is removed."""
         name, prototype, parameters, comment = next(
             entry for entry in functions(SOURCE / 'include/fsgscheck/base.h') if entry[0] == 'fsgs_get_base')
         self.assertEqual(lacking(name, prototype, parameters, comment), [])
@@ -219,13 +220,13 @@ class Pages(unittest.TestCase):
                     self.assertTrue((page.parent / target).exists(), f'{page.name}: {target}')
 
     def test_files_named(self):
-        """A path in backquotes is one of this tree."""
+        """A path in backquotes exists in this tree."""
         for page in PAGES:
             for path in re.findall(r'`((?:lib|include|tests|examples|doc)/[\w./-]+)`', page.read_text(encoding='utf-8')):
                 self.assertTrue(path in MADE or (SOURCE / path).exists(), f'{page.name}: {path}')
 
     def test_each_recipe_names_files(self):
-        """The contributor's page has a recipe for each kind of addition, and each says where it begins."""
+        """The contributor's page has a recipe for each kind of addition, with the file to begin with."""
         page = (SOURCE / 'doc/contributing.md').read_text(encoding='utf-8')
         recipes = dict(re.findall(r'^### (.*?)\n(.*?)(?=^##)', page, re.M | re.S))
         for kind in ('finding', 'signature', 'advice', 'log wording', 'metric', 'ring 3', 'ring 0', 'machine state',
@@ -300,7 +301,7 @@ class Pages(unittest.TestCase):
                     self.assertLessEqual(len(sentence.split()), LONGEST, sentence)
 
     def test_verdicts(self):
-        """Pages that tell all verdicts tell the library's."""
+        """Pages that list the verdicts list all of them."""
         header = (SOURCE / 'include/fsgscheck/report.h').read_text(encoding='utf-8')
         verdicts = {name.lower() for name in re.findall(r'FSGS_VERDICT_(\w+) =', header)}
         for page in (SOURCE / 'README.md', SOURCE / 'doc/README.md'):
@@ -315,7 +316,7 @@ class Pages(unittest.TestCase):
         self.assertEqual(int(told[1]), len(states))
 
     def test_terminal_picture(self):
-        """The README's picture has the lines of the command's page. A hypervisor is not everywhere."""
+        """The README's picture has the lines of the command's page. The hypervisor line may be missing."""
         done = subprocess.run([FSGSCHECK], capture_output=True, text=True, check=False, timeout=60)
         picture = re.search(r'^```\n(FSGSBASE: .*?)^```', (SOURCE / 'README.md').read_text(encoding='utf-8'), re.M | re.S)
         here, there = ({line[2:16].strip() for line in page.splitlines() if line.startswith('  ')} - {'hypervisor'}
@@ -326,7 +327,7 @@ class Pages(unittest.TestCase):
 
 
 class Tools(unittest.TestCase):
-    """What other programs find in the pages."""
+    """The parts of the pages that other programs read."""
 
     @unittest.skipUnless(shutil.which('doxygen'), 'doxygen is not installed')
     def test_reference_in_a_folder_with_a_space(self):

@@ -13,7 +13,8 @@ from support import SOURCE, output, parts, run
 MADE = Path(os.environ['DROPIN'])
 COMPILERS = ('gcc', 'clang', 'clang-19', 'musl-gcc', 'i686-linux-gnu-gcc', 'aarch64-linux-gnu-gcc', 'x86_64-linux-gnux32-gcc')
 FLAGS = (['-O0', '-std=c2x'], ['-O2', '-std=c11'], ['-O3', '-flto'])
-# What a host's flags must not put into a file that runs while the FS base is foreign.
+# Flags of a host project that a file must not be compiled with if it runs while the FS base is
+# foreign.
 INSTRUMENTED = (['-fstack-protector-all', '-finstrument-functions'], ['-fsanitize=address,undefined'], ['-fsanitize=thread'])
 ADDED = r'\b(__stack_chk_fail|__(?:asan_report|ubsan_handle|tsan_func|tsan_read|tsan_write|cyg_profile)\w*)'
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Loads and unloads the library a thousand times, checking each time: nothing of it may stay. */
+/* Loads and unloads the library a thousand times, with a check each time: no memory may remain. */
 #include <fsgscheck.h>
 
 #include <dirent.h>
@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	/* The C library keeps some memory of its own the first few times. */
+	/* The C library allocates memory the first few times. */
 	memset(&before, 0, sizeof before);
 	for (int i = 0; i < TIMES + WARM_UP; i++) {
 		if (check_once(argv[1]))

@@ -44,7 +44,7 @@ ROWS = {
     'musl -O0': ('musl-gcc', '', '', ['-Dbuildtype=debug'], ('command',)),
     'musl static-pie': ('musl-gcc', '-fPIE', '', ['-Doptimization=2', '-Ddefault_library=static'], STATIC_PIE),
 }
-# What tests/run takes of it: each compiler and C library, and what has found faults.
+# The rows of tests/run: each compiler and C library, and the rows that have found faults before.
 FAST = ('gcc -O2 -flto', 'clang hardened', 'musl static-pie')
 
 
@@ -54,12 +54,13 @@ def call(*command, **options):
 
 
 def static_pie(build):
-    """The command, position-independent without a loader. musl-gcc has no option for it: the start file by hand."""
+    """The command, position-independent but without a loader. musl-gcc has no option for that, so the start file is
+    named."""
     done = call('ninja', '-C', build, 'lib/libfsgscheck.a')
     if done.returncode:
         return 'FAIL', done.stdout
     command = build / 'command'
-    # Not what takes elfutils, nor what stands in for the tracer on other machines.
+    # Leaves out the files that need elfutils, and the replacement of the tracer for other machines.
     sources = sorted(path for path in (SOURCE / 'examples/fsgscheck').rglob('*.c')
                      if path.name not in ('place-dwarf.c', 'no-tracer.c'))
     done = call('musl-gcc', '-std=c11', '-D_GNU_SOURCE', '-fPIE', '-nostartfiles',
@@ -77,7 +78,7 @@ def static_pie(build):
 def suites(build, names):
     done = call('meson', 'test', '-C', build, '--num-processes', '2', '--print-errorlogs',
                 *(word for name in names for word in ('--suite', name)),
-                # They choose their own compiler flags, so a row would repeat what the main build has shown.
+                # These choose their own compiler flags, so a row would repeat the main build.
                 '--no-suite', 'own-flags')
     passed = re.search(r'^Ok: +(\d+)', done.stdout, re.M)
     if done.returncode or not passed or passed[1] == '0':

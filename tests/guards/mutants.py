@@ -207,11 +207,11 @@ def linked(program, library, folder):
 
 
 def result(binary, test):
-    """What a test says, or that it hangs."""
+    """The output of a test; or the fact that it hangs."""
     by_row = ['-', test] if binary.name == 'torture-hostile' else ['--filter', f'*/{test}', '--timeout', '20']
     arguments = by_row if test else []
-    # In a session of its own: what hangs has children that would outlive it, and go on. One that gets away all the
-    # same has not much time.
+    # In a session of its own: a test that hangs has children that would survive it. A child that escapes has a
+    # short time limit.
     process = subprocess.Popen([binary, *arguments], cwd=binary.parent, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True,
                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)),

@@ -25,27 +25,28 @@ GUARD = {name for name in UNITS if name.startswith('guard-')}
 
 # Programs that a tool cannot follow.
 LEFT_OUT = {
-    # These have functions of the C library in themselves, which MemorySanitizer has, too. What the trial hands on is
-    # unknown to it, since lib/linux/trial.c is not instrumented: in the torture's deeper callers it would speak of that.
-    # So it is for what lib/core/cpuid.c is handed from there: the units that check a whole machine are left to the
-    # other tools.
+    # These programs define C library functions that MemorySanitizer also defines. It does not know the trial's results,
+    # because lib/linux/trial.c is not instrumented, and would report them in the torture's deeper callers. The same
+    # applies to the results that lib/core/cpuid.c gets: so the units that check a whole machine run under the other
+    # tools only.
     'memory': {'reading', 'text', 'base', 'check', 'sweep', 'trial', *GUARD, *TORTURE},
-    # valgrind runs none of the four instructions and keeps signals for itself.
+    # valgrind runs none of the four instructions and handles signals itself.
     'memcheck': {'base', 'check', 'reading', 'device', 'text', *GUARD, *TORTURE},
-    # It looks for races, and this is where threads are.
+    # helgrind looks for races, and these programs have threads.
     'helgrind': {*UNITS, *TORTURE} - {'check'},
     # ThreadSanitizer 14 itself fails where a signal meets a child of vfork() or a thread that ends.
     'thread': {'sandbox', 'threads', 'threads-undefined'},
-    # A sandbox that refuses memory is none to programs whose tool takes more of it.
+    # A sandbox that denies memory would also stop the tool, which needs more memory.
     'address,undefined': {'sandbox'},
-    # Here it is the library's marks alone. Each unit test runs with the flag in matrix.py's row "clang hardened".
+    # CET: only the library's marks are checked here. Each unit test runs with the flag in matrix.py's row "clang
+    # hardened".
     'cet': {*UNITS, *TORTURE},
 }
 
-# Tests that a tool cannot follow, in any program. A tool's own code uses the FS base where a test has another; it keeps
-# signals for later, delivers them with a mask and an errno of its own, and has the kernel's actions to itself; it takes
-# the lock of a child that is made anew for the parent's, and has no place for a process in the same memory; it does not
-# see what assembly writes; it answers a system call itself.
+# Tests that a tool cannot follow, in any program. The tool's own code uses the FS base while a test has set another. It
+# delays signals, delivers them with its own mask and errno, and keeps the kernel's actions for itself. It confuses the
+# lock of a new child with the parent's, and does not support processes that share memory. It does not know what
+# assembly writes, and it answers some system calls itself.
 TESTS_LEFT_OUT = {
     'thread': ('fs_goes_away_and_comes_back', 'the_owner_may_change_errno', 'passes_on_with_the_owners_mask',
                'runs_as_the_owners_would', 'returns_as_the_owner_does', 'a_bare_clone_is_sane',
@@ -57,8 +58,8 @@ TESTS_LEFT_OUT = {
 
 os.environ.setdefault('FSGSCHECK_TORTURE_SECONDS', '3')
 
-# A report is a failure; a child that a test lets die on purpose is none. The handlers and alternate stacks are the
-# tests' own.
+# A report is a failure, but a child that a test kills on purpose is not. The tests keep their own handlers and
+# alternate stacks.
 ENVIRONMENT = {
     'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=0:use_sigaltstack=0:handle_segv=0:handle_sigbus=0',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -115,7 +116,7 @@ def main():
         if subprocess.run([*wrapper, *command], env=os.environ | ENVIRONMENT, check=False).returncode not in (0, SKIP):
             return 1
     if wrapper:
-        # The instructions do not run there: the trial faults four times, and its verdict is no error.
+        # The instructions do not run there: the trial faults four times, and any verdict is allowed.
         print('== fsgscheck', flush=True)
         if subprocess.run([*wrapper, os.environ['FSGSCHECK'], '--all-cpus', '--survival'], check=False).returncode > 3:
             return 1

@@ -313,7 +313,7 @@ def dmesg_json(text):
 
 
 class Crash(Case):
-    """The same crash, whatever its form: what failed, and no CR4 or other piece is called missing."""
+    """The same crash in every form: the cause is found, and neither CR4 nor other evidence is called missing."""
 
     def setUp(self):
         self.log = Log(LOG[0])
@@ -341,7 +341,7 @@ class Captured(Crash):
         self.assertGreater(count, 330)
 
     def test_crash_alone(self):
-        """A paste of nothing but the crash: the lines from which a prefix is learnt count, too."""
+        """Only the crash was pasted: the lines from which a prefix is learnt count, too."""
         log = Log(LOG[0])
         plain = '\n'.join(log.bare[log.header:log.panic]) + '\n'
         for prefix in ('node[7]: ', 'INFO:serial:', 'JD> ', 'serial.log:', '2025-07-23 10:11:12,123 - serial - INFO - '):
@@ -388,7 +388,7 @@ DMESG_OPTIONS = ['', '-T', '-x', '-T -x', '-r', '-d', '-e', '-t', '-H -P --color
 
 @unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
 class Tools(Crash):
-    """The crash as the real tools print it, each time anew."""
+    """The crash as the real tools print it, made anew in each run."""
 
     def run_tool(self, *command, **other):
         done = subprocess.run(command, capture_output=True, timeout=60, check=False, **other)
@@ -419,7 +419,7 @@ class Tools(Crash):
                 self.check(f'dmesg {options}', self.run_tool('dmesg', '-F', file.name, *options.split()))
 
     def test_filters(self):
-        """What people send a log through before they paste it."""
+        """Tools through which people send a log before they paste it."""
         text = self.log.text
         for command in (('nl', '-ba'), ('cat', '-n'), ('cat', '-A'), ('cat', '-v'), ('expand',), ('unexpand', '-a'),
                         ('pr', '-t', '-o', '4'), ('grep', '-n', ''), ('grep', '--color=always', '-E', 'e|$'), ('tac',),
@@ -449,7 +449,7 @@ class Tools(Crash):
 
     @unittest.skipUnless(shutil.which('tmux'), 'no tmux')
     def test_tmux(self):
-        """The terminal wraps, and what is copied from it has line ends there."""
+        """The terminal wraps lines, and copied text has line ends there."""
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, 'log'), 'w', encoding='latin-1') as file:
                 file.write(self.log.text)
@@ -488,7 +488,7 @@ FORMS = [lambda t: t, lambda t: prefixed('[    1.5] ', t), lambda t: json.dumps(
 
 
 class Innocent(Case):
-    """Crashes of other causes, wherever they happen: no evidence, and counted as what they are."""
+    """Crashes with other causes: not evidence, and counted as such."""
 
     def test_others(self):
         for header in OTHER_CRASHES:
@@ -499,7 +499,7 @@ class Innocent(Case):
                     self.assertEqual((seen['crashes'], seen['other_crashes']), (1, 1), (header, symbol))
 
     def test_samples(self):
-        """A CPU that goes on was looked at, be it at one of the instructions."""
+        """A backtrace of a CPU that continues, also at one of the instructions."""
         for header in SAMPLES:
             for symbol in SYMBOLS:
                 text = HEAD + crash(header, symbol=symbol).replace('---[ end trace 0000000000000000 ]---\n', '')
@@ -508,7 +508,7 @@ class Innocent(Case):
                 self.assertEqual(self.expect_nothing(text)['explain']['crashes'], 0)
 
     def test_unread(self):
-        """No bytes, and a name that says nothing: not another cause, but a crash that cannot be read."""
+        """Without the bytes and a known symbol: not another cause, but a crash that cannot be read."""
         text = HEAD + crash(symbol='ext4_find+0x1/0x2').replace('<f3> 48 0f ae c0 48 89 83', '')
         seen = self.expect_nothing(text)['explain']
         self.assertEqual((seen['other_crashes'], seen['unread_crashes']), (0, 1))
@@ -524,7 +524,7 @@ CLOCKS = ['', '[   12.345678] ', 'Jul 23 10:11:12 vm7 kernel: ', '<6>[   12.5] '
 
 
 class Forged(Case):
-    """What a user chose is not the kernel's word: names of programs, files and devices, other writers."""
+    """User-chosen text is not from the kernel: names of programs, files and devices, other writers."""
 
     def nothing(self, lines):
         self.expect_nothing(HEAD + ''.join(lines))
@@ -554,7 +554,7 @@ class Forged(Case):
         self.nothing(['Jul 23 10:11:12 vm7 bash[123]: first\n'] + [f'{indent}{name}\n' for name in CHOSEN])
 
     def test_common_prefix(self):
-        """What all lines begin with is no transport's where it introduces a name, or a program wrote it."""
+        """A common beginning of all lines is not a prefix if it introduces a name, or if a program wrote it."""
         for line in ('traps: a[1] trap invalid opcode ip:47ed19 sp:7ffc error:0 in {}[400000+d0000]',
                      'audit: type=1701 audit(1.1:1): auid=1000 comm="a" exe="{}" sig=4', 'usb 1-1: Product: {}',
                      'input: {} as /devices/virtual', 'systemd[1]: {}', 'Memory cgroup out of memory: Killed process 1 ({})',
@@ -567,7 +567,7 @@ class Forged(Case):
             self.nothing([line.format(name) + '\n' for name in CHOSEN] * 8)
 
     def test_line_ends_in_names(self):
-        """A line end that is written out in a name begins no line of the kernel's."""
+        """An escaped line end in a name does not begin a line of the kernel."""
         for joint in ('#012', '\\n', '%0A', '<br>', '\u2028', '\u0085', '\v', '\\x0a', '&#10;', '=0A', '</p>'):
             for clock in ('[   12.5] ', 'Jul 23 10:11:12 vm7 kernel: ', ''):
                 for line in ('audit: type=1701 comm="a" exe="{}" sig=4', 'usb 1-1: Product: {}'):
@@ -632,7 +632,7 @@ BOTH = ('broken', ['insn-ud'])
 UNKNOWN = ('unknown', [])
 # Name, text, verdict and findings, a word of a note or None.
 FACTS = [
-    # False accusations and acquittals.
+    # False positives and false negatives.
     ('AP before CR4', HEAD + crash(cr4='00000000000000f0', **STARTING), UNKNOWN, 'just being started'),
     ('AP, later', HEAD + crash(cr4='00000000000006b0', **STARTING), UNKNOWN, 'just being started'),
     ('AP with the bit', HEAD + crash(cr4='00000000001506f0', **STARTING), BOTH, None),
@@ -703,7 +703,7 @@ FACTS = [
 
 
 class Facts(Case):
-    """What public reports show, and what an expert concludes: one row for each kind."""
+    """Public reports, and an expert's conclusion: one row for each kind."""
 
     def test_facts(self):
         for name, text, wanted, note in FACTS:
@@ -715,7 +715,7 @@ class Facts(Case):
                 self.assertIn(note or '', notes)
 
     def test_words(self):
-        """The first line is the answer and whose fault it is."""
+        """The first line gives the answer and the side at fault."""
         for text, words in ((HEAD + crash(), 'broken, the host\'s fault'),
                             (HEAD + crash(cr4='00000000000000f0', **STARTING), 'unknown, the fault of the guest'),
                             (uname('6.1.0') + LSCPU.format('fsgsbase'), 'usable, as the running kernel shows'),
@@ -723,7 +723,7 @@ class Facts(Case):
             self.assertIn(f'\nFSGSBASE: {words}'.encode(), explain('-', text=text).stdout)
 
     def test_command(self):
-        """A command stands whole on a line of its own."""
+        """A command is whole, on a line of its own."""
         page = explain('-', text=HEAD + crash()).stdout
         self.assertIn(b'\n       Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $true\n', page)
 
@@ -735,7 +735,7 @@ class Facts(Case):
 
 
 class Processors(Case):
-    """Lists of flags as they are pasted: a cut list is not a list without the flag."""
+    """Lists of flags as they are pasted: a truncated list does not show that the flag is missing."""
 
     AMD = read(os.path.join(OWN, 'cpuinfo-epyc-7281.txt')).decode()
 
@@ -792,7 +792,7 @@ class Processors(Case):
 
 
 class Linear(Case):
-    """Twice the worst input takes twice the time, whatever is nested in it, and no more memory."""
+    """Twice the worst input takes twice the time, however it is nested, and no more memory."""
 
     WORST = {
         'quotes': lambda n: b'> ' * (n // 2),

@@ -59,7 +59,8 @@ class Json(unittest.TestCase):
     def test_all_cpus(self):
         report = json.loads(run('--json', '--all-cpus', '--survival').stdout)
         self.assertEqual(sum(group['count'] for group in report['cpus']), len(os.sched_getaffinity(0)))
-        # A kernel that does not enable the instructions saves no base, so survival is not tested there.
+        # A kernel that does not enable the instructions does not save bases, so survival is not tested
+        # there.
         self.assertEqual(report.get('survival', {}).get('lost'), [] if advertised() else None)
 
     @unittest.skipIf(STATIC == COMMAND, 'a setuid program does not find its uninstalled library')
@@ -104,7 +105,7 @@ class Human(unittest.TestCase):
         for options in ([], ['--all-cpus', '--survival'], ['--no-trial']):
             lines = run(*options).stdout.splitlines()
             self.assertRegex(lines[0], r'^FSGSBASE: \S+, \w')
-            # With findings the page is as long as what they say.
+            # With findings, the page is longer by their sentences.
             if 'Findings' not in lines:
                 self.assertLessEqual(len(lines), 24)
             self.assertLessEqual(max(map(len, lines)), 80)

@@ -22,7 +22,7 @@ WITHOUT = os.environ['WITHOUT']
 CONFINE, LAUNCH = os.environ.get('CONFINE'), os.environ.get('LAUNCH')
 
 CANONICAL = set(range(201, 223)) | {805, 806}
-# What qemu-user deviates in, each looked at by hand: doc/conformance.md has the words.
+# The deviations of qemu-user, each checked by hand and described in doc/conformance.md.
 QEMU_USER = CANONICAL | {43, 246, 902, 626} | set(range(421, 427))
 
 
@@ -99,7 +99,7 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_inherited(self):
-        """Nothing that a parent ignores, blocks or limits makes a case fail, or wait."""
+        """Signals, masks and limits that a parent may leave must not make a case fail or hang."""
         def ignoring():
             for number in (signal.SIGCHLD, signal.SIGQUIT, signal.SIGUSR1, signal.SIGTRAP, signal.SIGSEGV):
                 signal.signal(number, signal.SIG_IGN)
@@ -121,11 +121,11 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_repeat_goes_on_after_a_skip(self):
-        """A run that cannot ask ends nothing: the rest is run, and it is counted."""
+        """If a case cannot be run, the rest is run, and it is counted."""
         seen = cases(run('--json', '--only', '73[78]', '--repeat', '3', wrapper=[WITHOUT, 'modify_ldt', '--']))
         for case in seen.values():
             self.assertEqual((case['result'], case['runs'], case['skipped_runs']), ('skip', 3, 3))
-        # What may not be run is not tried again.
+        # Cases that may not be run are not tried again.
         seen = cases(run('--json', '--only', '541', '--repeat', '3'))
         self.assertEqual(seen[541]['runs'], 1)
 
@@ -138,7 +138,7 @@ class Native(unittest.TestCase):
         lines = [line.split('\t') for line in run('--list').stdout.splitlines()]
         numbers = [int(line[0]) for line in lines]
         self.assertEqual(numbers, sorted(set(numbers)))
-        # A number is a case's for ever: a new one is added there, and no line is changed or taken away.
+        # A case keeps its number for ever: new cases are added here, and no line is changed or removed.
         with open(TESTS / 'live/conformance-numbers.txt', encoding='utf-8') as file:
             pinned = [tuple(line.split()) for line in file if ' ring0/' not in line]
         self.assertEqual([(line[0], line[1]) for line in lines], pinned)
@@ -178,7 +178,7 @@ class Protocols(unittest.TestCase):
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_diagnostics(self):
-        """What is said about a case stands before its result in KTAP, after it in TAP."""
+        """The comments of a case stand before its result in KTAP, after it in TAP."""
         for form, version in (('--ktap', 'KTAP version 1'), ('--tap', 'TAP version 13')):
             text = run(form, '--only', '2[0-3]?', wrapper=[MUTATE, 'gp-missing']).stdout
             parsed = Ktap(text, version)
@@ -271,14 +271,14 @@ class Machines(unittest.TestCase):
 
 @unittest.skipUnless(CONFINE and advertised(), 'this kernel does not advertise FSGSBASE, or has no filters')
 class Sandboxed(unittest.TestCase):
-    """What a sandbox refuses is not asked, and nobody's deviation."""
+    """A call that a sandbox refuses is not made, and is not a deviation."""
 
     def test_refused_arch_prctl(self):
         for how, reason in (('eperm', 'not permitted'), ('enosys', 'not implemented'), ('trap', 'ends who')):
             done = run('--json', wrapper=[CONFINE, f'arch_prctl={how}', '--'])
             self.assertEqual((failed(done), done.returncode), (set(), 0), how)
             words = {number: (case['result'], case['note']) for number, case in cases(done).items()}
-            # What is about the call has nothing to say, what only sets a base goes on without it.
+            # Cases about the call skip; cases that only set a base continue without it.
             for number in (401, 416, 418, 430):
                 self.assertEqual(words[number][0], 'skip', how)
                 self.assertIn(reason, words[number][1], how)
@@ -287,7 +287,8 @@ class Sandboxed(unittest.TestCase):
 
 
     def test_unaware_kernels(self):
-        """Without AT_HWCAP2 a kernel of today is an emulator's; one from before 4.11 may be genuine, and die."""
+        """Without AT_HWCAP2, a current kernel is an emulator's. A kernel before 4.11 may be genuine, and could
+        crash."""
         if not LAUNCH:
             self.skipTest('this build has no launcher (libzydis-dev)')
         for release, asked in (('6.1.0-13-amd64', True), ('4.11.0', True), ('4.10.17', False),
@@ -306,7 +307,7 @@ class Without(unittest.TestCase):
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_no_ldt(self):
-        """What only needs a descriptor takes one for TLS; what is about the LDT skips, and says why."""
+        """Cases that need any descriptor use a TLS one; cases about the LDT skip, with the reason."""
         def words(*what):
             done = run('--json', wrapper=[WITHOUT, *what, '--'])
             self.assertEqual(failed(done), set(), what)
@@ -335,11 +336,11 @@ class Without(unittest.TestCase):
 @unittest.skipUnless(advertised(), 'this kernel does not keep the bases of user-mode Linux: no FSGSBASE')
 class UserMode(unittest.TestCase):
     def test_user_mode_linux(self):
-        """It breaks many rules; each of them says so."""
+        """This machine breaks many rules; each case must report its rule."""
         there = machine.user_mode_linux(CONFINE, os.environ['INIT'], os.environ['STATIC'], ['--tap'], timeout=100)
         text, status = there.section('fsgs-conformance-static')
         self.assertEqual(status, 1)
-        # What a switch does to FS, and what it does not do to GS.
+        # The effects of a context switch on FS, and what must stay.
         self.assertRegex(text, r'not ok \d+ - 561 ')
         self.assertRegex(text, r'\nok \d+ - 562 ')
         self.assertRegex(text, r'not ok \d+ - 557 ')
@@ -351,7 +352,7 @@ class UserMode(unittest.TestCase):
 
 @unittest.skipUnless(CONFINE and shutil.which('qemu-system-x86_64'), 'QEMU is not installed')
 class Risky(unittest.TestCase):
-    """What a defective kernel dies of, asked of a kernel of a distribution in a machine that may die."""
+    """Cases that crash a defective kernel, run on a distribution's kernel in a disposable machine."""
 
     def test_risky(self):
         try:
@@ -373,13 +374,13 @@ class Risky(unittest.TestCase):
 
 
 class Foreign(unittest.TestCase):
-    """What runs on foreign bases must not reach for what stands behind FS."""
+    """Code that runs on foreign bases must not use data behind FS."""
 
     @unittest.skipUnless(shutil.which('objdump') and shutil.which('nm'), 'binutils are not installed')
     def test_code(self):
         text = subprocess.run(['objdump', '-d', FOREIGN], capture_output=True, text=True, check=True,
                               timeout=60).stdout
-        # FS and GS are addressed where that is the question, and nowhere else.
+        # FS and GS are used only where they are under test.
         function, places = None, set()
         for line in text.splitlines():
             if match := re.match(r'[0-9a-f]+ <(\w+)>:', line):

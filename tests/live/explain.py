@@ -30,7 +30,7 @@ def explain(*arguments, text=None):
 
 
 def peak_memory(files):
-    """In KiB, after the files. What is more than a pipe holds is written only when they are done with."""
+    """In KiB, after the files. Data beyond a pipe's buffer is written only after the files were read."""
     with subprocess.Popen([COMMAND, 'explain', *files, '-'], stdin=subprocess.PIPE,
                           stdout=subprocess.DEVNULL) as child:
         child.stdin.write(b'\n' * (1 << 20))
@@ -174,7 +174,7 @@ class Story(Case):
 
 
 class Unrelated(Case):
-    """Crashes that have nothing to do with us, and lines about programs."""
+    """Crashes with other causes, and lines about programs."""
 
     def test_ten(self):
         logs = glob.glob(os.path.join(OWN, 'unrelated-*.log'))
@@ -220,7 +220,7 @@ class Unrelated(Case):
 
 
 class Evidence(Case):
-    """What a log shows and what it leaves open."""
+    """The facts in a log, and the open questions."""
 
     def note(self, text, verdict, word, findings=()):
         report = self.expect(text, verdict, findings)
@@ -260,7 +260,7 @@ class Evidence(Case):
         self.note(HEAD + crash(cr4='0000000000'), 'broken', 'CR4 is missing')
 
     def test_no_header(self):
-        """The dump ended a task, or the machine: that says why, for these instructions."""
+        """The dump ended a task or the machine, which is sufficient evidence for these instructions."""
         text = HEAD + '\n'.join(crash().split('\n')[1:])
         self.note(text, 'broken', 'why the kernel stopped is missing', ['insn-ud'])
         text = text.replace('---[ end trace', '---[ end of').replace('00000046', '00000246')
@@ -286,7 +286,7 @@ class Evidence(Case):
                   ['insn-ud'])
 
     def test_no_symbol(self):
-        """Cut off, it may have been a module's; with the bit in CR4 that does not matter."""
+        """Truncated, the symbol may have been a module's; with the bit in CR4 that does not matter."""
         for symbol in ('', 'current_save', '0xffffffff8107a1c0'):
             self.note(HEAD + crash(cr4='00000000001406b0', symbol=symbol), 'unknown', 'missing or cut off')
             self.note(HEAD + crash(cr4='0000', symbol=symbol), 'unknown', 'missing or cut off')
@@ -340,7 +340,7 @@ class Evidence(Case):
 
 
 class Encodings(Case):
-    """Every form of the four instructions, and no neighbour of theirs."""
+    """Every form of the four instructions, and none of the neighbouring opcodes."""
 
     def test_insns(self):
         for digit, name in enumerate(INSNS):
@@ -377,7 +377,7 @@ class Encodings(Case):
 
 
 class Forms(Case):
-    """The same crash through every console that is known to mangle it."""
+    """The same crash through every console that is known to garble text."""
 
     def same(self, text):
         return self.expect(text, 'broken', ['insn-ud'], 'rdfsbase')['explain']
@@ -407,7 +407,7 @@ class Forms(Case):
         self.same('\033[2J\033[01;01H\033[=3h' + STORY)
 
     def test_interleaved(self):
-        """Two CPUs at once, told apart by their callers; and other lines without a caller in between."""
+        """Two CPUs at once, distinguished by their callers, with lines without a caller in between."""
         other = HEAD + crash(code='0f 0b 66 90', who='1 PID: 7 Comm: x', symbol='slab_free+0x1/0x2',
                              cr4='00000000001406b0')
         pairs = list(zip(STORY.splitlines(), other.splitlines()))
@@ -430,7 +430,7 @@ class Forms(Case):
         self.same(HEAD + crash(cr4='00000000') + dump())
 
     def test_cut_anywhere(self):
-        """A log that ends early never says more than the whole."""
+        """A truncated log never says more than the whole log."""
         for end in range(len(HEAD), len(STORY), 7):
             report = self.report(STORY[:end])
             self.assertIn(report['verdict'], ('unknown', 'broken'))
@@ -440,7 +440,7 @@ class Forms(Case):
                 self.assertIn('RIP: 0010:current_save_fsgs+0x38/0xa0', STORY[:end])
 
     def test_pieces(self):
-        """Whatever the sizes in which it arrives."""
+        """The result does not depend on the sizes of the pieces."""
         whole = explain('-', text=STORY).stdout
         for size in (1, 2, 3, 7, 64, 1000):
             child = subprocess.Popen([COMMAND, 'explain', '-'], stdin=subprocess.PIPE,
@@ -569,7 +569,7 @@ class Reports(Case):
         self.assertEqual(report['cpuid']['brand'], 'a"\\\u00e9\U0001f600?')
 
     def test_first_line(self):
-        """A line that is longer than what is kept has its number before what is packed in it is read."""
+        """An overlong line gets its number before the data packed in it is read."""
         report = self.report(json.dumps({'Output': STORY * 4, 'pad': 'x' * 20000}))
         self.assertEqual(report['explain']['sources'][0]['line'], 1)
 
@@ -596,7 +596,7 @@ class Reports(Case):
         self.expect_nothing('fsgscheck: verdict=nonsense findings= cpus=1\n')
 
     def test_weight(self):
-        """A dump that decides nothing does not outweigh what does; an unknown report does."""
+        """A dump without a verdict does not hide one with a verdict; an unknown report does."""
         cpuinfo = read(Cpuinfo.AMD).decode()
         self.assertEqual(self.report(report_text() + '\n' + cpuinfo)['verdict'], 'usable')
         self.assertEqual(self.report(report_text() + '\n' + report_text('unknown'))['verdict'], 'unknown')
@@ -649,7 +649,7 @@ class Fleet(Case):
 
 
 class Programs(Case):
-    """What a program leaves behind that dies at an instruction. The files are what the real tools printed."""
+    """The files that a program leaves when it dies at an instruction, as the real tools printed them."""
 
     def source(self, name):
         return self.report(read(os.path.join(OWN, f'program-{name}.txt')))
@@ -666,7 +666,7 @@ class Programs(Case):
         self.assertIn('instrumented', self.source('valgrind')['findings'])
 
     def test_the_same_advice(self):
-        """What the page says is in the JSON, of the source and of the whole."""
+        """The page's text is in the JSON, for each source and for the whole."""
         for text in (*(read(os.path.join(OWN, f'program-{name}.txt')) for name in ('gdb', 'go', 'valgrind')), STORY):
             report = self.report(text)
             page = explain('-', text=text).stdout.decode().split('\nWhat to do, cheapest first\n')[1:]
@@ -675,7 +675,7 @@ class Programs(Case):
             self.assertEqual(report['explain']['sources'][0]['advice'], report['advice'])
 
     def test_steps_of_the_guest(self):
-        """What he does first, and what he does when that has helped: no step is another one's summary."""
+        """The first step, and the next step when that has helped: no step repeats another."""
         guest = [step for step in self.report(STORY)['advice'].split('\n') if step.startswith('Guest: ')]
         self.assertEqual([step.split()[1:4] for step in guest], [['for', 'one', 'boot,'], ['once', 'it', 'has']])
 
@@ -693,7 +693,7 @@ class Programs(Case):
                 self.assertIn(finding, program['findings'])
 
     def test_never_accuses(self):
-        """A debugger's word and a flag do not make a machine broken."""
+        """A debugger's output and a flag are not enough to call a machine broken."""
         go = read(os.path.join(OWN, 'program-go.txt')).decode()
         cpuinfo = 'processor : 0\nflags : fpu fsgsbase\npower management:\n'
         self.assertNotEqual(self.report('Linux vm 6.1.0-9-amd64 #1 SMP\n' + cpuinfo + go)['verdict'], 'broken')
@@ -706,7 +706,7 @@ class Programs(Case):
                     'unsupported', ['instrumented'], 'wrfsbase')
 
     def test_hints(self):
-        """No evidence, but the one command that makes it some."""
+        """No evidence, but the command that provides it."""
         systemd = ('           PID: 4711 (iwasm)\n        Signal: 4 (ILL)\n    Executable: /usr/bin/iwasm\n'
                    '                #0  0x000055d0c5a1b3c4 os_writegsbase (iwasm + 0x1b3c)\n')
         for text, command in ((systemd, 'coredumpctl'),
@@ -736,7 +736,7 @@ class Programs(Case):
             source = self.report(None, cores[0])['explain']['sources'][0]
             self.assertEqual((source['kind'], source['instruction'], source['code'][:14]),
                              ('program', 'wrgsbase', 'f3 48 0f ae df'))
-            # Cut anywhere, or with any byte of the tables changed, it ends.
+            # Truncated anywhere, or with any byte of the tables changed, the read ends.
             for length in (*range(0, 8192, 397), 65536):
                 self.assertIn(explain('-', text=core[:length]).returncode, (3,))
             for at in range(16, 4096, 197):

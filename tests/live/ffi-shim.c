@@ -65,7 +65,7 @@ static void mix(struct fsgs_report *report)
 	fsgs_decide(report, sizeof *report);
 }
 
-/* Numbers of a later library, one of which it can name. */
+/* Numbers of a later library; this library has a name for one of them. */
 static void advance(struct fsgs_report *report)
 {
 	report->verdict = 42;
@@ -91,8 +91,8 @@ int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 		disable(report);
 	if (is("mixed"))
 		mix(report);
-	/* Without context it is the library itself that asks, which returns no such number to
-	 * itself. */
+	/* Without FSGS_CHECK_CONTEXT the caller is the library itself, which never gets such a
+	 * number. */
 	if (is("future") && (flags & FSGS_CHECK_CONTEXT))
 		advance(report);
 	return 0;

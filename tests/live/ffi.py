@@ -49,7 +49,7 @@ def run(*command, **options):
 
 
 def install(prefix):
-    """As `meson install` and ldconfig leave it, but for the prefix: what the READMEs start from."""
+    """Installed as by `meson install` and ldconfig, except for the prefix: the READMEs start from here."""
     text = (BUILD / 'lib/fsgscheck.pc').read_text(encoding='utf-8')
     text = re.sub(r'^prefix=.*', f'prefix={prefix}', text, flags=re.M)
     libdir = Path(re.search(r'^libdir=(.*)', text, re.M)[1].replace('${prefix}', str(prefix)))
@@ -65,11 +65,11 @@ def install(prefix):
 class Binding:
     """Built by its README's commands in `here`, a copy of its folder."""
     environment = {}
-    # Findings have a type that lists them, beside the names of all.
+    # Findings have a type that lists them, and a list of all names.
     closed = False
     # Findings are numbers, also those without a name.
     every_bit = False
-    # What its types rule out, and what cgo takes from the header.
+    # Values that its types exclude, and values that cgo takes from the header.
     impossible = set()
     # The tools without which it is skipped.
     needs = ()
@@ -97,7 +97,7 @@ class Python(Binding):
 
 
 class Node(Binding):
-    # Without install scripts: koffi's package has it all.
+    # Without install scripts, because koffi's package is complete.
     environment = {'npm_config_ignore_scripts': 'true', 'npm_config_audit': 'false', 'npm_config_fund': 'false',
                    'npm_config_package_lock': 'false', 'npm_config_prefer_offline': 'true',
                    'npm_config_update_notifier': 'false'}
@@ -106,7 +106,7 @@ class Node(Binding):
 
     def __init__(self, work, name):
         need('node', 'npm')
-        # In the build directory, where koffi stays: fetched once.
+        # In the build directory, where koffi is kept after one download.
         self.here = BUILD / 'ffi-node'
         shutil.copytree(SOURCE / 'examples/ffi' / name, self.here, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns('node_modules'))
@@ -141,7 +141,7 @@ class Go(Binding):
 
     def __init__(self, work, name):
         super().__init__(work, name)
-        # The compiled standard library stays in the build directory, for the next time.
+        # The compiled standard library is kept in the build directory for the next run.
         self.environment = {'GOCACHE': str(BUILD / 'ffi-go'), 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off',
                             'HOME': str(work / 'home'), 'CGO_ENABLED': '1'}
 
@@ -152,7 +152,7 @@ class Go(Binding):
 
 
 class Java(Binding):
-    # A small heap: the collector has work.
+    # A small heap, so that the collector runs often.
     java = ['java', '-Xmx64m', '-cp', '/usr/share/java/jna.jar:.']
     demo = [*java, 'Demo']
     test = [*java, 'Test']
@@ -164,7 +164,7 @@ class Java(Binding):
         if not Path('/usr/share/java/jna.jar').exists():
             skip('libjna-java is not installed')
         super().__init__(work, name)
-        # The client compiler: it never replaces null checks that trap, and is quick.
+        # The client compiler compiles fast and never removes null checks that trap.
         self.environment = {'JDK_JAVAC_OPTIONS': '-Xlint:all,-path -Werror',
                             'JAVA_TOOL_OPTIONS': f'-XX:TieredStopAtLevel=1 -Djava.io.tmpdir={work}'}
 
@@ -193,7 +193,7 @@ def constants():
 
 
 def header_truth(work):
-    """What the constants are: asked of a C compiler. And the library's own fields."""
+    """The values of the constants, from a C compiler, and the library's own fields."""
     lines = [f'printf("constant {c} %d\\n", (int){c});' for c in constants()]
     program = '#include <fsgscheck.h>\n#include <stdio.h>\nint main(void) { %s return 0; }\n' % '\n'.join(lines)
     (work / 'truth.c').write_text(program, encoding='utf-8')
@@ -219,7 +219,7 @@ def library_names():
 
 
 def split(lines):
-    """Facts by their first word; some come more than once."""
+    """Facts by their first word; some occur more than once."""
     facts = {}
     for line in lines:
         key, _, value = line.replace('\t', ' ').partition(' ')
@@ -227,13 +227,14 @@ def split(lines):
     return facts
 
 
-# What shim.c reports as `future` and the command has no word for: what each counts as.
+# Values that shim.c reports as `future`: the command has no name for them, and this is what each
+# counts as.
 FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'base_access.gs': 'none',
           'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 21 | 1 << 40 | 1 << 63)}
 
 
 def expected(state, binding, report, healthy):
-    """What a binding has to print of the machine that the command has seen."""
+    """The output that a binding must give for the machine that the command has checked."""
     names = library_names()['finding']
     known = {word: value for value, word in names.items() if word in report['findings']}
     facts = {'verdict': report['verdict'], 'fs': report['fs'], 'gs': report['gs'], 'proof': report['proof'],
@@ -267,7 +268,7 @@ def differences(binding, facts, wanted_facts, advice):
     for key, wanted in wanted_facts.items():
         got = facts.get(key, [None])[0]
         if key in ('cpuid.fsgsbase', 'hwcap2.fsgsbase', 'usable', 'refreshed'):
-            # Each language has its own words for yes, no and nothing.
+            # The words of each language for yes, no and nothing.
             got = 'none' if got in ('None', 'null', 'nil') else got and got.lower()
         expect(wrong, key, got, wanted)
     expect(wrong, 'advice', facts.get('advice', []), advice)
@@ -282,7 +283,7 @@ def differences(binding, facts, wanted_facts, advice):
 
 
 def copies(binding, facts, truth):
-    """What it has written down itself, beside the library and the header; and its threads."""
+    """The binding's own copies of names and numbers, compared with the library and the header; and its threads."""
     wrong = []
     agreed, _, all_checks = facts.get('threads', ['0 of ?'])[0].partition(' of ')
     expect(wrong, 'threads', agreed, all_checks)
@@ -308,7 +309,7 @@ def copies(binding, facts, truth):
 
 
 def look(state, binding, demo, truth):
-    """What is wrong on one machine, the real one where `state` is empty; `demo` is what it printed, if it has run."""
+    """The differences on one machine, the real one if `state` is empty; `demo` is the demo's output, if it has run."""
     environment = {**binding.environment, 'SHIM_STATE': state}
     if state:
         environment['LD_LIBRARY_PATH'] = str(SHIM.parent)

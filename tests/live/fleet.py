@@ -39,7 +39,7 @@ def fsgscheck(*options):
 
 
 def wait_for(what, seconds=40):
-    """Polls; what the last attempt ran into is the failure."""
+    """Polls until the check succeeds; the last error is the failure."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -94,7 +94,7 @@ def read_json(path):
 
 
 class Json(unittest.TestCase):
-    """The published schema: what we print keeps it, and says so in jq's words and in a validator's."""
+    """Our output is valid by the published schema, for jq and for a validator."""
 
     def documents(self):
         for options in ((), ('--all-cpus', '--survival'), ('--no-trial',)):
@@ -139,7 +139,7 @@ class Json(unittest.TestCase):
 
     @needs('jq')
     def test_jq_selects(self):
-        """As a harness asks: is it usable?"""
+        """As a harness uses it: is FSGSBASE usable?"""
         done = run('jq', '-e', '.verdict == "usable"', input=fsgscheck('--json'))
         self.assertEqual(done.returncode == 0, run(COMMAND).returncode == 0)
 
@@ -157,7 +157,7 @@ class Json(unittest.TestCase):
             self.assertFalse(validator.is_valid(bad), path)
 
     def test_names(self):
-        """The schema's lists are those of the library, which the Prometheus output gives whole."""
+        """The schema lists the same names as the library, all of which the Prometheus output contains."""
         text = fsgscheck('--prometheus')
         definitions = read_json(SCHEMA)['definitions']
         self.assertEqual(definitions['verdict']['enum'], re.findall(r'verdict="(.+?)"', text))
@@ -173,7 +173,7 @@ def free_port():
 
 
 class Prometheus(unittest.TestCase):
-    """Command, textfile directory, node exporter, Prometheus, alerts: all of them real, on loopback."""
+    """Command, textfile directory, node exporter, Prometheus, alerts: the real programs, on loopback."""
 
     def start(self, name, *arguments):
         log = open(os.path.join(self.folder.name, f'{name}.log'), 'wb')
@@ -280,7 +280,7 @@ class Prometheus(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ''))
 
     def test_textfile_fails(self):
-        """Without the command nothing is left behind, and an old file stays."""
+        """Without the command no file is left behind, and an old file stays."""
         with tempfile.TemporaryDirectory() as folder:
             done = run(os.path.join(FLEET, 'fsgscheck-textfile'), folder,
                        env={**os.environ, 'FSGSCHECK': '/no/such/command'})
@@ -344,7 +344,7 @@ class Prometheus(unittest.TestCase):
 
 
 class Ansible(unittest.TestCase):
-    """The fact and the survey, run by the real thing against hosts that are this machine."""
+    """The fact and the survey, run by the real Ansible against hosts that are this machine."""
 
     def fact(self, command):
         done = run(os.path.join(FLEET, 'fsgscheck.fact'), env={**os.environ, 'FSGSCHECK': command})
@@ -378,7 +378,7 @@ class Ansible(unittest.TestCase):
         with open(dead, 'w', encoding='utf-8') as file:
             file.write(f'#!/bin/sh\nexec {COMMAND} explain --json {CRASH}\n')
         os.chmod(dead, 0o755)
-        # Hosts whose answer has no verdict, or one that is no word, do not end the survey of the others.
+        # Hosts whose answer has no valid verdict do not end the survey of the other hosts.
         for name, answer in (('mute', '{"schema": 1}'), ('list', '{"verdict": ["usable"]}')):
             with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
                 file.write(f"#!/bin/sh\necho '{answer}'\n")

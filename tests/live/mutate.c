@@ -45,9 +45,9 @@ struct site {
 
 struct process {
 	pid_t pid;
-	uint64_t own_fs; /* the thread pointer: what must never be spoilt */
+	uint64_t own_fs; /* the thread pointer, which must never be changed */
 	bool fresh, in_call;
-	long number; /* of the system call it is in */
+	long number; /* the system call that the thread is in */
 	uint64_t argument[3];
 };
 
@@ -170,7 +170,7 @@ static enum verdict wr_aligns(const struct site *site, struct user_regs_struct *
 	return EXECUTE;
 }
 
-/* The source register is the program's: it gets its value back. */
+/* The source register belongs to the program: it gets its value back. */
 static void restore_source(const struct site *site, struct user_regs_struct *regs,
 			   const struct user_regs_struct *before)
 {
@@ -255,14 +255,14 @@ static void selector(const struct site *site, struct user_regs_struct *regs,
 		regs->fs = 0;
 }
 
-/* What the kernel does. */
+/* Mutations of the kernel. */
 
 static void get_regs(pid_t pid, struct user_regs_struct *regs)
 {
 	ptrace(PTRACE_GETREGS, pid, 0, regs);
 }
 
-/* Spoils both bases, as far as they are not the C library's. */
+/* Changes both bases, unless the C library owns them. */
 static void spoil(struct process *process)
 {
 	struct user_regs_struct regs;
@@ -350,7 +350,7 @@ static bool sets_base(const struct user_regs_struct *regs)
 	       (regs->rdi == ARCH_SET_FS || regs->rdi == ARCH_SET_GS);
 }
 
-/* Only values of a case: the program's own base must be put back. */
+/* Only values of a case: the program must be able to restore its own base. */
 static void set_shifts(struct process *process, struct user_regs_struct *regs)
 {
 	if (!sets_base(regs) || regs->rsi == process->own_fs || regs->rsi == 0 || regs->rsi >> 47)
@@ -531,7 +531,7 @@ static void inject(pid_t pid, int signal, int code)
 	ptrace(PTRACE_SETSIGINFO, pid, 0, &info);
 }
 
-/* At a breakpoint of ours. The signal to go on with. */
+/* At one of our breakpoints. Returns the signal to continue with. */
 static int instruction(pid_t pid, const struct site *site, struct user_regs_struct *regs)
 {
 	struct user_regs_struct before, changed;
@@ -558,7 +558,8 @@ static int instruction(pid_t pid, const struct site *site, struct user_regs_stru
 	default:
 		break;
 	}
-	/* A base of the kernel's half cannot be written by a tracer: only what changed is. */
+	/* A tracer cannot write a base of the kernel's half, so only changed registers are
+	 * written. */
 	changed = before;
 	changed.rip = before.rip + 1;
 	if (memcmp(&changed, regs, sizeof changed) != 0 && ptrace(PTRACE_SETREGS, pid, 0, regs)) {
@@ -579,7 +580,7 @@ static int instruction(pid_t pid, const struct site *site, struct user_regs_stru
 		get_regs(pid, &after);
 		changed = after;
 		mutation->after(site, &changed, &before);
-		/* One word at a time: SETREGS refuses the whole when a base is the kernel's. */
+		/* One word at a time: SETREGS refuses all if a base is in the kernel's half. */
 		for (size_t i = 0; i < sizeof after; i += 8)
 			if (memcmp((char *)&after + i, (char *)&changed + i, 8) != 0) {
 				long word;
@@ -619,7 +620,7 @@ static void system_call(struct process *process)
 	}
 }
 
-/* A process's first stop: it is its maker's image, or a thread of it. */
+/* A process's first stop: it has its creator's image, or it is a thread of it. */
 static void arrived(struct process *process)
 {
 	struct user_regs_struct regs;
@@ -633,7 +634,7 @@ static void arrived(struct process *process)
 		mutation->at_child(process);
 }
 
-/* Threads of a case, and what it forks: neither the suite nor a child of it. */
+/* Threads of a case, and processes that it forks: neither the suite nor its direct children. */
 static bool is_rival(pid_t pid, pid_t first)
 {
 	char path[64], line[128];
@@ -713,7 +714,8 @@ int main(int argc, char **argv)
 
 	if (child == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, 0, 0) == 0) {
-			/* One list of addresses is for all programs that this becomes. */
+			/* One list of addresses is used for all programs that this process
+			 * executes. */
 			personality(ADDR_NO_RANDOMIZE);
 			raise(SIGSTOP);
 			execv(argv[2], argv + 2);

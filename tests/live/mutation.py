@@ -8,7 +8,7 @@ import sys
 
 SUITE, MUTATE = os.environ['CONFORMANCE'], os.environ['MUTATE']
 
-# What a tracer cannot stand beside: traps of the program's own, and a process that it stops itself.
+# Cases that a tracer disturbs: the program's own traps, and a process that it stops itself.
 DISTURBED = set(range(37, 41)) | {639, 640, 709, 710, 717, 718, 727, 728, 757, 761}
 
 
@@ -18,7 +18,7 @@ def span(*numbers):
             for n in (range(item[0], item[1] + 1) if isinstance(item, tuple) else [item])}
 
 
-# Mutation, theme, and the cases that must notice. Those of an exact row are all that may.
+# Mutation, theme, and the cases that must fail. In an exact row no other case may fail.
 EXACT = [
     ('rd32-upper', 'encoding', span(1, 3, 9, 11, 17, 19, 25, 27, 43)),
     ('rd32-upper', 'values', span((139, 142))),
@@ -79,7 +79,7 @@ def main():
             bad.append(f'{theme}: fails under the tracer alone: {sorted(disturbed - DISTURBED)}')
     for row in EXACT + AT_LEAST:
         mutation, theme, expected = row
-        # What this machine cannot ask (no LDT, one CPU) cannot fail either.
+        # Cases that this machine cannot run (no LDT, one CPU) cannot fail either.
         asked = {n for n, result in control[theme].items() if result != 'skip'} - DISTURBED
         failed = {n for n, result in run(mutation, theme).items() if result == 'fail'} & asked
         missed, wrong = (expected & asked) - failed, failed - expected

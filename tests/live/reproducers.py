@@ -26,7 +26,7 @@ def in_user_mode_linux(program):
 
 
 def in_gvisor(program):
-    """On the platform that the file names; runsc wants to be root."""
+    """On the platform that the file names; runsc needs root."""
     try:
         tree, _ = aside.unpacked('runsc', release='bookworm-backports')
     except machine.Unavailable as reason:
@@ -40,7 +40,7 @@ def in_gvisor(program):
 
 
 class Reproducers(unittest.TestCase):
-    """One test for each file that stands there: none can be forgotten."""
+    """One test for each file in the folder, so that none can be forgotten."""
 
     def check(self, source):
         self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 35)
@@ -67,7 +67,7 @@ class Reproducers(unittest.TestCase):
 
 
     def test_qemu_wrmsr(self):
-        """In ring 0, so an image: where WRMSR is checked, by the one machine to be had that does, and in QEMU."""
+        """In ring 0, so an image: on the one available machine that checks WRMSR, and in QEMU."""
         source = REPRODUCERS / 'qemu-wrmsr.S'
         self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30)
         if not shutil.which('qemu-system-x86_64'):

@@ -25,7 +25,7 @@ CONFINE = os.environ['CONFINE']
 SYMBOLS = os.environ['SYMBOLS'] == '1'
 RUN = [COMMAND, 'run']
 NOBODY = pwd.getpwnam('nobody').pw_uid
-BAD = '0x8000000000000000'  # no processor takes it for an address
+BAD = '0x8000000000000000'  # a value that every processor refuses as an address
 SECONDS = 30
 
 # A Java program and its C library, which executes the instruction.
@@ -92,13 +92,14 @@ def until(condition):
     for turn in range(SECONDS * 50):
         if value := condition():
             return value
-        # What happens at once is seen at once: the next step then comes as close as it can.
+        # Immediate changes are detected immediately, so the next step follows as closely as
+        # possible.
         time.sleep(0.0005 if turn < 40 else 0.02)
     raise AssertionError('it did not happen')
 
 
 class Started:
-    """A program that runs under the command, which says on its output when it is ready."""
+    """A program under the command, which prints a line when it is ready."""
 
     def __init__(self, *command, **options):
         self.process = subprocess.Popen([*RUN, *command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
@@ -194,7 +195,7 @@ class Invisible(Bounded):
         self.assertEqual((done.stdout, done.stderr, done.returncode), ('in\n', 'no\n', 0))
 
     def test_closed_output_ends(self):
-        """The program's closing of its output is seen at once: the command keeps no copy."""
+        """When the program closes its output, the reader gets end-of-file at once: the command keeps no copy."""
         started = time.monotonic()
         with subprocess.Popen([*RUN, 'sh', '-c', 'exec >/dev/null; sleep 2'], stdout=subprocess.PIPE) as process:
             process.stdout.read()
@@ -242,7 +243,7 @@ class Contract(Bounded):
             self.assertEqual((done.returncode, done.stdout), (0, 'ran\n'), how)
 
     def test_no_room(self):
-        """A limit is named as what it is, not as a ptrace that is refused."""
+        """A resource limit is reported as such, not as a refused ptrace."""
         limited = ['sh', '-c', 'ulimit -n 4; exec "$@"', 'sh', STATIC, 'run']
         done = execute(*limited, 'echo', 'ran')
         self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (3, '', 1))
@@ -270,7 +271,7 @@ class Contract(Bounded):
 
 class Signals(Bounded):
     def test_to_either(self):
-        """The program learns the sender, not the command that passed it on."""
+        """The program gets the sender's identity, not that of the command which passed the signal on."""
         for to in ('front', 'program'):
             started = Started(TELLER)
             os.kill(getattr(started, to), signal.SIGUSR1)
@@ -315,7 +316,7 @@ class Signals(Bounded):
         self.assertEqual(started.process.returncode, 5)
 
     def test_stopped_for_a_moment(self):
-        """However soon it goes on, the command goes on with it."""
+        """However soon the program continues, the command continues with it."""
         for stop in (signal.SIGSTOP, signal.SIGTSTP):
             started = Started(TELLER)
             for turn in range(2000):
@@ -330,7 +331,7 @@ class Signals(Bounded):
             self.assertIn(f'TERM {os.getpid()}\n', started.end())
 
     def test_first_thread_has_ended(self):
-        """The command goes on with the program, of which only other threads are left."""
+        """The command continues with a program of which only other threads are left."""
         started = Started('python3', '-c', 'import ctypes, threading, time\n'
                           'threading.Thread(target=lambda: (print("ready", flush=True), time.sleep(60))).start()\n'
                           'ctypes.CDLL(None).pthread_exit(None)')
@@ -344,7 +345,7 @@ class Signals(Bounded):
         self.assertEqual(started.process.returncode, 128 + signal.SIGKILL)
 
     def test_some_to_the_group(self):
-        """Each arrives once, though the front takes its time with each."""
+        """Each signal arrives once, even if the front delays each of them."""
         sent = [signal.SIGUSR1, signal.SIGRTMIN, signal.SIGCONT]
         started = Started(TELLER, start_new_session=True)
         for number in sent:
@@ -361,7 +362,7 @@ class Signals(Bounded):
         self.assertEqual(started.process.returncode, 128 + signal.SIGKILL)
 
     def test_program_outlives(self):
-        """Killed, neither of the two takes the program along."""
+        """If one of the two is killed, the program lives on."""
         for to in ('tracer', 'front'):
             started = Started(TELLER)
             os.kill(getattr(started, to), signal.SIGKILL)
@@ -460,7 +461,7 @@ class Deaths(Bounded):
         return json.loads(done.stderr) if done.stderr else None, done.returncode
 
     def test_handlers(self):
-        """What counts is a death: a handler that leaves is left alone."""
+        """Only a death counts: if a handler jumps out, the command prints nothing."""
         plain = execute(VICTIM, 'wrgsbase', BAD).returncode
         expected = {'plain': 128 - plain, 'jump': None, 'late': None, 'quiet': None, 'exit': 2, 'abort': 134,
                     'stack': 134, 'again': 128 - plain, 'raise': 128 - plain, 'blocked': 128 - plain,
@@ -500,7 +501,7 @@ class Deaths(Bounded):
         self.assertLessEqual(max(map(len, text.splitlines())), max(80, len(VICTIM) + 30))
 
     def test_closed_descriptors(self):
-        """Closed by the caller, they are not taken by what the command opens; the page still comes."""
+        """Descriptors that the caller closed are not reused by the command; the page is still printed."""
         for closed in ('<&-', '>&-', '<&- >&-'):
             start = ['sh', '-c', f'exec "$@" {closed}', 'sh']
             self.assertIn('What to do', execute(*start, *RUN, VICTIM, 'wrgsbase', BAD).stderr, closed)
@@ -541,7 +542,7 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(shutil.which('javac') and shutil.which('gcc'), 'javac or gcc is not installed')
     def test_java(self):
-        """The JVM's handler takes the signal, writes its report, and aborts; threads end meanwhile."""
+        """The JVM's handler gets the signal, writes its report, and aborts; threads end meanwhile."""
         with tempfile.TemporaryDirectory() as folder:
             library = os.path.join(folder, 'libvictim.so')
             for file, text in (('Victim.java', JAVA), ('victim.c', JAVA_LIBRARY)):

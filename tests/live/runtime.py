@@ -24,7 +24,7 @@ MACHINES = [
     ('valgrind', ['valgrind', '-q', '--error-exitcode=99'], True),
 ]
 SECONDS = 120
-# As the program itself gets it, or as a shell and an emulator pass it on.
+# As the program itself reports it, or as a shell and an emulator pass it on.
 ILLEGAL = (-signal.SIGILL, 128 + signal.SIGILL)
 
 
@@ -72,7 +72,8 @@ def stage(tap, machine, wrapper, lacking, program, command):
 
     expect_access(tap, f'{machine}, left to itself', run([*wrapper, program]), access)
     expect_access(tap, f'{machine}, arch_prctl', run([*wrapper, program], 'arch_prctl'), 'arch_prctl')
-    # An emulator keeps the bases itself. A kernel that does not advertise the instructions need not keep what they write.
+    # An emulator keeps the bases. A kernel that does not advertise the instructions need not preserve a base that they
+    # wrote.
     if runs and not wrapper and report['verdict'] == 'unadvertised':
         tap.skip(f'{machine}, instruction', 'this kernel does not advertise FSGSBASE')
         return

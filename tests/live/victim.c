@@ -59,7 +59,7 @@ __attribute__((noinline)) static void execute(uintptr_t to)
 		EXECUTE("0xdf");
 	else
 		__asm__ volatile("cpuid" : : "a"(0) : "ebx", "ecx", "edx");
-	__asm__ volatile(""); /* no tail call: its caller is to be found */
+	__asm__ volatile(""); /* no tail call: the caller must be found */
 }
 
 __attribute__((noinline)) static void call(void)
@@ -112,7 +112,7 @@ static void *in_thread(void *none)
 	return none;
 }
 
-/* Waits until the first thread has ended: the kernel shows the maps of that one. */
+/* Waits until the first thread has ended: the kernel reads the maps through that thread. */
 static void *in_last_thread(void *none)
 {
 	ssize_t got;

@@ -15,7 +15,7 @@ import sys
 import runtime
 from support import Unavailable, npm
 
-# The first with Segue; Debian's package is older.
+# The first version with Segue; Debian's package is older.
 PACKAGE = 'wabt@1.0.39'
 NEEDED = ('clang', 'node', 'npm')
 

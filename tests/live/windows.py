@@ -30,7 +30,8 @@ class Windows(unittest.TestCase):
         if not WINE:
             raise unittest.SkipTest('Wine is not installed')
         cls.folder = tempfile.TemporaryDirectory()
-        # Wine's own folder stays in the build directory: it takes long to make, and Wine tells of it.
+        # Wine's own folder is kept in the build directory: creating it takes long, and Wine prints
+        # messages about it.
         os.environ.update(WINEPREFIX=os.environ['PREFIX'], WINEDEBUG='-all', WINEDLLOVERRIDES='mscoree,mshtml=')
         run([WINE, EXE], '--help')
         for log in LOGS:
@@ -44,7 +45,7 @@ class Windows(unittest.TestCase):
         here = run([COMMAND, 'explain'], *arguments, cwd=self.folder.name, **options)
         there = run([WINE, EXE], *arguments, cwd=self.folder.name, **options)
         self.assertEqual(there.returncode, here.returncode)
-        # Windows ends its lines so.
+        # Windows ends lines with CR LF.
         self.assertEqual(there.stdout.replace(b'\r\n', b'\n'), here.stdout)
         self.assertEqual(there.stderr.replace(b'\r\n', b'\n'), here.stderr)
         return here.stdout
@@ -60,7 +61,7 @@ class Windows(unittest.TestCase):
         self.assertIn(b'FSGSBASE: broken', self.both('ctrl-z'))
 
     def test_wildcard_and_folder(self):
-        """The shell of Windows expands nothing."""
+        """The Windows shell does not expand wildcards."""
         folder = Path(self.folder.name) / 'dumps'
         folder.mkdir()
         for name in ('a', 'b'):
