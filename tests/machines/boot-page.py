@@ -51,7 +51,7 @@ def wait_for(condition):
 
 
 def read_screen(command, folder):
-    """Starts the machine, waits for its last line, and returns the memory of its screen."""
+    """Starts the machine, waits for its last line, and returns the contents of its screen memory."""
     serial, screen, monitor = (folder / name for name in ("serial", "screen", "monitor"))
     command = [*command, "-device", "VGA", "-serial", f"file:{serial}",
                "-monitor", f"unix:{monitor},server,nowait"]
@@ -70,12 +70,12 @@ def read_screen(command, folder):
 
 
 def check(memory, background, words):
-    """Returns what is wrong."""
+    """Returns a list of errors."""
     problems = []
     rows = [memory[at:at + 2 * COLUMNS] for at in range(0, len(memory), 2 * COLUMNS)]
     text = "\n".join(row[::2].decode("cp437").rstrip() for row in rows)
     print(text)
-    # Wrapped lines are one for the reader, too.
+    # The reader takes wrapped lines as one, so they are joined.
     flowing = re.sub(r"\s*\n\s+", " ", text)
     at = 0
     for expected in words:

@@ -37,7 +37,7 @@ def without_multiboot(image, folder):
 
 
 def patched(image, patches, folder):
-    """A copy that goes wrong where a machine can hardly be made to."""
+    """A patched copy that fails where a machine can hardly be made to fail."""
     content = image.read_bytes()
     for patch in patches:
         old, new = (bytes.fromhex(part) for part in patch.split("="))
@@ -50,7 +50,7 @@ def patched(image, patches, folder):
 
 
 def uefi(folder):
-    """Firmware, with variables of its own: those that have seen another boot remember it."""
+    """Firmware with its own variables: variables from another boot would change this one."""
     code, variables = OVMF / "OVMF_CODE_4M.fd", OVMF / "OVMF_VARS_4M.fd"
     if not code.exists() or not variables.exists():
         raise machine.Unavailable("ovmf is not installed")
@@ -113,7 +113,7 @@ def check_tap(lines):
 
 
 def check_verdict(options, run):
-    """The last line, and the status that stands for it."""
+    """The last line, and the exit status that belongs to it."""
     problems = []
     lines = run.log.rstrip("\n").splitlines() or [""]
     last = re.fullmatch(r"fsgscheck: verdict=(\S+) findings=(\S*) cpus=(\d+)", lines[-1])
@@ -128,7 +128,7 @@ def check_verdict(options, run):
 
 
 def check_words(options, run):
-    """What has to be said, in this order, as regular expressions for whole lines."""
+    """The expected lines, in this order, as regular expressions for whole lines."""
     at, problems = 0, []
     for words in options.says:
         found = re.compile(f"^{words}$", re.MULTILINE).search(run.log, at)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ring-0 half on machines that are right, defective and without the feature."""
+"""The ring-0 half on correct machines, on defective ones, and without the feature."""
 
 import os
 import re
@@ -37,12 +37,13 @@ class Ring0(unittest.TestCase):
         self.assertEqual(failed(cases), CANONICAL)
         self.assertEqual(run.status, FAIL)
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=9 skipped=0 cpus=2\n\Z')
-        # Each deviation is told in full: rule, source, expected and seen, who else shows it.
+        # Each deviation is reported with its rule, its source, both values, and other machines that
+        # deviate.
         blocks = re.findall(r'\nnot ok .*\n# rule: .+\n# source: .+\n# .+: expected .+, seen .+\n# known of: QEMU', run.log)
         self.assertEqual(len(blocks), len(CANONICAL))
 
     def test_hanging_processor(self):
-        """A processor that does not come back is a failure, of the case that it was in."""
+        """A processor that hangs is a failure of the case that it ran."""
         run, cases = boot(HANG, smp=3)
         self.assertEqual(failed(cases), CANONICAL | {1045})
         self.assertIn('comes back', cases[1045]['note'])
@@ -53,14 +54,14 @@ class Ring0(unittest.TestCase):
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=10 skipped=0 cpus=1 of=3 hung=1 case=1045\n\Z')
 
     def test_without_timer(self):
-        """Others that cannot be started are told of."""
+        """Processors that cannot be started are reported."""
         run, cases = boot(smp=2, cpu='EPYC,-apic')
         self.assertEqual(failed(cases), CANONICAL)
         self.assertIn('\n# processors: 1 were not started: no timer\n', run.log)
         self.assertRegex(run.log, r' cpus=1 of=2\n\Z')
 
     def test_sound_host(self):
-        """The one machine to be had that keeps every rule."""
+        """The one available machine that keeps every rule."""
         run, cases = boot(host='software', host_elf=HOST)
         self.assertEqual({case['result'] for case in cases.values()}, {'pass'})
         self.assertEqual(run.status, PASS)
@@ -71,7 +72,7 @@ class Ring0(unittest.TestCase):
         self.assertEqual(run.status, SKIP)
 
     def test_defective_hosts(self):
-        """Each mode is found, and by the cases of the rule that it breaks."""
+        """Each mode is detected, by the cases of the rule that it breaks."""
         for mode, first in (('lie', {1011, 1012, 1013, 1014, 1017}), ('drop', {1001}), ('refuse', {1001}),
                             ('unenforced', set(range(1003, 1015))), ('partial insn=wrgsbase', {1022, 1024}),
                             ('wrong', {1018, 1034}), ('lose', set())):

@@ -25,7 +25,7 @@ LIMIT = 300
 
 
 def parse(text):
-    """TAP of either half, as {number: {...}}; what a machine left unfinished is not in it."""
+    """TAP of either half, as {number: {...}}; unfinished cases are left out."""
     cases, last = {}, None
     for line in text.splitlines():
         if found := re.match(r'(ok|not ok) \d+ - (\d+) (\S+)(?: # SKIP ?(.*))?$', line):
@@ -95,7 +95,7 @@ def machines(build, cache, folder):
 
 
 def this_machine(build):
-    """What `native` stands for: the suite's own words, and the day."""
+    """The description of `native`: the suite's own, and the date."""
     done = subprocess.run([str(build / 'examples/conformance/fsgs-conformance'), '--json', '--only', '905'],
                           capture_output=True, text=True, timeout=60, check=False)
     seen = json.loads(done.stdout)['machine']
@@ -132,7 +132,7 @@ def listing(build):
 
 
 def deviations(run):
-    """Cases that fail for one reason side by side, with the first one's words."""
+    """Cases that fail for the same reason together, with the reason of the first."""
     groups = {}
     for number, case in sorted(run['cases'].items(), key=lambda item: int(item[0])):
         if case['result'] != 'fail':
@@ -167,7 +167,7 @@ def render(runs, cases):
     for name, run in runs.items():
         counts = [sum(c['result'] == word for c in run['cases'].values())
                   for word in ('pass', 'classified', 'fail', 'skip')]
-        # Only of a machine that did not get through all of its cases.
+        # Only for a machine that did not finish all of its cases.
         died = '' if len(run['cases']) == (len(ring0_names) if name.startswith('ring 0') else len(cases)) \
             else run.get('died') or ''
         remark = clean(' '.join(died) if isinstance(died, list) else died)

@@ -33,7 +33,7 @@ func main() {
 }
 '''
 
-# The library's answer, which the embedder asks, as an embedder has it that does not ask.
+# Replaces the library's answer by a fixed one, for an embedder that does not call the library.
 FORCED = '''#include <fsgscheck/base.h>
 uint32_t fsgs_base_access(uint32_t segment) { (void)segment; return FSGS_ACCESS_INSTRUCTION; }
 '''
@@ -73,7 +73,7 @@ DEATHS = {
 }
 I386 = {'i386': (['victim-i386', *VICTIM[1:]], 'victim-i386', 'execute', 'call')}
 
-# The machine, what it says of itself, and the programs.
+# The machine, its description, and the programs.
 MACHINES = {
     'switched off': ({'append': 'nofsgsbase'}, 'disabled', 'switched-off', {**DEATHS, **I386}),
     'hidden': ({'cpu': 'EPYC,-fsgsbase'}, 'unsupported', None,
@@ -87,7 +87,7 @@ def run(*command, **options):
 
 
 def make(folder, arguments):
-    """The programs, by their name in the machine; those that cannot be built here are left out."""
+    """The programs, by their name in the machine, without those that cannot be built here."""
     made = {'victim': arguments.victim, 'fsgscheck': arguments.command}
 
     def path(name):

@@ -69,7 +69,7 @@ echo o >/proc/sysrq-trigger
 sleep 60
 """
 
-# As a service it comes last.
+# Started as the last service.
 UNIT = """[Unit]
 ConditionPathExists=/opt/systemd
 After=fsgscheck-guard.service
@@ -82,7 +82,7 @@ WantedBy=multi-user.target
 
 
 def run(*command):
-    """Runs a tool; its words are shown only when it fails."""
+    """Runs a tool; its output is shown only when it fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
@@ -90,7 +90,7 @@ def run(*command):
 
 
 def fill(root):
-    """What the Debian gets on top."""
+    """The files and packages that the Debian gets in addition."""
     guard = root / "opt/guard"
     guard.mkdir(parents=True, exist_ok=True)
     for name in ("install", "uninstall", "07_fsgscheck-guard", "fsgscheck-guard.service"):
@@ -159,7 +159,7 @@ class Debian:
         self.failures = 0
 
     def act(self, action):
-        """Boots directly, and runs something as root: twice, when it is ours. Returns a digest of /boot and /etc."""
+        """Boots directly, and runs a command as root, twice if it is ours. Returns a digest of /boot and /etc."""
         done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=TIMEOUT, memory=1024,
                             append=f"console=ttyS0 panic=-1 quiet root=/dev/vda2 init=/opt/init fsgs.do={action}")
         tree = re.search(r"=== tree (\w+)", done.log)
@@ -186,7 +186,7 @@ class Debian:
         self.tell(good and "$" not in line[1], f"{firmware} {what}", done, last[0] if last else "no guard")
 
     def fall_back(self):
-        """What goes wrong in the guard costs at most one reset, and no boot."""
+        """A failure in the guard costs at most one reset, and no boot."""
         for firmware in ("bios", "uefi"):
             self.act("mark")
             self.boot("after a boot that failed in the guard", firmware, False, word=True,

@@ -32,14 +32,14 @@ DISK_MIB = 96
 
 ARGUMENTS = "console=ttyS0 panic=-1 quiet"
 
-# What each host does to a kernel: the words of the guard's last line, and what Linux then finds.
+# For each host: the verdict on the guard's last line, and Linux's result.
 HOSTS = {
     "honest": ("usable", "passed", "usable"),
     "lie": ("broken", "nofsgsbase", "disabled"),
     "drop": ("broken", "nofsgsbase", "disabled"),
     "refuse": ("broken", "nofsgsbase", "disabled"),
     "hide": ("unsupported", "passed", "unsupported"),
-    # The other processors run outside the host, so they differ.
+    # The other processors run outside the host, so the results differ.
     "differ": ("inconsistent", "nofsgsbase", "disabled"),
 }
 
@@ -47,7 +47,7 @@ LAST_LINE = re.compile(r"^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+) guard
 
 
 def run(*command):
-    """Runs a tool; its words are shown only when it fails."""
+    """Runs a tool; its output is shown only when it fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
@@ -61,7 +61,7 @@ def need(tool, package):
 
 
 class Files:
-    """What a medium has on it, and where each of its files comes from."""
+    """The files on a medium, and the source of each."""
 
     def __init__(self, options, folder):
         self.options, self.folder = options, pathlib.Path(folder)
@@ -162,7 +162,7 @@ def boot(options, form, name, folder, extra=()):
 
 
 def check(options, name, log):
-    """Returns what is wrong with a boot through the guard."""
+    """Returns the errors of a boot through the guard."""
     verdict, decision, linux = HOSTS[name]
     if options.off:
         verdict, decision = "unknown", "passed"
@@ -241,7 +241,7 @@ def malformed(kernel):
     ]
 
 
-# What a boot loader may hand over, by the words of the defective host's own loader, and the message.
+# Invalid data from a boot loader, named as in the defective host's loader, with the message.
 HANDED = [
     ("no-map", "no memory map"),
     ("empty-map", "does not lie in the memory"),
@@ -266,7 +266,7 @@ def bad_input(options):
         number += 1
         stopped = re.search(r"^fsgscheck: guard stopped: (.*)$", done.log, re.M)
         said = (stopped[1] if stopped else done.errors or done.log[-200:]).strip()
-        # The emulator itself may refuse to load a file; what the guard refuses ends with its status.
+        # The emulator itself may refuse a file; if the guard refuses, the status is the guard's.
         good = bool(re.search(message, said)) and not done.timed_out
         good = good and (not stopped or done.status == 2 * (16 + 3) + 1)
         failures += not good
@@ -297,7 +297,7 @@ NO_FILE, NO_PROGRAM = "there is no such file on the guard's volume", "the file i
 
 
 def malformed_images(kernel):
-    """Files for UEFI that are none, and what the guard says of each."""
+    """Invalid UEFI files, with the guard's message about each."""
     pe = struct.unpack_from("<I", kernel, 0x3c)[0]
     word16, word32 = (lambda value: struct.pack("<H", value)), (lambda value: struct.pack("<I", value))
     return {
@@ -336,7 +336,8 @@ def malformed_options(images):
          f"(?s){NO_FILE}.*the next image came back"),
         ("the word guard behind 400 characters", "x " * 200 + "guard /missing", NO_FILE),
         ("blanks around the words", "   guard     /missing   ", NO_FILE),
-        # No word of these is "guard", as a reader of 128 bytes or of each low byte would find. So it is the boot image.
+        # None of these words is "guard". A reader of 128 bytes, or of only the low bytes, would find that word. So the
+        # boot image must start.
         ("words that only look like guard", "x" * 122 + " guardian \u0167uard",
          r"^fsgscheck: verdict=usable findings=\S* cpus=1$"),
     ]
@@ -348,7 +349,7 @@ def bad_options(options):
         files = Files(options, folder)
         images = malformed_images(files.kernel.read_bytes())
         cases = malformed_options(images)
-        # A word of GRUB's script has 8 KiB at most.
+        # A word in a GRUB script has 8 KiB at most.
         lines = ["set long=" + "x" * 1000]
         for number, (_, words, _) in enumerate(cases):
             words = words.replace("  ", " ' '")
@@ -414,7 +415,7 @@ def cost(options):
 
 
 def arguments(words=None):
-    """Those of the command line, unless given; the files are in the environment."""
+    """Command-line arguments; the files are in the environment."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input",
                                              "bad-options", "cost"))

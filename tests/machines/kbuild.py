@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernel module, built against a distribution's headers that nobody has to install."""
+"""The kernel module, built against a distribution's headers without installing them."""
 
 import os
 import pathlib
@@ -18,7 +18,7 @@ OLDEST = ('buster',)
 OLDER = ('bullseye',)
 NEWER = ('trixie', 'trixie-backports')
 
-# What newer programs of a kernel's build are linked with, and what only newer compilers know.
+# Libraries that newer kernel build programs need, and options that only newer compilers know.
 LIBRARIES = ('libc6', 'libelf1t64', 'libzstd1', 'zlib1g')
 UNKNOWN = ('-fmin-function-alignment=*', '-fzero-init-padding-bits=*', '-fdiagnostics-show-context=*',
            '-fstrict-flex-arrays=*', '-Wno-format-overflow-non-kprintf')
@@ -29,7 +29,7 @@ def numbers(release):
 
 
 def releases(cache, suites=None):
-    """The kernels whose headers are to be had, oldest first."""
+    """The available kernels with headers, oldest first."""
     listed = fetched('apt-cache', 'search', '--names-only', rf'^linux-headers-[0-9].*-{FLAVOUR}$',
                   env=aside.releases_alone(cache, suites))
     found = re.findall(rf'^linux-headers-(\d+\.\d+\.\d+\S*-{FLAVOUR}) ', listed, re.M)
@@ -89,18 +89,18 @@ def image(cache, package, suites=None):
     """The kernel that a package stands for, of other suites, too."""
     environment = aside.releases_alone(pathlib.Path(cache) / 'headers', suites)
     with unittest.mock.patch.dict(os.environ, environment or {}):
-        # Each suite has its own idea of what the package stands for.
+        # The suites name this package differently.
         return machine.kernel(pathlib.Path(cache) / 'kernels' / (suites[-1] if suites else '.'), package)
 
 
 def stripped(module, to):
-    """What is loaded is read and checked as a whole, and nine tenths of it are for debuggers."""
+    """Removes debugging information: the module is loaded as a whole, and it is nine tenths of the file."""
     fetched('objcopy', '--strip-debug', '--remove-section=.BTF', module, to)
     return to
 
 
 def build(out, tree, *arguments, edit=None):
-    """Builds the module anew, from sources that were changed if that is asked for; returns it and what make said."""
+    """Builds the module, from changed sources if requested; returns it and make's output."""
     compiler = tree / 'compiler'
     if compiler.exists():
         # Nor does it have a pahole of that age.

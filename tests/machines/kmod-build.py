@@ -18,7 +18,7 @@ machine = kbuild.machine
 KMOD = kbuild.SOURCE / 'examples/kmod'
 CACHE = pathlib.Path(os.environ['CACHE']) / 'headers'
 
-# Some steps of a build say so when they are left out, and that a kernel was built by another compiler.
+# Build steps print these when they are skipped, or when another compiler built the kernel.
 HARMLESS = re.compile(r'Skipping BTF generation|the compiler differs from the one|The kernel was built by|You are using'
                       '|pahole version differs')
 
@@ -49,7 +49,7 @@ class Build(unittest.TestCase):
         return release
 
     def test_before_5_18(self):
-        """C89, neither ENDBR nor RET; the newest of them, which the tests boot, too."""
+        """Kernels with C89 and without ENDBR and RET macros; the tests boot the newest of them, too."""
         self.assertLess(kbuild.numbers(self.clean(-1, kbuild.OLDER)), [5, 18])
 
     def test_since_6_13(self):

@@ -54,7 +54,7 @@ static int unload(void)
 static int read_device(FILE *out)
 {
 	const int fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
-	char bytes[512]; /* less than the answer: it has to come in pieces, too */
+	char bytes[512]; /* smaller than the answer, so that it arrives in pieces, too */
 	ssize_t got;
 	int error;
 
@@ -93,7 +93,7 @@ static uint64_t base_of(int question)
 	return base;
 }
 
-/* Uses both bases, and enters the kernel; ends by itself only when a base has changed. */
+/* Uses both bases, and enters the kernel; ends only if a base has changed. */
 static pid_t make_busy(void)
 {
 	static __thread volatile uint64_t behind_fs;
@@ -186,7 +186,7 @@ static int step(const char *name)
 	return EINVAL;
 }
 
-/* In a child that has lost its privileges. */
+/* Runs in a child that has dropped its privileges. */
 static int unprivileged(const char *name)
 {
 	int status;
@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	const uint64_t fs = base_of(ARCH_GET_FS), gs = (uint64_t)(uintptr_t)&argc;
 
 	syscall(SYS_arch_prctl, ARCH_SET_GS, gs);
-	/* Numbered, since a step may be taken again. */
+	/* Numbered, because a step may be repeated. */
 	for (int i = 1; i < argc; i++) {
 		printf("=== begin %d-%s\n", i, argv[i]);
 		const int status = strncmp(argv[i], "user-", 5) == 0 ? unprivileged(argv[i] + 5)

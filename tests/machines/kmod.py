@@ -25,7 +25,8 @@ SCHEMA = kbuild.SOURCE / 'doc/fsgscheck.schema.json'
 NEWER = 'linux-image-6.12-cloud-amd64'
 EACCES, EBUSY, EIO, ENODEV, EPERM = 13, 16, 5, 19, 1
 
-# What a kernel says of any module from outside, of any machine of this age, and the module of its refusals.
+# Messages of a kernel about any external module, about any machine of this age, and about refusals of this
+# module.
 HARMLESS = re.compile('Speculative Return Stack Overflow|loading out-of-tree module|module verification failed'
                       '|fsgscheck: not loaded: |fsgscheck: CPU 0: (CR4 was|not asked)')
 
@@ -42,10 +43,10 @@ SETTLED = {
 }
 OTHERS = {
     'refuse': (machine.CLOUD, 'refuse', 1, OFF, 'load check unload log'),
-    # Stores another value into the base that the kernel lives by.
+    # Stores another value into the base that the kernel itself uses.
     'wrong': (machine.CLOUD, 'wrong insn=wrgsbase', 1, OFF, 'load check unload log'),
     'clearcpuid': (machine.CLOUD, 'lie', 1, 'clearcpuid=fsgsbase', 'load check unload log'),
-    # A module that leaves the bit set, as one must that cannot clear it.
+    # A module that leaves the bit set, as a module must if it cannot clear it.
     'stuck': (machine.CLOUD, None, 1, OFF, 'load read check unload log'),
     # Only its boot CPU is inside that host.
     'cpus-differ': (machine.CLOUD, 'lie', 4, OFF, 'load check unload log'),
@@ -69,7 +70,7 @@ CPUS = {'not-offered': 'EPYC,-fsgsbase'}
 
 
 class Steps(dict):
-    """What each step printed, and its status, by its name; a repeated one's are name, name.2, ..."""
+    """The output and status of each step, by its name; repeated steps are name, name.2, ..."""
 
     def __init__(self, run, steps):
         super().__init__()
@@ -103,7 +104,7 @@ def boot(kernel, module, name, what, work):
     return Steps(run, steps)
 
 
-# Modules that are made to go wrong: a file, and what is put for what.
+# Defective modules: a file, and the replaced text.
 EDITS = {
     # Where the core clears the bit, it sets it.
     'stuck': ('core/ring0.c', 'if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) ==', 'if (write_cr4(walk, cr4 | CR4_FSGSBASE) =='),
@@ -129,7 +130,7 @@ def kernel_and_module(package, suites, edit, work):
 
 
 def boot_all(machines):
-    """Two machines at a time. For each its steps, or what went wrong with it: what is not to be had is a reason to skip."""
+    """Two machines at a time. For each its steps, or the error: missing software is a reason to skip."""
     seen, made = {}, {}
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
         work = pathlib.Path(folder)
@@ -163,7 +164,7 @@ class Machines(unittest.TestCase):
         return steps
 
     def nothing_else_is_left_behind(self):
-        """No kernel had anything to say that was not about modules in general, and no base has changed."""
+        """The kernel printed only general messages about modules, and no base has changed."""
         for name in self.machines:
             if isinstance(self.seen[name], machine.Unavailable):
                 continue
@@ -262,7 +263,7 @@ class Settled(Machines):
         self.broken(steps.report('check'), 'cr4-dropped')
 
     def test_page(self):
-        """The operators' page shows what is seen."""
+        """The operators' page shows the current output."""
         seen = {name: self.machine(name) for name in ('honest', 'lie')}
         text = PAGE.read_text(encoding='utf-8')
         self.assertEqual(text, filled(text, seen), 'kmod.py --write mends it')
@@ -344,7 +345,7 @@ class Refused(Machines):
         self.assertEqual(steps.report('check')['verdict'], 'usable')
 
     def test_leaves_a_cpu_alone_where_the_kernel_uses_it(self):
-        """As one may come online behind the module's back."""
+        """As if a CPU came online without the module's knowledge."""
         steps = self.machine('pressed')
         self.assertEqual([steps[name][1] for name in ('load', 'read', 'unload')], [0, EBUSY, 0])
         self.assertIn('CPU 0: not asked: the kernel uses FSGSBASE there', steps['log'][0])

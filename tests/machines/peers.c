@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What others would answer here: one line of JSON. With arguments, then runs them as a command, so
- * that one boot of a machine asks everybody.
+ * The answers of other detection code here: one line of JSON. With arguments, it then runs them as
+ * a command, so that one boot of a machine is enough.
  *
- * true and false are a peer's answers to "may I use the instructions?"; null means that it does not
- * exist in this build.
+ * true and false are a peer's answers to "may I use the instructions?"; null means that the peer
+ * does not exist in this build.
  */
 #include <stdio.h>
 #include <string.h>

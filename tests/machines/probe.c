@@ -62,8 +62,8 @@ static uint64_t thread_pointer(void)
 }
 
 /*
- * One instruction after the other, each a case of its own, for a fault ends the case.  The value
- * that a WRGSBASE stored can only be seen through RDGSBASE.
+ * One instruction after the other, each in its own case, because a fault ends the case. RDGSBASE is
+ * the only way to read the value that WRGSBASE stored.
  */
 enum trial {
 	TRIAL_RDFSBASE,

@@ -57,13 +57,13 @@ def guest(arguments):
 
 
 def guests(run):
-    """What each guest printed, and its status."""
+    """The output of each guest, and its status."""
     return [(text, int(status)) for text, status in
             re.findall(r'^=== guest.*?\n(.*?)=== status (\d+)$', run.log, re.M | re.S)]
 
 
 def about(text, number):
-    """The lines behind a result."""
+    """The lines after a result."""
     return re.search(rf'^not ok \d+ - {number} .*\n((?:#.*\n)*)', text, re.M)[1]
 
 

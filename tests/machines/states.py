@@ -41,7 +41,7 @@ BUILDS = {
 
 
 class Failed(Exception):
-    """The state was entered, and something in it is not as it has to be."""
+    """The state was entered, but a result is not as expected."""
 
 
 # -- programs -------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ class Programs:
         return str(folder / target)
 
     def _file(self, key):
-        """By another name first: a program of another test may be reading it."""
+        """By another name first: another test may be reading it."""
         path = SCRATCH / "peers" / f"{key}.txt"
         with locked(SCRATCH / "peers"):
             new = path.with_suffix(".new")
@@ -106,7 +106,7 @@ def _cpuinfo(flag, amd):
     return re.sub(r"(?m)^(vendor_id\s*: ).*", r"\1AuthenticAMD", text) if amd else text
 
 
-# Files that a tracer shows in the place of others.
+# Files that a tracer substitutes for others.
 FILES = {
     "cpuinfo-without": lambda: _cpuinfo(False, False),
     "cpuinfo-amd-with": lambda: _cpuinfo(True, True),
@@ -118,7 +118,7 @@ FILES = {
 
 
 def build(command):
-    """Runs a step of a build.  That a compiler is missing is no failure; that it fails is."""
+    """Runs a build step. A missing compiler is not a failure; a failed step is."""
     if not shutil.which(command[0]):
         raise Unavailable(f"{command[0]} is not installed")
     run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -131,7 +131,7 @@ def build(command):
 
 
 def require(needs):
-    """Skips where this machine itself is not one that the state can be made of."""
+    """Skips if this machine is not suitable for the state."""
     if "fsgsbase" in needs and not advertised():
         raise Unavailable("this kernel does not advertise FSGSBASE")
     if "cpuid_fault" in needs and "cpuid_fault" not in cpu_flags():
@@ -146,7 +146,7 @@ def run_process(state, resolve, arguments):
         return re.sub(r"\{([a-z0-9-]+)\}", lambda found: resolve(found[1]), word)
 
     words = [fill(word) for word in shlex.split(state.command)] + arguments
-    # Nobody's variables but the state's own: Meson sets some for the loader and the allocator.
+    # Only the state's own variables: Meson sets variables for the loader and the allocator.
     environment = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
     environment |= {key: fill(value) for key, value in state.environment}
     run = _run(words, environment)
@@ -285,7 +285,7 @@ OUTCOMES = {"right": "ok", **{how: table.OUTCOME_OF[how] for how in ("ud", "gp",
 
 
 def decide(offered, hwcap2, outcomes):
-    """The decision once more, from its description, for a tracer's process on a healthy machine."""
+    """The decision once more, written from its description, for a process under a tracer on a healthy machine."""
     def segment(letter):
         own = [outcomes[insn] for insn in table.INSTRUCTIONS if insn[2] == letter]
         if hwcap2 == "promised" and not offered:
@@ -321,7 +321,7 @@ def run_combination(programs, options, hows, expected):
 
 
 def run_every(name, programs):
-    """All outcomes of all four instructions under one answer of the two who promise."""
+    """All outcomes of all four instructions, for one answer of CPUID and AT_HWCAP2."""
     offered, hwcap2 = table.EVERY[name]
     options = {"promised": [], "refused": [table.H0], "absent": [table.ABSENT]}[hwcap2]
     options += [] if offered else [table.NO_CPUID]
@@ -342,7 +342,7 @@ def run_every(name, programs):
 
 
 def run_sites(programs):
-    """The tracer must change these instructions, and nothing that merely looks like them."""
+    """The tracer must change these instructions, and no bytes that only look like them."""
     static = programs.command("static")
     found = _run([programs.command("launch"), "--sites", "--", static]).stdout.decode()
     code = _run(["objdump", "-d", "--no-show-raw-insn", static]).stdout.decode()
@@ -362,7 +362,7 @@ PEERS = {
     "auxv": "`getauxval(AT_HWCAP2) & 2`",
     "cpuinfo": "/proc/cpuinfo",
 }
-MIN_ROWS = 30  # a page of fewer was not made by a whole run
+MIN_ROWS = 30  # a page with fewer states is not from a complete run
 
 PAGE = """\
 <!-- SPDX-License-Identifier: MIT -->
@@ -411,7 +411,7 @@ WORDS = {True: "yes", False: "no", None: "–"}
 
 
 def page_row(case, said):
-    """One line: who is wrong stands in bold."""
+    """One line: a wrong answer is in bold."""
     def cell(answer):
         return WORDS[answer] if answer in (None, case.safe) else f"**{WORDS[answer]}**"
 

@@ -100,7 +100,7 @@ class Story:
                           'disabled', ['switched-off', 'unproven', 'upgrade-risk'], 1)
         self.check_report('with the bit hidden it boots, and has none', self.linux('hide'),
                           'unsupported', [], 1)
-        # The emulated processor below the host does not check addresses, whatever the host claims.
+        # The emulated processor under the host does not check addresses, whatever the host reports.
         self.check_report('on the honest host it boots, and works', self.linux('honest'),
                           'usable', ['no-canonical-check'], 0)
         self.the_guard_goes_first()

@@ -48,13 +48,13 @@ def build_broken(folder, one, other):
 
 
 def from_process(case):
-    """Whether the verdict comes from what is swapped, and the program is the one that is built."""
+    """Whether the swapped code gives the verdict, in the program that is built."""
     return (isinstance(case.machine, table.Process) and "{static}" in case.machine.command
             and "cpus-differ" not in case.findings)
 
 
 def check(programs, one, other):
-    """Enters all states with one swap; returns how many cases did not behave as they should."""
+    """Enters all states with one swap; returns the number of unexpected results."""
     touched = {getattr(table, one), getattr(table, other)}
     failed, surprises = [], []
     for case in table.CASES:

@@ -51,10 +51,10 @@ class Case:
     """One state and the truth about it."""
 
     name: str
-    about: str          # what it is, in a few words
+    about: str          # a short description
     machine: object
     safe: bool          # the truth: a program here may use the instructions
-    verdict: str        # what fsgscheck has to say ...
+    verdict: str        # the verdict that fsgscheck must report ...
     findings: str = ""  # ... with exactly these findings
     access: str = None  # of both segments, or "FS GS"; by the verdict when not told
     fs: str = None      # the verdicts of FS and GS; the overall one when not told
@@ -62,11 +62,11 @@ class Case:
     proof: str = "tried"
     args: str = ""      # further arguments of fsgscheck
     also: dict = dataclasses.field(default_factory=dict)  # other fields: "a.b": value
-    steady: bool = True  # False: what the peers say depends on the CPU that they happen to run on
+    steady: bool = True  # False: the peers' answers depend on the CPU that they happen to run on
 
     @property
     def expected(self):
-        """All that is compared, by the path of its field."""
+        """All fields to compare, by their path."""
         fs, gs = self.fs or self.verdict, self.gs or self.verdict
         if self.access:
             access = (self.access.split() * 2)[:2]
@@ -84,7 +84,7 @@ def outcomes(default, **others):
 
 
 def signal(number, code):
-    """Fields for the signal behind each of four trials that failed alike."""
+    """Fields for the signal of four trials that failed in the same way."""
     return ({f"trials.{insn}.signal": number for insn in INSTRUCTIONS} |
             {f"trials.{insn}.si_code": code for insn in INSTRUCTIONS})
 
@@ -232,7 +232,7 @@ OUTCOME_OF = {"ud": "undefined", "gp": "faulted", "wrong": "wrong-value", "narro
 
 
 def one_of_four(insn, how):
-    """One instruction that does not do what it should: the other segment stays usable."""
+    """One instruction that is defective: the other segment stays usable."""
     segment, other = ("fs", "gs") if "fs" in insn else ("gs", "fs")
     access = "arch_prctl instruction" if segment == "fs" else "instruction arch_prctl"
     return Case(f"only-{insn}-{how}", f"{insn} alone: {OUTCOME_OF[how]}",
@@ -241,7 +241,7 @@ def one_of_four(insn, how):
 
 
 def lost(event):
-    """A base that does not outlive one event, and a tracer that does not show itself."""
+    """A base that one event changes, and a tracer that hides itself."""
     return Case(f"lost-{event}", f"the GS base is lost at: {event}",
                 launched(f"--lose={event} --untraced",
                          needs=("fsgsbase", *(["cpus"] if event == "migrate" else []))),
@@ -341,7 +341,7 @@ LAUNCHED = [
 
 # -- machines with a kernel of their own ----------------------------------------------------------
 
-# What QEMU's own emulation adds to a positive answer.
+# Findings that QEMU's emulation adds to a positive verdict.
 TCG = "emulated no-canonical-check"
 
 KERNELS = [
@@ -444,7 +444,7 @@ UNKNOWN = "unknown"
 
 
 def undefined(*insns):
-    """What is printed of instructions that raise #UD."""
+    """The lines printed about instructions that raise #UD."""
     return tuple(rf"not ok \d+ - CPU 0: {insn}, 64-bit form: It raised invalid opcode \(#UD\)\." for insn in insns)
 
 
@@ -454,7 +454,7 @@ def hosted(mode, verdict, findings="", *says, **settings):
 
 
 def wrong(insn, bits):
-    """What is printed of an instruction that runs and is wrong."""
+    """The lines printed about an instruction that runs and gives a wrong value."""
     return rf"not ok \d+ - CPU 0: {insn}, {bits}-bit form: It ran with a wrong value\."
 
 
@@ -482,12 +482,12 @@ BOOTS = [
     Boot("elf-no-exit-device", USABLE, EMULATED, until=r"^fsgscheck: .* cpus=\d+$"),
     Boot("pvh", USABLE, EMULATED, way="pvh", **FOUR),
     Boot("pvh-microvm", USABLE, EMULATED, way="pvh", machine="microvm"),
-    # The others never come out of the first instruction: that machine is not usable.
+    # The other processors hang in the first instruction: that machine is not usable.
     Boot("elf-silent-cpus", UNKNOWN, EMULATED,
          (r"not ok \d+ - 1 of 4 CPUs tested", r"not ok \d+ - verdict is unknown",
           "# advice: Guest: run the test again with one CPU; .*"),
          smp="4", patches=("fafc31c08ed8=f4ebfd90fafc",)),
-    # Neither long mode nor, on the oldest, CPUID: no code of 64 bits can say so.
+    # Neither long mode nor, on the oldest one, CPUID: no 64-bit code can report it.
     Boot("elf-486", UNSUPPORTED, "", ("# reason: this CPU has no 64-bit mode.*",), cpu="486"),
     Boot("elf-qemu32", UNSUPPORTED, "", ("# advice: Host: .*64-bit CPU model.*",), cpu="qemu32"),
     Boot("elf-no-long-mode", UNSUPPORTED, cpu="EPYC,-lm"),

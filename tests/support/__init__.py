@@ -23,11 +23,11 @@ INSNS = ('rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase')
 
 
 class Unavailable(unittest.SkipTest):
-    """Something that is not part of the project is missing: a reason to skip, not to fail."""
+    """Software outside the project is missing: a reason to skip, not to fail."""
 
 
 def run(*command, **options):
-    """Runs a program with captured text; its exit status is the caller's to judge."""
+    """Runs a program with captured text; the caller checks its exit status."""
     settings = {'capture_output': True, 'text': True, 'check': False, 'timeout': 200}
     if 'input' not in options:
         settings['stdin'] = subprocess.DEVNULL
@@ -35,7 +35,7 @@ def run(*command, **options):
 
 
 def output(*command, **options):
-    """What a program prints that has to succeed."""
+    """The output of a program that must succeed."""
     done = run(*command, **options)
     if done.returncode:
         raise AssertionError(f'{" ".join(map(str, command))}: status {done.returncode}\n{done.stdout}{done.stderr}')
@@ -63,7 +63,7 @@ def cpu_flags():
 
 
 def advertised():
-    """Whether this kernel advertises FSGSBASE: only then do its own rules hold. Asked without the library's help."""
+    """Whether this kernel advertises FSGSBASE: only then do its own rules hold. Independent of the library."""
     words = memoryview(Path('/proc/self/auxv').read_bytes()).cast('N')
     hwcap2 = dict(zip(words[::2], words[1::2])).get(26, 0)
     return bool(hwcap2 & 2) and 'fsgsbase' in cpu_flags()
@@ -71,7 +71,7 @@ def advertised():
 
 @contextlib.contextmanager
 def locked(folder):
-    """Two tests that want to make the same thing take turns."""
+    """A lock, so that two tests that need the same files make them in turn."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / 'lock', 'w', encoding='ascii') as lock:

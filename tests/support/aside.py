@@ -18,7 +18,7 @@ from support import Unavailable, archive, fetched, locked, machine
 
 KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 DAY = 86400
-# What machines that hold other machines load.
+# Modules for a machine that holds other machines.
 MODULES = ('irqbypass', 'kvm', 'kvm-amd', 'kvm-intel')
 
 
@@ -28,7 +28,7 @@ def cache():
 
 
 def releases_alone(folder, releases):
-    """An environment in which apt knows these releases and no others; None stands for the machine's own apt."""
+    """An environment in which apt knows only these releases; None is the machine's own apt."""
     if releases is None:
         return None
     site = archive.mirror()
@@ -59,7 +59,7 @@ def releases_alone(folder, releases):
 
 
 def resolve(package, pattern, environment=None):
-    """The package that another one stands for: a kernel's name changes with every release."""
+    """The package that a meta-package depends on: a kernel's name changes with every release."""
     listed = fetched('apt-cache', 'depends', package, env=environment)
     found = re.search(rf'^\s*Depends: ({pattern})$', listed, re.M)
     if not found:

@@ -70,7 +70,7 @@ static int wrapped_main(int argc, char **argv, char **environment)
 	return real_main(argc, argv, environment);
 }
 
-/* Before main(), but after everything that the dynamic linker and constructors ask CPUID for. */
+/* Before main(), but after the dynamic linker and the constructors have used CPUID. */
 int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end)
 {

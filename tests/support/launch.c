@@ -73,7 +73,7 @@ enum how { RIGHT, UNDEFINED, PROTECTION, WRONG, NARROW };
 
 static const char *const hows[] = {"right", "ud", "gp", "wrong", "narrow"};
 
-/* What the command line asks for. */
+/* The options of the command line. */
 static struct {
 	const char *hwcap2;
 	int everywhere;
@@ -84,7 +84,7 @@ static struct {
 	} cpuid[MAX_RULES];
 	int cpuid_rules;
 	int cpuid_faulting;
-	int cpu; /* -1: on each */
+	int cpu; /* -1: on each CPU */
 	uint32_t lose;
 	struct {
 		const char *from;
@@ -101,7 +101,7 @@ static struct {
 	int sites;
 } ask = {.cpu = -1};
 
-/* An instruction that was found, and what stands in its place. */
+/* An instruction that was found, and the bytes that replace it. */
 struct site {
 	uint64_t at;
 	int kind;
@@ -116,7 +116,7 @@ struct site {
 static struct site sites[MAX_SITES];
 static int site_count;
 
-/* An open() whose path was exchanged: the register has to be as before when it returns. */
+/* An open() whose path was replaced: the register must be restored when it returns. */
 struct tracee {
 	pid_t pid;
 	uint64_t path;
@@ -139,7 +139,7 @@ static void check(int good, const char *what)
 /* -- the memory and the registers of the program
  * ------------------------------------------------- */
 
-static int memory = -1; /* /proc/PID/mem, which writes to where the program itself may not */
+static int memory = -1; /* /proc/PID/mem, which writes also to read-only mappings */
 
 static void read_memory(uint64_t at, void *to, size_t size)
 {
@@ -193,7 +193,7 @@ static void edit_auxv(Elf64_auxv_t *auxv, size_t count)
 		memset(&auxv[to++], 0, sizeof *auxv);
 }
 
-/* A file of the program as it is, or as it was edited, behind a path that the program can open. */
+/* A file of the program, original or edited, at a path that the program can open. */
 static int copy_file(pid_t pid, const char *name, char *text, size_t size, ssize_t *length)
 {
 	char path[64];
@@ -297,7 +297,7 @@ static int recognise(const unsigned char *code, struct site *site)
 	return rex ? 5 : 4;
 }
 
-/* What has to stand in an instruction's place; nothing when it is to stay. */
+/* The bytes that replace an instruction; empty if it stays. */
 static int replacement(struct site *site)
 {
 	static const unsigned char ud2[2] = {0x0f, 0x0b}, hlt[2] = {0xf4, 0x90}, trap[2] = {0xcc};
@@ -314,7 +314,7 @@ static int replacement(struct site *site)
 	return 1;
 }
 
-/* From one instruction to the next, since the same bytes also stand in displacements and
+/* From one instruction to the next, because the same bytes also occur in displacements and
  * constants. */
 static void patch_range(uint64_t from, uint64_t to)
 {
@@ -429,8 +429,8 @@ static void execute(const struct site *site, enum how how, struct user_regs_stru
 
 	if (!site->wide)
 		value &= UINT32_MAX;
-	/* Not the same bit: a reader and a writer that are both wrong must not make up for each
-	 * other. */
+	/* Not the same bit for both: a defective reader and a defective writer must not compensate
+	 * for each other. */
 	if (how == WRONG)
 		value ^= write ? 0x20 : 0x10;
 	if (how == NARROW && !site->wide)
@@ -446,7 +446,7 @@ static int is_canonical(uint64_t address)
 	return top == 0 || top == 0x1ffff;
 }
 
-/* What happens at an instruction that is not simply changed for each CPU. */
+/* Emulates an instruction that is not simply replaced on each CPU. */
 static enum how how_here(pid_t pid, const struct site *site, struct user_regs_struct *regs)
 {
 	const enum how how = applies_here(pid) ? site->how : RIGHT;
@@ -458,8 +458,8 @@ static enum how how_here(pid_t pid, const struct site *site, struct user_regs_st
 	return how;
 }
 
-/* The processor has to raise the fault itself, here and now: its instruction is put there for
- * once. */
+/* The processor must raise the fault itself, at this instruction: the original bytes are restored
+ * for one step. */
 static void raise_once(struct site *site, enum how how)
 {
 	const unsigned char ud2[2] = {0x0f, 0x0b}, hlt[2] = {0xf4, 0x90};
@@ -467,7 +467,7 @@ static void raise_once(struct site *site, enum how how)
 	write_memory(site->at, how == UNDEFINED ? ud2 : hlt, 2);
 }
 
-/* A breakpoint of ours; returns whether it was one. */
+/* One of our breakpoints; returns whether it was one. */
 static int serve_breakpoint(pid_t pid)
 {
 	struct user_regs_struct regs;
@@ -496,7 +496,7 @@ static int serve_breakpoint(pid_t pid)
 	return 1;
 }
 
-/* A fault: of CPUID, which is answered, or one that was raised once. Returns the signal to go on
+/* A fault: of CPUID, which is emulated, or of a one-time fault. Returns the signal to continue
  * with. */
 static int serve_fault(pid_t pid, int sig)
 {
@@ -532,7 +532,7 @@ static const struct {
 	{"yield", {SYS_sched_yield, -1}},
 	{"sleep", {SYS_nanosleep, SYS_clock_nanosleep}},
 	{"migrate", {SYS_sched_setaffinity, -1}},
-	{"fork", {-1, -1}}, /* not at a system call of the parent: in the child, when it begins */
+	{"fork", {-1, -1}}, /* not at a system call of the parent: in the child, when it starts */
 };
 
 #define EVENTS      ((int)(sizeof events / sizeof *events))
@@ -696,7 +696,7 @@ static void run_to(pid_t pid, uint64_t entry)
 	set_regs(pid, &regs);
 }
 
-/* Lets the program itself make the call, since the setting is one of its own. */
+/* Makes the program itself do the call, because the setting belongs to the process. */
 static void set_cpuid_faulting(pid_t pid)
 {
 	const unsigned char call[2] = {0x0f, 0x05};
@@ -758,7 +758,7 @@ static int serve(pid_t program)
 	pid_t pid = program;
 
 	for (;;) {
-		/* It may have been killed meanwhile: then its end is reported next. */
+		/* The process may have been killed meanwhile: then its end is reported next. */
 		ptrace(PTRACE_SYSCALL, pid, NULL, (long)sig);
 		sig = 0;
 		pid = waitpid(-1, &status, __WALL);

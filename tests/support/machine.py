@@ -67,7 +67,7 @@ def _unpack(package, folder, into):
                 into.parent.mkdir(parents=True, exist_ok=True)
                 unfinished.replace(into)
                 break
-        # What follows the kernel is not wanted; without a reader dpkg-deb ends by itself.
+        # The data after the kernel is not needed; without a reader dpkg-deb ends by itself.
         process.stdout.close()
     if not into.exists():
         raise Unavailable(f"{package} has no kernel in it")
@@ -140,7 +140,7 @@ def initrd(output, files):
 
 
 def libraries(program):
-    """What the loader would take for a program, and the loader."""
+    """The loader and the libraries of a program."""
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
     return set(re.findall(r"(/\S+) \(0x", listed))
 
@@ -157,7 +157,7 @@ def with_libraries(files):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a machine said, and how it ended."""
+    """The output of a machine, and its end."""
 
     log: str            # the serial line, without carriage returns and escape sequences
     status: int | None  # QEMU's exit status; None when it was ended by `until` or the timeout

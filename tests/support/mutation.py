@@ -40,7 +40,7 @@ def body(source, function):
 
 
 def matches(pattern, source, at, end, found):
-    """Where a match of the pattern that begins at an index ends, or None; fills in what the names stand for."""
+    """The end of a match of the pattern that begins at an index, or None; fills in the names."""
     if not pattern:
         return at
     word, rest = pattern[0], pattern[1:]

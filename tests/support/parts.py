@@ -23,6 +23,6 @@ def run_main(main):
     try:
         sys.exit(main())
     except Unavailable as missing:
-        # A line for whoever reads it, and for TAP.
+        # A line for the reader of the log and for TAP.
         print(f'1..0 # SKIP {missing}')
         sys.exit(SKIP)

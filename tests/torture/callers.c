@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The states in which a caller may be. Each in a process of its own. */
+/* States that a caller may be in. Each row runs in its own process. */
 #include "state.h"
 
 #include <core/stubs.h>
@@ -12,7 +12,7 @@
 
 static struct fsgs_report reference;
 
-/* The answer must be that of an ordinary caller. */
+/* The result must be the same as for an ordinary caller. */
 static void expect_answer(const struct fsgs_report *r, const char *name)
 {
 	EXPECT(r->verdict == reference.verdict && r->proof == reference.proof &&
@@ -58,7 +58,7 @@ static void handled(const char *name)
 	check_as_usual(name);
 }
 
-/* A stack between two pages that nobody may touch. */
+/* A stack between two inaccessible pages. */
 static char *fenced(size_t size)
 {
 	char *at = mmap(NULL, size + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -95,8 +95,8 @@ static void small_stack(const char *name)
 		  SLOW_TOOL || GREEDY_TOOL ? 1 << 18 : 16384);
 }
 
-/* What the kernel's frame takes, and one kilobyte for a handler: less than any handler can have.
- * The fence tells whether it is enough. */
+/* The size of the kernel's signal frame, plus one kilobyte for a handler: less than any handler
+ * has. The inaccessible page shows whether it is enough. */
 static void small_alternate_stack(const char *name)
 {
 	const size_t frame = getauxval(AT_MINSIGSTKSZ) ? getauxval(AT_MINSIGSTKSZ) : 2048;
@@ -199,7 +199,7 @@ static void cancelled(const char *name)
 		usleep((useconds_t)(i * 7 % 100));
 		pthread_cancel(thread);
 		pthread_join(thread, NULL);
-		/* A check is no cancellation point. */
+		/* A check is not a cancellation point. */
 		EXPECT(type == PTHREAD_CANCEL_ASYNCHRONOUS || !atomic_load(&in_check),
 		       "%s inside a check", name);
 	}
@@ -215,7 +215,7 @@ static void other_gs(const char *name)
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
 		struct fsgs_stub io = {.in = {bases[i]}};
 
-		/* Bases of the kernel's half are for the instruction alone. */
+		/* Only the instruction can write bases of the kernel's half. */
 		if (reference.access[FSGS_SEGMENT_GS] == FSGS_ACCESS_INSTRUCTION)
 			fsgs_stub_wrgs64(&io);
 		else if (syscall(SYS_arch_prctl, ARCH_SET_GS, bases[i]))
@@ -245,8 +245,8 @@ static void limited(const char *name)
 	}
 }
 
-/* The first process of a container: the kernel keeps what others send it from ending it. They send
- * to a thread that does not try, while the other one does. */
+/* Process 1 of a container: the kernel protects it from signals that other processes send. They
+ * send to a thread that runs no trial, while the other thread does. */
 static void *be_there(void *argument)
 {
 	for (;;)

@@ -18,8 +18,8 @@
 
 enum { COPIES = 4, TRIALS = 3 };
 
-/* In every other process threads raise faults of their own, and the plugins stay until all are
- * handled: no program can unload a handler that another thread has just entered. */
+/* In every second process, threads raise faults of their own, and the plugins stay loaded until all
+ * are handled: a program must not unload a handler that another thread has just entered. */
 static int raises;
 
 static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
@@ -52,7 +52,7 @@ static void skip(int sig, siginfo_t *info, void *context)
 	atomic_fetch_add(&faults, 1);
 }
 
-/* Loads, tries, unloads. Another path for the same file would not give another copy. */
+/* Loads, runs a trial, unloads. Another path for the same file would not give another copy. */
 static void *use(void *path)
 {
 	void *const plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);

@@ -37,7 +37,7 @@ class Word:
 
 @dataclasses.dataclass(frozen=True)
 class Thread:
-    """What it does one after the other, where it is, and its own variables."""
+    """A thread: its remaining steps, its position, and its own variables."""
 
     left: tuple
     at: str = 'idle'
@@ -45,7 +45,7 @@ class Thread:
     found: dict = dataclasses.field(default_factory=dict, hash=False)
     old: typing.Optional[Word] = None
     worked: typing.Any = None      # the machine on which a set was seen to work
-    changed: bool = False          # something has changed since this thread began
+    changed: bool = False          # the machine has changed since this thread began
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +57,11 @@ class State:
     tickets: int = 0
     limit: bool = False            # whether the inline forms use the instruction
     settled: bool = False          # property 1 holds from here on
-    proof: typing.Any = None       # what the bit of a believed set rests on
+    proof: typing.Any = None       # the machine on which arch_prctl was verified, if the bit is set
 
 
 class Violated(Exception):
-    """A property, by its number, and what happened."""
+    """A violated property, by its number, and the reason."""
 
 
 def holds(number, condition, words):
@@ -80,7 +80,7 @@ def stepped(state, me, **what):
 
 
 def after_a_change(state, **what):
-    """A thread that is deciding may be about to store what was before."""
+    """A thread that is deciding may be about to store the previous answer."""
     threads = tuple(dataclasses.replace(t, changed=True) for t in state.threads)
     return dataclasses.replace(state, threads=threads, settled=False, **what)
 
@@ -112,7 +112,7 @@ class Model:
         return dataclasses.replace(state, decided=Word(ticket=t.ticket, **new))
 
     def step(self, state, me):
-        """What a thread does next, if anything."""
+        """The next step of a thread, if any."""
         t = state.threads[me]
         if not t.left:
             return
@@ -197,7 +197,7 @@ class Model:
 
 
 def explore(threads, machine, defect=None):
-    """All states that can be reached. Returns their number and the places that were seen; raises Violated."""
+    """Explores all reachable states. Returns their number and the covered steps; raises Violated."""
     model, first = Model(defect), State(threads=threads, machine=machine)
     came_from, todo, places = {first: None}, collections.deque((first,)), set()
 

@@ -26,11 +26,11 @@ def is_ours(action):
 
 @dataclasses.dataclass(frozen=True)
 class Thread:
-    """Where a thread is, and its own variables."""
+    """The position of a thread, and its own variables."""
 
     kind: str
     at: str
-    left: tuple = ()            # what it still has to do
+    left: tuple = ()            # the remaining steps
     expected: typing.Any = None
     put: typing.Any = None
     mine: typing.Any = None
@@ -39,8 +39,8 @@ class Thread:
     wants_blocked: bool = False  # ... by itself
     pending: int = 0            # signals for this thread
     parked: int = 0             # guard.parked
-    replaced: bool = False      # somebody replaced the handler during this trial
-    copy: int = 0               # which copy of the library it checks with
+    replaced: bool = False      # another thread replaced the handler during this trial
+    copy: int = 0               # the copy of the library that it checks with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +49,10 @@ class State:
     disposition: typing.Any = FIRST
     behind: tuple = ((), ())                  # of each copy of the library
     lock: tuple = (NOBODY, NOBODY)
-    foreign: int = NOBODY                     # a lock of somebody else's
+    foreign: int = NOBODY                     # a lock of the program
     trying: tuple = (NOBODY, NOBODY)
-    newest: str = FIRST                       # what was last installed by anybody but us, or stands behind it
-    recent: frozenset = frozenset((FIRST,))   # what was newest since the exchange under way began
+    newest: str = FIRST                       # the action that another thread installed last, or that our handler passes signals to
+    recent: frozenset = frozenset((FIRST,))   # the newest action since the current exchange began
     exchanging: tuple = (False, False)
     role: tuple = ('exchanging', 'exchanging')   # or 'owner' of the actions, or 'waiting' for another copy
     beside: tuple = (None, None)                 # of a copy that waits: the handler that it has displaced
@@ -60,7 +60,7 @@ class State:
 
 
 class Violated(Exception):
-    """A property, by its number, and what happened."""
+    """A violated property, by its number, and the reason."""
 
 
 def holds(number, condition, words):
@@ -173,19 +173,20 @@ class Model:
         elif t.at == 'own fault':
             yield change(self.deliver(state, me, 'fault'), me, at='leave')
         elif t.at == 'leave':
-            # The mask, before anything is exchanged.
+            # The mask, before the actions are exchanged.
             yield change(state, me, at='read', blocked=True)
         elif t.at == 'read':
             now = state.disposition
             role = state.role[now[0]] if self.knows(now, t.copy) else None
             if role == 'exchanging':
-                return  # that copy knows in a moment what it is
+                return  # that copy will store its role in a moment
             if role == 'waiting' and self.defect == "another copy's handler stays":
                 role = 'owner'
             if role == 'owner' and self.defect == 'another copy is not asked':
                 role = 'waiting'
             if (is_ours(now) and now[0] == t.copy) or role == 'waiting' or self.defect == 'restored without a look':
-                # Not always the one of this trial: somebody may have put an earlier one back.
+                # Not always the variant of this trial: another thread may have installed an earlier
+                # one again.
                 found = now if is_ours(now) and now[0] == t.copy else t.mine
                 yield change(self.exchanges(state, t.copy), me, at='restore', expected=now,
                              put=state.behind[t.copy][found[1]])
@@ -212,7 +213,8 @@ class Model:
                          blocked=t.blocked if self.defect == 'mask not restored' else t.wants_blocked)
 
     def has_become_owner(self, state, action, copy):
-        """Whether another copy took the actions after this one had looked: a third thread gave it one to take."""
+        """Whether another copy replaced the actions after this one had read them, because a third thread installed an
+        action for it to replace."""
         if not self.knows(action, copy) or state.trying[action[0]] == NOBODY:
             return False
         return state.threads[state.trying[action[0]]].at not in ('too late', 'waiting')
@@ -229,7 +231,8 @@ class Model:
                                    recent=state.recent if any(exchanging) else frozenset((state.newest,)))
 
     def forker(self, state, me):
-        """fork(), before which somebody's handler takes a lock of his. The child's page with the lock is empty."""
+        """fork(), before which a handler of the program takes a lock. The child's page with the library's lock is
+        empty."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
             if self.defect != 'a lock over fork':
@@ -245,7 +248,7 @@ class Model:
         elif t.at == 'copy memory':
             action = t.put
             if is_ours(action):
-                # The handler that the child inherits does its duty there.
+                # The inherited handler passes signals on there.
                 action = state.behind[action[0]][action[1]]
             holds(6, action in t.old | state.recent, "a child's signals do not reach their owner")
             lock = state.lock[0] if self.defect == 'the lock inherited' else NOBODY
@@ -256,7 +259,7 @@ class Model:
             state = dataclasses.replace(state, foreign=NOBODY)
             yield dataclasses.replace(state, lock=put(state.lock, 0, NOBODY)) if state.lock[0] == me else state
 
-    # -- everybody else --
+    # -- the other threads --
 
     def behind(self, state, action):
         return state.behind[action[0]][action[1]] if is_ours(action) else action
@@ -277,7 +280,7 @@ class Model:
             yield change(self.owner_installs(state, t.left[0]), me, left=t.left[1:])
 
     def saver(self, state, me):
-        """Installs its own, and later puts back what it found, which may be ours."""
+        """Installs an action, and later restores the action that it found, which may be ours."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
             found = state.disposition
@@ -296,7 +299,7 @@ class Model:
             yield change(self.deliver(state, me, 'fault'), me, left=t.left[1:])
 
     def sender(self, state, me):
-        """tgkill() at the thread that it names."""
+        """tgkill() to the thread that it names."""
         t = state.threads[me]
         if t.left:
             whom = t.left[0]
@@ -335,13 +338,13 @@ def change(state, who, **what):
 
 
 def sent(threads):
-    """How many signals and faults somebody has to receive."""
+    """The number of signals and faults that each owner must receive."""
     return sum(len(t.left) for t in threads if t.kind in ('bystander', 'sender')) + sum(
         'own fault' in trial for t in threads if t.kind == 'checker' for trial in t.left)
 
 
 def explore(threads, defect=None, limit=False):
-    """All states that can be reached. Returns their number and the places that were seen; raises Violated."""
+    """Explores all reachable states. Returns their number and the covered steps; raises Violated."""
     model = Model(defect, limit)
     first = State(threads=threads)
     came_from = {first: None}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * States of a process in which a campaign of attacks found no fault, one a row, so that none
- * appears. Each row runs in a process of its own.
+ * States of a process in which the library has been found correct, one a row, as a regression test.
+ * Each row runs in its own process.
  *
  *     held [ROW]
  */
@@ -134,7 +134,8 @@ static void local_descriptors(const char *name)
 
 	if (syscall(SYS_modify_ldt, 1, &segment, sizeof segment) != 0)
 		skip(name, "no modify_ldt() here");
-	/* Seen in a virtual machine: the kernel takes it, the processor does not have it. */
+	/* Seen in a virtual machine: the kernel accepts the segment, but the processor does not
+	 * support it. */
 	__asm__("lar %1, %0" : "+r"(rights) : "r"(selector) : "cc");
 	if (!rights)
 		skip(name, "the processor does not know the segment that modify_ldt() made");
@@ -142,7 +143,7 @@ static void local_descriptors(const char *name)
 	check_as_usual(name);
 	__asm__ volatile("mov %%gs, %0" : "=r"(now));
 	EXPECT(now == selector, "%s: GS selector %#x", name, now);
-	/* FS: the selector alone, its base back to the thread's. */
+	/* FS: only the selector changes; the base is restored to the thread's. */
 	__asm__ volatile("mov %0, %%fs\n\tsyscall"
 			 :
 			 : "r"(selector), "a"(SYS_arch_prctl), "D"(ARCH_SET_FS), "S"(fs)
@@ -182,7 +183,7 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *frames)
 	return _URC_NO_REASON;
 }
 
-/* The library has no tables for it, but the end of all it must find. */
+/* The library has no unwind tables for it, but every unwinder must find its end. */
 static void unwind(int sig)
 {
 	int frames = 0;
@@ -215,7 +216,7 @@ static void check_for(double seconds, const char *name)
 
 static void profiled(const char *name)
 {
-	/* Once outside of a signal: it loads what it needs. */
+	/* Once outside a signal handler, because it loads a library on first use. */
 	unwind(0);
 	tick(SIGPROF, unwind, 1000);
 	check_for(0.7, name);
@@ -287,7 +288,7 @@ static void steps_itself(const char *name)
 	EXPECT(atomic_load(&ticks) > 1000, "%s: %d steps", name, atomic_load(&ticks));
 }
 
-/* --- System calls that somebody else serves --- */
+/* --- System calls that another process or thread serves --- */
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
@@ -316,7 +317,7 @@ static void serve_call(int sig, siginfo_t *info, void *context)
 	blocks_calls = 1;
 }
 
-/* The handler's own return must get through: where rt_sigreturn() is called. */
+/* The handler's own return must be allowed: at the address where rt_sigreturn() is called. */
 static void *restorer(void)
 {
 	struct {
@@ -345,7 +346,8 @@ static void dispatched_calls(const char *name)
 	blocks_calls = 0;
 	EXPECT(result == 0, "%s: %d", name, result);
 	EXPECT(atomic_load(&ticks) > 0, "%s: no call was served", name);
-	/* It may be refused where each call is a signal, but nothing else. */
+	/* The check may be refused if each call raises a signal, but must not fail in another
+	 * way. */
 	EXPECT(r.refusal != FSGS_REFUSAL_NONE || r.verdict == reference.verdict,
 	       "%s: verdict %u, not %u", name, r.verdict, reference.verdict);
 }
@@ -372,7 +374,7 @@ static void *supervise(void *argument)
 	return argument;
 }
 
-/* A supervisor looks at each change of a handler or mask, and lets it go on. */
+/* A supervisor inspects each change of a handler or mask, and allows it. */
 static void notified_calls(const char *name)
 {
 	struct sock_filter filter[] = {
@@ -433,7 +435,7 @@ static void scheduling_classes(const char *name)
 	if (syscall(SYS_sched_setattr, 0, &deadline, 0) == 0) {
 		struct fsgs_report r;
 
-		/* Such a thread may not be moved: the sweep over the CPUs cannot work. */
+		/* Such a thread cannot be moved, so the check on all CPUs cannot work. */
 		EXPECT(fsgs_check(&r, sizeof r, FSGS_CHECK_ALL_CPUS | FSGS_CHECK_CONTEXT) == 0,
 		       "%s: deadline", name);
 		expect_answer(&r, name);

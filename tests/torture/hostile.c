@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hostile states of a process, one a row. Each row runs in a process of its own that has made no
- * check before, since several faults show only at the first one. A row that hangs is ended by
- * SIGALRM.
+ * Hostile states of a process, one a row. Each row runs in a new process, because some faults occur
+ * only at the first check. A row that hangs is ended by SIGALRM.
  *
  *     hostile SHARED-LIBRARY [ROW]
  */
@@ -27,7 +26,7 @@
 
 static const char *shared_library;
 
-/* Of an ordinary process; in memory that every row shares. */
+/* The report of an ordinary process; in memory shared by all rows. */
 static struct fsgs_report *reference;
 
 static void expect_answer(const struct fsgs_report *r, const char *name)
@@ -251,7 +250,7 @@ static void large_process(const char *name)
 	struct fsgs_report r;
 
 	EXPECT(fsgs_check(&r, sizeof r, 0) == 0, "%s: fsgs_check", name);
-	/* Whatever the kernel advertises: where the instructions run, so does the test. */
+	/* Independent of the kernel's advertisement: the test runs where the instructions run. */
 	r.hwcap2_fsgsbase = FSGS_ANSWER_YES;
 
 	const int runs = r.trials[FSGS_INSN_WRGSBASE].outcome == FSGS_OUTCOME_OK;
@@ -306,10 +305,10 @@ static void no_memory_left(const char *name)
 	pthread_join(thread, NULL);
 }
 
-/* A collector that finds out by SIGSEGV what has been written to. Its own data is elsewhere. */
+/* A garbage collector that detects writes by SIGSEGV. Its own data is elsewhere. */
 static struct barrier {
 	uintptr_t first, end;
-	char *stack_low; /* of a stack that grows page by page: what is committed */
+	char *stack_low; /* of a stack that grows page by page: the committed part */
 	char *stack_end;
 	atomic_ulong faults;
 } * barrier;
@@ -358,7 +357,7 @@ static void serve_faults(void (*handler)(int, siginfo_t *, void *))
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-/* Of the program, and so of the library in it. */
+/* A soft limit of the program, which also applies to the library. */
 extern char __data_start[], _end[];
 
 static void *protect_again(void *argument)
@@ -475,7 +474,7 @@ static void protection_keys(const char *name)
 	pthread_join(thread, NULL);
 }
 
-/* --- Files of the kernel's in whose place a container has put something else --- */
+/* --- Kernel files that a container has replaced --- */
 
 enum forgery { FIFO = 0, ENDLESS, HUGE_FILE, FORGERIES };
 
@@ -495,8 +494,8 @@ static int make(const char *path, enum forgery forgery)
 	return failed ? -1 : 0;
 }
 
-/* In a new tmpfs over /tmp, and from there over what is to be forged. Files of Xen's are not there
- * elsewhere, so they come with a whole /sys. */
+/* In a new tmpfs over /tmp, and bind-mounted over the file to be replaced. Other systems lack Xen's
+ * files, so these come with a whole /sys. */
 static int forge(const char *path, enum forgery forgery)
 {
 	static const char source[] = "/tmp/forged", sys[] = "/sys/";
@@ -521,7 +520,7 @@ static int put(const char *path, const char *text)
 	return failed ? -1 : 0;
 }
 
-/* A namespace of its own for mounts; for one who is not root, in one for users. */
+/* A mount namespace; without root, inside a user namespace. */
 static int own_mounts(void)
 {
 	char user[32], group[32];
@@ -559,7 +558,7 @@ static void forged_files(const char *name)
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			if (own_mounts() || forge(path, forgery))
 				_exit(EXIT_SKIP);
-			/* One that is pending makes the library ask whose it is. */
+			/* If a signal is pending, the library must find out its target. */
 			sigemptyset(&one);
 			sigaddset(&one, SIGSEGV);
 			sigprocmask(SIG_BLOCK, &one, NULL);

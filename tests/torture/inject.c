@@ -40,7 +40,7 @@ static _Noreturn void tracee(void)
 	}
 }
 
-/* Runs the tracee to its next stop by itself. */
+/* Lets the tracee run to its next stop. */
 static int run(pid_t pid, int signal, uintptr_t at, long original, int once)
 {
 	int status, deliver = 0;

@@ -14,7 +14,7 @@ from pathlib import Path
 from support import SOURCE, Unavailable, aside, output, parts, run
 
 ROWS = ("first check in fork's handlers", "first check under a lock of fork's handlers")
-# The kernel's own headers stay this system's. The other rows, which are not run, need a symbol of glibc's start files.
+# The kernel headers are this system's. The other rows, which are not run, need a symbol of glibc's start files.
 FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-DFSGS_STATIC', '-O1', '-fno-stack-protector', '-fvisibility=hidden', '-pthread',
          '-idirafter', '/usr/include', '-idirafter', '/usr/include/x86_64-linux-gnu',
          '-Wl,--defsym=__data_start=__bss_start',

@@ -22,7 +22,7 @@ static long change_ids(void)
 	return 1;
 }
 
-/* --- A lock that is held over fork(), and that one who checks holds, too --- */
+/* --- A lock that is held over fork(), and also by a thread that checks --- */
 
 static pthread_mutex_t over_fork = PTHREAD_MUTEX_INITIALIZER;
 static atomic_long forks_with_check;
@@ -82,7 +82,7 @@ static long check_with_key(void)
 	return 1;
 }
 
-/* Handlers run without the key's rights, so those of others must not run on this stack. */
+/* Handlers run without access to that key, so other handlers must not run on this stack. */
 static char *stack_with_key(size_t size)
 {
 	char *const stack =
@@ -95,7 +95,7 @@ static char *stack_with_key(size_t size)
 	return stack;
 }
 
-/* --- Another copy of the library, whose data a write barrier protects again and again --- */
+/* --- Another copy of the library, whose data is write-protected repeatedly by a collector --- */
 
 typedef int check_fn(struct fsgs_report *report, size_t size, uint32_t flags);
 

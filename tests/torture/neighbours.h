@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Those beside whom a check once hung or died. Each is a thread, or several, of the torture by
- * threads. */
+/* Programs' habits that once made a check hang or crash. Each is one or more threads of the torture
+ * by threads. */
 #ifndef TORTURE_NEIGHBOURS_H
 #define TORTURE_NEIGHBOURS_H
 
@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 struct surroundings {
-	/* A check that must answer as always. */
+	/* A check with the usual answer. */
 	void (*check)(void);
-	/* The handlers of the process stay until release(). Whether they serve faults now. */
+	/* The process's handlers stay until release(). Returns whether they serve faults now. */
 	bool (*hold)(void);
 	void (*release)(void);
 	const char *library; /* another copy of the library; NULL: none */
@@ -22,7 +22,7 @@ void neighbours_start(const struct surroundings *given);
  * storage. */
 bool neighbours_serve(const siginfo_t *info);
 
-/* Ends them, says what each has done, and expects that it has done something. */
+/* Ends them, prints the work of each, and requires that each has worked. */
 void neighbours_end(void);
 
 #endif

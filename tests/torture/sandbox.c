@@ -21,7 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-/* What is asked for. */
+/* The request for each system call. */
 enum set { PLAIN, CONTEXT, ALL_CPUS, SURVIVAL, EVERYTHING, SETS };
 
 static const struct {
@@ -42,11 +42,11 @@ static const struct {
 static const struct call {
 	const char *name;
 	int number;
-	/* Of the sets: where nobody survives that it fails. Where a thread begins or ends the C
-	 * library itself ends the process, or hangs; and no handler can go on whose return
+	/* System calls that no process survives if they fail. When a thread begins or ends, the C
+	 * library itself ends the process, or hangs. No handler can continue if its return
 	 * fails. */
 	unsigned hopeless;
-	/* Made only where signals are put aside, so some are pending. */
+	/* Made only if signals are put aside, so some are pending. */
 	int put_aside;
 } calls[] = {
 	{"rt_sigprocmask", SYS_rt_sigprocmask, 0, 0},
@@ -126,8 +126,7 @@ static uint64_t thread_pointer(void)
 	return value;
 }
 
-/* What a GS base of the caller's own points to: it can be told without a system call, which may be
- * refused. */
+/* The target of the caller's GS base: readable without a system call, which may be refused. */
 #define BEHIND_GS UINT64_C(0x123456789abcdef)
 
 static const uint64_t behind_gs = BEHIND_GS;
@@ -161,7 +160,7 @@ static void check(uint32_t flags)
 	shared->gs_after = read_behind_gs();
 }
 
-/* What only comes into play where the two are refused that keep the siginfo. */
+/* Calls that are made only if both calls that keep the siginfo are refused. */
 static int is_second_choice(const struct call *call)
 {
 	return call->number == SYS_kill || call->number == SYS_tgkill;
@@ -189,7 +188,7 @@ static _Noreturn void child(const struct call *call, uint32_t how, uint32_t flag
 	_exit(0);
 }
 
-/* As the kernel shows it. */
+/* As the kernel reports it. */
 struct outside {
 	uint64_t for_thread, for_process, blocked, ignored, caught;
 	char cpus[256];
@@ -241,8 +240,8 @@ static struct outside look_at(pid_t pid)
 	return seen;
 }
 
-/* A signal stays pending for whom it was, unless every call is refused that sends it there: one for
- * the process then stays so for the thread, one for the thread is lost. */
+/* A signal stays pending for its original target unless every call that sends it there is refused.
+ * Then one for the process stays pending for the thread, and one for the thread is lost. */
 static int same_pending(const struct call *call, const struct outside *a, const struct outside *b)
 {
 	if (call->number == SYS_kill)
@@ -287,7 +286,7 @@ static void expect_answer(const struct call *call, const char *how, enum set set
 	       sets[set].name);
 }
 
-/* 0, or the signal that ended it. */
+/* 0, or the signal that ended the child. */
 static int try(const struct call *call, uint32_t action, enum set set, const char *how)
 {
 	struct outside before, after;
@@ -326,7 +325,7 @@ static int try(const struct call *call, uint32_t action, enum set set, const cha
 		atomic_store(&shared->stage, 4);
 		for (int i = 0; i < 10000 && atomic_load(&shared->stage) < 5; i++)
 			usleep(200);
-		/* It may not be able to end. */
+		/* The child may be unable to exit. */
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		return 0;
@@ -334,7 +333,7 @@ static int try(const struct call *call, uint32_t action, enum set set, const cha
 	return WIFSIGNALED(status) ? WTERMSIG(status) : SIGKILL;
 }
 
-/* Whether there is an answer without a sandbox: that one. */
+/* The answer without a sandbox, if there is one. */
 static int find_reference(void)
 {
 	const pid_t pid = fork();
@@ -390,8 +389,8 @@ int main(void)
 		}
 		printf("%s%s\n", call->put_aside ? "; with signals put aside" : "",
 		       is_second_choice(call) ? ", and their siginfo refused" : "");
-		/* A trap is answered only where the library expects one, and success without a deed
-		 * is what only this call is known for. */
+		/* SIGSYS is used only for calls where the library expects it; false success only
+		 * for the call that is known for it. */
 		if (call->number == SYS_arch_prctl) {
 			by_trap = try(call, SECCOMP_RET_TRAP, CONTEXT, "trap");
 			by_error |= try(call, SECCOMP_RET_ERRNO | 0, CONTEXT, "nothing");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a check must leave as it found it, in one thread. */
+/* The state of one thread that a check must not change. */
 #ifndef TORTURE_STATE_H
 #define TORTURE_STATE_H
 

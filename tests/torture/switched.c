@@ -15,7 +15,7 @@ static int switches;
 int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
-/* The kernel gives the base back that it knows, before the marker is read. */
+/* Simulates a kernel that restores the base it knows before the marker is read. */
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	const int faulted = __real_fsgs_guard_run(context, stub, io);
@@ -49,7 +49,7 @@ int main(void)
 		{1, FSGS_ANSWER_NO, FSGS_OUTCOME_OK},
 		{2, FSGS_ANSWER_NO, FSGS_OUTCOME_OK},
 		{INT_MAX, FSGS_ANSWER_NO, FSGS_OUTCOME_WRONG_VALUE},
-		/* The kernel promised to keep it. */
+		/* The kernel has advertised that it preserves the base. */
 		{1, FSGS_ANSWER_YES, FSGS_OUTCOME_WRONG_VALUE},
 	};
 

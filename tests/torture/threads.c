@@ -56,7 +56,7 @@ int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *i
 #define TOKEN       0x746f7274L
 #define GUARD_PAGES 16
 
-/* Where signals come from. Each has one outstanding at most. */
+/* The sources of signals. Each has at most one signal in flight. */
 enum source {
 	GENUINE_ILL,
 	GENUINE_ILL_2,
@@ -86,19 +86,19 @@ static const char *const source_names[SOURCES] = {
 
 static struct {
 	atomic_long sent, received;
-	atomic_int expected; /* pid of the sender */
+	atomic_int expected; /* process id of the sender */
 } sources[SOURCES];
 
-/* What the process has installed for SIGILL and SIGSEGV; changed from time to time. */
+/* The process's handlers for SIGILL and SIGSEGV, which change during the test. */
 enum phase {
 	WITH_INFO,
-	PLAIN, /* no SA_SIGINFO, leaves by siglongjmp() */
+	PLAIN, /* without SA_SIGINFO; leaves by siglongjmp() */
 	ON_STACK,
 	NO_DEFER,
 	RESET_HAND,
 	IGNORED,
-	REPLACED, /* by one of the two others, all the time */
-	CHAINED,  /* the same, by one that saves what it finds and calls it */
+	REPLACED, /* alternated by two threads all the time */
+	CHAINED,  /* the same, by a thread that saves the action that it finds and calls it */
 	PHASES
 };
 
@@ -112,7 +112,7 @@ static int stays;
 static atomic_long checks, forks, spawns, vforks, threads, replacements, chained;
 static pthread_rwlock_t phase_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static struct fsgs_report reference, full_reference;
-static unsigned char *wall; /* pages that nobody may touch */
+static unsigned char *wall; /* inaccessible pages */
 
 static _Thread_local sigjmp_buf way_out;
 static _Thread_local volatile int source_here = -1;
@@ -124,7 +124,7 @@ static void arrived(int source)
 	const long n = atomic_fetch_add(&sources[source].received, 1) + 1;
 
 	atomic_fetch_add(&arrived_in[atomic_load(&phase)], 1);
-	/* The sender may have gone on to its next. */
+	/* The sender may already be at its next signal. */
 	EXPECT(n <= atomic_load(&sources[source].sent), "%s arrived twice (%ld)",
 	       source_names[source], n);
 }
@@ -158,7 +158,7 @@ static void check_mask(void)
 {
 	sigset_t mask;
 
-	/* The owner's: SIGUSR2 by sa_mask. */
+	/* The mask of the owner's action: SIGUSR2 by sa_mask. */
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	EXPECT(sigismember(&mask, SIGUSR2), "a handler without its mask");
 }
@@ -280,8 +280,8 @@ BEHIND_BARRIER(received_by_chain)
 	depth--;
 }
 
-/* sigaction() cannot compare and exchange. One that meets an exchange of the library's takes effect
- * when that is over, and so before a check that begins later ends. */
+/* sigaction() cannot compare and exchange. A change that meets an exchange of the library takes
+ * effect when that is over, so before a later check ends. */
 static void settle(void)
 {
 	struct fsgs_report r;
@@ -322,7 +322,7 @@ static void set_phase(int next)
 	pthread_rwlock_unlock(&phase_lock);
 }
 
-/* Also when this thread holds it already. Whether the process serves its faults now. */
+/* Also if this thread already holds it. Whether the process serves its faults now. */
 static bool hold_phase(void)
 {
 	if (holds++ == 0)
@@ -339,7 +339,7 @@ static void release_phase(void)
 		pthread_rwlock_unlock(&phase_lock);
 }
 
-/* --- Those who raise --- */
+/* --- Threads that raise faults --- */
 
 static void raise_genuine(int source)
 {
@@ -402,7 +402,7 @@ static void queue(int source, int sig, int to_thread)
 		syscall(SYS_rt_sigqueueinfo, getpid(), sig, &info);
 }
 
-/* By kill(), from a process of its own. */
+/* By kill(), from a separate process. */
 static void kill_by_child(int source, int sig)
 {
 	int status = 0;
@@ -428,7 +428,7 @@ static void kill_by_child(int source, int sig)
 	close(turn[1]);
 }
 
-/* With handlers, in phases where one more SIGILL is harmless. The plain handler cannot tell
+/* With handlers, in phases where one more SIGILL does no harm. The plain handler cannot distinguish
  * them. */
 static int may_send(void)
 {
@@ -527,7 +527,7 @@ static void *patient_sender(void *argument)
 	return argument;
 }
 
-/* --- Those who change things --- */
+/* --- Threads that change actions --- */
 
 /* Every other time it faults at once, and counts how often the handler before it was called: see
  * settle(). Never twice, never lost. */
@@ -538,8 +538,8 @@ static void replace_and_fault(unsigned turn)
 	installed_here = 1 + turn % 2;
 	action.sa_sigaction = turn % 2 ? received_second : received_first;
 	sigaddset(&action.sa_mask, SIGUSR2);
-	/* The same only after a settle(): who puts back what the library shows for a moment cannot
-	 * be told from it (doc/handover.md). */
+	/* The same, but only after a settle(): an action equal to the one that the library installs
+	 * for a moment cannot be told from it (doc/handover.md). */
 	if (turn / 2 % 2)
 		sigaddset(&action.sa_mask, SIGUSR1);
 	EXPECT(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");
@@ -561,7 +561,7 @@ static void chain_and_fault(void)
 	sigaction(SIGSEGV, NULL, &found);
 	if (found.sa_sigaction == received) {
 		sigaction(SIGSEGV, &theirs, &found);
-		/* Maybe the library's by now: then it has to lead to `received`. */
+		/* It may be the library's handler by now, which must lead to `received`. */
 		atomic_store(&behind_chain, found.sa_sigaction);
 		atomic_fetch_add(&replacements, 1);
 	}
@@ -704,7 +704,7 @@ static void *creator(void *argument)
 	return argument;
 }
 
-/* --- Those who check --- */
+/* --- Threads that check --- */
 
 static void *checker(void *argument)
 {
@@ -750,7 +750,8 @@ static void *checker(void *argument)
 			       "alternate stack");
 		}
 		atomic_fetch_add(&checks, 1);
-		/* Or those who change things, which check in between, would hardly get the lock. */
+		/* Otherwise threads that change actions and check in between would rarely get the
+		 * lock. */
 		if (round % 8 == 7)
 			usleep(1000);
 	}
@@ -774,7 +775,7 @@ static void sleep_through(double seconds)
 		usleep(10000);
 }
 
-/* A phase in which no signal arrived has tested nothing. */
+/* A phase without any signal has tested nothing. */
 static void stay_in_phase(int now, double seconds)
 {
 	const long before = atomic_load(&arrived_in[now]);
@@ -822,7 +823,7 @@ int main(int argc, char **argv)
 		if (!is_replaced(turn % PHASES) || !each_check_faults())
 			stay_in_phase(turn % PHASES, seconds / PHASES / 2);
 	EXPECT(stays >= (each_check_faults() ? PHASES - 3 : PHASES), "only %d phases", stays);
-	/* Those who send end first: what they wait for must still arrive. */
+	/* The senders end first: the signals that they wait for must still arrive. */
 	set_phase(WITH_INFO);
 	pthread_rwlock_wrlock(&phase_lock);
 	pthread_rwlock_unlock(&phase_lock);
@@ -869,7 +870,7 @@ int main(int argc, char **argv)
 	EXPECT(each_check_faults() && atomic_load(&recovered) >= 4 * atomic_load(&checks),
 	       "%ld faults, verdict %u", atomic_load(&recovered), reference.verdict);
 #endif
-	/* Ten thousand rounds of all threads are for the full length. */
+	/* Ten thousand rounds of all threads are required only in the full-length test. */
 	EXPECT(seconds < 600 || SLOW_TOOL || atomic_load(&checks) >= 10000L * CHECKERS,
 	       "only %ld checks", atomic_load(&checks));
 	return torture_status("threads");

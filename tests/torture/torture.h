@@ -34,7 +34,7 @@
 #ifndef SLOW_TOOL
 #define SLOW_TOOL 0
 #endif
-/* One that dies without memory of its own. */
+/* A process that dies without memory of its own. */
 #ifndef GREEDY_TOOL
 #define GREEDY_TOOL SLOW_TOOL
 #endif
@@ -68,8 +68,8 @@ static inline double torture_seconds(double usual)
 	return text ? atof(text) : usual;
 }
 
-/* For a process that will not end by exit(). It adds to a file: one that cannot be read would be
- * replaced. */
+/* For a process that does not end by exit(). It appends to the counter file: an unreadable file
+ * would be replaced. */
 static inline void torture_write_coverage(void)
 {
 #ifdef TORTURE_COVERAGE

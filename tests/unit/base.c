@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Base access: one contract by each access, and what decides which it is. */
+/* Base access: the same contract with each access, and the decision for one of them. */
 #include <criterion/criterion.h>
 
 #include <asm/prctl.h>
@@ -25,7 +25,7 @@
 #define SOME      UINT64_C(0x123456789000)
 #define OTHER     UINT64_C(0x00000badcafe000)
 
-/* Of the flags register: a trap after each instruction. */
+/* In the flags register: a trap after each instruction. */
 #define TRAP_FLAG UINT64_C(0x100)
 
 static uint64_t kernels_gs(void)
@@ -41,7 +41,7 @@ static void set_gs(uint64_t base)
 	syscall(SYS_arch_prctl, ARCH_SET_GS, base);
 }
 
-/* The inline functions and the ones that other languages call. */
+/* The inline functions, and the functions for other languages. */
 struct form {
 	const char *name;
 	int (*get)(uint64_t *base);
@@ -228,7 +228,7 @@ Test(base, environment_decides_until_refreshed)
 	}
 }
 
-/* A report's access can be forced back, also the one that says that nothing works. */
+/* The access in a report can be forced, also FSGS_ACCESS_NONE. */
 Test(base, forced_to_none)
 {
 	uint64_t value = SOME;
@@ -294,7 +294,7 @@ Test(base, promised_addresses)
 		}
 		for (size_t i = 0; i < sizeof never / sizeof *never; i++)
 			cr_expect_eq(fsgs_set_gs_base(never[i]), -EPERM);
-		/* Written by the program itself, a base can be what a set refuses. */
+		/* If the program writes a base itself, it can be a base that a set refuses. */
 		if (access == FSGS_ACCESS_INSTRUCTION) {
 			uint64_t base = 0;
 
@@ -399,8 +399,8 @@ Test(base, a_set_that_does_not_read_back_has_failed)
 	}
 }
 
-/* A set that has changed a base and read back is believed: from then on it is one system call.
- * Until a decision is made again, which may be about another kernel. */
+/* After a set has changed a base and read it back, each set is one system call. A new decision,
+ * which may be about another kernel, ends that. */
 Test(base, a_set_is_believed_once_it_was_seen_to_work)
 {
 	uint64_t value;
@@ -409,7 +409,7 @@ Test(base, a_set_is_believed_once_it_was_seen_to_work)
 	set_gs(OTHER);
 	cr_expect_eq(fsgs_set_gs_base(OTHER), 0);
 	cr_expect_eq(fsgs_set_gs_base(SOME), 0);
-	/* From here on, reading fails: a set that reads back would, too. */
+	/* From here on, a get fails: a set that reads back would fail, too. */
 	filter_call(SYS_arch_prctl, ARCH_GET_GS, SECCOMP_RET_ERRNO | EPERM);
 	cr_expect_eq(fsgs_get_gs_base(&value), -ENOTSUP);
 	cr_expect_eq(fsgs_set_gs_base(OTHER), 0);
@@ -417,7 +417,7 @@ Test(base, a_set_is_believed_once_it_was_seen_to_work)
 	cr_expect_eq(fsgs_set_gs_base(SOME), -ENOTSUP, "another decision, another proof");
 }
 
-/* One that changes nothing shows nothing. */
+/* A set that changes nothing proves nothing. */
 Test(base, a_set_of_what_is_there_already_proves_nothing)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
@@ -428,8 +428,8 @@ Test(base, a_set_of_what_is_there_already_proves_nothing)
 	cr_expect_eq(fsgs_set_gs_base(OTHER), -ENOTSUP);
 }
 
-/* Stands in for the C library's: a kernel that has not enabled the instructions, and a survey that
- * can be held in its middle. */
+/* Replaces the C library's getauxval(): a kernel that has not enabled the instructions, and a check
+ * that can be paused in the middle. */
 static atomic_int not_enabled, hold, held;
 
 unsigned long getauxval(unsigned long type)
@@ -471,7 +471,7 @@ Test(base, follows_the_check)
 	expect_limits();
 }
 
-/* The first use looks whether the system call can be believed, and survives a filter that kills. */
+/* The first use tests the system call, and survives a filter that kills. */
 Test(base, no_access_where_the_filter_kills)
 {
 	atomic_store(&not_enabled, 1);
@@ -487,7 +487,7 @@ static void *look_again(void *argument)
 	return argument;
 }
 
-/* A survey that began before the machine changed must not have the last word. */
+/* A check that began before the machine changed must not store its result last. */
 Test(base, a_late_survey_gives_way)
 {
 	pthread_t late;
@@ -576,7 +576,7 @@ Test(base, fs_goes_away_and_comes_back)
 
 static _Thread_local volatile int local;
 
-/* What a thread must not do meanwhile: each of these ends the process. */
+/* Operations that a thread must not do meanwhile: each ends the process. */
 static void use_local(void)
 {
 	local = 1;
@@ -712,7 +712,7 @@ Test(base, a_decision_may_come_inside_another)
 		cr_expect_eq(fsgs_base_limit[FSGS_SEGMENT_GS],
 			     access == FSGS_ACCESS_INSTRUCTION ? FSGS_BASE_LIMIT : 0, "step %ld",
 			     when);
-		/* Once it is the later one, it stays so. */
+		/* Once the later decision is in force, it stays. */
 		was_later |= access == FSGS_ACCESS_ARCH_PRCTL;
 		cr_expect_eq(access,
 			     was_later && steps >= when ? FSGS_ACCESS_ARCH_PRCTL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgs_check() on this machine, whatever it is: what must hold on every one. */
+/* fsgs_check() on the current machine: rules that hold on every machine. */
 #include <criterion/criterion.h>
 
 #include <asm/prctl.h>
@@ -152,7 +152,8 @@ Test(check, environment_that_is_not_known)
 	}
 }
 
-/* The CPU that was asked for, wherever the caller may run; the caller stays where it was. */
+/* The CPU that the caller names, independent of its affinity; the caller's affinity does not
+ * change. */
 Test(check, one_cpu)
 {
 	struct fsgs_report r, here;
@@ -211,8 +212,7 @@ Test(check, refuses_bad_calls)
 		cr_assert_eq(((unsigned char *)&r)[i], 0x5a, "byte %zu was written", i);
 }
 
-/* An older program gets as much as it knows, a newer one zeroes for what the library does not
- * know. */
+/* An older program gets the members that it knows; a newer one gets zeroes for unknown members. */
 Test(check, every_size_of_report)
 {
 	struct fsgs_report whole;
@@ -246,7 +246,7 @@ Test(check, restores_affinity)
 	cr_expect(CPU_EQUAL(&one, &after));
 }
 
-/* What the kernel says where CPUID faults, on a machine that may not be able to. */
+/* The result where CPUID faults, on a machine that may not support it. */
 Test(check, asks_whether_cpuid_faults)
 {
 	struct fsgs_report r;
@@ -265,7 +265,7 @@ Test(check, forgets)
 	cr_expect_eq(fsgs_usable(), answer);
 }
 
-/* Where all threads start together, and where none is in a check any more. */
+/* Points where all threads start together, and where none is in a check any more. */
 static pthread_barrier_t together;
 
 static void *check_often(void *failed)
@@ -384,7 +384,7 @@ static void send_to_unknown(long thread, int number)
 
 static void *send_to_all_unknown(void *together_with)
 {
-	pthread_barrier_wait(together_with); /* it is known from here on */
+	pthread_barrier_wait(together_with); /* its address is known from here on */
 	pthread_barrier_wait(together_with);
 	while (!atomic_load(&all_checked))
 		each_thread(send_to_unknown);
@@ -417,8 +417,8 @@ Test(check, no_handler_runs_in_the_librarys_threads)
 	cr_expect_eq(atomic_load(&in_unknown), 0, "signal %d", atomic_load(&in_unknown));
 }
 
-/* A base of the kernel's half is flashed only where that kernel expects it, or where there is
- * none. */
+/* A base of the kernel's half is written only if that kernel supports it, or if there is no real
+ * kernel. */
 Test(check, canonical_behind_other_kernels)
 {
 	static const struct {
@@ -455,7 +455,7 @@ Test(check, canonical_behind_other_kernels)
 		fsgs_try_canonical(&r, &guarded);
 		fsgs_guarded_end(&guarded);
 		if (i == 0 && r.canonical_check == FSGS_ANSWER_UNKNOWN)
-			return; /* they do not run here */
+			return; /* the instructions do not run here */
 		cr_expect_eq(r.canonical_check != FSGS_ANSWER_UNKNOWN, rows[i].asked, "%s",
 			     rows[i].what);
 	}

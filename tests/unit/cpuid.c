@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The CPUID witness on processors that nobody here owns: their leaves, injected. */
+/* CPUID of processors that are not available here: their leaves are injected. */
 #include <criterion/criterion.h>
 
 #include <core/stubs.h>
@@ -12,7 +12,7 @@ struct leaf {
 
 struct fake {
 	const struct leaf *leaves; /* up to one of all zero registers and leaf UINT32_MAX */
-	uint32_t highest_basic;    /* what an Intel processor gives beyond its last leaf */
+	uint32_t highest_basic;    /* returned by Intel beyond the last leaf */
 	int asked_7;
 	int faults_from; /* the n-th execution and all later ones fault; 0 never */
 	int executed;
@@ -239,8 +239,7 @@ Test(cpuid, only_leaf_0)
 	cr_expect_eq(r.family, 0);
 }
 
-/* From whichever execution on it faults: a text is there as a whole or not at all, and a number
- * that was not told is 0. */
+/* CPUID may fault at any execution: a text is then complete or empty, and an unread number is 0. */
 Test(cpuid, faults_at_any_leaf)
 {
 	static const struct leaf *const machines[] = {hyperv_on_zen1, xen};

@@ -104,7 +104,7 @@ Test(cpuinfo, endless_line)
 	cr_expect_eq(c.flag, FSGS_ANSWER_YES);
 }
 
-/* What is in the place of a file of the kernel's. */
+/* Other objects in place of a kernel file. */
 Test(cpuinfo, only_a_regular_file_is_opened)
 {
 	static const char fifo[] = "unit-cpuinfo.fifo";

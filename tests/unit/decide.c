@@ -64,7 +64,7 @@ struct row {
 #define ABSENT            .hwcap2_present = N
 #define NO_CHECK          .canonical_check = N
 #define SET               .cr4_write = OK, .cr4_sticks = Y
-/* By somebody in ring 0 of the same system. */
+/* Set by code in ring 0 of the same system. */
 #define ASKED(outcome)    SET, .cr4_set = TRIALS(outcome), .cr4_cleared = TRIALS(UD)
 /* clang-format off */
 #define GVISOR_GS \
@@ -350,7 +350,7 @@ Test(decide, ring0)
 		check_row(&ring0_rows[i]);
 }
 
-/* Every row has a reason of its own kind, and every verdict but a healthy one some advice. */
+/* Every row has its own kind of reason, and every verdict except usable has advice. */
 Test(decide, words)
 {
 	const char *nothing = fsgs_reason(NULL, 0);
@@ -392,7 +392,7 @@ static struct fsgs_report decided(const char *name)
 	return r;
 }
 
-/* The two most valuable sentences: before an upgrade, and before nofsgsbase is removed. */
+/* The two most important sentences: before an upgrade, and before nofsgsbase is removed. */
 Test(decide, warns_before_the_upgrade)
 {
 	struct fsgs_report old = decided("D4 before the upgrade"),
@@ -402,7 +402,7 @@ Test(decide, warns_before_the_upgrade)
 	cr_expect(strstr(fsgs_advice(&rescued, sizeof rescued, 0), "keep nofsgsbase"));
 }
 
-/* What the same two become when ring 0 has been asked. */
+/* The same two sentences after a test in ring 0. */
 Test(decide, settles_the_upgrade)
 {
 	static const struct {
@@ -422,7 +422,7 @@ Test(decide, settles_the_upgrade)
 
 		cr_expect(strstr(fsgs_advice(&r, sizeof r, 0), first_steps[i].says), "%s: %s",
 			  first_steps[i].row, fsgs_advice(&r, sizeof r, 0));
-		/* There is nothing left to find out with the boot image. */
+		/* The boot image has no open question to answer. */
 		for (uint32_t n = 0; (step = fsgs_advice(&r, sizeof r, n)); n++)
 			cr_expect(!strstr(step, "boot image") || strstr(step, "move the VM"),
 				  "%s: %s", first_steps[i].row, step);
@@ -457,7 +457,7 @@ Test(decide, advice_on_xen_pv)
 	cr_expect_null(strstr(steps, "no VM"));
 }
 
-/* Where a hypervisor is known, nobody is told what to do if there were none. */
+/* If the hypervisor is known, the advice has no step for the case without one. */
 Test(decide, advice_where_the_hypervisor_is_known)
 {
 	cr_expect_null(strstr(steps_for("D2 inside TCG"), "no VM"));
@@ -484,7 +484,7 @@ Test(decide, advice_on_hyperv)
 	cr_expect(strstr(fsgs_advice(&r, sizeof r, 2), "    Set-VMProcessor -VMName NAME"));
 }
 
-/* A report that was cut knows less, and must not give the advice of another machine. */
+/* A truncated report knows less, and must not give advice for another machine. */
 Test(decide, advice_from_a_cut_report)
 {
 	static const struct {
@@ -512,7 +512,8 @@ Test(decide, advice_from_a_cut_report)
 		}
 		cr_expect_eq(guest, rows[i].guest, "row %zu", i);
 		cr_expect_eq(host, rows[i].host, "row %zu", i);
-		/* Cut before what tells a VM: the first step holds for either. */
+		/* Truncated before the members that show a VM: the first step applies to both
+		 * cases. */
 		step = fsgs_advice(&r, cut, 0);
 		cr_expect(step && strstr(step, "Guest: ") == step && strstr(step, "ring 0"), "%s",
 			  step);

@@ -22,11 +22,11 @@
 
 static const uint32_t all_outcomes = OUTCOMES * OUTCOMES * OUTCOMES * OUTCOMES;
 
-/* The property that is being tried, for the message. */
+/* The property under test, for the message. */
 static const char *property;
 static const struct fsgs_report *state;
 
-/* Of the vantage. */
+/* The trials of the vantage. */
 static const struct fsgs_trial *trials_of(const struct fsgs_report *r)
 {
 	return r->vantage == FSGS_VANTAGE_RING0 ? r->cr4_set : r->trials;
@@ -398,7 +398,7 @@ static void verdicts_in_ring_0(void)
 	}
 }
 
-/* Those that have asked in ring 0, mostly where they themselves saw all four alike. */
+/* Processes with results from ring 0, mostly with all four instructions alike. */
 static void verdicts_of_processes_that_asked(void)
 {
 	struct fsgs_report r = {
@@ -428,7 +428,7 @@ static void verdicts_of_processes_that_asked(void)
 	}
 }
 
-/* Also that nothing but what the first combined has a say in verdict and access. */
+/* Also proves that only the members of the first combination affect verdict and access. */
 static void findings_of_processes(void)
 {
 	static const char *const hypervisors[] = {"", "KVMKVMKVM", "Microsoft Hv", "TCGTCGTCGTCG"};

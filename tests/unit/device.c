@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the command makes of the kernel module's answer, and of what is none. */
+/* The command with valid and invalid answers of the kernel module. */
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
@@ -26,7 +26,7 @@ struct text {
 	size_t length;
 };
 
-/* An answer about a kernel, this one unless told. */
+/* An answer about a kernel, by default the current one. */
 static struct text answer(const char *schema, const char *ring0, const char *release,
 			  const char *behind)
 {
@@ -105,7 +105,7 @@ Test(ring0_ask, answers)
 	}
 }
 
-/* Refused with such a word, and nothing of it is believed. */
+/* Refused with this word, and no part of it is used. */
 static void expect_refused(const char *word, const char *bytes, size_t length)
 {
 	const struct fsgs_report before = switched_off();
@@ -117,7 +117,7 @@ static void expect_refused(const char *word, const char *bytes, size_t length)
 	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
 }
 
-/* Half of an answer is none, wherever it ends. */
+/* A truncated answer is invalid, wherever it ends. */
 Test(ring0_ask, cut_off)
 {
 	const struct text text = answer("1", SOUND, NULL, "");
@@ -193,7 +193,7 @@ Test(ring0_ask, too_long)
 	expect_refused("not an answer", bytes, sizeof bytes);
 }
 
-/* What never ends is read no further than to its first error. */
+/* An endless answer is read only up to its first error. */
 Test(ring0_ask, endless)
 {
 	const int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
@@ -244,7 +244,7 @@ static void expect_distrust(const char *word, const char *path)
 	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
 }
 
-/* Whatever has the name: it neither waits nor believes. */
+/* Other objects with the device's name: the command neither blocks nor trusts them. */
 Test(ring0_ask, other_files)
 {
 	const struct text text = answer("1", SOUND, NULL, "\n");
@@ -263,7 +263,7 @@ Test(ring0_ask, other_files)
 	expect_distrust("not a character device", path);
 	unlink(path);
 	expect_distrust("not a character device", "/proc/self");
-	/* Everybody may write to it. */
+	/* Writable for all users. */
 	expect_distrust("others than", "/dev/zero");
 
 	/* Root's own and readable, like the module's, and never at an end. */
@@ -283,7 +283,7 @@ Test(ring0_ask, other_files)
 	rmdir(folder);
 }
 
-/* A terminal is opened without becoming the session's own, and nobody types. */
+/* A terminal is opened without becoming the controlling one, and no input arrives. */
 Test(ring0_ask, terminal)
 {
 	const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);

@@ -59,7 +59,7 @@ static int differs(const char *what, long one, long other)
 	return one != other;
 }
 
-/* The same evidence once everything is set up. A trial could take something away. */
+/* The same evidence after start-up. A trial could only lower the answer. */
 int main(int argc, char **argv)
 {
 	struct fsgs_report late;

@@ -2,7 +2,8 @@
 /* A user of the inline functions, for fast-path.py and inline-forms.py to look at. */
 #include <fsgscheck/base.h>
 
-/* As in code that runs while the FS base is foreign, in a unit that is protected otherwise. */
+/* As in code that runs while the FS base is foreign, in a unit whose other functions have a stack
+ * protector. */
 #if defined(FOREIGN)
 #define USER __attribute__((no_stack_protector))
 

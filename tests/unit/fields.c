@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What bindings read a report with: the table of its fields, numbers from names, and the JSON. */
+/* The functions for bindings: the table of a report's fields, numbers from names, and the JSON. */
 #include <criterion/criterion.h>
 
 #include <fsgscheck.h>
@@ -104,7 +104,7 @@ static struct fsgs_report report(void)
 	return r;
 }
 
-/* Like snprintf(): the length of the whole, whatever fits; never a byte beyond. */
+/* Like snprintf(): returns the whole length, and writes no byte beyond the buffer. */
 Test(fields, json_of_every_capacity)
 {
 	const struct fsgs_report r = report();
@@ -206,7 +206,8 @@ Test(fields, json_of_groups)
 	cr_expect(strstr(text, "\"cpus\": \"8-9,... (9 in all)\""));
 }
 
-/* With a vector of one's own: what a resolver or a program without a C library hands over. */
+/* With an auxiliary vector from the test: as a resolver or a program without a C library passes
+ * it. */
 Test(fields, early_answer)
 {
 	static const unsigned long yes[] = {6, 4096, 26, 2, 0, 0}, no[] = {26, 0xfd, 0, 0, 26, 2},

@@ -159,14 +159,14 @@ Test(guard, too_many_actions)
 	exhaust(SIGILL);
 }
 
-/* The handlers of the signals before it are installed already. */
+/* The handlers of the earlier signals are already installed. */
 Test(guard, too_many_actions_of_a_later_signal)
 {
 	exhaust(SIGBUS);
 }
 
-/* What the kernel has while the guard is entered. With raw calls: the C library shows neither all
- * of the flags nor the signals that it keeps for itself. */
+/* The kernel's state while the guard is entered. With raw calls: the C library hides some flags and
+ * the signals that it keeps for itself. */
 struct kernel_action {
 	uintptr_t action;
 	unsigned long flags;
@@ -176,8 +176,8 @@ struct kernel_action {
 
 #define OWNERS_FLAGS ((unsigned long)(SA_ONSTACK | SA_RESTART | SA_NODEFER))
 
-/* All but SIGSYS, SIGTRAP, and those that a write barrier lives by; and what the kernel itself
- * leaves out. */
+/* All except SIGSYS, SIGTRAP, the signals of a write barrier, and those that the kernel does not
+ * block. */
 static const uint64_t exchanging =
 	~(BIT(SIGSYS) | BIT(SIGTRAP) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGKILL) | BIT(SIGSTOP));
 /* During the trial. */
@@ -196,8 +196,8 @@ static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 	cr_expect_eq(now.mask, mask, "mask %#lx of signal %d", (unsigned long)now.mask, sig);
 }
 
-/* Without a handler, the library's own holds back everything, interrupts no system call, and uses
- * the stack that runtimes have for handlers. */
+/* If there is no handler, the library's own blocks everything, restarts system calls, and uses the
+ * alternate stack. */
 static void installs_in_place_of(sighandler_t disposition)
 {
 	for (size_t i = 0; i < CAUGHT; i++)
@@ -218,7 +218,7 @@ Test(guard, holds_back_everything_where_there_is_no_handler)
 	installs_in_place_of(SIG_IGN);
 }
 
-/* With one, it runs as that one would: by its flags and its mask, whatever they are. */
+/* If there is a handler, the library's runs with that handler's flags and mask. */
 Test(guard, runs_as_the_owners_would)
 {
 	for (int round = 0; round < 16; round++) {
@@ -232,7 +232,7 @@ Test(guard, runs_as_the_owners_would)
 						       .flags = (unsigned long)flags};
 			struct sigaction with_restorer = {.sa_handler = own_handler};
 
-			/* The restorer is the C library's affair, the rest ours. */
+			/* The restorer belongs to the C library, the rest to the library. */
 			sigaction(caught[i], &with_restorer, NULL);
 			syscall(SYS_rt_sigaction, caught[i], NULL, &action, sizeof action.mask);
 			action.flags &= ~OWNERS_FLAGS;
@@ -255,8 +255,8 @@ Test(guard, runs_as_the_owners_would)
 	}
 }
 
-/* Nothing may interrupt a stub but its faults, and what a debugger or a sandbox lives by: SIGTRAP
- * as the caller has it, SIGSYS as one of the four. */
+/* Only these may interrupt a stub: its faults, SIGTRAP as the caller has it, and SIGSYS as one of
+ * the four. */
 Test(guard, blocks_all_but_its_own)
 {
 	const uint64_t caught_ones = BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS);

@@ -32,7 +32,7 @@ Test(guard, handlers_of_fork_may_try)
 {
 	int status;
 
-	/* Registered before ours: runs in the child while nothing there has been put right. */
+	/* Registered before ours: runs in the child before the library has restored its state. */
 	pthread_atfork(ask_before, ask_in_parent, ask_in_child);
 	cr_expect_eq(ask(), 1);
 
@@ -139,7 +139,8 @@ Test(guard, fork_in_another_thread)
 	makes_a_child(child_in_a_trial, 0, 1);
 }
 
-/* An action with SA_RESETHAND that has had its one signal is the default action in a child, too. */
+/* An action with SA_RESETHAND that has received its one signal is the default action in a child,
+ * too. */
 static void *child_after_resethand(void *argument)
 {
 	struct sigaction now;

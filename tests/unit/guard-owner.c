@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults that are not the trial's: the owner's handler runs as the kernel would have run it. */
+/* Faults outside of a trial: the owner's handler runs as the kernel would have run it. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -47,8 +47,8 @@ Test(guard, passes_on_with_the_owners_mask)
 	sigaddset(&action.sa_mask, SIGUSR1);
 	sigaction(SIGILL, &action, NULL);
 
-	/* What the kernel gives, then what we give. The thread inherits the mask before the
-	 * guard's. */
+	/* The kernel's values, then the library's. The thread inherits the mask from before the
+	 * guard. */
 	in_another_thread();
 	const uint64_t wanted = atomic_exchange(&mask_in_handler, 0);
 
@@ -159,7 +159,7 @@ Test(guard, a_chain_has_an_end)
 	}
 }
 
-/* Some handlers tell the interrupted code by errno what has happened. */
+/* Some handlers report to the interrupted code by errno. */
 static void set_errno(int sig, siginfo_t *info, void *context)
 {
 	errno = EFAULT;
@@ -207,7 +207,7 @@ static void *genuine_with_stack(void *argument)
 
 	sigaltstack(&stack, NULL);
 	genuine(argument);
-	/* Some tools release what they find when a thread ends. */
+	/* Some tools release resources when a thread ends. */
 	stack.ss_flags = SS_DISABLE;
 	sigaltstack(&stack, NULL);
 	return NULL;

@@ -29,7 +29,7 @@ Test(guard, a_sandbox_may_hide_whose_a_signal_is)
 	cr_expect_eq(info.si_value.sival_int, 42);
 }
 
-/* The actions of some signals are exchanged when that of the next is refused. */
+/* The actions of some signals have been exchanged when that of the next is refused. */
 Test(guard, a_sandbox_may_refuse_one_action)
 {
 	const struct state before = look();
@@ -58,7 +58,7 @@ Test(guard, a_sandbox_may_refuse_siginfo)
 	filter_call(SYS_rt_sigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	filter_call(SYS_rt_tgsigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	cr_assert_eq(ask(), 1);
-	/* The thread's own is taken first. */
+	/* The thread's own signal is taken first. */
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
@@ -98,8 +98,8 @@ Test(guard, a_sandbox_may_refuse_the_mask)
 			     "handler of %d", caught[i]);
 }
 
-/* A sandbox serves system calls by SIGSYS. Those that are not the trial's own are its affair, in
- * the trying thread, too. */
+/* A sandbox serves system calls by SIGSYS. Calls that do not belong to the trial are the sandbox's,
+ * in the trying thread, too. */
 static void serve(int sig, siginfo_t *info, void *context)
 {
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = 4711;

@@ -28,7 +28,7 @@ Test(guard, a_blocked_signal_stays_pending)
 
 	cr_assert_eq(ask(), 1);
 
-	/* What is pending for the thread comes before what is pending for the process. */
+	/* A signal pending for the thread is taken before one that is pending for the process. */
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
 	cr_expect_eq(info.si_code, SI_USER, "as sigtimedwait() shows SI_TKILL");
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
@@ -259,7 +259,7 @@ Test(guard, a_handler_may_leave_with_another_signal_to_come)
 	struct sigaction second = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
 	struct fsgs_stub io = {0};
 
-	/* So that the first is the first. */
+	/* So that this signal is the first. */
 	sigaddset(&first.sa_mask, SIGBUS);
 	sigaction(SIGILL, &first, NULL);
 	sigaction(SIGBUS, &second, NULL);
@@ -322,7 +322,7 @@ static int as_first_process(void)
 		return 3;
 	if (write(go[1], &byte, 1) != 1 || waitpid(sender, &status, 0) != sender || status)
 		return 4;
-	/* It has been back in the kernel since, and so has had the signal. */
+	/* The action has been restored in the kernel since, and so has received the signal. */
 	wait_for_turns(2);
 
 	struct fsgs_stub io = {0};

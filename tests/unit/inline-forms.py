@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 INSTRUCTIONS = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase', 'user_set_gs': 'wrgsbase', 'user_set_fs': 'wrfsbase'}
-# What is called where the fast path does not lead. The last is the unit's own, and cold.
+# Functions that are called off the fast path. The last is the unit's own, and cold.
 LIBRARY = {'fsgs_get_base', 'fsgs_set_base', 'fsgs_ensure_base'}
 OWN = {'fsgs_get_by_call_'}
 LANGUAGES = {'c': 'c11', 'c++': 'c++17'}
@@ -56,7 +56,7 @@ def called(lines):
 
 
 def look(listing):
-    """What is wrong with the unit, as words."""
+    """The errors of a unit, as sentences."""
     found = functions(listing)
     for name, instruction in INSTRUCTIONS.items():
         body = found[name]
@@ -84,7 +84,7 @@ def main():
                                      text=True, timeout=60).stdout
             tried += 1
             said = list(look(listing))
-            # Without this a unit that is protected nowhere would pass.
+            # Without this check, a unit without any stack protector would pass.
             if protector == '-fstack-protector-all' and not CANARY.search('\n'.join(functions(listing)['guarded'])):
                 said.append('the option is not in force')
             wrong += [f'{compiler} {language} {level} {pic} {protector}: {what}' for what in said]

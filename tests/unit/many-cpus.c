@@ -24,7 +24,7 @@
 #define CPUS          4096
 #define SCREEN_LINES  50
 #define SCREEN_WIDTH  100
-/* What the cost for one CPU may differ by between few and many. */
+/* Allowed difference of the cost of one CPU between few and many. */
 #define LINEAR_WITHIN 1.5
 
 long __real_syscall(long number, ...);
@@ -33,9 +33,9 @@ long __wrap_syscall(long number, ...);
 /* The simulated machine; none when there are no CPUs. */
 static struct {
 	unsigned cpus;
-	unsigned absent; /* this one cannot be had; CPUS: all can */
+	unsigned absent; /* this CPU cannot be used; CPUS: all can */
 	unsigned long affinity[CPUS / 64];
-	unsigned of_caller; /* how often somebody set the affinity of the thread that checks */
+	unsigned of_caller; /* number of times that the affinity of the checking thread was set */
 } simulated;
 
 static void allow(unsigned long *mask, unsigned cpus)
@@ -186,7 +186,7 @@ static void leave_one_out(void)
 	expect(simulated.of_caller == 0, "the caller's affinity is not touched");
 }
 
-/* Each CPU in its turn gives another of more results than are told apart. */
+/* Each CPU gives another result, more than are told apart. */
 static void print_disagreement(void)
 {
 	struct result result = {

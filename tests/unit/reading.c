@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is read from the kernel's files, when they come in pieces, with interruptions, or not at
- * all; and what uname() says of kernels that are not here. The program has its own open(), read(),
- * pread(), uname() and prctl() for that.
+ * Reads of the kernel's files that return pieces, are interrupted, or fail; and uname() of other
+ * kernels. The program replaces open(), read(), pread(), uname() and prctl() for that.
  */
 #undef _FORTIFY_SOURCE /* its inline functions are read() and the like, with another body */
 #include <criterion/criterion.h>
@@ -29,12 +28,12 @@ static struct {
 	const char *path, *text; /* a file that is replaced */
 	size_t size;
 	const char *missing;           /* one that cannot be opened */
-	size_t piece;                  /* at most so much at once */
+	size_t piece;                  /* maximum length of one read */
 	int interrupted;               /* every other read */
-	int fails_at;                  /* the n-th read is an error for good */
+	int fails_at;                  /* the n-th read fails permanently */
 	const char *release, *version; /* of uname(); "" for a failure */
 	const unsigned long *auxv;     /* of PR_GET_AUXV */
-	int auxv_size;                 /* what it says; 0: the kernel's own answer */
+	int auxv_size;                 /* its content; 0: the kernel's own answer */
 	int reads;
 } fake;
 
@@ -64,7 +63,7 @@ int open(const char *path, int flags, ...)
 	return openat(AT_FDCWD, path, flags, mode);
 }
 
-/* What is left of a request, or a negative errno. */
+/* The rest of a request, or a negative errno. */
 static ssize_t allowed(size_t size)
 {
 	if (!looking || !fake.piece)
@@ -99,7 +98,7 @@ ssize_t pread(int fd, void *buffer, size_t size, off_t at)
 	return syscall(SYS_pread64, fd, buffer, piece, at);
 }
 
-/* What these are with -D_FORTIFY_SOURCE. */
+/* The names of these functions with -D_FORTIFY_SOURCE. */
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room);
 ssize_t __pread64_chk(int fd, void *buffer, size_t size, off_t at, size_t room);
 
@@ -191,7 +190,7 @@ Test(reading, in_pieces_with_interruptions)
 	}
 }
 
-/* A read that fails is an answer that is missing, not a "no". */
+/* A failed read means unknown, not "no". */
 Test(reading, errors)
 {
 	char vendor[16];
@@ -207,7 +206,7 @@ Test(reading, errors)
 	cr_expect_str_eq(vendor, "");
 }
 
-/* Nor does what was read of a file before that say what the rest of it lacks. */
+/* If a read fails, the part that was read before does not show what the rest lacks. */
 Test(reading, error_in_the_middle)
 {
 	static const unsigned long zero[] = {AT_PAGESZ, 4096, AT_HWCAP2, 0, AT_NULL, 0};
@@ -240,8 +239,8 @@ Test(reading, no_files)
 	}
 }
 
-/* The kernel's own copy decides what the process's copy cannot tell; where it cannot be read,
- * prctl(). */
+/* The kernel's copy decides if the process's copy is not sufficient; if it cannot be read, prctl()
+ * does. */
 Test(reading, three_copies_of_the_vector)
 {
 	static const unsigned long with[] = {AT_PAGESZ, 4096, AT_HWCAP2, 2, AT_NULL, 0, 0, 0},
@@ -286,8 +285,8 @@ Test(reading, three_copies_of_the_vector)
 	}
 }
 
-/* A vector that is longer than anybody's: what fits is read, from the file and from the kernel, and
- * the rest might have it. */
+/* A vector longer than any real one: the first part is read, from the file and from the kernel; the
+ * rest might have the entry. */
 Test(reading, a_long_vector)
 {
 	unsigned long pairs[512];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk through ring 0 on machines that cannot be had: a model of CPUID, CR4, the MSRs and the
- * four instructions, with the faults of hosts that are known, and of some that are only feared. */
+/* The steps in ring 0 on machines that are not available: a model of CPUID, CR4, the MSRs and the
+ * four instructions, with known and possible defects of hosts. */
 #include <criterion/criterion.h>
 
 #include <core/stubs.h>
@@ -17,7 +17,7 @@
 enum cr4_write { ACCEPTS = 0, REFUSES, DROPS };
 
 struct machine {
-	/* What it is. */
+	/* The machine's properties. */
 	int offers;           /* CPUID */
 	uint32_t max_leaf;    /* 7 unless set */
 	uint32_t cr4_write;   /* enum cr4_write: of the bit */
@@ -25,7 +25,7 @@ struct machine {
 	int runs_cleared;     /* the real bit does not matter */
 	uint32_t undefined;   /* bits of enum fsgs_insn */
 	uint32_t wrong_32;    /* the same: the 32-bit form does not zero-extend */
-	uint32_t wrong_store; /* the same: another value is stored */
+	uint32_t wrong_store; /* the same: stores another value */
 	int drops_32_late;    /* the 32-bit writes of the comparison with the MSRs do nothing */
 	int accepts_any;      /* no canonical check */
 	int no_msr;           /* RDMSR and WRMSR of the bases fault */
@@ -33,12 +33,12 @@ struct machine {
 	uint32_t loses;       /* bits of enum fsgs_event */
 	int starts_set;       /* CR4 has the bit when the walk begins */
 	int no_timer;         /* HLT cannot be tried */
-	unsigned fails_after; /* so many instructions, when not 0 */
-	unsigned works_after; /* the same, the other way round */
-	unsigned faults_once; /* the n-th stub does not run, and the next does */
-	int bare;             /* the caller has no hooks but the guard and CPUID */
+	unsigned fails_after; /* limit of instructions, if not 0 */
+	unsigned works_after; /* the same, in the other direction */
+	unsigned faults_once; /* the n-th stub does not run, but the next one does */
+	int bare;             /* the caller provides only the guard and CPUID */
 
-	/* What it does. */
+	/* The machine's state. */
 	uint64_t cr4, base[FSGS_SEGMENTS], msr[FSGS_SEGMENTS];
 	int real_bit;
 	unsigned executed, stubs, set_without_offer, strayed, cr4_writes;
@@ -190,8 +190,8 @@ static int exits(struct machine *m, struct fsgs_stub *io, uint32_t rd, uint32_t 
 	return 0;
 }
 
-/* What must have been announced last before a stub, so that a machine that dies in it has said
- * so. */
+/* The last announcement before a stub must name it, so that a machine that dies in it has printed
+ * it. */
 static const struct {
 	fsgs_stub_fn *stub;
 	const char *step, *or_step;
@@ -474,7 +474,8 @@ Test(ring0, takes_nothing_from_a_kernel_that_uses_it)
 	}
 }
 
-/* Wherever it begins to fail, the bases and CR4 are what they were, and it is not called usable. */
+/* At whichever stub the machine begins to fail, the bases and CR4 are restored, and the verdict is
+ * not usable. */
 Test(ring0, failing_at_any_instruction)
 {
 	struct machine healthy = {.offers = 1};
@@ -493,8 +494,8 @@ Test(ring0, failing_at_any_instruction)
 	}
 }
 
-/* Whichever stub does not run, once: the bases are what they were, and so is CR4, unless the stub
- * was the one to put it back. */
+/* Whichever stub faults once: the bases are restored, and so is CR4, unless that stub restores
+ * it. */
 Test(ring0, any_stub_may_fault_once)
 {
 	static const struct {
@@ -547,7 +548,7 @@ Test(ring0, refuses_unknown_flags)
 	cr_expect_eq(r.verdict, 1234);
 }
 
-/* An older kernel gets as much as it knows, a newer one zeroes for what the core does not know. */
+/* An older kernel gets the members that it knows; a newer one gets zeroes for unknown members. */
 Test(ring0, every_size_of_report)
 {
 	struct machine m = {.offers = 1};
@@ -570,8 +571,8 @@ Test(ring0, every_size_of_report)
 	}
 }
 
-/* Hooks that an older caller does not know are not called, whatever lies behind those that it
- * knows. */
+/* Hooks that an older caller does not know are not called, whatever the memory behind its structure
+ * holds. */
 Test(ring0, every_size_of_hooks)
 {
 	const size_t known = offsetof(struct fsgs_core_ops, get_base);
@@ -619,7 +620,7 @@ Test(ring0, tells_a_dropped_bit_from_a_lie)
 	cr_expect(!fsgs_core_ring0_same(&a, &b, sizeof(struct fsgs_report)));
 }
 
-/* In a process the kernel's word stands for an execution; here nobody's does. */
+/* In a process the kernel's advertisement replaces an execution; in ring 0 nothing does. */
 Test(ring0, usable_needs_every_trial)
 {
 	struct machine m = {.offers = 1};

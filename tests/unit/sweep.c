@@ -68,7 +68,7 @@ Test(sweep, more_results_than_room)
 	cr_expect_eq(total, 6);
 }
 
-/* A caller from before or from after this library: what he knows of a group is filled in, no byte
+/* A caller with an older or a newer structure: the members that it knows are filled in, and no byte
  * beyond. */
 Test(sweep, groups_of_any_size)
 {

@@ -7,7 +7,7 @@
 
 #include "../../examples/boot/text.h"
 
-/* A line, and what lies behind it. */
+/* A line, and the memory after it. */
 struct fenced {
 	struct line line;
 	char fence[64];
@@ -61,7 +61,7 @@ Test(text, every_fill_level)
 		}
 }
 
-/* As many ranges of as large numbers as there can be. */
+/* The maximum number of ranges, with the largest numbers. */
 Test(text, list_of_cpus)
 {
 	struct {

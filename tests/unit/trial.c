@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The trial on machines that cannot be had: a model of the four instructions, each of which may be
- * undefined, lie, store nothing or something else, in either width. */
+/* The trial on machines that are not available: a model of the four instructions. Each may be
+ * undefined, return a wrong value, or store nothing or another value, in either width. */
 #include <criterion/criterion.h>
 
 #include <core/stubs.h>
@@ -22,12 +22,12 @@ enum behaviour { WORKS = 0, FAULTS, LIES, FAULTS_32, LIES_32, SPOILS };
 struct machine {
 	uint32_t insn[FSGS_INSNS]; /* enum behaviour */
 	int signal;                /* of a fault */
-	int mute;                  /* there is no other way to GS */
-	int other_lies;            /* the other way gives a wrong GS base */
+	int mute;                  /* there is no second access to GS */
+	int other_lies;            /* the second access gives a wrong GS base */
 	int checks_canonical;
 	uint32_t vantage;
-	int no_get, no_set;   /* the caller has no other way at all */
-	int cannot_set;       /* the other way refuses to write */
+	int no_get, no_set;   /* the caller has no second access at all */
+	int cannot_set;       /* the second access refuses to write */
 	unsigned faults_once; /* the n-th instruction, when not 0 */
 	unsigned executed;
 	uint64_t base[FSGS_SEGMENTS];
@@ -234,8 +234,8 @@ Test(trial, each_instruction_on_its_own)
 	}
 }
 
-/* Every combination of behaviours: whatever happens, the bases are what they were, and a healthy
- * instruction is never blamed when its partner is healthy, too. */
+/* Every combination of behaviours: the bases are always restored, and a healthy instruction is
+ * never blamed if its partner is healthy, too. */
 Test(trial, bases_survive_everything)
 {
 	const unsigned combinations = BEHAVIOURS * BEHAVIOURS * BEHAVIOURS * BEHAVIOURS;
@@ -246,8 +246,8 @@ Test(trial, bases_survive_everything)
 
 		for (unsigned i = 0, rest = code; i < FSGS_INSNS; i++, rest /= BEHAVIOURS)
 			m.insn[i] = rest % BEHAVIOURS;
-		/* A reader that lies about GS, with nobody to contradict it, cannot be seen
-		 * through. */
+		/* A reader that returns a wrong GS base cannot be detected without a second
+		 * access. */
 		const int blind = m.mute && m.insn[FSGS_INSN_RDGSBASE] == LIES;
 
 		try_machine(&m);
@@ -275,8 +275,7 @@ Test(trial, canonical)
 	cr_expect_eq(try_machine(&broken).canonical_check, FSGS_ANSWER_UNKNOWN);
 }
 
-/* Wherever one instruction faults, once: both bases are what they were, and nobody else is
- * blamed. */
+/* Each instruction faults once: both bases are restored, and no other instruction is blamed. */
 Test(trial, any_instruction_may_fault_once)
 {
 	static const struct machine machines[] = {

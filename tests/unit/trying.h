@@ -17,7 +17,7 @@ static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 
 #define CAUGHT (sizeof caught / sizeof *caught)
 
-/* What a trial has to restore. */
+/* The state that a trial must restore. */
 struct state {
 	struct sigaction actions[CAUGHT];
 	uint64_t mask;
@@ -64,7 +64,7 @@ static inline void own_handler(int sig)
 	(void)sig;
 }
 
-/* How many signals the handlers below saw, and the si_code of the last. */
+/* The number of signals that the handlers below received, and the si_code of the last. */
 static atomic_int seen, code;
 
 static inline void count(int sig, siginfo_t *info, void *context)
@@ -75,14 +75,14 @@ static inline void count(int sig, siginfo_t *info, void *context)
 	atomic_store(&code, info->si_code);
 }
 
-/* A handler that goes on behind the faulting UD2. */
+/* A handler that continues after the faulting UD2. */
 static inline void skip(int sig, siginfo_t *info, void *context)
 {
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* UD2 */
 	count(sig, info, context);
 }
 
-/* A fault that no trial causes. */
+/* A fault outside of a trial. */
 static inline void *genuine(void *argument)
 {
 	(void)argument;

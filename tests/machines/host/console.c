@@ -12,7 +12,7 @@
 
 #define STATUS_TRANSMIT_EMPTY 0x20
 
-/* A machine without a serial port reads ones or never gets ready: wait, but not for ever. */
+/* A machine without a serial port reads all ones or never becomes ready: wait, with a limit. */
 #define WAIT_LIMIT            100000
 
 #define DEBUG_EXIT_PORT       0xf4

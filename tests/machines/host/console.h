@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's words, on the first serial port, which the guest then goes on to use. */
+/* The host's messages, on the first serial port, which the guest uses afterwards. */
 #ifndef HOST_CONSOLE_H
 #define HOST_CONSOLE_H
 

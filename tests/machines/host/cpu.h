@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The instructions that C has no words for, and the register bits they deal in. */
+/* The instructions that C cannot express, and their register bits. */
 #ifndef HOST_CPU_H
 #define HOST_CPU_H
 
@@ -38,15 +38,15 @@
 #define CPUID_EXT_ECX_SVM         (1u << 2)
 #define CPUID_EXTENDED_SVM        0x8000000au
 
-/* Where the identity map of entry.S ends, and with it what the host can see. */
+/* The end of entry.S's identity map: the host can read no memory beyond. */
 #define MAPPED                    (UINT64_C(1) << 32)
 
-/* Of the functions in guest.S, whatever the compiler's own convention. */
+/* The calling convention of the functions in guest.S, independent of the compiler's own. */
 #define SYSV_ABI                  __attribute__((sysv_abi))
 
 enum vector { VECTOR_UD = 6, VECTOR_GP = 13 };
 
-/* The numbers are those of the register fields of an instruction. */
+/* The numbers of an instruction's register fields. */
 enum gpr { GPR_RAX = 0, GPR_RCX = 1, GPR_RDX = 2, GPR_RBX = 3, GPR_RSP = 4, GPR_COUNT = 16 };
 
 struct cpuid {

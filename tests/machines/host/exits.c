@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the host does when the guest reaches something that is intercepted. */
+/* The host's reaction to an intercepted operation of the guest. */
 #include "console.h"
 #include "fsgs.h"
 #include "hyperv.h"
@@ -34,8 +34,8 @@ static void set_gpr_32(struct guest *guest, enum gpr number, uint32_t value)
 }
 
 /*
- * A base of the user half is lost as it would be if the host loaded a null selector: it becomes
- * zero.  Kernel bases are spared, or nothing would live long enough to see the loss.
+ * A base of the user half is lost as if the host had loaded a null selector: it becomes zero.
+ * Kernel bases are kept, because otherwise the guest would crash before it notices the loss.
  */
 static void lose_gs_base(void)
 {
@@ -51,7 +51,7 @@ static void exit_cpuid(struct guest *guest, const struct insn *insn)
 
 	if (leaf == CPUID_FEATURES) {
 		c.ecx |= CPUID_1_ECX_HYPERVISOR;
-		/* This bit mirrors CR4, and the CR4 in force here is the host's. */
+		/* This bit mirrors CR4, and the current CR4 is the host's. */
 		c.ecx &= ~CPUID_1_ECX_OSXSAVE;
 		if (guest->vmcb->cr4 & CR4_OSXSAVE)
 			c.ecx |= CPUID_1_ECX_OSXSAVE;
@@ -155,7 +155,7 @@ static void exit_rdmsr(struct guest *guest, const struct insn *insn)
 	skip(guest, insn);
 }
 
-/* Most of these are a kernel's own UD2, by which it marks its bugs and warnings. */
+/* Most of these are the kernel's own UD2, which marks its bugs and warnings. */
 static void exit_undefined(struct guest *guest)
 {
 	struct insn insn;
@@ -169,7 +169,8 @@ static void exit_undefined(struct guest *guest)
 		inject(guest, result == FSGS_PROTECTION ? VECTOR_GP : VECTOR_UD);
 }
 
-/* The exit code and the bytes must agree, or the host would skip what it did not understand. */
+/* Exit code and bytes must agree. Otherwise the host would skip an instruction that it did not
+ * understand. */
 static struct insn expect(const struct guest *guest, uint8_t opcode)
 {
 	struct insn insn;

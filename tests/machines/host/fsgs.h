@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* RDFSBASE and its three siblings in software, with a flaw to order. */
+/* RDFSBASE and its three siblings in software, with a selectable defect. */
 #ifndef HOST_FSGS_H
 #define HOST_FSGS_H
 
 #include "insn.h"
 
 enum fsgs_result {
-	FSGS_NOT_OURS,   /* another instruction, or one that must raise #UD anyhow */
+	FSGS_NOT_OURS,   /* another instruction, or one that must raise #UD in any case */
 	FSGS_DONE,       /* emulated; the instruction is to be skipped */
 	FSGS_PROTECTION, /* a base that is not canonical: #GP(0) */
 };

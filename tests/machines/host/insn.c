@@ -51,7 +51,7 @@ static bool translate(const struct vmcb *vmcb, uint64_t linear, uint64_t *physic
 	return false;
 }
 
-/* Returns how many bytes could be read: behind a short instruction the next page may be absent. */
+/* Returns the number of readable bytes: the page after a short instruction may be absent. */
 static unsigned int fetch(const struct vmcb *vmcb, uint8_t bytes[LONGEST])
 {
 	bool mode_64 = insn_mode_64(vmcb);
@@ -82,7 +82,7 @@ static bool is_known(uint8_t opcode)
 	       opcode == OPCODE_WRMSR;
 }
 
-/* Takes one legacy prefix; false when the byte is none. */
+/* Consumes one legacy prefix; false if the byte is not a prefix. */
 static bool take_prefix(struct insn *insn, uint8_t byte)
 {
 	switch (byte) {

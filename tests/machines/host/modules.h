@@ -9,8 +9,8 @@
 #define MODULE_MAX  8
 #define CMDLINE_MAX 2048
 
-/* The map that the guest gets: the BIOS's, less what it has to leave alone. Host and modules are
- * kept. */
+/* The guest's memory map: the BIOS's, without the regions that it must not use. Host and modules
+ * are kept. */
 extern struct memory memory;
 
 extern struct multiboot_module modules[MODULE_MAX];
@@ -25,8 +25,7 @@ extern char modules_cmdline[CMDLINE_MAX];
  */
 void modules_init(const struct multiboot_info *info);
 
-/* Moves those away that lie where images are linked: GRUB puts modules at the lowest free
- * address. */
+/* Moves modules that lie where images are linked: GRUB puts modules at the lowest free address. */
 void modules_move_up(void);
 
 #endif

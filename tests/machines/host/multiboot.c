@@ -119,7 +119,7 @@ static bool find_header(const uint8_t *image, uint32_t size, uint32_t *offset,
 	return false;
 }
 
-/* The map speaks of all memory; the two old numbers of what lies below the host only. */
+/* The map describes all memory; the two old numbers only the memory below the host. */
 static void fill_information(void)
 {
 	for (unsigned int i = 0; i < memory.map_count; i++) {
@@ -146,7 +146,7 @@ static void fill_information(void)
 	information.map = (uint32_t)(uintptr_t)map;
 }
 
-/* What a boot loader may get wrong, and an image must not fall over. */
+/* Invalid data from a boot loader, which an image must survive. */
 static void spoil(const char *defect)
 {
 	struct multiboot_module *const handed = &modules[1];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The payload's two fault handlers: note the vector, go on where the trial said. */
+/* The payload's two fault handlers: store the vector and continue at the trial's address. */
 
 	.text
 	.globl payload_trap_ud

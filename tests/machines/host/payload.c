@@ -38,7 +38,7 @@ struct gate {
 
 #define GATE_INTERRUPT 0x8e
 
-/* payload-trap.S: a fault is noted here, and goes on where the trial said. */
+/* payload-trap.S: stores a fault here and continues at the trial's address. */
 extern uint64_t payload_resume;
 extern uint64_t payload_fault;
 void payload_trap_ud(void);
@@ -126,7 +126,7 @@ static void try_writes(const char *suffix)
 	say(suffix, outcome(rdmsr(MSR_GS_BASE) == OTHER));
 }
 
-/* The 32-bit forms, a base over an exit, and the #GP for an address that is none. */
+/* The 32-bit forms, a base across an exit, and the #GP for a non-canonical address. */
 static void try_corners(void)
 {
 	uint64_t value = UINT64_MAX;

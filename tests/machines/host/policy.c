@@ -36,21 +36,21 @@ static const struct policy policies[] = {
 	/* No host: the operating system gets the machine as it is. */
 	{.name = "off"},
 
-	/* What CPUID says is true, and the bit does what the guest asks. */
+	/* CPUID is right, and the bit has the effect that the guest expects. */
 	{.name = "honest",
 	 .launch = true,
 	 .cpuid = true,
 	 .cr4_write = CR4_WRITE_ACCEPT,
 	 .real_bit = REAL_BIT_AS_ASKED},
 
-	/* The story: offered, accepted, shown, and not there. */
+	/* The reported crash: offered, accepted, shown in CR4, but without effect. */
 	{.name = "lie",
 	 .launch = true,
 	 .cpuid = true,
 	 .cr4_write = CR4_WRITE_ACCEPT,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* Its cure, Hyper-V's processor compatibility mode: consistently absent. */
+	/* The fix, Hyper-V's processor compatibility mode: consistently absent. */
 	{.name = "hide",
 	 .launch = true,
 	 .cpuid = false,
@@ -64,21 +64,23 @@ static const struct policy policies[] = {
 	 .cr4_write = CR4_WRITE_FAULT,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* CPUID offers what CR4 swallows, as a paravirtual CR4 write may. */
+	/* CPUID offers the feature, but CR4 drops the bit silently, as a paravirtual CR4 write
+	 * may. */
 	{.name = "drop",
 	 .launch = true,
 	 .cpuid = true,
 	 .cr4_write = CR4_WRITE_DISCARD,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* Not offered, yet it runs: the host uses the feature and forgot to take it away. */
+	/* Not offered, but it runs: the host uses the feature and did not disable it for the
+	 * guest. */
 	{.name = "hidden",
 	 .launch = true,
 	 .cpuid = false,
 	 .cr4_write = CR4_WRITE_FAULT,
 	 .real_bit = REAL_BIT_SET},
 
-	/* The bit can be set and cleared and means nothing: the instructions run either way. */
+	/* The bit can be set and cleared but has no effect: the instructions run either way. */
 	{.name = "unenforced",
 	 .launch = true,
 	 .cpuid = true,
@@ -110,7 +112,7 @@ static const struct policy policies[] = {
 	 .chosen = WRGSBASE,
 	 .rings = RINGS_ALL},
 
-	/* The same, with all four, one of which moves a wrong value. */
+	/* The same with all four instructions; one of them moves a wrong value. */
 	{.name = "wrong",
 	 .launch = true,
 	 .cpuid = true,
@@ -130,7 +132,7 @@ static const struct policy policies[] = {
 	 .chosen = RDGSBASE,
 	 .rings = RINGS_ALL},
 
-	/* The instructions are sound, but the base is not kept while the host is at work. */
+	/* The instructions work, but the base is not preserved across exits to the host. */
 	{.name = "lose",
 	 .launch = true,
 	 .cpuid = true,

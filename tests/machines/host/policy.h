@@ -9,39 +9,39 @@
 /* The four instructions, by the number in the reg field of their ModRM byte. */
 enum fsgs_insn { RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE, FSGS_INSN_COUNT };
 
-/* What becomes of a guest's write to CR4 with the FSGSBASE bit set. */
+/* The effect of a guest's write to CR4 with the FSGSBASE bit set. */
 enum cr4_write {
 	CR4_WRITE_ACCEPT,  /* the bit reads back as written */
 	CR4_WRITE_DISCARD, /* the write succeeds, the bit reads back as 0 */
 	CR4_WRITE_FAULT,   /* #GP */
 };
 
-/* The bit that the processor itself works with while the guest runs. */
+/* The real CR4 bit while the guest runs. */
 enum real_bit {
 	REAL_BIT_CLEAR,
 	REAL_BIT_SET,
 	REAL_BIT_AS_ASKED,
 };
 
-/* With the real bit clear all four raise #UD, and the host may answer in the processor's place. */
+/* If the real bit is clear, all four raise #UD, which the host may intercept and emulate. */
 enum emulation {
-	EMULATE_NONE,       /* the #UD is the processor's, and the guest gets it */
-	EMULATE_ALL,        /* all run, as the manuals have it */
+	EMULATE_NONE,       /* the guest gets the processor's #UD */
+	EMULATE_ALL,        /* all four run correctly */
 	EMULATE_BUT_FAIL,   /* three work, the chosen one raises #UD */
 	EMULATE_BUT_WRONG,  /* all run, the chosen one moves a wrong value */
-	EMULATE_BUT_NARROW, /* all run, the chosen one leaves the upper half of its target as it was
-			     * where its 32-bit form has to clear it */
+	EMULATE_BUT_NARROW, /* the chosen one's 32-bit form keeps the upper half */
 };
 
 struct policy {
 	const char *name;
-	bool launch;        /* become a host at all; otherwise just boot */
+	bool launch;        /* act as a host; otherwise only boot */
 	bool cpuid;         /* CPUID.(EAX=7,ECX=0):EBX[0] as the guest reads it */
 	bool loses_gs_base; /* a user-half GS base does not survive an intercepted CPUID */
 	enum cr4_write cr4_write;
 	enum real_bit real_bit;
 	enum emulation emulation;
-	/* Which instruction the emulation fails on, and where; "insn=" and "ring=" change them. */
+	/* The instruction on which the emulation fails, and the privilege levels; "insn=" and
+	 * "ring=" change them. */
 	enum fsgs_insn chosen;
 	uint8_t rings; /* a bit for each privilege level */
 };

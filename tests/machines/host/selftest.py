@@ -28,11 +28,11 @@ INSTRUCTIONS = ("rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase")
 
 
 def answers(**changes):
-    """What the payload says on a machine in order, with changes ("_" stands for "-")."""
+    """The payload's output on a correct machine, with changes ("_" stands for "-")."""
     said = {"magic": "ok", "host-reserved": "1", "cmdline": "one, two", "modules": "0x1",
             "hyper-v": "1", "svm": "0", "efer-svme": "0", "cpuid": "1", "cr4-set": "ok",
             "cr4-read": "1", "rdgsbase-32": "ok", "wrgsbase-32": "ok", "survives-cpuid": "ok",
-            # Every processor raises #GP here; QEMU's does not.
+            # Every processor raises #GP here; QEMU does not.
             "non-canonical": "ok"}
     for name in INSTRUCTIONS:
         said[name] = "ok"
@@ -70,7 +70,8 @@ RING0 = [
     ("lose", answers(survives_cpuid="wrong")),
 ]
 
-# What the host must refuse, loudly: (name, its command line, the processor, its words).
+# Options that the host must refuse with a message: (name, its command line, the processor, its
+# message).
 REFUSALS = [
     ("a host of another name", "lies", "EPYC", "no such host"),
     ("an instruction of another name", "partial insn=swapgs", "EPYC", "no such instruction"),
@@ -133,7 +134,7 @@ def cases_ring0(options):
 
 
 def signs(cpuid, hwcap2, answer, **changes):
-    """What the probe says: CPUID, AT_HWCAP2, and the same answer for all trials but the changes."""
+    """The probe's output: CPUID, AT_HWCAP2, and the same answer for all trials except the changes."""
     trials = [*INSTRUCTIONS, "gs-moves", "gs-zero-extends", "gs-survives-cpuid",
               "gs-survives-sleep"]
     found = {"cpuid": str(cpuid), "hwcap2": str(hwcap2)} | dict.fromkeys(trials, answer)
@@ -147,12 +148,12 @@ WRGSBASE_ILLEGAL = dict.fromkeys(("wrgsbase", "gs_moves", "gs_zero_extends", "gs
 RDGSBASE_WRONG = dict.fromkeys(("rdgsbase", "gs_moves", "gs_zero_extends", "gs_survives_cpuid",
                                 "gs_survives_sleep"), "wrong")
 
-# The instructions run, but the kernel knows nothing of them and saves no base that they wrote: a
-# sleep always loses it, and an untimely context switch does so in the other trials.
+# The instructions run, but the kernel does not know them and saves no base that they wrote. A sleep
+# always loses the base; in the other trials a context switch at the wrong moment does.
 UNSAVED = {"gs_moves": {"ok", "wrong"}, "gs_zero_extends": {"ok", "wrong"},
            "gs_survives_cpuid": {"ok", "wrong"}, "gs_survives_sleep": "wrong"}
 
-# Which host, on which further kernel arguments, shows the probe what; and the name of its log.
+# The host, further kernel arguments, the probe's expected output, and the name of the log.
 ALIVE = [
     ("off", "", HEALTHY, None),
     ("honest", "", HEALTHY, "honest"),
@@ -167,7 +168,7 @@ ALIVE = [
     ("lose", "", signs(1, 1, "ok", gs_survives_cpuid="wrong"), None),
 ]
 
-# Words of a kernel that dies; releases differ in the first.
+# The kernel's last messages when it crashes; releases differ in the first one.
 INVALID_OPCODE = r"invalid opcode: 0000 \[#1\]"
 SAVE_FSGS = r"RIP: 0010:current_save_fsgs\+.*\n.*Code: .*<f3> 48 0f ae c0"
 COPY_THREAD = r"copy_thread\+"
@@ -177,7 +178,7 @@ BUILD = r"Hyper-V: Host Build 10\.0\.20348\.0-0-0"
 EARLY_GP = r"PANIC: early exception 0x0d"
 WRITE_CR4 = r"RIP: 0010:native_write_cr4\+"
 
-# Which host kills the kernel, with which words, and whether CR4 then has the bit.
+# The host that crashes the kernel, the messages, and whether CR4 then has the bit.
 DEAD = [
     ("lie", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], True, None),
     ("drop", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], False, None),

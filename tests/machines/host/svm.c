@@ -54,7 +54,7 @@ static void require_svm(void)
 		stop("the firmware has switched SVM off; VM_CR", rdmsr(MSR_VM_CR));
 }
 
-/* A host can pretend that the bit is set on any processor, but set it only where there is one. */
+/* The host can show the bit on any processor, but can set it only if the processor has it. */
 static void require_fsgsbase(void)
 {
 	uint32_t highest = cpuid(0, 0).eax;
@@ -99,7 +99,7 @@ static void copy_own_state(void)
 	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("sidt %0" : "=m"(idtr));
 
-	/* The selectors are whatever was here before; all are flat, in 64-bit mode. */
+	/* The selectors stay as they are; all are flat, in 64-bit mode. */
 	vmcb.cs = (struct vmcb_segment){read_cs(), CODE64_ATTRIBUTES, UINT32_MAX, 0};
 	vmcb.ds = (struct vmcb_segment){read_ds(), DATA_ATTRIBUTES, UINT32_MAX, 0};
 	vmcb.es = (struct vmcb_segment){read_es(), DATA_ATTRIBUTES, UINT32_MAX, 0};
@@ -139,7 +139,7 @@ void svm_launch(const struct policy *policy, uint64_t host_cr3)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, (uintptr_t)host_save_area);
 
-	guest.vmcb = &vmcb; /* not before: the UEFI form runs in a copy */
+	guest.vmcb = &vmcb; /* not earlier: the UEFI form runs in a copy */
 	guest.policy = *policy;
 	copy_own_state();
 	if (policy->real_bit == REAL_BIT_SET)

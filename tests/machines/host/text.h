@@ -21,7 +21,7 @@ bool text_copy(char *to, size_t size, const char *from);
  */
 bool text_option(const char *line, const char *key, char *value, size_t size);
 
-/* What stands behind the first word: a loader puts the file's name in front of its arguments. */
+/* The text after the first word: a loader puts the file's name before its arguments. */
 const char *text_arguments(const char *line);
 
 #endif

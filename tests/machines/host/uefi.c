@@ -28,7 +28,7 @@ efi_status efi_main(efi_handle image, struct efi_system_table *system);
 
 static uint64_t tables[2 + DIRECTORIES][ENTRIES] __attribute__((aligned(4096)));
 
-/* The 4 GiB that the host sees, one to one. */
+/* The 4 GiB that the host maps one to one. */
 static uint64_t make_tables(void)
 {
 	tables[0][0] = (uintptr_t)tables[1] | PAGE_TABLE;
@@ -39,7 +39,7 @@ static uint64_t make_tables(void)
 	return (uintptr_t)tables[0];
 }
 
-/* In the copy. */
+/* Runs in the copy. */
 static void launch(const struct policy *policy)
 {
 	uint64_t flags;

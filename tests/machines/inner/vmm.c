@@ -34,7 +34,7 @@ enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71 };
 #define MEMORY          (64u << 20)
 #define LEAVES          256
 
-/* Where the guest finds what a boot loader leaves. */
+/* Addresses of the data that a boot loader passes. */
 #define TABLES          0x5000u
 #define START_INFO      0x6000u
 #define COMMAND_LINE    0x7000u
@@ -87,7 +87,7 @@ static uint32_t align4(uint32_t size)
 	return (size + 3) & ~3u;
 }
 
-/* The entry that a segment of notes names, or 0. */
+/* The entry point in a note segment; 0 if there is none. */
 static uint32_t find_entry(const uint8_t *notes, uint64_t size)
 {
 	for (uint64_t at = 0; at + sizeof(Elf64_Nhdr) <= size;) {
@@ -152,7 +152,7 @@ static void finish_description(uint8_t *table, const char *signature, uint32_t s
 	finish_table(table, size, 9);
 }
 
-/* As much of ACPI as tells how many processors there are: RSDP, RSDT, MADT. */
+/* The ACPI tables that give the number of processors: RSDP, RSDT, MADT. */
 static void describe_processors(unsigned cpus)
 {
 	uint8_t *const rsdp = memory + TABLES, *const rsdt = rsdp + 0x100,
@@ -256,7 +256,7 @@ static void *serve(void *argument)
 	const struct processor *const processor = argument;
 
 	for (;;) {
-		/* EAGAIN: a processor that waited for its start-up interrupt got it. */
+		/* EAGAIN: a processor that waited for its start-up interrupt has received it. */
 		if (ioctl(processor->fd, KVM_RUN, 0) < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				err(STATUS_REFUSED, "KVM_RUN");
@@ -335,8 +335,8 @@ int main(int argc, char **argv)
 	const struct start_info information = {
 		.magic = PVH_MAGIC, .version = 1, .command_line = COMMAND_LINE, .rsdp = TABLES};
 
-	/* Intel's processors need a place for their task state; the others do not know the
-	 * request. */
+	/* Intel processors need memory for a task state segment; other processors do not support
+	 * the request. */
 	ioctl(vm, KVM_SET_TSS_ADDR, (unsigned long)TASK_STATE_BASE);
 	CONTROL(vm, KVM_CREATE_IRQCHIP, NULL);
 	CONTROL(vm, KVM_SET_USER_MEMORY_REGION, &region);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * As much of Criterion as the unit tests use, in place of it: every line that runs is instrumented,
- * nothing is allocated, and each test is a child made by fork(), which all of the tools can follow.
+ * The part of Criterion that the unit tests use, as a replacement: every line that runs is
+ * instrumented, nothing is allocated, and each test is a forked child, which all tools can follow.
  */
 #ifndef FSGSCHECK_PLAIN_CRITERION_H
 #define FSGSCHECK_PLAIN_CRITERION_H
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Of one that hangs. Its tool slows it down, and so may the machine. */
+/* The time limit of a test. Tools make it slow, and so may the machine. */
 #define PLAIN_SECONDS 120
 
 struct plain_test {
@@ -54,7 +54,7 @@ static inline void plain_check(int holds, int fatal, const char *file, int line,
 		_exit(1);
 }
 
-/* The empty string ends what may be no format. */
+/* The empty string ends a text that may not be a format. */
 #define PLAIN_(holds, fatal, condition, ...) \
 	plain_check(!!(holds), fatal, __FILE__, __LINE__, condition, __VA_ARGS__)
 #define PLAIN_TRUE(fatal, a, ...) PLAIN_(a, fatal, #a, __VA_ARGS__)
