@@ -73,7 +73,7 @@ static void clean(char *text, size_t size)
 	text_clean(from, text, size);
 }
 
-/* Strings of the hypervisor and the kernel must not control a terminal, in any form of output. */
+/* Strings of the hypervisor and the kernel must not control a terminal, in any output format. */
 static void clean_report(struct fsgs_report *r)
 {
 	clean(r->vendor, sizeof r->vendor);
@@ -104,7 +104,8 @@ static int run(uint32_t flags, print_result *print)
 		fprintf(stderr, "fsgscheck: the check could not run: %s\n", strerror(-error));
 		return CANNOT_RUN;
 	}
-	/* Only there does it leave anything open; and it executes the instructions, too. */
+	/* Ring 0 is read only if the verdict leaves a question open, because the module executes
+	 * the instructions. */
 	if (result.report.verdict == FSGS_VERDICT_DISABLED &&
 	    result.report.refusal == FSGS_REFUSAL_NONE) {
 		const char *why = ring0_ask(&result.report, RING0_DEVICE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the command knows, and the forms in which it can say it. */
+/* The command's results, and their output formats. */
 #ifndef FSGSCHECK_OUTPUT_H
 #define FSGSCHECK_OUTPUT_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Distinct results of a sweep that are told apart; a machine with more has one cause for all of
+/* Maximum number of distinct results of a sweep; a machine with more has one cause for all of
  * them. */
 #define MAX_GROUPS 8
 
@@ -20,8 +20,8 @@ struct result {
 /* The kernel module of examples/kmod: it answers with a report of ring 0. */
 #define RING0_DEVICE "/dev/fsgscheck"
 
-/* Adds the evidence of ring 0 to the report, and decides again. Returns NULL, also if there is no
- * device. If its answer cannot be read or trusted, returns why, and what to do. */
+/* Adds the evidence of ring 0 to the report, and decides again. Returns NULL on success or without
+ * a device. If the answer cannot be read or trusted, returns the reason and the next step. */
 const char *ring0_ask(struct fsgs_report *report, const char *path);
 /* Its parts: whether a file is the kernel's device for root, and how that device is read. */
 struct stat;
@@ -35,7 +35,7 @@ print_result print_json;
 print_result print_tap;
 print_result print_prometheus;
 
-/* Whether all that was printed has arrived; says so on standard error if not. */
+/* Whether all output was written; if not, prints an error on standard error. */
 bool flushed(FILE *out);
 
 /* The parts of print_human() that do not depend on where the report comes from. */
@@ -48,14 +48,14 @@ void print_advice(FILE *out, const struct fsgs_report *report);
  * before it: it stands whole on its line, to be copied. */
 typedef const char *print_step(const void *context, uint32_t n);
 void print_steps(FILE *out, const char *title, print_step *step, const void *context);
-/* Wraps at words; `column` is where the first line begins, `indent` where the others do. */
+/* Wraps at words; `column` is the start of the first line, `indent` that of the others. */
 void print_wrapped(FILE *out, const char *text, size_t column, size_t indent);
 
-/* print_json() without its end: an object that has begun, for more keys. */
+/* print_json() without the closing brace, so that more keys can follow. */
 struct json;
 void report_json(struct json *json, const struct result *result);
 
-/* side.c: whose fault it is. `name`, for programs, is host, guest, process, none or unknown. */
+/* side.c: the side at fault. `name`, for programs, is host, guest, process, none or unknown. */
 struct side {
 	const char *name;
 	const char *words;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The report from JSON, as report-json.c writes it. It was decided where all of the evidence was at
- * hand, of which the JSON gives a part; so it is not decided again.
+ * Reads a report from JSON, as report-json.c writes it. The JSON has only a part of the evidence
+ * that the decision was made from, so the decision is not repeated.
  */
 #include "explain/explain.h"
 
@@ -17,7 +17,7 @@ uint32_t explain_number_of(uint32_t list, const char *name, uint32_t none)
 
 enum { SEEN_SCHEMA = 1, SEEN_VERDICT = 2 };
 
-/* Where a string, a name, a number or an answer goes. */
+/* The place of a string, a name, a number or an answer. */
 struct field {
 	const char *path[4];
 	enum { STRING, NAME, NUMBER, ANSWER } form;
@@ -57,7 +57,7 @@ static const struct field fields[] = {
 	{{"ring0", "samples_differ"}, ANSWERED(samples_differ)},
 };
 
-/* The same for each of the four instructions, whose name stands for the star. */
+/* The same for each of the four instructions, whose name replaces the star. */
 static const struct {
 	const char *path[4];
 	size_t offset;
@@ -91,7 +91,7 @@ static void put_field(struct fsgs_report *r, const struct field *field,
 
 void explain_report_finding(const struct explain *e, struct fsgs_report *r, const char *name)
 {
-	/* A later version may have found what this one has no word for. */
+	/* A later version may have findings that this version does not know. */
 	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
 		if (strcmp(e->findings[i], name) == 0)
 			r->findings |= FSGS_FINDING_BIT(i);
@@ -156,7 +156,7 @@ void explain_report_scalar(struct explain *e, const struct json_reader *reader, 
 		explain_report_finding(e, &s->report, reader->text);
 		return;
 	}
-	/* Nothing else is in an array, and foreign JSON may have long ones. */
+	/* Arrays have no other members, and foreign JSON may have long arrays. */
 	if (reader->bracket[reader->depth - 1] == '[')
 		return;
 	explain_report_field(&s->report, reader, type);
@@ -171,7 +171,7 @@ void explain_report_begin(struct explain *e)
 	e->report_seen = 0;
 }
 
-/* What can only have been seen in ring 0: explain's own JSON of a crash is a report, too. */
+/* Evidence that only ring 0 can collect: explain's own JSON of a crash is a report, too. */
 static const uint64_t ring0_findings =
 	FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
 	FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
@@ -184,7 +184,7 @@ void explain_report_end(struct explain *e)
 		return; /* another program's JSON */
 	r->mode = (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE)) ? FSGS_MODE_UNKNOWN
 									    : FSGS_MODE_64BIT;
-	/* Not that of a process that has asked the kernel module. */
+	/* Not the CR4 of a process that has read the kernel module. */
 	if ((r->findings & ring0_findings) && r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN)
 		r->vantage = FSGS_VANTAGE_RING0;
 	else

@@ -4,10 +4,10 @@
 
 #define BIT(finding) FSGS_FINDING_BIT(FSGS_FINDING_##finding)
 
-/* When a row applies, besides its verdict and findings. */
+/* Conditions of a row, besides its verdict and findings. */
 enum { ALWAYS, TRIED, VIRTUAL };
 
-/* The first row that fits is taken. Who has to act is the advice's matter. */
+/* The first matching row is used. The advice names the side that has to act. */
 static const struct {
 	uint32_t verdict;
 	uint64_t with; /* any of these findings, 0 for all reports */

@@ -46,7 +46,8 @@
 	__stringify(FSGS_VERSION_MAJOR) "." __stringify(FSGS_VERSION_MINOR) "." __stringify( \
 		FSGS_VERSION_PATCH)
 #define CR4_FSGSBASE BIT_ULL(16)
-/* What is printed takes about 3 KiB; if it did not fit, the file would ask the machine again. */
+/* The output is about 3 KiB. If the buffer were too small, the file would check the machine
+ * again. */
 #define ROOM         16384
 
 struct answer {
@@ -82,13 +83,13 @@ static u64 read_cr4(void)
 	return io.out[0];
 }
 
-/* On the CPU in question, with interrupts off. */
+/* Runs on the CPU to be checked, with interrupts off. */
 static void check_this_cpu(void *data)
 {
 	struct cpu_check *check = data;
 
 	check->before = read_cr4();
-	/* Refuses nothing: the flags are known. */
+	/* Cannot fail: the flags are valid. */
 	(void)!fsgs_core_ring0(&check->report, sizeof(check->report), &ops, sizeof(ops),
 			       FSGS_RING0_KEEP);
 	check->after = read_cr4();
@@ -100,7 +101,8 @@ static void check_this_cpu(void *data)
 	}
 }
 
-/* All CPUs, one after the other: the report is that of the first, and tells if others differ. */
+/* Checks all CPUs, one after the other. The report is that of the first CPU, and tells whether
+ * others differ. */
 static int check_cpus(struct fsgs_report *report)
 {
 	struct cpu_check *check = kzalloc(sizeof(*check), GFP_KERNEL);
@@ -141,7 +143,8 @@ static int check_cpus(struct fsgs_report *report)
 	return error;
 }
 
-/* Each read from the start asks the machine again: it may have been resumed or moved since. */
+/* Each read from the start checks the machine again, which may have been resumed or migrated
+ * since. */
 static int show(struct seq_file *file, void *unused)
 {
 	static DEFINE_MUTEX(turn);
@@ -169,7 +172,7 @@ static int open(struct inode *inode, struct file *file)
 {
 	if (!capable(CAP_SYS_RAWIO))
 		return -EPERM;
-	/* The misc device put itself there. */
+	/* The misc core has stored its device there. */
 	file->private_data = NULL;
 	return single_open_size(file, show, NULL, ROOM);
 }

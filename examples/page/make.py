@@ -15,12 +15,12 @@ HERE = Path(__file__).resolve().parent
 
 
 def packed(path):
-    """Without a time stamp: the same input gives the same bytes."""
+    """Compresses without a time stamp, so that equal input gives equal bytes."""
     return base64.b64encode(gzip.compress(Path(path).read_bytes(), 9, mtime=0)).decode()
 
 
 def inline(name):
-    """Into a script or style element: no closing tag of it may be inside."""
+    """Text for a script or style element: must not contain its closing tag."""
     text = '\n' + (HERE / name).read_text(encoding='utf-8')
     assert not re.search(r'</(script|style)|<!--', text, re.I), name
     return text

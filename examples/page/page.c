@@ -54,13 +54,13 @@ double EXPORT(page_feed)(uint32_t size)
 	return (double)explain.lines;
 }
 
-/* Whether all of it could be read. */
+/* Whether the whole file could be read. */
 void EXPORT(page_end_file)(uint32_t read)
 {
 	found_end_file(&found, &explain, read);
 }
 
-/* What `fsgscheck explain --json` prints. NULL when there is no memory left for it. */
+/* The output of `fsgscheck explain --json`. NULL if there is not enough memory. */
 const char *EXPORT(page_json)(void)
 {
 	char *text = NULL;

@@ -3,8 +3,8 @@
 // to cancel is to end it.
 'use strict';
 
-const LONGEST = 1 << 16;    // characters of a line that are kept
-const AROUND = 1;           // lines before and after a line that matters
+const LONGEST = 1 << 16;    // maximum number of characters of a line
+const AROUND = 1;           // lines before and after an important line
 
 let exports, buffer, room;
 
@@ -73,7 +73,7 @@ async function fetchLines(file, marks, wanted) {
     if (before)
       text = text.slice(/^(\r\n|\n\r)/.test(text) ? 2 : before / (decoder === 'utf-8' ? 1 : 2));
     text.split(/\r\n|\n\r|\n|\r/).forEach((line, i, all) => {
-      // After the last line's end there is none.
+      // Nothing follows the end of the last line.
       if (wanted.has(from.lines + 1 + i) && (line || i < all.length - 1))
         lines[from.lines + 1 + i] = line.slice(0, LONGEST);
     });
@@ -83,7 +83,7 @@ async function fetchLines(file, marks, wanted) {
 
 // The lines that a source rests on, and those around them.
 async function excerpt(source, files, marks) {
-  // The second machine of a file has its line in its name.
+  // The second machine in a file has its line number in its name.
   const file = files.find(({name}) => name === source.name || `${name}:${source.line}` === source.name) ||
     (files.length === 1 && files[0]);
   const wanted = new Set();

@@ -54,7 +54,7 @@ static inline const char *access_name(void)
 
 #endif
 
-/* A runtime that cannot reach its memory has nothing to go on with. */
+/* A runtime that cannot reach its memory has to end. */
 static inline void must(int error)
 {
 	if (error) {

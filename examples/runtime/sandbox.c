@@ -23,12 +23,12 @@ enum { CALLS = 4000, WORDS = 16 };
 struct sandbox {
 	unsigned char *memory;
 	uint64_t outside; /* the GS base of the caller */
-	uint64_t heard;   /* the sum of what the guest told */
+	uint64_t heard;   /* the sum of the words that the guest reported */
 	unsigned crossings;
 	unsigned disturbed; /* how often host code found another GS base than its own */
 };
 
-/* The host has a use for GS, too. */
+/* The host uses GS, too. */
 #define HOST_MARK 0x686f7374u
 static uint32_t host_data = HOST_MARK;
 
@@ -45,7 +45,7 @@ static void leave(struct sandbox *box)
 	box->crossings++;
 }
 
-/* What the guest may call: host code, with the host's GS base. */
+/* The functions that the guest may call: host code, with the host's GS base. */
 static __attribute__((noinline)) void host_tell(struct sandbox *box, uint32_t value)
 {
 	leave(box);
@@ -54,7 +54,7 @@ static __attribute__((noinline)) void host_tell(struct sandbox *box, uint32_t va
 	enter(box);
 }
 
-/* The guest: keeps a running sum at address 0 and a table behind it, and tells of every fourth
+/* The guest: keeps a running sum at address 0 and a table after it, and reports every fourth
  * word. */
 static __attribute__((noinline)) uint32_t guest_add(struct sandbox *box, uint32_t seed)
 {
@@ -79,7 +79,7 @@ static uint32_t call(struct sandbox *box, uint32_t seed)
 	return result;
 }
 
-/* The same without a sandbox: what must come out. */
+/* The same computation without a sandbox: the expected result. */
 struct model {
 	uint32_t sum, table[WORDS];
 	uint64_t heard;

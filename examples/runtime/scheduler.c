@@ -60,7 +60,7 @@ __asm__(".text\n"
 	"	ret\n"
 	".size switch_stack, . - switch_stack\n");
 
-static pthread_barrier_t start_line; /* no thread is to be done before the others begin */
+static pthread_barrier_t start_line; /* no thread may finish before the others begin */
 
 static struct {
 	pthread_mutex_t lock;
@@ -100,7 +100,7 @@ static void count_finished(void)
 	pthread_mutex_unlock(&queue.lock);
 }
 
-/* In a task: lets others run. The task may go on in another thread. */
+/* Called by a task: lets other tasks run. The task may continue in another thread. */
 static __attribute__((noinline)) void yield(void)
 {
 	struct task *const self = SELF.self;
@@ -108,7 +108,7 @@ static __attribute__((noinline)) void yield(void)
 	switch_stack(&self->stack, self->worker->stack);
 }
 
-/* What every task does: counts in its own data, and looks whether it is still its own. */
+/* The code of each task: counts in its own data, and checks that the data is still its own. */
 static _Noreturn void run_task(void)
 {
 	struct task *const mine = SELF.self;
@@ -136,7 +136,7 @@ static void *run_worker(void *argument)
 	pthread_barrier_wait(&start_line);
 	while ((task = take(&unfinished)) || unfinished) {
 		if (!task) {
-			sched_yield(); /* the rest is running in other threads */
+			sched_yield(); /* the remaining tasks run in other threads */
 			continue;
 		}
 		task->moves += task->worker && task->worker != worker;
@@ -144,7 +144,7 @@ static void *run_worker(void *argument)
 		worker->switches++;
 		must(set_gs((uintptr_t)task));
 		switch_stack(&worker->stack, task->stack);
-		/* Only here has the task left its stack: now another thread may have it. */
+		/* Only now has the task left its stack, so another thread may take it. */
 		if (task->done)
 			count_finished();
 		else
@@ -154,7 +154,7 @@ static void *run_worker(void *argument)
 	return NULL;
 }
 
-/* A stack that looks as if the task had just called switch_stack() at the start of run_task(). */
+/* A stack as if the task had just called switch_stack() at the start of run_task(). */
 static void *prepare_stack(void)
 {
 	char *const bottom = aligned_alloc(16, STACK);
@@ -165,7 +165,7 @@ static void *prepare_stack(void)
 		exit(EXIT_FAILURE);
 	}
 	top = (void **)(bottom + STACK);
-	*--top = NULL; /* run_task() returns to nowhere */
+	*--top = NULL; /* run_task() never returns */
 	*--top = (void *)(uintptr_t)run_task;
 	for (int i = 0; i < 6; i++)
 		*--top = NULL;

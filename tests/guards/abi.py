@@ -38,7 +38,8 @@ def declared():
 
 
 def inline():
-    """Functions that the headers define for their users; a trailing underscore marks those that only they may call."""
+    """Inline functions in the headers for their users. A trailing underscore marks functions that only the headers may
+    call."""
     names = set()
     for header in PUBLIC:
         text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)

@@ -89,7 +89,7 @@ async function drop(...files) {
     await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {items: [], files, dragOperationsMask: 1}});
 }
 
-// What is inserted at once, as by pasting.
+// Text inserted at once, as by pasting.
 async function paste(text) {
   await page.evaluate(() => document.getElementById('answer').hidden = true);
   await page.focus('#text');
@@ -137,7 +137,7 @@ function assertTold(shown, {text, explain}) {
   }
 }
 
-// What the page shows is what the command says, word for word.
+// The page shows the command's text, word for word.
 function assertSame(shown, {text, ...said}) {
   assert.deepEqual(shown.json, said);
   const {explain} = said;
@@ -227,7 +227,7 @@ test('deaths of programs, lscpu, hypervisors and no evidence', async () => {
   assert.deepEqual(titles, ['the death of a program', 'the output of lscpu', 'what a hypervisor says of a guest']);
 });
 
-// What crash(8) prints has the instruction's name and no bytes.
+// crash(8) prints the instruction's name, but no bytes.
 test('an instruction without its bytes', async () => {
   const file = written('crash.txt', `crash> bt
 PID: 0  TASK: ffffffffb541aa40  CPU: 0  COMMAND: "swapper/0"
@@ -325,7 +325,7 @@ test('of several files, those without evidence are named', chromium, async () =>
   assert.match(shown.text, /^3 of 4 files without evidence of FSGSBASE:$/m);
 });
 
-// The command and the page take the same words for whose fault it is, of a group as well.
+// The command and the page use the same words for the side at fault, also for a group.
 test('a group of a fleet that nothing was tried on', chromium, async () => {
   const cpuinfo = (version, flag) => `Linux vm ${version}-18-amd64 #1 SMP x86_64 GNU/Linux\nprocessor\t: 0\nvendor_id\t: AuthenticAMD\n` +
     `cpu family\t: 23\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nstepping\t: 2\nflags\t\t: fpu syscall nx lm ${flag} avx2\nbugs\t\t: null_seg\n`;
@@ -522,14 +522,14 @@ test('the module imports nothing', chromium, async () => {
   assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(fs.readFileSync(process.env.MODULE))), []);
 });
 
-// A server waits for whatever would come through. The page's own policy keeps it waiting.
+// A server waits for any request. The page's own policy must prevent it.
 test('no request leaves', async () => {
   let came = 0;
   const server = http.createServer((request, response) => {
     came++;
     response.end();
   });
-  // What the browser itself has noted of each page and worker so far.
+  // The errors that the browser has recorded of each page and worker so far.
   assert.deepEqual(requests.filter(url => !/^(file|blob|data):/.test(url)), []);
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${server.address().port}/`;

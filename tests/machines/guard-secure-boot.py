@@ -18,7 +18,7 @@ from support import SOURCE, aside, machine
 KEY, CERTIFICATE = (pathlib.Path("/usr/share/ovmf") / f"PkKek-1-snakeoil.{suffix}" for suffix in ("key", "pem"))
 SBAT = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\ngrub,5,test,grub,2,test\n"
 
-# Both end with the guard's "nofsgsbase" or without, and with a boot of the kernel where the guard is refused.
+# GRUB's entries: the guard decides about nofsgsbase, and the kernel boots also if firmware refuses the guard.
 ASK = ("set word=none\nif chainloader /guard.efi guard; then if boot; then set word=; else set word=nofsgsbase; fi\n"
        "else echo the guard is refused; fi\nlinux /vmlinuz {arguments} $word\ninitrd /initrd\nboot\n")
 CHAIN = "chainloader /guard.efi guard /vmlinuz initrd=\\\\initrd {arguments}\nboot\necho came back\nsleep 1\nhalt\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Further builds of the project, each made once, and the library with one changed file."""
+"""Further builds of the project, each made once; and a copy of the library with one changed file."""
 
 import os
 import shutil

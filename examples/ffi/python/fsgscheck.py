@@ -34,7 +34,7 @@ _library.fsgs_ensure_base.argtypes = [ctypes.c_uint32, ctypes.c_uint64]
 
 
 class Check(enum.IntFlag):
-    """What a check is asked to do besides the plain one: enum fsgs_check_flag."""
+    """The flags of a check: enum fsgs_check_flag."""
     NO_TRIAL = 1
     CONTEXT = 2
     ALL_CPUS = 4
@@ -48,7 +48,7 @@ class Segment(enum.IntEnum):
 
 
 class List(enum.IntEnum):
-    """The lists of names: the first of enum fsgs_list."""
+    """The lists of names, as in enum fsgs_list."""
     VERDICT = 1
     FINDING = 2
     OUTCOME = 3
@@ -58,19 +58,19 @@ class List(enum.IntEnum):
 
 
 class _Word(enum.IntEnum):
-    """A number that the library has a name for."""
+    """A number with a name from the library."""
 
     def __str__(self):
         return _library.fsgs_name(self.LIST, self).decode()
 
     @property
     def text(self):
-        """The sentence that explains it."""
+        """The sentence that explains the number."""
         return _library.fsgs_describe(self.LIST, self).decode()
 
 
 class _Result(_Word):
-    """One whose 0 says the least: unknown, none, not tried. A number without a name counts as that."""
+    """An enumeration whose 0 means unknown, none or not tried. A number without a name counts as 0."""
 
     @classmethod
     def _missing_(cls, value):
@@ -117,7 +117,7 @@ def _fields():
 
 
 class Report:
-    """One check: what was decided, and the evidence. In `raw` is every field of the library, by its name."""
+    """One check: the decision and the evidence. `raw` has every field of the library, by its name."""
 
     def __init__(self, report):
         self._report = report
@@ -135,12 +135,12 @@ class Report:
 
     @property
     def reason(self):
-        """Why the verdict is what it is, in one sentence."""
+        """The reason for the verdict, in one sentence."""
         return _library.fsgs_reason(self._report, len(self._report)).decode()
 
     @property
     def advice(self):
-        """What to do, cheapest first; empty on a healthy machine."""
+        """The steps of the advice, cheapest first; empty on a healthy machine."""
         steps = []
         while step := _library.fsgs_advice(self._report, len(self._report), len(steps)):
             steps.append(step.decode())
@@ -153,7 +153,8 @@ def _raise(error):
 
 
 def _fit(value, bits):
-    """ctypes would cut it off: a base of 1 << 64 is not 0, and a segment of 1 << 32 is not FS."""
+    """Checks the range, because ctypes would truncate: a base of 1 << 64 is not 0, and a segment of 1 << 32 is not
+    FS."""
     value = operator.index(value)
     if not 0 <= value < 1 << bits:
         raise OverflowError(f'{value} is not an unsigned number of {bits} bits')
@@ -173,7 +174,7 @@ def usable():
 
 
 def refresh():
-    """Look again: after a resume, a migration, a restore. Whether anything changed."""
+    """Check again, after a resume, a migration or a restore. Returns whether anything changed."""
     return bool(_library.fsgs_refresh())
 
 
@@ -195,7 +196,7 @@ def set_base(segment, base):
 
 
 def ensure_base(segment, base):
-    """The same, but write only what is not there already: cheaper where it often is."""
+    """Write a base only if it has another value: cheaper if it often has the value already."""
     _raise(_library.fsgs_ensure_base(_fit(segment, 32), _fit(base, 64)))
 
 

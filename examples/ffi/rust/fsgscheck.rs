@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 
-/// What this module uses of the C interface: include/fsgscheck.h, report.h and base.h.
+/// The part of the C interface that this module uses: include/fsgscheck.h, report.h and base.h.
 pub mod sys {
     use std::os::raw::{c_char, c_int};
 
@@ -76,10 +76,10 @@ macro_rules! words {
         pub enum $name { $($member = $value,)* }
 
         impl $name {
-            /// All that this module lists, in the order of their numbers.
+            /// All values that this module lists, in the order of their numbers.
             pub const ALL: &'static [$name] = &[$($name::$member,)*];
 
-            /// The sentence that explains it.
+            /// The sentence that explains the value.
             pub fn text(self) -> &'static str {
                 // SAFETY: takes two numbers, any of which is allowed.
                 text(unsafe { sys::fsgs_describe(sys::$list, self as u32) }).unwrap_or("")
@@ -96,7 +96,8 @@ macro_rules! words {
     };
 }
 
-/// For those whose 0 says the least (unknown, none, not tried): a number that this module does not list counts as that.
+/// For enumerations whose 0 means unknown, none or not tried: a number that this module does not
+/// list counts as 0.
 macro_rules! results {
     ($($name:ident)*) => {
         $(impl From<u64> for $name {
@@ -108,12 +109,12 @@ macro_rules! results {
 }
 
 words! {
-    /// What the evidence adds up to.
+    /// The result of weighing the evidence.
     Verdict, FSGS_LIST_VERDICT:
     Unknown = 0, Usable = 1, Unsupported = 2, Disabled = 3, Unadvertised = 4, Broken = 5, Inconsistent = 6,
 }
 words! {
-    /// What refines a verdict.
+    /// A detail of a verdict.
     Finding, FSGS_LIST_FINDING:
     KernelTooOld = 0, SwitchedOff = 1, Unproven = 2, UpgradeRisk = 3, WrongMode = 4, CpusDiffer = 5,
     CpuidMasked = 6, Emulated = 7, NoCanonicalCheck = 8, ValueLost = 9, Sandboxed = 10,
@@ -122,7 +123,7 @@ words! {
     Misconfigured = 20,
 }
 words! {
-    /// What came of executing one instruction.
+    /// The result of executing one instruction.
     Outcome, FSGS_LIST_OUTCOME:
     NotTried = 0, Ok = 1, Undefined = 2, Faulted = 3, WrongValue = 4, ValueLost = 5,
 }
@@ -132,12 +133,12 @@ words! {
     Rdfsbase = 0, Rdgsbase = 1, Wrfsbase = 2, Wrgsbase = 3,
 }
 words! {
-    /// How a base is to be read and written.
+    /// How a base is read and written.
     Access, FSGS_LIST_ACCESS:
     None = 0, Instruction = 1, ArchPrctl = 2,
 }
 words! {
-    /// What the verdict rests on.
+    /// The evidence that the verdict is based on.
     Proof, FSGS_LIST_PROOF:
     Advertised = 0, Tried = 1,
 }
@@ -150,7 +151,7 @@ pub enum Segment {
     Gs = sys::FSGS_SEGMENT_GS as isize,
 }
 
-/// What a check is asked to do besides the plain one.
+/// The flags of a check.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     pub no_trial: bool,
@@ -169,7 +170,7 @@ impl Options {
     }
 }
 
-/// One check: what was decided, and the evidence.
+/// One check: the decision and the evidence.
 #[derive(Clone, Debug)]
 pub struct Report {
     raw: Vec<u8>,
@@ -183,7 +184,7 @@ fn answer(value: u64) -> Option<bool> {
     }
 }
 
-/// Where each field of the library is, and its name.
+/// The place and the name of each field of the library.
 pub fn fields() -> impl Iterator<Item = (&'static str, sys::Field)> {
     (0..).map_while(|number| {
         let mut field = sys::Field::default();
@@ -197,7 +198,7 @@ fn field(name: &str) -> sys::Field {
 }
 
 impl Report {
-    /// One element of any field, as the library has it; of 32 bits unless the field is wider.
+    /// One element of any field: 64 bits if the field has them, else 32.
     pub fn number(&self, name: &str, index: u32) -> u64 {
         let field = field(name);
         let at = (field.offset + index * field.stride) as usize;
@@ -227,12 +228,13 @@ impl Report {
     pub fn outcome(&self, insn: Insn) -> Outcome {
         Outcome::from(self.number("trials.outcome", insn as u32))
     }
-    /// Those that this module lists.
+    /// The findings that this module lists.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
         let bits = self.number("findings", 0);
         Finding::ALL.iter().copied().filter(move |&f| bits >> f as u32 & 1 == 1)
     }
-    /// All that the library has a name for, so those of a later one as well; every bit is in `number("findings", 0)`.
+    /// All findings that the library has a name for, also those of a later one; `number("findings",
+    /// 0)` has every bit.
     pub fn finding_names(&self) -> impl Iterator<Item = &'static str> {
         let bits = self.number("findings", 0);
         // SAFETY: takes two numbers, any of which is allowed.
@@ -252,12 +254,12 @@ impl Report {
     pub fn kernel(&self) -> String {
         self.characters("kernel")
     }
-    /// Why the verdict is what it is, in one sentence.
+    /// The reason for the verdict, in one sentence.
     pub fn reason(&self) -> &'static str {
         // SAFETY: a whole report, with its size.
         text(unsafe { sys::fsgs_reason(self.raw.as_ptr(), self.raw.len()) }).unwrap_or("")
     }
-    /// What to do, cheapest first; nothing on a healthy machine.
+    /// The steps of the advice, cheapest first; empty on a healthy machine.
     pub fn advice(&self) -> impl Iterator<Item = &'static str> + '_ {
         // SAFETY: as above; any step is allowed.
         (0..).map_while(move |step| {
@@ -293,7 +295,7 @@ pub fn usable() -> bool {
     unsafe { sys::fsgs_usable() == 1 }
 }
 
-/// Look again: after a resume, a migration, a restore. Whether anything changed.
+/// Check again, after a resume, a migration or a restore. Returns whether anything changed.
 pub fn refresh() -> bool {
     // SAFETY: no argument, any thread.
     unsafe { sys::fsgs_refresh() == 1 }
@@ -319,7 +321,7 @@ pub fn set_gs_base(base: u64) -> io::Result<()> {
     result(unsafe { sys::fsgs_set_base(Segment::Gs as u32, base) })
 }
 
-/// The same, but write only what is not there already: cheaper where it often is.
+/// Write the GS base only if it has another value: cheaper if it often has the value already.
 pub fn ensure_gs_base(base: u64) -> io::Result<()> {
     // SAFETY: as above.
     result(unsafe { sys::fsgs_ensure_base(Segment::Gs as u32, base) })
@@ -333,10 +335,7 @@ pub unsafe fn set_fs_base(base: u64) -> io::Result<()> {
     result(sys::fsgs_set_base(Segment::Fs as u32, base))
 }
 
-/// The same, but write only what is not there already.
-///
-/// # Safety
-/// As `set_fs_base()`.
+/// Write the FS base only if it has another value.
 pub unsafe fn ensure_fs_base(base: u64) -> io::Result<()> {
     result(sys::fsgs_ensure_base(Segment::Fs as u32, base))
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Why the instruction failed for this program, and what to change about the program. What to change
- * about the machine is fsgs_advice(). */
+/* The reason why the instruction failed in this program, and changes to the program. Changes to the
+ * machine are in fsgs_advice(). */
 #include "death.h"
 
 #include <string.h>
 
-/* Programs whose own switch is known: by the beginning of a module's, a function's or the thread's
- * name. */
+/* Programs with a known switch, recognised by the beginning of a module's, a function's or the
+ * thread's name. */
 static const struct {
 	const char *names[6];
 	const char *step;
@@ -94,7 +94,7 @@ const char *death_step(const struct death *d, const struct fsgs_report *report, 
 		return known;
 	if (source && n-- == 0)
 		return source;
-	/* A wrong value and a CPUID that faults are not the machine's. */
+	/* A wrong value and CPUID faulting are not caused by the machine. */
 	return d->fault.cause == FAULT_UNDEFINED ? fsgs_advice(report, sizeof *report, n) : NULL;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgscheck run: the front, which the caller waits for. */
+/* fsgscheck run: the front process, for which the caller waits. */
 #include "command.h"
 #include "privilege.h"
 #include "tracer.h"
@@ -19,10 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* As env(1) has the last two. */
+/* The last two have the same meaning as in env(1). */
 enum { CANNOT_TRACE = 3, BAD_USAGE = 64, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
 
-/* How long a signal to the whole process group may take to reach the program after the front. */
+/* The maximum time between the arrival of a signal to the process group at the front and at the
+ * program. */
 #define GROUP_MILLISECONDS 20
 
 static const char usage[] =
@@ -49,7 +50,7 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* How the command was started, which the program must find again. */
+/* The state at the command's start, which the program must inherit. */
 struct started {
 	char **argv;
 	sigset_t mask;
@@ -64,12 +65,12 @@ static int cannot_execute(const char *program, int error)
 
 /* -- the program ------------------------------------------------------------------------------ */
 
-/* Says that it is ready, waits for the word, and becomes the program; says why not. */
+/* Reports that it is ready, waits for the tracer, and executes the program; reports an error. */
 static _Noreturn void become_program(const struct started *started, int words, pid_t tracer)
 {
 	int word = 0;
 
-	/* Yama lets only ancestors attach otherwise (Documentation/admin-guide/LSM/Yama.rst). */
+	/* Otherwise Yama lets only ancestors attach (Documentation/admin-guide/LSM/Yama.rst). */
 	prctl(PR_SET_PTRACER, (unsigned long)tracer, 0, 0, 0);
 	if (write(words, &word, sizeof word) != sizeof word ||
 	    read(words, &word, sizeof word) != sizeof word)
@@ -82,7 +83,7 @@ static _Noreturn void become_program(const struct started *started, int words, p
 	_exit(NOT_FOUND);
 }
 
-/* Where execvp() finds the program; the name itself where it does not. */
+/* The path at which execvp() finds the program; the name itself if it is not found. */
 static const char *find_program(const char *name, char *path, size_t size)
 {
 	const char *at = getenv("PATH");
@@ -131,7 +132,7 @@ static long status_number(const char *key)
 	return number;
 }
 
-/* Why ptrace was refused, and the cheapest thing to do about it. */
+/* The reason why ptrace was refused, and the cheapest fix. */
 static void say_refused(const char *program, int error)
 {
 	const long yama = read_number("/proc/sys/kernel/yama/ptrace_scope");
@@ -178,9 +179,9 @@ static int refuse(const struct started *started, int error)
 /* -- the front while the program runs
  * --------------------------------------------------------------- */
 
-/* Stops as the program stopped, so that the shell's job control sees it. Not if the program has
- * gone on meanwhile: what stops here is blocked first, and a SIGCONT, which the tracer sends when
- * the program goes on, takes it away. SIGSTOP cannot be blocked; the tracer sends it. */
+/* Stops together with the program, so that the shell's job control works, unless the program has
+ * continued meanwhile. The stop signal is blocked first, and the SIGCONT that the tracer sends at a
+ * continuation discards it. SIGSTOP cannot be blocked, so the tracer sends it. */
 static void stop_like(int signal, pid_t program)
 {
 	siginfo_t continued = {.si_pid = 0};
@@ -200,8 +201,8 @@ static void stop_like(int signal, pid_t program)
 	sigprocmask(SIG_BLOCK, &one, NULL);
 }
 
-/* A signal that a process sent to this one, not before a time, is meant for the program. It has it
- * already if it was sent to the whole process group. */
+/* Passes a signal from another process on to the program, unless the whole process group has
+ * received it already. */
 static void relay(struct shared *shared, pid_t program, const siginfo_t *info, int64_t since)
 {
 	const struct timespec group = {.tv_nsec = GROUP_MILLISECONDS * 1000000L};
@@ -226,8 +227,8 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 
 	sigfillset(&all);
 	for (;;) {
-		/* A signal that waits already may have come at any time since the newest that did
-		 * not. */
+		/* A pending signal may have arrived at any time since the last one that was not
+		 * pending. */
 		if (sigtimedwait(&all, &info, &(struct timespec){0}) < 0) {
 			if (sigwaitinfo(&all, &info) < 0)
 				continue;
@@ -246,8 +247,8 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 	}
 }
 
-/* What the caller has open is the program's alone: locks, pipes whose other end waits for the last
- * writer. */
+/* The caller's open files belong to the program alone: a lock or a pipe must not stay open in the
+ * front. */
 static void close_others(int from, int keep)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -261,8 +262,8 @@ static void close_others(int from, int keep)
 	syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0);
 }
 
-/* Descriptors 0 to 2 that the caller has closed would be taken by what the command opens. The
- * program finds them closed again. */
+/* If the caller has closed descriptors 0 to 2, the command's own files would get these numbers. The
+ * program must find them closed. */
 static void open_standard(void)
 {
 	int fd;
@@ -278,7 +279,7 @@ static _Noreturn void become_tracer(struct tracing *tracing, int words)
 {
 	int error;
 
-	/* When the front is killed the tracer goes, too, and the programs are free. */
+	/* If the front is killed, the tracer ends, too, and the programs continue untraced. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != tracing->front)
 		_exit(CANNOT_TRACE);
@@ -300,14 +301,14 @@ static void end_child(pid_t child)
 		;
 }
 
-/* Attaches the tracer to the program, which waits; 0 or an errno. */
+/* Attaches the tracer to the waiting program; 0 or an errno. */
 static int attach(int to_tracer, int to_program, pid_t program)
 {
 	int word;
 
 	if (read(to_program, &word, sizeof word) != sizeof word)
 		return ECHILD;
-	/* A tracer that ends without an answer was killed by a filter. */
+	/* If a tracer ends without an answer, a seccomp filter has killed it. */
 	if (write(to_tracer, &program, sizeof program) != sizeof program ||
 	    read(to_tracer, &word, sizeof word) != sizeof word)
 		return EPERM;
@@ -345,8 +346,7 @@ static int run(const struct started *started, struct tracing *tracing)
 		become_program(started, program_words[1], tracer);
 	}
 	close(program_words[1]);
-	/* What is ignored here would not wait to be passed on. The program has its own
-	 * dispositions. */
+	/* An ignored signal would not become pending here. The program has its own dispositions. */
 	for (int signal = 1; signal < NSIG; signal++)
 		if (signal != SIGKILL && signal != SIGSTOP)
 			(void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
@@ -356,7 +356,7 @@ static int run(const struct started *started, struct tracing *tracing)
 		end_child(tracer);
 		return refuse(started, error);
 	}
-	/* Ends with an errno, or without one when the program runs. */
+	/* Ends with an errno, or with 0 when the program runs. */
 	if (write(program_words[0], &word, sizeof word) == sizeof word &&
 	    read(program_words[0], &word, sizeof word) == sizeof word) {
 		end_child(program);
@@ -367,7 +367,7 @@ static int run(const struct started *started, struct tracing *tracing)
 
 	const int status = wait_for(program, tracing->shared, tracer);
 
-	/* It ends by itself, after its last words. */
+	/* The tracer ends by itself after its last output. */
 	while (waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `run` knows about one fault of a traced program. Evidence (registers, bytes, mappings),
- * decision (which instruction, why it faulted) and words stay apart: fault.c, place.c and advice.c,
+ * The data about one fault of a traced program. Evidence (registers, bytes, mappings), decision
+ * (which instruction, why it faulted) and text are separate: fault.c, place.c and advice.c,
  * print.c.
  */
 #ifndef FSGSCHECK_RUN_DEATH_H
@@ -14,12 +14,12 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
-/* No instruction of x86 is longer. */
+/* The length of the longest x86 instruction. */
 #define FAULT_CODE 15
 
-/* What raised the fault. */
+/* The cause of the fault. */
 enum fault_cause {
-	FAULT_NONE,      /* none of ours: the death says nothing about FSGSBASE */
+	FAULT_NONE,      /* another cause: the death says nothing about FSGSBASE */
 	FAULT_UNDEFINED, /* one of the four raised #UD */
 	FAULT_VALUE,     /* a write of a non-canonical address raised #GP (SDM vol. 2, WRFSBASE) */
 	FAULT_CPUID      /* CPUID faults in this process (ARCH_SET_CPUID) */
@@ -37,10 +37,10 @@ struct fault {
 	uint8_t code[FAULT_CODE];
 };
 
-/* Where an address is. A text is empty if it is not known. */
+/* The place of an address. A text is empty if it is not known. */
 struct place {
 	char module[256];
-	uint64_t offset; /* from where the module's first page would be loaded */
+	uint64_t offset; /* relative to the module's load address */
 	bool in_module;
 	char symbol[128];
 	uint64_t symbol_offset;
@@ -54,36 +54,36 @@ struct death {
 	struct user_regs_struct regs;
 	struct fault fault;
 	struct place here, caller;
-	int status;   /* as wait(2) has it; 0 while the process lives on */
-	bool handled; /* the program's own handler took the signal */
+	int status;   /* as from wait(2); 0 while the process is alive */
+	bool handled; /* the program's own handler received the signal */
 };
 
-/* fault.c: reads nothing but its arguments. `length` bytes of code at RIP are known. */
+/* fault.c: uses only its arguments. `length` bytes of code at RIP are known. */
 void fault_decode(struct fault *fault, const siginfo_t *info, const struct user_regs_struct *regs,
 		  const uint8_t *code, size_t length);
 
-/* place.c: the thread must be stopped, with the memory of the fault still mapped. */
+/* place.c: the thread must be stopped, and the memory of the fault must still be mapped. */
 void place_death(struct death *death);
 
 /* place-dwarf.c, or without libdw place-plain.c: the symbol at the fault, and the calling
  * function. */
 void place_symbols(struct death *death);
-/* place.c: the module of an address, as /proc/TID/maps has it. By the thread: the process's own has
- * no memory any more once its first thread has ended. */
+/* place.c: the module of an address, from /proc/TID/maps. Uses the thread's file, because the
+ * process's is empty once its first thread has ended. */
 void place_module(pid_t thread, uint64_t address, struct place *place);
 
 /* advice.c */
-/* Why the instruction fails for this program, given the verdict here. */
+/* The reason why the instruction fails for this program, for the verdict of this machine. */
 const char *death_reason(const struct death *death, const struct fsgs_report *report);
-/* What to change about the program: step `n`, NULL after the last. */
+/* A change to the program: step `n`, NULL after the last. */
 const char *death_step(const struct death *death, const struct fsgs_report *report, uint32_t n);
-/* The verdict about the mode that the program ran in. */
+/* The verdict for the mode that the program ran in. */
 void death_verdict(const struct death *death, struct fsgs_report *report);
 
 /* print.c */
 void print_death(FILE *out, const struct death *death, const struct fsgs_report *report);
 void json_death(FILE *out, const struct death *death, const struct fsgs_report *report);
-/* One line about a fault that the program's own handler takes, or a death like an earlier one. */
+/* One line about a fault that the program's own handler receives, or about a repeated death. */
 void print_fault(FILE *out, const struct death *death);
 
 #endif

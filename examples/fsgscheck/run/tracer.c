@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tracer (ptrace(2)): passes everything on, and looks at faults of the instructions. */
+/* The tracer (ptrace(2)): passes all events on, and examines faults of the instructions. */
 #include "tracer.h"
 #include "../explain/text.h"
 #include "death.h"
@@ -17,12 +17,13 @@
 /* Without EXITKILL: programs outlive a tracer that is killed. */
 #define OPTIONS \
 	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
-/* For a program that traces others: its children must stay free. */
+/* For a program that traces other processes: its children must stay untraced. */
 #define OPTIONS_OF_TRACER PTRACE_O_TRACEEXEC
 
-/* Faults that a handler has taken and perhaps not left yet. Of more, the oldest are forgotten. */
+/* Faults that a handler received and may not have left yet. If there are more, the oldest are
+ * forgotten. */
 #define MAX_CAUGHT        64
-/* Deaths that have been printed in full. */
+/* Number of deaths that were printed in full. */
 #define MAX_PRINTED       32
 
 struct caught {
@@ -53,7 +54,7 @@ int tracer_seize(pid_t program)
 
 static void go_on(pid_t thread, int signal)
 {
-	/* It fails for a thread that has been killed meanwhile. */
+	/* This fails if the thread has been killed meanwhile. */
 	ptrace(PTRACE_CONT, thread, NULL, (long)signal);
 }
 
@@ -132,13 +133,13 @@ static bool read_fault(pid_t thread, struct death *d)
 	return true;
 }
 
-/* The live verdict is taken once, when a death needs it. */
+/* This machine is checked once, when the first death needs the verdict. */
 static const struct fsgs_report *verdict_for(const struct death *d)
 {
 	static struct fsgs_report here, decided;
 	static bool checked;
 
-	/* Refused, it would leave the report as it is: unknown. */
+	/* If the check is refused, the report stays as it is: unknown. */
 	if (!checked)
 		(void)!fsgs_check(&here, sizeof here, FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
 	checked = true;
@@ -186,8 +187,8 @@ static void forget(pid_t thread)
 		c->thread = 0;
 }
 
-/* A handler takes the fault. It may still end the process (Go, the JVM), so its end is looked
- * at. */
+/* A handler receives the fault. It may still end the process (Go, the JVM), so the process is
+ * watched. */
 static void serve_handled(struct death *d, int signal)
 {
 	struct caught *c = find_caught(d->thread);
@@ -208,8 +209,9 @@ static void serve_handled(struct death *d, int signal)
 		c->thread = 0;
 }
 
-/* What the front passes on arrives with the original sender. Signals of other processes are noted,
- * so that the front does not pass on what a process group has got already. */
+/* A signal that the front passes on gets the original sender. Signals of other processes are
+ * recorded, so that the front does not pass on a signal that the process group has received
+ * already. */
 static void note_sender(pid_t thread, int signal)
 {
 	struct shared *shared = tracing->shared;
@@ -255,8 +257,8 @@ static void serve_signal(pid_t thread, int signal)
 	go_on(thread, signal);
 }
 
-/* A thread that ends inside its handler dies of the fault. A thread that left its handler has its
- * stack pointer above the frame, or on another stack. */
+/* If a thread ends inside its handler, the fault killed it. If it has left its handler, its stack
+ * pointer is above the frame or on another stack. */
 static void serve_exit(pid_t thread)
 {
 	struct caught *c = find_caught(thread);
@@ -285,7 +287,7 @@ static void serve_exec(pid_t thread)
 	unsigned long former;
 	char path[64];
 
-	/* The thread that executes takes the number of the first one. */
+	/* The thread that calls execve() takes the number of the first thread. */
 	if (ptrace(PTRACE_GETEVENTMSG, thread, NULL, &former) == 0)
 		forget((pid_t)former);
 	forget(thread);
@@ -299,7 +301,7 @@ static void serve_exec(pid_t thread)
 	go_on(thread, 0);
 }
 
-/* The first thread; when it has ended, which leaves it without memory, any other. */
+/* The first thread; if it has ended and so has no memory, any other thread. */
 static bool stands_for_program(pid_t thread)
 {
 	return thread == tracing->program ||
@@ -313,9 +315,9 @@ static void signal_front(int signal)
 		kill(tracing->front, signal);
 }
 
-/* The front stops and goes on with the program. SIGSTOP takes effect at once, so the front cannot
- * send it to itself and be sure that SIGCONT has not come before: it is sent from here, where all
- * stops and continuations pass in their order. */
+/* The front stops and continues with the program. SIGSTOP takes effect immediately, so the front
+ * cannot send it to itself: a SIGCONT might already have come. So it is sent from here, where all
+ * stops and continuations arrive in order. */
 static void serve_job_control(pid_t thread, int signal)
 {
 	const bool stopped = signal != SIGTRAP;
@@ -323,7 +325,7 @@ static void serve_job_control(pid_t thread, int signal)
 	if (stopped)
 		ptrace(PTRACE_LISTEN, thread, NULL, NULL);
 	if (stands_for_program(thread)) {
-		/* A SIGCONT from before the stop is none that the front gets after it. */
+		/* A SIGCONT from before the stop does not count as one after it. */
 		if (stopped)
 			tracing->shared->seen[SIGCONT].sender = 0;
 		if (!stopped || signal == SIGSTOP)

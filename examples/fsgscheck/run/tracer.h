@@ -16,13 +16,12 @@
 
 /* Shared by front and tracer. The front writes relayed, the tracer the rest. */
 struct shared {
-	/* By signal: who sent the program the newest one, and when. */
+	/* By signal: the sender and the time of the newest one that the program received. */
 	struct {
 		_Atomic pid_t sender;
 		_Atomic int64_t when;
 	} seen[NSIG];
-	/* The signal that the front passes on; its information replaces that of the front's
-	 * kill(2). */
+	/* The signal that the front passes on; its siginfo replaces that of the front's kill(2). */
 	siginfo_t relayed[NSIG];
 };
 

@@ -81,7 +81,7 @@ int main(void)
 		wrong += w2c_sum_sum(&instance, BYTES) != SUM;
 	wasm2c_sum_free(&instance);
 	wrong += fsgs_get_gs_base(&after);
-	/* With the segment for itself, the generated code puts nothing back. */
+	/* If the segment belongs to the generated code alone, it does not restore the base. */
 	wrong += WASM_RT_SEGUE_FREE_SEGMENT ? after == before : after != before;
 	printf("%s: %d calls by %s, the sum is %s\n", wrong ? "not ok" : "ok", CALLS,
 	       fsgs_name(FSGS_LIST_ACCESS, access), wrong ? "wrong" : "124716");

@@ -16,14 +16,14 @@
 #define wasm_rt_memcpy                memcpy
 
 #define WASM_RT_USE_SEGUE             1
-/* Each access first compares the GS base with the memory. */
+/* Each access first compares the GS base with the memory's address. */
 #define WASM_RT_SANITY_CHECKS         1
 /* And its address with the size: the memory comes from calloc(), without guard pages. Newer
  * versions of wasm2c ask for these. */
 #define WASM_RT_MEMCHECK_BOUNDS_CHECK 1
 #define WASM_RT_MEMCHECK_GUARD_PAGES  0
 #define WASM_RT_USE_MMAP              0
-/* Whether the generated code has GS for itself and leaves its base in place. */
+/* Whether the generated code may leave its base in GS. */
 #ifndef WASM_RT_SEGUE_FREE_SEGMENT
 #define WASM_RT_SEGUE_FREE_SEGMENT 0
 #endif
@@ -82,13 +82,13 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t 
 			     bool is64, uint32_t page_size);
 void wasm_rt_free_memory(wasm_rt_memory_t *memory);
 
-/* Asked at each entry of an exported function. */
+/* Called at each entry of an exported function. */
 extern bool wasm_rt_fsgsbase_inst_supported;
 void wasm_rt_syscall_set_segue_base(void *base);
 void *wasm_rt_syscall_get_segue_base(void);
 
 #if WASM_RT_SEGUE_FREE_SEGMENT
-/* What the generated code wrote last: it writes only another base. */
+/* The base that the generated code wrote last: it writes only if the base differs. */
 extern _Thread_local void *wasm_rt_last_segment_val;
 #endif
 

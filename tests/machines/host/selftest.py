@@ -182,7 +182,7 @@ WRITE_CR4 = r"RIP: 0010:native_write_cr4\+"
 DEAD = [
     ("lie", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], True, None),
     ("drop", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], False, None),
-    # A kernel that cannot set up its processor stops without another word, or a reboot.
+    # A kernel that cannot set up its processor hangs without a message, or reboots.
     ("refuse", "earlyprintk=serial", [HYPER_V, EARLY_GP, WRITE_CR4], False, r"</TASK>$"),
 ]
 
