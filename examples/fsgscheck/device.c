@@ -117,8 +117,8 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 	report->cr4_sticks = answer.report.cr4_sticks;
 	memcpy(report->cr4_set, answer.report.cr4_set, sizeof report->cr4_set);
 	memcpy(report->cr4_cleared, answer.report.cr4_cleared, sizeof report->cr4_cleared);
-	/* A difference that the module found counts. Equal CPUs in the kernel may still differ for
-	 * a process. */
+	/* If the module found that CPUs differ, they do. If it found them equal, they may still
+	 * differ for a process. */
 	if (answer.report.cpus_differ == FSGS_ANSWER_YES)
 		report->cpus_differ = FSGS_ANSWER_YES;
 	if (answer.report.samples_differ == FSGS_ANSWER_YES)

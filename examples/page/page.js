@@ -5,7 +5,8 @@
 
 const byId = id => document.getElementById(id);
 
-// What steers a terminal, reorders text or is not seen: the characters that text_filter() of the reader replaces, but tabs.
+// Characters that control a terminal, reorder text or are invisible: those that text_filter() of
+// the reader replaces, except tabs.
 const HIDDEN = /[\0-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
 
 // element('p', {class: 'small'}, 'text', element('b', {}, 'bold'))
@@ -314,7 +315,7 @@ function hypervisor({hypervisor: name, hypervisor_build: build}) {
   return [name, build && `build ${build}`].filter(Boolean).join(', ');
 }
 
-// What is known of one crash, boot or machine.
+// The facts about one crash, boot or machine.
 function evidence(source, lines) {
   const instruction = source.instruction && element('span', {}, element('b', {}, source.instruction), ' ',
                                                     source.code ? element('code', {}, instructionBytes(source.code)) : '');
@@ -338,7 +339,7 @@ function uptime(seconds) {
   return days ? `${count(days, 'day')}, ${count(hours, 'hour')}` : `${hours}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')} hours`;
 }
 
-// What the answer at the top says already is not said again.
+// Text of the answer at the top is not repeated.
 function card(source, lines, answer) {
   const other = answer.explain.sources.length > 1;
   const made = titled(place(source), ...evidence(source, lines));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Included before each source of the Windows command: what its C library lacks. */
+/* Included before each source of the Windows command: declarations that its C library lacks. */
 #ifndef FSGSCHECK_PAGE_WINDOWS_H
 #define FSGSCHECK_PAGE_WINDOWS_H
 

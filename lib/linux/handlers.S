@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel calls, what it returns to, and what may fault in between. */
+/* The signal handlers, their return to the kernel, and the guarded calls. */
 #include <sys/syscall.h>
 
 #include "handover.h"

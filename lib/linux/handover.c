@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hand-over of the signals' actions: doc/handover.md has what must hold, and what checks it.
+ * Replaces and restores the actions of signals. doc/handover.md has the required properties and
+ * their tests.
  *
- * Each different action that is ever found installed gets a handler of its own, and the action to
- * which that handler passes signals never changes. So a handler that runs late, or that another
- * thread saved and installs or calls long after the trial, still leads to the action that it
- * replaced, without a lock and without a wait. It runs with that action's mask and flags, which the
- * kernel applies.
+ * Each action that the library replaces gets a handler of its own. That handler always passes
+ * signals to the same action. So a handler that runs late, or that another thread saved and
+ * installs or calls long after the trial, still leads to the action that it replaced, without a
+ * lock and without a wait. It runs with that action's mask and flags, which the kernel applies.
  *
  * Two copies of the library in one process know nothing of each other but the mark before each
  * handler's entry. The action of the first signal is their lock. The copy that replaces an action

@@ -138,7 +138,7 @@ static void get_and_set(unsigned times)
 	}
 }
 
-/* Which access a row wants. */
+/* The access that a row needs. */
 
 static void automatic(void)
 {

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 MAX_SIZE = 56 * 1024
-# What the loader itself does for any library.
+# System calls that the loader makes for any library.
 LOADING = {'openat', 'read', 'pread64', 'fstat', 'newfstatat', 'mmap', 'mprotect', 'munmap', 'close',
            'access', 'readlink', 'brk'}
 
@@ -76,7 +76,7 @@ def at_load(library):
 
 
 def per_check(bench):
-    """What a check does after the first, and what the floor of the benchmark does."""
+    """The system calls of a check after the first, and those of the benchmark's lower bound."""
     calls = traced(bench, '--once')
     if calls is None:
         return None, None

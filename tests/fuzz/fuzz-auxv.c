@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The auxiliary vector: AT_HWCAP2 counts up to the end or to AT_NULL, the first one, and nothing
- * else. That it is absent is known from AT_NULL alone. */
+/* The auxiliary vector: the first AT_HWCAP2 before AT_NULL or the end counts. It is known to be
+ * absent only if AT_NULL was read. */
 #include "fuzz.h"
 
 #include <elf.h>

@@ -137,9 +137,8 @@ class Core(unittest.TestCase):
 
 @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
 class OlderHeaders(unittest.TestCase):
-    """Programs that were compiled when a structure had fewer members, with the library of today.
-
-    Each structure ends where the memory of the program does: one byte more, read or written, ends it.
+    """Programs compiled when a structure had fewer members, with the current library. Each
+structure ends at the end of mapped memory, so an access to one more byte crashes.
     """
 
     UNIT = r'''

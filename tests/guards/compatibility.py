@@ -31,7 +31,7 @@ def without_comments(path):
 
 
 def build(tree, work, compiler='gcc'):
-    """The shared library of a source tree, with a witness for each public type."""
+    """The shared library of a source tree, with a function that uses each public type."""
     types = []
     for header in HEADERS:
         types += re.findall(r'^(enum|struct) (\w+) \{', without_comments(tree / 'include' / header), re.M)

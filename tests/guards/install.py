@@ -119,7 +119,8 @@ class Installed(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
     def test_cmake_finds_the_right_one(self):
-        """No library of another major version, none that has been removed; and one in a prefix that was moved."""
+        """CMake refuses another major version and a removed library, and finds the library in a
+        prefix that was moved."""
         with tempfile.TemporaryDirectory() as directory:
             moved = Path(directory) / 'moved'
             shutil.copytree(self.prefix, moved, symlinks=True)
@@ -136,7 +137,7 @@ class Installed(unittest.TestCase):
             self.assertIn('install it again', self.cmake(core % '', there, source=source)[1])
 
     def test_static_flags(self):
-        """What the static library needs, and the shared one has inside: threads."""
+        """A dependency of the static library that the shared one already contains: threads."""
         static = output('pkg-config', '--static', '--libs', 'fsgscheck').split()
         shared = output('pkg-config', '--libs', 'fsgscheck').split()
         self.assertIn('-lfsgscheck', shared)
@@ -155,7 +156,7 @@ class Installed(unittest.TestCase):
                 text = path.read_text(encoding='utf-8')
                 self.assertNotIn('@', text)
                 self.assertNotRegex(text, r'(?<![\w*/(])\*\w+\*')
-                # Those that only lead to another are lint to it whatever they say.
+                # Pages that only redirect to another page: the linter always complains about them.
                 if shutil.which('mandoc') and not text.startswith('.so '):
                     said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True,
                                           check=False, timeout=30, cwd=self.prefix / 'share/man').stdout
@@ -278,7 +279,8 @@ class Installed(unittest.TestCase):
 
 
 class Kinds(unittest.TestCase):
-    """-Ddefault_library: what is installed, and what programs are linked with. The core is always an archive."""
+    """-Ddefault_library: the installed libraries, and the library that programs are linked with.
+    The core is always an archive."""
 
     FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.1'}
     INSTALLED = {'both': FILES, 'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}}

@@ -83,9 +83,8 @@ def configured(tool, targets):
 
 
 def unmarked(build):
-    """One object that is not marked takes CET from the whole process.
-
-    The linked files cannot tell: what a distribution's C library adds may not be marked.
+    """One object without the mark disables CET for the whole process. Linked files do not show
+this, because the distribution's C library may add unmarked objects.
     """
     return [path for path in sorted((build / 'lib').rglob('*.o')) if 'IBT, SHSTK' not in output('readelf', '-n', path)]
 

@@ -167,9 +167,8 @@ class Debian:
         return tree and tree[1]
 
     def boot(self, what, firmware, guarded, word=False, said="", first="init"):
-        """One boot as it would be without us; counts what differs from the expected.
-
-        A reset goes on with the next boot, so the log may be that of several; the last must be as expected.
+        """One ordinary boot of the disk; counts the differences from the expected result. After a
+reset the next boot follows, so the log may contain several; the last one must be as expected.
         """
         extra = [*self.drive, "-action", "reboot=reset"]
         if firmware == "uefi":

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probe of the host's own test: what a program sees of FSGSBASE, in one line for each sign.
+ * The probe of the host's own test: the evidence of FSGSBASE in a program, one line for each
+ * source.
  *
- * It shares nothing with the library, so that the machines are proven without what they are to
- * prove.  It does not check what it finds; the script does.
+ * It shares nothing with the library, so the machines are verified independently of it.  It does
+ * not check what it finds; the script does.
  */
 #include <cpuid.h>
 #include <setjmp.h>

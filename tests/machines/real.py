@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Real hypervisors and emulators, each from its Debian package: what the image, the command and the suite say there.
 
-One class is one test. What is not to be had is a skip with its reason.
+One class is one test. If a program is not available, its test skips with the reason.
 """
 
 import gzip
@@ -176,7 +176,8 @@ class Bochs(Case):
 
 
 class Gvisor(Case):
-    """A user-space kernel. What it keeps for itself is not asked of it, and nothing dies without a reason."""
+    """A user-space kernel. Cases about registers that it reserves are skipped, and no case crashes
+    without a reason."""
 
     # No exception vector in a signal frame; no PTRACE_ARCH_PRCTL; a selector that a tracer does not get rid of; GS; no
     # word of it in AT_HWCAP2.

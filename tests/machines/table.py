@@ -500,8 +500,9 @@ BOOTS = [
     # An emulator hangs here. The step before it is on the last line.
     Boot("elf-forced", "", "", ("# CPU 0: set CR4.FSGSBASE",), cpu="Nehalem", append="quiet force",
          until="set CR4.FSGSBASE"),
-    # With no patience at all, a healthy processor is given up while it prints. It must fall silent: the last line is
-    # whole, and counts no processor that finished later. Which of the two it is depends on how busy this system is.
+    # With a time limit of zero, a healthy processor is given up while it prints. It must stop
+    # printing: the last line is whole, and counts no processor that finished later. Which of the
+    # two it is depends on how busy this system is.
     Boot("given-up", UNKNOWN, EMULATED,
          ("# CPU [12]: no sign of life after its last step: given up", r"not ok \d+ - [12] of 3 CPUs tested"),
          cpus="[12]", image="hasty", smp="3", repeat=5),

@@ -86,7 +86,7 @@ def after_a_change(state, **what):
 
 
 def survey(state, wanted):
-    """A check finds all that is not decided by hand; what is decided by hand needs no check."""
+    """A check determines all fields that are not decided by hand; the others need no check."""
     found = {'access': state.forced} if state.forced else {}
     if 'usable' in wanted or ('access' in wanted and not state.forced):
         found = {'access': truth(state), 'usable': state.machine == INSTRUCTION}

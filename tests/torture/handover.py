@@ -427,7 +427,8 @@ DEFECTS = {
     'a lock over fork': 6,
 }
 
-# What sigaction() cannot tell: the page says so, and this that it is still so. The property that does not hold then.
+# A known limit of sigaction(), described on the page. This shows that it still exists, with the
+# violated property.
 LIMITS = {
     'an action that equals an older one': (4, (checker(TRIAL), other('replacer', 'second', FIRST))),
     'an action and another copy between two steps': (

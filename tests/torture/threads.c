@@ -144,7 +144,7 @@ static void wait_for(int source)
 }
 
 /* A handler that first serves the write barrier. The library may store what it puts aside while its
- * thread has a foreign FS base: what serves such a fault must not use thread-local storage. */
+ * thread has a foreign FS base: a handler of such a fault must not use thread-local storage. */
 #define BEHIND_BARRIER(name)                                               \
 	static void name##_other(int sig, siginfo_t *info, void *context); \
 	static void name(int sig, siginfo_t *info, void *context)          \
@@ -656,9 +656,10 @@ static void *spawner(void *argument)
 	return argument;
 }
 
-/* Who installs a handler during a trial, and does not pass on what is not his, gets the faults of
- * the trial itself. So there are none at that time: no check that faults on a sound machine, and on
- * another neither a check while a phase begins nor a phase that installs handlers all the time. */
+/* If another thread installs a handler during a trial, and the handler does not pass on foreign
+ * signals, it gets the faults of the trial itself. So there are none at that time: no check that
+ * faults on a sound machine, and on another neither a check while a phase begins nor a phase that
+ * installs handlers all the time. */
 static int each_check_faults(void)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)

@@ -33,7 +33,7 @@ Test(auxv, absent)
 		     "nothing after AT_NULL counts, and AT_HWCAP is not AT_HWCAP2");
 }
 
-/* A copy that ends anywhere is read as far as whole pairs go, and never further; what it lacks is
+/* A truncated copy is read up to its last whole pair, and never further; an entry that it lacks is
  * unknown. */
 Test(auxv, truncated)
 {

@@ -83,7 +83,8 @@ Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
 }
 
 /* It may refuse the mask that the trial needs, when the handlers are installed already: SIG_SETMASK
- * is not what takes the lock. What is blocked by then stays so: there is no call left to undo it.
+ * is not what takes the lock. Signals that are blocked by then stay blocked: no call is left to
+ * unblock them.
  */
 Test(guard, a_sandbox_may_refuse_the_mask)
 {

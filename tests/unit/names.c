@@ -90,7 +90,8 @@ Test(names, exit_statuses)
 	cr_expect_eq(fsgs_exit_status(UINT32_MAX), 3);
 }
 
-/* Every finding can be had with advice that ends, and every step says who has to act. */
+/* Every finding occurs with a finite list of advice, and every step names the side that has to
+ * act. */
 Test(names, advice_names_a_side)
 {
 	struct fsgs_report r = {0};

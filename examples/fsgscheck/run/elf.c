@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a program may want to trace others: its dynamic string table names ptrace (ELF, chapter
+/* Whether a program may trace other processes: its dynamic string table names ptrace (ELF, chapter
  * 5). */
 #include "tracer.h"
 

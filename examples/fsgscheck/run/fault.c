@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which instruction faulted, and with which operand (SDM vol. 2: instruction format, RDFSBASE,
+/* Decodes the instruction that faulted, and its operand (SDM vol. 2: instruction format, RDFSBASE,
  * WRFSBASE, CPUID). */
 #include "death.h"
 #include "../explain/explain.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose code an address is. */
+/* Finds the module that an address belongs to. */
 #include "death.h"
 #include "../explain/explain.h"
 

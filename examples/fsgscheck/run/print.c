@@ -47,7 +47,7 @@ static const char *code_text(const struct fault *f, char text[TEXT])
 	return text;
 }
 
-/* What became of the process. */
+/* The end of the process. */
 static const char *end_text(const struct death *d, char text[TEXT])
 {
 	char by[32], of[32];

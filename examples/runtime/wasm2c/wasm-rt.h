@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What C code that wasm2c generates asks of its embedder, as far as a module without tables and
- * imports needs it. The names are wasm2c's. The three at the end are where libfsgscheck comes in.
+ * The interface that C code from wasm2c requires from its embedder, for a module without tables and
+ * imports. The names are wasm2c's. The last three use libfsgscheck.
  */
 #ifndef WASM_RT_H_
 #define WASM_RT_H_

@@ -20,7 +20,7 @@ static bool is_canonical(const struct vmcb *vmcb, uint64_t address)
 	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
-/* The FS and GS bases are not part of a VM switch: what the MSRs hold now is the guest's. */
+/* The FS and GS bases are not part of a VM switch: the MSRs hold the guest's values now. */
 bool fsgs_write_base(const struct vmcb *vmcb, uint32_t msr, uint64_t base)
 {
 	if (!is_canonical(vmcb, base))

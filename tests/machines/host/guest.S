@@ -10,8 +10,8 @@
 /*
  * void become_guest(struct vmcb *vmcb, void (*host_loop)(void), uint64_t host_cr3)
  *
- * Returns once, and in the guest: its stack and its next instruction are this caller's.  What
- * called VMRUN lives on, on a stack of its own and with interrupts held off, in host_loop().
+ * Returns once, and in the guest: its stack and its next instruction are this caller's.  The code
+ * that calls VMRUN continues in host_loop(), on its own stack and with interrupts off.
  */
 	.globl become_guest
 become_guest:

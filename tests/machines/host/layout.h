@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the assembly and the C code have to agree upon. */
+/* Constants that assembly and C code share. */
 #ifndef HOST_LAYOUT_H
 #define HOST_LAYOUT_H
 

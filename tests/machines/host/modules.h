@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the loader handed over: the memory map and the modules. */
+/* The data that the loader passed: the memory map and the modules. */
 #ifndef HOST_MODULES_H
 #define HOST_MODULES_H
 

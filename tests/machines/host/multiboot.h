@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1, from both ends: what this program is handed, and what it hands on. */
+/* Multiboot 1: the data that this program receives, and the data that it passes on. */
 #ifndef HOST_MULTIBOOT_H
 #define HOST_MULTIBOOT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What kind of host this is: one row of a table, see policy.c. */
+/* The kind of the host: one row of the table in policy.c. */
 #ifndef HOST_POLICY_H
 #define HOST_POLICY_H
 

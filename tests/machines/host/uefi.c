@@ -2,9 +2,9 @@
 /*
  * The host as a UEFI program: it becomes the host, and starts \next.efi with its own load options.
  *
- * What firmware loads is free memory to an operating system. So the host lives on in a copy of
- * itself in reserved memory. Its code finds its data relative to itself, and what the copy uses has
- * no pointers into the original.
+ * An operating system reuses the memory of programs that firmware loaded. So the host continues in
+ * a copy of itself in reserved memory. Its code addresses its data relative to itself, and the copy
+ * uses no pointers into the original.
  */
 #include <stddef.h>
 #include <stdint.h>
