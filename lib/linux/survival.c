@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Survival: does a base that WRGSBASE wrote outlive what a thread goes through?
+ * Survival: does a base that WRGSBASE wrote outlive a thread's system calls, switches and
+ * migrations?
  *
- * A trial cannot see it: under a paravirtual Xen before 4.15 all four instructions run, and a base
- * is lost at a context switch. It takes a thread of our own, so that the caller's GS base is never
- * touched, and a rival on the same CPU that writes its own base in between. GS only: a lost FS base
- * would take the C library with it.
+ * A trial cannot detect a loss: under a paravirtual Xen before 4.15 all four instructions run, and
+ * a base is lost at a context switch. It takes a thread of our own, so that the caller's GS base is
+ * never touched, and a rival on the same CPU that writes its own base in between. Only GS is
+ * tested: the C library could not run after a lost FS base.
  */
 #include "guard.h"
 #include "linux.h"

@@ -560,7 +560,8 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(shutil.which('gdb'), 'gdb is not installed')
     def test_gdb(self):
-        """A debugger shows the instruction as without the command, which leaves its program alone."""
+        """Under a debugger the command does not interfere: the debugger shows the instruction as
+        usual."""
         debug = ['gdb', '-batch', '-nx', '-ex', 'run', '-ex', 'x/i $pc', '--args', VICTIM, 'wrgsbase', BAD]
         with_it, without = (execute(*before, *debug, timeout=4 * SECONDS) for before in (RUN, []))
         self.assertIn('wrgsbase', re.search('^=> .*', with_it.stdout, re.M)[0])

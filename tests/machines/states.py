@@ -54,7 +54,7 @@ class Programs:
         self.others = others
 
     def command(self, key):
-        """What stands for a word in braces: a build of fsgscheck, a helper, or a file."""
+        """The replacement of a word in braces: a build of fsgscheck, a helper, or a file."""
         if key in BUILDS:
             return self._cross(key)
         if key in FILES:

@@ -2,8 +2,8 @@
 /*
  * A tracer makes each instruction of the trial fault: as invalid opcode, as #GP, as a bus error;
  * every time it is reached, or the first time only. Afterwards both bases and everything else must
- * be as before, and access by the instruction must not be offered for what failed. Survival is left
- * out: it runs only what has just been tried, without the guard.
+ * be as before, and the access must not be an instruction that failed. The survival check is left
+ * out: it runs without the guard, and only instructions that the trial has found to work.
  */
 #include "state.h"
 

@@ -227,8 +227,7 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 
 	sigfillset(&all);
 	for (;;) {
-		/* A pending signal may have arrived at any time since the last one that was not
-		 * pending. */
+		/* A pending signal may have arrived at any time since the last received signal. */
 		if (sigtimedwait(&all, &info, &(struct timespec){0}) < 0) {
 			if (sigwaitinfo(&all, &info) < 0)
 				continue;

@@ -16,7 +16,7 @@
 
 /* Shared by front and tracer. The front writes relayed, the tracer the rest. */
 struct shared {
-	/* By signal: the sender and the time of the newest one that the program received. */
+	/* By signal number: sender and time of the latest signal to the program. */
 	struct {
 		_Atomic pid_t sender;
 		_Atomic int64_t when;

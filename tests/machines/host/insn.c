@@ -18,8 +18,8 @@ bool insn_mode_64(const struct vmcb *vmcb)
 }
 
 /*
- * Long mode with four or five levels, and no paging at all.  Other paging is not walked: neither
- * Linux nor a Multiboot image on its way to long mode runs there.
+ * Long mode with four or five levels, and no paging at all.  Other paging modes are not supported:
+ * neither Linux nor a Multiboot image uses them on the way to long mode.
  */
 static bool translate(const struct vmcb *vmcb, uint64_t linear, uint64_t *physical)
 {
