@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The failing path. Where the instructions work it cannot be had, so it is the library's own guard
- * and trial with every stub of the four instructions replaced by the stub that executes UD2: the
- * faults, the handler and the recovery are those of a machine without the instructions. Linked
+ * The failing path. A machine with the instructions cannot take it, so this is the library's own
+ * guard and trial with every stub of the four instructions replaced by the stub that executes UD2:
+ * the faults, the handler and the recovery are those of a machine without the instructions. Linked
  * against the static library, for the guard is not exported.
  *
  *     failing [FILE.json]

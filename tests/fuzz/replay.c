@@ -70,7 +70,7 @@ static size_t change(uint8_t *data, size_t size, const struct input *other)
 	case 1: /* cut out */
 		memmove(data + at, data + at + length, size - at - length);
 		return size - length;
-	case 2: /* put in a piece of the other */
+	case 2: /* insert a piece of the other file */
 		if (size + some > ROOM)
 			return size;
 		memmove(data + at + some, data + at, size - at);

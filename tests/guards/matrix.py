@@ -3,7 +3,8 @@
 
     PYTHONPATH=tests python3 tests/guards/matrix.py [--fast | --list | NAME...]        all of it takes some minutes
 
-Each row is a build directory of its own with the unit tests and the command's. Criterion is not to be had for
+Each row is a build directory of its own with the unit tests and the command's. Criterion does not
+exist for
 musl, so its rows run the command's tests.
 """
 

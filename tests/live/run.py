@@ -253,7 +253,8 @@ class Contract(Bounded):
 
     @unittest.skipUnless(os.geteuid() == 0, 'becoming another user takes root')
     def test_set_user_id(self):
-        """Without privileges such a program cannot be traced; started by another program it keeps its own."""
+        """A set-user-id program: an unprivileged command cannot trace it. If another program starts
+        it, it keeps its privileges."""
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
             command = shutil.copy(STATIC, folder)

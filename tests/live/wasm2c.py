@@ -5,7 +5,7 @@
 
 Fetches the npm package wabt by name, turns sum.wat into C, compiles that with clang -mfsgsbase against
 the library by the three hooks of examples/runtime/wasm2c, and runs it in every state. Skips, saying
-why, when a tool is missing or the package cannot be had. The generated code stays in SCRATCH.
+why, when a tool is missing or the package is not available. The generated code stays in SCRATCH.
 """
 import os
 import shutil

@@ -3,7 +3,7 @@
 
     deaths.py --init FILE --command FILE --victim FILE --source FILE --wasm2c DIR --cache DIR
 
-Prints TAP; ends with 77 when QEMU or the kernel is not to be had."""
+Prints TAP; ends with 77 when QEMU or the kernel is not available."""
 
 import argparse
 import json

@@ -235,7 +235,7 @@ class GvisorWhole(Gvisor):
             kernel, initrd=initrd, smp=2, memory=1536, timeout=580, until=r'^=== end$',
             append='console=ttyS0 panic=-1 quiet'))
         text, status = run.section('suite')
-        # 43 is QEMU 7.2's: a REX prefix in front of F3 counts.
+        # Case 43 fails because of QEMU 7.2: it accepts a REX prefix before F3.
         self.assertEqual(failed(text) - TCG_USER - {43}, self.deviations, text)
         self.assertFalse([n for n in failed(text) - TCG_USER if 'did not finish' in about(text, n)])
         self.assertGreater(len(passed(text)), 150)

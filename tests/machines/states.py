@@ -6,7 +6,8 @@
     states.py page          makes the page about the peers and compares it with the committed one
     states.py sites         compares the instructions that the tracer finds by their bytes with a disassembler's
 
-Status 0 when all is as the table says, 1 when it is not, 77 with a reason when the state cannot be had here.
+Status 0 when all is as the table says, 1 when it is not, 77 with a reason when this machine cannot
+provide the state.
 The programs are $STATIC and its like; what was said, and what others answer in the same state, stays in
 $SCRATCH/results.
 """

@@ -2,7 +2,7 @@
 """A VM whose CPUID and CR4 promised FSGSBASE died at boot on its first rdfsbase. Here it does so
 again, and each of our tools says what it could have said then.
 
-Prints TAP; ends with 77 when QEMU or the kernel is not to be had."""
+Prints TAP; ends with 77 when QEMU or the kernel is not available."""
 
 import argparse
 import json

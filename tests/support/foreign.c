@@ -4,7 +4,8 @@
  *
  *   FOREIGN=sigill   its own SIGILL handler. It must not see a fault of a trial, and must be the
  *                    one that a SIGILL of the process itself reaches afterwards; else status 99.
- *   FOREIGN=cpuid    CPUID faults in it (ARCH_SET_CPUID), and nobody answers in its place.
+ *                    FOREIGN=cpuid    CPUID faults in it (ARCH_SET_CPUID), and no handler emulates
+ *                    it.
  */
 #include <asm/prctl.h>
 #include <dlfcn.h>

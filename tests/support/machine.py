@@ -9,7 +9,7 @@ virtual machine monitor in the host's kernel would answer in QEMU's place.
     machine.py initrd OUTPUT PATH=FILE...
     machine.py boot --kernel FILE [--host MODE --host-elf FILE] [...]
 
-As a program it ends with 77, the status of a skipped test, when QEMU or a kernel is not to be had.
+As a program it ends with 77, the status of a skipped test, when QEMU or a kernel is not available.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 
 Two tests may need the same folder at the same time. The first one fetches, the other one waits, and neither sees a
 folder that is half full: npm works beside it, and a rename is the last step. Ends with 77, saying why, when the
-packages cannot be had.
+packages are not available.
 """
 
 import shutil

@@ -239,7 +239,7 @@ static void install(int sig, void (*handler)(int, siginfo_t *, void *), int flag
 	EXPECT(sigaction(sig, &action, NULL) == 0, "sigaction");
 }
 
-/* Once, and then it installs itself again, as a handler of System V did. */
+/* Handles one signal and then installs itself again, like a handler of System V. */
 static void received_once(int sig, siginfo_t *info, void *context)
 {
 	received(sig, info, context);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sweep over more CPUs than any machine here has: 1 to 4096 are simulated at the system call, and
+ * A sweep over more CPUs than any test machine has: 1 to 4096 are simulated at the system call, and
  * each still gets its own trial. What must hold:
  *  - the cost is linear, and no memory is allocated, whatever the number;
- *  - a CPU that cannot be had is left out, and the affinity of the caller is never touched;
+ *  - an unusable CPU is left out, and the affinity of the caller is never touched;
  *  - the report of 4096 CPUs that do not agree is one screen.
- * The CPUs that there are, are measured as well.
+ * The real CPUs of this machine are measured as well.
  */
 #include "output.h"
 
@@ -179,7 +179,7 @@ static void leave_one_out(void)
 	simulated.absent = 7;
 	allow(simulated.affinity, simulated.cpus);
 	time_sweep(1, &checked);
-	expect(checked == 99, "a CPU that cannot be had is left out");
+	expect(checked == 99, "an unusable CPU is left out");
 	simulated.absent = 99;
 	time_sweep(1, &checked);
 	expect(checked == 99, "nor one at the end");
