@@ -358,7 +358,7 @@ static void core(const struct test *t)
 
 	empty(directory);
 	if (!WIFSIGNALED(status) || !WCOREDUMP(status) || !found)
-		skip("no core file can be had here");
+		skip("no core file is written here");
 	/* Under an emulator the core file is the emulator's. */
 	if (regs.rip - (uintptr_t)event_abort > 1024)
 		skip("the core file is not of this program");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads files with the WebAssembly module, away from the page, which stays alive meanwhile. One reading, one worker:
-// to cancel is to end it.
+// Reads files with the WebAssembly module, so that the page stays responsive. Each reading has its own worker, which
+// the page ends to cancel.
 'use strict';
 
 const LONGEST = 1 << 16;    // maximum number of characters of a line
@@ -17,8 +17,8 @@ function stringAt(at) {
   return new TextDecoder().decode(all.subarray(at, all.indexOf(0, at)));
 }
 
-// Feeds one file. Gives, for every buffer's worth, how many lines had ended before it: to find a line again. And whether
-// all of it could be read.
+// Feeds one file. Returns, for each buffer, the number of lines that ended before it, to find a line again; and whether
+// the whole file could be read.
 async function feed(file, report) {
   const name = new TextEncoder().encode(file.name);
   const marks = [];

@@ -65,7 +65,7 @@ def install(prefix):
 class Binding:
     """Built by its README's commands in `here`, a copy of its folder."""
     environment = {}
-    # Findings have a type that lists them, and a list of all names.
+    # The type of findings is an enumeration; the names of all findings are a list beside it.
     closed = False
     # Findings are numbers, also those without a name.
     every_bit = False

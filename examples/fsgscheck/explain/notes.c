@@ -30,8 +30,8 @@ static const struct {
 		 "is refused is not shown."},
 	[EXPLAIN_NO_VALUE] =
 		{"value",
-		 "A write to CR4 was refused, but what it would have written is not shown. The "
-		 "register lines, from RAX: to CR2:, show it."},
+		 "A write to CR4 was refused, but the new value is not shown. The register lines, "
+		 "from RAX: to CR2:, show it."},
 	[EXPLAIN_PINNED] =
 		{NULL,
 		 "The kernel put CR4.FSGSBASE back to its value from boot: a module, or a CPU that "
