@@ -243,7 +243,7 @@ int main(void)
 
             def compile(source, cut):
                 objects.append(os.path.join(directory, f'{len(objects)}.o'))
-                subprocess.run([os.environ['CC'], '-x', 'c', '-', '-c', f'-I{include}', f'-DCUT={cut}', f'-DTRY=try_{cut}',
+                subprocess.run([*os.environ['CC'].split(), '-x', 'c', '-', '-c', f'-I{include}', f'-DCUT={cut}', f'-DTRY=try_{cut}',
                                 '-o', objects[-1]], input=source, text=True, check=True, timeout=60)
 
             for cut in range(whole + 1):
@@ -253,7 +253,7 @@ int main(void)
                     + ''.join(f'{{try_{cut}, "{name}"}},\n' for cut, name in enumerate([*names, 'nothing']))
                     + '};\n' + self.MAIN, whole)
             program = os.path.join(directory, 'program')
-            subprocess.run([os.environ['CC'], *objects, '-o', program, SHARED, f'-Wl,-rpath,{os.path.dirname(SHARED)}'],
+            subprocess.run([*os.environ['CC'].split(), *objects, '-o', program, SHARED, f'-Wl,-rpath,{os.path.dirname(SHARED)}'],
                            check=True, timeout=60)
             done = subprocess.run([program], check=False, capture_output=True, text=True, timeout=60)
             self.assertEqual((done.returncode, done.stdout), (0, ''))
@@ -311,7 +311,7 @@ class Headers(unittest.TestCase):
                 'if (fsgs_get_gs_base(&base)) return 1;\nprintf("%p %zu", (void *)fsgs_base_limit, sizeof fsgs_base_limit);\n}\n')
         with tempfile.TemporaryDirectory() as directory:
             program = os.path.join(directory, 'program')
-            subprocess.run([os.environ['CC'], '-x', 'c', '-', '-fno-pic', '-no-pie', f'-I{INCLUDE}', '-o', program, '-x', 'none',
+            subprocess.run([*os.environ['CC'].split(), '-x', 'c', '-', '-fno-pic', '-no-pie', f'-I{INCLUDE}', '-o', program, '-x', 'none',
                             SHARED, f'-Wl,-rpath,{os.path.dirname(SHARED)}'], input=text, text=True, check=True, timeout=60)
             self.assertRegex(output('readelf', '-rW', program), 'R_X86_64_COPY .*fsgs_base_limit')
             address, size = output(program).split()
@@ -337,7 +337,7 @@ class Headers(unittest.TestCase):
                    'FSGS_CPU_GROUP_MIN': '96'}
         text = '#include <fsgscheck.h>\n#include <fsgscheck/base.h>\n' + ''.join(
             f'_Static_assert({name} == {number}, "{name} is part of the ABI");\n' for name, number in numbers.items())
-        done = subprocess.run([os.environ['CC'], '-x', 'c', '-std=c11', '-fsyntax-only', f'-I{INCLUDE}', '-'], input=text,
+        done = subprocess.run([*os.environ['CC'].split(), '-x', 'c', '-std=c11', '-fsyntax-only', f'-I{INCLUDE}', '-'], input=text,
                               text=True, check=False, capture_output=True, timeout=60)
         self.assertEqual(done.stderr, '')
 

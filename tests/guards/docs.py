@@ -52,7 +52,7 @@ class Samples(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         program = Path(directory.name, 'sample')
-        done = subprocess.run([os.environ['CC'], *STRICT, '-x', 'c', '-', '-o', program, *options], input=text, text=True,
+        done = subprocess.run([*os.environ['CC'].split(), *STRICT, '-x', 'c', '-', '-o', program, *options], input=text, text=True,
                               capture_output=True, check=False, timeout=60)
         self.assertEqual(done.stderr, '')
         self.assertEqual(done.returncode, 0)

@@ -197,7 +197,7 @@ def header_truth(work):
     lines = [f'printf("constant {c} %d\\n", (int){c});' for c in constants()]
     program = '#include <fsgscheck.h>\n#include <stdio.h>\nint main(void) { %s return 0; }\n' % '\n'.join(lines)
     (work / 'truth.c').write_text(program, encoding='utf-8')
-    run(os.environ['CC'], f'-I{SOURCE}/include', work / 'truth.c', '-o', work / 'truth')
+    run(*os.environ['CC'].split(), f'-I{SOURCE}/include', work / 'truth.c', '-o', work / 'truth')
     library = ctypes.CDLL(str(SHARED))
     library.fsgs_report_field.restype = ctypes.c_char_p
     fields, field = [], (ctypes.c_uint32 * 8)()

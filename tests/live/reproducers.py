@@ -46,7 +46,7 @@ class Reproducers(unittest.TestCase):
         self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 35)
         with tempfile.TemporaryDirectory() as folder:
             program = f'{folder}/{source.stem}'
-            subprocess.run([os.environ['CC'], '-O1', '-static', '-Wall', '-Wextra', '-Werror', '-o', program, source],
+            subprocess.run([*os.environ['CC'].split(), '-O1', '-static', '-Wall', '-Wextra', '-Werror', '-o', program, source],
                            check=True, timeout=60)
             if advertised():
                 self.assertEqual(status(program), OK)
@@ -74,7 +74,7 @@ class Reproducers(unittest.TestCase):
             self.skipTest('QEMU is not installed')
         with tempfile.TemporaryDirectory() as folder:
             image = f'{folder}/qemu-wrmsr'
-            subprocess.run([os.environ['CC'], '-m32', '-nostdlib', '-static', '-Wl,-n,-Ttext=0x100000,--build-id=none',
+            subprocess.run([*os.environ['CC'].split(), '-m32', '-nostdlib', '-static', '-Wl,-n,-Ttext=0x100000,--build-id=none',
                             '-o', image, source], check=True, timeout=60)
             # The debug device makes 1 of ok and 3 of not ok.
             self.assertEqual(machine.boot(image, cpu='max').status, 3)
