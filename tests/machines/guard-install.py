@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from support import machine
+from support import machine, parts
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 OVMF = pathlib.Path("/usr/share/OVMF")
@@ -240,8 +240,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except machine.Unavailable as missing:
-        print(f"skipped: {missing}", file=sys.stderr)
-        sys.exit(machine.SKIP)
+    parts.run_main(main)

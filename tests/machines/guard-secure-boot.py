@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 import guard
-from support import SOURCE, aside, machine
+from support import SOURCE, aside, machine, parts
 
 KEY, CERTIFICATE = (pathlib.Path("/usr/share/ovmf") / f"PkKek-1-snakeoil.{suffix}" for suffix in ("key", "pem"))
 SBAT = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\ngrub,5,test,grub,2,test\n"
@@ -113,8 +113,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except machine.Unavailable as missing:
-        print(f"skipped: {missing}", file=sys.stderr)
-        sys.exit(machine.SKIP)
+    parts.run_main(main)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 
-from support import machine
+from support import machine, parts
 
 OVMF = pathlib.Path("/usr/share/OVMF")
 GRUB_BIOS = pathlib.Path("/usr/lib/grub/i386-pc")
@@ -457,8 +457,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except machine.Unavailable as missing:
-        print(f"skipped: {missing}", file=sys.stderr)
-        sys.exit(machine.SKIP)
+    parts.run_main(main)

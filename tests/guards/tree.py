@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The tests' own tree: a room for each question, one idiom for imports, and no logic that stands twice.
+
+    PYTHONPATH=tests python3 tests/guards/tree.py
+"""
+
+import collections
+import re
+import unittest
+
+from support import TESTS, parts
+
+FOLDERS = 9
+LINES = 6  # As many in a row make a duplicate.
+FILES = sorted(TESTS.rglob('*.py'))
+
+
+def code(path):
+    """Number and text of each line that says something: no comment, no import, no lone bracket."""
+    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+        line = line.strip()
+        if re.search(r'\w', line) and not re.match(r'#|import |from \S+ import ', line):
+            yield number, line
+
+
+class Tree(unittest.TestCase):
+    def test_folders(self):
+        folders = [path.name for path in TESTS.iterdir() if path.is_dir() and path.name != '__pycache__']
+        self.assertLessEqual(len(folders), FOLDERS, folders)
+
+    def test_no_path_is_inserted(self):
+        """Meson sets PYTHONPATH."""
+        for path in FILES:
+            with self.subTest(file=path.name):
+                self.assertNotRegex(path.read_text(encoding='utf-8'), r'\bsys\.path\b')
+
+    def test_no_lines_stand_twice(self):
+        places = collections.defaultdict(dict)
+        for path in FILES:
+            lines = list(code(path))
+            for first in range(len(lines) - LINES + 1):
+                run = lines[first:first + LINES]
+                places[tuple(text for _, text in run)].setdefault(str(path.relative_to(TESTS)), run[0][0])
+        self.assertEqual([files for files in places.values() if len(files) > 1], [])
+
+
+if __name__ == '__main__':
+    parts.run()
