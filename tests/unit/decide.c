@@ -332,6 +332,8 @@ static void check_row(const struct row *row)
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_VERDICT, r.verdicts[1]),
 			 fsgs_name(FSGS_LIST_VERDICT, row->gs), "%s: GS", row->name);
 	cr_expect_str_eq(seen, wanted, "%s: findings", row->name);
+	/* Also what FSGS_FINDINGS forgets. */
+	cr_expect_eq(r.findings, row->findings, "%s: findings", row->name);
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_ACCESS, r.access[0]),
 			 fsgs_name(FSGS_LIST_ACCESS, row->fs_access), "%s: FS access", row->name);
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_ACCESS, r.access[1]),
