@@ -20,7 +20,7 @@ from support import SOURCE, TESTS, output, parts, run
 
 BASELINE = TESTS / 'guards/libfsgscheck.abi'
 HEADERS = ('fsgscheck.h', 'fsgscheck/report.h', 'fsgscheck/base.h')
-FLAGS = ['-g', '-O1', '-std=c11', '-D_GNU_SOURCE', '-fPIC', '-shared', '-pthread', '-fno-stack-protector']
+FLAGS = ['-g', '-O0', '-std=c11', '-D_GNU_SOURCE', '-fPIC', '-shared', '-pthread', '-fno-stack-protector']
 
 # The exit bits of abidiff. An error, or a bit that is not listed here, makes the test fail.
 ERROR, CHANGE = 3, 12

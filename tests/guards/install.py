@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support import SOURCE, builds, output, parts, run
+from support import SOURCE, output, parts, run
 
 MESON = os.environ['MESON']
 EXAMPLE = SOURCE / 'doc/examples/usable.c'
@@ -30,15 +30,25 @@ def is_linked_with_it(program):
     return 'libfsgscheck.so' in output('readelf', '-d', program)
 
 
+def set_up(build, *arguments):
+    """A build directory, or other options for it: what they do not concern is not compiled again."""
+    output(MESON, 'setup', *(['--reconfigure'] if build.exists() else []), build, SOURCE, *arguments)
+
+
 class Installed(unittest.TestCase):
+    # By -Ddefault_library: what is installed, and what programs are linked with. The core is always an archive.
+    FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.1'}
+    KINDS = {'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}, 'both': FILES}
+
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
         cls.prefix = Path(cls.directory.name) / 'prefix'
         build = Path(cls.directory.name) / 'build'
-        output(MESON, 'setup', build, SOURCE, f'--prefix={cls.prefix}', '--libdir=lib', '-Dtests=disabled',
-            '-Dbuildtype=release', *(['-Ddocs=enabled'] if shutil.which('doxygen') else []))
-        output(MESON, 'install', '-C', build)
+        set_up(build, f'--prefix={cls.prefix}', '--libdir=lib', '-Dtests=disabled',
+               '-Dwindows=disabled', '-Dbuildtype=release', '-Doptimization=1',
+               *(['-Ddocs=enabled'] if shutil.which('doxygen') else []))
+        output(MESON, 'install', '-C', build, timeout=500)
         cls.build = build
         os.environ['PKG_CONFIG_PATH'] = str(cls.prefix / 'lib/pkgconfig')
 
@@ -259,11 +269,11 @@ class Installed(unittest.TestCase):
         page = self.prefix / 'share/fsgscheck/fsgscheck.html'
         if not page.exists():
             self.skipTest('the page was not built: wasi-libc, libclang-rt-dev-wasm32 or what the ISO needs is not installed')
-        again = Path(self.directory.name) / 'again'
-        run(MESON, 'setup', again, SOURCE, '-Dtests=disabled', '-Ddocs=disabled', '-Dwindows=disabled',
-            '-Dbuildtype=debug')
-        run('ninja', '-C', again, 'examples/page/fsgscheck.html')
-        self.assertTrue((again / 'examples/page/fsgscheck.html').read_bytes() == page.read_bytes())
+        # The build directory of this test.
+        again = os.environ.get('PAGE')
+        if not again:
+            self.skipTest('the build directory has no page: it was configured without')
+        self.assertTrue(Path(again).read_bytes() == page.read_bytes())
 
     def test_destdir(self):
         with tempfile.TemporaryDirectory() as root:
@@ -277,24 +287,15 @@ class Installed(unittest.TestCase):
             version = output('pkg-config', '--modversion', 'fsgscheck').strip()
             self.assertTrue((there / f'lib/libfsgscheck.so.{version}').exists())
 
+    def test_each_kind(self):
+        for kind, wanted in self.KINDS.items():
+            with self.subTest(kind=kind), tempfile.TemporaryDirectory() as root:
+                set_up(self.build, f'-Ddefault_library={kind}')
+                output(MESON, 'install', '-C', self.build, '--destdir', root)
+                self.look_at_kind(kind, wanted, Path(root))
 
-class Kinds(unittest.TestCase):
-    """-Ddefault_library: the installed libraries, and the library that programs are linked with.
-    The core is always an archive."""
-
-    FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.1'}
-    INSTALLED = {'both': FILES, 'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}}
-
-    def test_each(self):
-        for kind, wanted in self.INSTALLED.items():
-            with self.subTest(kind=kind), tempfile.TemporaryDirectory() as directory:
-                self.install(kind, wanted, Path(directory))
-
-    def install(self, kind, wanted, directory):
-        prefix, build = directory / 'prefix', directory / 'build'
-        output(MESON, 'setup', build, SOURCE, f'--prefix={prefix}', '--libdir=lib', f'-Ddefault_library={kind}',
-            '-Dtests=disabled', *builds.PLAIN, '-Dbuildtype=plain')
-        output(MESON, 'install', '-C', build)
+    def look_at_kind(self, kind, wanted, root):
+        prefix = root / str(self.prefix).lstrip('/')
         there = {path.name for path in (prefix / 'lib').iterdir()} - {'cmake', 'pkgconfig', 'libfsgscheck-core.a'}
         self.assertEqual({name for name in there if not re.search(r'\.so\.\d+\.', name)}, wanted)
         self.assertTrue((prefix / 'lib/libfsgscheck-core.a').exists())
@@ -302,33 +303,37 @@ class Kinds(unittest.TestCase):
         self.assertEqual(is_linked_with_it(prefix / 'bin/fsgscheck'), kind != 'static')
         self.assertRegex(verdict(prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^FSGSBASE: ')
         flags = output('pkg-config', '--cflags', '--libs', 'fsgscheck',
-                    env={**os.environ, 'PKG_CONFIG_PATH': str(prefix / 'lib/pkgconfig')}).split()
-        output('cc', EXAMPLE, '-o', directory / 'user', *flags)
-        self.assertEqual(is_linked_with_it(directory / 'user'), kind != 'static')
-        self.assertRegex(verdict(directory / 'user', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^\w+: ')
+                       env={**os.environ, 'PKG_CONFIG_PATH': str(prefix / 'lib/pkgconfig'),
+                            'PKG_CONFIG_SYSROOT_DIR': str(root)}).split()
+        output('cc', EXAMPLE, '-o', root / 'user', *flags)
+        self.assertEqual(is_linked_with_it(root / 'user'), kind != 'static')
+        self.assertRegex(verdict(root / 'user', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^\w+: ')
 
 
 class Subproject(unittest.TestCase):
-    def build(self, root, *options):
-        (root / 'subprojects').mkdir()
-        (root / 'subprojects/fsgscheck').symlink_to(SOURCE)
-        (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
+    def build(self, root, dependency, *options, **environment):
+        """A program of a host project; quiet as a guest."""
+        (root / 'subprojects').mkdir(exist_ok=True)
+        shutil.copyfile(EXAMPLE, root / 'usable.c')
         (root / 'meson.build').write_text(
-            "project('user', 'c')\n"
-            "executable('user', 'usable.c', dependencies: dependency('fsgscheck',"
-            " fallback: ['fsgscheck', 'fsgscheck_dep']))\n", encoding='utf-8')
-        output(MESON, 'setup', root / 'build', root, *options)
+            f"project('user', 'c')\n{dependency}executable('user', 'usable.c', dependencies: fsgscheck)\n", encoding='utf-8')
+        output(MESON, 'setup', root / 'build', root, *options, env={**os.environ, **environment})
         output('ninja', '-C', root / 'build')
         self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
-        self.assertFalse((root / 'build/subprojects/fsgscheck/tests/unit').exists(), 'quiet as a guest')
+        self.assertFalse((root / 'build/subprojects/fsgscheck/tests/unit').exists())
         return root / 'build/user'
 
     def test_follows_its_host(self):
-        for option, linked in ((None, True), ('-Ddefault_library=both', True), ('-Ddefault_library=static', False),
-                               ('--unity=on', True),
-                               ('-Dfsgscheck:default_library=static', False)):
-            with self.subTest(option=option), tempfile.TemporaryDirectory() as directory:
-                self.assertEqual(is_linked_with_it(self.build(Path(directory), *filter(None, [option]))), linked)
+        """Not by one build directory: a subproject keeps the options that it began with."""
+        for options, linked in ((['-Ddefault_library=both', '--unity=on'], True), (['-Ddefault_library=static'], False),
+                                (['-Dfsgscheck:default_library=static'], False)):
+            with self.subTest(options=options), tempfile.TemporaryDirectory() as directory:
+                root = Path(directory)
+                (root / 'subprojects').mkdir()
+                (root / 'subprojects/fsgscheck').symlink_to(SOURCE)
+                user = self.build(root, "fsgscheck = dependency('fsgscheck', fallback: ['fsgscheck', 'fsgscheck_dep'])\n",
+                                  *options)
+                self.assertEqual(is_linked_with_it(user), linked)
 
     @unittest.skipUnless(shutil.which('git') and (SOURCE / '.git').exists(), 'not a clone, which a wrap could name')
     def test_wrap(self):
@@ -343,12 +348,8 @@ class Subproject(unittest.TestCase):
             (root / 'subprojects/fsgscheck.wrap').write_text(
                 re.sub(r'(?m)^url = .*$', f'url = file://{root}/clone',
                        re.sub(r'(?m)^revision = .*$', 'revision = HEAD', wrap)), encoding='utf-8')
-            (root / 'usable.c').write_text(EXAMPLE.read_text(encoding='utf-8'), encoding='utf-8')
-            (root / 'meson.build').write_text(
-                f"project('user', 'c')\n{line}executable('user', 'usable.c', dependencies: fsgscheck)\n", encoding='utf-8')
-            output(MESON, 'setup', root / 'build', root, env={**os.environ, 'PKG_CONFIG_LIBDIR': str(root)})
-            output('ninja', '-C', root / 'build')
-            self.assertRegex(verdict(root / 'build/user'), r'^\w+: ')
+            # The kind of library that a host has which asks for none.
+            self.assertTrue(is_linked_with_it(self.build(root, line, PKG_CONFIG_LIBDIR=str(root))))
 
 
 if __name__ == '__main__':

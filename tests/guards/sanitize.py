@@ -77,8 +77,10 @@ def configured(tool, targets):
         if run(compiler, f'-fsanitize={sanitize}', '-x', 'c', '-', '-o', f'{folder}/program',
                input='int main(void) { return 0; }').returncode and sanitize != 'none':
             raise Unavailable(f'{compiler} has no runtime for -fsanitize={sanitize}')
-    return builds.meson(SCRATCH, f'-Db_sanitize={sanitize}', '-Db_lundef=false', '-Dbuildtype=debugoptimized',
-                        '-Dc_args=' + ('-fcf-protection=full' if tool == 'cet' else ''), targets=targets,
+    return builds.meson(SCRATCH, f'-Db_sanitize={sanitize}', '-Db_lundef=false', '-Doptimization=1',
+                        # A report names lines; what else a debugger asks for takes long to write.
+                        '-Ddebug=false', '-Dc_args=' + ('-fcf-protection=full' if tool == 'cet' else '-gline-tables-only'),
+                        targets=targets,
                         compiler=compiler)
 
 
