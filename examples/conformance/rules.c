@@ -60,8 +60,8 @@ const struct rule_text rules[RULES] = {
 		 DIES},
 	[RULE_EFFECTIVE] =
 		{"effective",
-		 "whether the effective address has to be canonical by itself, where its sum with "
-		 "the base is, differs by vendor, measured",
+		 "whether a non-canonical effective address faults if its sum with the base is "
+		 "canonical: vendors differ, so it is measured",
 		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing: of the linear address); APM vol. "
 		 "1, 2.2.2 (Canonical "
 		 "Address Form: of a virtual-memory reference)",

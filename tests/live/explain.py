@@ -532,7 +532,7 @@ class Reports(Case):
             self.assertEqual(again[key], json.loads(own)[key], key)
 
     def test_own_output(self):
-        """Of a crash: read again, it gives the same advice."""
+        """JSON about a crash: read by `explain` again, it gives the same advice."""
         first = explain('--json', '-', text=STORY).stdout
         again = self.report(first)
         for key in ('verdict', 'findings', 'reason', 'advice'):

@@ -53,7 +53,7 @@ OTHERS = {
     'newer-sound': (NEWER, None, 2, OFF, 'load check unload log'),
     'newer-lie': (NEWER, 'lie', 1, OFF, 'load check unload log'),
 }
-# Kernels before 5.9 do not use the instructions, and need not be told so.
+# Kernels before 5.9 do not use the instructions, so they get no nofsgsbase.
 OLDER = {
     'older-sound': (machine.CLOUD, None, 1, OFF, 'check load read check unload cycle-10 check log'),
     'older-lie': (machine.CLOUD, 'lie', 1, OFF, 'load check unload log'),
@@ -106,9 +106,9 @@ def boot(kernel, module, name, what, work):
 
 # Defective modules: a file, and the replaced text.
 EDITS = {
-    # Where the core clears the bit, it sets it.
+    # Sets the bit where the correct core clears it.
     'stuck': ('core/ring0.c', 'if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) ==', 'if (write_cr4(walk, cr4 | CR4_FSGSBASE) =='),
-    # It loads although the kernel uses the instructions.
+    # Loads although the kernel uses the instructions.
     'pressed': ('main.c', 'if (used) {', 'if (used && !THIS_MODULE) {'),
 }
 
