@@ -45,7 +45,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Some browsers forbid it to a file.
+    // Some browsers do not allow this for a page opened from a file.
     const area = element('textarea', {'aria-hidden': 'true'});
     area.value = text;
     document.body.append(area);

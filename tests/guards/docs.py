@@ -281,7 +281,7 @@ class Pages(unittest.TestCase):
                 self.assertEqual(found, [])
 
     def test_words_in_sources(self):
-        """Likewise in comments, over the ends of their lines."""
+        """These words do not stand in comments either, also across line ends."""
         banned = re.compile(r'\b(?:' + '|'.join(BANNED) + r')\b', re.I)
         for folder in ('include', 'lib', 'examples'):
             for path in (SOURCE / folder).rglob('*'):

@@ -86,7 +86,7 @@ def headers(cache, release, suites=None):
 
 
 def image(cache, package, suites=None):
-    """The kernel that a package stands for, of other suites, too."""
+    """The kernel version that a meta-package depends on, also in other suites."""
     environment = aside.releases_alone(pathlib.Path(cache) / 'headers', suites)
     with unittest.mock.patch.dict(os.environ, environment or {}):
         # The suites name this package differently.

@@ -124,7 +124,7 @@ function check(flags = 0) {
 	};
 }
 
-// How a base is read and written here: a word of Access, NONE for what is no segment.
+// How a base is read and written here: a word of Access, NONE for an invalid segment.
 function baseAccess(segment) {
 	return result(List.ACCESS, C.baseAccess(u32(segment)));
 }

@@ -179,7 +179,7 @@ def refresh():
 
 
 def base_access(segment):
-    """How the base of a segment is read and written here; Access.NONE for what is no segment."""
+    """How the base of a segment is read and written here; Access.NONE for an invalid segment."""
     return Access(_library.fsgs_base_access(_fit(segment, 32)))
 
 

@@ -186,7 +186,7 @@ func CanUse() bool { return C.fsgs_usable() == 1 }
 // Refresh looks again: after a resume, a migration, a restore. It tells whether anything changed.
 func Refresh() bool { return C.fsgs_refresh() == 1 }
 
-// BaseAccess tells how a base is read and written here; None for what is no segment.
+// BaseAccess tells how a base is read and written here; None for an invalid segment.
 func BaseAccess(segment Segment) Access {
 	return Access(known(C.FSGS_LIST_ACCESS, C.fsgs_base_access(C.uint32_t(segment))))
 }
