@@ -10,7 +10,6 @@
 #include "../core/core.h"
 #include "linux.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -62,12 +61,8 @@ static struct fsgs_hwcap2 from_file(void)
 		return (struct fsgs_hwcap2){FSGS_ANSWER_UNKNOWN, 0};
 	/* pread(), not read(): in valgrind all descriptors of this file share one offset. */
 	while (size < sizeof bytes &&
-	       (got = pread(fd, bytes + size, sizeof bytes - size, (off_t)size)) != 0) {
-		if (got > 0)
-			size += (size_t)got;
-		else if (errno != EINTR)
-			break;
-	}
+	       (got = fsgs_read_file(fd, bytes + size, sizeof bytes - size, (off_t)size)) > 0)
+		size += (size_t)got;
 	close(fd);
 	/* A vector without its end does not show which entries are absent. The file is empty if
 	 * this process may not read it. */

@@ -10,7 +10,6 @@
  */
 #include "linux.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,13 +84,10 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16])
 	vendor[0] = '\0';
 	if (fd < 0)
 		return;
-	while (!cpuinfo.done && size < CPUINFO_SIZE && (got = read(fd, text, sizeof text)) != 0) {
-		if (got > 0) {
-			fsgs_cpuinfo_feed(&cpuinfo, text, (size_t)got);
-			size += (uint32_t)got;
-		} else if (errno != EINTR) {
-			break;
-		}
+	while (!cpuinfo.done && size < CPUINFO_SIZE &&
+	       (got = fsgs_read_file(fd, text, sizeof text, FSGS_WHERE_IT_IS)) > 0) {
+		fsgs_cpuinfo_feed(&cpuinfo, text, (size_t)got);
+		size += (uint32_t)got;
 	}
 	close(fd);
 	if (size >= CPUINFO_SIZE && !cpuinfo.done)

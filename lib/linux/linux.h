@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <fsgscheck.h>
 #include <fsgscheck/core.h>
@@ -57,6 +58,11 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
  * can replace the file. So the call does not block on a FIFO or a terminal, and opens regular files
  * only. The file may have any length: the reader sets the limit. */
 int fsgs_open_file(const char *path);
+
+/* read(2), or pread(2) where an offset is given. It is made again after an interruption, which a
+ * file of FUSE can report, but not for ever: a sandbox can report one each time. */
+ssize_t fsgs_read_file(int fd, void *to, size_t size, off_t at);
+#define FSGS_WHERE_IT_IS (-1)
 
 /* "6.1.0-56-amd64" to 6<<16 | 1<<8 | 0; 0 when it does not begin with two numbers. */
 uint32_t fsgs_kernel_version(const char *release);

@@ -3,7 +3,6 @@
  * its siginfo tells. */
 #include "signals.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 
@@ -48,7 +47,7 @@ kernel_sigset fsgs_pending_for_thread(void)
 				  (long)sizeof text - 1 - length, 0);
 		if (got > 0)
 			length += got;
-	} while (got > 0 || got == -EINTR);
+	} while (got > 0);
 	system_call(SYS_close, fd, 0, 0, 0);
 	text[length] = '\0';
 	return got == 0 ? pending & parse(text) : 0;

@@ -13,6 +13,9 @@
 /* gVisor's build string, the same in all its versions (pkg/sentry/syscalls/linux, Version). */
 #define GVISOR_VERSION "Sun Jan 10 15:06:54 PST 2016"
 
+/* How often one read is made again. */
+enum { MOST_INTERRUPTIONS = 100 };
+
 static const char *number(const char *text, uint32_t *value)
 {
 	uint32_t n = 0;
@@ -59,6 +62,17 @@ int fsgs_open_file(const char *path)
 	return fd;
 }
 
+ssize_t fsgs_read_file(int fd, void *to, size_t size, off_t at)
+{
+	int interruptions = MOST_INTERRUPTIONS;
+	ssize_t got;
+
+	do
+		got = at == FSGS_WHERE_IT_IS ? read(fd, to, size) : pread(fd, to, size, at);
+	while (got < 0 && errno == EINTR && interruptions--);
+	return got;
+}
+
 /* Reads the beginning of a small file as text. */
 static size_t read_text(const char *path, char *text, size_t size)
 {
@@ -69,12 +83,9 @@ static size_t read_text(const char *path, char *text, size_t size)
 	text[0] = '\0';
 	if (fd < 0)
 		return 0;
-	while (used < size - 1 && (got = read(fd, text + used, size - 1 - used)) != 0) {
-		if (got > 0)
-			used += (size_t)got;
-		else if (errno != EINTR)
-			break;
-	}
+	while (used < size - 1 &&
+	       (got = fsgs_read_file(fd, text + used, size - 1 - used, FSGS_WHERE_IT_IS)) > 0)
+		used += (size_t)got;
 	close(fd);
 	text[used] = '\0';
 	return used;

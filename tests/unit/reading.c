@@ -29,7 +29,7 @@ static struct {
 	size_t size;
 	const char *missing;           /* one that cannot be opened */
 	size_t piece;                  /* maximum length of one read */
-	int interrupted;               /* every other read */
+	int interrupted;               /* 1: every other read, 2: each */
 	int fails_at;                  /* the n-th read fails permanently */
 	const char *release, *version; /* of uname(); "" for a failure */
 	const unsigned long *auxv;     /* of PR_GET_AUXV */
@@ -71,7 +71,7 @@ static ssize_t allowed(size_t size)
 	fake.reads++;
 	if (fake.fails_at && fake.reads >= fake.fails_at)
 		return -EIO;
-	if (fake.interrupted && fake.reads % 2)
+	if (fake.interrupted && (fake.interrupted > 1 || fake.reads % 2))
 		return -EINTR;
 	return (ssize_t)(size < fake.piece ? size : fake.piece);
 }
@@ -204,6 +204,21 @@ Test(reading, errors)
 	cr_expect_neq(r.hwcap2_present, FSGS_ANSWER_NO);
 	cr_expect_eq(r.signs, 0);
 	cr_expect_str_eq(vendor, "");
+}
+
+/* A sandbox that interrupts each read does not keep the caller. */
+Test(reading, interrupted_for_ever, .timeout = 10)
+{
+	char vendor[16];
+
+	fake.piece = 4096;
+	fake.interrupted = 2;
+
+	const struct fsgs_report r = look(vendor);
+
+	cr_expect_eq(r.cpuinfo_flag, FSGS_ANSWER_UNKNOWN);
+	cr_expect_neq(r.hwcap2_present, FSGS_ANSWER_NO);
+	cr_expect_eq(r.signs, 0);
 }
 
 /* If a read fails, the part that was read before does not show what the rest lacks. */
