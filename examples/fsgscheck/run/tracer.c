@@ -17,8 +17,9 @@
 /* Without EXITKILL: programs outlive a tracer that is killed. */
 #define OPTIONS \
 	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
-/* For a program that traces other processes: its children must stay untraced. */
-#define OPTIONS_OF_TRACER PTRACE_O_TRACEEXEC
+/* For a program that may trace other processes: its children must stay untraced, its threads need
+ * not. */
+#define OPTIONS_OF_TRACER (PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
 /* Faults that a handler received and may not have left yet. If there are more, the oldest are
  * forgotten. */
@@ -50,6 +51,11 @@ int64_t tracer_now(void)
 int tracer_seize(pid_t program)
 {
 	return ptrace(PTRACE_SEIZE, program, NULL, OPTIONS) == 0 ? 0 : errno;
+}
+
+static long options_for(pid_t thread)
+{
+	return elf_imports_ptrace(thread) ? OPTIONS_OF_TRACER : OPTIONS;
 }
 
 static void go_on(pid_t thread, int signal)
@@ -202,7 +208,7 @@ static void serve_handled(struct death *d, int signal)
 	c->death = *d;
 	c->frame = 0;
 	c->entering = true;
-	ptrace(PTRACE_SETOPTIONS, d->thread, NULL, OPTIONS | PTRACE_O_TRACEEXIT);
+	ptrace(PTRACE_SETOPTIONS, d->thread, NULL, options_for(d->thread) | PTRACE_O_TRACEEXIT);
 	/* Stops at the handler's first instruction; the kernel keeps the step out of the saved
 	 * flags. */
 	if (ptrace(PTRACE_SINGLESTEP, d->thread, NULL, (long)signal) != 0)
@@ -296,8 +302,7 @@ static void serve_exec(pid_t thread)
 	snprintf(path, sizeof path, "/proc/%d/exe", (int)thread);
 	if (!kept && privilege_is_gained(path) && privilege_restart(thread))
 		return;
-	ptrace(PTRACE_SETOPTIONS, thread, NULL,
-	       elf_imports_ptrace(thread) ? OPTIONS_OF_TRACER : OPTIONS);
+	ptrace(PTRACE_SETOPTIONS, thread, NULL, options_for(thread));
 	go_on(thread, 0);
 }
 
