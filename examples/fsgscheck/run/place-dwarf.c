@@ -112,6 +112,28 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* A program names its debug file itself, beside the module or in .debug there. A FIFO in its place
+ * would keep the dying program for ever. */
+static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+			  const char *file, const char *link, GElf_Word crc, char **found)
+{
+	static const char *const folders[] = {"", ".debug/"};
+	const int folder = file ? (int)(base_name(file) - file) : 0;
+	struct stat status;
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		if (link)
+			snprintf(path, sizeof path, "%.*s%s%s", folder, file, folders[i], link);
+		else
+			snprintf(path, sizeof path, "%.*s%s%s.debug", folder, file, folders[i],
+				 file ? base_name(file) : "");
+		if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+			return -1;
+	}
+	return dwfl_standard_find_debuginfo(module, data, name, base, file, link, crc, found);
+}
+
 static void put_symbol(Dwfl *dwfl, Dwarf_Addr address, struct place *place)
 {
 	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
@@ -145,7 +167,7 @@ void place_symbols(struct death *death)
 	static char *debug_path = NULL; /* elfutils' own list */
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = find_elf,
-		.find_debuginfo = dwfl_standard_find_debuginfo,
+		.find_debuginfo = find_debuginfo,
 		.debuginfo_path = &debug_path,
 	};
 	struct frames frames = {.death = death};
