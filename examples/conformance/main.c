@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fsgs-conformance: the rules of FSGSBASE, case by case. */
 #include "suite.h"
+#include "clean.h"
+#include "explain/text.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -82,7 +84,10 @@ static const struct option long_options[] = {
 
 static int bad_usage(const char *what, const char *which)
 {
-	fprintf(stderr, "fsgs-conformance: %s%s; try 'fsgs-conformance --help'\n", what, which);
+	char clean[256];
+
+	text_clean(which, clean, sizeof clean);
+	fprintf(stderr, "fsgs-conformance: %s%s; try 'fsgs-conformance --help'\n", what, clean);
 	return BAD_USAGE;
 }
 
@@ -254,6 +259,7 @@ static bool examine(void)
 
 	if (fsgs_check(r, sizeof *r, FSGS_CHECK_NO_TRIAL | FSGS_CHECK_CONTEXT))
 		return false;
+	clean_report(r);
 	for (unsigned which = 0; which < 4; which++) {
 		if (!outlives(each_prctl, which, &lives))
 			return false;

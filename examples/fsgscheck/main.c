@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fsgscheck: checks whether FSGSBASE works here. */
+#include "clean.h"
 #include "output.h"
 #include "explain/command.h"
 #include "explain/text.h"
@@ -63,23 +64,6 @@ static int bad_usage(const char *what, const char *which)
 	text_clean(which, clean, sizeof clean);
 	fprintf(stderr, "fsgscheck: %s%s; try 'fsgscheck --help'\n", what, clean);
 	return BAD_USAGE;
-}
-
-static void clean(char *text, size_t size)
-{
-	char from[128];
-
-	snprintf(from, sizeof from, "%s", text);
-	text_clean(from, text, size);
-}
-
-/* Strings of the hypervisor and the kernel must not control a terminal, in any output format. */
-static void clean_report(struct fsgs_report *r)
-{
-	clean(r->vendor, sizeof r->vendor);
-	clean(r->brand, sizeof r->brand);
-	clean(r->hypervisor, sizeof r->hypervisor);
-	clean(r->kernel, sizeof r->kernel);
 }
 
 static void print_nothing(FILE *out, const struct result *result)

@@ -150,6 +150,8 @@ class Native(unittest.TestCase):
                         ['--cpus', '3-1'], ['word'], ['--xml', 'html'], ['--xml', 'junit', '--tap']):
             done = run(*options)
             self.assertEqual((done.returncode, done.stdout), (64, ''), options)
+        for option in ('--', '--cpus=', '--only=', '--xml=', ''):
+            self.assertRegex(run(f'{option}\033[31m\n\u202ez').stderr, r'\Afsgs-conformance: .*\?\[31m\?\?z.*\n\Z', option)
             self.assertEqual(len(done.stderr.splitlines()), 1, options)
 
     def test_full_device(self):
@@ -252,6 +254,14 @@ class Machines(unittest.TestCase):
         self.assertEqual(found - QEMU_USER, set(), 'nothing else is known to deviate')
         for number in found:
             self.assertIn('qemu', cases(done)[number]['known'].lower(), number)
+
+    @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
+    def test_processor_cannot_steer_a_terminal(self):
+        """The host chooses the processor's name."""
+        for form in ([], ['--json'], ['--xml', 'junit']):
+            done = run('--only', '1', *form, wrapper=['qemu-x86_64', '-cpu', 'max,model-id=a\033[31m\n\u202ez'])
+            self.assertEqual(done.returncode, 0, form)
+            self.assertIn('a?[31m??z', done.stdout, form)
 
     @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
     def test_without_the_feature(self):

@@ -227,6 +227,19 @@ class Contract(Bounded):
             self.assertEqual(run('--help', capture_output=False, stdout=full,
                                  stderr=subprocess.DEVNULL).returncode, 3)
 
+    def test_messages_cannot_steer_a_terminal(self):
+        strange = 'a\n\033[31m\x9b31m\u202ez'
+        with tempfile.TemporaryDirectory() as folder:
+            text = os.path.join(folder, strange)
+            with open(text, 'w', encoding='ascii'):
+                pass
+            for command, expected in (([f'./{strange}'], 127), ([text], 126), ([f'--{strange}', 'true'], 64)):
+                done = run(*command)
+                self.assertEqual(done.returncode, expected, command)
+                self.assertRegex(done.stderr, r'\Afsgscheck: .*a\?\?\[31m\?31m\?z.*\n\Z')
+        done = execute('strace', '-f', '-o', '/dev/null', *RUN, f'./{strange}')
+        self.assertRegex(done.stderr, r'\Afsgscheck: \./a\?\?\[31m\?31m\?z was not started: .*\n\Z')
+
     def test_traced_already(self):
         done = execute('strace', '-f', '-o', '/dev/null', *RUN, 'echo', 'ran')
         self.assertEqual((done.returncode, done.stdout), (3, ''))
@@ -540,6 +553,39 @@ class Deaths(Bounded):
             subprocess.run(['objcopy', f'--add-gnu-debuglink={debug}', stripped], check=True)
             found = json.loads(run('--json', stripped, 'wrgsbase', BAD).stderr)['run']
             self.assertEqual(found['symbol'], 'execute' if SYMBOLS else None)
+
+    @unittest.skipUnless(shutil.which('gcc'), 'gcc is not installed')
+    def test_threads_of_a_program_that_may_trace(self):
+        """Its children are left alone, its threads are not."""
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'victim.c')
+        with tempfile.TemporaryDirectory() as folder:
+            imports, path = os.path.join(folder, 'imports.c'), os.path.join(folder, 'tracer')
+            with open(imports, 'w', encoding='ascii') as file:
+                file.write('#include <sys/ptrace.h>\nextern __typeof__(ptrace) *const keep;\n'
+                           '__typeof__(ptrace) *const keep = ptrace;\n')
+            subprocess.run(['gcc', '-O1', '-pthread', '-o', path, source, imports], check=True)
+            for how, told in (('plain', 1), ('thread', 1), ('last', 1), ('last-abort', 1), ('child', 0), ('vfork', 0)):
+                done = run(path, 'wrgsbase', BAD, how)
+                self.assertEqual(done.stderr.count('What to do'), told, how)
+                self.assertEqual(done.returncode, run(VICTIM, 'wrgsbase', BAD, how).returncode, how)
+
+    def test_debug_link_to_no_file(self):
+        """The program chooses the name: what is there may be a FIFO."""
+        with tempfile.TemporaryDirectory() as folder:
+            linked, debug = os.path.join(folder, 'linked'), os.path.join(folder, 'separate')
+            subprocess.run(['objcopy', '--only-keep-debug', VICTIM, debug], check=True)
+            subprocess.run(['strip', '-o', linked, VICTIM], check=True)
+            subprocess.run(['objcopy', f'--add-gnu-debuglink={debug}', linked], check=True)
+            os.unlink(debug)
+            os.mkdir(os.path.join(folder, '.debug'))
+            for fifo in (debug, os.path.join(folder, '.debug', 'separate')):
+                os.mkfifo(fifo)
+                self.assertIn(f'{linked}+0x', run(linked, 'wrgsbase', BAD).stderr, fifo)
+                os.unlink(fifo)
+            stripped = shutil.copy(linked, os.path.join(folder, 'stripped'))
+            subprocess.run(['objcopy', '--remove-section=.gnu_debuglink', stripped], check=True)
+            os.mkfifo(f'{stripped}.debug')
+            self.assertIn(f'{stripped}+0x', run(stripped, 'wrgsbase', BAD).stderr)
 
     @unittest.skipUnless(shutil.which('javac') and shutil.which('gcc'), 'javac or gcc is not installed')
     def test_java(self):

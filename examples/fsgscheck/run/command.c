@@ -3,11 +3,13 @@
 #include "command.h"
 #include "privilege.h"
 #include "tracer.h"
+#include "../explain/text.h"
 #include "../output.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,9 +59,18 @@ struct started {
 	bool untraced_ok;
 };
 
+/* What the caller named: a file may have any name. */
+static const char *shown(const char *name)
+{
+	static char clean[PATH_MAX];
+
+	text_clean(name, clean, sizeof clean);
+	return clean;
+}
+
 static int cannot_execute(const char *program, int error)
 {
-	fprintf(stderr, "fsgscheck: %s: %s\n", program, strerror(error));
+	fprintf(stderr, "fsgscheck: %s: %s\n", shown(program), strerror(error));
 	return error == ENOENT ? NOT_FOUND : CANNOT_EXECUTE;
 }
 
@@ -138,7 +149,7 @@ static void say_refused(const char *program, int error)
 	const long yama = read_number("/proc/sys/kernel/yama/ptrace_scope");
 	const long tracer = status_number("TracerPid:");
 
-	fprintf(stderr, "fsgscheck: %s was not started: ", program);
+	fprintf(stderr, "fsgscheck: %s was not started: ", shown(program));
 	if (tracer > 0)
 		fprintf(stderr,
 			"process %ld traces this one already; start fsgscheck outside of it",
@@ -398,7 +409,7 @@ int run_command(int argc, char **argv)
 			return flushed(stdout) ? EXIT_SUCCESS : CANNOT_TRACE;
 		default:
 			fprintf(stderr, "fsgscheck: bad option: %s; try 'fsgscheck run --help'\n",
-				argv[optind - 1]);
+				shown(argv[optind - 1]));
 			return BAD_USAGE;
 		}
 	}
@@ -417,7 +428,7 @@ int run_command(int argc, char **argv)
 			"fsgscheck: %s was not started: the kernel takes the privileges from a "
 			"set-user-id program that is traced; run fsgscheck as root, or use "
 			"--untraced-ok\n",
-			started.argv[0]);
+			shown(started.argv[0]));
 		return CANNOT_TRACE;
 	}
 	return run(&started, &tracing);
