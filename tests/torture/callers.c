@@ -247,8 +247,8 @@ static void limited(const char *name)
 	}
 }
 
-/* Process 1 of a container: the kernel protects it from signals that other processes send. They
- * send to a thread that runs no trial, while the other thread does. */
+/* Process 1 of a container: the kernel protects it from signals that other processes send. Here
+ * other processes signal a thread that runs no trial, while another thread runs one. */
 static void *be_there(void *argument)
 {
 	for (;;)

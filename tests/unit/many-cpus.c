@@ -186,7 +186,7 @@ static void leave_one_out(void)
 	expect(simulated.of_caller == 0, "the caller's affinity is not touched");
 }
 
-/* Each CPU gives another result, more than are told apart. */
+/* Each CPU gives another result: more results than the report distinguishes. */
 static void print_disagreement(void)
 {
 	struct result result = {

@@ -334,7 +334,7 @@ struct explain {
 	void *context;
 
 	uint64_t lines;    /* number of lines that have begun */
-	uint64_t messages; /* number of lines that have been read, anywhere in a line */
+	uint64_t messages; /* number of messages read, at any depth of packing */
 	uint64_t crashes;  /* number of crashes seen */
 	uint64_t foreign;  /* crashes with another cause */
 	uint64_t unread;   /* crashes that could not be read */
