@@ -27,8 +27,8 @@ static void explain(const struct result *r, const char *prefix)
 		printf("%sthe first of %u deviations in %u checks\n", prefix, r->record.failures,
 		       r->record.checks);
 	if (r->runs > 1)
-		printf("%s%u of %u runs failed, %u could not ask\n", prefix, r->failed_runs,
-		       r->runs, r->skipped_runs);
+		printf("%s%u of %u runs failed, %u were skipped\n", prefix, r->failed_runs, r->runs,
+		       r->skipped_runs);
 	if (r->record.note[0])
 		printf("%s%s\n", prefix, r->record.note);
 	printf("%sknown of: %s\n", prefix, rule->known ? rule->known : "none");
@@ -61,7 +61,7 @@ static bool partial(const struct result *r)
 static void tap_diagnostics(const struct result *r)
 {
 	if (partial(r))
-		printf("# %u of %u runs could not ask\n", r->skipped_runs, r->runs);
+		printf("# %u of %u runs were skipped\n", r->skipped_runs, r->runs);
 	if (r->record.word == WORD_FAIL)
 		explain(r, "# ");
 	else if (r->record.word == WORD_CLASSIFIED)
@@ -135,7 +135,7 @@ static void human_result(const struct result *r, unsigned index)
 
 	(void)index;
 	if (partial(r))
-		printf("note  %u %s/%s: %u of %u runs could not ask\n", r->test->number,
+		printf("note  %u %s/%s: %u of %u runs were skipped\n", r->test->number,
 		       r->theme->name, r->test->name, r->skipped_runs, r->runs);
 	switch (r->record.word) {
 	case WORD_FAIL:

@@ -129,7 +129,7 @@ NATIVE = [
 
 
 def emulated(model, has):
-    """A model of qemu-user: no promise by AT_HWCAP2, no canonical check."""
+    """A model of qemu-user: no AT_HWCAP2, no canonical check."""
     name = f"qemu-user-{model}".replace(",-", "-no-").lower()
     machine = Process(f"qemu-x86_64 -cpu {model} {{static}}", needs=())
     about = f"qemu-user, processor model {model}"

@@ -3,7 +3,7 @@
  * Reads of the kernel's files that return pieces, are interrupted, or fail; and uname() of other
  * kernels. The program replaces open(), read(), pread(), uname() and prctl() for that.
  */
-#undef _FORTIFY_SOURCE /* its inline functions are read() and the like, with another body */
+#undef _FORTIFY_SOURCE /* its inline read() would hide ours */
 #include <criterion/criterion.h>
 
 #include <dlfcn.h>
