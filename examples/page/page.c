@@ -54,6 +54,19 @@ double EXPORT(page_feed)(uint32_t size)
 	return (double)explain.lines;
 }
 
+/* The CR or LF that the bytes so far end with, unless it is the second half of CR LF or LF CR; else
+ * 0. */
+uint32_t EXPORT(page_ended)(void)
+{
+	return explain.stream[0].length ? 0 : (unsigned char)explain.stream[0].ended;
+}
+
+/* How this file is encoded: enum explain_encoding. */
+uint32_t EXPORT(page_encoding)(void)
+{
+	return explain_encoding(&explain);
+}
+
 /* Whether the whole file could be read. */
 void EXPORT(page_end_file)(uint32_t read)
 {

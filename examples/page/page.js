@@ -110,7 +110,7 @@ function plain(name) {
   return short;
 }
 
-// Two files of one name are told apart.
+// Two files of one name are told apart. The files stay as they are: a File made of one that is gone would be empty.
 function named(files) {
   const taken = new Set();
   return files.map(file => {
@@ -119,7 +119,7 @@ function named(files) {
     for (let count = 2; taken.has(name); count++)
       name = `${first} (${count})`;
     taken.add(name);
-    return new File([file], name);
+    return {file, name};
   });
 }
 
@@ -167,7 +167,8 @@ async function start(files) {
 }
 
 function unreadable(name) {
-  return `${name} could not be read. Of a folder, choose the files in it.`;
+  return `${name} could not be read. If it is a folder, choose the files in it; ` +
+    'if it is still being written, choose a copy.';
 }
 
 function fail(message) {
@@ -410,7 +411,8 @@ function rest(explain, unread) {
     items.push([`${count(explain.unread_crashes, 'crash', 'crashes')} that could not be read, the first at line ${explain.unread_line}. ` +
                 explain.unread_text]);
   for (const {name, is, command: unpack} of explain.packed)
-    items.push([`${name} is ${is}.`, unpack ? command(unpack) : '']);
+    items.push(unpack ? [`${name} is ${is}. This page does not unpack it: choose the text that is in it, or run on Linux:`,
+                         command(unpack)] : `${name} is ${is}.`);
   if (explain.hint) {
     const {line, name, text, command: next} = explain.hint;
     items.push([`Line ${line}${name ? `, ${name}` : ''}: ${text}`, command(next)]);
@@ -421,6 +423,19 @@ function rest(explain, unread) {
     items.push([`${explain.without_evidence.length.toLocaleString('en')} of ${count(explain.files, 'file')} without evidence of FSGSBASE:`,
                 list('names', explain.without_evidence)]);
   return items.length ? list('rest', items) : null;
+}
+
+// What to do about a log that shows nothing: it proves nothing either.
+function nothing() {
+  return titled('Nothing here shows whether FSGSBASE is the cause',
+                element('p', {}, 'Of a machine that dies at boot, give this page the lines of the crash: “invalid opcode”, RIP:, ' +
+                        'Code: and CR4:. A log from the disk of the machine often ends before them; its serial console ' +
+                        'shows them.'),
+                element('p', {}, 'If there are none, let the boot image test the machine:'), imageButton());
+}
+
+function readFiles(explain) {
+  return `${count(explain.lines, 'line')} of ${read.length === 1 ? read[0].name : count(explain.files, 'file')} read.`;
 }
 
 // The source that the answer is about, if there are several.
@@ -443,12 +458,14 @@ function show({answer, lines, unread}) {
   byId('answer').replaceChildren(
     element('div', {class: `verdict ${explain.evidence ? TONES[answer.verdict] || 'open' : 'open'}`},
             element('h2', {id: 'answer-title', tabindex: '-1'}, title),
-            element('p', {class: 'reason'}, explain.evidence ? answer.reason : `${count(explain.lines, 'line')} read.`),
+            element('p', {class: 'reason'}, explain.evidence ? answer.reason : readFiles(explain)),
             worstPlace(answer) || ''),
     inside);
   if (explain.evidence && !(isFleet && explain.groups.some(({advice}) => advice === answer.advice)))
     inside.append(steps(answer.advice, `What to do${differ ? ' there' : ''}, cheapest first`) || '');
   inside.append(rest(explain, unread) || '');
+  if (!explain.evidence)
+    inside.append(nothing());
   if (explain.table.length)
     inside.append(sideBySide(explain));
   shown.forEach((source, i) => inside.append(card(source, lines[i], answer)));
@@ -462,7 +479,7 @@ function show({answer, lines, unread}) {
   inside.append(element('p', {class: 'buttons'}, print, again),
                 element('details', {}, element('summary', {}, 'The same as JSON'), element('pre', {class: 'json', tabindex: '0'}, json)));
   byId('answer').hidden = false;
-  const done = `${title}. ${count(explain.lines, 'line')} of ${read.length === 1 ? read[0].name : count(explain.files, 'file')} read.`;
+  const done = `${title}. ${readFiles(explain)}`;
   say(unread.length ? `${done} ${unread.map(unreadable).join(' ')}` : done);
   byId('answer-title').focus();
 }
@@ -479,13 +496,12 @@ function choose(more) {
   byId('files').click();
 }
 
-
 if (self.WebAssembly && self.DecompressionStream && self.Worker)
   byId('unable').remove();
 for (const pre of document.querySelectorAll('pre.command'))
   pre.replaceWith(command(pre.textContent));
 byId('choose').addEventListener('click', () => choose(false));
-byId('files').addEventListener('change', ({target}) => start([...adding ? read : [], ...target.files]));
+byId('files').addEventListener('change', ({target}) => start([...adding ? read.map(({file}) => file) : [], ...target.files]));
 byId('cancel').addEventListener('click', () => {
   stop();
   say('Cancelled.');
@@ -528,4 +544,6 @@ document.addEventListener('drop', event => {
     start([...event.dataTransfer.files]);
   else if (text)
     start([new File([text], 'dropped text')]);
+  else
+    fail('What you dropped is neither a file nor text.');
 });

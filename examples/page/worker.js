@@ -3,8 +3,10 @@
 // the page ends to cancel.
 'use strict';
 
-const LONGEST = 1 << 16;    // maximum number of characters of a line
+const LONGEST = 1 << 18;    // maximum number of characters of a line: a cloud's console may be one string of JSON
 const AROUND = 1;           // lines before and after an important line
+const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be'];          // by enum explain_encoding
+const SECOND_HALVES = {10: '\r', 13: '\n'};
 
 let exports, buffer, room;
 
@@ -17,21 +19,22 @@ function stringAt(at) {
   return new TextDecoder().decode(all.subarray(at, all.indexOf(0, at)));
 }
 
-// Feeds one file. Returns, for each buffer, the number of lines that ended before it, to find a line again; and whether
-// the whole file could be read.
-async function feed(file, report) {
-  const name = new TextEncoder().encode(file.name);
+// Feeds one file. Returns its encoding; for each buffer, the number of lines that ended before it, and the CR or LF whose
+// second half may follow, to find a line again; and whether the whole file could be read.
+async function feed({file, name: text}, report) {
+  const name = new TextEncoder().encode(text);
   const marks = [];
-  let read = true;
+  let read = true, ended = 0;
   memory(buffer, name.length).set(name);
   exports.page_file(name.length);
   try {
-    // A folder may look like an empty file until it is read.
+    // A folder, and a file that is gone, look like an empty file until the whole is read.
     for (let at = 0, lines = 0; at < file.size || at === 0; at += room) {
-      const bytes = new Uint8Array(await file.slice(at, at + room).arrayBuffer());
-      marks.push({at, lines});
+      const bytes = new Uint8Array(await (file.size ? file.slice(at, at + room) : file).arrayBuffer());
+      marks.push({at, lines, ended});
       memory(buffer, bytes.length).set(bytes);
       lines = exports.page_feed(bytes.length);
+      ended = exports.page_ended();
       report(bytes.length);
     }
   } catch (error) {
@@ -39,42 +42,29 @@ async function feed(file, report) {
       throw error;
     read = false;
   }
+  const encoding = ENCODINGS[exports.page_encoding()];
   exports.page_end_file(read);
-  return {marks, read};
+  return {encoding, marks, read};
 }
 
-// UTF-16 by its mark, or by the zeros of its ASCII.
-async function encoding(file) {
-  const head = new Uint8Array(await file.slice(0, 512).arrayBuffer());
-  const zeros = [0, 0];
-  if (head[0] === 0xff && head[1] === 0xfe)
-    return 'utf-16le';
-  if (head[0] === 0xfe && head[1] === 0xff)
-    return 'utf-16be';
-  head.forEach((byte, i) => zeros[i & 1] += byte === 0);
-  if (zeros[1] > head.length / 4)
-    return 'utf-16le';
-  return zeros[0] > head.length / 4 ? 'utf-16be' : 'utf-8';
-}
-
-// The wanted lines of a file, by their numbers from 1.
-async function fetchLines(file, marks, wanted) {
-  const decoder = await encoding(file);
+// The wanted lines of a file, by their numbers from 1. Zero bytes are dropped, as the reader does: otherwise the ends of
+// lines would not be the same.
+async function fetchLines(file, {encoding, marks}, wanted) {
   const lines = {};
-  let last = -1;
+  let last = null;
   for (const number of [...wanted].sort((a, b) => a - b)) {
-    const begun = marks.filter(mark => mark.lines < number).length - 1;
-    if (begun === last || begun < 0)
+    // The last mark that the line cannot have begun before, so the line begins in that buffer.
+    const from = marks.findLast(mark => mark.lines < number - 1) || marks[0];
+    if (from === last)
       continue;
-    last = begun;
-    // A line may begin in one buffer and end in the next; so may an end of two characters.
-    const from = marks[Math.max(0, begun - 1)], to = marks[begun].at + 2 * room, before = Math.min(from.at, 2);
-    let text = new TextDecoder(decoder, {ignoreBOM: true}).decode(await file.slice(from.at - before, to).arrayBuffer());
-    if (before)
-      text = text.slice(/^(\r\n|\n\r)/.test(text) ? 2 : before / (decoder === 'utf-8' ? 1 : 2));
+    last = from;
+    let text = new TextDecoder(encoding, {ignoreBOM: from.at > 0})
+      .decode(await file.slice(from.at, from.at + 2 * room).arrayBuffer()).replaceAll('\0', '');
+    if (text[0] === SECOND_HALVES[from.ended])
+      text = text.slice(1);
     text.split(/\r\n|\n\r|\n|\r/).forEach((line, i, all) => {
-      // Nothing follows the end of the last line.
-      if (wanted.has(from.lines + 1 + i) && (line || i < all.length - 1))
+      // The first may be the end of a line. Nothing follows the end of the last line.
+      if ((i || !from.at) && wanted.has(from.lines + 1 + i) && (line || i < all.length - 1))
         lines[from.lines + 1 + i] = line.slice(0, LONGEST);
     });
   }
@@ -82,21 +72,21 @@ async function fetchLines(file, marks, wanted) {
 }
 
 // The lines that a source rests on, and those around them.
-async function excerpt(source, files, marks) {
-  // The second machine in a file has its line number in its name.
-  const file = files.find(({name}) => name === source.name || `${name}:${source.line}` === source.name) ||
+async function excerpt(source, files, fed) {
+  // The second machine of a file has its line in its name.
+  const read = files.find(({name}) => name === source.name || `${name}:${source.line}` === source.name) ||
     (files.length === 1 && files[0]);
   const wanted = new Set();
-  if (!file)
+  if (!read)
     return {};
   for (const line of Object.values(source.lines))
     for (let number = Math.max(1, line - AROUND); number <= line + AROUND; number++)
       wanted.add(number);
-  return fetchLines(file, marks.get(file), wanted).catch(() => ({}));
+  return fetchLines(read.file, fed.get(read), wanted).catch(() => ({}));
 }
 
 onmessage = async ({data: {reader, files}}) => {
-  const total = files.reduce((sum, file) => sum + file.size, 0);
+  const total = files.reduce((sum, {file}) => sum + file.size, 0);
   const unread = [];
   let done = 0;
   const report = size => postMessage({done: done += size, total});
@@ -105,19 +95,18 @@ onmessage = async ({data: {reader, files}}) => {
     exports._initialize();
     buffer = exports.page_buffer();
     room = exports.page_buffer_size();
-    const marks = new Map();
-    for (const file of files) {
-      const fed = await feed(file, report);
-      marks.set(file, fed.marks);
-      if (!fed.read)
-        unread.push(file.name);
+    const fed = new Map();
+    for (const named of files) {
+      fed.set(named, await feed(named, report));
+      if (!fed.get(named).read)
+        unread.push(named.name);
     }
     const json = exports.page_json();
     if (!json)
       throw new Error('out of memory');
     const answer = JSON.parse(stringAt(json));
     postMessage({answer, unread,
-                 lines: await Promise.all(answer.explain.sources.map(source => excerpt(source, files, marks)))});
+                 lines: await Promise.all(answer.explain.sources.map(source => excerpt(source, files, fed)))});
   } catch (error) {
     postMessage({error: String(error.message || error)});
   }

@@ -146,7 +146,7 @@ function assertSame(shown, {text, ...said}) {
   const sources = explain.machines > 4 ? explain.sources.slice(0, -4) : explain.sources;
   if (!explain.evidence) {
     assert.match(shown.title, /^No evidence/);
-    assert.match(shown.reason, new RegExp(`${explain.lines.toLocaleString('en')} lines? read`));
+    assert.match(shown.reason, new RegExp(`^${explain.lines.toLocaleString('en')} lines? of .* read`));
   } else {
     assert.equal(shown.title, `FSGSBASE: ${said.verdict}, ${explain.fault}`);
     assert.equal(shown.reason, said.reason);
@@ -287,6 +287,44 @@ test('UTF-16 from PowerShell, and the mark of UTF-8 with CR LF', async () => {
   }
 });
 
+// Zero bytes of a disk or a console, text that was appended in another encoding, ends of lines and a long line where one
+// buffer of the worker ends and the next begins.
+test('the lines that prove it, whatever stands before them', chromium, async () => {
+  const text = fs.readFileSync(story, 'latin1'), crlf = text.replaceAll('\n', '\r\n'), buffer = 1 << 20;
+  const cases = {
+    zeros: '\0'.repeat(4096) + text,
+    'an odd number of zeros': '\0'.repeat(511) + text,
+    'many zeros in between': 'before it' + '\0.'.repeat(200) + '\n' + text,
+    'zeros in an end': 'q'.repeat(buffer - 4) + '\n\0\0\0\0\r' + text,
+    'UTF-16 behind ASCII': Buffer.concat([Buffer.from('first\r\nsecond\r\n'), Buffer.from(crlf, 'utf16le')]),
+    'UTF-16 behind a MiB of ASCII': Buffer.concat([Buffer.alloc(buffer, 'a\n'), Buffer.from('b\r\n' + crlf, 'utf16le')]),
+    'LF CR where a buffer ends': 'q\n'.repeat(buffer / 2) + 'q'.repeat(buffer - 1) + '\n\r' + text,
+    'two ends where a buffer ends': 'q\n'.repeat(buffer / 2) + 'q'.repeat(buffer - 1) + '\r\n\r\n' + crlf,
+    'a string of JSON': JSON.stringify({Output: 'console\r\n'.repeat(7000) + crlf}),
+  };
+  for (const [name, content] of Object.entries(cases)) {
+    const file = written('lines.log', typeof content === 'string' ? Buffer.from(content, 'latin1') : content);
+    const shown = await choose(file);
+    assertSame(shown, command(file));
+    const marks = await page.$$eval('.proof mark', found => found.map(mark => mark.textContent));
+    // Of a long line a part is shown.
+    assert.deepEqual(marks, content.startsWith?.('{') ? ['<f3> 48 0f ae c0'] : ['invalid opcode', '<f3> 48 0f ae c0', '00000000001506f0'],
+                     name);
+    const proof = new Set(Object.values(shown.json.explain.sources[0].lines));
+    assert.equal(await page.$$eval('.proof', found => found.length), proof.size, name);
+  }
+});
+
+test('no evidence: what is needed, and the boot image', async () => {
+  const file = written('quiet.log', 'usb 1-1: new high-speed USB device\n');
+  const shown = await choose(file);
+  assertSame(shown, command(file));
+  assert.equal(shown.reason, '1 line of quiet.log read.');
+  assert.match(shown.text, /^Nothing here shows whether FSGSBASE is the cause$/m);
+  assert.match(shown.text, /invalid opcode/);
+  assert.ok(await page.$('#answer .save-image'));
+});
+
 test('two dumps side by side, with their differences', chromium, async () => {
   const shown = await choose(...cpuinfos);
   assertSame(shown, command(...cpuinfos));
@@ -344,7 +382,7 @@ test('a hypervisor of which only the build is known', chromium, async () => {
   assert.match(shown.text, /^build 10\.0\.20348$/m);
 });
 
-// Markup, terminal escapes, writing from right to left, NUL, bytes that are no UTF-8, and a line of 10 MB.
+// Markup, terminal escapes, writing from right to left, NUL, which the reader drops, bytes that are no UTF-8, and a line of 10 MB.
 test('a hostile log', async () => {
   const bait = '<script>document.title = "hit"</script><img src=x onerror="document.title=\'hit\'"></pre><style>*{display:none}</style>';
   const log = fs.readFileSync(story, 'latin1').split('\n');
@@ -361,7 +399,7 @@ test('a hostile log', async () => {
   assert.equal(await page.$$eval('script, img, style, iframe, a', found => found.length), before);
   assert.doesNotMatch(await page.title(), /hit/);
   const lines = await page.$$eval('.log li', found => found.map(line => line.textContent));
-  assert.ok(lines.some(line => line.includes(`${bait} ·[2J·]0;hit· · &lt;b&gt; {{policy}}`)), lines.join('\n'));
+  assert.ok(lines.some(line => line.includes(`${bait} ·[2J·]0;hit·  &lt;b&gt; {{policy}}`)), lines.join('\n'));
 });
 
 // Two names that begin alike, a name that reads backwards, and a name that is a command: each keeps its own lines.
@@ -376,6 +414,7 @@ test('hostile names of files', chromium, async () => {
   assert.doesNotMatch(cards.join(''), /[\u202e\u200b\t]/);
   const packed = written("it's ; id $&.gz", Buffer.from([0x1f, 0x8b, 8, 0]));
   await choose(packed);
+  assert.match(await page.$eval('.rest', rest => rest.innerText), /does not unpack it: choose the text that is in it/);
   assert.equal(await page.$eval('.rest code', code => code.textContent), "zcat 'it'\\''s ; id $&.gz' | fsgscheck explain -");
 });
 
@@ -421,6 +460,35 @@ test('a folder, which cannot be read, is named as the trouble', chromium, async 
   assert.deepEqual(shown.json.explain.without_evidence, []);
   assert.ok(shown.text.includes(`${path.basename(SCRATCH)} could not be read`));
   assert.match(await page.$eval('[role=status]', status => status.textContent), /broken.*could not be read/);
+});
+
+// A browser shows a file that is gone as an empty one, which would be a file without evidence.
+test('a file that goes away or grows is named, too', chromium, async () => {
+  await open();
+  await page.evaluate(() => window.addEventListener('change', event => event.stopImmediatePropagation(),
+                                                    {capture: true, once: true}));
+  const gone = written('gone.log', 'x\n');
+  await (await page.$('#files')).uploadFile(gone, story);
+  fs.unlinkSync(gone);
+  await page.$eval('#files', input => input.dispatchEvent(new Event('change')));
+  const shown = await answered();
+  assert.equal(shown.json.verdict, 'broken');
+  assert.deepEqual(shown.json.explain.without_evidence, []);
+  assert.match(shown.text, /gone\.log could not be read/);
+  const growing = written('growing.log', Buffer.alloc(3e7, fs.readFileSync(story)));
+  await (await page.$('#files')).uploadFile(growing);
+  await page.waitForFunction(() => document.getElementById('progress').value > 0.05);
+  fs.appendFileSync(growing, 'more\n');
+  await page.waitForFunction(() => /growing\.log could not be read.*still being written, choose a copy/.test(
+    document.querySelector('[role=status]').textContent));
+});
+
+test('what is dropped and is neither file nor text', chromium, async () => {
+  const client = await page.createCDPSession();
+  for (const type of ['dragEnter', 'dragOver', 'drop'])
+    await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {
+      items: [{mimeType: 'text/html', data: '<img src=x onerror=alert(1)>'}], dragOperationsMask: 1}});
+  await page.waitForFunction(() => /neither a file nor text/.test(document.querySelector('[role=status]').textContent));
 });
 
 test('files are added only to those that were asked for', chromium, async () => {
@@ -514,6 +582,15 @@ test('the ticket is one sheet', chromium, async () => {
   await open();
   await page.click('#try');
   await answered();
+  // Of a dark page with its backgrounds, too.
+  const client = await page.createCDPSession();
+  for (const scheme of ['light', 'dark']) {
+    await client.send('Emulation.setEmulatedMedia', {media: 'print', features: [{name: 'prefers-color-scheme', value: scheme}]});
+    assert.deepEqual(await page.$eval('.steps > li', step => {
+      const {color, backgroundColor} = getComputedStyle(step, '::before');
+      return [color, backgroundColor];
+    }), ['rgb(0, 0, 0)', 'rgba(0, 0, 0, 0)'], scheme);
+  }
   const pdf = Buffer.from(await page.pdf({preferCSSPageSize: true})).toString('latin1');
   assert.equal(pdf.match(/\/Type\s*\/Page\b/g).length, 1);
 });

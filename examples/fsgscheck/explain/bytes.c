@@ -32,6 +32,13 @@ static const struct {
 	{5, "%PDF-", {"a PDF document", "pdftotext -layout %s - | fsgscheck explain -"}},
 };
 
+enum explain_encoding explain_encoding(const struct explain *e)
+{
+	return e->bytes.state == LITTLE ? EXPLAIN_UTF16LE
+	       : e->bytes.state == BIG  ? EXPLAIN_UTF16BE
+					: EXPLAIN_UTF8;
+}
+
 const struct explain_packed *explain_packed(const struct explain *e)
 {
 	return e->bytes.packed;

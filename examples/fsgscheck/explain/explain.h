@@ -140,6 +140,9 @@ struct explain_packed {
 void explain_begin(struct explain *e, explain_take *take, void *context);
 void explain_feed(struct explain *e, const char *bytes, size_t size);
 uint64_t explain_end_file(struct explain *e);
+/* How the file is encoded. Call before its end. */
+enum explain_encoding { EXPLAIN_UTF8, EXPLAIN_UTF16LE, EXPLAIN_UTF16BE };
+enum explain_encoding explain_encoding(const struct explain *e);
 /* Call before the end of a core file without the bytes at RIP: returns the module that has them, or
  * NULL. A file is the same one if explain_page_hash() of its first EXPLAIN_PAGE bytes matches the
  * module's. */
