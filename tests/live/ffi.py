@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""One binding: follows its README, and compares what its demo and its test print with the truth.
+"""One binding: follows its README, installs its package, and compares what its demo and its facts print with the truth.
 
-A binding's test prints facts, one a line. What it found must be what `fsgscheck --json` says; each word, field and
+The facts of a binding come one a line. What it found must be what `fsgscheck --json` says; each word, field and
 number that it has a copy of must be the library's or the header's; a thread that disagreed is counted. All of this
 with the library that was built, and what depends on the machine also with one that sees other machines (shim.c).
 """
@@ -23,6 +23,8 @@ COMMAND = os.environ['FSGSCHECK']
 BUILD = Path(os.environ['BUILD'])
 HEADERS = [SOURCE / 'include/fsgscheck.h', SOURCE / 'include/fsgscheck/report.h']
 ENVIRONMENT = {**os.environ, 'LC_ALL': 'C.UTF-8'}
+# Every binding gives this command where the library is missing.
+HELP = 'meson setup build -Dtests=disabled && sudo meson install -C build && sudo ldconfig'
 
 
 def skip(reason):
@@ -59,13 +61,15 @@ def install(prefix):
     for name in ('libfsgscheck.so', 'libfsgscheck.so.1'):
         (libdir / name).symlink_to(SHARED)
     ENVIRONMENT.update(PKG_CONFIG_PATH=str(libdir / 'pkgconfig'), LD_LIBRARY_PATH=str(libdir))
-    return libdir
 
 
 class Binding:
-    """Built by its README's commands in `here`, a copy of its folder."""
-    environment = {}
-    # The type of findings is an enumeration; the names of all findings are a list beside it.
+    """Its package, made and installed by the language's own tools, without a network but for koffi.
+
+    `here` is a copy of its folder, in which the commands of its README are run. `clean` has the package installed, and
+    the demo and the facts as the programs of a user: nothing else of the folder.
+    """
+    # Findings have a type that lists them, and a list of all names.
     closed = False
     # Findings are numbers, also those without a name.
     every_bit = False
@@ -73,43 +77,126 @@ class Binding:
     impossible = set()
     # The tools without which it is skipped.
     needs = ()
+    # What the README calls it, and the command that runs the README's program.
+    language, shown = '', ()
+    # The files that have the library's version, or its first number.
+    versions = ()
 
     def __init__(self, work, name):
         need(*self.needs)
-        self.here = work / name
-        shutil.copytree(SOURCE / 'examples/ffi' / name, self.here)
+        # The compilers keep what they have compiled there, and npm what it has fetched.
+        self.kept = BUILD / f'ffi-{name}'
+        self.environment = {}
+        self.here, self.clean = work / name, work / 'clean'
+        self.copy(name)
 
-    def build(self, libdir):
-        """The test."""
+    def copy(self, name):
+        for folder in (self.here, self.clean):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(SOURCE / 'examples/ffi' / name, self.here, ignore=shutil.ignore_patterns(
+            'node_modules', 'target', '__pycache__', 'tree', 'venv', 'Cargo.lock', 'classes', '*.jar'))
+        self.clean.mkdir(parents=True)
+
+    def run(self, *command, cwd=None, **environment):
+        return run(*command, cwd=cwd or self.here, **{**self.environment, **environment})
+
+    def take(self, *names):
+        for name in names:
+            shutil.copy(self.here / name, self.clean)
+
+    def check(self):
+        """The documentation and the types, by the language's own tools."""
+
+    def install(self):
+        """From the package into `clean`."""
+
+    def start_without(self):
+        """A first use, or a build, where the library is missing."""
+        return attempt(*self.demo, cwd=self.clean, **{**self.environment, 'LD_LIBRARY_PATH': ''})
+
+    def readme(self):
+        return (self.here / 'README.md').read_text(encoding='utf-8')
+
+    def program(self, file):
+        """The program that the README shows, as a file of `clean`."""
+        found = re.findall(rf'^```{self.language}\n(.*?)^```', self.readme(), re.M | re.S)
+        if len(found) != 1:
+            raise SystemExit(f'{len(found)} programs in the README')
+        (self.clean / file).write_text(found[0], encoding='utf-8')
 
     def follow_readme(self):
-        text = (self.here / 'README.md').read_text(encoding='utf-8')
-        commands = re.findall(r'^    (.*)', text, re.M)
+        commands = re.findall(r'^    (.*)', re.sub(r'^```.*?^```', '', self.readme(), flags=re.M | re.S), re.M)
         if not commands:
             raise SystemExit('the README has no commands')
         return attempt('sh', '-ec', '\n'.join(commands), cwd=self.here, **self.environment)
 
+    def wrong_versions(self):
+        version = SHARED.name.partition('.so.')[2]
+        wrong = []
+        for file, pattern in self.versions:
+            found = re.findall(pattern, (self.here / file).read_text(encoding='utf-8'), re.M)
+            if found not in ([version], [version.partition('.')[0]]):
+                wrong.append(f'{file} has the version {found}, the library {version}')
+        return wrong
+
+    def wrong_help(self):
+        """What is said where the library is missing."""
+        if 'libfsgscheck.so.1 ' in attempt('/sbin/ldconfig', '-p').stdout:
+            print('the library is installed in this system: not tried without it')
+            return []
+        done = self.start_without()
+        said = done.stdout + done.stderr
+        return [] if done.returncode and HELP in said else [f'without the library, status {done.returncode}: {said}']
+
 
 class Python(Binding):
-    environment = {'PYTHONDONTWRITEBYTECODE': '1'}
-    demo = [sys.executable, 'demo.py']
-    test = [sys.executable, 'test.py']
+    needs = ('stubtest',)
+    versions = [('src/fsgscheck/__init__.py', r"^__version__ = '(.*)'")]
+    demo = ['venv/bin/python', 'demo.py']
+    test = ['venv/bin/python', 'facts.py']
+    language, shown = 'python', ['venv/bin/python', 'program.py']
+
+    def __init__(self, work, name):
+        for module in ('ensurepip', 'pip', 'setuptools', 'wheel'):
+            if attempt(sys.executable, '-c', f'import {module}').returncode:
+                skip(f"Python's {module} is not installed")
+        super().__init__(work, name)
+        self.environment = {'PYTHONDONTWRITEBYTECODE': '1', 'PIP_DISABLE_PIP_VERSION_CHECK': '1',
+                            'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}'}
+
+    def check(self):
+        self.run('stubtest', 'fsgscheck', PYTHONPATH='src')
+
+    def install(self):
+        self.run(sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-index', '--no-build-isolation', '--wheel-dir', 'dist',
+                 '.')
+        self.run(sys.executable, '-m', 'venv', '--without-pip', 'venv', cwd=self.clean)
+        self.run(sys.executable, '-m', 'pip', '--python', 'venv/bin/python', 'install', '--quiet', '--no-index',
+                 *self.here.glob('dist/*.whl'), cwd=self.clean)
+        self.take('demo.py', 'facts.py')
+        self.program('program.py')
 
 
 class Node(Binding):
-    # Without install scripts, because koffi's package is complete.
-    environment = {'npm_config_ignore_scripts': 'true', 'npm_config_audit': 'false', 'npm_config_fund': 'false',
-                   'npm_config_package_lock': 'false', 'npm_config_prefer_offline': 'true',
-                   'npm_config_update_notifier': 'false'}
+    needs = ('node', 'npm', 'tsc')
+    versions = [('package.json', r'^  "version": "(.*)"')]
     demo = ['node', 'demo.js']
-    test = ['node', '--expose-gc', 'test.js']
+    test = ['node', '--expose-gc', 'facts.js']
+    language, shown = 'js', ['node', 'program.js']
 
     def __init__(self, work, name):
-        need('node', 'npm')
+        super().__init__(work, name)
+        # Without install scripts, because koffi's package is complete.
+        self.environment = {'npm_config_ignore_scripts': 'true', 'npm_config_audit': 'false', 'npm_config_fund': 'false',
+                            'npm_config_package_lock': 'false', 'npm_config_prefer_offline': 'true',
+                            'npm_config_update_notifier': 'false'}
+
+    def copy(self, name):
         # In the build directory, where koffi is kept after one download.
-        self.here = BUILD / 'ffi-node'
+        self.here, self.clean = self.kept / 'package', self.kept / 'clean'
         shutil.copytree(SOURCE / 'examples/ffi' / name, self.here, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns('node_modules'))
+        self.clean.mkdir(exist_ok=True)
 
     def follow_readme(self):
         done = super().follow_readme()
@@ -117,63 +204,159 @@ class Node(Binding):
             skip('npm cannot fetch koffi: ' + done.stderr.strip().partition('\n')[0])
         return done
 
+    def install(self):
+        for old in self.here.glob('*.tgz'):
+            old.unlink()
+        self.run('npm', 'pack', '--silent')
+        modules = self.clean / 'node_modules'
+        (modules / '.package-lock.json').unlink(missing_ok=True)
+        shutil.rmtree(modules / 'fsgscheck', ignore_errors=True)
+        (self.clean / 'package.json').write_text('{"private": true}\n', encoding='utf-8')
+        self.run('npm', 'install', '--no-save', *self.here.glob('*.tgz'), cwd=self.clean)
+        self.take('demo.js', 'facts.js')
+        self.program('program.js')
+        # The types list the library's own words, all and no others.
+        lists = [f'const {which}: Record<keyof typeof fsgscheck.{which.capitalize()}, string> = '
+                 + json.dumps({word.upper().replace('-', '_'): word for word in words.values()}) + ';'
+                 for which, words in library_names().items()]
+        (self.clean / 'types.ts').write_text('\n'.join([
+            "import * as fsgscheck from 'fsgscheck';",
+            'const report: fsgscheck.Report = fsgscheck.check(fsgscheck.Check.CONTEXT);',
+            'const base: bigint = fsgscheck.getBase(fsgscheck.Segment.GS);',
+            *lists, f'console.log(report, base, {", ".join(library_names())});']), encoding='utf-8')
+        self.run('tsc', '--noEmit', '--strict', '--target', 'es2020', '--module', 'node16', '--moduleResolution', 'node16',
+                 'types.ts', cwd=self.clean)
+
 
 class Rust(Binding):
-    demo = ['./demo']
-    test = ['./test']
+    demo = ['bin/demo']
+    test = ['bin/facts']
+    language, shown = 'rust', ['bin/program']
     closed = True
     impossible = {'error.check', 'refused'}
-    needs = ('rustc', 'pkg-config')
+    needs = ('cargo', 'rustdoc', 'pkg-config')
+    versions = [('Cargo.toml', r'^version = "(.*)"')]
 
-    def build(self, libdir):
-        common = ['--edition=2018', '-D', 'warnings', '-L', libdir]
-        run('rustc', *common, '--extern', 'fsgscheck=libfsgscheck.rlib', 'test.rs', cwd=self.here)
-        run('rustc', *common, '--test', '--crate-name=unit', 'fsgscheck.rs', cwd=self.here)
-        run('./unit', cwd=self.here)
+    def __init__(self, work, name):
+        super().__init__(work, name)
+        self.environment = {'CARGO_TARGET_DIR': str(self.kept), 'CARGO_NET_OFFLINE': 'true', 'RUSTDOCFLAGS': '-D warnings',
+                            'RUSTFLAGS': '-D warnings'}
+
+    def install(self):
+        self.run('cargo', 'package', '--quiet', '--no-verify', '--allow-dirty')
+        crate = next((self.kept / 'package').glob('*.crate'))
+        shutil.unpack_archive(crate, self.clean, 'gztar')
+        crate.unlink()
+        (self.clean / 'src/bin').mkdir(parents=True)
+        self.run('cargo', 'init', '--quiet', '--vcs', 'none', '--lib', '--name', 'program', cwd=self.clean)
+        self.run('cargo', 'add', '--quiet', '--path', next(self.clean.glob('fsgscheck-*')), cwd=self.clean)
+        for name in ('demo', 'facts'):
+            shutil.copy(self.here / f'examples/{name}.rs', self.clean / 'src/bin')
+        self.program('src/bin/program.rs')
+        self.run('cargo', 'build', '--quiet', cwd=self.clean)
+        (self.clean / 'bin').mkdir()
+        for name in ('demo', 'facts', 'program'):
+            shutil.copy(self.kept / 'debug' / name, self.clean / 'bin')
+
+    def start_without(self):
+        return attempt('cargo', 'build', cwd=self.clean, **{**self.environment, 'PKG_CONFIG_PATH': '', 'LD_LIBRARY_PATH': ''})
 
 
 class Go(Binding):
     demo = ['bin/demo']
-    test = ['bin/test']
+    test = ['bin/facts']
+    language, shown = 'go', ['bin/program']
     every_bit = True
     impossible = {'refused', 'fields', 'constant'}
-    needs = ('go', 'pkg-config')
+    needs = ('go',)
+    versions = [('fsgscheck/fsgscheck.go', r'^// #if FSGS_VERSION_MAJOR != (\d+)')]
 
     def __init__(self, work, name):
         super().__init__(work, name)
-        # The compiled standard library is kept in the build directory for the next run.
-        self.environment = {'GOCACHE': str(BUILD / 'ffi-go'), 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off',
-                            'HOME': str(work / 'home'), 'CGO_ENABLED': '1'}
+        # The compiled standard library stays in the build directory, for the next time.
+        self.environment = {'GOCACHE': str(self.kept), 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off',
+                            'HOME': str(work / 'home'), 'CGO_ENABLED': '1', 'CGO_CFLAGS': f'-I{SOURCE}/include',
+                            'CGO_LDFLAGS': f'-L{ENVIRONMENT["LD_LIBRARY_PATH"]}'}
 
-    def build(self, libdir):
-        run('go', 'vet', './...', cwd=self.here, **self.environment)
-        (self.here / 'bin').mkdir()
-        run('go', 'build', '-o', 'bin/', './demo', './test', cwd=self.here, **self.environment)
+    def check(self):
+        self.run('go', 'vet', './...')
+
+    def install(self):
+        self.run('go', 'mod', 'init', 'example.com/program', cwd=self.clean)
+        self.run('go', 'mod', 'edit', f'-replace=fsgscheck.example={self.here}', cwd=self.clean)
+        for name in ('demo', 'facts'):
+            shutil.copytree(self.here / name, self.clean / name)
+        (self.clean / 'program').mkdir()
+        self.program('program/main.go')
+        self.run('go', 'get', 'fsgscheck.example/fsgscheck', cwd=self.clean)
+        (self.clean / 'bin').mkdir()
+        self.run('go', 'build', '-o', 'bin/', './demo', './facts', './program', cwd=self.clean)
+
+    def start_without(self):
+        return attempt('go', 'build', '-o', '/dev/null', './demo', cwd=self.clean, **{**self.environment, 'CGO_CFLAGS': '', 'CGO_LDFLAGS': ''})
 
 
 class Java(Binding):
-    # A small heap, so that the collector runs often.
-    java = ['java', '-Xmx64m', '-cp', '/usr/share/java/jna.jar:.']
+    # A small heap: the collector has work.
+    java = ['java', '-Xmx64m', '-cp', '/usr/share/java/jna.jar:fsgscheck.jar:classes']
     demo = [*java, 'Demo']
-    test = [*java, 'Test']
+    test = [*java, 'fsgscheck.Facts']
+    language, shown = 'java', [*java, 'Program']
     closed = True
     impossible = {'refused'}
+    needs = ('java', 'javac', 'javadoc', 'mvn')
+    versions = [('pom.xml', r'^  <version>(.*)</version>'),
+                ('src/main/java/fsgscheck/Fsgscheck.java', r'String VERSION = "(.*)"')]
 
     def __init__(self, work, name):
-        need('java', 'javac')
-        if not Path('/usr/share/java/jna.jar').exists():
-            skip('libjna-java is not installed')
+        for file in ('java/jna.jar', 'maven-repo/org/apache/maven/plugins/maven-source-plugin', 'maven-repo/junit/junit'):
+            if not Path('/usr/share', file).exists():
+                skip(f'/usr/share/{file} is not installed')
         super().__init__(work, name)
         # The client compiler compiles fast and never removes null checks that trap.
         self.environment = {'JDK_JAVAC_OPTIONS': '-Xlint:all,-path -Werror',
                             'JAVA_TOOL_OPTIONS': f'-XX:TieredStopAtLevel=1 -Djava.io.tmpdir={work}'}
+        # Maven writes beside what it reads, so it reads Debian's packages through links.
+        self.repository = work / 'repository'
+        shutil.copytree('/usr/share/maven-repo', self.repository, copy_function=os.symlink)
+
+    def check(self):
+        self.run('javadoc', '-Xdoclint:all,-missing', '-Werror', '-quiet', '-cp', '/usr/share/java/jna.jar', '-d', 'checked',
+                 *self.here.glob('src/main/java/fsgscheck/*.java'))
+
+    def install(self):
+        self.run('mvn', '--quiet', '--offline', f'-Dmaven.repo.local={self.repository}', 'package')
+        version = SHARED.name.partition('.so.')[2]
+        if not (self.here / f'target/fsgscheck-{version}-sources.jar').exists():
+            raise SystemExit('Maven made no JAR of the sources')
+        shutil.copy(self.here / f'target/fsgscheck-{version}.jar', self.clean / 'fsgscheck.jar')
+        self.program('Program.java')
+        self.run('javac', '-cp', '/usr/share/java/jna.jar:fsgscheck.jar', '-d', 'classes', self.here / 'Demo.java', 'Program.java',
+                 self.here / 'src/test/java/fsgscheck/Facts.java', cwd=self.clean)
 
 
 class Lua(Binding):
-    environment = {'LUA_PATH': './?.lua'}
     demo = ['luajit', 'demo.lua']
-    test = ['luajit', 'test.lua']
-    needs = ('luajit',)
+    test = ['luajit', 'facts.lua']
+    language, shown = 'lua', ['luajit', 'program.lua']
+    needs = ('luajit', 'luarocks', 'ldoc')
+    versions = [('fsgscheck.lua', r"^local VERSION = '(.*)'"), ('fsgscheck-1.0.0-1.rockspec', r"^version = '(.*)-1'"),
+                ('fsgscheck-1.0.0-1.rockspec', r"^\ttag = 'v(.*)'")]
+
+    def __init__(self, work, name):
+        super().__init__(work, name)
+        self.environment = {'HOME': str(work / 'home')}
+        (work / 'home').mkdir()
+
+    def check(self):
+        self.run('ldoc', '--fatalwarnings', '--dir', 'checked', 'fsgscheck.lua')
+
+    def install(self):
+        self.run('luarocks', '--lua-version=5.1', '--tree=tree', 'make', '--pack-binary-rock')
+        self.run('luarocks', '--lua-version=5.1', '--tree=tree', 'install', next(self.here.glob('*.rock')), cwd=self.clean)
+        self.take('demo.lua', 'facts.lua')
+        self.program('program.lua')
+        self.environment = {**self.environment, 'LUA_PATH': str(self.clean / 'tree/share/lua/5.1/?.lua')}
 
 
 LANGUAGES = {'python': Python, 'node': Node, 'rust': Rust, 'go': Go, 'java': Java, 'lua': Lua}
@@ -308,8 +491,8 @@ def copies(binding, facts, truth):
     return wrong
 
 
-def look(state, binding, demo, truth):
-    """The differences on one machine, the real one if `state` is empty; `demo` is the demo's output, if it has run."""
+def look(state, binding, demos, truth):
+    """What is wrong on one machine, the real one where `state` is empty; `demos` is what the demo has printed already."""
     environment = {**binding.environment, 'SHIM_STATE': state}
     if state:
         environment['LD_LIBRARY_PATH'] = str(SHIM.parent)
@@ -318,12 +501,11 @@ def look(state, binding, demo, truth):
     healthy = json.loads(attempt(COMMAND, '--json').stdout)['verdict'] == 'usable'
 
     wrong = []
-    if demo is None:
-        demo = run(*binding.demo, cwd=binding.here, **environment)
     wanted = rf'{report["verdict"] or "unknown"}: {re.escape(report["reason"])}\nGS base 0x[0-9a-f]+\n'
-    if not re.search(rf'^{wanted}\Z', demo, re.M):
-        wrong.append(f'the demo printed:\n{demo}')
-    lines = run(*binding.test, *(['facts'] if state else []), cwd=binding.here, **environment).splitlines()
+    for demo in [*demos, run(*binding.demo, cwd=binding.clean, **environment)]:
+        if not re.search(rf'^{wanted}', demo, re.M):
+            wrong.append(f'the demo printed:\n{demo}')
+    lines = run(*binding.test, *(['facts'] if state else []), cwd=binding.clean, **environment).splitlines()
     facts = split(lines)
     advice = report['advice'].split('\n') if report['advice'] else []
     wrong += differences(binding, facts, expected(state, binding, report, healthy), advice)
@@ -336,15 +518,20 @@ def look(state, binding, demo, truth):
 def main(name):
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
-        libdir = install(work / 'prefix')
+        install(work / 'prefix')
         binding = LANGUAGES[name](work, name)
         readme = binding.follow_readme()
         if readme.returncode:
             raise SystemExit(f'the commands of the README:\n{readme.stdout}{readme.stderr}')
-        binding.build(libdir)
-        wrong = look('', binding, readme.stdout, header_truth(work))
+        binding.check()
+        binding.install()
+        wrong = [*binding.wrong_versions(), *binding.wrong_help()]
+        # It prints the verdict unless that is `usable`.
+        if not binding.run(*binding.shown, cwd=binding.clean, SHIM_STATE='disabled', LD_LIBRARY_PATH=str(SHIM.parent)).strip():
+            wrong.append("the README's program printed nothing of a machine whose verdict is disabled")
+        wrong += look('', binding, [readme.stdout], header_truth(work))
         for state in ('disabled', 'mixed', 'future'):
-            wrong += look(state, binding, None, None)
+            wrong += look(state, binding, [], None)
     for line in wrong:
         print(line)
     sys.exit(bool(wrong))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+import fsgscheck.Fsgscheck;
+
 /** Prints the verdict and the GS base. */
 public final class Demo {
     private Demo() {}

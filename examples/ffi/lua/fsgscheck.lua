@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Can the FSGSBASE instructions really be used here? libfsgscheck by LuaJIT's ffi.
+--- Can the FSGSBASE instructions really be used here? libfsgscheck by LuaJIT's ffi.
 --
---   local fsgscheck = require 'fsgscheck'
---   local report = assert(fsgscheck.check(fsgscheck.CONTEXT))
---   print(report.verdict, report.reason)
+--     local fsgscheck = require 'fsgscheck'
+--     local report = assert(fsgscheck.check())
+--     print(report.verdict, report.reason)
 --
 -- Words are the library's own, as strings; functions that can fail give nil, a message and the errno. A number that
 -- the library's own type cannot hold is an error.
+-- @module fsgscheck
 local ffi = require 'ffi'
 local bit = require 'bit'
 
@@ -33,10 +34,27 @@ const char *fsgs_version_string(void);
 char *strerror(int error);
 ]]
 
-local C = ffi.load 'libfsgscheck.so.1'
+-- The library's version; the soname has its first number.
+local VERSION = '1.0.0'
+
+local function load()
+	local soname = 'libfsgscheck.so.' .. VERSION:match '^%d+'
+	local loaded, library = pcall(ffi.load, soname)
+	if not loaded then
+		error(soname .. ' cannot be loaded: ' .. library .. [[
+
+Build and install it in the source tree of libfsgscheck:
+    meson setup build -Dtests=disabled && sudo meson install -C build && sudo ldconfig
+For a folder that the loader does not search, set LD_LIBRARY_PATH.]], 0)
+	end
+	return library
+end
+
+local C = load()
 local size = C.fsgs_report_size()
 
 local M = {
+	_VERSION = VERSION,
 	-- enum fsgs_check_flag
 	NO_TRIAL = 1, CONTEXT = 2, ALL_CPUS = 4, SURVIVAL = 8,
 	-- enum fsgs_segment
@@ -66,7 +84,10 @@ local function fit(number, bits)
 	return number
 end
 
--- The word for a number of a list; nil when the library does not know it.
+--- The word for a number of a list; nil when the library does not know it.
+-- @param list VERDICT, FINDING, OUTCOME, INSN, ACCESS or PROOF
+-- @param value a number
+-- @return a string, or nil
 function M.name(list, value)
 	local name = C.fsgs_name(list, value)
 	return name ~= nil and ffi.string(name) or nil
@@ -77,7 +98,9 @@ local function result(list, value)
 	return M.name(list, value) or M.name(list, 0)
 end
 
--- All words of a list; the key is the number.
+--- All words of a list; the key is the number.
+-- @param list VERDICT, FINDING, OUTCOME, INSN, ACCESS or PROOF
+-- @return a table of strings
 function M.names(list)
 	local names, value = {}, 0
 	while C.fsgs_name(list, value) ~= nil do
@@ -87,7 +110,10 @@ function M.names(list)
 	return names
 end
 
--- The sentence that explains a number of a list.
+--- The sentence that explains a number of a list.
+-- @param list VERDICT, FINDING, OUTCOME, INSN, ACCESS or PROOF
+-- @param value a number
+-- @return a string, or nil
 function M.describe(list, value)
 	local text = C.fsgs_describe(list, value)
 	return text ~= nil and ffi.string(text) or nil
@@ -112,7 +138,12 @@ local function read(buffer)
 	end
 end
 
--- Bits of findings that have no name are in raw.findings.
+--- Collects evidence and decides. Any verdict can come with success.
+-- The report has the words `verdict`, `proof`, `verdicts.fs`, `verdicts.gs`, `access.fs`, `access.gs` and, by the name of an
+-- instruction, `outcomes`; the lists `findings` and `advice`; the answers `cpuid` and `hwcap2` (nil if unknown); the texts
+-- `vendor`, `kernel` and `reason`. Every field of the library is in `raw`, so are bits of findings that have no name.
+-- @param[opt] flags the sum of NO\_TRIAL, CONTEXT, ALL\_CPUS and SURVIVAL
+-- @return a report, or nil, a message and the errno
 function M.check(flags)
 	local buffer = ffi.new('char[?]', size)
 	local status = C.fsgs_check(buffer, size, fit(flags or 0, 32))
@@ -149,37 +180,52 @@ function M.check(flags)
 	return report
 end
 
--- Cached until refresh().
+--- Whether all four instructions may be used by this process; cached until refresh().
+-- @return a boolean
 function M.usable()
 	return C.fsgs_usable() == 1
 end
 
--- After a resume, a migration, a restore: whether anything changed.
+--- Looks again: after a resume, a migration, a restore.
+-- @return whether anything changed
 function M.refresh()
 	return C.fsgs_refresh() == 1
 end
 
--- How a base is read and written here; 'none' for what is no segment.
+--- How a base is read and written here.
+-- @param segment FS or GS
+-- @return a word; 'none' for what is no segment
 function M.base_access(segment)
 	return result(M.ACCESS, C.fsgs_base_access(fit(segment, 32)))
 end
 
--- A base of the calling thread, as a 64-bit number.
+--- Reads a base of the calling thread.
+-- @param segment FS or GS
+-- @return a uint64\_t, or nil, a message and the errno
 function M.get_base(segment)
 	local base = ffi.new 'uint64_t[1]'
 	local status = C.fsgs_get_base(fit(segment, 32), base)
 	return given(status, base[0])
 end
 
+--- Writes a base of the calling thread. FS is the C library's: leave it alone.
+-- @param segment FS or GS
+-- @param base a number or a uint64\_t
+-- @return true, or nil, a message and the errno
 function M.set_base(segment, base)
 	return given(C.fsgs_set_base(fit(segment, 32), fit(base, 64)), true)
 end
 
--- The same, but writes only what is not there already: cheaper where it often is.
+--- The same, but writes only a value that is not there already: cheaper where it often is.
+-- @param segment FS or GS
+-- @param base a number or a uint64\_t
+-- @return true, or nil, a message and the errno
 function M.ensure_base(segment, base)
 	return given(C.fsgs_ensure_base(fit(segment, 32), fit(base, 64)), true)
 end
 
+--- The version of the library that is running.
+-- @return a string
 function M.version()
 	return ffi.string(C.fsgs_version_string())
 end

@@ -2,7 +2,7 @@
 // Prints the verdict and the GS base.
 'use strict';
 
-const fsgscheck = require('./fsgscheck');
+const fsgscheck = require('fsgscheck');
 
 const report = fsgscheck.check(fsgscheck.Check.CONTEXT);
 console.log(`${report.verdict}: ${report.reason}`);

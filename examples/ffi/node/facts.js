@@ -5,7 +5,7 @@
 
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 const os = require('os');
-const fsgscheck = require('./fsgscheck');
+const fsgscheck = require('fsgscheck');
 
 const { Check, Segment, List } = fsgscheck;
 const WORKERS = 8;

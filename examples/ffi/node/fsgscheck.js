@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Can the FSGSBASE instructions really be used here? libfsgscheck by koffi.
 //
-//   const fsgscheck = require('./fsgscheck');
+//   const fsgscheck = require('fsgscheck');
 //   const report = fsgscheck.check(fsgscheck.Check.CONTEXT);
 //   if (report.verdict === fsgscheck.Verdict.USABLE) ...
 //
@@ -12,8 +12,22 @@
 
 const koffi = require('koffi');
 const util = require('util');
+const { version: VERSION } = require('./package.json');
 
-const library = koffi.load('libfsgscheck.so.1');
+// The package has the library's version; the soname has its first number.
+function load() {
+	const soname = `libfsgscheck.so.${VERSION.split('.')[0]}`;
+	try {
+		return koffi.load(soname);
+	} catch (cause) {
+		throw new Error(`${soname} cannot be loaded: ${cause.message}
+Build and install it in the source tree of libfsgscheck:
+    meson setup build -Dtests=disabled && sudo meson install -C build && sudo ldconfig
+For a folder that the loader does not search, set LD_LIBRARY_PATH.`, { cause });
+	}
+}
+
+const library = load();
 const field = koffi.struct(Object.fromEntries(['type', 'offset', 'width', 'count', 'stride', 'list', 'index',
 	'reserved'].map((member) => [member, 'uint32_t'])));
 const C = {

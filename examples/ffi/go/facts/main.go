@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Test checks from many goroutines under the garbage collector, while others recover from nil
+// Facts checks from many goroutines under the garbage collector, while others recover from nil
 // pointers (SIGSEGV) and are preempted (SIGURG); then it prints facts for tests/live/ffi.py to compare. With the
 // argument "facts" without the goroutines.
 package main

@@ -7,9 +7,17 @@
 // between GetBase and SetBase hold it by runtime.LockOSThread.
 package fsgscheck
 
-// #cgo pkg-config: fsgscheck
+// #cgo LDFLAGS: -lfsgscheck
+// #if !__has_include(<fsgscheck.h>)
+// #error "fsgscheck.h is not installed. Build and install it in the source tree of libfsgscheck:"
+// #error "meson setup build -Dtests=disabled && sudo meson install -C build && sudo ldconfig"
+// #error "For a folder that the compiler does not search, set CGO_CFLAGS and CGO_LDFLAGS to what pkg-config prints."
+// #endif
 // #include <fsgscheck.h>
 // #include <fsgscheck/base.h>
+// #if FSGS_VERSION_MAJOR != 1
+// #error "This package is for version 1 of libfsgscheck."
+// #endif
 import "C"
 
 import (

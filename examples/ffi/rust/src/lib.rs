@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: MIT
-//! Can the FSGSBASE instructions really be used here? libfsgscheck for Rust, without a crate.
+//! Can the FSGSBASE instructions really be used here? libfsgscheck for Rust.
 //!
-//! `sys` is what it uses of the C interface; the rest is safe. Any thread may call anything at any time.
+//! ```
+//! let report = fsgscheck::check(fsgscheck::Options::default())?;
+//! if report.verdict() != fsgscheck::Verdict::Usable {
+//!     println!("{}: {}", report.verdict(), report.reason());
+//! }
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! [`sys`] is what it uses of the C interface; the rest is safe. Any thread may call anything at any time.
+
+#![warn(missing_docs)]
 
 use std::convert::TryFrom;
 use std::convert::TryInto;
@@ -11,6 +21,7 @@ use std::io;
 use std::mem;
 
 /// The part of the C interface that this module uses: include/fsgscheck.h, report.h and base.h.
+#[allow(missing_docs)]
 pub mod sys {
     use std::os::raw::{c_char, c_int};
 
@@ -40,7 +51,7 @@ pub mod sys {
     pub const FSGS_LIST_ACCESS: u32 = 5;
     pub const FSGS_LIST_PROOF: u32 = 6;
 
-    #[link(name = "fsgscheck")]
+    // build.rs names the library to the linker.
     extern "C" {
         pub fn fsgs_check(report: *mut u8, size: usize, flags: u32) -> c_int;
         pub fn fsgs_usable() -> c_int;
@@ -73,6 +84,7 @@ macro_rules! words {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
+        #[allow(missing_docs)]
         pub enum $name { $($member = $value,)* }
 
         impl $name {
@@ -147,16 +159,22 @@ results! { Verdict Outcome Access Proof }
 /// The two segments that have a base of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segment {
+    /// The C library keeps its thread pointer there.
     Fs = sys::FSGS_SEGMENT_FS as isize,
+    /// Free for programs.
     Gs = sys::FSGS_SEGMENT_GS as isize,
 }
 
 /// The flags of a check.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
+    /// Do not execute the instructions.
     pub no_trial: bool,
+    /// Collect what a person wants to know as well: names, surroundings.
     pub context: bool,
+    /// Try on every CPU that this thread may use.
     pub all_cpus: bool,
+    /// Test whether the bases survive what the kernel does.
     pub survival: bool,
 }
 
@@ -213,18 +231,23 @@ impl Report {
         let all = &self.raw[field.offset as usize..][..field.width as usize];
         String::from_utf8_lossy(all.split(|&byte| byte == 0).next().unwrap_or(all)).into_owned()
     }
+    /// What the evidence adds up to: the worse of the two segments.
     pub fn verdict(&self) -> Verdict {
         Verdict::from(self.number("verdict", 0))
     }
+    /// The verdict of one segment.
     pub fn verdict_of(&self, segment: Segment) -> Verdict {
         Verdict::from(self.number("verdicts", segment as u32))
     }
+    /// How the base of a segment is to be read and written.
     pub fn access(&self, segment: Segment) -> Access {
         Access::from(self.number("access", segment as u32))
     }
+    /// What the verdict rests on.
     pub fn proof(&self) -> Proof {
         Proof::from(self.number("proof", 0))
     }
+    /// The result of one instruction.
     pub fn outcome(&self, insn: Insn) -> Outcome {
         Outcome::from(self.number("trials.outcome", insn as u32))
     }
@@ -242,15 +265,19 @@ impl Report {
             .filter(move |bit| bits >> bit & 1 == 1)
             .filter_map(|bit| text(unsafe { sys::fsgs_name(sys::FSGS_LIST_FINDING, bit) }))
     }
+    /// What CPUID offers; None if unknown.
     pub fn cpuid(&self) -> Option<bool> {
         answer(self.number("cpuid_fsgsbase", 0))
     }
+    /// What the kernel advertises; None if unknown.
     pub fn hwcap2(&self) -> Option<bool> {
         answer(self.number("hwcap2_fsgsbase", 0))
     }
+    /// The vendor of the processor.
     pub fn vendor(&self) -> String {
         self.characters("vendor")
     }
+    /// The release of the kernel.
     pub fn kernel(&self) -> String {
         self.characters("kernel")
     }

@@ -7,9 +7,9 @@
     >>> hex(fsgscheck.get_base(fsgscheck.Segment.GS))
     '0x0'
 
-The enumerations of results are made from the library's own names when the module is loaded. Calls release the
-interpreter lock; any number of threads may make them. What the library refuses raises OSError, and an argument that
-does not fit into the library's own type OverflowError.
+The enumerations of results (Verdict, Finding, Outcome, Insn, Access, Proof) are made from the library's own names when
+the module is loaded. Calls release the interpreter lock; any number of threads may make them. What the library refuses
+raises OSError, and an argument that does not fit into the library's own type OverflowError.
 """
 
 import ctypes
@@ -18,7 +18,22 @@ import operator
 import os
 import sys
 
-_library = ctypes.CDLL('libfsgscheck.so.1')
+# The library's version; the soname has its first number.
+__version__ = '1.0.0'
+
+
+def _load():
+    soname = 'libfsgscheck.so.' + __version__.partition('.')[0]
+    try:
+        return ctypes.CDLL(soname)
+    except OSError as error:
+        raise ImportError(f'''{soname} cannot be loaded: {error}
+Build and install it in the source tree of libfsgscheck:
+    meson setup build -Dtests=disabled && sudo meson install -C build && sudo ldconfig
+For a folder that the loader does not search, set LD_LIBRARY_PATH.''') from error
+
+
+_library = _load()
 for _text in ('name', 'describe', 'reason', 'advice', 'version_string', 'report_field'):
     getattr(_library, f'fsgs_{_text}').restype = ctypes.c_char_p
 _library.fsgs_report_size.restype = ctypes.c_size_t
@@ -61,12 +76,12 @@ class _Word(enum.IntEnum):
     """A number with a name from the library."""
 
     def __str__(self):
-        return _library.fsgs_name(self.LIST, self).decode()
+        return _library.fsgs_name(self._LIST, self).decode()
 
     @property
     def text(self):
         """The sentence that explains the number."""
-        return _library.fsgs_describe(self.LIST, self).decode()
+        return _library.fsgs_describe(self._LIST, self).decode()
 
 
 class _Result(_Word):
@@ -82,7 +97,7 @@ def _words(base, title, which):
     while name := _library.fsgs_name(which, len(words)):
         words[name.decode().upper().replace('-', '_')] = len(words)
     result = base(title, words)
-    result.LIST = which
+    result._LIST = which
     return result
 
 
@@ -161,7 +176,7 @@ def _fit(value, bits):
     return value
 
 
-def check(flags=Check(0)):
+def check(flags=0):
     """Collect evidence and decide. Any verdict can come with success."""
     report = ctypes.create_string_buffer(_library.fsgs_report_size())
     _raise(_library.fsgs_check(report, len(report), _fit(flags, 32)))

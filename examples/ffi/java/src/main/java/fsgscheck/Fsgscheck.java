@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+package fsgscheck;
+
 import com.sun.jna.Library;
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
@@ -50,7 +52,7 @@ public final class Fsgscheck {
         MISCONFIGURED
     }
 
-    /** What came of executing one instruction. */
+    /** The result of one instruction. */
     public enum Outcome { NOT_TRIED, OK, UNDEFINED, FAULTED, WRONG_VALUE, VALUE_LOST }
 
     /** The four instructions. */
@@ -72,6 +74,7 @@ public final class Fsgscheck {
             this.errno = errno;
         }
 
+        /** The system's number, of errno(3). */
         public int errno() {
             return errno;
         }
@@ -111,10 +114,26 @@ public final class Fsgscheck {
         String strerror(int error);
     }
 
-    private static final Api LIBRARY = Native.load("libfsgscheck.so.1", Api.class);
+    /** The library's version; the soname has its first number. */
+    static final String VERSION = "1.0.0";
+
+    private static final Api LIBRARY = load("libfsgscheck.so." + VERSION.substring(0, VERSION.indexOf('.')));
     private static final Libc C = Native.load("c", Libc.class);
 
     private Fsgscheck() {}
+
+    private static Api load(String soname) {
+        try {
+            return Native.load(soname, Api.class);
+        } catch (UnsatisfiedLinkError cause) {
+            UnsatisfiedLinkError error = new UnsatisfiedLinkError(soname + " cannot be loaded: " + cause.getMessage()
+                    + "\nBuild and install it in the source tree of libfsgscheck:\n"
+                    + "    meson setup build -Dtests=disabled && sudo meson install -C build && sudo ldconfig\n"
+                    + "For a folder that the loader does not search, set LD_LIBRARY_PATH.");
+            error.initCause(cause);
+            throw error;
+        }
+    }
 
     private static void succeed(String call, int status) {
         if (status != 0) {
@@ -167,6 +186,7 @@ public final class Fsgscheck {
             return field[2] == Long.BYTES ? memory.getLong(at) : memory.getInt(at);
         }
 
+        /** A field of the library that holds text. */
         public String text(String name) {
             return memory.getString(field(name)[1], "UTF-8");
         }
@@ -175,22 +195,27 @@ public final class Fsgscheck {
             return of(values, (int) number(name, index));
         }
 
+        /** What the evidence adds up to: the worse of the two segments. */
         public Verdict verdict() {
             return result(Verdict.values(), "verdict", 0);
         }
 
+        /** The verdict of one segment. */
         public Verdict verdict(Segment segment) {
             return result(Verdict.values(), "verdicts", segment.ordinal());
         }
 
+        /** How the base of a segment is to be read and written. */
         public Access access(Segment segment) {
             return result(Access.values(), "access", segment.ordinal());
         }
 
+        /** What the verdict rests on. */
         public Proof proof() {
             return result(Proof.values(), "proof", 0);
         }
 
+        /** The result of one instruction. */
         public Outcome outcome(Insn insn) {
             return result(Outcome.values(), "trials.outcome", insn.ordinal());
         }
@@ -212,18 +237,22 @@ public final class Fsgscheck {
                     .filter(Objects::nonNull).collect(Collectors.toList());
         }
 
+        /** What CPUID offers; empty if unknown. */
         public Optional<Boolean> cpuid() {
             return answer(number("cpuid_fsgsbase", 0));
         }
 
+        /** What the kernel advertises; empty if unknown. */
         public Optional<Boolean> hwcap2() {
             return answer(number("hwcap2_fsgsbase", 0));
         }
 
+        /** The processor's vendor. */
         public String vendor() {
             return text("vendor");
         }
 
+        /** The kernel's release. */
         public String kernel() {
             return text("kernel");
         }

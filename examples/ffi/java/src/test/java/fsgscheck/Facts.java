@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+package fsgscheck;
+
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -12,13 +14,13 @@ import java.util.stream.Collectors;
  * NullPointerException from SIGSEGV; then prints facts for tests/live/ffi.py to compare. With the argument
  * "facts" without the threads.
  */
-public final class Test {
+public final class Facts {
     private static final int THREADS = 8;
     private static final int CHECKS = 50;
     private static volatile Object garbage;
     private static volatile boolean done;
 
-    private Test() {}
+    private Facts() {}
 
     /** Compiled code reads through the null pointer; the JVM's handler makes an exception of it. */
     private static int length(int[] array) {
@@ -67,7 +69,7 @@ public final class Test {
 
     private static void threads(Fsgscheck.Verdict expected) throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(THREADS + 1);
-        Future<Integer> stumbling = pool.submit(Test::stumble);
+        Future<Integer> stumbling = pool.submit(Facts::stumble);
         List<Future<Integer>> workers = new ArrayList<>();
         int agreed = 0;
 
