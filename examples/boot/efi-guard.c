@@ -23,6 +23,10 @@
 #define SECTION_ADDRESS  12
 #define COMMAND_SECTION  ".cmdline"
 
+/* No device path is longer, nor a file's name: a length in it has 16 bits. */
+#define PATH_LIMIT       0x10000
+#define NAME_LIMIT       0x4000
+
 static struct efi_system_table *firmware;
 static efi_handle self, next;
 static const struct efi_guid loaded_guid = EFI_LOADED_IMAGE;
@@ -57,6 +61,8 @@ static const char *status_text(efi_status status)
 	case EFI_ACCESS_DENIED:
 	case EFI_SECURITY_VIOLATION:
 		return "Secure Boot does not accept its signature";
+	case EFI_NO_MAPPING:
+		return "the firmware does not tell which volume the guard came from";
 	case EFI_OUT_OF_RESOURCES:
 		return "there is not enough memory";
 	default:
@@ -160,11 +166,29 @@ static void take_own_options(const struct efi_loaded_image *image)
 	}
 }
 
-/* The path of a file on the volume that this program came from. */
+/* The length of a device path without the node that ends it; 0 where it has none, or a node that no
+ * path can have. */
+static size_t path_length(const struct efi_path_node *path)
+{
+	const struct efi_path_node *node = path;
+	size_t total = 0;
+
+	while (node->type != EFI_PATH_END) {
+		const size_t size = get(node->length, 2);
+
+		if (size < sizeof *node || total + size > PATH_LIMIT)
+			return 0;
+		total += size;
+		node = (const void *)((const uint8_t *)path + total);
+	}
+	return total;
+}
+
+/* The path of a file on the volume that this program came from; NULL where that is not known. */
 static struct efi_path_node *path_to(efi_handle device, const efi_char *file, size_t count)
 {
 	static const struct efi_guid guid = EFI_DEVICE_PATH;
-	const struct efi_path_node *volume, *end;
+	const struct efi_path_node *volume;
 	struct efi_path_node *path, *node;
 	const size_t root = file[0] != '\\' && file[0] != '/';
 	const size_t size = sizeof *node + (root + count + 1) * sizeof *file;
@@ -173,9 +197,9 @@ static struct efi_path_node *path_to(efi_handle device, const efi_char *file, si
 
 	if (firmware->boot->handle_protocol(device, &guid, (void **)&volume))
 		return NULL;
-	for (end = volume; end->type != EFI_PATH_END;)
-		end = (const void *)((const uint8_t *)end + get(end->length, 2));
-	before = (size_t)((const uint8_t *)end - (const uint8_t *)volume);
+	before = path_length(volume);
+	if (!before)
+		return NULL;
 	path = allocate(before + size + sizeof *node);
 	memcpy(path, volume, before);
 	node = (void *)((uint8_t *)path + before);
@@ -195,9 +219,13 @@ static struct efi_path_node *path_to(efi_handle device, const efi_char *file, si
 static void load(efi_handle device, const efi_char *file, size_t count)
 {
 	struct efi_loaded_image *image;
-	struct efi_path_node *path = count < 0x4000 ? path_to(device, file, count) : NULL;
+	struct efi_path_node *path = NULL;
 	efi_status status = EFI_NOT_FOUND;
 
+	if (count < NAME_LIMIT) {
+		path = path_to(device, file, count);
+		status = EFI_NO_MAPPING;
+	}
 	if (path)
 		status = firmware->boot->load_image(0, self, path, NULL, 0, &next);
 	if (status) {

@@ -15,6 +15,7 @@
 #define FLAGS_INTERRUPTS (1u << 9)
 #define UNICODE_BLOCK    0x2588
 #define TEST_LIMIT       20000000 /* time limit for one processor, in microseconds */
+#define NUMBER_LIMIT     0x10000  /* of processors: a firmware may report any number */
 #define CALIBRATION_US   1000
 
 efi_status efi_main(efi_handle image, struct efi_system_table *system);
@@ -179,11 +180,19 @@ static void check_all(void)
 	machine.present = (uint32_t)enabled;
 	machine_check((uint32_t)self, hooks, flags);
 	other_at_work = 1;
-	for (turn.cpu = 0; turn.cpu < all; turn.cpu++)
-		/* A disabled CPU is not tested. If a CPU hangs, firmware stops it. */
-		if (turn.cpu != self &&
-		    !mp->start_one(mp, check_other, turn.cpu, NULL, TEST_LIMIT, &turn, NULL))
+	for (turn.cpu = 0; turn.cpu < all && turn.cpu < NUMBER_LIMIT; turn.cpu++) {
+		efi_status status;
+
+		if (turn.cpu == self)
+			continue;
+		status = mp->start_one(mp, check_other, turn.cpu, NULL, TEST_LIMIT, &turn, NULL);
+		/* Firmware stopped a CPU that hangs. The next would most likely hang, too. */
+		if (status == EFI_TIMEOUT)
+			break;
+		/* A disabled CPU is not tested. */
+		if (!status)
 			machine_file(turn.cpu, &turn.report);
+	}
 	other_at_work = 0;
 }
 

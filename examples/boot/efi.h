@@ -49,6 +49,8 @@ struct efi_output {
 #define EFI_OUT_OF_RESOURCES   (EFI_ERROR_BIT | 9)
 #define EFI_NOT_FOUND          (EFI_ERROR_BIT | 14)
 #define EFI_ACCESS_DENIED      (EFI_ERROR_BIT | 15)
+#define EFI_NO_MAPPING         (EFI_ERROR_BIT | 17)
+#define EFI_TIMEOUT            (EFI_ERROR_BIT | 18)
 #define EFI_ABORTED            (EFI_ERROR_BIT | 21)
 #define EFI_SECURITY_VIOLATION (EFI_ERROR_BIT | 26)
 

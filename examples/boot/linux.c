@@ -48,6 +48,7 @@
 #define LOADER_UNKNOWN     0xff
 #define SECTOR             512u
 #define SETUP_SECTORS      4 /* used if the number is 0 */
+#define PAGE               4096u
 #define ENTRY_64           0x200u
 
 struct map_entry {
@@ -109,8 +110,10 @@ static const char *check(const struct linux_boot *boot)
 		return "the kernel is a zImage, which no 64-bit kernel is: its file is damaged";
 	if (linux_size(image, boot->kernel_size) > boot->kernel_size)
 		return "the kernel's file is shorter than its header says: it is damaged";
-	if (!align || (align & (align - 1)))
-		return "the kernel's alignment is no power of two: its file is damaged";
+	/* A place is looked for in such steps: from byte to byte it would take minutes. */
+	if (align < PAGE || (align & (align - 1)))
+		return "the kernel's alignment is no power of two, or below a page: its file is "
+		       "damaged";
 	if (get(image, HEADER_INIT_SIZE, 4) <
 	    linux_size(image, boot->kernel_size) - setup_size(image))
 		return "the kernel is larger than the room that it asks for: its file is damaged";

@@ -106,6 +106,10 @@ uint64_t loader_root_pointer(void)
 	return pvh ? pvh->root_pointer : 0;
 }
 
+static const char damaged_map[] = "the boot loader's memory map is damaged",
+		  endless_map[] = "the boot loader's memory map has too many regions, or one "
+				  "without an end";
+
 static const char *read_multiboot_map(void)
 {
 	struct multiboot_region region;
@@ -114,14 +118,15 @@ static const char *read_multiboot_map(void)
 
 	if (!(multiboot->flags & MULTIBOOT_MAP))
 		return "the boot loader gave no memory map";
+	if (end > MEMORY_MAPPED)
+		return damaged_map;
 	while (here < end) {
 		memcpy(&region, at(here), sizeof region);
-		if (region.size < sizeof region - sizeof region.size || here + region.size > end)
-			return "the boot loader's memory map is damaged";
+		if (region.size < sizeof region - sizeof region.size ||
+		    here + sizeof region.size + region.size > end)
+			return damaged_map;
 		if (memory_add(&memory, region.base, region.length, region.type))
-			return "the boot loader's memory map has too many regions, or one "
-			       "without an "
-			       "end";
+			return endless_map;
 		here += region.size + sizeof region.size;
 	}
 	return NULL;
@@ -133,12 +138,12 @@ static const char *read_pvh_map(void)
 
 	if (!pvh->version || !pvh->map || pvh->map >= MEMORY_MAPPED)
 		return "the boot loader gave no memory map";
+	if (pvh->map_count > (MEMORY_MAPPED - pvh->map) / sizeof region)
+		return damaged_map;
 	for (uint64_t i = 0; i < pvh->map_count; i++) {
 		memcpy(&region, at(pvh->map + i * sizeof region), sizeof region);
 		if (memory_add(&memory, region.base, region.length, region.type))
-			return "the boot loader's memory map has too many regions, or one "
-			       "without an "
-			       "end";
+			return endless_map;
 	}
 	return NULL;
 }

@@ -97,6 +97,9 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	ended = 1;
 	if (!guarding)
 		end(machine_give_up(line.text));
+	/* In what the boot loader left: nothing is there to go on with. */
+	if (!kernel.kernel_size)
+		guard_stop(line.text);
 	tap_comment(line.text);
 	machine.report.verdict = FSGS_VERDICT_UNKNOWN;
 	guard_go_on(1);

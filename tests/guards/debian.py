@@ -58,7 +58,7 @@ def what_belongs(packages):
               'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json', '/fsgscheck.html'],
               'fsgscheck-guard': ['/fsgscheck-guard/install', '/fsgscheck-guard/uninstall',
                                   '/fsgscheck-guard/07_fsgscheck-guard', '/fsgscheck-guard/fsgscheck-guard.service',
-                                  '/fsgscheck-guard/fsgscheck-boot.elf',
+                                  '/fsgscheck-guard/fsgscheck-guard.conf', '/fsgscheck-guard/fsgscheck-boot.elf',
                                   '/fsgscheck-guard/fsgscheck-boot.efi']}
     for package in packages:
         listed = contents(package)

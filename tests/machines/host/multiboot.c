@@ -157,6 +157,10 @@ static void spoil(const char *defect)
 		information.map_length = 0;
 	} else if (text_equal(defect, "damaged-map")) {
 		map[0].size = 3;
+	} else if (text_equal(defect, "map-beyond")) {
+		information.map_length = UINT32_MAX;
+	} else if (text_equal(defect, "modules-beyond")) {
+		information.modules = UINT32_MAX - 7;
 	} else if (text_equal(defect, "endless-map")) {
 		map[0].length = UINT64_MAX;
 	} else if (text_equal(defect, "no-modules")) {
