@@ -83,6 +83,20 @@ void fsgs_cpu_group_add(struct fsgs_groups *groups, uint32_t cpu, const struct f
 	put_group(groups, index, &group);
 }
 
+int fsgs_cpu_differs(struct fsgs_report *known, const struct fsgs_report *one)
+{
+	int differs = known->cpuid_fsgsbase != one->cpuid_fsgsbase;
+
+	for (int i = 0; i < FSGS_INSNS; i++) {
+		if (known->trials[i].outcome == FSGS_OUTCOME_NOT_TRIED)
+			known->trials[i] = one->trials[i];
+		else if (one->trials[i].outcome != FSGS_OUTCOME_NOT_TRIED &&
+			 one->trials[i].outcome != known->trials[i].outcome)
+			differs = 1;
+	}
+	return differs;
+}
+
 int fsgs_move_to(uint32_t cpu)
 {
 	struct cpu_mask only = {{0}};
@@ -106,8 +120,8 @@ static void *sweep(void *argument)
 	const struct sweep *const sweep = argument;
 	struct fsgs_report *const report = sweep->report;
 	struct cpu_mask allowed = {{0}};
-	struct fsgs_cpu_group distinct[2];
-	struct fsgs_groups differing = {distinct, sizeof *distinct, 2, 0};
+	struct fsgs_report known;
+	int differ = 0;
 	const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof allowed, &allowed);
 
 	for (uint32_t cpu = 0; bytes > 0 && cpu < (uint32_t)bytes * 8; cpu++) {
@@ -120,13 +134,14 @@ static void *sweep(void *argument)
 		fsgs_core_cpuid(&one, &guarded.ops);
 		fsgs_try(&one, &guarded);
 		fsgs_guarded_end(&guarded);
-		report->cpus_checked++;
-		/* `differ` must not depend on how many groups the caller has room for. */
-		fsgs_cpu_group_add(&differing, cpu, &one);
+		if (!report->cpus_checked++)
+			known = one;
+		/* Not by the groups: a caller may have room for one only. */
+		differ |= fsgs_cpu_differs(&known, &one);
 		fsgs_cpu_group_add(sweep->groups, cpu, &one);
 	}
 	if (report->cpus_checked)
-		report->cpus_differ = differing.count > 1 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
+		report->cpus_differ = differ ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 	return NULL;
 }
 

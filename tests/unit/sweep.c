@@ -68,6 +68,23 @@ Test(sweep, more_results_than_room)
 	cr_expect_eq(total, 6);
 }
 
+/* A trial that could not run on one CPU says nothing of it, and hides nothing of the others. */
+Test(sweep, a_refused_trial_is_no_difference)
+{
+	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED),
+				 none = result(FSGS_OUTCOME_NOT_TRIED);
+	struct fsgs_report known = none, other = ok;
+
+	cr_expect_eq(fsgs_cpu_differs(&known, &none), 0);
+	cr_expect_eq(fsgs_cpu_differs(&known, &ok), 0);
+	cr_expect_eq(fsgs_cpu_differs(&known, &none), 0);
+	cr_expect_eq(fsgs_cpu_differs(&known, &ok), 0);
+	cr_expect_eq(fsgs_cpu_differs(&known, &ud), 1);
+	other.cpuid_fsgsbase = FSGS_ANSWER_YES + FSGS_ANSWER_NO - other.cpuid_fsgsbase;
+	other.trials[0].outcome = FSGS_OUTCOME_NOT_TRIED;
+	cr_expect_eq(fsgs_cpu_differs(&known, &other), 1, "by CPUID alone");
+}
+
 /* A caller with an older or a newer structure: the members that it knows are filled in, and no byte
  * beyond. */
 Test(sweep, groups_of_any_size)
