@@ -120,7 +120,7 @@ static void *sweep(void *argument)
 	const struct sweep *const sweep = argument;
 	struct fsgs_report *const report = sweep->report;
 	struct cpu_mask allowed = {{0}};
-	struct fsgs_report known;
+	struct fsgs_report known = *report;
 	int differ = 0;
 	const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof allowed, &allowed);
 
