@@ -179,15 +179,21 @@ static bool tag(struct source *s, uint32_t how)
 	return false;
 }
 
-/* Skips a sequence of ECMA-48 after its ESC: CSI, parameters, final byte; OSC up to BEL or ST;
- * intermediate bytes and a final byte; else one character. */
-static void escape(struct source *s)
+/* ECMA-48: CSI, parameters, final byte; OSC up to BEL or ST; intermediate bytes and a final one;
+ * else one character. The escape itself has been passed. A console that is drawn anew moves its
+ * cursor to the first column of each line. */
+static void escape(struct source *s, uint32_t how)
 {
+	const char *const start = s->at;
+
 	if (s->at == s->end)
 		return;
 	if (*s->at == '[') {
 		for (s->at++; s->at < s->end && (unsigned char)(*s->at - 0x40) > 0x3e;)
 			s->at++;
+		if (s->at < s->end && *s->at == 'H' && s->at - start > 3 &&
+		    memcmp(s->at - 2, ";1", 2) == 0)
+			*s->to++ = how & CHARACTERS_LINES ? '\n' : ' ';
 	} else if (*s->at == ']') {
 		while (s->at < s->end && *s->at != '\a' && *s->at != '\033')
 			s->at++;
@@ -201,8 +207,8 @@ static void escape(struct source *s)
 		s->at++;
 }
 
-/* ESC in the notations in which programs print unprintable characters. */
-static bool spelt_escape(struct source *s)
+/* The escape of a sequence as programs print what they cannot show. */
+static bool spelt_escape(struct source *s, uint32_t how)
 {
 	static const char *const names[] = {"^[",      "\\e",     "\\033", "\\x1b", "\\x1B",
 					    "\\u001b", "\\u001B", "#033",  "ESC",   NULL};
@@ -213,7 +219,7 @@ static bool spelt_escape(struct source *s)
 		if (!text_skip(&t, *name) || t.at == t.end || !strchr("[(", *t.at))
 			continue;
 		s->at = t.at;
-		escape(s);
+		escape(s, how);
 		return true;
 	}
 	return false;
@@ -256,7 +262,7 @@ static bool wide(struct source *s, uint32_t how)
 		s->to += 3;
 	} else if (plain == '\033') {
 		s->at += length;
-		escape(s);
+		escape(s, how);
 		return true;
 	} else if (plain >= 0x80) {
 		return false;
@@ -385,7 +391,7 @@ static bool one(struct source *s, uint32_t how)
 	switch (*s->at) {
 	case '\033':
 		s->at++;
-		escape(s);
+		escape(s, how);
 		return true;
 	case '\b':
 		return overstrike(s);
@@ -402,13 +408,13 @@ static bool one(struct source *s, uint32_t how)
 	case '<':
 		return (how & CHARACTERS_TAGS) && tag(s, how);
 	case '\\':
-		return ((how & CHARACTERS_LITERAL) && line_end(s)) || spelt_escape(s) ||
+		return ((how & CHARACTERS_LITERAL) && line_end(s)) || spelt_escape(s, how) ||
 		       backslash(s);
 	case '=':
 		return (how & CHARACTERS_QUOTED) && quoted_printable(s);
 	case '^':
 	case 'E':
-		return spelt_escape(s);
+		return spelt_escape(s, how);
 	case '%':
 		return percent(s, how);
 	case '+':
@@ -418,7 +424,7 @@ static bool one(struct source *s, uint32_t how)
 		s->at++;
 		return true;
 	case '#':
-		return spelt_escape(s) || hash_code(s, how);
+		return spelt_escape(s, how) || hash_code(s, how);
 	case '[':
 		if (!(how & CHARACTERS_BARE) ||
 		    !explain_is_bare_colour((struct text){s->at, s->end}, &length))

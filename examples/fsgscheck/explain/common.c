@@ -113,13 +113,14 @@ static uint32_t boundary(const char *shape, uint32_t length)
 /* Whether a tool may have written this as a prefix. */
 static bool is_of_a_tool(const char *shape, uint32_t length)
 {
-	/* Words that introduce names of programs, files, devices and units. */
-	static const char *const names[] = {"traps",    "trap",    "audit",   "systemd", "init",
-					    "input",    "usb",     "process", "Product", "segfault",
-					    "comm",     "exe",     "Comm",    "Killed",  "cgroup",
-					    "ip",       "sp",      "in",      "warning", "Modules",
-					    "launched", "COMMAND", "CMD",     "mount",   "option",
-					    "missing",  "task",    "unit",    "profile"};
+	/* What introduces names of programs, files, devices and units. */
+	static const char *const names[] = {
+		"traps",   "trap",       "audit",    "systemd", "init",     "input",   "usb",
+		"process", "Product",    "segfault", "comm",    "exe",      "Comm",    "Killed",
+		"cgroup",  "ip",         "sp",       "in",      "warning",  "Modules", "launched",
+		"COMMAND", "CMD",        "mount",    "option",  "missing",  "task",    "unit",
+		"profile", "OK",         "FAILED",   "Started", "Starting", "label",   "renamed",
+		"port",    "constraint", "Direct",   "module",  "Tasks"};
 	uint32_t words = 0;
 	bool marks = false;
 

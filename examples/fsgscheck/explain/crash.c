@@ -41,12 +41,14 @@ static int weight(const struct explain_crash *c, const struct explain_dump *d)
 {
 	if (!d->seen || d->user)
 		return 0;
+	if (d->vague)
+		return 1;
 	if (c->cause == EXPLAIN_PROTECTION_FAULT)
-		return explain_decode_cr4_write(d->code, d->code_length) >= 0 ? 3 : 1;
+		return explain_decode_cr4_write(d->code, d->code_length) >= 0 ? 4 : 2;
 
 	const int insn = insn_of(d);
 
-	return insn >= 0 ? 3 : insn == -2 ? 2 : 1;
+	return insn >= 0 ? 4 : insn == -2 ? 3 : 2;
 }
 
 void explain_dump_end(struct explain_crash *c)
@@ -294,12 +296,25 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 	}
 }
 
+/* What may be a part of a name adds nothing to a crash that is none. It may begin one. */
+static bool may_take_quoted(const struct explain *e, uint32_t tag, uint32_t code)
+{
+	if (code == CRASH_OPCODE || code == CRASH_EARLY || code == CRASH_PROTECTION)
+		return true;
+	for (int i = 0; i < EXPLAIN_CRASHES; i++)
+		if (e->crash.slot[i].open && e->crash.slot[i].tag == tag)
+			return e->crash.slot[i].trace & TRACE_QUOTED;
+	return true;
+}
+
 void explain_crash_read(struct explain *e, const struct explain_message *m, uint32_t code,
 			struct text t)
 {
 	struct explain_crash *c;
 	bool is_new;
 
+	if (m->quoted && !may_take_quoted(e, m->tag, code))
+		return;
 	if (code == CRASH_PART) {
 		take_part(e, t);
 		return;
@@ -310,8 +325,10 @@ void explain_crash_read(struct explain *e, const struct explain_message *m, uint
 	}
 	if (explain_crash_cause(e, m, code, t)) {
 		c = explain_crash_find(e, m->tag, &is_new);
-		if (!is_new)
+		if (!is_new) {
 			c->last_message = e->messages;
+			c->trace |= m->quoted ? TRACE_QUOTED : 0;
+		}
 		return;
 	}
 	c = explain_crash_find(e, m->tag, &is_new);
@@ -328,5 +345,6 @@ void explain_crash_read(struct explain *e, const struct explain_message *m, uint
 				       code == CRASH_PANIC ? EXPLAIN_PANIC : EXPLAIN_HEADERLESS);
 	}
 	c->last_message = e->messages;
+	c->trace |= m->quoted ? TRACE_QUOTED : 0;
 	take_line(e, c, m, code, t);
 }

@@ -13,16 +13,29 @@ bool explain_is_module(const char *symbol)
 	return strstr(symbol, " [") != NULL || (close && close[1] == ' ' && close[2]);
 }
 
-/* "copy_thread+0x9b/0x280": complete, so the module's name cannot be truncated. crash(8) prints
- * only the offset, and names a module separately. */
+/* "copy_thread+0x9b/0x280": the whole of it, so that no module's name can have been cut off.
+ * crash(8) gives the offset alone, and names a module apart; decode_stacktrace.sh gives the line of
+ * the source. */
 bool explain_is_kernel(const char *symbol)
 {
-	const char *plus = strchr(symbol, '+');
+	const char *at = strchr(symbol, '+'), *source = strstr(symbol, " (");
+	size_t digits;
 
 	if (explain_is_module(symbol) || symbol[0] < 'A')
 		return false;
-	return strstr(symbol, "/0x") || (strstr(symbol, " (") && strchr(symbol, ')')) ||
-	       (plus && strspn(plus + 1, "0123456789") == strlen(plus + 1) && plus[1]);
+	if (source && strchr(source, ':') && strchr(source, ')'))
+		return true;
+	if (!at)
+		return false;
+	at++;
+	if (strncmp(at, "0x", 2) == 0) {
+		at += 2 + strspn(at + 2, "0123456789abcdef");
+		if (strncmp(at, "/0x", 3) != 0)
+			return false;
+		at += 3;
+	}
+	digits = strspn(at, "0123456789abcdef");
+	return digits && (!at[digits] || strchr(" $\"'|", at[digits]));
 }
 
 bool explain_is_ours(const char *symbol)
@@ -53,7 +66,8 @@ bool explain_is_ours(const char *symbol)
 }
 
 /* "0010:current_save_fsgs+0x38/0xa0"; the low two bits of the selector are the privilege level.
- * Typed off a screen the selector may be missing. */
+ * Typed off a screen the selector may be missing. The kernel begins messages with names of programs,
+ * too, which have 15 characters: no room for a selector and a whole symbol. */
 void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 {
 	struct text rest = t;
@@ -62,10 +76,12 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 
 	d->seen = 1;
 	text_blank(&rest);
-	if (text_hex(&rest, &selector) == 4 && text_skip(&rest, ":"))
+	if (text_hex(&rest, &selector) == 4 && text_skip(&rest, ":")) {
 		t = rest;
-	else
+	} else {
 		selector = 0;
+		d->vague = 1;
+	}
 	d->user = eip || (selector & 3);
 	text_blank(&t);
 	/* "[<ffffffff8101f2a4>]  [<ffffffff8101f2a4>] save_fsgs+0x1/0x2" before Linux 4.11 */
@@ -76,6 +92,10 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 	text_copy(&t, "", d->symbol, sizeof d->symbol);
 	for (length = strlen(d->symbol); length && d->symbol[length - 1] == ' ';)
 		d->symbol[--length] = '\0';
+
+	const char *behind = strchr(d->symbol, ' ');
+
+	d->vague |= behind && !strchr("[(", behind[1]);
 }
 
 /* Skips the mark before the byte at which the CPU stopped: the kernel's "<", or another character
@@ -127,6 +147,10 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 				    strchr(">])}*|\"", *two.at))
 					two.at++;
 				text_blank(&two);
+				/* The name of a program has no room for four bytes with
+				 * blanks. */
+				if (d->code_length > 1 && two.at == t.at)
+					break;
 			}
 			while (two.at < two.end && *two.at == TEXT_JOINT)
 				two.at++;

@@ -125,6 +125,18 @@ void explain_host_read(struct explain *e, const struct explain_message *m, uint3
 
 /* -- Messages of libvirt, QEMU and VMware if the host lacks a feature that the guest requires */
 
+/* Whether the program that wrote this manages virtual machines. */
+static bool is_management(struct text t)
+{
+	static const char *const names[] = {"virt", "qemu", "nova", "kvm", "hostd", "vpx"};
+
+	t.end = explain_token_end(t);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (text_find(&(struct text){t.at, t.end}, names[i]))
+			return true;
+	return false;
+}
+
 void explain_host_feature(struct explain *e, const struct explain_message *m)
 {
 	static const char *const phrases[] = {
@@ -137,8 +149,8 @@ void explain_host_feature(struct explain *e, const struct explain_message *m)
 	struct explain_source s;
 	struct fsgs_report *r = &s.report;
 
-	/* A kernel log can contain any program's name. */
-	if (m->uptime)
+	/* A kernel's log can contain any program's name, and a system's log any program's words. */
+	if (m->uptime || (m->foreign && !is_management(m->text)))
 		return;
 	for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
 		struct text t = m->text, word;

@@ -74,6 +74,8 @@ static enum meaning judge_bytes_missing(const struct explain_crash *c, struct ex
 		return c->cause == EXPLAIN_HEADERLESS ? NOTHING : FOREIGN;
 	if (!stopped)
 		return NOTHING;
+	if (c->cause == EXPLAIN_HEADERLESS && d->vague && !(c->trace & TRACE_PANICKED))
+		return NOTHING;
 	s->notes |= EXPLAIN_NOTE(NO_CODE);
 	if (c->cause == EXPLAIN_HEADERLESS)
 		s->notes |= EXPLAIN_NOTE(NO_HEADER);
@@ -109,7 +111,7 @@ static enum meaning judge_opcode(const struct explain *e, const struct explain_c
 	s->notes |= headerless && !(c->trace & TRACE_OPCODE) ? EXPLAIN_NOTE(NO_HEADER) : 0;
 	s->notes |= d->named ? EXPLAIN_NOTE(BY_NAME) : 0;
 	s->notes |= module ? EXPLAIN_NOTE(MODULE) : 0;
-	if (headerless && (!stopped_here(c, d) || !explain_is_kernel(d->symbol)))
+	if (headerless && (d->vague || !stopped_here(c, d) || !explain_is_kernel(d->symbol)))
 		return OURS;
 	if (!set_in_cr4(d)) {
 		if (module || e->boot.disabled || e->boot.cleared) {
@@ -185,8 +187,8 @@ static void judge_pinned(const struct explain *e, const struct explain_crash *c,
 	}
 }
 
-static enum meaning judge(const struct explain *e, const struct explain_crash *c,
-			  struct explain_source *s)
+static enum meaning judge_cause(const struct explain *e, const struct explain_crash *c,
+				struct explain_source *s)
 {
 	switch (c->cause) {
 	case EXPLAIN_PINNED_CR4:
@@ -204,6 +206,19 @@ static enum meaning judge(const struct explain *e, const struct explain_crash *c
 	default:
 		return NOTHING;
 	}
+}
+
+static enum meaning judge(const struct explain *e, const struct explain_crash *c,
+			  struct explain_source *s)
+{
+	const struct fsgs_report before = s->report;
+	const enum meaning meaning = judge_cause(e, c, s);
+
+	if (meaning == OURS && (c->trace & TRACE_QUOTED)) {
+		s->report = before;
+		s->notes |= EXPLAIN_NOTE(QUOTED);
+	}
+	return meaning;
 }
 
 void explain_judge(struct explain *e, struct explain_crash *c)

@@ -115,6 +115,11 @@ static const struct {
 		 "An emulator or an instrumentation tool ran the program, and it does not have the "
 		 "instruction. This says nothing about the machine: run the program without the "
 		 "tool."},
+	[EXPLAIN_QUOTED] =
+		{NULL,
+		 "These lines follow a message that quotes a name, and they have its date. They "
+		 "may be a part of that name, which any user can choose, so they prove nothing. "
+		 "The same log with the kernel's own clock (dmesg without -T or -t) shows it."},
 	[EXPLAIN_CPUID_ONLY] =
 		{NULL,
 		 "This is what CPUID offers. Whether the kernel enabled the instructions, and "

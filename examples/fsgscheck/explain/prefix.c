@@ -121,12 +121,18 @@ static bool line_number(struct text *t)
 	return true;
 }
 
-/* "vm7 kernel: " after the timestamp, as journalctl -o short-monotonic writes it. */
+/* "vm7 kernel: " behind the clock, as journalctl -o short-monotonic writes it; --no-hostname leaves
+ * "kernel: ". */
 static void skip_host(struct text *t)
 {
-	struct text rest = {explain_token_end(*t), t->end};
+	const char *end = explain_token_end(*t);
+	struct text rest = {end, t->end};
 
-	if (rest.at < rest.end && rest.at - t->at <= 64 && text_skip(&rest, " kernel: "))
+	if (text_skip(t, "kernel: "))
+		return;
+	/* A program's name ends in a colon. */
+	if (end < t->end && end > t->at && end - t->at <= 64 && end[-1] != ':' &&
+	    text_skip(&rest, " kernel: "))
 		*t = rest;
 }
 

@@ -56,8 +56,8 @@ static bool is_message(const char *key)
 		"Log",     "output",  "Output",   "data",     "text",         "line",
 		"body",    "field",   "content",  "contents", "textPayload",  "raw",
 		"_raw",    "event",   "stdout",   "value",    "stdout_lines", "stderr_lines",
-		"lines",   "logs",    "messages", "values",   "entries",      "",
-		NULL};
+		"lines",   "logs",    "messages", "values",   "entries",      "short_message",
+		"",        NULL};
 
 	return is_one_of(key, keys);
 }
@@ -342,11 +342,12 @@ static bool separates(const char *at, size_t length)
 					   "</tr>",    "</p>",         "%0A", "%0a",    "#012",
 					   "\xc2\x85", "\xe2\x80\xa8", "\v",  NULL};
 	struct text t = {at, at + length};
+	uint32_t row;
 
 	for (const char *const *end = ends; *end; end++)
 		if (text_skip(&t, *end))
 			return true;
-	return false;
+	return text_skip(&t, "\033[") && text_number(&t, &row) && text_skip(&t, ";1H");
 }
 
 /* A line that is a whole log, with its line ends as tags or escapes: passes on the complete lines

@@ -146,35 +146,96 @@ static void append(struct explain *e, const struct explain_message *m)
 	u->held.joined = 1;
 }
 
-/* A program's fault: "NAME[pid]: segfault at ... in FILE[start+size]". NAME may contain line
- * ends. */
-#define LONGEST_NAME 300
+/* What quotes a name of any length. A name may have line ends in it, and whatever character ends the
+ * quote, too. On a console each of its lines gets the prefix of the first one. */
+#define LONGEST_FILE      300
+#define LONGEST_PARAMETER 4096
 
-static bool quotes_name(struct explain_unwrap *u, struct text t)
+/* How long a name may be that the kernel quotes in this message, 0 for none. */
+static uint32_t quoted_length(struct text t)
 {
+	/* A mount's options, and the path of a program (include/linux/fs_context.h, fs/exec.c) */
+	static const char *const words[] = {"parameter ", "value for ", "process ", "option ",
+					    "option: ",   "resolve ",   "lookup ",  "name "};
 	const size_t length = (size_t)(t.end - t.at);
-	const char *pid = memchr(t.at, ']', length < 32 ? length : 32);
+	const char *quote = t.end, *pid;
 
-	/* "NAME[123]: segfault at", "traps: NAME[123] trap invalid opcode" */
-	if (!pid || pid == t.at || pid[-1] < '0' || pid[-1] > '9')
-		return false;
-	while (pid > t.at && pid[-1] >= '0' && pid[-1] <= '9')
-		pid--;
-	if (pid == t.at || pid[-1] != '[' || !text_find(&t, " error") || !text_find(&t, " in "))
-		return false;
-	u->quoting = t.end[-1] == ']' ? 0 : LONGEST_NAME;
-	return true;
+	/* The first of them, since a name may have the other ones. */
+	for (const char *mark = "'\"`"; *mark; mark++) {
+		const char *at = memchr(t.at, *mark, (size_t)(quote - t.at));
+
+		quote = at ? at : quote;
+	}
+	for (size_t i = 0; quote < t.end && i < sizeof words / sizeof *words; i++)
+		if ((size_t)(quote - t.at) >= strlen(words[i]) &&
+		    memcmp(quote - strlen(words[i]), words[i], strlen(words[i])) == 0)
+			return LONGEST_PARAMETER;
+	/* "NAME[123]: segfault at", "traps: NAME[123] trap invalid opcode"; the name may have ended
+	 * the line before. */
+	pid = memchr(t.at, ']', length < 32 ? length : 32);
+	return (pid || t.at == t.end || *t.at == ':') && text_find(&t, " error") &&
+			       text_find(&t, " in ")
+		       ? LONGEST_FILE
+		       : 0;
+}
+
+static void note_quote(struct explain *e, const struct explain_message *m)
+{
+	struct explain_unwrap *u = &e->unwrap;
+	const size_t length = (size_t)(m->prefix.end - m->prefix.at);
+	const uint32_t quoting = quoted_length(m->text);
+
+	if (!quoting)
+		return;
+	u->quoting = quoting;
+	u->quoting_exact = m->uptime != 0;
+	u->quoting_open = quoting == LONGEST_FILE && m->text.end[-1] != ']';
+	u->quoting_prefix_length =
+		(uint32_t)(length < sizeof u->quoting_prefix ? length : sizeof u->quoting_prefix);
+	memcpy(u->quoting_prefix, m->prefix.at, u->quoting_prefix_length);
+	if (contains(m->text.at, (size_t)(m->text.end - m->text.at), "segfault at ")) {
+		u->faults++;
+		u->faults_message = e->messages;
+	}
 }
 
 static bool in_name(struct explain_unwrap *u, struct text line)
 {
-	const size_t length = (size_t)(line.end - line.at);
+	size_t length = (size_t)(line.end - line.at);
 
-	if (!u->quoting)
+	if (length < u->quoting_prefix_length ||
+	    memcmp(line.at, u->quoting_prefix, u->quoting_prefix_length) != 0) {
+		u->quoting = 0;
 		return false;
-	u->quoting = length < u->quoting && (length == 0 || line.end[-1] != ']')
-			     ? u->quoting - (uint32_t)length - (length == 0)
-			     : 0;
+	}
+	length -= u->quoting_prefix_length;
+	u->quoting -= length < u->quoting ? (uint32_t)length + 1 : u->quoting;
+	return true;
+}
+
+/* The kernel prints a program's bytes behind its fault as it prints its own. */
+#define FAULT_LINES 16
+
+static bool is_fault_code(struct explain *e, const struct explain_message *m,
+			  const struct explain_start *start)
+{
+	struct explain_unwrap *u = &e->unwrap;
+	struct explain_dump d = {0};
+	struct text t = m->text;
+
+	if (!u->faults || start->read != explain_crash_read)
+		return false;
+	if (e->messages - u->faults_message > FAULT_LINES || start->code == CRASH_OPCODE ||
+	    start->code == CRASH_EARLY || start->code == CRASH_PROTECTION)
+		u->faults = 0;
+	/* A dump of the kernel's own has begun. */
+	if (start->code == CRASH_RIP && text_skip(&t, start->text)) {
+		explain_dump_rip(&d, t, false);
+		u->faults = d.vague ? u->faults : 0;
+	}
+	if (!u->faults || start->code != CRASH_CODE)
+		return false;
+	u->faults--;
 	return true;
 }
 
@@ -269,13 +330,27 @@ static void read_message(struct explain *e, const struct explain_message *m)
 	start = m->start;
 	if (m->weak && start && start->kernel && !is_origin(e, m))
 		start = NULL;
+	/* The kernel prints neither /proc/cpuinfo nor what tools say, but names of programs. */
+	if (start && !start->kernel && m->uptime && start->read != explain_boot_read)
+		start = NULL;
+	/* A program may have the name of a start. */
+	if (start && start->kernel && start->wrap != WRAP_REGS &&
+	    contains(m->text.at, (size_t)(m->text.end - m->text.at), "]: segfault at "))
+		start = NULL;
+	if (start && is_fault_code(e, m, start))
+		return;
+	if (m->quoted && !(start && start->kernel && start->read == explain_crash_read)) {
+		note_quote(e, m);
+		return;
+	}
 	note_origin(u, m);
 	if (start && start->wrap)
 		hold(e, m, start->wrap);
 	else if (start)
 		explain_readers_line(e, m);
-	/* A name in a program's trap may continue on the next lines. */
-	if ((!start || start->read == explain_program_read) && !quotes_name(u, m->text) && !start)
+	if (!start || start->read == explain_program_read)
+		note_quote(e, m);
+	if (!start && !u->quoting)
 		take_other(e, m);
 }
 
@@ -286,7 +361,9 @@ static void remove_common(struct explain *e, struct text line, struct explain_me
 	struct explain_common *c = &e->common;
 	const struct explain_start *start = m->start;
 
-	if (m->own || (start && start->kernel && m->text.at == line.at)) {
+	/* "[Wed Jul 23 10:11:12 2025]" of dmesg -T is the kernel's, too. */
+	if (m->own || (start && start->kernel && !m->weak && !m->foreign &&
+		       (m->text.at == line.at || (m->stamped && *line.at == '[')))) {
 		explain_common_bar(c);
 		return;
 	}
@@ -304,12 +381,14 @@ static void remove_common(struct explain *e, struct text line, struct explain_me
 			if (t.at == t.end || !explain_common_skip(c, &t))
 				continue;
 			explain_find_message(e, t, &kept);
+			kept.prefix = (struct text){t.at, kept.text.at};
 			read_message(e, &kept);
 		}
 	if (was_read || !explain_common_skip(c, &line))
 		return;
-	*m = (struct explain_message){.line = m->line, .last = m->last};
+	*m = (struct explain_message){.line = m->line, .last = m->last, .quoted = m->quoted};
 	explain_find_message(e, line, m);
+	m->prefix = (struct text){line.at, m->text.at};
 }
 
 /* Kata Containers log the guest's console output as vmconsole="...", in separate lines. */
@@ -333,12 +412,19 @@ static void take_message(struct explain *e, struct text line)
 
 	e->messages++;
 
-	if (u->quoting && in_name(u, line))
-		return;
+	if (u->quoting && in_name(u, line)) {
+		const bool open = u->quoting_open;
+
+		u->quoting_open &= line.at == line.end || line.end[-1] != ']';
+		if (u->quoting_exact || open)
+			return;
+		m.quoted = 1;
+	}
 	if (take_field(u, &line, &m))
 		return;
 	explain_find_message(e, line, &m);
-	/* The journal indents the further lines of a program's message. */
+	m.prefix = (struct text){line.at, m.text.at};
+	/* The further lines of a program's message are indented as the journal indents them. */
 	if (u->indent && !m.stamped && blanks(line) == u->indent)
 		return;
 	u->indent = m.foreign ? message_column(line, m.text) : 0;
@@ -584,4 +670,5 @@ void explain_unwrap_end(struct explain *e)
 	memset(e->unwrap.origins, 0, sizeof e->unwrap.origins);
 	memset(&e->common, 0, sizeof e->common);
 	e->unwrap.special = e->unwrap.quoting = e->unwrap.indent = 0;
+	e->unwrap.faults = 0;
 }
