@@ -110,7 +110,7 @@ function plain(name) {
   return short;
 }
 
-// Two files of one name are told apart. The files stay as they are: a File made of one that is gone would be empty.
+// Two files of one name are told apart. The files stay as they are: a new File made of a file that has gone would be empty.
 function named(files) {
   const taken = new Set();
   return files.map(file => {

@@ -29,8 +29,8 @@ static inline void fsgs_copy_out(void *to, size_t to_size, const void *from, siz
 	const unsigned char *f = from;
 
 	for (size_t i = 0; i < to_size; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): the analyzer loses
-		 * bytes that memcpy() set. */
+		/* The analyzer loses bytes that memcpy() set. */
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 		t[i] = i < from_size ? f[i] : 0;
 }
 

@@ -153,8 +153,8 @@ void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fs
 /* Pins the calling thread to one CPU; a negative errno on failure. */
 int fsgs_move_to(uint32_t cpu);
 
-/* 1 when a CPU's result contradicts those before it, which `known` holds. A trial that was refused on
- * one CPU contradicts nothing. */
+/* 1 when a CPU's result contradicts those before it, which `known` holds. A trial that was refused
+ * on one CPU contradicts nothing. */
 int fsgs_cpu_differs(struct fsgs_report *known, const struct fsgs_report *one);
 
 /* Adds one CPU's result to the groups. CPUs must come in ascending order. */

@@ -66,8 +66,8 @@ bool explain_is_ours(const char *symbol)
 }
 
 /* "0010:current_save_fsgs+0x38/0xa0"; the low two bits of the selector are the privilege level.
- * Typed off a screen the selector may be missing. The kernel begins messages with names of programs,
- * too, which have 15 characters: no room for a selector and a whole symbol. */
+ * Typed off a screen the selector may be missing. The kernel also begins messages with names of
+ * programs. They have 15 characters: no room for a selector and a whole symbol. */
 void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 {
 	struct text rest = t;

@@ -146,8 +146,8 @@ static void append(struct explain *e, const struct explain_message *m)
 	u->held.joined = 1;
 }
 
-/* What quotes a name of any length. A name may have line ends in it, and whatever character ends the
- * quote, too. On a console each of its lines gets the prefix of the first one. */
+/* Messages that quote a name of any length. The name may contain line ends, and the character that
+ * ends the quote. On a console each of its lines gets the prefix of the first one. */
 #define LONGEST_FILE      300
 #define LONGEST_PARAMETER 4096
 
