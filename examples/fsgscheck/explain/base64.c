@@ -45,7 +45,7 @@ static struct text body(const char *line, size_t size)
 
 	while (t.at < t.end && base64_digit(*t.at) < 0 && strchr(" \t>|\"'", *t.at))
 		t.at++;
-	/* The text of an element of XML */
+	/* The text of an XML element. */
 	at = memchr(t.at, '>', t.end - t.at > 200 ? 200 : (size_t)(t.end - t.at));
 	if (t.at < t.end && *t.at == '<' && at && t.end - at > BASE64_LEAST)
 		t.at = at + 1;
@@ -66,7 +66,7 @@ static struct text body(const char *line, size_t size)
 	rest = (struct text){at, t.end};
 	while (rest.at < rest.end && rest.at - at < 2 && *rest.at == '=')
 		rest.at++;
-	/* Behind it nothing, or the end of what it is quoted in. */
+	/* After the digits nothing may follow, except the end of a quotation. */
 	return text_ends(rest) || strchr("\"',<", *rest.at) ? (struct text){t.at, at}
 							    : (struct text){t.at, t.at};
 }

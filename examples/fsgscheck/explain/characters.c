@@ -179,8 +179,8 @@ static bool tag(struct source *s, uint32_t how)
 	return false;
 }
 
-/* ECMA-48: CSI, parameters, final byte; OSC up to BEL or ST; intermediate bytes and a final one;
- * else one character. The escape itself has been passed. A console that is drawn anew moves its
+/* Skips a sequence of ECMA-48 after its ESC: CSI, parameters, final byte; OSC up to BEL or ST;
+ * intermediate bytes and a final byte; else one character. A console that is drawn anew moves its
  * cursor to the first column of each line. */
 static void escape(struct source *s, uint32_t how)
 {
@@ -207,7 +207,7 @@ static void escape(struct source *s, uint32_t how)
 		s->at++;
 }
 
-/* The escape of a sequence as programs print what they cannot show. */
+/* ESC in the notations in which programs print unprintable characters. */
 static bool spelt_escape(struct source *s, uint32_t how)
 {
 	static const char *const names[] = {"^[",      "\\e",     "\\033", "\\x1b", "\\x1B",

@@ -113,7 +113,7 @@ static uint32_t boundary(const char *shape, uint32_t length)
 /* Whether a tool may have written this as a prefix. */
 static bool is_of_a_tool(const char *shape, uint32_t length)
 {
-	/* What introduces names of programs, files, devices and units. */
+	/* Words that introduce names of programs, files, devices and units. */
 	static const char *const names[] = {
 		"traps",   "trap",       "audit",    "systemd", "init",     "input",   "usb",
 		"process", "Product",    "segfault", "comm",    "exe",      "Comm",    "Killed",

@@ -296,7 +296,7 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 	}
 }
 
-/* What may be a part of a name adds nothing to a crash that is none. It may begin one. */
+/* A line that may be part of a name adds nothing to an open crash. It may begin a crash. */
 static bool may_take_quoted(const struct explain *e, uint32_t tag, uint32_t code)
 {
 	if (code == CRASH_OPCODE || code == CRASH_EARLY || code == CRASH_PROTECTION)

@@ -13,9 +13,8 @@ bool explain_is_module(const char *symbol)
 	return strstr(symbol, " [") != NULL || (close && close[1] == ' ' && close[2]);
 }
 
-/* "copy_thread+0x9b/0x280": the whole of it, so that no module's name can have been cut off.
- * crash(8) gives the offset alone, and names a module apart; decode_stacktrace.sh gives the line of
- * the source. */
+/* "copy_thread+0x9b/0x280": complete, so the module's name cannot be truncated. crash(8) prints
+ * only the offset, and names a module separately; decode_stacktrace.sh prints the source line. */
 bool explain_is_kernel(const char *symbol)
 {
 	const char *at = strchr(symbol, '+'), *source = strstr(symbol, " (");
@@ -147,8 +146,8 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 				    strchr(">])}*|\"", *two.at))
 					two.at++;
 				text_blank(&two);
-				/* The name of a program has no room for four bytes with
-				 * blanks. */
+				/* A program's name is too short for four bytes with blanks
+				 * between them. */
 				if (d->code_length > 1 && two.at == t.at)
 					break;
 			}

@@ -70,7 +70,7 @@ enum explain_note {
 	EXPLAIN_ASK,            /* the capabilities of the program's machine are unknown */
 	EXPLAIN_PICTURE,        /* the text was read by OCR */
 	EXPLAIN_TOOL,           /* an emulator or an instrumentation tool lacks the instruction */
-	EXPLAIN_QUOTED,         /* the lines may be those of a name that a user chose */
+	EXPLAIN_QUOTED,         /* the lines may be part of a name that a user chose */
 	EXPLAIN_NOTES
 };
 

@@ -121,8 +121,8 @@ static bool line_number(struct text *t)
 	return true;
 }
 
-/* "vm7 kernel: " behind the clock, as journalctl -o short-monotonic writes it; --no-hostname leaves
- * "kernel: ". */
+/* "vm7 kernel: " after the timestamp, as journalctl -o short-monotonic writes it; with
+ * --no-hostname only "kernel: ". */
 static void skip_host(struct text *t)
 {
 	const char *end = explain_token_end(*t);

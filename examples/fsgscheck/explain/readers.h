@@ -73,31 +73,31 @@ struct explain_message {
 	uint64_t last;                     /* end of the message */
 	uint32_t tag;                      /* the caller that printk prints; 0 without */
 	uint32_t uptime;                   /* seconds since boot, from 1; 0 when unknown */
-	uint32_t clock;     /* uptime in milliseconds, to see its order; 0 when unknown */
-	uint8_t stamped;    /* a log's prefix was there */
-	uint8_t foreign;    /* a program wrote it */
-	uint8_t quoted;     /* it may be a part of a name that the message before quotes */
-	uint8_t weak;       /* words in front that may be anything */
-	uint8_t own;        /* the kernel's own mark is the first thing in the line */
-	uint8_t partial;    /* the rest follows in another record */
-	uint8_t joined;     /* of several lines: no quick look at it */
-	uint64_t origin;    /* a hash of the first word, for a host's name in front of each line */
-	struct text prefix; /* what stood in front of text */
+	uint32_t clock;     /* uptime in milliseconds, to find the order of lines; 0 if unknown */
+	uint8_t stamped;    /* the line had a log's prefix */
+	uint8_t foreign;    /* written by a program */
+	uint8_t quoted;     /* may be part of a name that the message before quotes */
+	uint8_t weak;       /* the prefix may be user-chosen words */
+	uint8_t own;        /* the line begins with the kernel's own mark */
+	uint8_t partial;    /* another record continues the message */
+	uint8_t joined;     /* the message has several lines: no fast check of it */
+	uint64_t origin;    /* hash of the first word, to find a host's name before each line */
+	struct text prefix; /* the part of the line before the text */
 };
 
 struct explain_unwrap {
-	uint32_t special;    /* characters in this piece that need the slow way: bits in unwrap.c */
-	uint64_t origins[3]; /* of the lines before */
-	uint32_t quoting;    /* how many characters of a quoted name may still follow */
-	uint32_t quoting_exact; /* the prefix has a clock: no other message has the same one */
-	uint32_t quoting_open;  /* a file's name, whose end has not come */
+	uint32_t special;       /* classes in this piece that need decoding: bits in unwrap.c */
+	uint64_t origins[3];    /* from the lines before */
+	uint32_t quoting;       /* number of characters that a quoted name may still have */
+	uint32_t quoting_exact; /* the prefix has a clock, so it is this message's own */
+	uint32_t quoting_open;  /* a file's name that has not ended yet */
 	uint32_t quoting_prefix_length;
-	uint32_t faults;         /* of programs, whose Code: lines may still follow */
+	uint32_t faults;         /* programs' faults whose Code: lines may still follow */
 	uint64_t faults_message; /* the last one */
-	uint32_t entry;          /* this entry of a journal is the kernel's */
-	uint32_t foreign;        /* the last line was a program's */
-	uint32_t indent;    /* of a program's message, whose further lines are not the kernel's */
-	uint32_t held_kind; /* how the message that is held may go on; enum explain_wrap */
+	uint32_t entry;          /* the journal entry is from the kernel */
+	uint32_t foreign;        /* the last line was from a program */
+	uint32_t indent;         /* in a program's message, which is not the kernel's */
+	uint32_t held_kind;      /* how the held message may continue: enum explain_wrap */
 	uint32_t held_length;
 	struct explain_message held;
 	uint32_t soft_length; /* of quoted-printable or of a partial record */
@@ -105,7 +105,7 @@ struct explain_unwrap {
 	char held_text[EXPLAIN_LINE];
 	char soft_text[EXPLAIN_LINE];
 	char clean[EXPLAIN_LINE];
-	char quoting_prefix[64]; /* of the line that quotes it */
+	char quoting_prefix[64]; /* the prefix of the line that quotes it */
 };
 
 /* How a message of several lines continues if no prefix tells. */
@@ -143,9 +143,9 @@ struct explain_boot {
 /* One dump of registers. */
 struct explain_dump {
 	char symbol[160];
-	uint8_t seen;  /* there is a RIP */
-	uint8_t user;  /* of user space, or of a 32-bit kernel: not what crashed */
-	uint8_t vague; /* no kernel's selector, or more than a name: it may be a program's name */
+	uint8_t seen;  /* RIP is known */
+	uint8_t user;  /* of user space or of a 32-bit kernel: not a crash of the kernel */
+	uint8_t vague; /* it may be a program's name: no kernel selector, or more than a symbol */
 	uint8_t has_cr4;
 	uint8_t code_length;
 	uint8_t code[EXPLAIN_CODE];
@@ -180,10 +180,10 @@ enum explain_trace {
 	TRACE_PANICKED = 1 << 7, /* and stopped because of that */
 	TRACE_OPCODE = 1 << 8,   /* the handler of invalid opcode is on the stack */
 	TRACE_STOPPED = 1 << 9,  /* a watchdog or a driver stopped the machine */
-	TRACE_USER = 1 << 11,    /* a dump that is not of a 64-bit kernel */
-	TRACE_BUG = 1 << 10,     /* the kernel's own BUG(), as the line before says */
-	TRACE_PICTURE = 1 << 12, /* letters in place of digits: a program has read a picture */
-	TRACE_QUOTED = 1 << 13   /* its lines may be those of a name */
+	TRACE_USER = 1 << 11,    /* a dump not of a 64-bit kernel */
+	TRACE_BUG = 1 << 10,     /* the kernel's own BUG(), as the line before shows */
+	TRACE_PICTURE = 1 << 12, /* letters in place of digits: read by OCR */
+	TRACE_QUOTED = 1 << 13   /* its lines may be part of a name */
 };
 
 /* The current crash. A kernel may print several dumps for one crash, and dumps of other CPUs in

@@ -151,7 +151,7 @@ static void append(struct explain *e, const struct explain_message *m)
 #define LONGEST_FILE      300
 #define LONGEST_PARAMETER 4096
 
-/* How long a name may be that the kernel quotes in this message, 0 for none. */
+/* The longest name that the kernel can quote in this message; 0 for none. */
 static uint32_t quoted_length(struct text t)
 {
 	/* A mount's options, and the path of a program (include/linux/fs_context.h, fs/exec.c) */
@@ -160,7 +160,7 @@ static uint32_t quoted_length(struct text t)
 	const size_t length = (size_t)(t.end - t.at);
 	const char *quote = t.end, *pid;
 
-	/* The first of them, since a name may have the other ones. */
+	/* The first quotation mark, since a name may contain others. */
 	for (const char *mark = "'\"`"; *mark; mark++) {
 		const char *at = memchr(t.at, *mark, (size_t)(quote - t.at));
 
@@ -213,7 +213,7 @@ static bool in_name(struct explain_unwrap *u, struct text line)
 	return true;
 }
 
-/* The kernel prints a program's bytes behind its fault as it prints its own. */
+/* After a program's fault the kernel prints that program's bytes in the form of its own. */
 #define FAULT_LINES 16
 
 static bool is_fault_code(struct explain *e, const struct explain_message *m,
@@ -228,7 +228,7 @@ static bool is_fault_code(struct explain *e, const struct explain_message *m,
 	if (e->messages - u->faults_message > FAULT_LINES || start->code == CRASH_OPCODE ||
 	    start->code == CRASH_EARLY || start->code == CRASH_PROTECTION)
 		u->faults = 0;
-	/* A dump of the kernel's own has begun. */
+	/* The kernel's own dump has begun. */
 	if (start->code == CRASH_RIP && text_skip(&t, start->text)) {
 		explain_dump_rip(&d, t, false);
 		u->faults = d.vague ? u->faults : 0;
@@ -330,10 +330,10 @@ static void read_message(struct explain *e, const struct explain_message *m)
 	start = m->start;
 	if (m->weak && start && start->kernel && !is_origin(e, m))
 		start = NULL;
-	/* The kernel prints neither /proc/cpuinfo nor what tools say, but names of programs. */
+	/* The kernel logs neither /proc/cpuinfo nor the output of tools; it does log program names. */
 	if (start && !start->kernel && m->uptime && start->read != explain_boot_read)
 		start = NULL;
-	/* A program may have the name of a start. */
+	/* A program's name may look like the first line of a boot. */
 	if (start && start->kernel && start->wrap != WRAP_REGS &&
 	    contains(m->text.at, (size_t)(m->text.end - m->text.at), "]: segfault at "))
 		start = NULL;
@@ -424,7 +424,7 @@ static void take_message(struct explain *e, struct text line)
 		return;
 	explain_find_message(e, line, &m);
 	m.prefix = (struct text){line.at, m.text.at};
-	/* The further lines of a program's message are indented as the journal indents them. */
+	/* The journal indents the further lines of a program's message. */
 	if (u->indent && !m.stamped && blanks(line) == u->indent)
 		return;
 	u->indent = m.foreign ? message_column(line, m.text) : 0;
