@@ -29,7 +29,7 @@ LEFT_OUT = {
     # because lib/linux/trial.c is not instrumented, and would report them in the torture's deeper callers. The same
     # applies to the results that lib/core/cpuid.c gets: so the units that check a whole machine run under the other
     # tools only.
-    'memory': {'reading', 'text', 'base', 'check', 'sweep', 'trial', *GUARD, *TORTURE},
+    'memory': {'reading', 'text', 'efi-guard', 'base', 'check', 'sweep', 'trial', *GUARD, *TORTURE},
     # valgrind runs none of the four instructions and handles signals itself.
     'memcheck': {'base', 'check', 'reading', 'device', 'text', *GUARD, *TORTURE},
     # helgrind looks for races, and these programs have threads.
