@@ -330,7 +330,7 @@ static void read_message(struct explain *e, const struct explain_message *m)
 	start = m->start;
 	if (m->weak && start && start->kernel && !is_origin(e, m))
 		start = NULL;
-	/* The kernel logs neither /proc/cpuinfo nor the output of tools; it does log program names. */
+	/* The kernel logs neither /proc/cpuinfo nor tools, but it logs programs' names. */
 	if (start && !start->kernel && m->uptime && start->read != explain_boot_read)
 		start = NULL;
 	/* A program's name may look like the first line of a boot. */
