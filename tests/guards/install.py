@@ -120,7 +120,7 @@ class Installed(unittest.TestCase):
                  'target_link_libraries(user PkgConfig::FSGSCHECK)', '-Wdev'),
                 ('find_package(fsgscheck 1.0 REQUIRED)\ntarget_link_libraries(user fsgscheck::fsgscheck)', prefix),
                 ('find_package(fsgscheck REQUIRED CONFIG)\ntarget_link_libraries(user fsgscheck::static)', prefix),
-                ('include(FetchContent)\nFetchContent_Declare(fsgscheck SOURCE_DIR ' + str(SOURCE) + ')\n'
+                ('include(FetchContent)\nFetchContent_Declare(fsgscheck SOURCE_DIR ' + str(SOURCE) + ' SOURCE_SUBDIR lib/dropin)\n'
                  'FetchContent_MakeAvailable(fsgscheck)\ntarget_link_libraries(user fsgscheck::fsgscheck)', '-Wdev')):
             with self.subTest(lines=lines):
                 said, warned = self.cmake(lines, option)
