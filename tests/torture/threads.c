@@ -538,8 +538,8 @@ static void replace_and_fault(unsigned turn)
 	installed_here = 1 + turn % 2;
 	action.sa_sigaction = turn % 2 ? received_second : received_first;
 	sigaddset(&action.sa_mask, SIGUSR2);
-	/* The same, but only after a settle(): an action equal to the one that the library installs
-	 * for a moment cannot be told from it (doc/handover.md). */
+	/* The other times it settles before it faults: an action may equal the one that the library
+	 * has installed for a moment, and nothing tells the two apart (doc/handover.md). */
 	if (turn / 2 % 2)
 		sigaddset(&action.sa_mask, SIGUSR1);
 	EXPECT(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");

@@ -28,7 +28,7 @@ Test(guard, a_blocked_signal_stays_pending)
 
 	cr_assert_eq(ask(), 1);
 
-	/* A signal pending for the thread is taken before one that is pending for the process. */
+	/* The kernel delivers the thread's pending signals before those of the process. */
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
 	cr_expect_eq(info.si_code, SI_USER, "as sigtimedwait() shows SI_TKILL");
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);

@@ -6,7 +6,7 @@
 #include "insn.h"
 
 enum fsgs_result {
-	FSGS_NOT_OURS,   /* another instruction, or one that must raise #UD in any case */
+	FSGS_NOT_OURS,   /* not emulated: another instruction, or an encoding that raises #UD */
 	FSGS_DONE,       /* emulated; the instruction is to be skipped */
 	FSGS_PROTECTION, /* a base that is not canonical: #GP(0) */
 };
