@@ -63,6 +63,7 @@ local M = {
 	VERDICT = 1, FINDING = 2, OUTCOME = 3, INSN = 4, ACCESS = 5, PROOF = 6,
 }
 
+-- By enum fsgs_answer; nil if the source was not asked or did not answer.
 local answers = { [0] = nil, [1] = false, [2] = true }
 
 -- What a function gives back for a status of the library: the value, or what went wrong.

@@ -103,8 +103,9 @@ static const struct {
 			   "instructions are not enabled for programs; uname -r tells."},
 	[EXPLAIN_ASK] =
 		{"machine",
-		 "What that machine can do is not shown. Run the program again under fsgscheck "
-		 "run, or add the output of fsgscheck --json from there to this text."},
+		 "This text does not show whether that machine executes the instructions. Run the "
+		 "program again under fsgscheck run, or add the output of fsgscheck --json from "
+		 "that machine."},
 	[EXPLAIN_PICTURE] =
 		{"digits",
 		 "Letters stand where the kernel prints digits, O for 0 or l for 1, as in a text "

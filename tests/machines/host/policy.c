@@ -4,28 +4,28 @@
  *
  * The story behind it: a Linux guest of Hyper-V on an AMD EPYC 7281 died in PID 0 with "invalid
  * opcode" on the first RDFSBASE that its kernel executed.  CPUID had offered FSGSBASE, and the
- * dump, which executes a real "mov %cr4", showed the bit set.  The instruction alone said no.
+ * crash dump showed the bit set in CR4, which the kernel reads by "mov %cr4".
  *
  * The mechanism modelled is a CR4 that is kept twice.  AMD's virtualisation has no CR4 mask and
- * no read shadow, and nothing can intercept the four instructions; but a host can intercept CR4
- * reads and writes, show the guest the value that it wrote, and run the guest on another one.
- * With the real bit clear and the shown bit set, the processor raises exactly that #UD, by itself:
- * nothing is injected, and the guest is an unmodified kernel.
+ * no read shadow, and a host cannot intercept the four instructions.  It can intercept CR4 reads
+ * and writes, show the guest the value that the guest wrote, and run the guest on another one.
+ * With the real bit clear and the shown bit set, the processor itself raises that #UD.  The host
+ * injects nothing, and the guest is an unmodified kernel.
  *
- * What this is not.  Whoever quotes a result of this host should quote these too:
+ * Limits of the model.  Quote them with each result of this host:
  *
  * 1. The reported kernel has save_fsgs() inlined into copy_thread(), and dies there.  Debian's
  *    kernels die in current_save_fsgs(), called from copy_thread().
  * 2. What happened inside the reported host is not known.  A shadowed CR4 is one mechanism that
  *    yields the same symptoms; an instruction emulator that lacks the opcodes, a bit lost between
  *    nested hypervisors, or the silicon would do so too.
- * 3. Only the boot processor is a guest.  Others that it starts run on the bare machine, and so a
- *    defect of this host is seen on processor 0 alone.
+ * 3. Only the boot processor is a guest.  Processors that it starts run on the bare machine, so
+ *    only processor 0 shows the defect.
  * 4. The Hyper-V identity (build 20348 and its features) is invented.  The report does not record
  *    the build of its host.
  *
- * The rows below combine what a guest can be told with what is true.  Linux from 5.9 on sets the
- * CR4 bit when CPUID offers it, and from then on relies on it.
+ * Each row below is one host: what it shows to the guest, and what the processor does.  Linux 5.9
+ * and later sets the CR4 bit when CPUID offers the feature, and then uses the instructions.
  */
 #include <stddef.h>
 #include "console.h"
