@@ -23,6 +23,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define CMDLINE_MAX       4096
@@ -116,6 +117,7 @@ int main(void)
 	status = run_program(program, args ? args : none);
 	printf("=== end %s status=%d\n", name, status);
 	fflush(stdout);
+	tcdrain(STDOUT_FILENO); /* the machine ends with what a slow serial port has not sent */
 
 	sync();
 	reboot(end);

@@ -23,5 +23,5 @@ for module in $(cat /modules.list); do
 done
 . /job
 echo "=== end"
-sleep 1 # the last lines of a serial port may be lost
+stty sane # waits until a slow serial port has sent everything
 reboot -f
