@@ -20,6 +20,9 @@
 #define MULTIBOOT_LOADER 0x2badb002
 #define PVH_START_INFO   0x336ec578
 
+/* Multiboot's flag that the command line is valid. */
+#define MULTIBOOT_WORDS  (1 << 2)
+
 /* The vectors of exceptions, of the timer, and of the controller's spurious interrupt. */
 #define EXCEPTIONS       32
 #define VECTOR_TIMER     32

@@ -4,10 +4,9 @@
 #include "loader.h"
 #include "text.h"
 
-#define MULTIBOOT_COMMAND_LINE (1u << 2)
-#define MULTIBOOT_MODULES      (1u << 3)
-#define MULTIBOOT_MAP          (1u << 6)
-#define MULTIBOOT_FRAMEBUFFER  (1u << 12)
+#define MULTIBOOT_MODULES     (1u << 3)
+#define MULTIBOOT_MAP         (1u << 6)
+#define MULTIBOOT_FRAMEBUFFER (1u << 12)
 
 struct multiboot {
 	uint32_t flags, memory[2], boot_device, command_line;
@@ -94,7 +93,7 @@ const char *loader_command_line(void)
 {
 	uint64_t line = 0;
 
-	if (multiboot && (multiboot->flags & MULTIBOOT_COMMAND_LINE))
+	if (multiboot && (multiboot->flags & MULTIBOOT_WORDS))
 		line = multiboot->command_line;
 	if (pvh)
 		line = pvh->command_line;

@@ -13,13 +13,11 @@
 #include "../boot/clock.h"
 #include "../boot/cpu.h"
 #include "../boot/layout.h"
+#include "../boot/memory.h"
 #include "../boot/serial.h"
 #include "../boot/smp.h"
 #include "../boot/text.h"
 #include "../boot/trap.h"
-
-/* The maximum number of cases. */
-#define MOST      128
 
 #define EXIT_PORT 0xf4
 #define EXIT_BASE 16
@@ -53,6 +51,8 @@ static volatile uint32_t announced;
 static uint32_t hung;
 
 static struct tally tallies[RING0_MOST];
+/* The case that "only=NUMBER" on the command line asks for: index plus 1. 0: all cases. */
+static size_t chosen;
 
 static void say(const char *text)
 {
@@ -93,6 +93,46 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	line_text(&line, "\nfsgs-conformance: crashed\n");
 	say(line.text);
 	end(EXIT_CRASH);
+}
+
+/* -- the choice */
+
+static const char *command_line(uint32_t magic, const void *information)
+{
+	const uint32_t *const multiboot = information;
+	const uint64_t *const pvh = information;
+	uint64_t line = 0;
+
+	if (magic == MULTIBOOT_LOADER)
+		line = multiboot[0] & MULTIBOOT_WORDS ? multiboot[4] : 0;
+	else if ((uint32_t)*pvh == PVH_START_INFO)
+		line = pvh[3];
+	return line && line < MEMORY_MAPPED ? (const char *)(uintptr_t)line : "";
+}
+
+static void choose(const char *line)
+{
+	for (; *line; line = text_next(line)) {
+		if (!text_starts(line, "only="))
+			continue;
+		for (size_t i = 0; i < ring0_count; i++) {
+			struct line word = {0};
+
+			line_text(&word, "only=");
+			line_number(&word, ring0_tests[i].number);
+			if (text_is_word(line, word.text))
+				chosen = i + 1;
+		}
+		if (!chosen) {
+			say("Bail out! only=: no case has this number\n");
+			end(EXIT_CRASH);
+		}
+	}
+}
+
+static int selected(size_t i)
+{
+	return !chosen || chosen == i + 1;
 }
 
 /* -- the run */
@@ -148,6 +188,8 @@ static void run_all(uint32_t cpu)
 	if (!why && try_cr4(read_cr4() | CR4_FSGSBASE))
 		why = "CR4.FSGSBASE cannot be set";
 	for (size_t i = 0; i < ring0_count; i++) {
+		if (!selected(i))
+			continue;
 		current = &tallies[i];
 		failures = 0;
 		/* A case tests that the bit can be set. */
@@ -176,13 +218,13 @@ static void comment(const char *what, const char *text)
 	say("\n");
 }
 
-static void put(size_t i)
+static void put(size_t i, uint32_t point)
 {
 	const struct tally *const tally = &tallies[i];
 	struct line line = {0};
 
 	line_text(&line, tally->failed ? "not ok " : "ok ");
-	line_number(&line, (uint32_t)i + 1);
+	line_number(&line, point);
 	line_text(&line, " - ");
 	line_number(&line, ring0_tests[i].number);
 	line_text(&line, " ring0/");
@@ -250,15 +292,17 @@ static void tell_missing(uint32_t cpus, uint32_t present)
 /* Programs read the last line. Returns the exit status. */
 static int finish(uint32_t cpus, uint32_t present)
 {
-	uint32_t passed = 0, failed = 0, others_skipped = 0;
+	uint32_t passed = 0, failed = 0, others_skipped = 0, point = 0;
 	struct line line = {0};
 
 	line_text(&line, "1..");
-	line_number(&line, (uint32_t)ring0_count);
+	line_number(&line, chosen ? 1 : (uint32_t)ring0_count);
 	line_text(&line, "\n");
 	say(line.text);
 	for (size_t i = 0; i < ring0_count; i++) {
-		put(i);
+		if (!selected(i))
+			continue;
+		put(i, ++point);
 		failed += tallies[i].failed != 0;
 		passed += !tallies[i].failed && tallies[i].passed;
 		others_skipped += !tallies[i].failed && !tallies[i].passed;
@@ -313,6 +357,7 @@ void boot_main(uint32_t magic, const void *information)
 	clock_start();
 	serial_start();
 	say("\nTAP version 13\n");
+	choose(command_line(magic, information));
 	trap_start();
 	trap_use();
 	/* The fifth quadword of PVH's start_info is the address of firmware's tables. */

@@ -2,11 +2,14 @@
 """The ring-0 half on correct machines, on defective ones, and without the feature."""
 
 import os
+import pathlib
 import re
 import shutil
+import tempfile
 import unittest
 
 from support import TESTS, machine, parts
+from boot import without_multiboot
 import conformance_table as table
 
 IMAGE, HANG, HOST = os.environ['IMAGE'], os.environ['HANG'], os.environ['HOST']
@@ -14,7 +17,7 @@ IMAGE, HANG, HOST = os.environ['IMAGE'], os.environ['HANG'], os.environ['HOST']
 # QEMU checks neither the operand of a write nor that of WRMSR.
 CANONICAL = set(range(1050, 1059))
 # Exit statuses at QEMU's debug device: 16 and the kselftest status.
-PASS, FAIL, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 4))
+PASS, FAIL, CRASH, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 3, 4))
 
 
 def boot(image=IMAGE, **settings):
@@ -41,6 +44,19 @@ class Ring0(unittest.TestCase):
         # deviate.
         blocks = re.findall(r'\nnot ok .*\n# rule: .+\n# source: .+\n# .+: expected .+, seen .+\n# known of: QEMU', run.log)
         self.assertEqual(len(blocks), len(CANONICAL))
+
+    def test_one_case(self):
+        """Both protocols pass the command line."""
+        with tempfile.TemporaryDirectory() as folder:
+            pvh = without_multiboot(pathlib.Path(IMAGE), pathlib.Path(folder))
+            for image in (IMAGE, pvh):
+                run, cases = boot(image, append='only=1050', smp=2)
+                self.assertEqual(failed(cases), {1050})
+                self.assertIn('\n1..1\nnot ok 1 - 1050 ', run.log)
+                self.assertRegex(run.log, r'\nfsgs-conformance: passed=0 failed=1 skipped=0 cpus=2\n\Z')
+                self.assertEqual(run.status, FAIL)
+        run, cases = boot(append='only=99')
+        self.assertEqual((run.log, run.status), ('\nTAP version 13\nBail out! only=: no case has this number\n', CRASH))
 
     def test_hanging_processor(self):
         """A processor that hangs is a failure of the case that it ran."""
