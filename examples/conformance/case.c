@@ -9,6 +9,7 @@
 #include <asm/ldt.h>
 #include <errno.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,10 @@
 struct machine machine;
 struct record *record;
 unsigned never_started;
+
+/* For run_here(): skip() in this process ends the case, not the process. */
+static pid_t here;
+static jmp_buf end_of_case;
 
 static void put(char *to, size_t room, const char *format, va_list arguments)
 {
@@ -76,6 +81,8 @@ void skip(const char *why, ...)
 	put(record->note, sizeof record->note, why, arguments);
 	va_end(arguments);
 	record->finished = 1;
+	if (here == getpid())
+		longjmp(end_of_case, 1);
 	_exit(0);
 }
 
@@ -246,14 +253,31 @@ static struct user_desc descriptor(unsigned entry, uint32_t base)
 	return d;
 }
 
-/* 0, or an error. */
+/* A kernel may accept a descriptor that the processor never sees. LSL asks it without a fault. */
+static bool loadable(unsigned selector)
+{
+	uint32_t limit = selector;
+	bool found;
+
+	__asm__("lsl %0, %0" : "+r"(limit), "=@ccz"(found));
+	return found;
+}
+
+static const char *why(int error)
+{
+	return error == ENXIO ? "it reports success, and LSL finds no descriptor" : strerror(error);
+}
+
+/* 0, or an error; ENXIO if the processor does not see the descriptor. */
 static int set_ldt(unsigned entry, uint32_t base)
 {
 	struct user_desc d = descriptor(entry, base);
 
 	errno = 0;
 	/* Cast: the system call returns 32 bits, which libc extends without the sign. */
-	return (int)syscall(SYS_modify_ldt, 1, &d, sizeof d) == 0 ? 0 : errno ? errno : EINVAL;
+	if ((int)syscall(SYS_modify_ldt, 1, &d, sizeof d))
+		return errno ? errno : EINVAL;
+	return loadable(entry << 3 | 7) ? 0 : ENXIO;
 }
 
 /* The 64-bit system call refuses; so the 32-bit one is made by INT 80h, with a pointer below 4
@@ -273,7 +297,7 @@ static int set_tls(unsigned *entry, uint32_t base)
 			 : "r8", "r9", "r10", "r11", "memory");
 	*entry = d->entry_number;
 	munmap(d, 4096);
-	return -result;
+	return result ? -result : loadable(*entry << 3 | 3) ? 0 : ENXIO;
 }
 
 unsigned ldt_selector(unsigned entry, uint32_t base)
@@ -281,7 +305,7 @@ unsigned ldt_selector(unsigned entry, uint32_t base)
 	const int error = set_ldt(entry, base);
 
 	if (error)
-		skip("modify_ldt is not available: %s", strerror(error));
+		skip("modify_ldt is not available: %s", why(error));
 	return entry << 3 | 7;
 }
 
@@ -291,7 +315,7 @@ unsigned tls_selector(uint32_t base)
 	const int error = set_tls(&entry, base);
 
 	if (error)
-		skip("set_thread_area is not available: %s", strerror(error));
+		skip("set_thread_area is not available: %s", why(error));
 	return entry << 3 | 3;
 }
 
@@ -307,8 +331,8 @@ unsigned any_selector(unsigned entry, uint32_t base)
 	const int other = set_tls(&tls, base);
 
 	if (other)
-		skip("neither modify_ldt nor set_thread_area is available: %s, %s", strerror(error),
-		     strerror(other));
+		skip("neither modify_ldt nor set_thread_area is available: %s, %s", why(error),
+		     why(other));
 	if (!record->note[0])
 		remark("with a descriptor for TLS, since there is no LDT");
 	known[entry % 8] = tls;
@@ -425,7 +449,7 @@ void end_window(pid_t child, const char *who)
 	fail("exits in order", seen, "%s", who);
 }
 
-/* In the child: the handlers do not need FS and run on a stack of their own. */
+/* The handlers do not need FS and run on a stack of their own. */
 static void prepare(void)
 {
 	static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGTRAP, SIGUSR1};
@@ -433,8 +457,10 @@ static void prepare(void)
 				   .sa_flags = SA_SIGINFO | SA_ONSTACK};
 	stack_t stack = {.ss_size = ALTSTACK};
 
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	foreign_crash = &record->crash;
 	stack.ss_sp =
 		mmap(NULL, ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -480,9 +506,9 @@ static void crashed(int status)
 }
 
 /* Waits for the child, with a time limit. SIGCHLD is blocked in the runner. */
-static bool reaped(pid_t child, int *status)
+static bool reaped(pid_t child, unsigned seconds, int *status)
 {
-	struct timespec left = {CASE_SECONDS, 0};
+	struct timespec left = {(time_t)seconds, 0};
 	sigset_t chld;
 
 	sigemptyset(&chld);
@@ -493,17 +519,48 @@ static bool reaped(pid_t child, int *status)
 	return true;
 }
 
-bool run_case(const struct test *test, bool risky)
+/* False, and a skip, if the case must not be run. */
+static bool may_run(const struct test *test, bool risky)
 {
 	const char *const reason = reason_not_to(test, risky);
-	int status = 0;
 
 	memset(record, 0, sizeof *record);
-	if (reason) {
-		record->word = WORD_SKIP;
-		snprintf(record->note, sizeof record->note, "%s", reason);
+	if (!reason)
+		return true;
+	record->word = WORD_SKIP;
+	snprintf(record->note, sizeof record->note, "%s", reason);
+	return false;
+}
+
+/* The result of a case that finished. */
+static void judge(void)
+{
+	if (record->failures)
+		record->word = WORD_FAIL;
+	else if (!record->word)
+		record->word = record->checks ? WORD_PASS : WORD_SKIP;
+}
+
+bool run_here(const struct test *test, const struct options *options)
+{
+	if (!may_run(test, options->risky))
 		return false;
+	here = getpid();
+	if (setjmp(end_of_case) == 0) {
+		prepare();
+		test->run(test);
 	}
+	judge();
+	return true;
+}
+
+bool run_case(const struct test *test, const struct options *options)
+{
+	int status = 0;
+
+	if (!may_run(test, options->risky))
+		return false;
+
 	const pid_t child = fork();
 
 	if (child < 0) {
@@ -513,28 +570,24 @@ bool run_case(const struct test *test, bool risky)
 		return true;
 	}
 	if (child == 0) {
-		sigset_t none;
-
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prepare();
 		test->run(test);
 		record->finished = 1;
 		_exit(0);
 	}
-	if (!reaped(child, &status)) {
-		snprintf(record->note, sizeof record->note, "stopped after %d seconds",
-			 CASE_SECONDS);
+	if (!reaped(child, options->seconds, &status)) {
+		snprintf(record->note, sizeof record->note, "stopped after %u seconds",
+			 options->seconds);
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
 	}
 	/* Kills the rivals and tracees that a failed case left behind. */
 	kill(-child, SIGKILL);
-	if (!record->finished)
+	if (record->finished)
+		judge();
+	else
 		crashed(status);
-	else if (record->failures)
-		record->word = WORD_FAIL;
-	else if (!record->word)
-		record->word = record->checks ? WORD_PASS : WORD_SKIP;
 	return true;
 }

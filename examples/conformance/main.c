@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #define MAX_REPEAT   1000000
+#define CASE_SECONDS 30
+#define MAX_SECONDS  86400
 
 /* x86 has AT_HWCAP2 since Linux 4.11, as major<<16 | minor<<8. */
 #define LINUX_HWCAP2 ((4u << 16) | (11u << 8))
@@ -38,7 +40,8 @@ const struct theme_cases themes[THEMES] = {
 
 static const char usage[] =
 	"usage: fsgs-conformance [--tap|--ktap|--json|--xml junit] [--list] [--only PATTERN]\n"
-	"                        [--repeat N] [--cpus LIST] [--risky]\n";
+	"                        [--repeat N] [--limit SECONDS] [--cpus LIST] [--risky]\n"
+	"                        [--no-fork]\n";
 
 static const char help[] =
 	"Checks each rule of FSGSBASE, one numbered case a rule.\n"
@@ -53,8 +56,10 @@ static const char help[] =
 	"  --list          the cases, their rules and sources; runs nothing\n"
 	"  --only PATTERN  only cases whose number, theme, name or theme/name matches\n"
 	"  --repeat N      each case N times; the worst result counts\n"
+	"  --limit SECONDS the time limit of a case, 30 by default, for a slow emulator\n"
 	"  --cpus LIST     only on these CPUs, such as 0-3,8\n"
 	"  --risky         also cases that are known to crash a defective kernel\n"
+	"  --no-fork       run one case in this process, for a debugger\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -74,8 +79,10 @@ static const struct option long_options[] = {
 	{"list", no_argument, NULL, 'l'},
 	{"only", required_argument, NULL, 'o'},
 	{"repeat", required_argument, NULL, 'n'},
+	{"limit", required_argument, NULL, 's'},
 	{"cpus", required_argument, NULL, 'c'},
 	{"risky", no_argument, NULL, 'r'},
+	{"no-fork", no_argument, NULL, 'f'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'v'},
 	{"gs-base-is-zero", no_argument, NULL, 'z'},
@@ -149,6 +156,16 @@ static void list(const char *pattern)
 			putchar('\n');
 		}
 	}
+}
+
+/* Parses a number from 1 to `most`; false if it is none. */
+static bool parse_number(const char *text, unsigned long most, unsigned *number)
+{
+	char *end;
+	const unsigned long value = strtoul(text, &end, 10);
+
+	*number = (unsigned)value;
+	return !*end && value && value <= most;
 }
 
 /* Parses "0-3,8" as a set of CPUs; false if it is not a valid list. */
@@ -302,7 +319,8 @@ static void repeat(const struct test *test, const struct options *options, struc
 	const double begin = seconds();
 
 	for (unsigned i = 0; i < options->repeat; i++) {
-		const bool asked = run_case(test, options->risky);
+		const bool asked =
+			options->no_fork ? run_here(test, options) : run_case(test, options);
 
 		result->runs++;
 		result->failed_runs += record->word == WORD_FAIL;
@@ -417,12 +435,10 @@ static int prepare_and_run(const struct options *options, const struct output *o
 
 int main(int argc, char **argv)
 {
-	struct options options = {.repeat = 1};
+	struct options options = {.repeat = 1, .seconds = CASE_SECONDS};
 	const struct output *output = NULL, *chosen;
-	unsigned long repeats;
 	bool listing = false;
 	cpu_set_t cpus;
-	char *end;
 	int option;
 
 	opterr = 0;
@@ -450,10 +466,12 @@ int main(int argc, char **argv)
 			options.only = optarg;
 			break;
 		case 'n':
-			repeats = strtoul(optarg, &end, 10);
-			if (*end || !repeats || repeats > MAX_REPEAT)
+			if (!parse_number(optarg, MAX_REPEAT, &options.repeat))
 				return bad_usage("not a number of repeats: ", optarg);
-			options.repeat = (unsigned)repeats;
+			break;
+		case 's':
+			if (!parse_number(optarg, MAX_SECONDS, &options.seconds))
+				return bad_usage("not a number of seconds: ", optarg);
 			break;
 		case 'c':
 			if (!parse_cpus(optarg, &cpus))
@@ -463,6 +481,9 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			options.risky = true;
+			break;
+		case 'f':
+			options.no_fork = true;
 			break;
 		case 'z':
 			return gs_base_is_zero();
@@ -485,6 +506,8 @@ int main(int argc, char **argv)
 		return bad_usage("unexpected argument: ", argv[optind]);
 	if (!count_selected(options.only))
 		return bad_usage("no case matches: ", options.only);
+	if (options.no_fork && (count_selected(options.only) != 1 || options.repeat != 1))
+		return bad_usage("--no-fork runs one case once: choose it by --only", "");
 	if (listing && output)
 		return bad_usage("--list has one form", "");
 	if (listing) {

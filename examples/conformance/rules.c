@@ -35,7 +35,7 @@ const struct rule_text rules[RULES] = {
 			      SDM2 "2.2.1.2 (More on REX Prefix Fields)", NULL},
 	[RULE_REX_PLACE] = {"rex-place", "a REX prefix that is not next to the opcode is ignored",
 			    SDM2 "2.2.1 (REX Prefixes)",
-			    "QEMU 7.2 (it counts in front of F3, too)"},
+			    "QEMU 7.2 to 10.0 (it counts in front of F3, too)"},
 	[RULE_PREFIX] = {"prefix",
 			 "redundant prefixes: not specified for these instructions, measured",
 			 SDM2 "2.1.1 (Instruction Prefixes)", NULL},
@@ -123,7 +123,7 @@ const struct rule_text rules[RULES] = {
 		 "arch_prctl and CLONE_SETTLS refuse an address of TASK_SIZE_MAX or more "
 		 "with EPERM and change nothing",
 		 "Linux, arch/x86/kernel/process_64.c, do_arch_prctl_64",
-		 "qemu-user 7.2 and user-mode Linux (any address is taken)"},
+		 "qemu-user and user-mode Linux (any address is taken)"},
 	[RULE_ANY_CANONICAL] =
 		{"any-canonical",
 		 "the instructions take any canonical address, the kernel's half too, "

@@ -167,20 +167,21 @@ pid_t start_window(struct window *w);
 /* Waits for the child; a deviation if it does not end normally. */
 void end_window(pid_t child, const char *who);
 
-/* The time limit of one case. */
-#define CASE_SECONDS 30
-
 /* The number of cases for which no child could be created. */
 extern unsigned never_started;
-
-/* Runs one case in a child and stores the result in *record. False if the case must not be run. */
-bool run_case(const struct test *test, bool risky);
 
 struct options {
 	const char *only;
 	unsigned repeat;
 	bool risky;
+	bool no_fork;     /* run_here() */
+	unsigned seconds; /* the time limit of a case */
 };
+
+/* Runs one case in a child and stores the result in *record. False if the case must not be run. */
+bool run_case(const struct test *test, const struct options *options);
+/* The same in this process, for a debugger: a case that dies ends it. */
+bool run_here(const struct test *test, const struct options *options);
 
 /* One case's result, for the output formats. */
 struct result {

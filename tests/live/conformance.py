@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The suite as its users run it: natively, read by prove and kselftest, on machines that deviate."""
 
+import contextlib
 import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import unittest
+from pathlib import Path
 from xml.etree import ElementTree
 
-from support import TESTS, advertised, machine, parts
+from support import SOURCE, TESTS, advertised, machine, parts
 
 SUITE = os.environ['CONFORMANCE']
 MUTATE = os.environ['MUTATE']
@@ -129,6 +132,45 @@ class Native(unittest.TestCase):
         seen = cases(run('--json', '--only', '541', '--repeat', '3'))
         self.assertEqual(seen[541]['runs'], 1)
 
+    @unittest.skipUnless(present(), 'the instructions do not run here')
+    def test_descriptor_that_the_processor_does_not_see(self):
+        """A kernel may accept a descriptor and not load the table. Loading the selector would end the case."""
+        seen = cases(run('--json', '--only', '33', wrapper=[WITHOUT, 'ldt-ignored', 'set_thread_area', '--']))
+        self.assertEqual(seen[33]['result'], 'skip')
+        self.assertIn('LSL finds no descriptor', seen[33]['note'])
+
+    @unittest.skipUnless(present(), 'the instructions do not run here')
+    def test_limit(self):
+        """A case that takes longer fails, and says why. Its process leads a group of its own."""
+        with subprocess.Popen([SUITE, '--json', '--only', '129', '--repeat', '3', '--limit', '1'], text=True,
+                              stdout=subprocess.PIPE) as suite:
+            stopped = None
+            while not stopped and suite.poll() is None:
+                for child in Path(f'/proc/{suite.pid}/task/{suite.pid}/children').read_text(encoding='ascii').split():
+                    with contextlib.suppress(ProcessLookupError):
+                        if os.getpgid(int(child)) == int(child):
+                            os.kill(int(child), signal.SIGSTOP)
+                            stopped = child
+            case, = json.loads(suite.communicate(timeout=20)[0])['cases']
+        self.assertIn('stopped after 1 seconds', case['note'])
+
+    def test_one_process(self):
+        """With --no-fork the result is the same, a skip too."""
+        for number in (201, 541, 902):
+            apart, here = (cases(run('--json', '--only', str(number), *more))[number] for more in ((), ('--no-fork',)))
+            for case in (apart, here):
+                del case['microseconds']
+            self.assertEqual(apart, here)
+
+    @unittest.skipUnless(shutil.which('gdb') and present(), 'gdb is not installed, or the instructions do not run here')
+    def test_debugger(self):
+        """The command of the page stops before the instruction."""
+        command, = re.findall(r'^    (gdb -ex .* --args) fsgs-conformance (.*)$',
+                              (SOURCE / 'doc/conformance.md').read_text(encoding='utf-8'), re.M)
+        done = subprocess.run([*shlex.split(command[0]), SUITE, *command[1].split()], capture_output=True, text=True,
+                              input='k\n', timeout=120, check=False)
+        self.assertRegex(done.stdout, r'<window_stubs\+\d+>:\twrfsbase %rax', done.stderr)
+
     def test_risky_only_when_asked(self):
         seen = cases(run('--json', '--only', '*bad-selector'))
         self.assertEqual({case['result'] for case in seen.values()}, {'skip'})
@@ -147,7 +189,8 @@ class Native(unittest.TestCase):
     def test_usage(self):
         for options in (['--no-such'], ['--only', 'no-such'], ['--repeat', '0'], ['--repeat', 'x'],
                         ['--repeat', '4294967297'], ['--cpus', '1-'], ['--tap', '--json'], ['--list', '--json'],
-                        ['--cpus', '3-1'], ['word'], ['--xml', 'html'], ['--xml', 'junit', '--tap']):
+                        ['--cpus', '3-1'], ['word'], ['--no-fork'], ['--no-fork', '--only', '20?'],
+                        ['--no-fork', '--only', '201', '--repeat', '2'], ['--limit', '0'], ['--limit', '1s'], ['--xml', 'html'], ['--xml', 'junit', '--tap']):
             done = run(*options)
             self.assertEqual((done.returncode, done.stdout), (64, ''), options)
         for option in ('--', '--cpus=', '--only=', '--xml=', ''):

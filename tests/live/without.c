@@ -7,6 +7,7 @@
  *   fork             no process can be made, as under a limit of processes: EAGAIN
  *   modify_ldt       as in a kernel that is built without it: ENOSYS
  *   set_thread_area  the same, of the 32-bit entry, which is where 64-bit code reaches it
+ *   ldt-ignored      modify_ldt reports success and changes nothing
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -54,6 +55,8 @@ int main(int argc, char **argv)
 			refuse(AUDIT_ARCH_X86_64, SYS_clone, SYS_fork, EAGAIN);
 		else if (strcmp(argv[at], "modify_ldt") == 0)
 			refuse(AUDIT_ARCH_X86_64, SYS_modify_ldt, SYS_modify_ldt, ENOSYS);
+		else if (strcmp(argv[at], "ldt-ignored") == 0)
+			refuse(AUDIT_ARCH_X86_64, SYS_modify_ldt, SYS_modify_ldt, 0);
 		else if (strcmp(argv[at], "set_thread_area") == 0)
 			refuse(AUDIT_ARCH_I386, I386_SET_THREAD, I386_SET_THREAD, ENOSYS);
 		else {

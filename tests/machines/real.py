@@ -229,10 +229,10 @@ class GvisorWhole(Gvisor):
     def test_suite(self):
         kernel, _ = self.available(aside.kernel)
         job = ('ip link set lo up\necho "=== begin suite"; cd /tmp; /runsc --ignore-cgroups --network=none --root=/run/gv '
-               '--platform=systrap do --force-overlay=true /suite --tap; echo "=== end suite status=$?"\n')
+               '--platform=systrap do --force-overlay=true /suite --tap --limit 200; echo "=== end suite status=$?"\n')
         initrd = self.inner(job, [('runsc', self.sandbox()), ('suite', SUITE)])
         run = self.timed('gVisor in Linux in QEMU', machine.boot(
-            kernel, initrd=initrd, smp=2, memory=1536, timeout=580, until=r'^=== end$',
+            kernel, initrd=initrd, smp=2, memory=1536, timeout=850, until=r'^=== end$',
             append='console=ttyS0 panic=-1 quiet'))
         text, status = run.section('suite')
         # Case 43 fails because of QEMU 7.2: it accepts a REX prefix before F3.
