@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/ioctl.h>
+#endif
 
-#define WIDTH 80
+#define WIDTH     80
+#define NARROWEST 40
 
 static const char *const colours[] = {"\033[1;32m", "\033[1;33m", "\033[1;31m", "\033[1;35m"};
 
@@ -17,13 +21,30 @@ static bool in_colour(FILE *out)
 	return !(no && *no) && isatty(fileno(out));
 }
 
+/* A terminal with fewer columns would break lines inside of words. */
+static size_t line_width(FILE *out)
+{
+#ifdef TIOCGWINSZ
+	struct winsize size;
+
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= NARROWEST &&
+	    size.ws_col < WIDTH)
+		return size.ws_col;
+#else
+	(void)out;
+#endif
+	return WIDTH;
+}
+
 /* Wraps at words; continued lines are indented like the text. */
 void print_wrapped(FILE *out, const char *text, size_t column, size_t indent)
 {
+	const size_t width = line_width(out);
+
 	while (*text) {
 		const size_t word = strcspn(text, " ");
 
-		if (column > indent && column + 1 + word > WIDTH) {
+		if (column > indent && column + 1 + word > width) {
 			fprintf(out, "\n%*s", (int)indent, "");
 			column = indent;
 		} else if (column > indent) {

@@ -14,11 +14,10 @@
 /* The exit statuses are fsgs_exit_status(), and these. */
 enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
 
-static const char usage[] = "usage: fsgscheck [--json|--tap|--prometheus|--quiet] [--all-cpus] "
-			    "[--survival] [--no-trial]\n"
+static const char usage[] = "usage: fsgscheck [--json|--tap|--prometheus|--quiet]\n"
+			    "                 [--all-cpus] [--survival] [--no-trial]\n"
 			    "       fsgscheck explain [--json] FILE...\n"
-			    "       fsgscheck run [--json] [--trace] [--untraced-ok] [--] PROGRAM "
-			    "[ARGUMENT...]\n";
+			    "       fsgscheck run [OPTION...] [--] PROGRAM [ARGUMENT...]\n";
 
 static const char help[] =
 	"Checks whether programs can really use the FSGSBASE instructions here.\n"
@@ -31,14 +30,14 @@ static const char help[] =
 	"\n"
 	"What is checked\n"
 	"  --all-cpus     also each CPU that this process may run on\n"
-	"  --survival     also whether a base outlives system calls, signals, context switches\n"
+	"  --survival     also whether a base outlives system calls, signals and sleep\n"
 	"  --no-trial     do not execute the instructions (so does FSGSCHECK_TRIAL=0)\n"
 	"\n"
 	"explain\n"
-	"  the same for another machine, from its kernel log, /proc/cpuinfo or JSON reports\n"
+	"  the same for another machine, from its kernel log, /proc/cpuinfo or reports\n"
 	"\n"
 	"run\n"
-	"  runs a program; if it dies at one of the instructions, says which, where and why\n"
+	"  runs a program; if it dies at an FSGSBASE instruction, says where and why\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"

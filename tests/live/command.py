@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import termios
 import unittest
 
 from support import STATUS, advertised, parts
@@ -111,11 +112,29 @@ class Human(unittest.TestCase):
             self.assertLessEqual(max(map(len, lines)), 80)
             self.assertEqual([line for line in lines if line != line.rstrip()], [])
 
-    def on_terminal(self, **environment):
+    def test_help_fits_a_terminal(self):
+        for command in ([], ['explain'], ['run']):
+            shown = run(*command, '--help')
+            self.assertEqual(shown.returncode, 0)
+            self.assertLessEqual(max(map(len, shown.stdout.splitlines())), 80, command)
+
+    def test_narrow_terminal(self):
+        """No sentence is wider than the terminal. A row of the evidence is, if the processor's name is long."""
+        for columns in (40, 60, 80):
+            lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
+            sentences = [line for line in lines if not re.match(r'  \S+ {2,}', line)]
+            self.assertLessEqual(max(map(len, sentences)), columns)
+        # One that does not tell, or is too narrow for words, gets the page as it is in a file.
+        for columns in (0, 5, 200):
+            lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
+            self.assertEqual(lines, run().stdout.splitlines())
+
+    def on_terminal(self, columns=80, **environment):
         try:
             reader, writer = pty.openpty()
         except OSError as error:
             self.skipTest(f'no terminal to be had: {error}')
+        termios.tcsetwinsize(writer, (24, columns))
         with subprocess.Popen([COMMAND], stdout=writer, stdin=subprocess.DEVNULL,
                               env={**os.environ, **environment}) as process:
             os.close(writer)

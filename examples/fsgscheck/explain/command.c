@@ -17,8 +17,8 @@ static const char usage[] =
 	"usage: fsgscheck explain [--json] FILE...\n"
 	"\n"
 	"Says whether FSGSBASE works on another machine, from its files: kernel logs,\n"
-	"/proc/cpuinfo, the output of fsgscheck --json and of the boot image, in any mixture;\n"
-	"- is standard input.\n"
+	"/proc/cpuinfo, the output of fsgscheck --json and of the boot image, in any\n"
+	"mixture. The file - is standard input.\n"
 	"\n"
 	"Exit status: that of fsgscheck, for the worst that was found; 3 when there is no\n"
 	"evidence in the files.\n";

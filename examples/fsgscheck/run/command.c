@@ -29,20 +29,21 @@ enum { CANNOT_TRACE = 3, BAD_USAGE = 64, CANNOT_EXECUTE = 126, NOT_FOUND = 127 }
 #define GROUP_MILLISECONDS 20
 
 static const char usage[] =
-	"usage: fsgscheck run [--json] [--trace] [--untraced-ok] [--] PROGRAM [ARGUMENT...]\n"
+	"usage: fsgscheck run [--json] [--trace] [--untraced-ok]\n"
+	"                     [--] PROGRAM [ARGUMENT...]\n"
 	"\n"
-	"Runs the program. If it dies at an FSGSBASE instruction, names the instruction and its\n"
-	"function, why it fails here, and what to do. Otherwise prints nothing. Messages go to\n"
-	"standard error.\n"
+	"Runs the program. If it dies at an FSGSBASE instruction, names the instruction\n"
+	"and its function, why it fails here, and what to do. Otherwise prints nothing.\n"
+	"Messages go to standard error.\n"
 	"\n"
 	"  --json         one JSON object for each death\n"
 	"  --trace        also list faults that the program's own handler takes\n"
 	"  --untraced-ok  run the program without tracing it where ptrace is refused\n"
 	"  --help\n"
 	"\n"
-	"Exit status: the program's own; 128+N if signal N ended it; 3 if it could not be traced\n"
-	"(it was not started then); 64 bad usage; 126 if it could not be executed; 127 not "
-	"found.\n";
+	"Exit status: the program's own; 128+N if signal N ended it; 3 if it could not\n"
+	"be traced (it was not started then); 64 bad usage; 126 if it could not be\n"
+	"executed; 127 not found.\n";
 
 static const struct option options[] = {
 	{"json", no_argument, NULL, 'j'},
