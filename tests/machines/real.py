@@ -25,10 +25,14 @@ INIT = os.environ['INIT']
 VMM = os.environ['VMM']
 REPRODUCERS = SOURCE / 'doc/reproducers'
 INNER = pathlib.Path(__file__).parent / 'inner' / 'init.sh'
+GUARDED = INNER.with_name('guarded.sh')
 
 # QEMU's TCG checks no operand of WRFSBASE, WRGSBASE and WRMSR for being canonical, and so do its guests.
 TCG_RING0 = set(range(1050, 1059))
 TCG_USER = set(range(201, 223)) | {805, 806}
+
+# The monitor's status after a reset of its guest.
+RESET = 72
 
 # What Xen needs of a processor that QEMU emulates. MONITOR: an MWAIT with interrupts as break events is #GP in TCG.
 # RDTSCP is intercepted as RDTSC. SMAP: IRETQ at CPL 3 reads the stack as the supervisor would.
@@ -92,16 +96,25 @@ class Case(unittest.TestCase):
             ('/modules.list', self.folder / 'list'), *((f'/{name}', file) for name, file in (*modules, *files))])
 
 
+def guarded(text):
+    """The boot guard's last line, whether its word ends the kernel's command line, and what fsgscheck then says."""
+    found = re.search(r'^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+) guard=(\S+) ms=\d+\n'
+                      r'(?:.*\n)*?.*=== cmdline (.*)\n(?:.*\n)*?.*?FSGSBASE: (\w+)', text, re.M)
+    if not found:
+        raise AssertionError(f'not both the guard and user space:\n{text[-3000:]}')
+    return (*found.groups()[:3], found[4].endswith(' nofsgsbase'), found[5])
+
+
 class Kvm(Case):
     """KVM on an emulated processor with SVM, and images as its guests."""
 
-    def kvm(self, job, append='', cpu='EPYC'):
+    def kvm(self, job, append='', files=(('ring0', RING0),), timeout=150):
         kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-amd'))
-        initrd = self.inner(job, [('vmm', VMM), ('image', IMAGE), ('ring0', RING0)], modules)
+        initrd = self.inner(job, [('vmm', VMM), ('image', IMAGE), *files], modules)
         # Without a tick TCG 7.2 now and then loses a local interrupt around VMRUN, and the kernel sleeps on.
         return self.timed('KVM on SVM', machine.boot(
-            kernel, initrd=initrd, cpu=cpu, timeout=150, until=r'^=== end$',
-            append=f'console=ttyS0 panic=-1 quiet nohz=off highres=off {append}'))
+            kernel, initrd=initrd, timeout=timeout, until=r'^=== end$',
+            append=f'console=ttyS0 panic=-1 quiet no_timer_check nohz=off highres=off {append}'))
 
     def test_guests(self):
         run = self.kvm(guest('/image') + guest('-c 2 /image') + guest('-c 4 /image') +
@@ -125,6 +138,38 @@ class Kvm(Case):
             self.assertRegex(text, r'(?m)^# advice: .*nofsgsbase')
         self.assertEqual(len(guests(run)), 2, run.log)
 
+
+class KvmGuard(Kvm):
+    """A Linux that the boot guard starts on KVM: with CPUID as KVM reports it, and with the FSGSBASE bit forced."""
+
+    test_guests = test_refused = None
+    # The monitor has no device except a serial port that only sends, and no ACPI tables that Linux could use.
+    words = '-a "guard earlyprintk=ttyS0,keep quiet panic=-1 acpi=off nohz=off highres=off nokaslr mitigations=off"'
+
+    def linux(self):
+        """The only module of a PVH guest: a kernel, followed by its initial file system."""
+        kernel, _ = self.available(aside.kernel)
+        tree, _ = self.available(aside.unpacked, 'busybox-static')
+        initrd = machine.initrd(self.folder / 'guarded', [('/init', GUARDED), ('/bin/busybox', tree / 'bin/busybox'),
+                                                          ('/fsgscheck', COMMAND)])
+        file = self.folder / 'linux'
+        file.write_bytes(kernel.read_bytes() + initrd.read_bytes())
+        return file
+
+    def boot(self, arguments, append, expected):
+        run = self.kvm(guest(f'{arguments} {self.words} /image /linux'), append, [('linux', self.linux())], timeout=560)
+        (text, status), = guests(run)
+        self.assertEqual(guarded(text), expected, text)
+        self.assertRegex(text, r'=== over\n', 'the kernel panicked')
+        self.assertEqual(status, RESET)
+
+    def test_offered(self):
+        self.boot('-c 2', '', ('usable', '2', 'passed', False, 'usable'))
+
+    def test_refused_by_the_host(self):
+        self.boot('-f 1', 'nofsgsbase', ('broken', '1', 'nofsgsbase', True, 'disabled'))
+
+
 class Bochs(Case):
     """A second emulator: it checks operands for being canonical, so nothing fails there at all."""
 
@@ -144,6 +189,15 @@ class Bochs(Case):
                                       ('corei7_sandy_bridge_2600k', 1, 'unsupported')):
             run = self.image(f'image, {model}, {cpus} CPUs', IMAGE, r'^fsgscheck: verdict=.*\n', model=model, cpus=cpus)
             self.assertEqual(last_line(run)[::2], (expected, cpus))
+
+    def test_guard(self):
+        """A Linux that the boot guard starts, which a BIOS and GRUB start."""
+        kernel, _ = self.available(aside.kernel)
+        initrd = self.inner('echo "=== cmdline $(cat /proc/cmdline)"\n/fsgscheck | head -n 1\n', [('fsgscheck', COMMAND)])
+        cd = self.cd('multiboot /image image guard\nmodule --nounzip /kernel kernel console=ttyS0 panic=-1 quiet\n'
+                     'module --nounzip /initrd initrd', ('image', IMAGE), ('kernel', kernel), ('initrd', initrd))
+        run = self.boot('the boot guard and Linux', cd, model=self.intel, memory=512, until=r'^=== end$', timeout=560)
+        self.assertEqual(guarded(run.log), ('usable', '1', 'passed', False, 'usable'))
 
     def test_ring0_suite(self):
         run = self.image('ring-0 suite', RING0, r'^fsgs-conformance: .*\n', model=self.intel)

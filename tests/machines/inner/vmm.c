@@ -4,15 +4,16 @@
  * itself runs in an emulated machine, where QEMU with its fifty libraries would be most of the
  * initial file system.
  *
- *   vmm [-c CPUS] [-f 0|1] [-a WORDS] IMAGE
+ *   vmm [-c CPUS] [-f 0|1] [-a WORDS] IMAGE [MODULE]
  *
  *   -c  virtual processors, 1 unless told
  *   -f  what CPUID says of FSGSBASE, whatever KVM offers
  *   -a  the image's command line
  *
- * The guest has 64 MiB, a serial port that sends, and the port 0xf4. The exit status is what QEMU's
+ * The guest has 192 MiB, a serial port that sends, the timer of a PC, and the port 0xf4. MODULE is
+ * what Xen, too, hands a PVH image beside its command line. The exit status is what QEMU's
  * isa-debug-exit would make it; STATUS_REFUSED where KVM refuses, STATUS_SHUTDOWN after a triple
- * fault.
+ * fault, STATUS_RESET after a reset by the keyboard controller.
  */
 #include <elf.h>
 #include <err.h>
@@ -29,32 +30,53 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71 };
+enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71, STATUS_RESET = 72 };
 
-#define MEMORY          (64u << 20)
+#define MEMORY          (192u << 20)
+#define LOW_MEMORY      0x9f000u
+#define HIGH_MEMORY     0x100000u
 #define LEAVES          256
+#define PAGE            4096u
 
 /* Addresses of the data that a boot loader passes. */
 #define TABLES          0x5000u
 #define START_INFO      0x6000u
 #define COMMAND_LINE    0x7000u
+#define MEMORY_MAP      0x8000u
+#define MODULES         0x9000u
 
 #define PVH_NOTE        18
 #define PVH_MAGIC       0x336ec578u
 
 #define COM1            0x3f8
+#define LINE_CONTROL    (COM1 + 3)
 #define LINE_STATUS     (COM1 + 5)
 #define SCRATCH         (COM1 + 7)
 #define LINE_IDLE       0x60 /* the transmitter is empty */
+#define DIVISOR_LATCH   0x80 /* in the line control register: COM1 is the divisor */
 #define EXIT_PORT       0xf4
+#define KEYBOARD        0x64 /* the controller, which resets a PC */
+#define KEYBOARD_RESET  0xfe
 
 #define LOCAL_APIC      0xfee00000u
 #define TASK_STATE_BASE 0xfffbd000u
 
 struct start_info {
 	uint32_t magic, version, flags, modules;
-	uint64_t module_list, command_line, rsdp;
+	uint64_t module_list, command_line, rsdp, map;
+	uint32_t map_entries, reserved;
 };
+
+struct module {
+	uint64_t start, size, command_line, reserved;
+};
+
+struct region {
+	uint64_t base, size;
+	uint32_t type, reserved;
+};
+
+#define REGION_RAM 1
 
 struct processor {
 	pthread_t thread;
@@ -129,6 +151,24 @@ static uint32_t load(const char *path)
 	if (!entry)
 		errx(STATUS_USAGE, "%s has no PVH entry", path);
 	return entry;
+}
+
+/* At the end of memory, where a kernel that moves itself up from below does not come. */
+static struct module load_module(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	uint64_t start;
+
+	if (fd < 0 || fstat(fd, &status))
+		err(STATUS_USAGE, "%s", path);
+	if (status.st_size > MEMORY - HIGH_MEMORY)
+		errx(STATUS_USAGE, "%s does not fit", path);
+	start = (MEMORY - (uint64_t)status.st_size) & ~(uint64_t)(PAGE - 1);
+	if (pread(fd, memory + start, (size_t)status.st_size, 0) != status.st_size)
+		err(STATUS_USAGE, "%s", path);
+	close(fd);
+	return (struct module){.start = start, .size = (uint64_t)status.st_size};
 }
 
 static void put32(uint8_t *to, uint32_t value)
@@ -222,31 +262,57 @@ static _Noreturn void end(int status)
 	_exit(status);
 }
 
+/* The serial port's registers that the guest writes. */
+static uint8_t line_control, scratch;
+
 static void send(uint16_t port, uint8_t value)
 {
-	if (port == COM1)
-		putchar(value);
-	else if (port == EXIT_PORT)
+	switch (port) {
+	case COM1:
+		if (!(line_control & DIVISOR_LATCH))
+			putchar(value);
+		break;
+	case LINE_CONTROL:
+		line_control = value;
+		break;
+	case SCRATCH:
+		scratch = value;
+		break;
+	case EXIT_PORT:
 		end(value << 1 | 1);
+	case KEYBOARD:
+		if (value == KEYBOARD_RESET)
+			end(STATUS_RESET);
+		break;
+	default:
+		break;
+	}
 }
 
-static uint8_t receive(uint16_t port, uint8_t scratch)
+static uint8_t receive(uint16_t port)
 {
-	return port == LINE_STATUS ? LINE_IDLE : port == SCRATCH ? scratch : 0xff;
+	switch (port) {
+	case LINE_CONTROL:
+		return line_control;
+	case LINE_STATUS:
+		return LINE_IDLE;
+	case SCRATCH:
+		return scratch;
+	default:
+		return 0xff;
+	}
 }
 
 static void serve_port(struct kvm_run *run)
 {
-	static uint8_t scratch;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
 	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
 		if (run->io.direction == KVM_EXIT_IO_OUT) {
-			scratch = run->io.port == SCRATCH ? *data : scratch;
 			send(run->io.port, *data);
 		} else {
 			memset(data, 0xff, run->io.size);
-			*data = receive(run->io.port, scratch);
+			*data = receive(run->io.port);
 		}
 	}
 }
@@ -315,8 +381,8 @@ int main(int argc, char **argv)
 		else
 			return STATUS_USAGE;
 	}
-	if (optind + 1 != argc || cpus < 1 || cpus > 32 || strlen(words) > 255)
-		errx(STATUS_USAGE, "usage: vmm [-c CPUS] [-f 0|1] [-a WORDS] IMAGE");
+	if (optind + 1 > argc || optind + 2 < argc || cpus < 1 || cpus > 32 || strlen(words) > 255)
+		errx(STATUS_USAGE, "usage: vmm [-c CPUS] [-f 0|1] [-a WORDS] IMAGE [MODULE]");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	const int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -332,18 +398,34 @@ int main(int argc, char **argv)
 
 	const struct kvm_userspace_memory_region region = {.memory_size = MEMORY,
 							   .userspace_addr = (uintptr_t)memory};
-	const struct start_info information = {
-		.magic = PVH_MAGIC, .version = 1, .command_line = COMMAND_LINE, .rsdp = TABLES};
+	const struct kvm_pit_config timer = {0};
+	const struct region map[] = {{0, LOW_MEMORY, REGION_RAM, 0},
+				     {HIGH_MEMORY, MEMORY - HIGH_MEMORY, REGION_RAM, 0}};
+	struct start_info information = {.magic = PVH_MAGIC,
+					 .version = 1,
+					 .command_line = COMMAND_LINE,
+					 .rsdp = TABLES,
+					 .map = MEMORY_MAP,
+					 .map_entries = sizeof map / sizeof map[0]};
 
 	/* Intel processors need memory for a task state segment; other processors do not support
 	 * the request. */
 	ioctl(vm, KVM_SET_TSS_ADDR, (unsigned long)TASK_STATE_BASE);
 	CONTROL(vm, KVM_CREATE_IRQCHIP, NULL);
+	CONTROL(vm, KVM_CREATE_PIT2, &timer);
 	CONTROL(vm, KVM_SET_USER_MEMORY_REGION, &region);
 
 	const uint32_t entry = load(argv[optind]);
 
+	if (optind + 1 < argc) {
+		const struct module module = load_module(argv[optind + 1]);
+
+		memcpy(memory + MODULES, &module, sizeof module);
+		information.modules = 1;
+		information.module_list = MODULES;
+	}
 	memcpy(memory + START_INFO, &information, sizeof information);
+	memcpy(memory + MEMORY_MAP, map, sizeof map);
 	memcpy(memory + COMMAND_LINE, words, strlen(words) + 1);
 	describe_processors(cpus);
 	start(kvm, vm, cpus, entry);

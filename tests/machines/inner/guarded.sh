@@ -1,0 +1,14 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: MIT
+# The first process of a guest that the boot guard started. The serial port of its monitor only sends, and has no
+# interrupt: only the kernel's early console can use it. That console prints alerts.
+b=/bin/busybox
+$b mkdir -p /proc /sys
+$b mount -t devtmpfs dev /dev
+$b mount -t proc proc /proc
+$b mount -t sysfs sys /sys
+exec 3>/dev/kmsg
+echo "<1>=== cmdline $($b cat /proc/cmdline)" >&3
+echo "<1>$(/fsgscheck | $b head -n 1)" >&3
+echo "<1>=== over" >&3
+echo b >/proc/sysrq-trigger
