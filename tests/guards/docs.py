@@ -272,6 +272,24 @@ class Pages(unittest.TestCase):
             found = re.search(r'[\\@](?:ref|include|dotfile|subpage|page)\b|\{#|(?<![\w:])::\w', text)
             self.assertIsNone(found, f'{page.name}: {found and found[0]}')
 
+    def test_marks_below_the_crash(self):
+        """README marks the bytes of the instruction, and the digit of CR4 that has bit 16."""
+        text = (SOURCE / 'README.md').read_text(encoding='utf-8')
+        for line, marked in ((r'Code: .*', '<f3> 48 0f ae c0'), (r'CR2: .* CR4: (?P<cr4>\w+)', None)):
+            found = re.search(rf'^{line}\n( +)(\^+)', text, re.M)
+            start = len(found[found.lastindex - 1])
+            shown = found[0].splitlines()[0]
+            if marked:
+                self.assertEqual(shown[start:start + len(found[found.lastindex])], marked)
+            else:
+                self.assertEqual(start, len(shown) - 5)
+                self.assertTrue(int(found['cr4'], 16) >> 16 & 1)
+
+    def test_no_emphasis_begins_with_code(self):
+        """Doxygen shows its asterisks."""
+        for page in PAGES:
+            self.assertIsNone(re.search(r'(?:^|\s)\*{1,2}`', prose(page)), page.name)
+
     def test_words(self):
         """Words that stand in no page, message or comment: doc/contributing.md says what to write instead."""
         banned = re.compile(r'\b(?:' + '|'.join(word.replace(' ', r'\s+') for word in BANNED) + r')\b', re.I)
