@@ -70,29 +70,54 @@ static uint32_t read_pkru(void)
 	return value;
 }
 
-static long check_with_key(void)
-{
-	const uint32_t rights = read_pkru();
+static char *keyed_end;
 
-	around->hold();
-	around->check();
-	around->release();
-	EXPECT(read_pkru() == rights, "PKRU %#x, was %#x", read_pkru(), rights);
-	usleep(100);
-	return 1;
+static void call_on(char *stack_end, void (*function)(void))
+{
+	__asm__ volatile("movq %%rsp, %%rbx\n\tmovq %0, %%rsp\n\tcallq *%1\n\tmovq %%rbx, %%rsp"
+			 :
+			 : "r"(stack_end), "r"(function)
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
+			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory",
+			   "cc");
 }
 
-/* Handlers run without access to that key, so other handlers must not run on this stack. */
-static char *stack_with_key(size_t size)
+/* A handler that begins on this stack has no right to it. So the process's handlers use the
+ * alternate stack meanwhile, and the other signals are blocked, also those of the C library. */
+static long check_with_key(void)
 {
+	const uint32_t rights = read_pkru() & ~(UINT32_C(3) << 2 * key);
+	const uint64_t all = UINT64_MAX;
+	uint64_t mask;
+	bool possible;
+
+	around->hold();
+	possible = around->on_alternate_stack();
+	if (possible) {
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
+		write_pkru(rights);
+		call_on(keyed_end, around->check);
+		EXPECT(read_pkru() == rights, "PKRU %#x, was %#x", read_pkru(), rights);
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+	}
+	around->release();
+	usleep(possible ? 100 : 1000);
+	return possible;
+}
+
+static bool make_stack_with_key(void)
+{
+	const size_t size = 1 << 18;
 	char *const stack =
 		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	key = syscall(SYS_pkey_alloc, 0, 0);
 	if (key < 0)
-		return NULL;
+		return false;
 	EXPECT(syscall(SYS_pkey_mprotect, stack, size, PROT_READ | PROT_WRITE, key) == 0, "key");
-	return stack;
+	keyed_end = stack + size;
+	return true;
 }
 
 /* --- Another copy of the library, whose data is write-protected repeatedly by a collector --- */
@@ -215,8 +240,6 @@ static void *live(void *argument)
 	const stack_t stack = {.ss_sp = stacks[me - neighbours], .ss_size = sizeof *stacks};
 
 	EXPECT(sigaltstack(&stack, NULL) == 0, "sigaltstack");
-	if (me->turn == check_with_key)
-		write_pkru(read_pkru() & ~(UINT32_C(3) << 2 * key));
 	while (!atomic_load(&stop))
 		atomic_fetch_add(&me->turns, me->turn());
 	return NULL;
@@ -224,25 +247,11 @@ static void *live(void *argument)
 
 static void start(struct neighbour *one)
 {
-	const size_t size = 1 << 18;
-	pthread_attr_t attr;
-	sigset_t ill, old;
-
-	pthread_attr_init(&attr);
-	sigemptyset(&ill);
-	if (one->turn == check_with_key) {
-		char *const stack = stack_with_key(size);
-
-		if (!stack)
-			return;
-		pthread_attr_setstack(&attr, stack, size);
-		sigaddset(&ill, SIGILL);
-	}
+	if (one->turn == check_with_key && !make_stack_with_key())
+		return;
 	if ((one->turn == check_with_copy || one->turn == protect) && !check_by_copy)
 		return;
-	pthread_sigmask(SIG_BLOCK, &ill, &old);
-	one->started = pthread_create(&one->thread, &attr, live, one) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	one->started = pthread_create(&one->thread, NULL, live, one) == 0;
 	EXPECT(one->started, "pthread_create");
 }
 

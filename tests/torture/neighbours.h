@@ -13,6 +13,8 @@ struct surroundings {
 	/* The process's handlers stay until release(). Returns whether they serve faults now. */
 	bool (*hold)(void);
 	void (*release)(void);
+	/* Between the two: whether those handlers run on the alternate stack. */
+	bool (*on_alternate_stack)(void);
 	const char *library; /* another copy of the library; NULL: none */
 };
 

@@ -333,6 +333,11 @@ static bool hold_phase(void)
 	return now != PLAIN && now != IGNORED && now != RESET_HAND;
 }
 
+static bool on_alternate_stack(void)
+{
+	return atomic_load(&phase) == ON_STACK;
+}
+
 static void release_phase(void)
 {
 	if (--holds == 0)
@@ -793,8 +798,13 @@ static void stay_in_phase(int now, double seconds)
 
 int main(int argc, char **argv)
 {
-	const struct surroundings surroundings = {check_as_always, hold_phase, release_phase,
-						  argc > 1 ? argv[1] : NULL};
+	const struct surroundings surroundings = {
+		.check = check_as_always,
+		.hold = hold_phase,
+		.release = release_phase,
+		.on_alternate_stack = on_alternate_stack,
+		.library = argc > 1 ? argv[1] : NULL,
+	};
 	static void *(*const others[])(void *) = {genuine, genuine, genuine,        sender,
 						  waiter,  reader,  patient_sender, replacer,
 						  forker,  spawner, creator};
