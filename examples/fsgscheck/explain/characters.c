@@ -20,65 +20,55 @@ static bool any(vector v)
 	return memcmp(&v, &zero, sizeof v) != 0;
 }
 
-/* The classes of characters found so far. Separate members, so that each can stay in a register. */
-struct seen {
-	vector escapes, entities, tags, equals, backslashes, carets, percents, hashes, braces, wide;
-};
+/* The characters of each class, by bit; NULL for those that are not ASCII. */
+static const char *const classes[] = {"\033\b\v", "&", "<", "=", "\\", "^", "%", "#", NULL, "{"};
 
-static inline void look(struct seen *s, vector v)
-{
-	s->wide |= v;
-	s->escapes |= (vector)(v == '\033') | (vector)(v == '\b') | (vector)(v == '\v');
-	s->entities |= (vector)(v == '&');
-	s->tags |= (vector)(v == '<');
-	s->equals |= (vector)(v == '=');
-	s->backslashes |= (vector)(v == '\\');
-	s->carets |= (vector)(v == '^');
-	s->percents |= (vector)(v == '%');
-	s->hashes |= (vector)(v == '#');
-	s->braces |= (vector)(v == '{');
-}
+_Static_assert(CHARACTERS_ALL == (1 << sizeof classes / sizeof *classes) - 1, "a bit for each");
 
-uint32_t explain_characters_in(const char *bytes, size_t size)
+static bool has_wide(const char *bytes, size_t size)
 {
-	struct seen s = {0};
-	vector v;
+	vector seen = {0}, v;
 
 	for (; size >= sizeof v; bytes += sizeof v, size -= sizeof v) {
 		memcpy(&v, bytes, sizeof v);
-		look(&s, v);
+		seen |= v;
 	}
-	v = (vector){0};
-	memcpy(&v, bytes, size);
-	look(&s, v);
-	return (any(s.escapes) ? CHARACTERS_ESCAPES : 0u) |
-	       (any(s.entities) ? CHARACTERS_ENTITIES : 0u) | (any(s.tags) ? CHARACTERS_TAGS : 0u) |
-	       (any(s.equals) ? CHARACTERS_EQUALS : 0u) |
-	       (any(s.backslashes) ? CHARACTERS_BACKSLASHES : 0u) |
-	       (any(s.carets) ? CHARACTERS_CARETS : 0u) |
-	       (any(s.percents) ? CHARACTERS_PERCENTS : 0u) |
-	       (any(s.hashes) ? CHARACTERS_HASHES : 0u) | (any(s.braces) ? CHARACTERS_BRACES : 0u) |
-	       (any(s.wide & 0x80) ? CHARACTERS_WIDE : 0u);
+	for (; size; bytes++, size--)
+		seen[0] |= (unsigned char)*bytes;
+	return any(seen & 0x80);
 }
 
-uint32_t explain_characters_of(const char *bytes, size_t size, uint32_t which)
+/* A search for each is faster than one pass that classifies all. */
+uint32_t explain_characters_in(const char *bytes, size_t size, uint32_t which)
 {
-	static const struct {
-		uint32_t bit;
-		char is;
-	} singles[] = {{CHARACTERS_ENTITIES, '&'}, {CHARACTERS_TAGS, '<'},
-		       {CHARACTERS_EQUALS, '='},   {CHARACTERS_BACKSLASHES, '\\'},
-		       {CHARACTERS_CARETS, '^'},   {CHARACTERS_PERCENTS, '%'},
-		       {CHARACTERS_HASHES, '#'},   {CHARACTERS_BRACES, '{'}};
 	uint32_t seen = 0;
 
-	/* Searching for one or two characters is faster than classifying all. */
-	if ((which & (CHARACTERS_ESCAPES | CHARACTERS_WIDE)) || __builtin_popcount(which) > 2)
-		return explain_characters_in(bytes, size) & which;
-	for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
-		if ((which & singles[i].bit) && memchr(bytes, singles[i].is, size))
-			seen |= singles[i].bit;
+	for (uint32_t rest = which; rest; rest &= rest - 1) {
+		const char *is = classes[__builtin_ctz(rest)];
+		bool found = !is && has_wide(bytes, size);
+
+		for (; is && *is && !found; is++)
+			found = memchr(bytes, *is, size);
+		seen |= found ? rest & -rest : 0;
+	}
 	return seen;
+}
+
+bool explain_has_mark(const char *bytes, size_t size)
+{
+	const char *const last = bytes + size - sizeof(vector);
+	vector seen = {0}, v;
+
+	if (size < sizeof v)
+		return true;
+	for (;; bytes += sizeof v) {
+		bytes = bytes < last ? bytes : last; /* the last ones overlap */
+		memcpy(&v, bytes, sizeof v);
+		seen |= (vector)(v == '\'') | (vector)(v == '"') | (vector)(v == '`') |
+			(vector)(v == '<') | (vector)(v == '=');
+		if (bytes == last)
+			return any(seen);
+	}
 }
 
 static bool entity(struct source *s)

@@ -131,8 +131,8 @@ static void skip_host(struct text *t)
 	if (text_skip(t, "kernel: "))
 		return;
 	/* A program's name ends in a colon. */
-	if (end < t->end && end > t->at && end - t->at <= 64 && end[-1] != ':' &&
-	    text_skip(&rest, " kernel: "))
+	if (t->end - end > 8 && (end[1] == 'k' || end[1] < ' ') && end > t->at &&
+	    end - t->at <= 64 && end[-1] != ':' && text_skip(&rest, " kernel: "))
 		*t = rest;
 }
 
@@ -363,30 +363,52 @@ static bool is_filling(char c)
 
 #define PREFIX_WORDS 20
 
-/* The timestamp of most lines, without the checks that other prefixes need. */
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* The clock of most lines, "[    0.486493] ", without the checks that other prefixes need. */
 static bool plain_clock(struct text *t, struct explain_message *m)
 {
 	const char *at = t->at;
-	uint32_t seconds = 0, fraction = 0, digits = 0;
+	uint32_t seconds = 0;
 
-	if (t->end - at < 16 || *at++ != '[')
+	/* Room for the longest one: no other check of the end is needed. */
+	if (t->end - at < 24 || *at++ != '[')
 		return false;
-	while (at < t->end && *at == ' ')
+	for (int i = 0; i < 4 && *at == ' '; i++)
 		at++;
-	for (; at < t->end && *at >= '0' && *at <= '9' && digits < 9; at++, digits++)
-		seconds = seconds * 10 + (uint32_t)(*at - '0');
-	if (!digits || t->end - at < 9 || at[0] != '.' || at[7] != ']' || at[8] != ' ')
+	if (!is_digit(*at))
 		return false;
-	for (int i = 1; i < 7; i++)
-		if (at[i] < '0' || at[i] > '9')
-			return false;
-		else if (i < 4)
-			fraction = fraction * 10 + (uint32_t)(at[i] - '0');
+	for (int i = 0; i < 9 && is_digit(*at); i++)
+		seconds = seconds * 10 + (uint32_t)(*at++ - '0');
+	if (at[0] != '.' || at[7] != ']' || at[8] != ' ' || !is_digit(at[1]) || !is_digit(at[2]) ||
+	    !is_digit(at[3]) || !is_digit(at[4]) || !is_digit(at[5]) || !is_digit(at[6]))
+		return false;
 	m->uptime = seconds + 1;
-	m->clock = seconds * 1000 + fraction;
+	m->clock = seconds * 1000 + (uint32_t)(at[1] - '0') * 100 + (uint32_t)(at[2] - '0') * 10 +
+		   (uint32_t)(at[3] - '0');
 	m->stamped = 1;
 	t->at = at + 9;
-	return t->at < t->end && *t->at != '[' && *t->at != '(' && *t->at != ' ';
+	return true;
+}
+
+bool explain_find_own(struct text t, struct explain_message *m)
+{
+	if (!plain_clock(&t, m) || t.at == t.end || *t.at == '[' || *t.at == '(')
+		return false;
+	if (*t.at == ' ') {
+		while (t.at < t.end && *t.at == ' ')
+			t.at++;
+		if (t.at == t.end || is_filling(*t.at) || strchr("[(\1", *t.at) || (*t.at & 0x80))
+			return false;
+	} else {
+		skip_host(&t);
+	}
+	m->text = t;
+	m->own = 1;
+	return true;
 }
 
 static void find_message(const struct explain *e, struct text t, struct explain_message *m)
@@ -395,13 +417,8 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 	struct prefix p = {false, 0, false, false};
 	bool strict = false;
 
-	if (plain_clock(&t, m)) {
-		skip_host(&t);
-		m->text = t;
-		m->own = 1;
+	if (explain_find_own(t, m))
 		return;
-	}
-	t = all;
 	m->uptime = m->clock = m->stamped = 0;
 
 	for (int words = 0; words < PREFIX_WORDS; words++) {

@@ -406,10 +406,11 @@ enum {
 	CHARACTERS_BRACES = 1 << 9, /* of JSON */
 	CHARACTERS_ALL = (1 << 10) - 1
 };
-/* The classes that occur in these bytes. */
-uint32_t explain_characters_in(const char *bytes, size_t size);
-/* The same for some classes only: `which` has their bits. */
-uint32_t explain_characters_of(const char *bytes, size_t size, uint32_t which);
+/* Which of these classes occur in these bytes. */
+uint32_t explain_characters_in(const char *bytes, size_t size, uint32_t which);
+/* Whether there may be a quotation mark, a bracket of a tag, or an equals sign. Fewer than 16
+ * characters are not searched. */
+bool explain_has_mark(const char *bytes, size_t size);
 /* Further encodings to undo, besides escapes, entities and Unicode. */
 enum {
 	CHARACTERS_QUOTED = 1 << 10,  /* quoted-printable */
@@ -427,6 +428,8 @@ bool explain_is_bare_colour(struct text t, size_t *length);
 bool explain_is_literal(struct text t);
 
 /* -- prefix.c: finds the start of a line's message and parses the prefix before it. */
+/* Of a line of the kernel's log in the form of dmesg, which most lines have. */
+bool explain_find_own(struct text t, struct explain_message *m);
 void explain_find_message(const struct explain *e, struct text t, struct explain_message *m);
 const char *explain_token_end(struct text t);
 /* Only these characters, and not all of them blanks. */
@@ -451,6 +454,9 @@ enum {
 };
 /* `how`: bits of this enumeration. */
 void explain_unwrap_line(struct explain *e, const char *line, size_t length, uint32_t how);
+/* Does the same in less time for a line of the kernel's own log that nothing has wrapped or encoded,
+ * like most lines. False, and nothing is done, if it may be another one. */
+bool explain_unwrap_own(struct explain *e, const char *line, size_t length);
 void explain_unwrap_end(struct explain *e);
 
 /* -- readers.c. A message's reader and the text that it begins with; NULL for none. */

@@ -329,6 +329,9 @@ static void take_line(struct explain_stream *s, const char *line, size_t length)
 
 	count_line(s);
 	s->counted = 0;
+	if (s->depth == 0 && s->in_json == OUTSIDE && !s->base64.active && !s->how &&
+	    explain_unwrap_own(s->e, line, length))
+		return;
 	if (begin_json(s, line, length, kept) && take_json(s, "\n", 1))
 		return;
 	if (!explain_base64_take(s, line, length))

@@ -25,7 +25,7 @@ static bool skip_rest(struct text *t, struct text rest, const char *what)
 	return true;
 }
 
-bool text_skip(struct text *t, const char *what)
+bool text_skip_all(struct text *t, const char *what)
 {
 	struct text rest = *t;
 
@@ -46,36 +46,28 @@ bool text_ends(struct text t)
 	return t.at == t.end;
 }
 
-int text_hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 uint32_t text_hex(struct text *t, uint64_t *value)
 {
+	uint64_t number = 0;
 	uint32_t digits = 0;
+	const char *at;
 
 	text_skip(t, "0x");
-	*value = 0;
-	while (digits < 16) {
-		struct text rest = *t;
+	at = t->at;
+	while (digits < 16 && at < t->end) {
+		const int digit = text_hex_digit(*at);
 
-		skip_joints(&rest);
-
-		const int digit = rest.at < rest.end ? text_hex_digit(*rest.at) : -1;
-
-		if (digit < 0)
+		/* A joint may be followed by another digit. */
+		if (digit < 0 && *at != TEXT_JOINT)
 			break;
-		*value = *value << 4 | (uint64_t)digit;
+		at++;
+		if (digit < 0)
+			continue;
+		number = number << 4 | (uint64_t)digit;
 		digits++;
-		t->at = rest.at + 1;
+		t->at = at;
 	}
+	*value = number;
 	return digits;
 }
 

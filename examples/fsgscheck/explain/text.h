@@ -20,10 +20,27 @@ struct text {
 	const char *end;
 };
 
-bool text_skip(struct text *t, const char *what); /* skips it, if it is next */
-void text_blank(struct text *t);                  /* skips blanks and joints */
-bool text_ends(struct text t);                    /* only blanks are left */
-int text_hex_digit(char c);                       /* -1 if it is not a digit */
+bool text_skip_all(struct text *t, const char *what);
+
+/* Skips it, if it is next. Mostly another character is: not worth a call. */
+static inline bool text_skip(struct text *t, const char *what)
+{
+	if (t->at < t->end && *t->at != *what && (unsigned char)*t->at > '\t')
+		return false;
+	return text_skip_all(t, what);
+}
+
+void text_blank(struct text *t); /* skips blanks and joints */
+bool text_ends(struct text t);   /* only blanks are left */
+
+static inline int text_hex_digit(char c) /* -1 if it is not a digit */
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* 1 to 16 digits, with or without 0x. Returns their number; stops after the 16th. */
 uint32_t text_hex(struct text *t, uint64_t *value);
 bool text_number(struct text *t, uint32_t *value);

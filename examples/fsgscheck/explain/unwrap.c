@@ -41,7 +41,7 @@ static bool followed_by(const char *bytes, size_t size, char first, const char *
 
 void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size)
 {
-	uint32_t seen = explain_characters_in(bytes, size);
+	uint32_t seen = explain_characters_in(bytes, size, CHARACTERS_ALL);
 
 	/* These are frequent in the kernel's own lines. */
 	if ((seen & CHARACTERS_TAGS) &&
@@ -291,12 +291,18 @@ static bool take_field(struct explain_unwrap *u, struct text *line, struct expla
 /* The table's longest start is not longer. */
 #define LONGEST_START 64
 
-/* A character with which no start of the table begins. */
+/* Whether it is a part of a start, and the rest may be on the next line. */
+static bool may_continue(const struct explain *e, struct text t)
+{
+	return t.end - t.at < LONGEST_START && explain_starts_with(e, t);
+}
+
+/* A message with which no start of the table begins. */
 static void take_other(struct explain *e, const struct explain_message *m)
 {
 	const size_t length = (size_t)(m->text.end - m->text.at);
 
-	if (m->stamped && length < LONGEST_START && explain_starts_with(e, m->text))
+	if (m->stamped && may_continue(e, m->text))
 		hold(e, m, WRAP_TEXT);
 	else if (explain_crash_is_open(e) || e->machine.ask_release || e->program.tool ||
 		 e->program.translated ||
@@ -439,6 +445,46 @@ static void take_message(struct explain *e, struct text line)
 }
 
 /* -- Lines */
+
+/* Whether it may quote a program's name, as quoted_length() finds it. */
+static bool may_name_program(struct text t)
+{
+	const size_t length = (size_t)(t.end - t.at);
+
+	return length && (*t.at == ':' || memchr(t.at, ']', length < 32 ? length : 32));
+}
+
+/* Whether the kernel's message says nothing, like most: read_message() would only pass it on as a
+ * part of an open crash. */
+static bool is_ordinary(const struct explain *e, const struct explain_message *m)
+{
+	return !m->start && !e->unwrap.held_kind && !e->machine.ask_release && !e->program.tool &&
+	       !e->program.translated && !may_continue(e, m->text) && !may_name_program(m->text);
+}
+
+bool explain_unwrap_own(struct explain *e, const char *line, size_t length)
+{
+	struct explain_unwrap *u = &e->unwrap;
+	const uint32_t rare =
+		u->special & ~(uint32_t)(CHARACTERS_BRACES | CHARACTERS_TAGS | CHARACTERS_EQUALS);
+	struct explain_message m = {.line = e->lines, .last = e->lines};
+
+	if (!e->common.barred || u->quoting || u->soft_kind || length > LONGEST_RECORD ||
+	    !explain_find_own((struct text){line, line + length}, &m) ||
+	    explain_has_mark(line, length) || (rare && explain_characters_in(line, length, rare)))
+		return false;
+	e->messages++;
+	u->foreign = u->indent = 0;
+	m.prefix = (struct text){line, m.text.at};
+	m.start = explain_find_start(e, m.text);
+	if (is_ordinary(e, &m)) {
+		note_origin(u, &m);
+		explain_crash_trace(e, &m);
+	} else {
+		read_message(e, &m);
+	}
+	return true;
+}
 
 /* Kubernetes: "2025-07-23T10:11:12.123Z stdout P text" for a part, F for the last one. */
 static bool partial(struct text *t, bool *more)
@@ -631,7 +677,7 @@ void explain_unwrap_line(struct explain *e, const char *line, size_t length, uin
 		return;
 	}
 
-	const uint32_t seen = explain_characters_of(line, length, special);
+	const uint32_t seen = explain_characters_in(line, length, special);
 	const bool soft = (seen & CHARACTERS_EQUALS) && length > 1 && line[length - 1] == '=' &&
 			  line[length - 2] != '=' && length < 100;
 	bool marked = false;
