@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The Debian packages: built from the source package, looked at by lintian, installed in a fresh Debian.
 
-    PYTHONPATH=tests python3 tests/guards/debian.py [--mirror ADDRESS]
+    PYTHONPATH=tests python3 tests/guards/debian.py [--mirror ADDRESS] [--module]
 
-The fresh Debian takes root and debootstrap; without them the test is skipped when all the rest has passed.
+The fresh Debian takes root and debootstrap; without them the test is skipped when all the rest has passed. With --module it
+also has a kernel's headers and a compiler, and DKMS builds the module there.
 """
 
 import argparse
@@ -16,7 +17,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from support import SOURCE, archive
+from support import SOURCE, archive, fetched
+
+# A kernel whose headers are small.
+HEADERS = 'linux-headers-cloud-amd64'
 
 
 def run(*command, **options):
@@ -51,42 +55,72 @@ def contents(package):
 
 
 def what_belongs(packages):
-    """Files that a package must have, a file that must not exist, and packages without dependencies."""
+    """Each package has its files, no other package has them, and what is not to be installed is in none."""
     wanted = {'libfsgscheck1': ['/libfsgscheck.so.1'],
-              'libfsgscheck-dev': ['/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc', '/fsgscheck-config.cmake',
-                                   '/fsgs_usable.3', '/examples/usable.c'],
-              'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json', '/fsgscheck.html'],
+              'libfsgscheck-dev': ['/usr/include/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc',
+                                   '/fsgscheck-config.cmake', '/fsgs_usable.3', '/examples/usable.c', '/share/fsgscheck/fsgscheck.c',
+                                   '/share/fsgscheck/fsgscheck.h', '/share/fsgscheck/fsgscheck-core.c',
+                                   '/share/fsgscheck/fsgscheck-core.h'],
+              'fsgscheck': ['/bin/fsgscheck', '/fsgscheck.1', '/fsgscheck.schema.json', '/fsgscheck.html', '/share/fsgscheck/fsgscheck-boot.iso',
+                            '/share/fsgscheck/fsgscheck-boot.elf', '/share/fsgscheck/fsgscheck-boot.efi'],
               'fsgscheck-guard': ['/fsgscheck-guard/install', '/fsgscheck-guard/uninstall',
                                   '/fsgscheck-guard/07_fsgscheck-guard', '/fsgscheck-guard/fsgscheck-guard.service',
                                   '/fsgscheck-guard/fsgscheck-guard.conf', '/fsgscheck-guard/fsgscheck-boot.elf',
-                                  '/fsgscheck-guard/fsgscheck-boot.efi']}
+                                  '/fsgscheck-guard/fsgscheck-boot.efi'],
+              'fsgscheck-dkms': ['/dkms.conf', '/Kbuild', '/main.c', '/guard.S', '/core/ring0.c']}
+    listed = {package.name.partition('_')[0]: contents(package) for package in packages}
+    assert set(listed) - {f'{name}-dbgsym' for name in wanted} == set(wanted), sorted(listed)
+    for owner, files in wanted.items():
+        for file in files:
+            found = [name for name, text in listed.items() if re.search(rf'{re.escape(file)}(?:\.gz)?(?: ->.*)?$', text, re.M)]
+            assert found == [owner], f'{file} is in {found}, not in {owner} alone'
+    for name, text in listed.items():
+        assert 'fsgs-conformance' not in text, f'{name} has a page or a program of the suite'
+
+
+def same_image(packages, work):
+    """The images in the packages are those that were built: stripped, they would not start."""
+    built = {path.name: path for path in work.glob('*/obj-*/examples/boot/fsgscheck-boot.*') if path.is_file()}
     for package in packages:
-        listed = contents(package)
-        for file in wanted.get(package.name.partition('_')[0], []):
-            assert file in listed, f'{package.name} lacks {file}'
-        assert 'fsgs-conformance' not in listed, f'{package.name} has a page or a program of the suite'
+        if package.name.startswith(('fsgscheck_', 'fsgscheck-guard_')):
+            root = work / package.name.partition('_')[0]
+            run('dpkg-deb', '--extract', package, root)
+            images = [path for path in root.rglob('fsgscheck-boot.*') if path.suffix in ('.elf', '.efi', '.iso')]
+            assert len(images) in (2, 3), images
+            for image in images:
+                assert image.read_bytes() == built[image.name].read_bytes(), f'{image} was changed'
 
 
-def fresh_debian(root, source):
+def fresh_debian(root, source, further):
     """A Debian with the dependencies of our packages, but without them; or the reason why there is none."""
     if os.geteuid():
         return 'a chroot takes root'
     if not shutil.which('debootstrap'):
         return 'debootstrap is not installed'
-    done = subprocess.run(['debootstrap', '--variant=minbase', '--include=libc6-dev,libdw1', 'bookworm', root,
-                           *source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    done = subprocess.run(['debootstrap', '--variant=minbase', f'--include={",".join(["libc6-dev", "libdw1", *further])}',
+                           'bookworm', root, *source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
                           timeout=900)
     return '' if done.returncode == 0 else 'debootstrap could not make a Debian:\n' + done.stdout[-2000:]
+
+
+def inside(root, *command, **options):
+    """A command in that Debian, which has its /proc for as long."""
+    return run('unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', root, *command,
+               stdout=subprocess.PIPE, text=True, **options).stdout
 
 
 def install(packages, root):
     """fsgscheck must answer there, and a program that was built with the packages' files run.
 
-    The compiler is this system's: it would be most of that Debian.
+    The compiler is this system's: it would be most of that Debian. DKMS stands there without what it depends on for the
+    same reason.
     """
     for package in packages:
         shutil.copy(package, root / 'var/cache')
-    run('chroot', root, 'sh', '-c', 'dpkg -i /var/cache/*.deb', stdout=subprocess.DEVNULL)
+    if not (root / 'usr/sbin/dkms').exists():
+        fetched('apt-get', 'download', 'dkms', cwd=root / 'var')
+        inside(root, 'sh', '-c', 'dpkg -i --force-depends /var/dkms_*.deb')
+    inside(root, 'sh', '-c', 'dpkg -i /var/cache/*.deb')
     done = subprocess.run(['chroot', root, 'fsgscheck', '--json'], capture_output=True, text=True, check=False,
                           timeout=60)
     report = json.loads(done.stdout)
@@ -101,9 +135,28 @@ def install(packages, root):
     run('chroot', root, 'sh', '-c', '/tmp/usable; test $? -le 3')
 
 
+def register(root, build):
+    """The module is registered with DKMS once the package is installed, also twice; DKMS builds it; and nothing of it remains."""
+    inside(root, 'sh', '-c', 'dpkg -i /var/cache/fsgscheck-dkms_*.deb')
+    module, = (path.name.replace('-', '/') for path in (root / 'usr/src').glob('fsgscheck-*'))
+    said = inside(root, 'dkms', 'status')
+    assert said.strip() == f'{module}: added', said
+    if build:
+        release, = (path.name for path in (root / 'lib/modules').iterdir())
+        print(inside(root, 'dkms', 'install', module, '-k', release))
+        made, = (root / 'lib/modules' / release).rglob('fsgscheck.ko*')
+        said = inside(root, 'modinfo', made.relative_to(root / 'lib/modules' / release).name.partition('.')[0], '-k', release)
+        print(said)
+        assert f'vermagic:       {release} ' in said, said
+    inside(root, 'dpkg', '--purge', 'fsgscheck-dkms')
+    left = [*(root / 'usr/src').glob('fsgscheck*'), *(root / 'var/lib/dkms').glob('fsgscheck*'), *(root / 'lib').rglob('fsgscheck.ko*')]
+    assert not left, left
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--mirror', nargs=1, help='where debootstrap fetches from (default: as apt does)')
+    parser.add_argument('--module', action='store_true', help="let DKMS build the module, for a kernel's headers there")
     options = parser.parse_args()
     for tool in ('git', 'dpkg-buildpackage', 'dh', 'lintian'):
         if not shutil.which(tool):
@@ -116,12 +169,15 @@ def main():
         work = Path(directory)
         packages, changes = build(work)
         what_belongs(packages)
+        same_image(packages, work)
         run('lintian', '--fail-on', 'error', '--allow-root', changes)
-        missing = fresh_debian(work / 'root', options.mirror or archive.mirror())
+        missing = fresh_debian(work / 'root', options.mirror or archive.mirror(),
+                               ['dkms', 'kmod', HEADERS] if options.module else [])
         if missing:
             print('skipped: the packages are built and good, but not installed:', missing)
             return 77
         install(packages, work / 'root')
+        register(work / 'root', options.module)
     return 0
 
 

@@ -92,7 +92,7 @@ class Release(unittest.TestCase):
             'fsgscheck-explain.exe', 'fsgscheck-boot.elf', 'fsgscheck-boot.efi', 'fsgscheck-boot.iso', 'fsgscheck.c',
             'fsgscheck.h', 'fsgscheck-core.c', 'fsgscheck-core.h', f'fsgscheck_{version}-1_amd64.deb',
             f'fsgscheck-guard_{version}-1_amd64.deb', f'libfsgscheck1_{version}-1_amd64.deb',
-            f'libfsgscheck-dev_{version}-1_amd64.deb'})
+            f'libfsgscheck-dev_{version}-1_amd64.deb', f'fsgscheck-dkms_{version}-1_amd64.deb'})
         checked = output('sha256sum', '--check', '--strict', 'SHA256SUMS', cwd=self.folder)
         self.assertEqual(checked.count(': OK\n'), len(files(self.folder)) - 1)
 
