@@ -97,9 +97,9 @@ def fresh_debian(root, source, further):
         return 'a chroot takes root'
     if not shutil.which('debootstrap'):
         return 'debootstrap is not installed'
-    done = subprocess.run(['debootstrap', '--variant=minbase', f'--include={",".join(["libc6-dev", "libdw1", *further])}',
+    done = subprocess.run(['unshare', '--mount', 'debootstrap', '--variant=minbase', f'--include={",".join(["libc6-dev", "libdw1", *further])}',
                            'bookworm', root, *source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                          timeout=900)
+                          timeout=2400 if further else 900)
     return '' if done.returncode == 0 else 'debootstrap could not make a Debian:\n' + done.stdout[-2000:]
 
 
