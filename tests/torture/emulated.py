@@ -29,7 +29,7 @@ def boot(cpu, script, timeout):
                  ('/library.so', os.environ['LIBRARY'])]
         image = machine.initrd(Path(folder) / 'initrd', machine.with_libraries(files))
         run = machine.boot(machine.kernel(os.environ['KERNELS']), initrd=image, cpu=cpu, memory=1024, smp=2,
-                           append='console=ttyS0 panic=-1 quiet fsgs.run=/bin/sh fsgs.args=/script', timeout=timeout)
+                           append='console=ttyS0 panic=-1 quiet no_timer_check fsgs.run=/bin/sh fsgs.args=/script', timeout=timeout)
     if not run.section('sh'):
         raise AssertionError(run.log)
     return run.section('sh')
