@@ -39,6 +39,8 @@ struct pvh {
 	uint32_t map_count, reserved;
 };
 
+#define PVH_FLAG_DOM0 (1u << 1) /* SIF_INITDOMAIN */
+
 struct pvh_module {
 	uint64_t start, size, command_line, reserved;
 };
@@ -294,6 +296,11 @@ const char *loader_linux(struct linux_boot *boot, const char *otherwise, char *c
 	const uint32_t count = read_modules(modules);
 	const char *why = multiboot ? read_multiboot_map() : NULL;
 
+	/* A kernel that is entered at its 64-bit entry does not learn that it is dom0, so it would
+	 * start no guests. */
+	if (pvh && (pvh->flags & PVH_FLAG_DOM0))
+		return "this is dom0, whose kernel only Xen can start: name the kernel on Xen's "
+		       "module line instead of the guard";
 	if (pvh)
 		why = read_pvh_map();
 	if (why)

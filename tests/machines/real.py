@@ -326,6 +326,12 @@ class Xen(Case):
         self.assertEqual(last_line(run), ('unsupported', '', 1))
         self.assertEqual(run.status, 35)
 
+    def test_guard_is_dom0(self):
+        """The guard cannot start dom0's kernel, and says so."""
+        run = self.pvh(IMAGE, words='guard')
+        self.assertRegex(run.log, r'(?m)^fsgscheck: guard stopped: this is dom0, .*\n\Z')
+        self.assertEqual(run.status, 39)
+
     def test_ring0_suite(self):
         run = self.pvh(RING0, cpus=2)
         self.assertEqual(failed(run.log), TCG_RING0)
