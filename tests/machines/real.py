@@ -15,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-from support import SOURCE, aside, bochs, machine, parts
+from support import SOURCE, aside, bochs, machine, output, parts
 
 IMAGE = os.environ['IMAGE']
 RING0 = os.environ['RING0']
@@ -340,6 +340,64 @@ class Xen(Case):
 
 class XenNewer(Xen):
     package, release = 'xen-hypervisor-4.20-amd64', 'trixie'
+
+
+class XenGuard(Xen):
+    """A Linux that the boot guard starts, as a PVH guest of Xen. Xen's tools run in Linux as dom0."""
+
+    test_image = test_not_offered = test_guard_is_dom0 = test_ring0_suite = None
+    modules = ('xen-privcmd', 'xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xenfs')
+    programs = ('xl', 'xenstored', 'xenconsoled', 'xen-init-dom0')
+    start = """
+export PATH=$PATH:/xen
+mkdir -p /dev/pts /etc/xen /run/lock /run/xen /run/xenstored /var/lib/xen /var/lib/xenstored /var/log/xen
+ln -s /run /var/run
+ln -s /run/lock /var/lock
+mount -t devpts pts /dev/pts
+mount -t xenfs xenfs /proc/xen
+echo 'autoballoon="off"' >/etc/xen/xl.conf
+xenstored
+sleep 1
+xen-init-dom0
+xenconsoled --log=guest --log-dir=/var/log/xen
+"""
+
+    def tools(self):
+        """Xen's tools with their libraries, as files of an initial file system."""
+        tree, _ = self.available(aside.unpacked, 'xen-utils-4.17', release='bookworm', libraries=True,
+                                 only=['./usr/lib/xen-4.17/bin/*', '*/lib*.so*', '*/ld-linux*'])
+        folders = [tree / 'usr/lib/x86_64-linux-gnu', tree / 'lib/x86_64-linux-gnu']
+        programs = [tree / 'usr/lib/xen-4.17/bin' / name for name in self.programs]
+        listed = output('env', f'LD_LIBRARY_PATH={":".join(map(str, folders))}', 'ldd', *programs)
+        # The C library loads libgcc_s when a thread is cancelled.
+        needed = {*map(pathlib.Path, re.findall(r'=> (/\S+)', listed)), folders[1] / 'libgcc_s.so.1'}
+        return [('lib64/ld-linux-x86-64.so.2', folders[1] / 'ld-linux-x86-64.so.2'),
+                *((f'xen/{file.name}', file) for file in programs),
+                *((f'lib/x86_64-linux-gnu/{file.name}', file) for file in sorted(needed))]
+
+    def guest_of_xen(self, name, settings):
+        """Lines of a job: a guest, then its console between two lines that mark it."""
+        (self.folder / name).write_text(
+            f'name="{name}"\ntype="pvh"\nkernel="/image"\nramdisk="/linux"\nmemory=256\non_reboot="destroy"\n'
+            f'on_crash="destroy"\ncmdline="guard console=hvc0 panic=-1 quiet"\n{settings}\n', encoding='ascii')
+        return (f'echo "=== guest {name}"\nxl create -q /{name}\nwhile xl domid {name} >/dev/null 2>&1; do sleep 1; done\n'
+                f"tr -d '\\r' </var/log/xen/guest-{name}.log\necho \"=== status $?\"\n")
+
+    def test_guests(self):
+        xen, version = self.hypervisor()
+        first, modules = self.available(aside.kernel, machine.GENERIC, modules=self.modules)
+        kernel, _ = self.available(aside.kernel)
+        initrd = machine.initrd(self.folder / 'guarded', [('/init', INIT), ('/fsgscheck', COMMAND)])
+        (self.folder / 'linux').write_bytes(kernel.read_bytes() + initrd.read_bytes())
+        job = self.start + self.guest_of_xen('offered', 'vcpus=2') + self.guest_of_xen('hidden', 'cpuid="host,fsgsbase=0"')
+        files = [('image', IMAGE), *((name, self.folder / name) for name in ('linux', 'offered', 'hidden')), *self.tools()]
+        run = self.timed(f'the boot guard in guests of Xen {version}', machine.boot(
+            xen, append='console=com1 com1=115200,8n1 dom0_mem=640M',
+            modules=[(first, 'console=hvc0 panic=-1 quiet'), (self.inner(job, files, modules), '')],
+            cpu=XEN_CPU, memory=1280, timeout=560, until=r'^=== end\n'))
+        self.assertEqual([guarded(text) for text, _ in guests(run)],
+                         [('usable', '2', 'passed', False, 'usable'), ('unsupported', '1', 'passed', False, 'unsupported')],
+                         run.log)
 
 
 class Versions(Case):

@@ -19,7 +19,7 @@ from support import Unavailable, archive, fetched, locked, machine
 KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 DAY = 86400
 # Modules for a machine that holds other machines.
-MODULES = ('irqbypass', 'kvm', 'kvm-amd', 'kvm-intel')
+MODULES = ('irqbypass', 'kvm', 'kvm-amd', 'kvm-intel', 'xen-privcmd', 'xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xenfs')
 
 
 def cache():
