@@ -19,7 +19,7 @@ OVMF = Path('/usr/share/OVMF/OVMF_CODE_4M.fd')
 
 def release(tree, *arguments, **environment):
     """examples/release of a tree; another time zone, mask and flags of a caller must not matter."""
-    return run('sh', '-c', 'umask 077; exec "$@"', 'sh', tree / 'examples/release', *arguments, timeout=1800,
+    return run('sh', '-c', 'umask 077; exec "$@"', 'sh', tree / 'examples/release', *arguments, timeout=None,
                env={**os.environ, 'TZ': 'Asia/Tokyo', 'CFLAGS': '-O0 -g', **environment})
 
 
@@ -118,9 +118,9 @@ class Release(unittest.TestCase):
         if not shutil.which('qemu-system-x86_64'):
             raise Unavailable('qemu-system-x86 is not installed')
         done = run('timeout', 150, 'qemu-system-x86_64', '-M', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', 256, '-display',
-                   'none', '-serial', 'stdio', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', *arguments)
+                   'none', '-serial', 'stdio', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', *arguments, errors='replace')
         self.assertEqual(done.returncode, 2 * (16 + STATUS['usable']) + 1, done.stdout[-2000:])
-        self.assertRegex(done.stdout.splitlines()[-1], r'^fsgscheck: verdict=usable .*cpus=1$')
+        self.assertRegex(done.stdout.splitlines()[-1], r'fsgscheck: verdict=usable .*cpus=1$')
 
     def test_image_boots_as_elf(self):
         self.booted('-kernel', self.folder / 'fsgscheck-boot.elf')
