@@ -46,7 +46,6 @@ const struct explain_packed *explain_packed(const struct explain *e)
 
 static void put(struct explain *e, const char *bytes, size_t size)
 {
-	explain_unwrap_piece(e, bytes, size);
 	explain_stream_feed(&e->stream[0], bytes, size);
 }
 

@@ -12,6 +12,7 @@ struct source {
 
 /* A vector type of GCC and Clang, compiled to whatever the target offers. */
 typedef unsigned char vector __attribute__((vector_size(16)));
+typedef signed char signed_vector __attribute__((vector_size(16)));
 
 static bool any(vector v)
 {
@@ -20,55 +21,70 @@ static bool any(vector v)
 	return memcmp(&v, &zero, sizeof v) != 0;
 }
 
-/* The characters of each class, by bit; NULL for those that are not ASCII. */
-static const char *const classes[] = {"\033\b\v", "&", "<", "=", "\\", "^", "%", "#", NULL, "{"};
+/* Groups of characters that one comparison finds; a few others are among them. */
+struct groups {
+	vector low, quotes, angles, slashes;
+};
 
-_Static_assert(CHARACTERS_ALL == (1 << sizeof classes / sizeof *classes) - 1, "a bit for each");
+static inline void look(struct groups *g, vector v)
+{
+	g->low |= (vector)((signed_vector)v < ' ');                         /* and not ASCII */
+	g->quotes |= (vector)((vector)(v - '"') <= 5) | (vector)(v == '`'); /* " # $ % & ' */
+	g->angles |= (vector)((v & 0xfe) == '<');                           /* < = */
+	g->slashes |= (vector)((v & 0xfd) == '\\');                         /* \ ^ */
+}
+
+static bool has(const char *bytes, size_t size, char c)
+{
+	return memchr(bytes, c, size) != NULL;
+}
 
 static bool has_wide(const char *bytes, size_t size)
 {
-	vector seen = {0}, v;
-
-	for (; size >= sizeof v; bytes += sizeof v, size -= sizeof v) {
-		memcpy(&v, bytes, sizeof v);
-		seen |= v;
-	}
 	for (; size; bytes++, size--)
-		seen[0] |= (unsigned char)*bytes;
-	return any(seen & 0x80);
+		if (*bytes & 0x80)
+			return true;
+	return false;
 }
 
-/* A search for each is faster than one pass that classifies all. */
-uint32_t explain_characters_in(const char *bytes, size_t size, uint32_t which)
+uint32_t explain_characters_in(const char *bytes, size_t size)
 {
+	struct groups g = {0};
+	const char *at = bytes;
 	uint32_t seen = 0;
+	vector v;
 
-	for (uint32_t rest = which; rest; rest &= rest - 1) {
-		const char *is = classes[__builtin_ctz(rest)];
-		bool found = !is && has_wide(bytes, size);
-
-		for (; is && *is && !found; is++)
-			found = memchr(bytes, *is, size);
-		seen |= found ? rest & -rest : 0;
+	for (size_t left = size; left >= sizeof v; at += sizeof v, left -= sizeof v) {
+		memcpy(&v, at, sizeof v);
+		look(&g, v);
 	}
+	/* The last ones overlap. */
+	if (size >= sizeof v) {
+		memcpy(&v, bytes + size - sizeof v, sizeof v);
+	} else {
+		memset(&v, ' ', sizeof v);
+		memcpy(&v, bytes, size);
+	}
+	look(&g, v);
+	if (!any(g.low | g.quotes | g.angles | g.slashes))
+		return 0;
+	if (any(g.low))
+		seen |= (has(bytes, size, '\033') || has(bytes, size, '\b') ||
+					 has(bytes, size, '\v')
+				 ? CHARACTERS_ESCAPES
+				 : 0u) |
+			(has_wide(bytes, size) ? CHARACTERS_WIDE : 0u);
+	if (any(g.quotes))
+		seen |= CHARACTERS_QUOTES | (has(bytes, size, '&') ? CHARACTERS_ENTITIES : 0u) |
+			(has(bytes, size, '%') ? CHARACTERS_PERCENTS : 0u) |
+			(has(bytes, size, '#') ? CHARACTERS_HASHES : 0u);
+	if (any(g.angles))
+		seen |= (has(bytes, size, '<') ? CHARACTERS_TAGS : 0u) |
+			(has(bytes, size, '=') ? CHARACTERS_EQUALS : 0u);
+	if (any(g.slashes))
+		seen |= (has(bytes, size, '\\') ? CHARACTERS_BACKSLASHES : 0u) |
+			(has(bytes, size, '^') ? CHARACTERS_CARETS : 0u);
 	return seen;
-}
-
-bool explain_has_mark(const char *bytes, size_t size)
-{
-	const char *const last = bytes + size - sizeof(vector);
-	vector seen = {0}, v;
-
-	if (size < sizeof v)
-		return true;
-	for (;; bytes += sizeof v) {
-		bytes = bytes < last ? bytes : last; /* the last ones overlap */
-		memcpy(&v, bytes, sizeof v);
-		seen |= (vector)(v == '\'') | (vector)(v == '"') | (vector)(v == '`') |
-			(vector)(v == '<') | (vector)(v == '=');
-		if (bytes == last)
-			return any(seen);
-	}
 }
 
 static bool entity(struct source *s)

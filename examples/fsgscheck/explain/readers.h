@@ -86,7 +86,6 @@ struct explain_message {
 };
 
 struct explain_unwrap {
-	uint32_t special;       /* classes in this piece that need decoding: bits in unwrap.c */
 	uint64_t origins[3];    /* from the lines before */
 	uint32_t quoting;       /* number of characters that a quoted name may still have */
 	uint32_t quoting_exact; /* the prefix has a clock, so it is this message's own */
@@ -402,15 +401,11 @@ enum {
 	CHARACTERS_CARETS = 1 << 5,
 	CHARACTERS_PERCENTS = 1 << 6,
 	CHARACTERS_HASHES = 1 << 7,
-	CHARACTERS_WIDE = 1 << 8,   /* not ASCII */
-	CHARACTERS_BRACES = 1 << 9, /* of JSON */
-	CHARACTERS_ALL = (1 << 10) - 1
+	CHARACTERS_WIDE = 1 << 8,  /* not ASCII */
+	CHARACTERS_QUOTES = 1 << 9 /* perhaps a quotation mark, which is not decoded */
 };
-/* Which of these classes occur in these bytes. */
-uint32_t explain_characters_in(const char *bytes, size_t size, uint32_t which);
-/* Whether there may be a quotation mark, a bracket of a tag, or an equals sign. Fewer than 16
- * characters are not searched. */
-bool explain_has_mark(const char *bytes, size_t size);
+/* The classes that occur in these bytes. */
+uint32_t explain_characters_in(const char *bytes, size_t size);
 /* Further encodings to undo, besides escapes, entities and Unicode. */
 enum {
 	CHARACTERS_QUOTED = 1 << 10,  /* quoted-printable */
@@ -445,7 +440,6 @@ bool explain_common_learn(struct explain_common *c, struct text t, uint64_t line
 void explain_common_bar(struct explain_common *c);
 
 /* -- unwrap.c */
-void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size);
 enum {
 	LINE_PACKED = 1,  /* from JSON or base64: not the file's own characters */
 	LINE_LITERAL = 2, /* it is a string with escaped line ends */

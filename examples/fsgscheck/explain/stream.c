@@ -260,8 +260,6 @@ static const char *json_follows(const struct explain_stream *s, struct text t)
 	struct text in = t;
 	const char *at;
 
-	if (s->depth == 0 && !(s->e->unwrap.special & CHARACTERS_BRACES))
-		return t.end;
 	for (at = t.at; (at = memchr(at, '{', (size_t)(t.end - at))); at++) {
 		const bool named = t.end - at > 1 && at[1] == '"';
 

@@ -39,22 +39,6 @@ static bool followed_by(const char *bytes, size_t size, char first, const char *
 	return bytes == end;
 }
 
-void explain_unwrap_piece(struct explain *e, const char *bytes, size_t size)
-{
-	uint32_t seen = explain_characters_in(bytes, size, CHARACTERS_ALL);
-
-	/* These are frequent in the kernel's own lines. */
-	if ((seen & CHARACTERS_TAGS) &&
-	    !followed_by(bytes, size, '<', "/abcdefhiklmopstuABCDEFHIKLMOPSTU"))
-		seen &= ~(uint32_t)CHARACTERS_TAGS;
-	if ((seen & CHARACTERS_EQUALS) && !followed_by(bytes, size, '=', "\r\n235"))
-		seen &= ~(uint32_t)CHARACTERS_EQUALS;
-	if ((seen & CHARACTERS_HASHES) && !followed_by(bytes, size, '#', "0"))
-		seen &= ~(uint32_t)CHARACTERS_HASHES;
-	/* The line may have begun in an earlier piece. */
-	e->unwrap.special = e->stream[0].length ? e->unwrap.special | seen : seen;
-}
-
 /* -- Messages of several lines */
 
 /* The end of the last word of the held message. */
@@ -465,13 +449,11 @@ static bool is_ordinary(const struct explain *e, const struct explain_message *m
 bool explain_unwrap_own(struct explain *e, const char *line, size_t length)
 {
 	struct explain_unwrap *u = &e->unwrap;
-	const uint32_t rare =
-		u->special & ~(uint32_t)(CHARACTERS_BRACES | CHARACTERS_TAGS | CHARACTERS_EQUALS);
 	struct explain_message m = {.line = e->lines, .last = e->lines};
 
 	if (!e->common.barred || u->quoting || u->soft_kind || length > LONGEST_RECORD ||
 	    !explain_find_own((struct text){line, line + length}, &m) ||
-	    explain_has_mark(line, length) || (rare && explain_characters_in(line, length, rare)))
+	    explain_characters_in(line, length))
 		return false;
 	e->messages++;
 	u->foreign = u->indent = 0;
@@ -634,7 +616,7 @@ static bool may_have_tag(struct text t)
 static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool soft)
 {
 	const bool is_long = (how & LINE_LONG) || t.end - t.at > LONGEST_RECORD;
-	uint32_t undo = seen & ~(uint32_t)(CHARACTERS_EQUALS | CHARACTERS_BRACES);
+	uint32_t undo = seen & ~(uint32_t)CHARACTERS_EQUALS;
 
 	if ((seen & CHARACTERS_TAGS) && !may_have_tag(t))
 		undo &= ~(uint32_t)CHARACTERS_TAGS;
@@ -661,10 +643,28 @@ static bool is_coloured(struct text t)
 				    (*t.at == 'E' && text_skip(&t, "ESC[")));
 }
 
+/* The classes of characters in a line that need decoding. */
+static uint32_t encoded(const char *line, size_t length, uint32_t how)
+{
+	uint32_t seen = explain_characters_in(line, length) & ~(uint32_t)CHARACTERS_QUOTES;
+
+	if (how & LINE_PACKED)
+		return seen;
+	/* These are frequent in the kernel's own lines. */
+	if ((seen & CHARACTERS_TAGS) &&
+	    !followed_by(line, length, '<', "/abcdefhiklmopstuABCDEFHIKLMOPSTU"))
+		seen &= ~(uint32_t)CHARACTERS_TAGS;
+	if ((seen & CHARACTERS_EQUALS) && !followed_by(line, length, '=', "\r\n235"))
+		seen &= ~(uint32_t)CHARACTERS_EQUALS;
+	if ((seen & CHARACTERS_HASHES) && !followed_by(line, length, '#', "0"))
+		seen &= ~(uint32_t)CHARACTERS_HASHES;
+	return seen;
+}
+
 void explain_unwrap_line(struct explain *e, const char *line, size_t length, uint32_t how)
 {
 	struct explain_unwrap *u = &e->unwrap;
-	const uint32_t special = how & LINE_PACKED ? CHARACTERS_ALL : u->special;
+	const uint32_t seen = encoded(line, length, how);
 	struct text t = {line, line + length};
 	const bool coloured = is_coloured(t);
 
@@ -672,12 +672,11 @@ void explain_unwrap_line(struct explain *e, const char *line, size_t length, uin
 		u->foreign = 0;
 	else if (u->foreign)
 		return;
-	if (!(special & ~(uint32_t)CHARACTERS_BRACES) && !u->soft_kind && !coloured) {
+	if (!seen && !u->soft_kind && !coloured) {
 		take_plain(e, t);
 		return;
 	}
 
-	const uint32_t seen = explain_characters_in(line, length, special);
 	const bool soft = (seen & CHARACTERS_EQUALS) && length > 1 && line[length - 1] == '=' &&
 			  line[length - 2] != '=' && length < 100;
 	bool marked = false;
@@ -715,6 +714,6 @@ void explain_unwrap_end(struct explain *e)
 	end_held(e);
 	memset(e->unwrap.origins, 0, sizeof e->unwrap.origins);
 	memset(&e->common, 0, sizeof e->common);
-	e->unwrap.special = e->unwrap.quoting = e->unwrap.indent = 0;
+	e->unwrap.quoting = e->unwrap.indent = 0;
 	e->unwrap.faults = 0;
 }
