@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* QEMU: WRGSBASE r64 accepts an address that is not canonical.
- * SDM vol. 2, WRFSBASE/WRGSBASE: #GP(0) if the source is not canonical. In a Linux process:
- * SIGSEGV. gcc -o qemu-canonical qemu-canonical.c && ./qemu-canonical; qemu-x86_64 -cpu max
- * ./qemu-canonical */
+ * SDM vol. 2, WRFSBASE/WRGSBASE: #GP(0) if the source is not canonical. A process gets SIGSEGV.
+ *
+ * gcc -static -o qemu-canonical qemu-canonical.c
+ * qemu-x86_64 -cpu max ./qemu-canonical */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* qemu-user: the signal frame of an undefined instruction lacks the exception vector.
  * Linux, arch/x86/kernel/traps.c: trapno is 6 for #UD. qemu-user gives ~0.
- * gcc -o qemu-user-vector qemu-user-vector.c && ./qemu-user-vector; qemu-x86_64
- * ./qemu-user-vector */
+ *
+ * gcc -static -o qemu-user-vector qemu-user-vector.c
+ * qemu-x86_64 ./qemu-user-vector */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-mode Linux 6.1: #GP arrives with si_code 2, and #UD with the vector of a page fault.
+/* User-mode Linux: #GP arrives with si_code 2, and #UD with the vector of a page fault.
  * Linux, arch/x86/kernel/traps.c: exc_general_protection gives SI_KERNEL (128) and vector 13,
  * exc_invalid_op gives vector 6.
  * gcc -static -o uml-faults uml-faults.c && ./uml-faults; the same in user-mode Linux */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-mode Linux 6.1: a process that sets its trap flag is killed, whatever handler it has.
+/* User-mode Linux: a process that sets its trap flag is killed, whatever handler it has.
  * SDM vol. 3, 18.3.1.4 (Single-Step Exception Condition): #DB after the next instruction; Linux,
  * arch/x86/kernel/traps.c, exc_debug: SIGTRAP, which the process may handle.
  * gcc -static -o uml-trap-flag uml-trap-flag.c && ./uml-trap-flag; the same in user-mode Linux */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* valgrind 3.19: SIGILL of an undefined instruction has si_code ILL_ILLOPC (1).
+/* valgrind: SIGILL of an undefined instruction has si_code ILL_ILLOPC (1).
  * Linux, arch/x86/kernel/traps.c, exc_invalid_op: ILL_ILLOPN (2).
  * gcc -o valgrind-code valgrind-code.c && ./valgrind-code; valgrind ./valgrind-code */
 #define _GNU_SOURCE
