@@ -273,8 +273,21 @@ class Evidence(Case):
 
     def test_code_cut_off(self):
         for code in ('f3', 'f3 48', 'f3 48 0f', 'f3 48 0f ae'):
-            self.note(HEAD + crash(code=code), 'unknown', 'missing or cut off')
+            self.note(HEAD + crash(code=code), 'unknown', 'missing, cut off or misread')
             self.expect_nothing(HEAD + crash(code=code, symbol='do_something+0x1/0x2'))
+
+    def test_right_edge(self):
+        """A picture of a screen of 80 columns: its last 24 lines, with the right edge cut off."""
+        for log in machine_logs('lie-6*.log'):
+            lines = [line[at:at + 80] for line in read(log).decode().splitlines() if line.startswith('[')
+                     for at in range(0, len(line), 80)]
+            for width in range(66, 81):
+                report = self.report('\n'.join(line[:width] for line in lines[-24:]) + '\n')
+                self.assertTrue(report['explain']['evidence'], (log, width))
+                self.assertIn(report['verdict'], ('broken', 'unknown'), (log, width))
+            self.assertEqual(report['verdict'], 'broken', log)
+            report = self.expect_nothing('\n'.join(lines[-10:]) + '\n')
+            self.assertEqual(report['explain']['unread_crashes'], 1, log)
 
     def test_not_enabled(self):
         clear = {'cr4': '00000000001406b0'}

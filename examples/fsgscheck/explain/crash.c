@@ -217,8 +217,9 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 
 static void take_panic(struct explain *e, struct explain_crash *c, const struct explain_message *m)
 {
-	/* The kernel's messages when it kills a task, unlike those about a watchdog or a driver. */
-	static const char *const deaths[] = {"Attempted to kill the idle task", "Fatal exception"};
+	/* The kernel's messages when it kills a task, unlike those about a watchdog or a driver. A
+	 * screen's right edge may cut them off. */
+	static const char *const deaths[] = {"Attempted to kill the i", "Fatal exce"};
 	bool died = false;
 
 	for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++) {
@@ -249,6 +250,14 @@ static void take_part(struct explain *e, struct text t)
 			explain_dump_end(&e->crash.slot[i]);
 }
 
+/* A picture's right edge may cut bytes off before the line goes on. Bytes that were put together
+ * so are only believed where they make one of the four instructions. */
+static void drop_cut_code(struct explain_dump *d, const struct explain_message *m)
+{
+	if (m->joined && explain_is_ours(d->symbol) && insn_of(d) == -1)
+		d->code_length = 0;
+}
+
 static void take_line(struct explain *e, struct explain_crash *c, const struct explain_message *m,
 		      uint32_t code, struct text t)
 {
@@ -260,6 +269,7 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 	case CRASH_CODE:
 		explain_dump_code(&c->now, t);
 		c->now.code_line = m->line;
+		drop_cut_code(&c->now, m);
 		break;
 	case CRASH_REGS:
 		note_order(e, c, m);

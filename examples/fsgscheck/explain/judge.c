@@ -67,8 +67,7 @@ static bool stopped_here(const struct explain_crash *c, const struct explain_dum
 static enum meaning judge_bytes_missing(const struct explain_crash *c, struct explain_source *s)
 {
 	const struct explain_dump *d = &c->best;
-	const bool stopped = c->cause != EXPLAIN_HEADERLESS ||
-			     (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE));
+	const bool stopped = c->cause != EXPLAIN_HEADERLESS || stopped_here(c, d);
 
 	if ((!d->seen && (c->trace & TRACE_USER)) || (c->trace & TRACE_BUG))
 		return c->cause == EXPLAIN_HEADERLESS ? NOTHING : FOREIGN;
@@ -83,7 +82,7 @@ static enum meaning judge_bytes_missing(const struct explain_crash *c, struct ex
 		return OURS;
 	/* Without a symbol, the code may be anywhere. */
 	if (c->cause == EXPLAIN_HEADERLESS)
-		return NOTHING;
+		return !d->seen && (c->trace & TRACE_PANICKED) ? UNREAD : NOTHING;
 	return d->symbol[0] < 'A' && d->code_length == 0 ? OURS : UNREAD;
 }
 

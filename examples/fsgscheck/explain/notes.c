@@ -13,8 +13,8 @@ static const struct {
 	[EXPLAIN_NO_CODE] =
 		{"code",
 		 "The kernel stopped where it uses these instructions, but the bytes of the Code: "
-		 "line, from the one in angle brackets on, are missing or cut off, so the "
-		 "instruction is not known."},
+		 "line, from the one in angle brackets on, are missing, cut off or misread, so "
+		 "the instruction is not known."},
 	[EXPLAIN_NO_CR4] =
 		{"cr4",
 		 "CR4 is missing, so an instruction that fails and a CR4 bit that was dropped "
