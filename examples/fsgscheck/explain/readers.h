@@ -448,8 +448,8 @@ enum {
 };
 /* `how`: bits of this enumeration. */
 void explain_unwrap_line(struct explain *e, const char *line, size_t length, uint32_t how);
-/* Does the same in less time for a line of the kernel's own log that nothing has wrapped or encoded,
- * like most lines. False, and nothing is done, if it may be another one. */
+/* Does the same in less time for a line of the kernel's own log that nothing has wrapped or
+ * encoded, like most lines. False, and nothing is done, if it may be another one. */
 bool explain_unwrap_own(struct explain *e, const char *line, size_t length);
 void explain_unwrap_end(struct explain *e);
 
