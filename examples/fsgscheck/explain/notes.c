@@ -110,8 +110,8 @@ static const struct {
 		{"digits",
 		 "Letters stand where the kernel prints digits, O for 0 or l for 1, as in a text "
 		 "that was read from a picture. So the bytes of the Code: line and CR4 are not "
-		 "certain. Type the lines RIP:, Code: and CR2:, with CR4 in it, from the picture, and "
-		 "run explain again."},
+		 "certain. Type the lines RIP:, Code: and CR2:, with CR4 in it, from the "
+		 "picture, and run explain again."},
 	[EXPLAIN_TOOL] =
 		{NULL,
 		 "An emulator or an instrumentation tool ran the program, and it does not have the "
