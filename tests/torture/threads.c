@@ -602,6 +602,19 @@ static int same_answer(const struct fsgs_report *r, const struct fsgs_report *ex
 	       memcmp(r->trials, expected->trials, sizeof r->trials) == 0;
 }
 
+/* A check that waits 10 s for its turn is refused, as documented. An emulated machine may be that
+ * slow, and only there is one of 20,000 allowed. */
+static atomic_long late;
+
+static int is_late(const struct fsgs_report *r)
+{
+	const int is = getenv("FSGSCHECK_TORTURE_SLOW") && r->refusal == FSGS_REFUSAL_SYSTEM &&
+		       r->refusal_error == EDEADLK;
+
+	atomic_fetch_add(&late, is);
+	return is;
+}
+
 /* For neighbours. */
 static void check_as_always(void)
 {
@@ -739,7 +752,7 @@ static void *checker(void *argument)
 				  full ? FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS : 0) == 0,
 		       "fsgs_check");
 		EXPECT(errno == 4711, "errno %d", errno);
-		EXPECT(same_answer(&r, full ? &full_reference : &reference),
+		EXPECT(same_answer(&r, full ? &full_reference : &reference) || is_late(&r),
 		       "verdict %u refusal %u (%d)", r.verdict, r.refusal, r.refusal_error);
 		if (locked)
 			release_phase();
@@ -882,6 +895,8 @@ int main(int argc, char **argv)
 	       "%ld faults, verdict %u", atomic_load(&recovered), reference.verdict);
 #endif
 	/* Ten thousand rounds of all threads are required only in the full-length test. */
+	printf("%ld checks refused after 10 s\n", atomic_load(&late));
+	EXPECT(atomic_load(&late) <= 1 + atomic_load(&checks) / 20000, "too many");
 	EXPECT(seconds < 600 || SLOW_TOOL || atomic_load(&checks) >= 10000L * CHECKERS,
 	       "only %ld checks", atomic_load(&checks));
 	return torture_status("threads");
