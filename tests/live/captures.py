@@ -8,6 +8,7 @@ import base64
 import html
 import json
 import os
+import quopri
 import re
 import shutil
 import subprocess
@@ -121,9 +122,9 @@ def texts(log):
     yield 'quoted', quoted
     yield 'quoted twice', prefixed('> ', quoted)
     yield 'folded, quoted', prefixed('> ', through('fold', '-s', '-w', '72', text=text).decode())
-    encode = ('perl', '-MMIME::QuotedPrint', '-0777', '-ne', 'print encode_qp($_)')
-    yield 'quoted-printable', through(*encode, text=text)
-    yield 'quoted-printable of <>', re.sub(rb'[<>]', lambda m: b'=%02X' % m[0][0], through(*encode, text=text))
+    encoded = quopri.encodestring(text.encode())
+    yield 'quoted-printable', encoded
+    yield 'quoted-printable of <>', re.sub(rb'[<>]', lambda m: b'=%02X' % m[0][0], encoded)
     yield 'base64', through('base64', text=text)
     yield 'base64 in a line', through('base64', '-w0', text=text)
     for width in (20, 32, 40, 57):
@@ -252,7 +253,7 @@ def characters(log):
     yield 'anchors', ''.join(f'<a id="l{n}"></a><b>{html.escape(line)}</b>\n' for n, line in enumerate(lines))
     yield 'quoted-printable, each blank', text.replace(' ', '=20')
     yield 'quoted-printable, each mark', re.sub(r'[^\w\n ]', lambda m: f'={ord(m[0]):02X}', text)
-    encoded = through('perl', '-MMIME::QuotedPrint', '-0777', '-ne', 'print encode_qp($_)', text=text).decode()
+    encoded = quopri.encodestring(text.encode()).decode()
     yield 'quoted-printable, lower case', re.sub('=[0-9A-F]{2}', lambda m: m[0].lower(), encoded)
     yield 'quoted-printable, quoted', prefixed('> ', encoded)
 
