@@ -109,6 +109,14 @@ PREFIXES = {
 }
 
 
+def quoted_printable(text):
+    """By perl where it has its modules: a bare Debian has not."""
+    perl = ('perl', '-MMIME::QuotedPrint', '-0777', '-ne')
+    if subprocess.run((*perl, ''), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        return through(*perl, 'print encode_qp($_)', text=text)
+    return quopri.encodestring(text.encode())
+
+
 def texts(log):
     """Name and bytes of each form."""
     text, lines, bare = log.text, log.lines, log.bare
@@ -122,7 +130,7 @@ def texts(log):
     yield 'quoted', quoted
     yield 'quoted twice', prefixed('> ', quoted)
     yield 'folded, quoted', prefixed('> ', through('fold', '-s', '-w', '72', text=text).decode())
-    encoded = quopri.encodestring(text.encode())
+    encoded = quoted_printable(text)
     yield 'quoted-printable', encoded
     yield 'quoted-printable of <>', re.sub(rb'[<>]', lambda m: b'=%02X' % m[0][0], encoded)
     yield 'base64', through('base64', text=text)
@@ -253,7 +261,7 @@ def characters(log):
     yield 'anchors', ''.join(f'<a id="l{n}"></a><b>{html.escape(line)}</b>\n' for n, line in enumerate(lines))
     yield 'quoted-printable, each blank', text.replace(' ', '=20')
     yield 'quoted-printable, each mark', re.sub(r'[^\w\n ]', lambda m: f'={ord(m[0]):02X}', text)
-    encoded = quopri.encodestring(text.encode()).decode()
+    encoded = quoted_printable(text).decode()
     yield 'quoted-printable, lower case', re.sub('=[0-9A-F]{2}', lambda m: m[0].lower(), encoded)
     yield 'quoted-printable, quoted', prefixed('> ', encoded)
 
