@@ -44,11 +44,6 @@ const struct explain_packed *explain_packed(const struct explain *e)
 	return e->bytes.packed;
 }
 
-static void put(struct explain *e, const char *bytes, size_t size)
-{
-	explain_stream_feed(&e->stream[0], bytes, size);
-}
-
 /* Whole pieces without zero bytes. */
 static void put_bytes(struct explain *e, const char *bytes, size_t size)
 {
@@ -57,7 +52,7 @@ static void put_bytes(struct explain *e, const char *bytes, size_t size)
 		const size_t length = zero ? (size_t)(zero - bytes) : size;
 
 		if (length)
-			put(e, bytes, length);
+			explain_stream_feed(&e->stream[0], bytes, length);
 		bytes += length + (zero != NULL);
 		size -= length + (zero != NULL);
 	}
@@ -110,12 +105,12 @@ static void put_units(struct explain *e, const char *bytes, size_t size)
 			continue;
 		length += put_code(unit, text + length);
 		if (length > sizeof text - 4) {
-			put(e, text, length);
+			explain_stream_feed(&e->stream[0], text, length);
 			length = 0;
 		}
 	}
 	if (length)
-		put(e, text, length);
+		explain_stream_feed(&e->stream[0], text, length);
 }
 
 static void feed(struct explain *e, const char *bytes, size_t size)

@@ -30,11 +30,6 @@ static bool is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* The length of a severity level as loggers write it; 0 if there is none. */
 static size_t level_length(struct text t)
 {
@@ -69,8 +64,8 @@ static void shape_of(struct text t, uint32_t most, struct shape *s)
 	while (t.at < t.end && s->length < most && t.at - start < UINT16_MAX) {
 		char c = *t.at++;
 
-		if (is_digit(c)) {
-			while (t.at < t.end && is_digit(*t.at))
+		if (text_is_digit(c)) {
+			while (t.at < t.end && text_is_digit(*t.at))
 				t.at++;
 			c = '0';
 		} else if (c == ' ' || c == '\t') {

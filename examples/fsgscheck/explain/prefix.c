@@ -363,11 +363,6 @@ static bool is_filling(char c)
 
 #define PREFIX_WORDS 20
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* The clock of most lines, "[    0.486493] ", without the checks that other prefixes need. */
 static bool plain_clock(struct text *t, struct explain_message *m)
 {
@@ -379,12 +374,13 @@ static bool plain_clock(struct text *t, struct explain_message *m)
 		return false;
 	for (int i = 0; i < 4 && *at == ' '; i++)
 		at++;
-	if (!is_digit(*at))
+	if (!text_is_digit(*at))
 		return false;
-	for (int i = 0; i < 9 && is_digit(*at); i++)
+	for (int i = 0; i < 9 && text_is_digit(*at); i++)
 		seconds = seconds * 10 + (uint32_t)(*at++ - '0');
-	if (at[0] != '.' || at[7] != ']' || at[8] != ' ' || !is_digit(at[1]) || !is_digit(at[2]) ||
-	    !is_digit(at[3]) || !is_digit(at[4]) || !is_digit(at[5]) || !is_digit(at[6]))
+	if (at[0] != '.' || at[7] != ']' || at[8] != ' ' || !text_is_digit(at[1]) ||
+	    !text_is_digit(at[2]) || !text_is_digit(at[3]) || !text_is_digit(at[4]) ||
+	    !text_is_digit(at[5]) || !text_is_digit(at[6]))
 		return false;
 	m->uptime = seconds + 1;
 	m->clock = seconds * 1000 + (uint32_t)(at[1] - '0') * 100 + (uint32_t)(at[2] - '0') * 10 +

@@ -33,9 +33,14 @@ static inline bool text_skip(struct text *t, const char *what)
 void text_blank(struct text *t); /* skips blanks and joints */
 bool text_ends(struct text t);   /* only blanks are left */
 
+static inline bool text_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static inline int text_hex_digit(char c) /* -1 if it is not a digit */
 {
-	if (c >= '0' && c <= '9')
+	if (text_is_digit(c))
 		return c - '0';
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;

@@ -135,14 +135,22 @@ static void append(struct explain *e, const struct explain_message *m)
 #define LONGEST_FILE      300
 #define LONGEST_PARAMETER 4096
 
+/* "NAME[123]: segfault at", "traps: NAME[123] trap invalid opcode"; the name may have ended the
+ * line before. */
+static bool may_name_program(struct text t)
+{
+	const size_t length = (size_t)(t.end - t.at);
+
+	return length && (*t.at == ':' || memchr(t.at, ']', length < 32 ? length : 32));
+}
+
 /* The longest name that the kernel can quote in this message; 0 for none. */
 static uint32_t quoted_length(struct text t)
 {
 	/* A mount's options, and the path of a program (include/linux/fs_context.h, fs/exec.c) */
 	static const char *const words[] = {"parameter ", "value for ", "process ", "option ",
 					    "option: ",   "resolve ",   "lookup ",  "name "};
-	const size_t length = (size_t)(t.end - t.at);
-	const char *quote = t.end, *pid;
+	const char *quote = t.end;
 
 	/* The first quotation mark, since a name may contain others. */
 	for (const char *mark = "'\"`"; *mark; mark++) {
@@ -154,11 +162,7 @@ static uint32_t quoted_length(struct text t)
 		if ((size_t)(quote - t.at) >= strlen(words[i]) &&
 		    memcmp(quote - strlen(words[i]), words[i], strlen(words[i])) == 0)
 			return LONGEST_PARAMETER;
-	/* "NAME[123]: segfault at", "traps: NAME[123] trap invalid opcode"; the name may have ended
-	 * the line before. */
-	pid = memchr(t.at, ']', length < 32 ? length : 32);
-	return (pid || t.at == t.end || *t.at == ':') && text_find(&t, " error") &&
-			       text_find(&t, " in ")
+	return may_name_program(t) && text_find(&t, " error") && text_find(&t, " in ")
 		       ? LONGEST_FILE
 		       : 0;
 }
@@ -429,14 +433,6 @@ static void take_message(struct explain *e, struct text line)
 }
 
 /* -- Lines */
-
-/* Whether it may quote a program's name, as quoted_length() finds it. */
-static bool may_name_program(struct text t)
-{
-	const size_t length = (size_t)(t.end - t.at);
-
-	return length && (*t.at == ':' || memchr(t.at, ']', length < 32 ? length : 32));
-}
 
 /* Whether the kernel's message says nothing, like most: read_message() would only pass it on as a
  * part of an open crash. */
