@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-mode Linux: a program begins with the FS base of the one that it replaces.
+/* User-mode Linux: a program that execve() starts has the FS base of the program before it.
  * Linux, arch/x86/kernel/process_64.c, start_thread_common: execve zeroes the bases. A tracer looks
  * before the first instruction.
  * gcc -static -o uml-exec uml-exec.c && ./uml-exec; the same in user-mode Linux */

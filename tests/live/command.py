@@ -124,7 +124,7 @@ class Human(unittest.TestCase):
             lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
             sentences = [line for line in lines if not re.match(r'  \S+ {2,}', line)]
             self.assertLessEqual(max(map(len, sentences)), columns)
-        # One that does not tell, or is too narrow for words, gets the page as it is in a file.
+        # Without a width, below 40 columns and above 80, the lines are those of a file.
         for columns in (0, 5, 200):
             lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
             self.assertEqual(lines, run().stdout.splitlines())

@@ -49,7 +49,7 @@ class State:
     disposition: typing.Any = FIRST
     behind: tuple = ((), ())                  # of each copy of the library
     lock: tuple = (NOBODY, NOBODY)
-    foreign: int = NOBODY                     # owner of a lock that belongs to the program
+    foreign: int = NOBODY                     # the thread that holds the program's own lock
     trying: tuple = (NOBODY, NOBODY)
     newest: str = FIRST                       # the action that another thread installed last, or that our handler passes signals to
     recent: frozenset = frozenset((FIRST,))   # the newest action since the current exchange began

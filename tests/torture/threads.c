@@ -543,8 +543,9 @@ static void replace_and_fault(unsigned turn)
 	installed_here = 1 + turn % 2;
 	action.sa_sigaction = turn % 2 ? received_second : received_first;
 	sigaddset(&action.sa_mask, SIGUSR2);
-	/* The other times it settles before it faults: an action may equal the one that the library
-	 * has installed for a moment, and nothing tells the two apart (doc/handover.md). */
+	/* The other times it settles before it faults, with another mask. The library installs an
+	 * action again for a moment, and cannot tell an equal new action from it (doc/handover.md).
+	 */
 	if (turn / 2 % 2)
 		sigaddset(&action.sa_mask, SIGUSR1);
 	EXPECT(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");
