@@ -500,21 +500,16 @@ class Versions(Case):
                 print(f'# {name}, {version}: {line[0]}', flush=True)
                 self.assertEqual(not line[1], release in self.mended.get(name, ()), line[0])
 
-    def qemu_system(self, release):
-        tree, version = self.available(aside.unpacked, 'qemu-system-x86', release=release, libraries=True)
-        return version, [*aside.command(tree, 'usr/bin/qemu-system-x86_64'),
-                         '-L', str(tree / 'usr/share/seabios'), '-L', str(tree / 'usr/share/qemu')]
-
     def test_x2apic(self):
         """The firmware leaves x2APIC mode on where an APIC ID needs more than eight bits. The emulator of 7.2 has no such mode."""
-        version, emulator = self.qemu_system('trixie')
+        version, emulator = self.available(aside.qemu_system, 'trixie')
         run = self.timed(f'QEMU {version}, 288 CPUs',
                          machine.boot(IMAGE, emulator=emulator, cpu='max', memory=256, smp=288, timeout=240))
         self.assertEqual(last_line(run), ('usable', 'emulated,no-canonical-check', 288))
 
     def test_qemu_system(self):
         for release in self.releases:
-            version, emulator = self.qemu_system(release)
+            version, emulator = self.available(aside.qemu_system, release)
             for image in (IMAGE, RING0):
                 run = self.timed(f'QEMU {version}, {pathlib.Path(image).name}',
                                  machine.boot(image, emulator=emulator, memory=64, smp=2, timeout=90))

@@ -145,3 +145,10 @@ def command(tree, program):
     if not loader.exists():
         return [str(program)]
     return [str(loader), '--inhibit-cache', '--library-path', f'{libraries}:{tree}/lib/x86_64-linux-gnu', str(program)]
+
+
+def qemu_system(release):
+    """The version of a release's QEMU, and the command that runs it as machine.boot() takes it."""
+    tree, version = unpacked('qemu-system-x86', release=release, libraries=True)
+    return version, [*command(tree, 'usr/bin/qemu-system-x86_64'),
+                     '-L', str(tree / 'usr/share/seabios'), '-L', str(tree / 'usr/share/qemu')]
