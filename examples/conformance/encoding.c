@@ -7,10 +7,12 @@
 #define OTHER UINT64_C(0x00002b1a97d4f6e8)
 #define LOW   UINT64_C(0xffffffff)
 
-/* A value that no register holds by chance. */
+/* A value that no register holds by chance. It is canonical in RSP, since some machines cannot return
+ * to another one: a trap or a timer's interrupt would end the process. */
 static uint64_t filler(unsigned reg)
 {
-	return UINT64_C(0xa5a5000000000000) | (uint64_t)(reg + 1) << 32 | (0x80000000u + reg);
+	return (reg == RSP ? UINT64_C(0xffffa50000000000) : UINT64_C(0xa5a5000000000000)) |
+	       (uint64_t)(reg + 1) << 32 | (0x80000000u + reg);
 }
 
 static struct window *prepared(uint64_t insn, uint64_t width, unsigned reg)
@@ -20,7 +22,7 @@ static struct window *prepared(uint64_t insn, uint64_t width, unsigned reg)
 	for (unsigned i = 0; i < REGISTERS; i++)
 		w->in[i] = filler(i);
 	if (is_write(insn)) {
-		w->in[reg] = width == 64 ? VALUE : UINT64_C(0xdead000000000000) | (VALUE & LOW);
+		w->in[reg] = width == 64 ? VALUE : (filler(reg) & ~LOW) | (VALUE & LOW);
 		window_prctl(w, segment_of(insn), OTHER);
 	} else {
 		window_prctl(w, segment_of(insn), VALUE);

@@ -90,8 +90,14 @@ static void keeps_rest(const struct test *t)
 static void every_register(const struct test *t)
 {
 	for (unsigned reg = 0; reg < REGISTERS; reg++) {
-		const struct window *const w = attempt(t->a, NOT_CANONICAL, reg);
+		const struct window *w;
 
+		if (reg == RSP && !machine.stray_rsp) {
+			remark("without RSP: this machine ends a process that it interrupts while "
+			       "RSP is not canonical");
+			continue;
+		}
+		w = attempt(t->a, NOT_CANONICAL, reg);
 		expect(SIGSEGV, (uint64_t)w->fault.signal, "signal of the write with %s",
 		       register_name(reg, 64));
 		expect(BASE, base_of(&w->last, (int)t->a), "base after the write with %s",

@@ -239,6 +239,30 @@ static void int80(unsigned unused)
 	event_int80(&w);
 }
 
+static void breakpoint(int signal)
+{
+	(void)signal;
+}
+
+/* IRET returns to any RSP. A hypervisor that returns by other means may end the process. */
+static void stray_rsp(unsigned unused)
+{
+	static unsigned char room[1 << 16];
+	const stack_t stack = {.ss_sp = room, .ss_size = sizeof room};
+	const struct sigaction action = {.sa_handler = breakpoint, .sa_flags = SA_ONSTACK};
+
+	(void)unused;
+	if (sigaltstack(&stack, NULL) || sigaction(SIGTRAP, &action, NULL))
+		return;
+	__asm__ volatile("movq %%rsp, %%rbx\n\t"
+			 "movq %0, %%rsp\n\t"
+			 "int3\n\t"
+			 "movq %%rbx, %%rsp"
+			 :
+			 : "r"(UINT64_C(1) << 63)
+			 : "rbx", "memory");
+}
+
 /* A filter may answer with SIGSYS. FS is set to its current value; the rest of a child does not
  * need GS. */
 static void each_prctl(unsigned which)
@@ -297,6 +321,8 @@ static bool examine(void)
 		if (!lives)
 			foreign_deadly |= FOREIGN_GS_CALL;
 	}
+	if (!outlives(stray_rsp, 0, &machine.stray_rsp))
+		return false;
 	machine.half_safe = half_safe(r);
 	snprintf(why, sizeof why, "this machine has no FSGSBASE: CPUID %s it, AT_HWCAP2 %s it",
 		 r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers" : "does not offer",

@@ -93,6 +93,7 @@ struct machine {
 	struct fsgs_report report;
 	bool present;    /* the instructions run, or the kernel advertises them */
 	bool half_safe;  /* a base of the kernel's half may stand in GS */
+	bool stray_rsp;  /* the kernel can return to a stack pointer that is not canonical */
 	const char *why; /* not present */
 };
 

@@ -100,6 +100,12 @@ class Native(unittest.TestCase):
         covered = {k for case in seen.values() for k in case['covers']}
         self.assertEqual(covered, {f'K{n}' for n in range(1, 16)})
 
+    @unittest.skipUnless(present(), 'the instructions do not run here')
+    def test_every_case_finishes(self):
+        """Also on a machine that breaks rules: a case that dies says nothing about its own rule."""
+        for number, case in cases(run('--json', '--repeat', '2')).items():
+            self.assertNotIn('did not finish', case.get('what', ''), f'{number}: {case}')
+
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_inherited(self):
         """Signals, masks and limits that a parent may leave must not make a case fail or hang."""
