@@ -7,8 +7,8 @@
 #define OTHER UINT64_C(0x00002b1a97d4f6e8)
 #define LOW   UINT64_C(0xffffffff)
 
-/* A value that no register holds by chance. It is canonical in RSP, since some machines cannot return
- * to another one: a trap or a timer's interrupt would end the process. */
+/* A value that no register holds by chance. RSP gets a canonical one, since some machines cannot
+ * return to another: a trap or a timer's interrupt would end the process. */
 static uint64_t filler(unsigned reg)
 {
 	return (reg == RSP ? UINT64_C(0xffffa50000000000) : UINT64_C(0xa5a5000000000000)) |
