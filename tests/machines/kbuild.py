@@ -80,7 +80,7 @@ def headers(cache, release, suites=None):
         if suites:
             # Such a kernel asks for a compiler that this machine does not have.
             _program(tree / 'compiler', f'for word; do shift; case $word in {"|".join(UNKNOWN)}) ;;'
-                                        ' *) set -- "$@" "$word" ;; esac; done\nexec gcc-12 "$@"')
+                                        ' *) set -- "$@" "$word" ;; esac; done\nexec gcc "$@"')
         (root / 'complete').touch()
     return tree
 
@@ -106,7 +106,7 @@ def build(out, tree, *arguments, edit=None):
         # Nor does it have a pahole of that age.
         arguments = [f'CC={compiler}', 'CONFIG_DEBUG_INFO_BTF_MODULES=', *arguments]
     # The last where the headers bring the kernel's types along, which a module's own are made to fit.
-    for tool in ('make', 'gcc-12', *(['pahole'] if (tree / 'vmlinux').exists() and not compiler.exists() else [])):
+    for tool in ('make', 'gcc', *(['pahole'] if (tree / 'vmlinux').exists() and not compiler.exists() else [])):
         if not shutil.which(tool):
             raise Unavailable(f'{tool} is not installed')
     shutil.rmtree(out, ignore_errors=True)
