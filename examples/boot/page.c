@@ -141,14 +141,14 @@ static void put_steps(const struct fsgs_report *r)
 	for (uint32_t i = 0; (step = fsgs_advice(r, sizeof *r, i)); i++) {
 		struct line label = {0};
 
-		/* A command belongs to the step before it. */
+		/* A command belongs to the step before it, and must not look like its text. */
 		if (step[0] != ' ') {
 			line_number(&label, ++number);
 			line_text(&label, ". ");
+			paragraph(label.text, step, SCREEN_WHITE);
 		} else {
-			line_text(&label, "   ");
+			paragraph("   ", step + 4, SCREEN_YELLOW);
 		}
-		paragraph(label.text, step[0] != ' ' ? step : step + 4, SCREEN_WHITE);
 	}
 }
 

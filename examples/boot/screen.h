@@ -21,6 +21,7 @@ enum screen_colour {
 	SCREEN_MAGENTA = 5,
 	SCREEN_BROWN = 6,
 	SCREEN_GREY = 7,
+	SCREEN_YELLOW = 14,
 	SCREEN_WHITE = 15
 };
 

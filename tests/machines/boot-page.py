@@ -21,24 +21,26 @@ TEXT_MEMORY = 0xb8000
 TIMEOUT = 30.0
 
 BLOCK = 0xdb
-RED, GREEN = 4, 2
+RED, GREEN, YELLOW = 4, 2, 14
 
-# The page of the story, where there is the most to say; and of a machine with nothing to do.
-LIE = (RED, [r"fsgscheck boot image \d+\.\d+\.\d+: 1 of 1 CPU tested .*You may switch off now\.",
-             r"The machine offers FSGSBASE, but it does not work\.",
-             r"What to do, cheapest first:",
-             r"1\. Guest: add nofsgsbase",
-             r"2\. Host: with the VM off, in PowerShell",
-             r"Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled \$true",
-             r"Why: CPUID and CR4 both offer",
-             r"Hypervisor: Microsoft Hv, version 10\.0, build 20348",
-             r"Processor: +AMD EPYC 7281 16-Core Processor \(family 23, model 1, stepping 2\)",
-             r"fsgscheck: verdict=broken findings=insn-ud cpus=1"])
-SOFTWARE = (GREEN, [r"Kernels and programs can use FSGSBASE on this machine\.",
-                    r"What to do: nothing\.",
-                    r"Why: ",
-                    r"Hypervisor: Microsoft Hv",
-                    r"fsgscheck: verdict=usable findings= cpus=1"])
+# The page of the story, where there is the most to say; and of a machine with nothing to do. The large letters' background,
+# the commands, and the text.
+LIE = (RED, ["Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $true"],
+       [r"fsgscheck boot image \d+\.\d+\.\d+: 1 of 1 CPU tested .*You may switch off now\.",
+        r"The machine offers FSGSBASE, but it does not work\.",
+        r"What to do, cheapest first:",
+        r"1\. Guest: add nofsgsbase",
+        r"2\. Host: with the VM off, in PowerShell",
+        r"Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled \$true",
+        r"Why: CPUID and CR4 both offer",
+        r"Hypervisor: Microsoft Hv, version 10\.0, build 20348",
+        r"Processor: +AMD EPYC 7281 16-Core Processor \(family 23, model 1, stepping 2\)",
+        r"fsgscheck: verdict=broken findings=insn-ud cpus=1"])
+SOFTWARE = (GREEN, [], [r"Kernels and programs can use FSGSBASE on this machine\.",
+                        r"What to do: nothing\.",
+                        r"Why: ",
+                        r"Hypervisor: Microsoft Hv",
+                        r"fsgscheck: verdict=usable findings= cpus=1"])
 
 
 def wait_for(condition):
@@ -69,7 +71,7 @@ def read_screen(command, folder):
     return screen.read_bytes()
 
 
-def check(memory, background, words):
+def check(memory, background, commands, words):
     """Returns a list of errors."""
     problems = []
     rows = [memory[at:at + 2 * COLUMNS] for at in range(0, len(memory), 2 * COLUMNS)]
@@ -88,6 +90,9 @@ def check(memory, background, words):
               if row[2 * column] == BLOCK]
     if len(blocks) < 40 or set(blocks) != {background}:
         problems.append(f"{len(blocks)} blocks of large letters on background {set(blocks)}")
+    shown = ["".join(chr(row[at]) if row[at + 1] == YELLOW else " " for at in range(0, len(row), 2)).strip() for row in rows]
+    if [row for row in shown if row] != commands:
+        problems.append(f"not the commands alone have a colour of their own: {shown}")
     return problems
 
 
@@ -98,14 +103,14 @@ def main():
     parser.add_argument("--host-elf", type=pathlib.Path, required=True)
     options = parser.parse_args()
     problems = []
-    for host, (background, words) in (("lie", LIE), ("software", SOFTWARE)):
+    for host, expected in (("lie", LIE), ("software", SOFTWARE)):
         command = [machine.qemu(), "-accel", "tcg", "-M", "q35", "-cpu", machine.CPU_OF_REPORT,
                    "-m", "64", "-nodefaults", "-display", "none", "-no-reboot",
                    "-kernel", str(options.host_elf), "-append", f"host={host}",
                    "-initrd", str(options.image)]
         with tempfile.TemporaryDirectory() as folder:
             memory = read_screen(command, pathlib.Path(folder))
-        problems += check(memory, background, words)
+        problems += check(memory, *expected)
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
