@@ -75,8 +75,13 @@ function copyButton(text) {
   return button;
 }
 
+// An option is not broken after its hyphen.
+function unbroken(text) {
+  return text.split(/(?<=\s)(-\S+)/).map((part, i) => i % 2 ? element('span', {class: 'whole'}, part) : part);
+}
+
 function command(text) {
-  return element('div', {class: 'command'}, element('code', {}, text), copyButton(text));
+  return element('div', {class: 'command'}, element('code', {}, ...unbroken(text)), copyButton(text));
 }
 
 // -- Reading
@@ -213,11 +218,6 @@ function headline(verdict, fault) {
 
 function imageButton() {
   return element('p', {class: 'buttons'}, element('button', {type: 'button', class: 'save-image'}, 'Save the boot image'));
-}
-
-// An option is not broken after its hyphen.
-function unbroken(text) {
-  return text.split(/(?<=\s)(-\S+)/).map((part, i) => i % 2 ? element('span', {class: 'whole'}, part) : part);
 }
 
 // A step: the side that has to act, what it has to do, and its commands, which are the lines that begin with blanks.

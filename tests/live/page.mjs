@@ -184,8 +184,12 @@ test('the story, by one click', async () => {
   const shown = await answered();
   assertSame(shown, {...command(story), explain: shown.json.explain, text: ''});
   assert.equal(shown.json.verdict, 'broken');
-  assert.deepEqual(await page.$$eval('.whole', found => found.map(({textContent}) => textContent)),
-                   ['-CompatibilityForMigrationMode']);
+  assert.deepEqual(await page.$$eval('.steps .whole', found => found.map(({textContent}) => textContent)),
+                   ['-CompatibilityForMigrationMode', '-VMName', '-CompatibilityForMigrationEnabled']);
+  // A phone shows each option on one line.
+  await page.setViewport({width: 360, height: 800});
+  const lines = await page.$$eval('.steps .whole', found => found.map(whole => whole.offsetHeight / parseFloat(getComputedStyle(whole).lineHeight)));
+  assert.ok(Math.max(...lines) < 1.5, String(lines));
 });
 
 test('the story, with keys alone', chromium, async () => {
