@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A client that nobody here wrote: C code from wasm2c, which addresses its memory through GS.
 
-    wasm2c.py SOURCE-ROOT LIBRARY FSGSCHECK SCRATCH
+    wasm2c.py SOURCE-ROOT LIBRARY DROP-IN FSGSCHECK SCRATCH
 
 Fetches the npm package wabt by name, turns sum.wat into C, compiles that with clang -mfsgsbase against
-the library by the three hooks of examples/runtime/wasm2c, and runs it in every state. Skips, saying
-why, when a tool is missing or the package is not available. The generated code stays in SCRATCH.
+the library by the three hooks of examples/runtime/wasm2c, and runs it in every state. The same hooks with
+the drop-in form run natively. Skips, saying why, when a tool is missing or the package is not available.
+The generated code stays in SCRATCH.
 """
 import os
 import shutil
@@ -13,7 +14,7 @@ import subprocess
 import sys
 
 import runtime
-from support import Unavailable, npm
+from support import Unavailable, for_dropin, npm
 
 # The first version with Segue; Debian's package is older.
 PACKAGE = 'wabt@1.0.39'
@@ -46,8 +47,21 @@ def build(root, library, scratch, tools):
     return client
 
 
+def build_dropin(root, dropin, scratch):
+    """The same program with fsgscheck.c as one more file."""
+    own, client = os.path.join(root, 'examples', 'runtime', 'wasm2c'), os.path.join(scratch, 'client-dropin')
+    with open(os.path.join(own, 'host.c'), encoding='utf-8') as file:
+        host = for_dropin(file.read())
+    with open(client + '.c', 'w', encoding='utf-8') as file:
+        file.write(host)
+    subprocess.run(['clang', '-O2', '-Wall', '-Wextra', '-Werror', '-I', scratch, '-I', own, '-I', dropin, client + '.c',
+                    os.path.join(scratch, 'client-sum.o'), os.path.join(dropin, 'fsgscheck.c'), '-lm', '-pthread', '-o', client],
+                   check=True, stdout=sys.stderr, timeout=120)
+    return client
+
+
 def main():
-    root, library, command, scratch = (os.path.abspath(path) for path in sys.argv[1:])
+    root, library, dropin, command, scratch = (os.path.abspath(path) for path in sys.argv[1:])
     for tool in NEEDED:
         if not shutil.which(tool):
             skip(f'{tool} is missing')
@@ -59,6 +73,7 @@ def main():
     tap = runtime.Tap()
     runtime.every_state(tap, client, command)
     runtime.stage(tap, 'native, with GS for itself', [], False, client + '-free', command)
+    runtime.stage(tap, 'native, with the drop-in form', [], False, build_dropin(root, dropin, scratch), command)
     return tap.end()
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The sample for EFI programs, examples/boot/gnu-efi.c, by gnu-efi: built, and started by firmware on two machines."""
+"""The sample for EFI programs, examples/boot/gnu-efi.c, by gnu-efi: built with the installed archive and
+with the drop-in form of the core, and started by firmware."""
 
 import os
 import pathlib
@@ -7,7 +8,7 @@ import tempfile
 import unittest
 
 import boot
-from support import SOURCE, machine, output, parts
+from support import SOURCE, for_dropin, machine, output, parts
 
 GNU_EFI = pathlib.Path('/usr/lib')
 # As gnu-efi's own Makefiles do.
@@ -18,27 +19,42 @@ SECTIONS = ('.text', '.sdata', '.data', '.dynamic', '.dynsym', '.rel*', '.reloc'
 
 
 class Efi(unittest.TestCase):
-    def build(self, folder):
-        output('gcc', *CFLAGS, '-c', SOURCE / 'examples/boot/gnu-efi.c', '-o', folder / 'efi.o')
+    def build(self, folder, core, source=SOURCE / 'examples/boot/gnu-efi.c'):
+        output('gcc', *CFLAGS, '-c', source, '-o', folder / 'efi.o')
         output('ld', '-nostdlib', '-znocombreloc', '-shared', '-Bsymbolic', '--no-undefined', '-T',
-               GNU_EFI / 'elf_x86_64_efi.lds', GNU_EFI / 'crt0-efi-x86_64.o', folder / 'efi.o', os.environ['CORE'],
+               GNU_EFI / 'elf_x86_64_efi.lds', GNU_EFI / 'crt0-efi-x86_64.o', folder / 'efi.o', core,
                f'-L{GNU_EFI}', '-lefi', '-lgnuefi', '-o', folder / 'efi.so')
         made = folder / 'disk/EFI/BOOT/BOOTX64.EFI'
         made.parent.mkdir(parents=True)
         output('objcopy', *(word for name in SECTIONS for word in ('-j', name)), '--target', 'efi-app-x86_64',
                folder / 'efi.so', made)
 
-    @unittest.skipUnless((GNU_EFI / 'crt0-efi-x86_64.o').exists(), 'gnu-efi is not installed')
-    def test_verdicts(self):
-        with tempfile.TemporaryDirectory() as directory:
-            folder = pathlib.Path(directory)
-            self.build(folder)
-            for cpu, verdict in (('max', 'usable'), ('max,-fsgsbase', 'unsupported')):
-                with self.subTest(cpu=cpu):
-                    extra = [*boot.uefi(folder), '-drive', f'file=fat:rw:{folder}/disk,format=raw']
-                    done = machine.boot(None, cpu=cpu, memory=256, debug_exit=False, timeout=2 * boot.FIRMWARE_TIMEOUT,
-                                        until=r'fsgsbase: .*\.', extra=extra)
-                    self.assertRegex(done.log, rf'fsgsbase: {verdict}: \S')
+    def setUp(self):
+        if not (GNU_EFI / 'crt0-efi-x86_64.o').exists():
+            self.skipTest('gnu-efi is not installed')
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def boot(self, cpu, verdict):
+        extra = [*boot.uefi(self.folder), '-drive', f'file=fat:rw:{self.folder}/disk,format=raw']
+        done = machine.boot(None, cpu=cpu, memory=256, debug_exit=False, timeout=2 * boot.FIRMWARE_TIMEOUT,
+                            until=r'fsgsbase: .*\.', extra=extra)
+        self.assertRegex(done.log, rf'fsgsbase: {verdict}: \S')
+
+    def test_archive(self):
+        self.build(self.folder, os.environ['CORE'])
+        for cpu, verdict in (('max', 'usable'), ('max,-fsgsbase', 'unsupported')):
+            with self.subTest(cpu=cpu):
+                self.boot(cpu, verdict)
+
+    def test_drop_in(self):
+        """fsgscheck-core.c, by the compiler's flags for the program itself."""
+        dropin = pathlib.Path(os.environ['DROPIN'])
+        text = (SOURCE / 'examples/boot/gnu-efi.c').read_text(encoding='utf-8')
+        source = self.folder / 'efi.c'
+        source.write_text(for_dropin(text, dropin / 'fsgscheck-core.h'), encoding='utf-8')
+        output('gcc', *CFLAGS, '-c', dropin / 'fsgscheck-core.c', '-o', self.folder / 'core.o')
+        self.build(self.folder, self.folder / 'core.o', source)
+        self.boot('max', 'usable')
 
 
 if __name__ == '__main__':

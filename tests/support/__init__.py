@@ -56,6 +56,11 @@ def fetched(*command, **options):
     return done.stdout
 
 
+def for_dropin(text, header='fsgscheck.h'):
+    """C code that includes the installed headers: the same for the drop-in form."""
+    return re.sub(r'#include <fsgscheck[\w/]*\.h>', f'#include "{header}"', text)
+
+
 def cpu_flags():
     """The features that this kernel lists of its first CPU."""
     found = re.search(r'^flags\s*:(.*)', Path('/proc/cpuinfo').read_text(encoding='utf-8'), re.M)
