@@ -43,8 +43,9 @@ def build(tree, work, compiler='gcc'):
     sources = [path for path in sorted((tree / 'lib').rglob('*'))
                if path.suffix in ('.c', '.S') and path.name != 'no-trial.c']
     library = work / f'{compiler}.so'
-    output(compiler, *FLAGS, f'-I{tree}/include', f'-Wl,--version-script={work}/witness.map',
-        '-Wl,-soname,libfsgscheck.so.1', *sources, work / 'witness.c', '-o', library)
+    # abidw sorts by path: wherever the tree stands, the witness comes after lib.
+    output(compiler, *FLAGS, f'-I{tree}/include', f'-fdebug-prefix-map={work}/witness.c={tree}/witness.c',
+        f'-Wl,--version-script={work}/witness.map', '-Wl,-soname,libfsgscheck.so.1', *sources, work / 'witness.c', '-o', library)
     return library
 
 
@@ -97,11 +98,15 @@ class Baseline(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.work = Path(directory.name)
 
-    def changed(self, *edits):
-        """The result for a copy of the tree with one change."""
-        tree = self.work / 'tree'
+    def copied(self, name):
+        tree = self.work / name
         for folder in ('include', 'lib'):
             shutil.copytree(SOURCE / folder, tree / folder)
+        return tree
+
+    def changed(self, *edits):
+        """The result for a copy of the tree with one change."""
+        tree = self.copied('tree')
         for file, old, new in edits:
             text = (tree / file).read_text(encoding='utf-8')
             self.assertRegex(text, old)
@@ -118,6 +123,11 @@ class Baseline(unittest.TestCase):
 
     def test_the_baseline_names_no_machine(self):
         self.assertNotRegex(BASELINE.read_text(encoding='utf-8'), r"path='[/.]|comp-dir-path|filepath")
+
+    def test_any_folder_makes_the_same_baseline(self):
+        """Before and after the file of the witness functions, witness.c, in the order of names."""
+        first, last = (dump(self.copied(name), self.work) for name in ('tree', 'zone'))
+        self.assertEqual(first, last)
 
     def test_removed_symbol(self):
         breaks, _ = self.changed(('lib/libfsgscheck.map', r'\tfsgs_usable;\n', ''))
