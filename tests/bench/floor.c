@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "floor.h"
 
+#include "../support/caught.h"
 #include "harness.h"
 
 #include <asm/prctl.h>
@@ -16,10 +17,6 @@ struct action {
 	void (*restorer)(void);
 	uint64_t mask;
 };
-
-static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
-
-#define CAUGHT (sizeof caught / sizeof *caught)
 
 static struct action old[CAUGHT];
 static uint64_t mask;

@@ -6,6 +6,7 @@
  *
  *     copies PROCESSES PLUGIN PLUGIN...
  */
+#include "../support/caught.h"
 #include "torture.h"
 
 #include <dlfcn.h>
@@ -21,10 +22,6 @@ enum { COPIES = 4, TRIALS = 3 };
 /* In every second process, threads raise faults of their own, and the plugins stay loaded until all
  * are handled: a program must not unload a handler that another thread has just entered. */
 static int raises;
-
-static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
-
-#define CAUGHT (sizeof caught / sizeof *caught)
 
 struct actions {
 	unsigned char of[CAUGHT][32];

@@ -4,6 +4,8 @@
 #ifndef UNIT_TRYING_H
 #define UNIT_TRYING_H
 
+#include "../support/caught.h"
+
 #include <linux/guard.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,10 +14,6 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
-
-static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
-
-#define CAUGHT (sizeof caught / sizeof *caught)
 
 /* The state that a trial must restore. */
 struct state {
