@@ -183,7 +183,7 @@ void fsgs_guard_leave(void)
 	const kernel_sigset mask = guard.mask, own = guard.own;
 	const uint64_t name = guard.name;
 	siginfo_t info[FSGS_CAUGHT][PARKED];
-	int parked[FSGS_CAUGHT] = {0};
+	int parked[FSGS_CAUGHT] = {0}, any = 0;
 
 	change_mask(SIG_SETMASK, mask | EXCHANGING, NULL);
 	fsgs_handover_give_back();
@@ -193,13 +193,14 @@ void fsgs_guard_leave(void)
 
 	for (int i = 0; i < FSGS_CAUGHT; i++) {
 		parked[i] = ours ? atomic_load(&guard.parked[i]) : 0;
+		any |= parked[i];
 		if (parked[i])
 			memcpy(info[i], guard.info[i], sizeof info[i]);
 	}
 	fsgs_lock_release(name);
 	/* Sends the first signal of each kind while all are blocked, since a handler may leave by a
 	 * jump. Sends the rest when the first is no longer pending. */
-	if (parked[0] || parked[1] || parked[2] || parked[3])
+	if (any)
 		change_mask(SIG_BLOCK, caught_set(), NULL);
 	for (int i = 0; i < FSGS_CAUGHT; i++)
 		if (parked[i])

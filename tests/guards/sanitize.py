@@ -51,7 +51,7 @@ TESTS_LEFT_OUT = {
     'thread': ('fs_goes_away_and_comes_back', 'the_owner_may_change_errno', 'passes_on_with_the_owners_mask',
                'runs_as_the_owners_would', 'returns_as_the_owner_does', 'a_bare_clone_is_sane',
                'a_process_in_the_same_memory_keeps_away', 'serves_after_the_trial', 'a_chain_has_an_end',
-               'too_many_actions', 'too_many_actions_of_a_later_signal'),
+               'too_many_actions', 'too_many_actions_of_a_later_signal', 'a_held_back_signal_has_its_threads_mask'),
     'memory': ('keeps_floating_point_control', 'fs_goes_away_and_comes_back', 'early_answer'),
     'helgrind': ('asks_whether_cpuid_faults',),
 }

@@ -280,6 +280,32 @@ Test(guard, a_handler_may_leave_with_another_signal_to_come)
 	cr_expect_eq(ask(), 1);
 }
 
+/* The handler of a signal that was held back runs with the mask of its thread, whichever signal it
+ * is. */
+static uint64_t mask_in_handler;
+
+static void note_mask(int sig)
+{
+	(void)sig;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask_in_handler, sizeof mask_in_handler);
+}
+
+Test(guard, a_held_back_signal_has_its_threads_mask)
+{
+	for (size_t i = 0; i < CAUGHT; i++) {
+		const uint64_t expected = look().mask | BIT(caught[i]);
+
+		signal(caught[i], note_mask);
+		mask_in_handler = 0;
+		cr_assert_eq(fsgs_guard_enter(), 0);
+		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), caught[i]);
+		cr_expect_eq(mask_in_handler, 0, "signal %d during the trial", caught[i]);
+		fsgs_guard_leave();
+		cr_expect_eq(mask_in_handler, expected, "mask %#lx in the handler of %d",
+			     (unsigned long)mask_in_handler, caught[i]);
+	}
+}
+
 /* The first process of a container: the kernel protects it from the default action of a signal that
  * comes from its container. The library stands in for that action, so it must protect it, too. */
 static atomic_long turns;
