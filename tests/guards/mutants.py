@@ -175,20 +175,25 @@ MUTANTS = [
 ]
 
 
-def mutated(edits):
+def mutated(name, edits):
     """The one file of lib/ that the edits fit, and its new text."""
-    fits, reasons = [], []
+    fits, misses = [], []
     for path in sorted((SOURCE / 'lib').rglob('*.c')):
-        text = path.read_text(encoding='utf-8')
+        text, fitted = path.read_text(encoding='utf-8'), 0
         try:
             for edit in edits:
                 text = mutation.replaced(text, *edit)
+                fitted += 1
             fits.append((path, text))
         except ValueError as reason:
-            reasons.append(f'{path.name}: {reason}')
-    if len(fits) != 1:
-        raise AssertionError('\n'.join([f'{len(fits)} files have such a place; say it anew in mutants.py', *reasons]))
-    return fits[0]
+            misses.append(((fitted, not isinstance(reason, mutation.NoFunction)), str(reason), path.name))
+    if len(fits) == 1:
+        return fits[0]
+    # Without the files that have nothing to do with it.
+    nearest = max(misses)[0]
+    places = fits and [path.name for path, _ in fits] or sorted({reason for near, reason, _ in misses if near == nearest})
+    raise SystemExit('\n'.join([f'The defect "{name}" fits {len(fits)} files of lib/ instead of one. Change its edits in {__file__}.',
+                                *places]))
 
 
 def compiled(path, text, folder):
@@ -252,7 +257,7 @@ def seed(chosen, scratch):
             return 1
     missed = skipped = 0
     for name, edits, program, test in chosen:
-        path, text = mutated(edits)
+        path, text = mutated(name, edits)
         changed = compiled(path, text, scratch)
         if results[program, test] == 'skips':
             found = 'skips'

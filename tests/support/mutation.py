@@ -11,6 +11,10 @@ TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\
 OPEN, CLOSE = '([{', ')]}'
 
 
+class NoFunction(ValueError):
+    """The text does not define the function."""
+
+
 def tokens(text):
     """Each token with its beginning and its end."""
     return [(found[0], found.start(), found.end()) for found in TOKEN.finditer(text)
@@ -36,7 +40,7 @@ def body(source, function):
             if source[end + 1][0] == '{':
                 return index, closing(source, end + 1) + 1
         index = closing(source, index) + 1 if source[index][0] == '{' else index + 1
-    raise ValueError(f'there is no function {function}()')
+    raise NoFunction(f'there is no function {function}()')
 
 
 def matches(pattern, source, at, end, found):
