@@ -3,7 +3,7 @@
 
 The facts of a binding come one a line. What it found must be what `fsgscheck --json` says; each word, field and
 number that it has a copy of must be the library's or the header's; a thread that disagreed is counted. All of this
-with the library that was built, and what depends on the machine also with one that sees other machines (shim.c).
+with the library that was built, and what depends on the machine also with one that sees other machines (ffi-shim.c).
 """
 
 import ctypes
@@ -359,7 +359,8 @@ class Lua(Binding):
         self.environment = {**self.environment, 'LUA_PATH': str(self.clean / 'tree/share/lua/5.1/?.lua')}
 
 
-LANGUAGES = {'python': Python, 'node': Node, 'rust': Rust, 'go': Go, 'java': Java, 'lua': Lua}
+# By the name of the folder in examples/ffi.
+LANGUAGES = {binding.__name__.lower(): binding for binding in Binding.__subclasses__()}
 
 
 def plain(word):
@@ -410,7 +411,7 @@ def split(lines):
     return facts
 
 
-# Values that shim.c reports as `future`: the command has no name for them, and this is what each
+# Values that ffi-shim.c reports as `future`: the command has no name for them, and this is what each
 # counts as.
 FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'base_access.gs': 'none',
           'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 21 | 1 << 40 | 1 << 63)}
