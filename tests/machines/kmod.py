@@ -49,7 +49,7 @@ OTHERS = {
     # A module that leaves the bit set, as a module must if it cannot clear it.
     'stuck': (machine.CLOUD, None, 1, OFF, 'load read check unload log'),
     # Only its boot CPU is inside that host.
-    'cpus-differ': (machine.CLOUD, 'lie', 4, OFF, 'load check unload log'),
+    'cpus-differ': (machine.CLOUD, 'lie', 2, OFF, 'load check unload log'),
     'newer-sound': (NEWER, None, 2, OFF, 'load check unload log'),
     'newer-lie': (NEWER, 'lie', 1, OFF, 'load check unload log'),
 }
