@@ -202,7 +202,7 @@ class Bochs(Case):
         initrd = self.inner('echo "=== cmdline $(cat /proc/cmdline)"\n/fsgscheck | head -n 1\n', [('fsgscheck', COMMAND)])
         cd = self.cd('multiboot /image image guard\nmodule --nounzip /kernel kernel console=ttyS0 panic=-1 quiet\n'
                      'module --nounzip /initrd initrd', ('image', IMAGE), ('kernel', kernel), ('initrd', initrd))
-        run = self.boot('the boot guard and Linux', cd, model=self.intel, memory=512, until=r'^=== end$', timeout=560)
+        run = self.boot('the boot guard and Linux', cd, model=self.intel, memory=512, until=r'^=== end\n', timeout=560)
         self.assertEqual(guarded(run.log), ('usable', '1', 'passed', False, 'usable'))
 
     def test_ring0_suite(self):
