@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from support import SKIP, SOURCE, Unavailable, builds, mutation, output, parts, run
+from support import SKIP, SOURCE, Unavailable, advertised, builds, mutation, output, parts, run
 
 COMPILER, LIBRARY, BUILD = os.environ['CC'].split(), os.environ['LIBRARY'], Path(os.environ['BUILD'])
 FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-pthread', '-fno-stack-protector', '-w']
@@ -28,6 +28,9 @@ INCLUDE = [f'-I{SOURCE / folder}' for folder in ('include', 'lib', 'lib/core', '
 # With every run of the tests: one of each kind.
 SHORT = {'handler not restored on the fault path', 'mask not restored', 'RIP not looked at', 'no lock',
          'SA_ONSTACK left out', 'errno changed', 'FS written with a foreign value', 'an ignored signal is not ignored'}
+
+# A kernel that does not know of the instructions puts its own base back at each fault, so nothing is missing there.
+KEPT = {'GS not put back after a fault'}
 
 LOCK = [('fsgs_lock_take', 'prepare();', 'prepare(); return acquired();'),
         ('fsgs_lock_release', 'if (!$exchanged) return;', 'if (name) return;')]
@@ -265,7 +268,7 @@ def seed(chosen, scratch):
     for name, edits, program, test in chosen:
         path, text = mutated(name, edits)
         changed = compiled(path, text, scratch)
-        if results[program, test] == 'skips':
+        if results[program, test] == 'skips' or (name in KEPT and not advertised()):
             found = 'skips'
         else:
             library = builds.with_file(LIBRARY, f'{path.parent.name}_{path.stem}.c.o', changed, scratch / 'libfsgscheck.a')
