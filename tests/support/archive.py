@@ -13,7 +13,7 @@ def release():
 
 
 def mirror():
-    """Where this machine takes its packages from; debootstrap's own choice where that is unknown."""
+    """Where this machine takes its packages from; nothing where that is unknown."""
     if not shutil.which('apt-get'):
         return []
     sites = subprocess.run(['apt-get', 'indextargets', '--format', '$(RELEASE) $(COMPONENT) $(SITE)',
