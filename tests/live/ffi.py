@@ -3,7 +3,8 @@
 
 The facts of a binding come one a line. What it found must be what `fsgscheck --json` says; each word, field and
 number that it has a copy of must be the library's or the header's; a thread that disagreed is counted. All of this
-with the library that was built, and what depends on the machine also with one that sees other machines (ffi-shim.c).
+with the library that was built. What depends on the machine is run a second time, with a library that reports another
+machine (ffi-shim.c).
 """
 
 import ctypes

@@ -14,7 +14,7 @@ import re
 import sys
 import typing
 
-NOBODY = -1
+NO_THREAD = -1
 
 # Actions: what an owner installs is a word; the library's handler is a copy of the library and the number of a variant.
 FIRST = 'first'
@@ -48,9 +48,9 @@ class State:
     threads: tuple
     disposition: typing.Any = FIRST
     behind: tuple = ((), ())                  # of each copy of the library
-    lock: tuple = (NOBODY, NOBODY)
-    foreign: int = NOBODY                     # the thread that holds the program's own lock
-    trying: tuple = (NOBODY, NOBODY)
+    lock: tuple = (NO_THREAD, NO_THREAD)
+    foreign: int = NO_THREAD                  # the thread that has the lock of the program itself
+    trying: tuple = (NO_THREAD, NO_THREAD)
     newest: str = FIRST                       # the action that another thread installed last, or that our handler passes signals to
     recent: frozenset = frozenset((FIRST,))   # the newest action since the current exchange began
     exchanging: tuple = (False, False)
@@ -84,7 +84,7 @@ class Model:
             trying = state.trying[copy]
             if kind == 'stub' and (trying == who or self.defect != "another copy's fault passed on"):
                 return state
-            if kind == 'sent' and (trying == who or (self.defect == 'the thread is not compared' and trying != NOBODY)):
+            if kind == 'sent' and (trying == who or (self.defect == 'the thread is not compared' and trying != NO_THREAD)):
                 if self.defect == 'held-back signal dropped':
                     return state
                 return change(state, trying, parked=state.threads[trying].parked + 1)
@@ -92,7 +92,7 @@ class Model:
                 after = self.deliver(dataclasses.replace(state, disposition=state.beside[copy]), who, kind)
                 return dataclasses.replace(after, disposition=action)
             if kind == 'fault':
-                holds(1, not (self.defect == 'the thread is not compared' and trying != NOBODY) and
+                holds(1, not (self.defect == 'the thread is not compared' and trying != NO_THREAD) and
                       not (self.defect == 'the address is not compared' and trying == who),
                       'a fault that is none of the trial was taken for one')
             action = state.behind[copy][variant]
@@ -130,12 +130,12 @@ class Model:
             elif t.left:
                 yield change(state, me, at='lock', blocked=True)
         elif t.at == 'foreign lock':
-            if state.foreign == NOBODY:
+            if state.foreign == NO_THREAD:
                 yield change(dataclasses.replace(state, foreign=me), me, at='lock', blocked=True)
         elif t.at == 'lock':
             owner = state.lock[t.copy]
-            is_dead = owner != NOBODY and state.threads[owner].at in ('dead',) and self.defect != 'the owner is not checked'
-            if owner == NOBODY or is_dead or self.defect == 'no lock':
+            is_dead = owner != NO_THREAD and state.threads[owner].at in ('dead',) and self.defect != 'the owner is not checked'
+            if owner == NO_THREAD or is_dead or self.defect == 'no lock':
                 state = dataclasses.replace(state, lock=put(state.lock, t.copy, me),
                                             trying=put(state.trying, t.copy, me))
                 yield change(state, me, at='look', parked=0, replaced=False)
@@ -204,18 +204,18 @@ class Model:
                 yield change(state, me, expected=t.put, put=out)
         elif t.at == 'unlock':
             state = change(state, me, at='send', mine=None, parked=0, old=t.parked)
-            yield dataclasses.replace(state, trying=put(state.trying, t.copy, NOBODY),
-                                      lock=put(state.lock, t.copy, NOBODY))
+            yield dataclasses.replace(state, trying=put(state.trying, t.copy, NO_THREAD),
+                                      lock=put(state.lock, t.copy, NO_THREAD))
         elif t.at == 'send':
             if state.foreign == me:
-                state = dataclasses.replace(state, foreign=NOBODY)
+                state = dataclasses.replace(state, foreign=NO_THREAD)
             yield change(state, me, at='idle', left=t.left[1:], pending=t.pending + t.old, old=None, replaced=False,
                          blocked=t.blocked if self.defect == 'mask not restored' else t.wants_blocked)
 
     def has_become_owner(self, state, action, copy):
         """Whether another copy replaced the actions after this one had read them, because a third thread installed an
         action for it to replace."""
-        if not self.knows(action, copy) or state.trying[action[0]] == NOBODY:
+        if not self.knows(action, copy) or state.trying[action[0]] == NO_THREAD:
             return False
         return state.threads[state.trying[action[0]]].at not in ('too late', 'waiting')
 
@@ -237,10 +237,10 @@ class Model:
         if t.at == 'idle' and t.left:
             if self.defect != 'a lock over fork':
                 yield change(state, me, at='prepare')
-            elif state.lock[0] == NOBODY:
+            elif state.lock[0] == NO_THREAD:
                 yield change(dataclasses.replace(state, lock=put(state.lock, 0, me)), me, at='prepare')
         elif t.at == 'prepare':
-            if state.foreign == NOBODY:
+            if state.foreign == NO_THREAD:
                 yield change(dataclasses.replace(state, foreign=me), me, at='copy actions')
         elif t.at == 'copy actions':
             # The kernel copies them before the memory.
@@ -251,13 +251,13 @@ class Model:
                 # The inherited handler passes signals on there.
                 action = state.behind[action[0]][action[1]]
             holds(6, action in t.old | state.recent, "a child's signals do not reach their owner")
-            lock = state.lock[0] if self.defect == 'the lock inherited' else NOBODY
-            holds(6, lock == NOBODY, 'a child has a lock that is held by a thread of its parent')
+            lock = state.lock[0] if self.defect == 'the lock inherited' else NO_THREAD
+            holds(6, lock == NO_THREAD, 'a child has a lock that is held by a thread of its parent')
             yield change(state, me, at='parent', put=None, old=None)
         elif t.at == 'parent':
             state = change(state, me, at='idle', left=t.left[1:])
-            state = dataclasses.replace(state, foreign=NOBODY)
-            yield dataclasses.replace(state, lock=put(state.lock, 0, NOBODY)) if state.lock[0] == me else state
+            state = dataclasses.replace(state, foreign=NO_THREAD)
+            yield dataclasses.replace(state, lock=put(state.lock, 0, NO_THREAD)) if state.lock[0] == me else state
 
     # -- the other threads --
 
@@ -270,7 +270,7 @@ class Model:
             state, disposition=action, newest=newest,
             recent=(state.recent if any(state.exchanging) else frozenset()) | {newest})
         for who in state.trying:
-            if who != NOBODY:
+            if who != NO_THREAD:
                 state = change(state, who, replaced=True)
         return state
 
@@ -317,7 +317,7 @@ class Model:
     def check(self, state):
         """What has to hold in each state."""
         action = state.disposition
-        if state.lock == (NOBODY, NOBODY):
+        if state.lock == (NO_THREAD, NO_THREAD):
             holds(4, self.behind(state, action) == state.newest,
                   f'nobody tries, and {action} is installed instead of {state.newest}')
             saved = any(t.kind == 'saver' for t in state.threads)
