@@ -5,6 +5,7 @@
  *
  *     hostile SHARED-LIBRARY [ROW]
  */
+#include "keyed-stack.h"
 #include "state.h"
 
 #include <dlfcn.h>
@@ -416,62 +417,30 @@ static void growing_stack(const char *name)
 	EXPECT(atomic_load(&barrier->faults) > 0, "%s: no page was committed", name);
 }
 
-/* --- Protection keys: a stack with a key of its own, and the kernel's default rights in handlers
- * --- */
+/* --- Protection keys: a stack without the right to it in handlers --- */
 
-#define KEY_RIGHTS(key, rights) ((uint32_t)(rights) << 2 * (key))
-
-static void write_pkru(uint32_t value)
+static void check_with_key(void)
 {
-	__asm__ volatile(".byte 0x0f, 0x01, 0xef" : : "a"(value), "c"(0), "d"(0) : "memory");
-}
-
-static uint32_t read_pkru(void)
-{
-	uint32_t value;
-
-	__asm__ volatile(".byte 0x0f, 0x01, 0xee" : "=a"(value) : "c"(0) : "edx");
-	return value;
-}
-
-static void *check_with_key(void *argument)
-{
+	static const char name[] = "protection keys";
 	struct fsgs_stub io = {0};
-	const char *const name = argument;
-	const uint32_t rights = read_pkru();
 
-	use_alternate_stack();
 	check_once(name, FSGS_CHECK_CONTEXT);
 	EXPECT(fsgs_guard_enter() == 0, "%s: guard", name);
 	EXPECT(fsgs_guard_run(NULL, fsgs_stub_undefined, &io) == 1 && io.fault == SIGILL,
 	       "%s: fault %d", name, io.fault);
 	fsgs_guard_leave();
-	EXPECT(read_pkru() == rights, "%s: PKRU %#x, was %#x", name, read_pkru(), rights);
-	return NULL;
 }
 
 static void protection_keys(const char *name)
 {
-	const size_t size = 1 << 18;
-	const long key = syscall(SYS_pkey_alloc, 0, 0);
-	pthread_attr_t attr;
-	pthread_t thread;
+	struct keyed_stack stack;
 
-	if (key < 0) {
+	if (!keyed_stack_make(&stack)) {
 		printf("%s: no protection keys here\n", name);
 		exit(EXIT_SKIP);
 	}
-
-	char *const low =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	syscall(SYS_pkey_mprotect, low, size, PROT_READ | PROT_WRITE, key);
-	write_pkru(read_pkru() & ~KEY_RIGHTS(key, 3));
-	pthread_attr_init(&attr);
-	pthread_attr_setstack(&attr, low, size);
-	EXPECT(pthread_create(&thread, &attr, check_with_key, (void *)(uintptr_t)name) == 0,
-	       "pthread_create");
-	pthread_join(thread, NULL);
+	use_alternate_stack();
+	keyed_stack_call(&stack, check_with_key);
 }
 
 /* --- Kernel files that a container has replaced --- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "neighbours.h"
+#include "keyed-stack.h"
 #include "state.h"
 
 #include <dlfcn.h>
@@ -55,39 +56,12 @@ static long check_under_the_lock(void)
 
 /* --- A stack with a protection key of its own --- */
 
-static long key = -1;
-
-static void write_pkru(uint32_t value)
-{
-	__asm__ volatile(".byte 0x0f, 0x01, 0xef" : : "a"(value), "c"(0), "d"(0) : "memory");
-}
-
-static uint32_t read_pkru(void)
-{
-	uint32_t value;
-
-	__asm__ volatile(".byte 0x0f, 0x01, 0xee" : "=a"(value) : "c"(0) : "edx");
-	return value;
-}
-
-static char *keyed_end;
-
-static void call_on(char *stack_end, void (*function)(void))
-{
-	__asm__ volatile("movq %%rsp, %%rbx\n\tmovq %0, %%rsp\n\tcallq *%1\n\tmovq %%rbx, %%rsp"
-			 :
-			 : "r"(stack_end), "r"(function)
-			 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
-			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
-			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory",
-			   "cc");
-}
+static struct keyed_stack keyed;
 
 /* A handler that begins on this stack has no right to it. So the process's handlers use the
  * alternate stack meanwhile, and the other signals are blocked, also those of the C library. */
 static long check_with_key(void)
 {
-	const uint32_t rights = read_pkru() & ~(UINT32_C(3) << 2 * key);
 	const uint64_t all = UINT64_MAX;
 	uint64_t mask;
 	bool possible;
@@ -96,28 +70,12 @@ static long check_with_key(void)
 	possible = around->on_alternate_stack();
 	if (possible) {
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
-		write_pkru(rights);
-		call_on(keyed_end, around->check);
-		EXPECT(read_pkru() == rights, "PKRU %#x, was %#x", read_pkru(), rights);
+		keyed_stack_call(&keyed, around->check);
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 	}
 	around->release();
 	usleep(possible ? 100 : 1000);
 	return possible;
-}
-
-static bool make_stack_with_key(void)
-{
-	const size_t size = 1 << 18;
-	char *const stack =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	key = syscall(SYS_pkey_alloc, 0, 0);
-	if (key < 0)
-		return false;
-	EXPECT(syscall(SYS_pkey_mprotect, stack, size, PROT_READ | PROT_WRITE, key) == 0, "key");
-	keyed_end = stack + size;
-	return true;
 }
 
 /* --- Another copy of the library, whose data is write-protected repeatedly by a collector --- */
@@ -247,7 +205,7 @@ static void *live(void *argument)
 
 static void start(struct neighbour *one)
 {
-	if (one->turn == check_with_key && !make_stack_with_key())
+	if (one->turn == check_with_key && !keyed_stack_make(&keyed))
 		return;
 	if ((one->turn == check_with_copy || one->turn == protect) && !check_by_copy)
 		return;

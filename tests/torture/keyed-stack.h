@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stack with a protection key of its own. The kernel enters a handler without the right to it.
+ *
+ * A thread may use this stack for a while, but must not live on it: the C library puts the rseq area
+ * beside the thread's stack. The kernel writes there after each preemption, and ends a thread whose
+ * handler has no right to that area.
+ */
+#ifndef TORTURE_KEYED_STACK_H
+#define TORTURE_KEYED_STACK_H
+
+#include "torture.h"
+
+#include <stdbool.h>
+#include <sys/mman.h>
+
+struct keyed_stack {
+	long key;
+	char *end;
+};
+
+static inline void write_pkru(uint32_t value)
+{
+	__asm__ volatile(".byte 0x0f, 0x01, 0xef" : : "a"(value), "c"(0), "d"(0) : "memory");
+}
+
+static inline uint32_t read_pkru(void)
+{
+	uint32_t value;
+
+	__asm__ volatile(".byte 0x0f, 0x01, 0xee" : "=a"(value) : "c"(0) : "edx");
+	return value;
+}
+
+/* False: no protection keys here. */
+static inline bool keyed_stack_make(struct keyed_stack *stack)
+{
+	const size_t size = 1 << 18;
+	char *const low =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	stack->key = syscall(SYS_pkey_alloc, 0, 0);
+	stack->end = low + size;
+	if (stack->key < 0)
+		return false;
+	EXPECT(syscall(SYS_pkey_mprotect, low, size, PROT_READ | PROT_WRITE, stack->key) == 0,
+	       "key %ld", stack->key);
+	return true;
+}
+
+/* The function must leave the rights as they are. */
+static inline void keyed_stack_call(const struct keyed_stack *stack, void (*function)(void))
+{
+	const uint32_t rights = read_pkru() & ~(UINT32_C(3) << 2 * stack->key);
+
+	write_pkru(rights);
+	__asm__ volatile("movq %%rsp, %%rbx\n\tmovq %0, %%rsp\n\tcallq *%1\n\tmovq %%rbx, %%rsp"
+			 :
+			 : "r"(stack->end), "r"(function)
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
+			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory",
+			   "cc");
+	EXPECT(read_pkru() == rights, "PKRU %#x, was %#x", read_pkru(), rights);
+}
+
+#endif
