@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* States that a caller may be in. Each row runs in its own process. */
+#include "rows.h"
 #include "state.h"
 
 #include <core/stubs.h>
@@ -8,7 +9,6 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 static struct fsgs_report reference;
 
@@ -293,10 +293,7 @@ static void first_process(const char *name)
 	EXPECT(status == 0, "%s: status %#x", name, status);
 }
 
-static const struct {
-	const char *name;
-	void (*test)(const char *name);
-} states[] = {
+static const struct torture_row states[] = {
 	{"all signals blocked", blocked},
 	{"all signals ignored", ignored},
 	{"all signals handled", handled},
@@ -315,19 +312,5 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	(void)!fsgs_check(&reference, sizeof reference, EVERYTHING);
-	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-		const pid_t child = fork();
-		int status = 0;
-
-		if (child == 0) {
-			alarm(120);
-			atomic_store(&torture_failures, 0);
-			states[i].test(states[i].name);
-			exit(atomic_load(&torture_failures) != 0);
-		}
-		waitpid(child, &status, 0);
-		EXPECT(status == 0, "%s: status %#x", states[i].name, status);
-		printf("%-45s %s\n", states[i].name, status ? "FAILED" : "ok");
-	}
-	return torture_status("callers");
+	return torture_rows("callers", states, sizeof states / sizeof *states, NULL);
 }

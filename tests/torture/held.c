@@ -5,6 +5,7 @@
  *
  *     held [ROW]
  */
+#include "rows.h"
 #include "state.h"
 
 #include <asm/ldt.h>
@@ -19,7 +20,6 @@
 #include <sys/ptrace.h>
 #include <sys/time.h>
 #include <sys/user.h>
-#include <sys/wait.h>
 #include <ucontext.h>
 #include <unwind.h>
 
@@ -455,10 +455,7 @@ static void unmasked_exceptions(const char *name)
 
 /* --- All of them --- */
 
-static const struct {
-	const char *name;
-	void (*test)(const char *name);
-} rows[] = {
+static const struct torture_row rows[] = {
 	{"a signal stack that disarms itself", stack_that_disarms},
 	{"no signal stack", no_stack},
 	{"a signal stack", ordinary_stack},
@@ -477,34 +474,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	int known = 0;
-
 	setvbuf(stdout, NULL, _IONBF, 0);
 	(void)!fsgs_check(&reference, sizeof reference, EVERYTHING);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		int status = 0;
-
-		if (argc > 1 && strcmp(argv[1], rows[i].name) != 0)
-			continue;
-		known = 1;
-
-		const pid_t child = fork();
-
-		if (child == 0) {
-			alarm(120);
-			atomic_store(&torture_failures, 0);
-			rows[i].test(rows[i].name);
-			exit(atomic_load(&torture_failures) != 0);
-		}
-		waitpid(child, &status, 0);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
-			printf("%-45s skipped\n", rows[i].name);
-			continue;
-		}
-		EXPECT(status == 0, "%s: status %#x", rows[i].name, status);
-		printf("%-45s %s\n", rows[i].name, status ? "FAILED" : "ok");
-	}
-	if (!known)
-		return 64;
-	return torture_status("held");
+	return torture_rows("held", rows, sizeof rows / sizeof *rows, argc > 1 ? argv[1] : NULL);
 }

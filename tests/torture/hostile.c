@@ -6,6 +6,7 @@
  *     hostile SHARED-LIBRARY [ROW]
  */
 #include "keyed-stack.h"
+#include "rows.h"
 #include "state.h"
 
 #include <dlfcn.h>
@@ -20,7 +21,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <ucontext.h>
 
 #define PAGE 4096UL
@@ -548,10 +548,7 @@ static void forged_files(const char *name)
 	}
 }
 
-static const struct {
-	const char *name;
-	void (*test)(const char *name);
-} rows[] = {
+static const struct torture_row rows[] = {
 	{"setxid", setxid},
 	{"first check in fork's handlers", first_in_atfork},
 	{"first check under a lock of fork's handlers", first_under_a_lock_of_fork},
@@ -567,25 +564,8 @@ static const struct {
 	{"forged files", forged_files},
 };
 
-static int run(size_t row)
-{
-	const pid_t child = fork();
-	int status = 0;
-
-	if (child == 0) {
-		atomic_store(&torture_failures, 0);
-		alarm(60);
-		rows[row].test(rows[row].name);
-		exit(atomic_load(&torture_failures) != 0);
-	}
-	waitpid(child, &status, 0);
-	return status;
-}
-
 int main(int argc, char **argv)
 {
-	int known = 0;
-
 	setvbuf(stdout, NULL, _IONBF, 0);
 	shared_library = argc > 1 ? argv[1] : NULL;
 	reference = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -595,21 +575,5 @@ int main(int argc, char **argv)
 	if (child == 0)
 		_exit(fsgs_check(reference, sizeof *reference, EVERYTHING) != 0);
 	EXPECT(child_is_well(child), "no answer at all");
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		int status;
-
-		if (argc > 2 && strcmp(argv[2], rows[i].name) != 0)
-			continue;
-		known = 1;
-		status = run(i);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
-			printf("%-45s skipped\n", rows[i].name);
-			continue;
-		}
-		EXPECT(status == 0, "%s: status %#x", rows[i].name, status);
-		printf("%-45s %s\n", rows[i].name, status ? "FAILED" : "ok");
-	}
-	if (!known)
-		return 64;
-	return torture_status("hostile");
+	return torture_rows("hostile", rows, sizeof rows / sizeof *rows, argc > 2 ? argv[2] : NULL);
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* A table of cases, one a row. Each row runs in a new process, which SIGALRM ends if it hangs. */
+#ifndef TORTURE_ROWS_H
+#define TORTURE_ROWS_H
+
+#include "torture.h"
+
+#include <sys/wait.h>
+
+struct torture_row {
+	const char *name;
+	void (*test)(const char *name);
+};
+
+/* Runs the wanted row; NULL: all. Returns the program's exit status. */
+static inline int torture_rows(const char *program, const struct torture_row *rows, size_t count,
+			       const char *wanted)
+{
+	int known = 0;
+
+	for (const struct torture_row *row = rows; row < rows + count; row++) {
+		int status = 0;
+
+		if (wanted && strcmp(wanted, row->name) != 0)
+			continue;
+		known = 1;
+
+		const pid_t child = fork();
+
+		if (child == 0) {
+			alarm(120);
+			atomic_store(&torture_failures, 0);
+			row->test(row->name);
+			exit(atomic_load(&torture_failures) != 0);
+		}
+		waitpid(child, &status, 0);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
+			printf("%-45s skipped\n", row->name);
+			continue;
+		}
+		EXPECT(status == 0, "%s: status %#x", row->name, status);
+		printf("%-45s %s\n", row->name, status ? "FAILED" : "ok");
+	}
+	return known ? torture_status(program) : 64;
+}
+
+#endif
