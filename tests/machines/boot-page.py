@@ -104,7 +104,7 @@ def main():
     options = parser.parse_args()
     problems = []
     for host, expected in (("lie", LIE), ("software", SOFTWARE)):
-        command = [machine.qemu(), "-accel", "tcg", "-M", "q35", "-cpu", machine.CPU_OF_REPORT,
+        command = [*machine.qemu(with_host=True), "-accel", "tcg", "-M", "q35", "-cpu", machine.CPU_OF_REPORT,
                    "-m", "64", "-nodefaults", "-display", "none", "-no-reboot",
                    "-kernel", str(options.host_elf), "-append", f"host={host}",
                    "-initrd", str(options.image)]

@@ -14,10 +14,12 @@ import subprocess
 import tempfile
 import time
 
-from support import Unavailable, archive, fetched, locked, machine
+from support import Unavailable, archive, fetched, locked
 
 KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 DAY = 86400
+CLOUD = 'linux-image-cloud-amd64'
+LOADER = 'ld-linux-x86-64.so.2'
 # Modules for a machine that holds other machines.
 MODULES = ('irqbypass', 'kvm', 'kvm-amd', 'kvm-intel', 'xen-privcmd', 'xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xenfs')
 
@@ -118,7 +120,7 @@ def unpacked(*packages, release=None, libraries=False, only=()):
     return root / 'tree', version
 
 
-def kernel(package=machine.CLOUD, release=None, modules=()):
+def kernel(package=CLOUD, release=None, modules=()):
     """The newest kernel that a package stands for, and the modules of these names, stripped for their size."""
     environment = releases_alone(cache(), release and (release,))
     image = resolve(package, r'linux-image-\d\S+', environment)
@@ -137,18 +139,20 @@ def kernel(package=machine.CLOUD, release=None, modules=()):
 
 def command(tree, program):
     """The command that runs a program of unpacked(..., libraries=True) by its own C library."""
-    libraries = tree / 'usr/lib/x86_64-linux-gnu'
-    loader = libraries / 'ld-linux-x86-64.so.2'
+    # Debian 12 and before have the C library in /lib, which is no link in an unpacked tree.
+    libraries = [tree / folder / 'x86_64-linux-gnu' for folder in ('usr/lib', 'lib')]
+    loader = next((folder / LOADER for folder in libraries if (folder / LOADER).exists()), None)
     program = tree / program
     if not program.exists():
         raise Unavailable(f'{program.name} is not in its package')
-    if not loader.exists():
+    if not loader:
         return [str(program)]
-    return [str(loader), '--inhibit-cache', '--library-path', f'{libraries}:{tree}/lib/x86_64-linux-gnu', str(program)]
+    return [str(loader), '--inhibit-cache', '--library-path', ':'.join(map(str, libraries)), str(program)]
 
 
 def qemu_system(release):
     """The version of a release's QEMU, and the command that runs it as machine.boot() takes it."""
     tree, version = unpacked('qemu-system-x86', release=release, libraries=True)
-    return version, [*command(tree, 'usr/bin/qemu-system-x86_64'),
+    # It looks for its modules beside the running file, which is the loader.
+    return version, ['env', f'QEMU_MODULE_DIR={tree}/usr/lib/x86_64-linux-gnu/qemu', *command(tree, 'usr/bin/qemu-system-x86_64'),
                      '-L', str(tree / 'usr/share/seabios'), '-L', str(tree / 'usr/share/qemu')]

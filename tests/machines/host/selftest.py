@@ -276,7 +276,7 @@ def main():
     parser.add_argument("--logs", type=pathlib.Path, help="folder to write serial logs to")
     options = parser.parse_args()
 
-    machine.qemu()
+    machine.qemu(with_host=True)
     if options.group == "ring0":
         return run_cases(cases_ring0(options), options.logs)
     with tempfile.TemporaryDirectory() as folder:
