@@ -31,7 +31,7 @@ static _Noreturn void tracee(void)
 	uint64_t gs = 0x5000;
 
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	for (unsigned round = 0;; round++) {
+	for (;;) {
 		syscall(SYS_arch_prctl, ARCH_SET_GS, gs += 0x1000);
 		raise(SIGSTOP);
 		shared->report =

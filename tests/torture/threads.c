@@ -846,7 +846,7 @@ int main(int argc, char **argv)
 		start(&checkers[i], checker, i);
 	for (int turn = 0; turn < PHASES || torture_now() - begun < seconds; turn++)
 		if (!is_replaced(turn % PHASES) || !each_check_faults())
-			stay_in_phase(turn % PHASES, seconds / PHASES / 2);
+			stay_in_phase(turn % PHASES, seconds / (int)PHASES / 2);
 	EXPECT(stays >= (each_check_faults() ? PHASES - 3 : PHASES), "only %d phases", stays);
 	/* The senders end first: the signals that they wait for must still arrive. */
 	set_phase(WITH_INFO);
