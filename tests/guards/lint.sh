@@ -4,15 +4,21 @@
 #
 #   lint.sh SOURCE [format|width|cppcheck|tidy|analyzer]
 #
-# A tool that is not there is left out of the whole, and skips a run for it alone.
+# A tool that is not there is left out of the whole, and skips a run for it alone. So does one of another version:
+# opinions of layout and of style change with it, and Debian 12's is the one that decides.
 set -eu
 cd "$1"
 what=${2:-format width cppcheck tidy analyzer}
 status=0
 
 has() {
-	command -v "$1" >/dev/null && return 0
-	echo "$1: not installed, skipped"
+	reason='not installed'
+	if command -v "$1" >/dev/null; then
+		[ $# -gt 1 ] || return 0
+		! "$1" --version | grep -Eq "(^Cppcheck|version) $2(\.|\$)" || return 0
+		reason="not version $2"
+	fi
+	echo "$1: $reason, skipped"
 	[ "$what" != "$tool" ] || exit 77
 	return 1
 }
@@ -23,7 +29,7 @@ flags='-std=c11 -D_GNU_SOURCE -Iinclude -Ilib -Ilib/core -Ilib/linux'
 for tool in $what; do
 	case $tool in
 	format)
-		has clang-format || continue
+		has clang-format 14 || continue
 		find include lib examples tests doc -name '*.[ch]' -print0 |
 			xargs -0 clang-format --dry-run -Werror || status=1
 		;;
@@ -39,13 +45,13 @@ for tool in $what; do
 			END { exit wide }' {} + || status=1
 		;;
 	cppcheck)
-		has cppcheck || continue
+		has cppcheck 2.10 || continue
 		cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --force \
 			--enable=warning,performance,portability --suppressions-list=tests/guards/cppcheck.txt \
 			-D_GNU_SOURCE -D__x86_64__ -Iinclude -Ilib -Ilib/core lib || status=1
 		;;
 	tidy)
-		has clang-tidy || continue
+		has clang-tidy 14 || continue
 		clang-tidy --quiet $library -- $flags 2>/dev/null || status=1
 		;;
 	analyzer)
