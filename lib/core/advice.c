@@ -56,7 +56,7 @@ static const struct {
 
 #define ADVICE(verdicts, with, without, where, product, text) \
 	{with, without, where, verdicts, product},
-static const struct condition advices[] = {
+static const struct condition advice_steps[] = {
 #include "advice.def"
 };
 
@@ -119,6 +119,6 @@ const char *fsgs_advice(const struct fsgs_report *report, size_t size, uint32_t 
 	if (!report || size < FSGS_REPORT_MIN)
 		return NULL;
 	fsgs_report_load(&r, report, size);
-	return choose(advices, sizeof advices / sizeof *advices, (const char *)&advice_texts, &r,
-		      step);
+	return choose(advice_steps, sizeof advice_steps / sizeof *advice_steps,
+		      (const char *)&advice_texts, &r, step);
 }

@@ -21,7 +21,7 @@ PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', TESTS / 'README.md', *sorted(
 MADE = {'tests/machines/peers.md', 'doc/html', 'examples/fsgscheck/fsgscheck', 'examples/page/fsgscheck.html',
         'examples/page/fsgscheck-explain.exe', *(f'examples/boot/fsgscheck-boot.{form}' for form in ('elf', 'efi', 'iso'))}
 # Registers, flags and tools that codespell would call misspelt.
-WORDS = 'inout,fsgs,gs,te,ist,bu,alse,nd,crate,useable'
+WORDS = 'inout,fsgs,gs,te,ist,bu,alse,nd,crate,useable,ags'
 STRICT = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', f'-I{SOURCE}/include']
 
 # Pages whose samples are whole programs. The samples of ring0.md belong in other projects' trees; the first one
