@@ -23,11 +23,12 @@ class List(enum.IntEnum):
     ACCESS = 5
     PROOF = 6
 
-class _Word(enum.IntEnum):
+# These two have no members of their own, which mypy 1.12 and later would report.
+class _Word(enum.IntEnum):  # type: ignore[misc]
     @property
     def text(self) -> str: ...
 
-class _Result(_Word): ...
+class _Result(_Word): ...  # type: ignore[misc]
 
 class Verdict(_Result):
     UNKNOWN = 0
