@@ -321,11 +321,23 @@ class Java(Binding):
         self.repository = work / 'repository'
         shutil.copytree('/usr/share/maven-repo', self.repository, copy_function=os.symlink)
 
+    def own_version(self, found):
+        """What a line of pom.xml names, in a version that this Debian has."""
+        name, version = found.groups()
+        there = [pom.parent.name for pom in self.repository.rglob(f'{name}-*.pom')
+                 if re.fullmatch(rf'{name}-\d[\d.]*\.pom', pom.name)]
+        if version not in there:
+            version = max(there, key=lambda text: [int(part) for part in text.split('.')])
+        return f'<artifactId>{name}</artifactId><version>{version}</version>'
+
     def check(self):
         self.run('javadoc', '-Xdoclint:all,-missing', '-Werror', '-quiet', '-cp', '/usr/share/java/jna.jar', '-d', 'checked',
                  *self.here.glob('src/main/java/fsgscheck/*.java'))
 
     def install(self):
+        pom = self.here / 'pom.xml'
+        pom.write_text(re.sub(r'<artifactId>(.+)</artifactId><version>(.+)</version>', self.own_version,
+                              pom.read_text(encoding='utf-8')), encoding='utf-8')
         self.run('mvn', '--quiet', '--offline', f'-Dmaven.repo.local={self.repository}', 'package')
         version = SHARED.name.partition('.so.')[2]
         if not (self.here / f'target/fsgscheck-{version}-sources.jar').exists():
