@@ -99,7 +99,7 @@ def fresh_debian(root, source, further):
         return 'mmdebstrap is not installed'
     # debootstrap resolves dependencies by itself and takes several times as long.
     done = subprocess.run(['mmdebstrap', '--variant=minbase', '--dpkgopt=force-unsafe-io',
-                           f'--include={",".join(["libc6-dev", "libdw1", *further])}', 'bookworm', root, *source],
+                           f'--include={",".join(["libc6-dev", "libdw1", *further])}', archive.release(), root, *source],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
                           timeout=2400 if further else 900)
     return '' if done.returncode == 0 else 'mmdebstrap could not make a Debian:\n' + done.stdout[-2000:]

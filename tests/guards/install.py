@@ -19,6 +19,7 @@ EXAMPLE = SOURCE / 'doc/examples/usable.c'
 
 CPP = '''#include <fsgscheck.h>
 #include <fsgscheck/base.h>
+#include <cstdint>
 #include <iostream>
 
 int main()

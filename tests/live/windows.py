@@ -32,7 +32,9 @@ class Windows(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         # Wine's own folder is kept in the build directory: creating it takes long, and Wine prints
         # messages about it.
-        os.environ.update(WINEPREFIX=os.environ['PREFIX'], WINEDEBUG='-all', WINEDLLOVERRIDES='mscoree,mshtml=')
+        # Without the folder, Wine's Wayland driver complains in the program's own standard error.
+        os.environ.update(WINEPREFIX=os.environ['PREFIX'], WINEDEBUG='-all', WINEDLLOVERRIDES='mscoree,mshtml=',
+                          XDG_RUNTIME_DIR=cls.folder.name)
         run([WINE, EXE], '--help')
         for log in LOGS:
             shutil.copy(log, cls.folder.name)

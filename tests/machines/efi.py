@@ -15,7 +15,8 @@ GNU_EFI = pathlib.Path('/usr/lib')
 CFLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-Werror', '-ffreestanding', '-fshort-wchar', '-fpic', '-fno-stack-protector',
           '-mno-red-zone', '-maccumulate-outgoing-args', '-DGNU_EFI_USE_MS_ABI', '-I/usr/include/efi',
           '-I/usr/include/efi/x86_64', f'-I{SOURCE}/include', '-DFSGS_STATIC']
-SECTIONS = ('.text', '.sdata', '.data', '.dynamic', '.dynsym', '.rel*', '.reloc')
+# Since 3.0.18 gnu-efi's constants have a section of their own.
+SECTIONS = ('.text', '.sdata', '.data', '.rodata', '.dynamic', '.dynsym', '.rel*', '.reloc')
 
 
 class Efi(unittest.TestCase):

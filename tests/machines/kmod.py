@@ -263,10 +263,11 @@ class Settled(Machines):
         self.broken(steps.report('check'), 'cr4-dropped')
 
     def test_page(self):
-        """The operators' page shows the current output."""
+        """The page shows the current output; its Linux is Debian 12's."""
         seen = {name: self.machine(name) for name in ('honest', 'lie')}
         text = PAGE.read_text(encoding='utf-8')
-        self.assertEqual(text, filled(text, seen), 'kmod.py --write mends it')
+        shown, now = (re.sub(r'Linux \d+\.\d+', 'Linux', page) for page in (text, filled(text, seen)))
+        self.assertEqual(shown, now, 'kmod.py --write mends it')
 
     def test_nothing_else_is_left_behind(self):
         self.nothing_else_is_left_behind()
