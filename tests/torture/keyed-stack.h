@@ -2,9 +2,9 @@
 /*
  * A stack with a protection key of its own. The kernel enters a handler without the right to it.
  *
- * A thread may use this stack for a while, but must not live on it: the C library puts the rseq area
- * beside the thread's stack. The kernel writes there after each preemption, and ends a thread whose
- * handler has no right to that area.
+ * A thread may use this stack for a while, but must not live on it: the C library puts the rseq
+ * area beside the thread's stack. The kernel writes there after each preemption, and ends a thread
+ * whose handler has no right to that area.
  */
 #ifndef TORTURE_KEYED_STACK_H
 #define TORTURE_KEYED_STACK_H
