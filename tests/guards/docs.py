@@ -333,6 +333,15 @@ class Pages(unittest.TestCase):
         told = re.search(r'(\d+) machine states', (SOURCE / 'README.md').read_text(encoding='utf-8'))
         self.assertEqual(int(told[1]), len(states))
 
+    def test_lines_that_name_the_library(self):
+        """The pages tell how many lines of a program do."""
+        for page, file in (('guide-runtimes.md', 'runtime/wasm2c/host.c'), ('ring0.md', 'boot/gnu-efi.c')):
+            program = SOURCE / 'examples' / file
+            lines = re.findall(r'^.*(?:\bfsgs_|\bFSGS_|<fsgscheck).*$', program.read_text(encoding='utf-8'), re.M)
+            said = ' '.join((SOURCE / 'doc' / page).read_text(encoding='utf-8').split())
+            with self.subTest(page=page):
+                self.assertIn(f'{len(lines)} lines of `{program.name}` name', said)
+
     def test_terminal_picture(self):
         """The README's picture has the lines of the command's page. The hypervisor line may be missing."""
         done = subprocess.run([FSGSCHECK], capture_output=True, text=True, check=False, timeout=60)
