@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import SOURCE, output, parts, run
+from support import SKIP, SOURCE, output, parts, run
 
 MADE = Path(os.environ['DROPIN'])
 SAMPLE = SOURCE / 'doc/examples/usable.c'
@@ -35,7 +35,12 @@ ROWS = [
 ]
 
 
-class DropIn(unittest.TestCase):
+def to_compile(flags):
+    """Without a linker's option, of which clang warns."""
+    return [flag for flag in flags if not flag.startswith('-fuse-ld')]
+
+
+class Compiled(unittest.TestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -45,13 +50,14 @@ class DropIn(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ''))
         return made
 
+
+class DropIn(Compiled):
     def row(self, compiler, flags, runner):
         """It compiles without a warning, with -O2 the core too, and a program with it gives an answer."""
         for tool in (compiler, *(runner or ())[:1]):
             if not shutil.which(tool):
                 self.skipTest(f'{tool} is not installed')
-        # clang warns of a linker's option when it only compiles.
-        own = [flag for flag in flags if not flag.startswith('-fuse-ld')]
+        own = to_compile(flags)
         if '-O2' in flags:
             self.compiled(compiler, 'fsgscheck-core', *own)
         made = self.compiled(compiler, 'fsgscheck', *own)
@@ -82,9 +88,19 @@ class DropIn(unittest.TestCase):
     def test_nothing_is_added(self):
         for compiler in filter(shutil.which, ('gcc', 'clang')):
             for flags in INSTRUMENTED:
-                with self.subTest(compiler=compiler, flags=flags):
-                    made = self.compiled(compiler, 'fsgscheck', '-O1', *flags)
-                    self.assertNotRegex(output('nm', '-u', made), ADDED)
+                for form in ('fsgscheck', 'fsgscheck-core'):
+                    with self.subTest(compiler=compiler, flags=flags, form=form):
+                        self.assertNotRegex(output('nm', '-u', self.compiled(compiler, form, '-O1', *flags)), ADDED)
+
+    def test_nothing_is_exported(self):
+        """A plug-in with it exports none of its symbols, and costs no thread any memory."""
+        for compiler in filter(shutil.which, ('gcc', 'clang')):
+            for form in ('fsgscheck', 'fsgscheck-core'):
+                with self.subTest(compiler=compiler, form=form):
+                    made = self.compiled(compiler, form, '-O0', '-fPIC', '-fvisibility=default')
+                    output(compiler, '-shared', made, '-pthread', '-o', made.with_suffix('.so'))
+                    self.assertNotIn('fsgs', output('nm', '-D', '--defined-only', made.with_suffix('.so')))
+                    self.assertNotRegex(output('readelf', '-lW', made.with_suffix('.so')), r'\bTLS\b')
 
     def test_consumers(self):
         """Programs of other standards, and in C++, that include the header."""
@@ -112,6 +128,29 @@ int main(void)
         output(sys.executable, SOURCE / 'lib/dropin/amalgamation.py', self.folder)
         for name in ('fsgscheck.c', 'fsgscheck.h', 'fsgscheck-core.c', 'fsgscheck-core.h'):
             self.assertEqual((self.folder / name).read_bytes(), (MADE / name).read_bytes())
+
+
+class Units(Compiled):
+    """The unit tests, linked with the drop-in form as each compiler makes it."""
+
+    def test_rows(self):
+        os.environ['ASAN_OPTIONS'] = 'detect_leaks=0:use_sigaltstack=0:handle_segv=0:handle_sigbus=0'
+        tests, explain = Path(os.environ['BUILD']) / 'tests/unit', Path(os.environ['EXPLAIN'])
+        for compiler, flags, runner in ROWS:
+            # The tests' objects are for this system's C library, which is not musl.
+            if runner != [] or compiler == 'musl-gcc' or not shutil.which(compiler):
+                continue
+            # By Meson's flag, the tests replace open64() in place of open().
+            own = ['-D_FILE_OFFSET_BITS=64', *to_compile(flags)]
+            made = {form: self.compiled(compiler, form, *own) for form in ('fsgscheck', 'fsgscheck-core')}
+            for name in os.environ['UNITS'].split():
+                with self.subTest(compiler=compiler, flags=flags, unit=name):
+                    program = self.folder / name
+                    form = 'fsgscheck-core' if name == 'ring0' else 'fsgscheck'
+                    output(compiler, *flags, *(tests / f'plain-{name}.p').glob('*.o'), made[form], explain, '-pthread', '-ldl',
+                           '-o', program)
+                    done = run(program)
+                    self.assertIn(done.returncode, (0, SKIP), done.stdout + done.stderr)
 
 
 if __name__ == '__main__':
