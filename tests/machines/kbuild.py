@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The kernel module, built against a distribution's headers without installing them."""
 
+import hashlib
 import os
 import pathlib
 import re
@@ -9,7 +10,7 @@ import subprocess
 import tempfile
 import unittest.mock
 
-from support import SOURCE, Unavailable, aside, fetched, locked, machine
+from support import SOURCE, Unavailable, aside, fetched, locked, machine, output
 
 FLAVOUR = 'cloud-amd64'
 
@@ -93,30 +94,47 @@ def image(cache, package, suites=None):
         return machine.kernel(pathlib.Path(cache) / 'kernels' / (suites[-1] if suites else '.'), package)
 
 
-def stripped(module, to):
-    """Removes debugging information: the module is loaded as a whole, and it is nine tenths of the file."""
-    fetched('objcopy', '--strip-debug', '--remove-section=.BTF', module, to)
-    return to
-
-
-def build(out, tree, *arguments, edit=None):
-    """Builds the module, from changed sources if requested; returns it and make's output."""
+def _make(tree, target, *arguments):
+    """Runs a target of the module's Makefile, or of a kernel's."""
     compiler = tree / 'compiler'
     if compiler.exists():
         # Nor does it have a pahole of that age.
-        arguments = [f'CC={compiler}', 'CONFIG_DEBUG_INFO_BTF_MODULES=', *arguments]
+        arguments = (f'CC={compiler}', 'CONFIG_DEBUG_INFO_BTF_MODULES=', *arguments)
     # The last where the headers bring the kernel's types along, which a module's own are made to fit.
     for tool in ('make', 'gcc', *(['pahole'] if (tree / 'vmlinux').exists() and not compiler.exists() else [])):
         if not shutil.which(tool):
             raise Unavailable(f'{tool} is not installed')
-    shutil.rmtree(out, ignore_errors=True)
-    command = ['make', '-j2', '-C', SOURCE / 'examples/kmod', f'KDIR={tree}', f'OUT={out}', *arguments]
-    if edit:
-        fetched(*command, 'source')
-        edit(pathlib.Path(out))
-        command = ['make', '-j2', '-C', tree, f'M={out}', *arguments, 'modules']
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False, env={**os.environ, 'LC_ALL': 'C'})
+    done = subprocess.run(['make', '-j2', *arguments, target], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False, env={**os.environ, 'LC_ALL': 'C'})
     if done.returncode:
         raise RuntimeError(f'the module does not build:\n{done.stdout}')
-    return pathlib.Path(out) / 'fsgscheck.ko', done.stdout
+    return done.stdout
+
+
+def build(out, tree, *arguments):
+    """Builds the module; returns it and make's output."""
+    shutil.rmtree(out, ignore_errors=True)
+    said = _make(tree, 'all', '-C', SOURCE / 'examples/kmod', f'KDIR={tree}', f'OUT={out}', *arguments)
+    return pathlib.Path(out) / 'fsgscheck.ko', said
+
+
+def built(cache, tree, edit=None):
+    """The module without its debugging information, from changed sources if requested: built once for the same sources.
+
+    It is loaded as a whole, and that information is nine tenths of the file.
+    """
+    cache = pathlib.Path(cache).resolve()
+    with locked(cache), tempfile.TemporaryDirectory(dir=cache) as out:
+        out = pathlib.Path(out)
+        _make(tree, 'source', '-C', SOURCE / 'examples/kmod', f'OUT={out}')
+        if edit:
+            edit(out)
+        digest = hashlib.sha256(bytes(tree) + output('gcc', '--version').encode())
+        for file in sorted(path for path in out.rglob('*') if path.is_file()):
+            digest.update(bytes(file.relative_to(out)) + b'\0' + file.read_bytes())
+        module = cache / f'{digest.hexdigest()}.ko'
+        if not module.exists():
+            _make(tree, 'modules', '-C', tree, f'M={out}')
+            fetched('objcopy', '--strip-debug', '--remove-section=.BTF', out / 'fsgscheck.ko', out / 'stripped')
+            (out / 'stripped').rename(module)
+    return module

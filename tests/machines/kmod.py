@@ -120,13 +120,12 @@ def edited(out, file, old, new):
     file.write_text(text.replace(old, new), encoding='utf-8')
 
 
-def kernel_and_module(package, suites, edit, work):
+def kernel_and_module(package, suites, edit):
     cache = pathlib.Path(os.environ['CACHE'])
     kernel = kbuild.image(cache, package, suites)
     release = kernel.name.removeprefix('vmlinuz-')
     tree = kbuild.headers(cache / 'headers', release, suites)
-    module = kbuild.build(work / f'{release}-{edit}', tree, edit=edit and (lambda out: edited(out, *EDITS[edit])))[0]
-    return kernel, kbuild.stripped(module, module.with_suffix('.stripped'))
+    return kernel, kbuild.built(cache / 'modules', tree, edit and (lambda out: edited(out, *EDITS[edit])))
 
 
 def boot_all(machines):
@@ -139,7 +138,7 @@ def boot_all(machines):
             key = what[0], SUITES.get(name.split('-')[0]), name if name in EDITS else None
             try:
                 if key not in made:
-                    made[key] = kernel_and_module(*key, work)
+                    made[key] = kernel_and_module(*key)
                 jobs[name] = pool.submit(boot, *made[key], name, what, work)
             except Exception as error:  # of this machine, and no other's
                 seen[name] = error
