@@ -38,8 +38,8 @@ LEFT_OUT = {
     'thread': {'sandbox', 'threads', 'threads-undefined'},
     # A sandbox that denies memory would also stop the tool, which needs more memory.
     'address,undefined': {'sandbox'},
-    # CET: only the library's marks are checked here. Each unit test runs with the flag in matrix.py's row "gcc
-    # hardened -flto".
+    # CET: only the library's marks are checked here. Each unit test runs with the flag in matrix.py's rows of
+    # hardened builds.
     'cet': {*UNITS, *TORTURE},
 }
 
