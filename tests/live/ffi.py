@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from support import Unavailable, npm
+
 SOURCE = Path(os.environ['SOURCE'])
 SHARED = Path(os.environ['SHARED'])
 SHIM = Path(os.environ['SHIM'])
@@ -204,6 +206,13 @@ class Node(Binding):
         if done.returncode and not (self.here / 'node_modules/koffi').is_dir():
             skip('npm cannot fetch koffi: ' + done.stderr.strip().partition('\n')[0])
         return done
+
+    def check(self):
+        try:
+            modules = npm.packages(self.kept / 'typedoc', 'typedoc@0.28', 'typescript@5')
+        except Unavailable as reason:
+            skip(f'npm cannot fetch typedoc: {reason}')
+        self.run('node', modules / 'typedoc/bin/typedoc', '--treatWarningsAsErrors', '--out', 'checked', 'fsgscheck.d.ts')
 
     def install(self):
         for old in self.here.glob('*.tgz'):
