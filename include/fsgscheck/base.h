@@ -349,12 +349,23 @@ struct fsgs_got_ {
 #define FSGS_NO_CANARY_ __optimize__("no-stack-protector")
 #endif
 
+/* Nor can a sanitizer find what it keeps in thread-local storage. AddressSanitizer has a stack for
+ * local variables there, which Clang uses by default since version 15. */
+#if defined(__has_attribute) && __has_attribute(__disable_sanitizer_instrumentation__)
+#define FSGS_NO_SANITIZER_ __no_sanitize__("all"), __disable_sanitizer_instrumentation__
+#elif defined(__has_attribute) && __has_attribute(__no_sanitize__)
+#define FSGS_NO_SANITIZER_ __no_sanitize__("all")
+#else
+#define FSGS_NO_SANITIZER_ __no_sanitize_address__
+#endif
+
 #if defined(__cplusplus)
 inline
 #else
 FSGS_PLAIN static
 #endif
-	__attribute__((__unused__, __noinline__, __cold__, FSGS_NO_CANARY_)) struct fsgs_got_
+	__attribute__((__unused__, __noinline__, __cold__, FSGS_NO_CANARY_,
+		       FSGS_NO_SANITIZER_)) struct fsgs_got_
 	fsgs_get_by_call_(uint32_t segment) FSGS_INLINE_NOTHROW
 {
 	struct fsgs_got_ got = {0, 0};
