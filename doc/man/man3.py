@@ -11,8 +11,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-# Names are not hyphenated, and lines are not stretched: words stay what a reader searches for.
-LAYOUT = '.nr HY 0\n.nh\n.ad l'
+# Names are not hyphenated, and lines are not stretched: words stay what a reader searches for. groff 1.23 takes the second
+# from the string AD at each heading.
+LAYOUT = '.nr HY 0\n.nh\n.ds AD l\n.ad l'
 NEWS = Path(__file__).parents[2] / 'NEWS.md'
 
 # What stands in the line of names; elsewhere the group's own brief.
