@@ -53,7 +53,10 @@ TESTS_LEFT_OUT = {
                'runs_as_the_owners_would', 'returns_as_the_owner_does', 'a_bare_clone_is_sane',
                'a_process_in_the_same_memory_keeps_away', 'serves_after_the_trial', 'a_chain_has_an_end',
                'too_many_actions', 'too_many_actions_of_a_later_signal', 'a_held_back_signal_has_its_threads_mask',
-               'a_sandbox_may_hide_whose_a_signal_is', 'a_sandbox_may_refuse_siginfo_for_the_process'),
+               'a_blocked_signal_stays_pending', 'both_pending_signals_stay_pending', 'many_sent_signals_coalesce',
+               'a_killed_signal_stays_pending_for_the_process', 'each_sent_signal_reaches_its_handler',
+               'a_sandbox_may_hide_whose_a_signal_is', 'a_sandbox_may_refuse_siginfo',
+               'a_sandbox_may_refuse_siginfo_for_the_process'),
     'memory': ('keeps_floating_point_control', 'fs_goes_away_and_comes_back', 'early_answer'),
     'helgrind': ('asks_whether_cpuid_faults',),
 }

@@ -194,8 +194,8 @@ static atomic_int on_alternate;
 
 static void look_at_stack(int sig, siginfo_t *info, void *context)
 {
-	const char here = 0;
-	const uintptr_t at = (uintptr_t)&here;
+	/* A sanitizer may put local variables elsewhere. */
+	const uintptr_t at = (uintptr_t)__builtin_frame_address(0);
 
 	atomic_store(&on_alternate, at - (uintptr_t)alternate < sizeof alternate);
 	skip(sig, info, context);
