@@ -100,7 +100,7 @@ def _make(tree, target, *arguments):
     if compiler.exists():
         # Nor does it have a pahole of that age.
         arguments = (f'CC={compiler}', 'CONFIG_DEBUG_INFO_BTF_MODULES=', *arguments)
-    # The last where the headers bring the kernel's types along, which a module's own are made to fit.
+    # pahole is needed only where the headers have the kernel's vmlinux: the module's BTF is made against it.
     for tool in ('make', 'gcc', *(['pahole'] if (tree / 'vmlinux').exists() and not compiler.exists() else [])):
         if not shutil.which(tool):
             raise Unavailable(f'{tool} is not installed')
