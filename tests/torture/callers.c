@@ -312,5 +312,5 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	(void)!fsgs_check(&reference, sizeof reference, EVERYTHING);
-	return torture_rows("callers", states, sizeof states / sizeof *states, NULL);
+	return torture_rows("callers", states, sizeof states / sizeof *states, 120, NULL);
 }

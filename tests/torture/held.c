@@ -476,5 +476,6 @@ int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	(void)!fsgs_check(&reference, sizeof reference, EVERYTHING);
-	return torture_rows("held", rows, sizeof rows / sizeof *rows, argc > 1 ? argv[1] : NULL);
+	return torture_rows("held", rows, sizeof rows / sizeof *rows, 120,
+			    argc > 1 ? argv[1] : NULL);
 }

@@ -575,5 +575,6 @@ int main(int argc, char **argv)
 	if (child == 0)
 		_exit(fsgs_check(reference, sizeof *reference, EVERYTHING) != 0);
 	EXPECT(child_is_well(child), "no answer at all");
-	return torture_rows("hostile", rows, sizeof rows / sizeof *rows, argc > 2 ? argv[2] : NULL);
+	return torture_rows("hostile", rows, sizeof rows / sizeof *rows, 60,
+			    argc > 2 ? argv[2] : NULL);
 }

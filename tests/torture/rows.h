@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A table of cases, one a row. Each row runs in a new process, which SIGALRM ends if it hangs. */
+/* A table of cases, one a row. Each row runs in a new process. */
 #ifndef TORTURE_ROWS_H
 #define TORTURE_ROWS_H
 
@@ -12,9 +12,10 @@ struct torture_row {
 	void (*test)(const char *name);
 };
 
-/* Runs the wanted row; NULL: all. Returns the program's exit status. */
+/* Runs the wanted row; NULL: all. SIGALRM ends a row after that many seconds. Returns the program's
+ * exit status. */
 static inline int torture_rows(const char *program, const struct torture_row *rows, size_t count,
-			       const char *wanted)
+			       unsigned seconds, const char *wanted)
 {
 	int known = 0;
 
@@ -28,7 +29,7 @@ static inline int torture_rows(const char *program, const struct torture_row *ro
 		const pid_t child = fork();
 
 		if (child == 0) {
-			alarm(120);
+			alarm(seconds);
 			atomic_store(&torture_failures, 0);
 			row->test(row->name);
 			exit(atomic_load(&torture_failures) != 0);
