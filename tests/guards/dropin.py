@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import SKIP, SOURCE, output, parts, run
+from support import SKIP, SOURCE, builds, output, parts, run
 
 MADE = Path(os.environ['DROPIN'])
 SAMPLE = SOURCE / 'doc/examples/usable.c'
@@ -134,7 +134,6 @@ class Units(Compiled):
     """The unit tests, linked with the drop-in form as each compiler makes it."""
 
     def test_rows(self):
-        os.environ['ASAN_OPTIONS'] = 'detect_leaks=0:use_sigaltstack=0:handle_segv=0:handle_sigbus=0'
         tests, explain = Path(os.environ['BUILD']) / 'tests/unit', Path(os.environ['EXPLAIN'])
         for compiler, flags, runner in ROWS:
             # The tests' objects are for this system's C library, which is not musl.
@@ -149,7 +148,7 @@ class Units(Compiled):
                     form = 'fsgscheck-core' if name == 'ring0' else 'fsgscheck'
                     output(compiler, *flags, *(tests / f'plain-{name}.p').glob('*.o'), made[form], explain, '-pthread', '-ldl',
                            '-o', program)
-                    done = run(program)
+                    done = run(program, env=os.environ | builds.SANITIZERS)
                     self.assertIn(done.returncode, (0, SKIP), done.stdout + done.stderr)
 
 

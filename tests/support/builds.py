@@ -12,6 +12,14 @@ from support import SOURCE, locked, output
 PLAIN = ('-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled', '-Dboot-iso=disabled', '-Dpage=disabled',
          '-Dwindows=disabled')
 
+# A report is a failure, but a child that a test kills on purpose is not. The tests keep their own handlers and
+# alternate stacks.
+SANITIZERS = {
+    'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=0:use_sigaltstack=0:handle_segv=0:handle_sigbus=0',
+    'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
+    'TSAN_OPTIONS': 'halt_on_error=1:die_after_fork=0:report_signal_unsafe=0',
+}
+
 
 def meson(folder, *options, targets, compiler=None, **variables):
     """A build directory of its own, with these targets up to date; for the targets "all" name none."""
