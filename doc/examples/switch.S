@@ -26,18 +26,18 @@ switch_gs:
 enter:
 	push	%rbx
 	push	%rbp
-	sub	$24, %rsp
+	push	%r12
 	mov	%rdi, %rbx
 	mov	%rsi, %rbp
 	mov	fsgs_base_limit@GOTPCREL(%rip), %rax
 	cmpq	$0, FSGS_BASE_LIMIT_GS(%rax)
 	je	1f
-	FSGS_RDGSBASE %rcx
-	mov	%rcx, 8(%rsp)
+	FSGS_RDGSBASE %r12
 	jmp	2f
 1:	mov	$1, %edi
-	lea	8(%rsp), %rsi
-	call	fsgs_get_base@PLT
+	call	fsgs_get_base_value@PLT
+	mov	%rax, %r12
+	mov	%edx, %eax	/* the error */
 	test	%eax, %eax
 	jnz	3f
 2:	mov	%rbx, %rdi
@@ -46,12 +46,12 @@ enter:
 	jnz	3f
 	call	*%rbp
 	mov	%eax, %ebx
-	mov	8(%rsp), %rdi
+	mov	%r12, %rdi
 	call	switch_gs
 	test	%eax, %eax
 	jnz	3f
 	mov	%ebx, %eax
-3:	add	$24, %rsp
+3:	pop	%r12
 	pop	%rbp
 	pop	%rbx
 	ret

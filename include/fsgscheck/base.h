@@ -42,8 +42,8 @@
  *
  * Each operation comes in two forms. fsgs_get_gs_base() and its siblings are inline: where the
  * access is the instruction they are one load, one comparison and that instruction. Else they call
- * the function fsgs_get_base(), fsgs_set_base() or fsgs_ensure_base(), which is what other
- * languages call.
+ * the function fsgs_get_base_value(), fsgs_set_base() or fsgs_ensure_base(). Other languages call
+ * fsgs_get_base(), fsgs_set_base() and fsgs_ensure_base().
  *
  * @par The fast path in other code
  * Assembly and code that a JIT emits may do what the inline functions do. The protocol is public:
@@ -58,8 +58,9 @@
  * foreign FS base until the thread's own is restored, a thread must not use thread-local storage,
  * call the C library, return from or call a function with a stack protector or a sanitizer, take a
  * signal, or bind a function lazily (link with `-z now`, or call the function once before). Of this
- * library it may call fsgs_get_base(), fsgs_set_base(), fsgs_ensure_base() and their inline forms,
- * for segments that have been used before: the first use calls the C library to decide.
+ * library it may call fsgs_get_base(), fsgs_get_base_value(), fsgs_set_base(), fsgs_ensure_base()
+ * and the inline forms, for segments that have been used before: the first use calls the C library
+ * to decide.
  *
  * @par Environment
  * `FSGSCHECK_BASE` is read whenever an access is decided: by the first use of a segment, by
@@ -214,6 +215,37 @@ FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
  */
 FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW FSGS_MUST_CHECK;
 
+/** @brief A base by value, or the reason why there is none: fsgs_get_base_value(). */
+struct fsgs_base_value {
+	uint64_t base;     /**< The base; 0 on an error. */
+	int32_t error;     /**< What fsgs_get_base() returns. */
+	uint32_t reserved; /**< 0. */
+};
+
+/**
+ * @brief fsgs_get_base() that needs no memory for its result.
+ *
+ * The inline functions call it where their fast path is closed, and assembly may: the base is in
+ * RAX, the error in EDX.
+ *
+ * @param[in] segment  enum fsgs_segment.
+ *
+ * @return The base, with the error 0, -EINVAL or -ENOTSUP as fsgs_get_base() returns it.
+ *
+ * @par Threads and signals
+ * Safe from any thread, and in a signal handler once the segment has been used.
+ * @par Early use
+ * In a constructor; not in an IFUNC resolver or before relocation.
+ * @par Environment
+ * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
+ * @par Cost
+ * That of fsgs_get_base().
+ * @par Source
+ * SDM vol. 2, RDFSBASE/RDGSBASE; arch_prctl(2). System V ABI for AMD64, "Returning of Values".
+ * @since 1.0
+ */
+FSGS_API struct fsgs_base_value fsgs_get_base_value(uint32_t segment) FSGS_NOTHROW FSGS_MUST_CHECK;
+
 /**
  * @brief Write a base of the calling thread.
  *
@@ -334,53 +366,15 @@ FSGS_INLINE void fsgs_write_gs_(uint64_t base) FSGS_INLINE_NOTHROW
 #endif
 }
 
-/* Result of fsgs_get_base() by value, in two registers, so that the caller's variable can stay in a
- * register. Static in each compilation unit, so not part of the ABI. */
-struct fsgs_got_ {
-	uint64_t base;
-	int error;
-};
-
-/* Always inlined: a separate function that takes the address of a local variable would get a canary
- * from -fstack-protector-strong. The canary cannot be read while the FS base is foreign. */
-#if defined(__has_attribute) && __has_attribute(__no_stack_protector__)
-#define FSGS_NO_CANARY_ __no_stack_protector__
-#else
-#define FSGS_NO_CANARY_ __optimize__("no-stack-protector")
-#endif
-
-/* Nor can a sanitizer find what it keeps in thread-local storage. AddressSanitizer has a stack for
- * local variables there, which Clang uses by default since version 15. */
-#if defined(__has_attribute) && __has_attribute(__disable_sanitizer_instrumentation__)
-#define FSGS_NO_SANITIZER_ __no_sanitize__("all"), __disable_sanitizer_instrumentation__
-#elif defined(__has_attribute) && __has_attribute(__no_sanitize__)
-#define FSGS_NO_SANITIZER_ __no_sanitize__("all")
-#else
-#define FSGS_NO_SANITIZER_ __no_sanitize_address__
-#endif
-
-#if defined(__cplusplus)
-inline
-#else
-FSGS_PLAIN static
-#endif
-	__attribute__((__unused__, __noinline__, __cold__, FSGS_NO_CANARY_,
-		       FSGS_NO_SANITIZER_)) struct fsgs_got_
-	fsgs_get_by_call_(uint32_t segment) FSGS_INLINE_NOTHROW
-{
-	struct fsgs_got_ got = {0, 0};
-
-	got.error = fsgs_get_base(segment, &got.base);
-	return got;
-}
-
+/* By value: a caller that gives the address of its variable away keeps it in memory, and gets a
+ * canary from -fstack-protector-strong. The canary cannot be read while the FS base is foreign. */
 FSGS_INLINE int fsgs_get_slowly_(uint32_t segment, uint64_t *base) FSGS_INLINE_NOTHROW
 {
-	const struct fsgs_got_ got = fsgs_get_by_call_(segment);
+	const struct fsgs_base_value value = fsgs_get_base_value(segment);
 
-	if (!got.error)
-		*base = got.base;
-	return got.error;
+	if (!value.error)
+		*base = value.base;
+	return value.error;
 }
 
 /** @endcond */

@@ -44,11 +44,14 @@
 /** @endcond */
 
 /** A function that is always inlined, also without optimisation and if the caller has another stack
- *  protector setting. In C++ it has external linkage, for use in module units. */
+ *  protector setting. `-finstrument-functions` adds no calls for it: they would come while the FS
+ *  base is foreign. In C++ it has external linkage, for use in module units. */
 #if defined(__cplusplus)
-#define FSGS_INLINE inline __attribute__((always_inline))
+#define FSGS_INLINE inline __attribute__((always_inline, no_instrument_function))
 #else
-#define FSGS_INLINE FSGS_PLAIN static __inline__ __attribute__((always_inline, unused, nothrow))
+#define FSGS_INLINE                  \
+	FSGS_PLAIN static __inline__ \
+		__attribute__((always_inline, no_instrument_function, unused, nothrow))
 #endif
 
 /** ::FSGS_NOTHROW at the definition of such a function. */

@@ -132,3 +132,11 @@ int fsgs_ensure_base(uint32_t segment, uint64_t base)
 }
 
 #endif
+
+struct fsgs_base_value fsgs_get_base_value(uint32_t segment)
+{
+	struct fsgs_base_value value = {0, 0, 0};
+
+	value.error = fsgs_get_base(segment, &value.base);
+	return value;
+}

@@ -280,7 +280,8 @@ class Headers(unittest.TestCase):
     def test_an_ignored_result_is_a_warning(self):
         """The compiler warns if the result of a function is ignored that may have done nothing."""
         calls = ('fsgs_check(&r, sizeof r, 0)', 'fsgs_check_early(&r, sizeof r, 0)', 'fsgs_check_cpu(0, &r, sizeof r, 0)',
-                 'fsgs_check_cpus(&r, sizeof r, 0, &g, sizeof g, &n)', 'fsgs_get_base(1, &b)', 'fsgs_set_base(1, b)',
+                 'fsgs_check_cpus(&r, sizeof r, 0, &g, sizeof g, &n)', 'fsgs_get_base(1, &b)',
+                 'fsgs_get_base_value(1)', 'fsgs_set_base(1, b)',
                  'fsgs_ensure_base(1, b)', *(f'fsgs_{what}_{segment}_base({"&b" if what == "get" else "b"})'
                                              for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')))
         text = ('#include <fsgscheck.h>\n#include <fsgscheck/base.h>\nvoid user(void);\nvoid user(void)\n{\n'

@@ -102,6 +102,26 @@ class DropIn(Compiled):
                     self.assertNotIn('fsgs', output('nm', '-D', '--defined-only', made.with_suffix('.so')))
                     self.assertNotRegex(output('readelf', '-lW', made.with_suffix('.so')), r'\bTLS\b')
 
+    def test_users_export_nothing(self):
+        """Nor does a plug-in in C++ export the header's functions: those of two plug-ins would be bound together."""
+        text = '#include "fsgscheck.h"\nextern "C" int user(uint64_t *base)\n{\n\treturn ' + ' + '.join(
+            f'fsgs_{what}_{segment}_base({"base" if what == "get" else "*base"})'
+            for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')) + ';\n}\n'
+        made = self.compiled('gcc', 'fsgscheck', '-fPIC')
+        for compiler, language in (('gcc', 'c'), ('clang', 'c'), ('g++', 'c++'), ('clang++', 'c++')):
+            for level in ('-O0', '-O2'):
+                if not shutil.which(compiler):
+                    continue
+                with self.subTest(compiler=compiler, level=level):
+                    library = self.folder / f'{compiler}.so'
+                    source = self.folder / 'user.c'
+                    source.write_text(text if language == 'c++' else text.replace('extern "C" ', ''), encoding='utf-8')
+                    output(compiler, '-x', language, level, '-fPIC', '-shared', f'-I{MADE}', source,
+                           '-x', 'none', made, '-pthread', '-o', library)
+                    symbols = output('nm', '-D', '--defined-only', library)
+                    self.assertIn(' user\n', symbols)
+                    self.assertNotIn('fsgs', symbols)
+
     def test_consumers(self):
         """Programs of other standards, and in C++, that include the header."""
         output('gcc', '-O2', '-c', MADE / 'fsgscheck.c', '-o', self.folder / 'fsgscheck.o')

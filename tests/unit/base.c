@@ -54,6 +54,17 @@ static int get_out_of_line(uint64_t *base)
 	return fsgs_get_base(FSGS_SEGMENT_GS, base);
 }
 
+static int get_by_value(uint64_t *base)
+{
+	const struct fsgs_base_value value = fsgs_get_base_value(FSGS_SEGMENT_GS);
+
+	if (value.error)
+		cr_expect_eq(value.base, 0);
+	else
+		*base = value.base;
+	return value.error;
+}
+
 static int set_out_of_line(uint64_t base)
 {
 	return fsgs_set_base(FSGS_SEGMENT_GS, base);
@@ -67,6 +78,7 @@ static int ensure_out_of_line(uint64_t base)
 static const struct form forms[] = {
 	{"inline", fsgs_get_gs_base, fsgs_set_gs_base, fsgs_ensure_gs_base},
 	{"out of line", get_out_of_line, set_out_of_line, ensure_out_of_line},
+	{"by value", get_by_value, set_out_of_line, ensure_out_of_line},
 };
 
 #define FORMS (sizeof forms / sizeof *forms)
@@ -137,6 +149,8 @@ Test(base, refuses_what_is_no_segment)
 	errno = 4711;
 	cr_expect_eq(fsgs_get_base(FSGS_SEGMENTS, &value), -EINVAL);
 	cr_expect_eq(value, SOME);
+	cr_expect_eq(fsgs_get_base_value(FSGS_SEGMENTS).error, -EINVAL);
+	cr_expect_eq(fsgs_get_base_value(FSGS_SEGMENTS).base, 0);
 	cr_expect_eq(fsgs_set_base(FSGS_SEGMENTS, 0), -EINVAL);
 	cr_expect_eq(fsgs_ensure_base(UINT32_MAX, 0), -EINVAL);
 	cr_expect_eq(fsgs_base_force(FSGS_SEGMENTS, FSGS_ACCESS_ARCH_PRCTL), -EINVAL);
@@ -539,7 +553,7 @@ visit_out_of_line(struct fs_visit *visit, uint64_t home)
 	visit->get = fsgs_get_base(FSGS_SEGMENT_FS, &visit->seen);
 	visit->refused = fsgs_set_base(FSGS_SEGMENT_FS, FSGS_BASE_LIMIT);
 	visit->restored = fsgs_ensure_base(FSGS_SEGMENT_FS, home);
-	(void)!fsgs_get_base(FSGS_SEGMENT_FS, &visit->after);
+	visit->after = fsgs_get_base_value(FSGS_SEGMENT_FS).base;
 }
 
 static void expect_visit(void (*visit)(struct fs_visit *, uint64_t))

@@ -3,9 +3,9 @@
 #include <fsgscheck/base.h>
 
 /* As in code that runs while the FS base is foreign, in a unit whose other functions have a stack
- * protector. */
+ * protector and are instrumented. */
 #if defined(FOREIGN)
-#define USER __attribute__((no_stack_protector))
+#define USER __attribute__((no_stack_protector, no_instrument_function))
 
 int guarded(int value);
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The inline forms are part of their caller, whatever the compiler was told about stack protectors.
+"""The inline forms are part of their caller, whatever the compiler was told to add to functions.
 
     inline-forms.py OBJDUMP INCLUDE SOURCE COMPILER...
 
-A caller that runs while the FS base is foreign has no stack protector, and its unit may have one for all functions.
-Compiles SOURCE as C and as C++ at each optimisation, position-independent and not, and looks at each function: it
-calls nothing but the functions of the library, and neither it nor what it calls within the unit reads the canary.
+A caller that runs while the FS base is foreign has no stack protector and is not instrumented, and its unit may have
+both for all other functions. Compiles SOURCE as C and as C++ at each optimisation, position-independent and not, and
+looks at each function: it calls nothing but the functions of the library, and does not read the canary. The unit gets
+no function of the library's: a compiler could instrument it, and other copies of the library could bind to it.
 """
 import itertools
 import re
@@ -15,11 +16,17 @@ import tempfile
 from pathlib import Path
 
 INSTRUCTIONS = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase', 'user_set_gs': 'wrgsbase', 'user_set_fs': 'wrfsbase'}
-# Functions that are called off the fast path. The last is the unit's own, and cold.
-LIBRARY = {'fsgs_get_base', 'fsgs_set_base', 'fsgs_ensure_base'}
-OWN = {'fsgs_get_by_call_'}
+# Functions that are called off the fast path.
+LIBRARY = {'fsgs_get_base_value', 'fsgs_set_base', 'fsgs_ensure_base'}
 LANGUAGES = {'c': 'c11', 'c++': 'c++17'}
 CANARY = re.compile(r'%fs:0x28')
+# Options of a unit, each with what it adds to the function that is not exempt.
+ADDED = {
+    '-fno-stack-protector': None,
+    '-fstack-protector-strong': None,
+    '-fstack-protector-all': CANARY,
+    '-finstrument-functions': re.compile('__cyg_profile_func_enter'),
+}
 
 
 def plain(symbol):
@@ -60,14 +67,16 @@ def look(listing):
     found = functions(listing)
     for name, instruction in INSTRUCTIONS.items():
         body = found[name]
-        others = {target for target in called(body) if target not in LIBRARY | OWN | {name} and not target.startswith('.')}
+        others = {target for target in called(body) if target not in LIBRARY | {name} and not target.startswith('.')}
         if others:
             yield f'{name} calls {", ".join(sorted(others))}'
         if not any(re.search(rf'\t{instruction}\b', line) for line in body):
             yield f'{name} has no {instruction}'
-    for name in [*INSTRUCTIONS, *(OWN & set(found))]:
-        if any(CANARY.search(line) for line in found[name]):
+        if any(CANARY.search(line) for line in body):
             yield f'{name} reads the canary'
+    for name in found:
+        if name.startswith('fsgs_'):
+            yield f'{name} is a function of the unit'
 
 
 def main():
@@ -75,19 +84,18 @@ def main():
     tried, wrong = 0, []
     with tempfile.TemporaryDirectory() as directory:
         unit = Path(directory, 'unit.o')
-        for compiler, language, level, pic, protector in itertools.product(
-                compilers, LANGUAGES, ('-O0', '-O1', '-O2', '-O3'), ('-fno-pic', '-fPIC'),
-                ('-fno-stack-protector', '-fstack-protector-strong', '-fstack-protector-all')):
-            subprocess.run([compiler, '-x', language, f'-std={LANGUAGES[language]}', '-c', level, pic, protector,
+        for compiler, language, level, pic, option in itertools.product(
+                compilers, LANGUAGES, ('-O0', '-O1', '-O2', '-O3'), ('-fno-pic', '-fPIC'), ADDED):
+            subprocess.run([compiler, '-x', language, f'-std={LANGUAGES[language]}', '-c', level, pic, option,
                             f'-I{include}', '-DFOREIGN', source, '-o', unit], check=True, timeout=60)
             listing = subprocess.run([objdump, '-dr', '--no-show-raw-insn', unit], check=True, capture_output=True,
                                      text=True, timeout=60).stdout
             tried += 1
             said = list(look(listing))
-            # Without this check, a unit without any stack protector would pass.
-            if protector == '-fstack-protector-all' and not CANARY.search('\n'.join(functions(listing)['guarded'])):
+            # Without this check, a unit to which the compiler adds nothing would pass.
+            if ADDED[option] and not ADDED[option].search('\n'.join(functions(listing)['guarded'])):
                 said.append('the option is not in force')
-            wrong += [f'{compiler} {language} {level} {pic} {protector}: {what}' for what in said]
+            wrong += [f'{compiler} {language} {level} {pic} {option}: {what}' for what in said]
     print(f'{tried} builds by {", ".join(compilers)}')
     if wrong:
         raise SystemExit('\n'.join(['not ok:', *wrong]))
