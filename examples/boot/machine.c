@@ -187,7 +187,7 @@ void machine_host_line(struct line *line)
 	const struct fsgs_report *r = &machine.report;
 
 	if (!r->hypervisor[0]) {
-		line_text(line, "none that says so");
+		line_text(line, "none named");
 		return;
 	}
 	line_foreign(line, r->hypervisor);

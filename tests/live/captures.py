@@ -696,10 +696,10 @@ FACTS = [
     ('VirtualBox both', VBOX.format(1, 1), ('unknown', ['unproven']), 'CPUID'),
     ('VirtualBox host only', VBOX.format(0, 1), ('unsupported', []), 'CPUID'),
     ('libvirt', "error: operation failed: guest CPU doesn't match specification: missing features: ss,fsgsbase,bmi1\n",
-     ('unsupported', []), 'this host cannot give'),
+     ('unsupported', []), 'this host cannot provide'),
     ('libvirt, others', 'missing features: avx,bmi1\n', None, None),
     ('QEMU warning', "qemu-system-x86_64: warning: host doesn't support requested feature: CPUID.07H:EBX.fsgsbase "
-     '[bit 0]\n', ('unsupported', []), 'this host cannot give'),
+     '[bit 0]\n', ('unsupported', []), 'this host cannot provide'),
     ('lscpu', LSCPU.format('fsgsbase'), ('unknown', RISK), None),
     ('lscpu without', LSCPU.format('smep'), UNKNOWN, None),
     ('lscpu and uname', uname('6.1.0-18-amd64') + LSCPU.format('fsgsbase'), ('usable', []), 'No program tried'),

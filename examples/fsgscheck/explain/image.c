@@ -22,13 +22,13 @@ static void take_processor(struct explain *e, struct text t)
 		text_number(&version, &r->stepping);
 }
 
-/* "Microsoft Hv, version 10.0, build 20348", or "none that says so" */
+/* "Microsoft Hv, version 10.0, build 20348", or "none named" */
 static void take_hypervisor(struct explain *e, struct text t)
 {
 	struct fsgs_report *r = &e->image.report;
 	uint32_t major = 0, minor = 0;
 
-	if (text_skip(&t, "none that says so"))
+	if (text_skip(&t, "none named"))
 		return;
 	text_copy(&t, ",", r->hypervisor, sizeof r->hypervisor);
 	if (text_skip(&t, ", version ") && text_number(&t, &major) && text_skip(&t, ".") &&
