@@ -6,6 +6,7 @@ shared by all build directories. A release's list is refreshed once a day; witho
 there will do.
 """
 
+import hashlib
 import os
 import pathlib
 import re
@@ -102,7 +103,8 @@ def unpacked(*packages, release=None, libraries=False, only=()):
     libraries  with all that they depend on, the C library too: see command()
     only       patterns of tar for what of them is wanted
     """
-    shelf = cache() / (release or 'own') / packages[0]
+    wanted = hashlib.sha256(repr((packages, libraries, tuple(only))).encode()).hexdigest()[:8]
+    shelf = cache() / (release or 'own') / f'{packages[0]}-{wanted}'
     try:
         environment = releases_alone(cache(), release and (release,))
         shown = fetched('apt-cache', 'show', '--no-all-versions', packages[0], env=environment)
