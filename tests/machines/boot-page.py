@@ -30,7 +30,7 @@ LIE = (RED, ["Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $tr
         r"The machine offers FSGSBASE, but it does not work\.",
         r"What to do, cheapest first:",
         r"1\. Guest: add nofsgsbase",
-        r"2\. Host: with the VM off, in PowerShell",
+        r"2\. Host: with the VM off, run this in PowerShell",
         r"Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled \$true",
         r"Why: CPUID and CR4 both offer",
         r"Hypervisor: Microsoft Hv, version 10\.0, build 20348",
