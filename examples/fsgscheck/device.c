@@ -133,7 +133,7 @@ const char *ring0_ask(struct fsgs_report *report, const char *path)
 	/* O_NONBLOCK: the open must not wait for a FIFO or a terminal at this path. O_NOCTTY: a
 	 * terminal there must not become the controlling terminal. */
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat device = {0}; /* zeroed: MemorySanitizer does not know fstat() */
+	struct stat device = {0}; /* zeroed, as MemorySanitizer does not know what fstat() fills */
 	const char *why;
 
 	if (fd < 0)

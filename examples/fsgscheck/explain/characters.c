@@ -318,7 +318,7 @@ static bool line_end(struct source *s)
 }
 
 /* Whether the text is a string with several lines: "log", 'log', b'log' or key: "log". A row of a
- * table is not, because its last column may be a user-chosen name. */
+ * table does not count, because its last column may be a user-chosen name. */
 bool explain_is_literal(struct text t)
 {
 	struct text rest;

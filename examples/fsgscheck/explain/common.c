@@ -106,7 +106,7 @@ static uint32_t boundary(const char *shape, uint32_t length)
 	return length;
 }
 
-/* Whether a tool may have written this as a prefix. */
+/* Whether a tool may have written a prefix of this shape. */
 static bool is_of_a_tool(const char *shape, uint32_t length)
 {
 	/* A prefix must not contain these words, which introduce names of programs, files, devices

@@ -4,17 +4,17 @@
  * reports of fsgscheck.
  *
  * The reader takes bytes in pieces of any size. Its state has a fixed size, it allocates nothing,
- * and it makes no system call. It works in layers, each in a file of its own. What "transports"
- * added to the lines is removed: consoles, logging systems, mail and web pages.
+ * and it makes no system call. It works in layers, each in a file of its own. Transports are the
+ * consoles, logging systems, mails and web pages that a log has passed through.
  *
  *   bytes.c     from the file's encoding to bytes of UTF-8
  *   stream.c    from bytes to lines; text that is packed in JSON or base64 becomes another stream
  *   unwrap.c    from lines to messages: removes what transports added (characters.c, prefix.c) and
  *               joins wrapped lines
- *   readers.c   passes each message to its reader, which the table of readers names
+ *   readers.c   passes each message to its reader; has the table of readers
  *
- * A reader turns the evidence that it recognises into a report, as far as the text shows it.
- * fsgs_decide() decides the report, so verdicts and findings have the same words as elsewhere.
+ * A reader fills a report with the evidence that it recognises in the text. fsgs_decide() decides
+ * the report, so verdicts and findings have the same words as elsewhere.
  */
 #ifndef FSGSCHECK_EXPLAIN_H
 #define FSGSCHECK_EXPLAIN_H

@@ -25,7 +25,7 @@ struct found_item {
 	uint64_t count;      /* number of equal results */
 };
 
-/* A machine for the list of names, and its index in `groups`. */
+/* A machine's name, and the index of its group in `groups`. */
 struct machine {
 	char *name;
 	uint32_t group;
@@ -78,7 +78,7 @@ void found_end_file(struct found *found, struct explain *explain, bool all_read)
 void found_end(struct found *found, const struct explain *explain);
 void found_free(struct found *found);
 
-/* The index of the largest group: the usual result in a fleet. */
+/* The index of the largest group, which shows the usual result in a fleet. */
 uint32_t found_usual(const struct found *found);
 
 /* found.c: texts that both the page and the JSON use. */

@@ -82,7 +82,7 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 			*strict = true;
 		}
 	} else {
-		/* A date must contain a time. */
+		/* Text in brackets is a date only if it contains a time. */
 		rest = in;
 		if (!text_find(&rest, ":") || rest.at == rest.end || *rest.at < '0' ||
 		    *rest.at > '9')

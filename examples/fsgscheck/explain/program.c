@@ -232,7 +232,7 @@ static void take_trap(struct explain *e, const struct explain_message *m, struct
 		explain_hint(e, EXPLAIN_HINT_PROGRAM, m->line, name);
 }
 
-/* Reads the instruction's name from a disassembler, with which users of Unicorn print it. */
+/* Reads the instruction's name, which users of Unicorn print with a disassembler. */
 static void take_named(struct explain *e, const struct explain_message *m)
 {
 	struct explain_program *p = &e->program;

@@ -34,7 +34,7 @@ struct explain_stream {
 	struct explain_json {
 		uint32_t in_text;   /* the string's characters go to the next stream */
 		uint32_t held;      /* a journal's MESSAGE waits in the next stream's line */
-		uint32_t foreign;   /* this object is of a program, not of the kernel */
+		uint32_t foreign;   /* a program wrote this object's message */
 		uint32_t container; /* this object is a line of a container's log */
 		uint32_t has_lines; /* this string had a line end */
 		uint32_t ended;     /* this object has ended */
@@ -68,7 +68,7 @@ struct explain_common {
 /* -- unwrap.c: a message without its transport's prefix */
 struct explain_message {
 	struct text text;
-	const struct explain_start *start; /* start of the message; NULL if none matches */
+	const struct explain_start *start; /* table entry that the message begins with, or NULL */
 	uint64_t line;                     /* number of the message's first line */
 	uint64_t last;                     /* number of the message's last line */
 	uint32_t tag;                      /* the caller that printk prints; 0 without */
@@ -129,7 +129,7 @@ struct explain_boot {
 	uint32_t is_xen_pv;
 	uint32_t disabled;    /* disabled by nofsgsbase; CPUID has the feature */
 	uint32_t cleared;     /* disabled by clearcpuid */
-	uint32_t ours;        /* a crash of this boot has been given to take() */
+	uint32_t ours;        /* a crash of this boot has been passed to take() */
 	uint32_t own_modules; /* an out-of-tree module is loaded */
 	char misspelt[32];
 	char kernel[72];
@@ -164,14 +164,14 @@ enum explain_cause {
 	EXPLAIN_PROTECTION_FAULT,
 	EXPLAIN_PINNED_CR4, /* a warning, not a crash */
 	EXPLAIN_SAMPLE,     /* a backtrace of a CPU that continues */
-	EXPLAIN_PANIC,      /* only the final panic message */
-	EXPLAIN_OTHER       /* another cause, which was recognised */
+	EXPLAIN_PANIC,      /* only the panic message is known */
+	EXPLAIN_OTHER       /* a known cause that is not FSGSBASE */
 };
 
 /* Facts from the call trace and the lines around it: bits of explain_crash.trace. */
 enum explain_trace {
 	TRACE_MODULE = 1 << 0,   /* code of a module */
-	TRACE_CALL = 1 << 1,     /* an interrupt from another CPU, which asks for a function call */
+	TRACE_CALL = 1 << 1,     /* another CPU asked for a function call, by an interrupt */
 	TRACE_RUNNING = 1 << 2,  /* the CPU had finished its bring-up */
 	TRACE_SAMPLED = 1 << 3,  /* an interrupt printed its backtrace */
 	TRACE_TAINTED = 1 << 4,  /* an out-of-tree module was loaded */
@@ -215,7 +215,7 @@ struct explain_crash {
 
 struct explain_crashes {
 	uint32_t parts; /* the parts of a pstore record are in the order newest first */
-	uint32_t part;  /* number of the last part */
+	uint32_t part;  /* number of the pstore part that was read last */
 	uint64_t bug_message;
 	char symbol[160]; /* the symbol at which crash(8) disassembled one of the instructions */
 	uint32_t named;   /* 1 + enum fsgs_insn */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the output of crash(8) about a kernel dump, of its commands bt and dis. */
+/* Reads the output of crash(8)'s commands bt and dis about a kernel dump. */
 #include "explain.h"
 
 #include <string.h>
