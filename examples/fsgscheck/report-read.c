@@ -172,8 +172,8 @@ void explain_report_begin(struct explain *e)
 	e->report_seen = 0;
 }
 
-/* Findings that need evidence from ring 0. The JSON that `explain` writes about a crash has them,
- * and it is read as a report, too. */
+/* Findings that need evidence from ring 0. The JSON that `explain` writes about a crash has such
+ * findings, and is read as a report, too. */
 static const uint64_t ring0_findings =
 	FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
 	FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
@@ -186,8 +186,8 @@ void explain_report_end(struct explain *e)
 		return; /* another program's JSON */
 	r->mode = (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE)) ? FSGS_MODE_UNKNOWN
 									    : FSGS_MODE_64BIT;
-	/* A process that read the kernel module's device reports such findings, too, but it also
-	 * reports AT_HWCAP2. */
+	/* A report from a process that read the kernel module's device has such findings, too, but
+	 * it also has AT_HWCAP2. */
 	if ((r->findings & ring0_findings) && r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN)
 		r->vantage = FSGS_VANTAGE_RING0;
 	else

@@ -231,9 +231,9 @@ static bool is_fault_code(struct explain *e, const struct explain_message *m,
 	return true;
 }
 
-/* Whether the first word of the message's prefix is the host's name: the messages before began with
- * the same word. Other words may be anything. It is not a host's name if the kernel's own lines
- * lack it, or if it comes after the common prefix. */
+/* Whether the first word of the message's prefix is the host's name: the last three messages began
+ * with the same word. It is not if the kernel's own lines lack this word, or if the word comes
+ * after the common prefix. */
 static bool is_origin(const struct explain *e, const struct explain_message *m)
 {
 	const struct explain_unwrap *u = &e->unwrap;
@@ -633,8 +633,8 @@ static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool sof
 		undo |= CHARACTERS_LITERAL;
 	if ((seen & CHARACTERS_PERCENTS) && is_url(t))
 		undo |= CHARACTERS_URL;
-	/* If a line begins with a tag, it is a web page's own. In other lines, a tag may be part of
-	 * a name. */
+	/* If a line begins with a tag, a web page added the tag. In other lines, a tag may be part
+	 * of a name. */
 	text_blank(&t);
 	return undo | (is_long ? CHARACTERS_LINES : 0) |
 	       (is_long || (t.at < t.end && *t.at == '<') ? CHARACTERS_BLOCKS : 0);
