@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads the kernel module's results from ring 0 of the running system.
+ * Reads what the kernel module of examples/kmod found in ring 0 of the running system.
  *
- * The name under /dev may lead to any file. If it is not a device that the kernel created for root,
- * the answer is refused, with the reason. So is an answer from another version of the module or
- * about another kernel.
+ * The device's path may lead to any file. A file that is not a character device of root, or that
+ * others can write to, is refused, and the caller gets the reason. An answer from another version
+ * of the module or about another kernel is refused, too.
  */
 #include "output.h"
 #include "explain/explain.h"
@@ -16,7 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* An answer has about 3 KiB. */
+/* The longest answer that is accepted, in bytes. The module's answers have about 3 KiB. */
 #define LONGEST 65536
 
 static const char no_answer[] =
@@ -57,7 +57,8 @@ static const char *system_error(int error)
 	return strerror(error);
 }
 
-/* One JSON document, followed only by white space. */
+/* Reads one JSON document, which only white space may follow. Returns NULL on success, else the
+ * reason why the answer is refused. */
 static const char *read_document(int fd, struct answer *answer)
 {
 	struct json_reader reader;
@@ -117,8 +118,8 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 	report->cr4_sticks = answer.report.cr4_sticks;
 	memcpy(report->cr4_set, answer.report.cr4_set, sizeof report->cr4_set);
 	memcpy(report->cr4_cleared, answer.report.cr4_cleared, sizeof report->cr4_cleared);
-	/* If the module found that CPUs differ, they do. If it found them equal, they may still
-	 * differ for a process. */
+	/* If the module found that the CPUs differ, the report says so, too. If the module found no
+	 * difference, a process may still see one, so the report's own answer stays. */
 	if (answer.report.cpus_differ == FSGS_ANSWER_YES)
 		report->cpus_differ = FSGS_ANSWER_YES;
 	if (answer.report.samples_differ == FSGS_ANSWER_YES)
@@ -129,10 +130,10 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 
 const char *ring0_ask(struct fsgs_report *report, const char *path)
 {
-	/* The open does not block on a FIFO or a terminal, and a terminal does not become the
-	 * controlling one. */
+	/* O_NONBLOCK: the open must not wait for a FIFO or a terminal at this path. O_NOCTTY: a
+	 * terminal there must not become the controlling terminal. */
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat device = {0}; /* MemorySanitizer does not know that fstat() fills it */
+	struct stat device = {0}; /* zeroed, as MemorySanitizer does not know what fstat() fills */
 	const char *why;
 
 	if (fd < 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Completion for bash: sourced, so it only defines.
+# Completion for bash. The shell sources this file, so it defines a function and runs nothing else.
 
 _fsgscheck()
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The report for a person, on one screen: verdict, evidence, findings, what to do. */
+/* Prints the report for a person, on one screen: verdict, evidence, findings, advice. */
 #include "output.h"
 
 #include <stdlib.h>
@@ -21,7 +21,8 @@ static bool in_colour(FILE *out)
 	return !(no && *no) && isatty(fileno(out));
 }
 
-/* A terminal with fewer columns would break lines inside of words. */
+/* Uses the terminal's width if it is less than WIDTH: otherwise the terminal would break lines
+ * inside words. */
 static size_t line_width(FILE *out)
 {
 #ifdef TIOCGWINSZ
@@ -36,7 +37,7 @@ static size_t line_width(FILE *out)
 	return WIDTH;
 }
 
-/* Wraps at words; continued lines are indented like the text. */
+/* Breaks lines between words, and indents continued lines by `indent`. */
 void print_wrapped(FILE *out, const char *text, size_t column, size_t indent)
 {
 	const size_t width = line_width(out);
@@ -63,7 +64,8 @@ static void row(FILE *out, const char *source, const char *says, const char *mor
 {
 	size_t length = strlen(more);
 
-	/* A hypervisor's signature may end in a blank: "bhyve bhyve ". */
+	/* Print no blanks at the end of a row. A hypervisor's signature may end in one: "bhyve
+	 * bhyve ". */
 	while (length > 0 && more[length - 1] == ' ')
 		length--;
 	if (length > 0)

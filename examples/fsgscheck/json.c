@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The length of the UTF-8 sequence at `s`, 0 when it is not one (RFC 3629: no surrogates, nothing
- * overlong, nothing beyond U+10FFFF). Brand strings and log text can hold anything. */
+/* The length of the UTF-8 sequence at `s`; 0 if it is not valid (RFC 3629: no surrogates, no
+ * overlong form, at most U+10FFFF). Brand strings and log text may contain any bytes. */
 static size_t utf8_length(const unsigned char *s)
 {
 	size_t length;
@@ -22,7 +22,7 @@ static size_t utf8_length(const unsigned char *s)
 		return 0;
 	for (size_t i = 1; i < length; i++)
 		if ((s[i] & 0xc0) != 0x80)
-			return 0; /* the terminating zero ends here, too */
+			return 0; /* also if the text ends here */
 	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
 	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A JSON writer: correct by construction, as long as what is begun is ended. */
+/* A JSON writer. The output is valid JSON if the caller ends each object and array that it
+ * begins. */
 #ifndef FSGSCHECK_JSON_H
 #define FSGSCHECK_JSON_H
 
@@ -10,14 +11,15 @@
 struct json {
 	FILE *out;
 	int depth;
-	bool filled; /* the innermost object or array has an element already */
+	bool filled; /* the innermost object or array already has an element */
 };
 
-/* In an array, and at the top, the key is NULL. */
-void json_begin(struct json *json, const char *key, char bracket);       /* '{' or '[' */
-void json_end(struct json *json, char bracket);                          /* '}' or ']' */
-void json_string(struct json *json, const char *key, const char *value); /* NULL and "" give null */
-/* The lines 0, 1, ... up to NULL, as one string; null without any. */
+/* `key` is NULL for an element of an array, and for the outermost value. */
+void json_begin(struct json *json, const char *key, char bracket); /* '{' or '[' */
+void json_end(struct json *json, char bracket);                    /* '}' or ']' */
+/* If the value is NULL or "", writes null. */
+void json_string(struct json *json, const char *key, const char *value);
+/* Writes the lines 0, 1, ... as one string, until `line` returns NULL; null if there is no line. */
 typedef const char *json_line(const void *context, uint32_t n);
 void json_lines(struct json *json, const char *key, json_line *line, const void *context);
 void json_number(struct json *json, const char *key, int64_t value);

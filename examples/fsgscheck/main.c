@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The exit statuses are fsgs_exit_status(), and these. */
+/* Exit statuses besides those of fsgs_exit_status(). */
 enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
 
 static const char usage[] = "usage: fsgscheck [--json|--tap|--prometheus|--quiet]\n"
@@ -87,8 +87,8 @@ static int run(uint32_t flags, print_result *print)
 		fprintf(stderr, "fsgscheck: the check could not run: %s\n", strerror(-error));
 		return CANNOT_RUN;
 	}
-	/* Ring 0 is read only if the verdict leaves a question open, because the module executes
-	 * the instructions. */
+	/* The kernel module executes the instructions in ring 0, so its device is read only if the
+	 * verdict leaves a question open. */
 	if (result.report.verdict == FSGS_VERDICT_DISABLED &&
 	    result.report.refusal == FSGS_REFUSAL_NONE) {
 		const char *why = ring0_ask(&result.report, RING0_DEVICE);

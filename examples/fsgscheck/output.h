@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Maximum number of distinct results of a sweep; a machine with more has one cause for all of
- * them. */
+/* Maximum number of groups of CPUs with distinct results in a sweep. If a machine has more groups,
+ * one cause explains all of them. */
 #define MAX_GROUPS 8
 
 struct result {
@@ -17,13 +17,15 @@ struct result {
 	uint32_t group_count; /* 0 without --all-cpus */
 };
 
-/* The kernel module of examples/kmod: it answers with a report of ring 0. */
+/* The device of the kernel module in examples/kmod. Its content is a report from ring 0. */
 #define RING0_DEVICE "/dev/fsgscheck"
 
-/* Adds the evidence of ring 0 to the report, and decides again. Returns NULL on success or without
- * a device. If the answer cannot be read or trusted, returns the reason and the next step. */
+/* Adds the evidence of ring 0 to the report, and decides again. Returns NULL on success, and if
+ * there is no device. If the answer cannot be read or trusted, returns the reason and the next
+ * step. */
 const char *ring0_ask(struct fsgs_report *report, const char *path);
-/* Its parts: whether a file is the kernel's device for root, and how that device is read. */
+/* The two steps of ring0_ask(). ring0_distrust() returns why the file cannot be trusted as the
+ * kernel's device for root, or NULL. ring0_take() reads the device. */
 struct stat;
 const char *ring0_distrust(const struct stat *device);
 const char *ring0_take(struct fsgs_report *report, int fd);
@@ -40,18 +42,20 @@ bool flushed(FILE *out);
 
 /* The parts of print_human() that do not depend on where the report comes from. */
 void print_verdict(FILE *out, const struct fsgs_report *report);
-/* The same with other words than report_side()'s. */
+/* As print_verdict(), with `words` in place of those of report_side(). */
 void print_verdict_words(FILE *out, const struct fsgs_report *report, const char *words);
 void print_findings(FILE *out, const struct fsgs_report *report);
 void print_advice(FILE *out, const struct fsgs_report *report);
-/* The steps 0, 1, ... up to NULL, numbered. A row that begins with blanks is a command of the step
- * before it: it stands whole on its line, to be copied. */
+/* Prints the steps 0, 1, ... with numbers, until `step` returns NULL. A text that begins with a
+ * blank is a command of the step before: it gets no number, and is not wrapped, so that it can be
+ * copied. */
 typedef const char *print_step(const void *context, uint32_t n);
 void print_steps(FILE *out, const char *title, print_step *step, const void *context);
-/* Wraps at words; `column` is the start of the first line, `indent` that of the others. */
+/* Breaks lines between words. `column` is where the first line starts, `indent` where the other
+ * lines start. */
 void print_wrapped(FILE *out, const char *text, size_t column, size_t indent);
 
-/* print_json() without the closing brace, so that more keys can follow. */
+/* As print_json(), but without the closing brace, so that more keys can follow. */
 struct json;
 void report_json(struct json *json, const struct result *result);
 
@@ -67,7 +71,8 @@ static inline bool has_finding(const struct fsgs_report *report, uint32_t findin
 	return report->findings & FSGS_FINDING_BIT(finding);
 }
 
-/* "0-3,8" into a buffer; "..." at the end when the ranges do not name all CPUs. */
+/* Writes the CPUs of a group to `text`, such as "0-3,8". If the ranges do not name all CPUs, the
+ * text ends with "...". */
 #define CPU_LIST_SIZE 256
 const char *cpu_list(const struct fsgs_cpu_group *group, char text[CPU_LIST_SIZE]);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The report in the Prometheus text format, for a node exporter's textfile directory. Every label
- * is one of our own names, which need no escaping; each series is there with 0, too, so that an
- * alert can tell "not so" from "not reported". */
+/* Prints the report in the Prometheus text format, for a node exporter's textfile directory. All
+ * labels are names from this project, which need no escaping. A series that does not apply is
+ * printed with the value 0, so that an alert can distinguish it from a series that is not
+ * reported. */
 #include "output.h"
 
 static void put_head(FILE *out, const char *metric, const char *help)

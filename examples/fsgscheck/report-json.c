@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The report as JSON is the library's own text. */
+/* Prints the report as the JSON text that the library's fsgs_json() writes. */
 #include "json.h"
 #include "output.h"
 

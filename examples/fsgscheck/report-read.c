@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads a report from JSON, as report-json.c writes it. The JSON has only a part of the evidence
- * that the decision was made from, so the decision is not repeated.
+ * Reads a report from the JSON that report-json.c writes. The verdict is read, too, and not decided
+ * again: the JSON contains only a part of the evidence for it.
  */
 #include "explain/explain.h"
 
@@ -17,7 +17,7 @@ uint32_t explain_number_of(uint32_t list, const char *name, uint32_t none)
 
 enum { SEEN_SCHEMA = 1, SEEN_VERDICT = 2 };
 
-/* The place of a string, a name, a number or an answer. */
+/* Where a value of the JSON belongs in the report: a string, a name, a number or an answer. */
 struct field {
 	const char *path[4];
 	enum { STRING, NAME, NUMBER, ANSWER } form;
@@ -57,7 +57,7 @@ static const struct field fields[] = {
 	{{"ring0", "samples_differ"}, ANSWERED(samples_differ)},
 };
 
-/* The same for each of the four instructions, whose name replaces the star. */
+/* Paths of the outcomes of the four instructions. The instruction's name replaces the star. */
 static const struct {
 	const char *path[4];
 	size_t offset;
@@ -91,7 +91,7 @@ static void put_field(struct fsgs_report *r, const struct field *field,
 
 void explain_report_finding(const struct explain *e, struct fsgs_report *r, const char *name)
 {
-	/* A later version may have findings that this version does not know. */
+	/* Findings of a later version, which this version does not know, are ignored. */
 	for (uint32_t i = 0; i < FSGS_FINDINGS; i++)
 		if (strcmp(e->findings[i], name) == 0)
 			r->findings |= FSGS_FINDING_BIT(i);
@@ -137,7 +137,7 @@ void explain_report_scalar(struct explain *e, const struct json_reader *reader, 
 	struct explain_source *s = &e->report;
 
 	if (json_reader_at(reader, schema)) {
-		/* Only this schema's keys are known to mean what they say here. */
+		/* In another schema, the same keys may have other meanings. */
 		if (type == JSON_NUMBER && strcmp(reader->text, "1") == 0)
 			e->report_seen |= SEEN_SCHEMA;
 		return;
@@ -156,7 +156,8 @@ void explain_report_scalar(struct explain *e, const struct json_reader *reader, 
 		explain_report_finding(e, &s->report, reader->text);
 		return;
 	}
-	/* Arrays have no other members, and foreign JSON may have long arrays. */
+	/* Other arrays of a report are not evidence. Foreign JSON may have long arrays: skip them
+	 * fast. */
 	if (reader->bracket[reader->depth - 1] == '[')
 		return;
 	explain_report_field(&s->report, reader, type);
@@ -171,7 +172,8 @@ void explain_report_begin(struct explain *e)
 	e->report_seen = 0;
 }
 
-/* Evidence that only ring 0 can collect: explain's own JSON of a crash is a report, too. */
+/* Findings that need evidence from ring 0. The JSON that `explain` writes about a crash has such
+ * findings, and is read as a report, too. */
 static const uint64_t ring0_findings =
 	FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
 	FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);
@@ -184,7 +186,8 @@ void explain_report_end(struct explain *e)
 		return; /* another program's JSON */
 	r->mode = (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_WRONG_MODE)) ? FSGS_MODE_UNKNOWN
 									    : FSGS_MODE_64BIT;
-	/* Not the CR4 of a process that has read the kernel module. */
+	/* A report from a process that read the kernel module's device has such findings, too, but
+	 * it also has AT_HWCAP2. */
 	if ((r->findings & ring0_findings) && r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN)
 		r->vantage = FSGS_VANTAGE_RING0;
 	else

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The side at fault, as the first line of a page and the JSON name it. */
+/* Finds the side at fault, which the JSON and the first line of a page name. */
 #include "output.h"
 
 #define BIT(finding) FSGS_FINDING_BIT(FSGS_FINDING_##finding)
 
-/* Conditions of a row, besides its verdict and findings. */
+/* Conditions for a row of the table, besides its verdict and findings. */
 enum { ALWAYS, TRIED, VIRTUAL };
 
-/* The first matching row is used. The advice names the side that has to act. */
+/* The first matching row is used. The side at fault is not always the side that has to act; the
+ * advice names that side. */
 static const struct {
 	uint32_t verdict;
-	uint64_t with; /* any of these findings, 0 for all reports */
+	uint64_t with; /* one of these findings is required; 0: none is required */
 	uint32_t when;
 	struct side side;
 } rows[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The report as TAP 13: one test for the verdict, one for each instruction, one for each group of
- * CPUs. */
+/* Prints the report as TAP 13: one test for the verdict, one for each instruction, and one for each
+ * group of CPUs. */
 #include "output.h"
 
 static void put_insn(FILE *out, uint32_t number, uint32_t insn, const struct fsgs_report *r)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Base64 (RFC 4648) over lines of any width, inside mail, YAML, shell commands or web pages. */
+/* Decodes base64 (RFC 4648) over lines of any width, inside mail, YAML, shell commands or web
+ * pages. */
 #include "explain.h"
 
 #include <string.h>
 
-/* The last two digits are 62 and 63; URLs use others for them. */
+/* The value of a digit; -1 for another character. In URLs, other characters stand for 62 and 63. */
 static int base64_digit(char c)
 {
 	return c >= 'A' && c <= 'Z'   ? c - 'A'
@@ -16,9 +17,10 @@ static int base64_digit(char c)
 }
 
 #define BASE64_LEAST 60 /* digits of a whole line: mail has 76, PEM 64 */
-#define BASE64_SHORT 16 /* digits of a line that must decode to text */
+#define BASE64_SHORT 16 /* digits of a shorter line, which must decode to text */
 
-/* An ordinary word is not valid base64 of text: half of all byte values do not occur in text. */
+/* Whether the digits decode to text. An ordinary word does not, because half of all byte values do
+ * not occur in text. */
 static bool is_base64_of_text(const char *text, size_t size)
 {
 	uint32_t bits = 0;
@@ -36,8 +38,8 @@ static bool is_base64_of_text(const char *text, size_t size)
 	return true;
 }
 
-/* The digits of a line: after quote marks, a key, or the scheme of a data URL, and before padding
- * or a quote. */
+/* Finds the digits in a line: after quote marks, a key, or the scheme of a data URL, and before
+ * padding or a quote. */
 static struct text body(const char *line, size_t size)
 {
 	struct text t = {line, line + size}, rest;
@@ -45,7 +47,7 @@ static struct text body(const char *line, size_t size)
 
 	while (t.at < t.end && base64_digit(*t.at) < 0 && strchr(" \t>|\"'", *t.at))
 		t.at++;
-	/* The text of an XML element. */
+	/* Skip the start tag of an XML element. */
 	at = memchr(t.at, '>', t.end - t.at > 200 ? 200 : (size_t)(t.end - t.at));
 	if (t.at < t.end && *t.at == '<' && at && t.end - at > BASE64_LEAST)
 		t.at = at + 1;
@@ -66,12 +68,12 @@ static struct text body(const char *line, size_t size)
 	rest = (struct text){at, t.end};
 	while (rest.at < rest.end && rest.at - at < 2 && *rest.at == '=')
 		rest.at++;
-	/* After the digits nothing may follow, except the end of a quotation. */
+	/* Only the end of a quotation may follow the digits. */
 	return text_ends(rest) || strchr("\"',<", *rest.at) ? (struct text){t.at, at}
 							    : (struct text){t.at, t.at};
 }
 
-/* Only digits. A hexadecimal number is not base64. */
+/* Whether the text, which consists of base64 digits, is base64. A hexadecimal number is not. */
 static bool is_base64(const struct explain_stream *s, struct text t)
 {
 	const size_t size = (size_t)(t.end - t.at);
@@ -88,7 +90,7 @@ static bool is_base64(const struct explain_stream *s, struct text t)
 bool explain_base64_take(struct explain_stream *s, const char *line, size_t size)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
-	/* Nearly every line of a kernel log begins with a bracket, so it is refused early. */
+	/* Refuse a line with a bracket early: nearly every line of a kernel log begins with one. */
 	const struct text t =
 		to && size && *line != '[' ? body(line, size) : (struct text){line, line};
 

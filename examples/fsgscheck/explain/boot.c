@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel logs: the kernel, processor, hypervisor and command line that a boot reports. */
+/* Reads what a boot reports in a kernel log: the kernel, processor, hypervisor and command line. */
 #include "explain.h"
 
 #include <string.h>
@@ -66,9 +66,9 @@ void explain_boot_end(struct explain *e)
 	if ((b->disabled || b->cleared || b->misspelt[0]) && !b->ours) {
 		explain_put_boot(&s, b);
 		r->vantage = FSGS_VANTAGE_PROCESS;
-		/* The evidence that a process under this kernel would get. The kernel prints the
-		 * line about nofsgsbase only if CPUID offers the feature; it always prints the
-		 * clearcpuid line. */
+		/* Fill in the evidence that a process under this kernel would get. The kernel
+		 * prints the line about nofsgsbase only if CPUID offers the feature; it always
+		 * prints the clearcpuid line. */
 		if (b->disabled || b->cleared) {
 			r->cpuid_fsgsbase = b->disabled ? FSGS_ANSWER_YES : FSGS_ANSWER_UNKNOWN;
 			r->hwcap2_present = FSGS_ANSWER_YES;
@@ -83,7 +83,7 @@ void explain_boot_end(struct explain *e)
 	memset(b, 0, sizeof *b);
 }
 
-/* The vendor's name in Linux (arch/x86/kernel/cpu), in lscpu and in CPUID, mapped to one. */
+/* Maps a hypervisor's name in Linux (arch/x86/kernel/cpu) or lscpu to its signature in CPUID. */
 const char *explain_signature(struct text name)
 {
 	static const struct {
@@ -105,7 +105,7 @@ const char *explain_signature(struct text name)
 	return "";
 }
 
-/* " 10.0.20348.0-0-0" since Linux 5.17, ":20348-10.0-0-0.0" before. */
+/* Parses " 10.0.20348.0-0-0" (since Linux 5.17) or ":20348-10.0-0-0.0" (before). */
 static void take_host_build(struct explain_boot *b, struct text t)
 {
 	uint32_t build, major, minor;
@@ -137,7 +137,7 @@ const char *explain_vendor(struct text brand)
 	return "";
 }
 
-/* "AMD EPYC 7281 16-Core Processor (family: 0x17, model: 0x1, stepping: 0x2)" */
+/* Parses "AMD EPYC 7281 16-Core Processor (family: 0x17, model: 0x1, stepping: 0x2)". */
 static void take_boot_cpu(struct explain_boot *b, struct text t)
 {
 	struct text version = t;
@@ -159,7 +159,7 @@ static void take_boot_cpu(struct explain_boot *b, struct text t)
 	text_copy(&brand, "", b->brand, sizeof b->brand);
 }
 
-/* The number of letters to change, insert or delete (Levenshtein). */
+/* The Levenshtein distance: the number of letters to change, insert or delete. */
 static uint32_t distance(struct text a, const char *b)
 {
 	const size_t length = strlen(b);
@@ -182,7 +182,8 @@ static uint32_t distance(struct text a, const char *b)
 	return row[length];
 }
 
-/* A misspelt nofsgsbase: the kernel does not know the option and passes it to init. */
+/* Whether a word is a misspelt nofsgsbase. The kernel does not know such an option and passes it to
+ * init. */
 static bool is_misspelt(struct text word)
 {
 	static const char right[] = "nofsgsbase", without[] = "fsgsbase";
@@ -220,7 +221,7 @@ static void take_command_line(struct explain *e, struct text t)
 	}
 }
 
-/* An out-of-tree module has an O among its taint flags: "gsgx(OE)". */
+/* Notes out-of-tree modules, which have an O among their taint flags: "gsgx(OE)". */
 static void take_modules(struct explain *e, struct text t)
 {
 	while (text_find(&t, "("))
@@ -235,13 +236,14 @@ static void take_version(struct explain *e, const struct explain_message *m, str
 	text_copy(&t, " ", release, sizeof release);
 	if (!explain_version(release))
 		return;
-	/* In a log with the newest lines first, this is the last line of its boot. */
+	/* If the newest lines of the log come first, this is the last line about its boot. */
 	if (explain_crash_is_reversed(e)) {
 		explain_boot_kernel(e, release);
 		explain_boot_end(e);
 		return;
 	}
-	/* A pstore record with the newest part first is one boot. */
+	/* A pstore record with the newest part first is about one boot, so this line does not begin
+	 * another boot. */
 	if (!e->crash.parts)
 		explain_boot_end(e);
 	explain_boot_kernel(e, release);
@@ -283,7 +285,8 @@ void explain_boot_read(struct explain *e, const struct explain_message *m, uint3
 	case BOOT_MODULES:
 		take_modules(e, t);
 		return;
-	/* The kernel's own line ends here; text follows only if its source code is quoted. */
+	/* The kernel's own message ends here. If text follows, the line quotes the kernel's source
+	 * code. */
 	case BOOT_DISABLED:
 		b->disabled |= text_ends(t);
 		break;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The encoding of a file. UTF-8 stays, UTF-16 of either byte order becomes UTF-8; compressed and
- * binary files are named. Zero bytes are dropped: serial consoles and journals pad with them. So
- * ASCII that was appended to another file as UTF-16 reads as ASCII.
+ * Converts the encoding of a file. UTF-8 stays, and UTF-16 of either byte order becomes UTF-8.
+ * Compressed and binary files are not read, only named. Zero bytes are dropped, because serial
+ * consoles and journals pad with them. So if ASCII text was appended to a file as UTF-16, it is
+ * read, too.
  */
 #include "explain.h"
 
@@ -44,7 +45,7 @@ const struct explain_packed *explain_packed(const struct explain *e)
 	return e->bytes.packed;
 }
 
-/* Whole pieces without zero bytes. */
+/* Passes the bytes on without zero bytes, in pieces as long as possible. */
 static void put_bytes(struct explain *e, const char *bytes, size_t size)
 {
 	while (size) {
@@ -123,7 +124,7 @@ static void feed(struct explain *e, const char *bytes, size_t size)
 		put_units(e, bytes, size);
 }
 
-/* UTF-16 without a byte order mark: ASCII with a zero in every second byte. */
+/* Whether the file is UTF-16 without a byte order mark: ASCII with a zero in every second byte. */
 static bool alternates(const unsigned char *first, uint32_t length, uint32_t zero)
 {
 	for (uint32_t i = 0; i < length; i++)
@@ -132,7 +133,7 @@ static bool alternates(const unsigned char *first, uint32_t length, uint32_t zer
 	return length >= 4;
 }
 
-/* By the first bytes of the file. */
+/* Chooses the encoding by the first bytes of the file. */
 static void start(struct explain *e)
 {
 	struct explain_bytes *b = &e->bytes;

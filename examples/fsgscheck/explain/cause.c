@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The reason for a kernel's stop: the first line of a crash, a warning, or a backtrace of a CPU. */
+/* Reads the reason for a kernel's stop: the first line of a crash, a warning, or a backtrace of a
+ * CPU. */
 #include "explain.h"
 
 #include <string.h>
 
-/* The crash whose header has not been read yet, if a later line may be its header. */
+/* Whether the crash has no header yet, so that a later line may be its header. */
 static bool is_waiting(const struct explain_crash *c)
 {
 	return c->cause == EXPLAIN_HEADERLESS || c->cause == EXPLAIN_PANIC;
 }
 
-/* A crash with a stated reason. In a log with the newest line first, the reason comes after the
- * dump. */
+/* Opens a crash whose reason the line states. In a log with the newest line first, the reason comes
+ * after the dump and belongs to the open crash. */
 static struct explain_crash *take_cause(struct explain *e, const struct explain_message *m,
 					enum explain_cause cause)
 {
@@ -33,7 +34,8 @@ static struct explain_crash *take_cause(struct explain *e, const struct explain_
 	return c;
 }
 
-/* "0000 [#1]": the error code and the number of crashes. OCR may turn 0 into O and 1 into l. */
+/* Whether the text is the error code and the number of crashes: "0000 [#1]". OCR may turn 0 into O
+ * and 1 into l. */
 static bool is_count(struct text t)
 {
 	while (t.at < t.end && strchr("0123456789abcdefOoQDlI", *t.at))
@@ -46,8 +48,9 @@ static bool has_letters(struct text t)
 	return t.at < t.end && strchr("OoQDlI", *t.at);
 }
 
-/* "general protection fault: 0000 [#1]", "..., probably for non-canonical address ...: 0000 [#1]";
- * of a program: "general protection fault ip:... " */
+/* Whether the kernel faulted: "general protection fault: 0000 [#1]", "..., probably for
+ * non-canonical address ...: 0000 [#1]". If a program faulted, the message is "general protection
+ * fault ip:... ". */
 static bool is_protection(struct text t)
 {
 	return (text_skip(&t, ": ") && is_count(t)) || text_skip(&t, ", ");
@@ -65,7 +68,8 @@ static struct explain_crash *take_early(struct explain *e, const struct explain_
 					 : EXPLAIN_OTHER);
 }
 
-/* A backtrace of a CPU that continues, or a warning. It may be printed in the middle of a crash. */
+/* Handles a backtrace of a CPU that continues, or a warning. The kernel may print it in the middle
+ * of a crash, which stays open then. */
 void explain_crash_sample(struct explain *e, const struct explain_message *m)
 {
 	bool is_new;
@@ -77,7 +81,8 @@ void explain_crash_sample(struct explain *e, const struct explain_message *m)
 		explain_crash_open(e, m, EXPLAIN_SAMPLE);
 }
 
-/* "Oops: 0002 [#1]" follows "BUG: unable to handle ..." and belongs to the same crash. */
+/* Handles a crash with another cause. "Oops: 0002 [#1]" follows "BUG: unable to handle ..." and
+ * belongs to the same crash. */
 static void take_other(struct explain *e, const struct explain_message *m, bool counts)
 {
 	bool is_new;

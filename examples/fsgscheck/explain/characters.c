@@ -7,10 +7,10 @@
 struct source {
 	const char *at, *end;
 	char *to;
-	const char *start; /* of the output buffer `to` */
+	const char *start; /* start of the output buffer */
 };
 
-/* A vector type of GCC and Clang, compiled to whatever the target offers. */
+/* Vector types of GCC and Clang, which compile them for any target. */
 typedef unsigned char vector __attribute__((vector_size(16)));
 typedef signed char signed_vector __attribute__((vector_size(16)));
 
@@ -21,14 +21,14 @@ static bool any(vector v)
 	return memcmp(&v, &zero, sizeof v) != 0;
 }
 
-/* Groups of characters that one comparison finds; a few others are among them. */
+/* Groups of characters. One comparison finds a group, together with a few other characters. */
 struct groups {
 	vector low, quotes, angles, slashes;
 };
 
 static inline void look(struct groups *g, vector v)
 {
-	g->low |= (vector)((signed_vector)v < ' ');                         /* and not ASCII */
+	g->low |= (vector)((signed_vector)v < ' ');                         /* < ' ' and >= 0x80 */
 	g->quotes |= (vector)((vector)(v - '"') <= 5) | (vector)(v == '`'); /* " # $ % & ' */
 	g->angles |= (vector)((v & 0xfe) == '<');                           /* < = */
 	g->slashes |= (vector)((v & 0xfd) == '\\');                         /* \ ^ */
@@ -58,7 +58,7 @@ uint32_t explain_characters_in(const char *bytes, size_t size)
 		memcpy(&v, at, sizeof v);
 		look(&g, v);
 	}
-	/* The last ones overlap. */
+	/* The last vector may overlap the one before. */
 	if (size >= sizeof v) {
 		memcpy(&v, bytes + size - sizeof v, sizeof v);
 	} else {
@@ -144,11 +144,11 @@ static bool skip_name(struct text *t, const char *name)
 	return true;
 }
 
-/* HTML tags that web pages add to logs. Text in angle brackets that the kernel prints is not among
- * them. */
+/* Decodes an HTML tag that a web page adds to a log. The table does not contain text that the
+ * kernel prints in angle brackets. */
 static bool tag(struct source *s, uint32_t how)
 {
-	/* Replacements for a tag's end and beginning. */
+	/* `before` replaces an opening tag, `behind` a closing tag; 0: nothing replaces it. */
 	static const struct {
 		const char *name;
 		char before, behind;
@@ -185,9 +185,10 @@ static bool tag(struct source *s, uint32_t how)
 	return false;
 }
 
-/* Skips a sequence of ECMA-48 after its ESC: CSI, parameters, final byte; OSC up to BEL or ST;
- * intermediate bytes and a final byte; else one character. A console that is drawn anew moves its
- * cursor to the first column of each line. */
+/* Skips an ECMA-48 sequence after its ESC. CSI has parameters and a final byte, and OSC ends with
+ * BEL or ST. Other sequences have intermediate bytes and a final byte. A program that redraws a
+ * console moves the cursor to the first column of each line, so this movement counts as a line
+ * end. */
 static void escape(struct source *s, uint32_t how)
 {
 	const char *const start = s->at;
@@ -213,7 +214,7 @@ static void escape(struct source *s, uint32_t how)
 		s->at++;
 }
 
-/* ESC in the notations in which programs print unprintable characters. */
+/* Decodes ESC in the notations that programs use for unprintable characters. */
 static bool spelt_escape(struct source *s, uint32_t how)
 {
 	static const char *const names[] = {"^[",      "\\e",     "\\033", "\\x1b", "\\x1B",
@@ -231,7 +232,8 @@ static bool spelt_escape(struct source *s, uint32_t how)
 	return false;
 }
 
-/* "[32m" or "[0;1m" without ESC, which consoles on web pages drop. */
+/* Whether the text begins with a colour sequence, "[32m" or "[0;1m", without the ESC, which
+ * consoles on web pages drop. */
 bool explain_is_bare_colour(struct text t, size_t *length)
 {
 	const char *const start = t.at;
@@ -247,7 +249,7 @@ bool explain_is_bare_colour(struct text t, size_t *length)
 	return true;
 }
 
-/* Overstriking: a character, backspace, and the same character again. */
+/* Decodes overstriking: a character, backspace, and the same character again. */
 static bool overstrike(struct source *s)
 {
 	if (s->to == s->start || s->end - s->at < 2 || s->at[1] != s->to[-1])
@@ -279,7 +281,7 @@ static bool wide(struct source *s, uint32_t how)
 	return true;
 }
 
-/* A backslash before punctuation, from Markdown or from JSON without its quotes. */
+/* Decodes escaped punctuation: with a backslash in Markdown, or as \u003c in JSON. */
 static bool backslash(struct source *s)
 {
 	static const struct {
@@ -300,7 +302,7 @@ static bool backslash(struct source *s)
 	return false;
 }
 
-/* In a JSON, YAML or Python string that is alone on its line. */
+/* Decodes a line end or tab in a JSON, YAML or Python string that is alone on its line. */
 static bool line_end(struct source *s)
 {
 	struct text t = {s->at, s->end};
@@ -315,8 +317,8 @@ static bool line_end(struct source *s)
 	return true;
 }
 
-/* "log", 'log', b'log' or key: "log", with several lines in it. Not a row of a table, whose last
- * column may be a user-chosen name. */
+/* Whether the text is a string with several lines: "log", 'log', b'log' or key: "log". A row of a
+ * table does not count, because its last column may be a user-chosen name. */
 bool explain_is_literal(struct text t)
 {
 	struct text rest;
@@ -335,8 +337,8 @@ bool explain_is_literal(struct text t)
 	return text_find(&rest, "\\n");
 }
 
-/* "=3C" of RFC 2045 6.7, "%3C" of RFC 3986 2.1: the character, or -1 if it does not occur in
- * text. */
+/* The character that "=3C" (RFC 2045, 6.7) or "%3C" (RFC 3986, 2.1) stands for; -1 if it does not
+ * occur in text. */
 static int coded(const struct source *s)
 {
 	const int high = s->end - s->at > 2 ? text_hex_digit(s->at[1]) : -1;
@@ -357,7 +359,7 @@ static bool quoted_printable(struct source *s)
 	return true;
 }
 
-/* In a line that is not encoded as a whole, decode only the angle brackets, which a browser
+/* In a line that is not encoded as a whole, decodes only the angle brackets, which a browser
  * encodes. */
 static bool percent(struct source *s, uint32_t how)
 {
@@ -373,7 +375,7 @@ static bool percent(struct source *s, uint32_t how)
 	return true;
 }
 
-/* "#012" and "#015": how rsyslog writes control characters. */
+/* Decodes "#012" and similar codes, as rsyslog writes control characters. */
 static bool hash_code(struct source *s, uint32_t how)
 {
 	struct text t = {s->at, s->end};
@@ -408,7 +410,8 @@ static bool one(struct source *s, uint32_t how)
 	case '&':
 		if (!(how & CHARACTERS_URL))
 			return entity(s);
-		*s->to++ = how & CHARACTERS_LINES ? '\n' : ' '; /* the next field of a form */
+		*s->to++ = how & CHARACTERS_LINES ? '\n'
+						  : ' '; /* "&" separates the fields of a form */
 		s->at++;
 		return true;
 	case '<':

@@ -67,7 +67,8 @@ static int status(const struct found *found, bool all_read)
 	const int says = found->worst.count ? fsgs_exit_status(found->worst.source.report.verdict)
 					    : CANNOT_RUN;
 
-	/* A file that could not be read weakens a good verdict, but not a bad one. */
+	/* If a file could not be read, a worse result may be in it. Only the worst exit status is
+	 * certain then. */
 	return all_read || says == fsgs_exit_status(FSGS_VERDICT_BROKEN) ? says : CANNOT_RUN;
 }
 

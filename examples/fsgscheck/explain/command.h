@@ -5,7 +5,8 @@
 /* `fsgscheck explain`: argv[0] is "explain". Returns the exit status. */
 int explain_command(int argc, char **argv);
 
-/* Reads the code bytes that a core file leaves out from the program's file, if it is unchanged. */
+/* If the current core file lacks the bytes at RIP, reads them from the module's file, provided that
+ * this file has not changed since. */
 struct explain;
 void read_module(struct explain *e);
 

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every line of a capture begins with, whatever tool wrote it: a file's name, a logger's
- * columns, a mark of quoting. It is learnt from lines that follow each other, with numbers, levels
- * and blanks taken as equal, and then removed before the line is read.
+ * Finds the common prefix of a file's lines, whatever tool wrote it: a file's name, a logger's
+ * columns, quote marks. The prefix is learnt from consecutive lines, which may differ in numbers,
+ * levels and blanks. It is then removed from each line before the line is read.
  *
- * A user must not be able to forge the kernel's words by it. So it is never learnt in a file where
- * the kernel's own lines stand without it, nor from lines of a program in a system log, and it may
- * not contain a word with which the kernel or an init system introduces a name that a user chose.
+ * A user must not be able to forge kernel messages by such a prefix. So no prefix is learnt in a
+ * file in which the kernel's own lines lack it, nor from lines that a program wrote to a system
+ * log. A prefix must not contain a word with which the kernel or an init system introduces a
+ * user-chosen name.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* This many lines must begin alike. The first of them are stored and read once the prefix is
+/* This many lines must begin alike. All but the last are stored, and are read once the prefix is
  * known. */
 #define LEARNT      (EXPLAIN_COMMON_KEPT + 1)
 /* If no prefix has been found after this many lines, the file is read without one. */
 #define MOST_TRIES  65536
-/* The number of words that are neither a level nor a pair of key and value. */
+/* The maximum number of words in a prefix, without levels and pairs of key and value. */
 #define MOST_WORDS  6
 
-/* The number of lines in a row that may lack the prefix: lines of another tool or a person. */
+/* The maximum number of lines in a row without the prefix: another tool or a person wrote them. */
 #define MOST_MISSES 3
 
 #define LEVEL       '!'
@@ -51,11 +52,11 @@ static size_t level_length(struct text t)
 struct shape {
 	uint32_t length;
 	char text[EXPLAIN_COMMON];
-	uint16_t end[EXPLAIN_COMMON]; /* the place in the line after each character of the shape */
+	uint16_t end[EXPLAIN_COMMON]; /* for each character of the shape: its end in the line */
 };
 
-/* The shape of a line: each number, level and run of blanks becomes one character. `grep -A` writes
- * - instead of : for lines that do not match. */
+/* Gets the shape of a line, in which each number, level and run of blanks is one character. A "-"
+ * becomes ":", because `grep -A` writes "-" instead of ":" for lines that do not match. */
 static void shape_of(struct text t, uint32_t most, struct shape *s)
 {
 	const char *const start = t.at;
@@ -88,8 +89,8 @@ static void shape_of(struct text t, uint32_t most, struct shape *s)
 	}
 }
 
-/* The end of a possible prefix: after a blank or a mark, and before the kernel's own timestamp or
- * level, which are parsed elsewhere. */
+/* Where a prefix may end: after a blank or a mark, and before the kernel's own timestamp or level,
+ * which prefix.c parses. */
 static uint32_t boundary(const char *shape, uint32_t length)
 {
 	static const char *const own[] = {"[0.0]", "[ 0.0]", "[0.0][", "<0>"};
@@ -105,10 +106,11 @@ static uint32_t boundary(const char *shape, uint32_t length)
 	return length;
 }
 
-/* Whether a tool may have written this as a prefix. */
+/* Whether a tool may have written a prefix of this shape. */
 static bool is_of_a_tool(const char *shape, uint32_t length)
 {
-	/* Words that introduce names of programs, files, devices and units. */
+	/* A prefix must not contain these words, which introduce names of programs, files, devices
+	 * and units. */
 	static const char *const names[] = {
 		"traps",   "trap",       "audit",    "systemd", "init",     "input",   "usb",
 		"process", "Product",    "segfault", "comm",    "exe",      "Comm",    "Killed",
@@ -170,8 +172,8 @@ void explain_common_bar(struct explain_common *c)
 	c->learnt = 0;
 }
 
-/* Skips the prefix in a line of this shape. If the message is empty, the last blank may be
- * missing. */
+/* Skips the prefix if the line begins with its shape. If the message is empty, the last blank may
+ * be missing. */
 static bool skip(const struct explain_common *c, struct text *t)
 {
 	struct shape s;
@@ -191,7 +193,8 @@ static bool skip(const struct explain_common *c, struct text *t)
 	return false;
 }
 
-/* "...\" and a number": a message that a logger quoted ends with the quote. */
+/* If the prefix ends with a quotation mark, a logger quoted the message, which ends at the next
+ * quotation mark without a backslash. */
 static void end_quote(const struct explain_common *c, struct text *t)
 {
 	const char quote = c->shape[c->length - 1];

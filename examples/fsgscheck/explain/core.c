@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Core files of 64-bit x86 programs (core(5), elf(5)), read in one pass. Reads the segment table,
- * the notes with the registers of the thread that faulted, and the bytes at its program counter.
- * Kernels leave file-backed code out of a core file; then the caller can read those bytes from the
- * file named here.
+ * Reads core files of 64-bit x86 programs (core(5), elf(5)) in one pass: the segment table, the
+ * notes with the registers of the thread that faulted, and the bytes at its program counter.
+ * Kernels leave out code that is mapped from a file. The caller can then read these bytes from the
+ * file that explain_core_module() names.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* From elf(5): not every system that reads core files has elf.h. */
+/* Values of elf(5), because not every system on which this code runs has elf.h. */
 enum { CLASS_64 = 2, LITTLE_ENDIAN_DATA = 1, TYPE_CORE = 4, MACHINE_X86_64 = 62 };
 enum { HEADER_SIZE = 64, SEGMENT_SIZE = 56 };
 enum { SEGMENT_LOAD = 1, SEGMENT_NOTE = 4 };
 enum { NOTE_PRSTATUS = 1, NOTE_PRPSINFO = 3, NOTE_FILE = 0x46494c45 };
 
 #define SIGILL_NUMBER 4
-#define USER_CS       0x33 /* 64-bit code */
+#define USER_CS       0x33 /* the selector of 64-bit code */
 
-/* In the descriptor of NT_PRSTATUS (struct elf_prstatus of x86-64). */
+/* Offsets in the descriptor of NT_PRSTATUS (struct elf_prstatus of x86-64). */
 enum { PRSTATUS_SIGNAL = 12, PRSTATUS_RIP = 240, PRSTATUS_CS = 248, PRSTATUS_SIZE = 256 };
-/* In that of NT_PRPSINFO. */
+/* Offsets in the descriptor of NT_PRPSINFO. */
 enum { PRPSINFO_NAME = 40, PRPSINFO_SIZE = 56 };
 
 enum {
@@ -46,7 +46,7 @@ static uint64_t number(const unsigned char *bytes, size_t size)
 	return value;
 }
 
-/* The next part to be read. It must lie ahead in the file; otherwise reading ends. */
+/* Sets the next part to be read. It must lie ahead in the file; otherwise reading ends. */
 static void want(struct explain_core *c, uint32_t state, uint64_t at, uint32_t size)
 {
 	c->state = at >= c->at && size <= sizeof c->bytes ? state : CORE_DONE;
@@ -78,7 +78,8 @@ static void want_code(struct explain_core *c)
 	     left < EXPLAIN_CODE ? (uint32_t)left : EXPLAIN_CODE);
 }
 
-/* After the notes: the first page of the module, which identifies its file, and the code. */
+/* Call after the last note. The next parts are the module's first page, which identifies its file,
+ * and the code. */
 static void end_notes(struct explain_core *c)
 {
 	const struct explain_segment *segment;
@@ -141,7 +142,7 @@ static void take_note(struct explain_core *c)
 	const uint64_t body = c->note + 12 + ((name + 3) & ~UINT64_C(3));
 
 	c->note = body + ((size + 3) & ~UINT64_C(3));
-	/* The signal killed the first thread. */
+	/* The first NT_PRSTATUS is of the thread that the signal killed. */
 	if (type == NOTE_PRSTATUS && !c->has_registers && size >= PRSTATUS_SIZE)
 		want(c, CORE_PRSTATUS, body, PRSTATUS_SIZE);
 	else if (type == NOTE_PRPSINFO && size >= PRPSINFO_SIZE)
@@ -152,15 +153,15 @@ static void take_note(struct explain_core *c)
 		next_note(c);
 }
 
-/* The number of mappings, the page size, then for each mapping its start, end and file page, and
- * then the names. */
+/* Reads one mapping of the note NT_FILE. This note has the number of mappings, the page size, the
+ * start, end and file page of each mapping, and then the names. */
 static void take_file(struct explain_core *c)
 {
 	const uint64_t begin = number(c->bytes, 8), end = number(c->bytes + 8, 8),
 		       page = number(c->bytes + 16, 8);
 
-	/* The address where the file's first page is mapped. Mappings with rising file pages belong
-	 * to the same module. */
+	/* The address at which the file's first page is mapped. Mappings with rising file pages
+	 * belong to the same module. */
 	if (page == 0)
 		c->base = begin;
 	if (c->rip >= begin && c->rip < end && !c->has_module) {
@@ -295,7 +296,7 @@ void explain_core_code(struct explain *e, const unsigned char *code, size_t leng
 	memcpy(c->code, code, c->code_length);
 }
 
-/* The program whose core file this is. */
+/* Passes the results to program.c, which reads programs' deaths. */
 void explain_core_end(struct explain *e)
 {
 	struct explain_core *c = &e->core;

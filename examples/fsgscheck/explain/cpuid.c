@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The output of cpuid(1): in words (cpuid -1), or the registers of a leaf (cpuid -r). */
+/* Reads the output of cpuid(1): in words (cpuid -1), or the registers of a leaf (cpuid -r). */
 #include "explain.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ void explain_cpuid_end(struct explain *e)
 		return;
 	s->notes |= EXPLAIN_NOTE(CPUID_ONLY);
 	if (r->cpuid_fsgsbase == FSGS_ANSWER_NO) {
-		r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* no kernel enables it then */
+		r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* kernels enable only what CPUID offers */
 		r->cpuinfo_flag = FSGS_ANSWER_NO;
 	}
 	explain_machine_give(e, s);
@@ -38,7 +38,7 @@ static void begin(struct explain *e, const struct explain_message *m)
 	s->report.mode = FSGS_MODE_64BIT;
 }
 
-/* "\"AuthenticAMD\"" */
+/* Copies a text between quotation marks: "AuthenticAMD". */
 static void copy_quoted(struct text t, char *to, size_t size)
 {
 	if (text_find(&t, "\""))

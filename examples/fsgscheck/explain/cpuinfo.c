@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies of /proc/cpuinfo, whole or partial. Two processors differ only if both records are
- * complete and in one list. A truncated list of flags without the flag proves nothing.
+ * Reads copies of /proc/cpuinfo, whole or partial. Processors can be compared only if their records
+ * are complete and in one list. If a truncated list of flags does not show the flag, that proves
+ * nothing.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* Linux shows this microcode revision on Hyper-V, which returns all ones for that MSR. */
+/* Linux shows this microcode revision on Hyper-V, which returns all ones for the MSR that holds
+ * it. */
 #define HYPERV_MICROCODE "0xffffffff"
 
 /* Linux lists flags in the order of its capability words. These flags come after fsgsbase (word 9,
@@ -33,8 +35,8 @@ static bool has_later_flag(struct text t)
 	return false;
 }
 
-/* A list followed by other lines may still be truncated to a width. Buffers have these widths;
- * screens are narrower. */
+/* Whether the length shows that a list of flags is whole. A list may be truncated even if other
+ * lines follow. Buffers truncate near multiples of 256 characters, screens at fewer than 200. */
 static bool is_whole(struct text t)
 {
 	const size_t length = (size_t)(t.end - t.at);
@@ -67,7 +69,7 @@ static void end_list(struct explain *e)
 		return;
 	c->open = 0;
 	if (!c->with && !c->without && !c->cut)
-		return; /* the processor of another architecture, or an incomplete record */
+		return; /* no flags: another architecture, or an incomplete record */
 	s->kind = EXPLAIN_CPUINFO;
 	s->cpu = -1;
 	r->vantage = FSGS_VANTAGE_PROCESS;
@@ -112,7 +114,7 @@ static void begin_list(struct explain *e, const struct explain_processor *p)
 	memcpy(s->microcode, p->microcode, sizeof p->microcode);
 }
 
-/* Ends a processor's record: adds it to the previous list, or begins a new list. */
+/* Ends a processor's record: adds it to the open list, or begins a new list. */
 static void end_processor(struct explain *e)
 {
 	struct explain_cpuinfo *c = &e->cpuinfo;
@@ -165,7 +167,7 @@ static void take_flags(struct explain_processor *p, const struct explain_message
 	p->flags_line = m->line;
 	p->lists = explain_flags(t, false);
 	p->hypervisor_flag = text_has_word(t, "hypervisor") ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
-	/* The next line tells whether this one is complete. */
+	/* Keep the flags, because only the next line shows whether this line is complete. */
 	p->flags_length = (uint32_t)(t.end - t.at < (long)sizeof p->flags ? t.end - t.at
 									  : (long)sizeof p->flags);
 	memcpy(p->flags, t.at, p->flags_length);
@@ -177,8 +179,8 @@ static void copy_once(struct text t, char *to, size_t size)
 		text_copy(&t, "", to, size);
 }
 
-/* "key" blanks ":" value. The blank before the colon distinguishes it from a log line; only the
- * last key of a record has no value. */
+/* Finds the value in: key, blanks, ":", value. A log line has no blank before the colon. Only the
+ * last key of a record, which has no value, has no blank there either. */
 static bool find_value(struct text *t, bool last)
 {
 	const char *blank = t->at;
@@ -196,12 +198,13 @@ void explain_cpuinfo_read(struct explain *e, const struct explain_message *m, ui
 	struct explain_processor *p = &e->cpuinfo.now;
 	uint32_t number = 0;
 
-	/* "fpu_exception" and similar keys continue with more words. */
+	/* The key may be longer than the start in the table, such as "fpu_exception" for "fpu". */
 	while (code == CPU_ANY && t.at < t.end && *t.at != ' ' && *t.at != '\t' && *t.at != ':')
 		t.at++;
 	if (!find_value(&t, code == CPU_LAST))
 		return;
-	/* `grep flags` prints only lists of flags. */
+	/* A second list of flags begins a new record, because `grep flags` prints only such
+	 * lists. */
 	if (code == CPU_PROCESSOR || !p->open || m->line - p->last_line > 2 ||
 	    (code == CPU_FLAGS && p->has_flags))
 		begin_processor(e, m);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Crashes in kernel logs: which lines belong to one, whatever their order. cause.c reads why the
- * kernel stopped, dump.c the registers, trace.c the call trace, tool.c the output of crash(8). What
- * a crash amounts to is decided in judge.c.
+ * Collects the lines of each crash in a kernel log, in any order. cause.c reads the reason for the
+ * stop, dump.c the registers, trace.c the call trace, tool.c the output of crash(8). judge.c
+ * decides what a crash proves.
  *
- * The kernel prints a dump when it dies and the same again behind its trace; screens, pstore and
- * `journalctl -r` lose some of these lines or turn them around. So any line of a dump opens a
- * crash.
+ * The kernel prints a dump when it dies, and the same dump again after its call trace. Screens,
+ * pstore and `journalctl -r` lose some of these lines or reverse their order. So any line of a dump
+ * opens a crash.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* A dump has about 40 lines with the call trace, and some transports add ten for each. After this
- * many lines it has ended. */
+/* A dump has about 40 lines with the call trace, and some transports add ten lines for each. After
+ * this many lines, a crash has ended. */
 #define CRASH_LINES 1000
 
 static int insn_of(const struct explain_dump *d)
@@ -70,8 +70,8 @@ static void end_crash(struct explain *e, struct explain_crash *c)
 	if (!c->open)
 		return;
 	explain_dump_end(c);
-	/* Registers without a RIP belong to another dump, except in a pstore record with its parts
-	 * in reverse order. */
+	/* Registers that were read without a RIP belong to another dump, except in a pstore record
+	 * with its parts in reverse order. */
 	if (c->parts && c->best.seen)
 		merge(&c->best, &c->loose);
 	c->open = 0;
@@ -139,8 +139,8 @@ struct explain_crash *explain_crash_open(struct explain *e, const struct explain
 	return c;
 }
 
-/* "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ..." A user can choose the program's
- * name, so the rest is parsed from the end. */
+/* Parses "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ...". A user can choose the
+ * program's name, so the text after it is parsed from the end. */
 static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 {
 	uint32_t cpu;
@@ -179,7 +179,7 @@ static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 	explain_boot_kernel(e, release);
 }
 
-/* Whether the lines of a dump are in reverse order. */
+/* Notes whether the lines of a dump are in reverse order. */
 static void note_order(const struct explain *e, struct explain_crash *c,
 		       const struct explain_message *m)
 {
@@ -202,7 +202,7 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 	struct text rest = t;
 	uint64_t address;
 
-	/* crash(8) prints a frame's registers in another format. */
+	/* Ignore a frame's registers, which crash(8) prints in another format. */
 	if (text_hex(&rest, &address) == 16 && text_skip(&rest, "  RSP:"))
 		return;
 	if (!c->reversed)
@@ -217,8 +217,8 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 
 static void take_panic(struct explain *e, struct explain_crash *c, const struct explain_message *m)
 {
-	/* The kernel's messages when it kills a task, unlike those about a watchdog or a driver. A
-	 * screen's right edge may cut them off. */
+	/* Messages of a kernel that panics because it killed a task, and not because of a watchdog
+	 * or a driver. They are incomplete, because a screen's right edge may cut them off. */
 	static const char *const deaths[] = {"Attempted to kill the i", "Fatal exce"};
 	bool died = false;
 
@@ -233,7 +233,7 @@ static void take_panic(struct explain *e, struct explain_crash *c, const struct 
 		end_crash(e, c);
 }
 
-/* "Panic#1 Part2": pstore numbers the parts from the newest one on. */
+/* Parses "Panic#1 Part2". pstore numbers the parts from the newest one on. */
 static void take_part(struct explain *e, struct text t)
 {
 	uint32_t number, part = 0;
@@ -250,8 +250,9 @@ static void take_part(struct explain *e, struct text t)
 			explain_dump_end(&e->crash.slot[i]);
 }
 
-/* A picture's right edge may cut bytes off before the line goes on. Bytes that were put together
- * so are only believed where they make one of the four instructions. */
+/* The right edge of a picture may cut off bytes of a wrapped line. So in a function that uses the
+ * instructions, bytes that were joined from several lines count only if they are one of the
+ * four. */
 static void drop_cut_code(struct explain_dump *d, const struct explain_message *m)
 {
 	if (m->joined && explain_is_ours(d->symbol) && insn_of(d) == -1)
@@ -306,7 +307,7 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 	}
 }
 
-/* A line that may be part of a name adds nothing to an open crash. It may begin a crash. */
+/* A line that may be part of a name adds nothing to an open crash, but it may begin a crash. */
 static bool may_take_quoted(const struct explain *e, uint32_t tag, uint32_t code)
 {
 	if (code == CRASH_OPCODE || code == CRASH_EARLY || code == CRASH_PROTECTION)

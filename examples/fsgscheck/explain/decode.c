@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes that a kernel marks in its `Code:` line (SDM vol. 2: instruction format, RDFSBASE, MOV
- * to control registers). */
+/* Decodes the bytes that a kernel marks in its `Code:` line (SDM vol. 2: instruction format,
+ * RDFSBASE, MOV to control registers). */
 #include "explain.h"
 
 static bool is_legacy_prefix(uint8_t byte)
@@ -63,7 +63,8 @@ int explain_decode_cr4_write(const uint8_t *code, size_t length)
 
 	if (length < at + 3 || code[at] != 0x0f || code[at + 1] != 0x22)
 		return -1;
-	/* The digit is the control register, REX.R its high bit; mod is ignored. */
+	/* The digit is the number of the control register, and REX.R is its high bit. The processor
+	 * ignores mod. */
 	if ((code[at + 2] >> 3 & 7) != 4 || (rex & 4))
 		return -1;
 	return (code[at + 2] & 7) | (rex & 1) << 3;

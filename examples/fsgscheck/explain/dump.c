@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* One register dump in a kernel log: parses its lines. */
+/* Parses the lines of a register dump in a kernel log. */
 #include "explain.h"
 
 #include <string.h>
 
-/* A module follows the symbol in brackets; decode_stacktrace.sh adds the file in parentheses, and
- * the module after it. */
+/* Whether the symbol is in a module. The kernel prints the module's name in brackets after the
+ * symbol. decode_stacktrace.sh prints the source file in parentheses, and then the module's
+ * name. */
 bool explain_is_module(const char *symbol)
 {
 	const char *close = strrchr(symbol, ')');
@@ -13,8 +14,9 @@ bool explain_is_module(const char *symbol)
 	return strstr(symbol, " [") != NULL || (close && close[1] == ' ' && close[2]);
 }
 
-/* "copy_thread+0x9b/0x280": complete, so the module's name cannot be truncated. crash(8) prints
- * only the offset, and names a module separately; decode_stacktrace.sh prints the source line. */
+/* Whether the symbol is certainly in the kernel itself. "copy_thread+0x9b/0x280" is complete, so no
+ * module's name after it can be cut off. crash(8) prints only the offset, and names a module
+ * separately; decode_stacktrace.sh prints the source line. */
 bool explain_is_kernel(const char *symbol)
 {
 	const char *at = strchr(symbol, '+'), *source = strstr(symbol, " (");
@@ -64,9 +66,10 @@ bool explain_is_ours(const char *symbol)
 	return false;
 }
 
-/* "0010:current_save_fsgs+0x38/0xa0"; the low two bits of the selector are the privilege level.
- * Typed off a screen the selector may be missing. The kernel also begins messages with names of
- * programs. They have 15 characters: no room for a selector and a whole symbol. */
+/* Parses "0010:current_save_fsgs+0x38/0xa0". The low two bits of the selector are the privilege
+ * level. If a person typed the line, the selector may be missing. A program's name at the start of
+ * a kernel message may look like this line. But it has at most 15 characters, too few for a
+ * selector and a whole symbol. */
 void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 {
 	struct text rest = t;
@@ -83,7 +86,7 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 	}
 	d->user = eip || (selector & 3);
 	text_blank(&t);
-	/* "[<ffffffff8101f2a4>]  [<ffffffff8101f2a4>] save_fsgs+0x1/0x2" before Linux 4.11 */
+	/* Before Linux 4.11: "[<ffffffff8101f2a4>] [<ffffffff8101f2a4>] save_fsgs+0x1/0x2" */
 	while (text_skip(&t, "[<")) {
 		text_find(&t, ">]");
 		text_blank(&t);
@@ -98,7 +101,8 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 }
 
 /* Skips the mark before the byte at which the CPU stopped: the kernel's "<", or another character
- * from retyping or OCR. A mark stands before two digits and another mark. */
+ * from retyping or OCR. Another character is a mark only if two digits and the closing mark
+ * follow. */
 static bool find_marked(struct text *t)
 {
 	static const char closes[256] = {['<'] = '>', ['['] = ']', ['('] = ')', ['{'] = '}',
@@ -126,8 +130,8 @@ static bool find_marked(struct text *t)
 	return false;
 }
 
-/* Only the bytes from the marked byte on count. Each has two digits, even where the line was
- * wrapped. */
+/* Takes only the bytes from the marked byte on. Each must have two digits, even if the line was
+ * wrapped between them. */
 void explain_dump_code(struct explain_dump *d, struct text t)
 {
 	if (d->code_length || !find_marked(&t))
@@ -146,8 +150,8 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 				    strchr(">])}*|\"", *two.at))
 					two.at++;
 				text_blank(&two);
-				/* A program's name is too short for four bytes with blanks
-				 * between them. */
+				/* Require blanks between the bytes: a program's name is too short
+				 * for four such bytes. */
 				if (d->code_length > 1 && two.at == t.at)
 					break;
 			}
@@ -165,8 +169,8 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 	}
 }
 
-/* The last three characters before a colon, without joints. False if there are fewer, or if they
- * end a longer name ("ORIG_RAX"). */
+/* Copies the last three characters before a colon, without joints. Returns false if there are
+ * fewer, or if they end a longer name ("ORIG_RAX"). */
 static bool name_before(const char *start, const char *colon, char *name)
 {
 	uint32_t length = 3;
@@ -177,7 +181,7 @@ static bool name_before(const char *start, const char *colon, char *name)
 	return length == 0 && (colon == start || colon[-1] != '_');
 }
 
-/* A register's number in an encoding; -1 for another name. */
+/* A register's number in the encoding of instructions; -1 for another name. */
 static int register_of(const char *name)
 {
 	static const char names[16][4] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
@@ -189,7 +193,7 @@ static int register_of(const char *name)
 	return -1;
 }
 
-/* "RAX: 0000000000010000 RBX: ..." A truncated value is ignored. */
+/* Parses "RAX: 0000000000010000 RBX: ...", and ignores a truncated value. */
 void explain_dump_registers(struct explain_dump *d, struct text t)
 {
 	const char *const start = t.at;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What files of another machine say about its FSGSBASE: kernel logs, /proc/cpuinfo, our own
- * reports.
+ * Reads what files from another machine show about FSGSBASE there: kernel logs, /proc/cpuinfo, and
+ * reports of fsgscheck.
  *
- * The reader gets bytes in pieces of any size, keeps a fixed state, allocates nothing and calls no
- * operating system. It works in layers, each in a file of its own:
+ * The reader takes bytes in pieces of any size. Its state has a fixed size, it allocates nothing,
+ * and it makes no system call. It works in layers, each in a file of its own. Transports are the
+ * consoles, logging systems, mails and web pages that a log has passed through.
  *
  *   bytes.c     from the file's encoding to bytes of UTF-8
- *   stream.c    from bytes to lines; what is packed in JSON or base64 becomes a stream of its own
- *   unwrap.c    from lines to messages: what transports added is removed (characters.c, prefix.c),
- *               wrapped lines are joined
- *   readers.c   each message goes to the reader of its form: the table of readers
+ *   stream.c    from bytes to lines; text that is packed in JSON or base64 becomes another stream
+ *   unwrap.c    from lines to messages: removes what transports added (characters.c, prefix.c) and
+ *               joins wrapped lines
+ *   readers.c   passes each message to its reader; has the table of readers
  *
- * Whatever a reader recognises becomes a report, filled in as far as the text shows and decided by
- * fsgs_decide(), so that its words are those of every other output.
+ * A reader fills a report with the evidence that it recognises in the text. fsgs_decide() decides
+ * the report, so verdicts and findings have the same words as elsewhere.
  */
 #ifndef FSGSCHECK_EXPLAIN_H
 #define FSGSCHECK_EXPLAIN_H
@@ -43,7 +44,7 @@ enum explain_kind {
 
 /* Reasons why the result is limited: bit numbers of explain_source.notes. */
 enum explain_note {
-	EXPLAIN_NO_HEADER,      /* a dump without the line that gives the reason */
+	EXPLAIN_NO_HEADER,      /* a dump without the line that names the cause */
 	EXPLAIN_NO_CODE,        /* invalid opcode without the code bytes */
 	EXPLAIN_NO_CR4,         /* one of the four instructions, but CR4 is unknown */
 	EXPLAIN_NOT_ENABLED,    /* #UD where the kernel had not enabled the instructions */
@@ -51,22 +52,22 @@ enum explain_note {
 	EXPLAIN_OTHER_BITS,     /* a refused CR4 write that sets other bits, too */
 	EXPLAIN_NO_VALUE,       /* a refused CR4 write with an unknown value */
 	EXPLAIN_PINNED,         /* code other than CPU bring-up changed CR4.FSGSBASE */
-	EXPLAIN_CLEARED,        /* clearcpuid: it is unknown whether CPUID had the feature */
-	EXPLAIN_HYPERV_TRAIT,   /* Hyper-V is inferred from a side effect */
-	EXPLAIN_FLAG_ONLY,      /* only the flag is known */
+	EXPLAIN_CLEARED,        /* clearcpuid: whether CPUID had the feature is unknown */
+	EXPLAIN_HYPERV_TRAIT,   /* Hyper-V is inferred from the flag and the microcode */
+	EXPLAIN_FLAG_ONLY,      /* only the flag in /proc/cpuinfo is known */
 	EXPLAIN_NO_SYMBOL,      /* CR4 and the faulting code's owner are unknown */
-	EXPLAIN_STARTING,       /* a CPU that is just being started: a kernel bug */
+	EXPLAIN_STARTING,       /* the CPU was just being started: a kernel bug */
 	EXPLAIN_RAN_BEFORE,     /* the same kernel had executed the instructions for a long time */
 	EXPLAIN_MISSPELT,       /* an unknown option on the kernel's command line */
-	EXPLAIN_REVERSED,       /* the newest line is first */
+	EXPLAIN_REVERSED,       /* the log has its newest line first */
 	EXPLAIN_CUT_FLAGS,      /* a list of flags that may be truncated */
 	EXPLAIN_NOT_COMPARABLE, /* CPUs that may belong to different machines */
-	EXPLAIN_RUNNING,        /* the flag, and a kernel that uses the instructions */
+	EXPLAIN_RUNNING,        /* the kernel lists the flag and executes the instructions */
 	EXPLAIN_INTERPRETED,    /* the host's instruction emulator lacks the instruction */
 	EXPLAIN_MISSING_MODEL,  /* this host cannot provide the feature to the guest */
-	EXPLAIN_BY_NAME,        /* a disassembler's name without the bytes */
+	EXPLAIN_BY_NAME,        /* a disassembler named the instruction; no bytes */
 	EXPLAIN_NO_KERNEL,      /* the kernel under the program is unknown */
-	EXPLAIN_CPUID_ONLY,     /* CPUID from a tool or a hypervisor, without a kernel */
+	EXPLAIN_CPUID_ONLY,     /* only CPUID is known, not the kernel */
 	EXPLAIN_ASK,            /* the capabilities of the program's machine are unknown */
 	EXPLAIN_PICTURE,        /* the text was read by OCR */
 	EXPLAIN_TOOL,           /* an emulator or an instrumentation tool lacks the instruction */
@@ -78,10 +79,10 @@ enum explain_note {
 
 #define EXPLAIN_CR4_FSGSBASE 16
 
-/* The bytes from the marked byte on: no x86 instruction is longer. */
+/* The maximum number of code bytes, from the marked byte on: no x86 instruction is longer. */
 #define EXPLAIN_CODE         15
 
-/* The lines that a source is based on. */
+/* The lines that a source is based on: indices of explain_source.mark. */
 enum explain_mark {
 	EXPLAIN_MARK_HEADER,
 	EXPLAIN_MARK_RIP,
@@ -97,73 +98,76 @@ enum explain_mark {
 struct explain_source {
 	uint32_t kind;                /* enum explain_kind */
 	uint32_t notes;               /* bits of enum explain_note */
-	uint64_t line;                /* first line, from 1 */
-	uint64_t mark[EXPLAIN_MARKS]; /* number of lines; 0 if unknown */
+	uint64_t line;                /* number of its first line, from 1 */
+	uint64_t mark[EXPLAIN_MARKS]; /* line numbers; 0 if unknown */
 	struct fsgs_report report;
 
-	/* A crash of a kernel, a program or a host. */
+	/* Set for a crash of a kernel, a program or a host. */
 	char symbol[160];     /* RIP, as the kernel wrote it; empty when unknown */
 	uint32_t has_insn;    /* insn is known */
 	uint32_t insn;        /* enum fsgs_insn */
-	uint32_t code_length; /* how many of the bytes are known */
+	uint32_t code_length; /* number of known bytes in code */
 	uint8_t code[EXPLAIN_CODE];
 	uint8_t has_cr4;
 	uint64_t cr4;
 	int32_t cpu;       /* -1 when unknown */
 	uint32_t uptime;   /* seconds, 0 when unknown */
-	char misspelt[32]; /* the option on the command line */
+	char misspelt[32]; /* the unknown option on the kernel's command line */
 
-	/* Lists of processors. */
+	/* Set for lists of processors. */
 	uint32_t processors;
 	uint32_t hypervisor_flag; /* enum fsgs_answer */
 	char microcode[16];
 
-	/* A report that names its host. */
+	/* Set for a report that names its host. */
 	char host[64];
 };
 
 typedef void explain_take(void *context, const struct explain_source *source);
 
-/* A file that must be unpacked first: its name, and the command that unpacks it. */
+/* A format that must be unpacked before it can be read: what it is, and the command that unpacks
+ * it. */
 struct explain_packed {
 	const char *name;
-	const char *command; /* %s is the file; NULL where there is none */
+	const char *command; /* %s stands for the file; NULL if there is no command */
 };
 
 #define EXPLAIN_LINE  8192
-/* The depth: a file, a JSON string in it, base64 or JSON in that string. */
+/* The maximum depth of packing: a file, a JSON string in the file, base64 or JSON in that
+ * string. */
 #define EXPLAIN_DEPTH 3
 
 #include "readers.h"
 
-/* take() is called from feed() and from end_file(), which returns the number of lines in the
- * file. */
+/* Both explain_feed() and explain_end_file() call `take` for each complete source.
+ * explain_end_file() returns the number of lines in the file. */
 void explain_begin(struct explain *e, explain_take *take, void *context);
 void explain_feed(struct explain *e, const char *bytes, size_t size);
 uint64_t explain_end_file(struct explain *e);
-/* How the file is encoded. Call before its end. */
+/* The encoding of the current file. Call before explain_end_file(). */
 enum explain_encoding { EXPLAIN_UTF8, EXPLAIN_UTF16LE, EXPLAIN_UTF16BE };
 enum explain_encoding explain_encoding(const struct explain *e);
-/* Call before the end of a core file without the bytes at RIP: returns the module that has them, or
- * NULL. A file is the same one if explain_page_hash() of its first EXPLAIN_PAGE bytes matches the
- * module's. */
+/* If the current file is a core file without the bytes at RIP, returns the module that contains
+ * them, else NULL. Call before explain_end_file(). A file on disk is this module if
+ * explain_page_hash() of its first EXPLAIN_PAGE bytes equals the module's page_hash.
+ * explain_core_code() adds its bytes. */
 const struct explain_module *explain_core_module(const struct explain *e);
 uint64_t explain_page_hash(const unsigned char *page);
 void explain_core_code(struct explain *e, const unsigned char *code, size_t length);
 /* How to unpack the file that ended last, if it is packed; else NULL. */
 const struct explain_packed *explain_packed(const struct explain *e);
 
-/* notes.c: the sentence of a note, by bit number; the name of the evidence that a note says is
- * missing, or NULL, and how to get it; the name of a mark. */
+/* notes.c: the sentence of a note, by bit number; a name for the evidence that is missing according
+ * to a note, or NULL; the name of a mark. */
 const char *explain_note_text(uint32_t bit);
 const char *explain_note_missing(uint32_t bit);
 const char *explain_mark_name(uint32_t mark);
 
 /* decode.c */
-/* The instruction that the bytes begin with: enum fsgs_insn, -1 for another one, -2 if there are
- * too few bytes. */
+/* The instruction that the bytes begin with: enum fsgs_insn, -1 for another instruction, -2 if
+ * there are too few bytes. */
 int explain_decode_insn(const uint8_t *code, size_t length);
-/* If they are a MOV to CR4, the number of its source register, else -1. */
+/* If the bytes begin with a MOV to CR4, the number of its source register, else -1. */
 int explain_decode_cr4_write(const uint8_t *code, size_t length);
 /* The name of a CR4 bit; NULL if it has none. */
 const char *explain_cr4_bit(uint32_t bit);

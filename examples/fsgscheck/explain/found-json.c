@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The results of `explain` as JSON. */
+/* Writes the results of `explain` as JSON. */
 #include "found.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ static const char *advice(const void *report, uint32_t step)
 	return fsgs_advice(report, sizeof(struct fsgs_report), step);
 }
 
-/* The decision about a source, or about a group of machines. */
+/* Writes the decision about a source, or about a group of machines. */
 static void json_decision(struct json *json, const struct explain_source *s)
 {
 	const struct fsgs_report *r = &s->report;
@@ -139,7 +139,7 @@ static void json_fleet(struct json *json, const struct found *found)
 	json_end(json, ']');
 }
 
-/* Several machines side by side: row by row, with the conclusions from the differences. */
+/* Writes the table of machines, row by row, and the conclusions from the differences. */
 static void json_table(struct json *json, const struct found *found)
 {
 	const bool fits = found->machine_count > 1 && found->machine_count <= MAX_COLUMNS;
@@ -166,8 +166,8 @@ static void json_table(struct json *json, const struct found *found)
 	json_end(json, ']');
 }
 
-/* The keys of a report, for the worst result, so that programs that read reports can read this one;
- * and the evidence for it. */
+/* Writes the worst result with the keys of a report, so that programs that read reports can read
+ * it, and then the evidence under the key "explain". */
 void found_json(FILE *out, const struct found *found)
 {
 	static const struct result nothing;

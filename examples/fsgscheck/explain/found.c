@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The order in which the worst verdict is chosen: the same as between FS and GS. */
+/* The order of verdicts by which the worst is chosen, as in fsgs_decide() for FS and GS. */
 static const uint8_t severity[] = {
 	[FSGS_VERDICT_USABLE] = 1,       [FSGS_VERDICT_UNSUPPORTED] = 2,
 	[FSGS_VERDICT_DISABLED] = 3,     [FSGS_VERDICT_UNKNOWN] = 4,
@@ -14,7 +14,7 @@ static const uint8_t severity[] = {
 
 static uint32_t weight(const struct explain_source *s)
 {
-	/* A result without a verdict must not hide one with a verdict. */
+	/* A result whose verdict is unknown must not hide a result with another verdict. */
 	if (s->report.verdict == FSGS_VERDICT_UNKNOWN &&
 	    ((s->kind != EXPLAIN_CRASH && s->kind != EXPLAIN_BOOT && s->kind != EXPLAIN_REPORT &&
 	      s->kind != EXPLAIN_IMAGE) ||
@@ -102,8 +102,8 @@ void found_free(struct found *found)
 	free(found->without.list);
 }
 
-/* The host's name, or the file's without folders and suffix; the second machine in a file is named
- * with its line. */
+/* Names a machine after its host, or else after the file, without folders and ".json". For further
+ * machines of a file, the line number is added. */
 static void name_machine(const struct found *found, const struct explain_source *s,
 			 char name[MAX_NAME])
 {
@@ -188,7 +188,7 @@ static void add_page(struct found *found, const struct explain_source *s)
 void found_add(struct found *found, const struct explain_source *s)
 {
 	found->file_has_evidence = true;
-	/* Among equal results, one with findings is chosen. */
+	/* Among equally bad results, one with findings is preferred. */
 	if (!found->worst.count || weight(s) > weight(&found->worst.source) ||
 	    (weight(s) == weight(&found->worst.source) && s->report.findings &&
 	     !found->worst.source.report.findings))
@@ -259,7 +259,7 @@ bool found_row(uint32_t row, const struct explain_source *s, const char **title,
 	return true;
 }
 
-/* The part that the columns have in common. */
+/* What the machines in the columns have in common. */
 struct likeness {
 	bool same_processor;
 	bool same_flag;
@@ -331,7 +331,7 @@ uint64_t found_count_verdict(const struct found *found, uint32_t verdict)
 	return count;
 }
 
-/* Short names for programs; never changed. */
+/* `name` is a short name for programs and must never change; `text` is for people. */
 static const struct {
 	const char *name, *text;
 } kinds[EXPLAIN_KINDS] = {
@@ -356,8 +356,8 @@ const char *found_kind_text(uint32_t kind)
 	return kinds[kind].text;
 }
 
-/* A file name may contain anything. The shell must read it as one word, and the program not as an
- * option. */
+/* Quotes a file name, which may contain any character, so that the shell reads it as one word and
+ * the program does not read it as an option. */
 static void quote(const char *name, char *to)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

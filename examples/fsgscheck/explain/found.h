@@ -8,12 +8,13 @@
 #include "../output.h"
 #include "explain.h"
 
-/* Maximum number of distinct crashes and boots with a page of their own. A machine in a boot loop
- * repeats the same crash. */
+/* Maximum number of distinct crashes and boots with a page of their own. Equal results share a
+ * page, so a machine in a boot loop needs only one. */
 #define MAX_PAGES              8
-/* Maximum number of machines side by side. */
+/* Maximum number of machines in a table, one in each column. */
 #define MAX_COLUMNS            4
-/* Maximum number of distinct pairs of verdict and findings; the last one collects the rest. */
+/* Maximum number of groups of machines with the same verdict and findings. Machines that fit no
+ * group are counted in the last one. */
 #define MAX_GROUPS_OF_MACHINES 64
 #define MAX_NAME               96
 #define FOUND_STANDARD_INPUT   "standard input"
@@ -24,13 +25,13 @@ struct found_item {
 	uint64_t count;      /* number of equal results */
 };
 
-/* One machine, with the data for a list of names. */
+/* A machine's name, and the index of its group in `groups`. */
 struct machine {
 	char *name;
 	uint32_t group;
 };
 
-/* As many names as there are. */
+/* A list of names that grows as needed. */
 struct names {
 	char **list;
 	size_t count, room;
@@ -45,7 +46,7 @@ struct found_packed {
 struct found {
 	struct found_item pages[MAX_PAGES];
 	uint32_t page_count;
-	uint64_t more; /* number of pages that did not fit */
+	uint64_t more; /* number of results that got no page */
 
 	struct found_item groups[MAX_GROUPS_OF_MACHINES];
 	uint32_t group_count;
@@ -53,22 +54,23 @@ struct found {
 	struct machine *machines;
 	size_t machine_count, machine_room;
 
-	struct found_item worst; /* count is 0 when there is nothing */
+	struct found_item worst; /* the worst result; its count is 0 if there is no result */
 	uint64_t lines, crashes, foreign, unread;
-	uint64_t unread_line; /* the first of them */
+	uint64_t unread_line; /* the line of the first unread crash */
 	struct found_packed packed[MAX_PAGES];
 	uint32_t packed_count;
 	uint64_t files;
-	struct names without; /* files with evidence */
+	struct names without; /* files without evidence */
 	bool out_of_memory;
-	struct explain_hint hint; /* used if there is no evidence */
+	struct explain_hint hint; /* shown if no file has evidence */
 
 	const char *file; /* the current file */
 	bool file_has_evidence;
-	uint32_t from_this_file; /* number of machines */
+	uint32_t from_this_file; /* number of machines in the current file */
 };
 
-/* Call before and after each file: its name is used until the end. */
+/* Call found_begin_file() before and found_end_file() after each file. `name` must stay valid until
+ * then. */
 void found_begin_file(struct found *found, const char *name);
 void found_add(struct found *found, const struct explain_source *source);
 void found_end_file(struct found *found, struct explain *explain, bool all_read);
@@ -76,10 +78,10 @@ void found_end_file(struct found *found, struct explain *explain, bool all_read)
 void found_end(struct found *found, const struct explain *explain);
 void found_free(struct found *found);
 
-/* The largest group: the majority of a fleet. */
+/* The index of the largest group, which shows the usual result in a fleet. */
 uint32_t found_usual(const struct found *found);
 
-/* found.c: texts for both the page and the JSON. */
+/* found.c: texts that both the page and the JSON use. */
 #define FOUND_TEXT 256
 const char *found_code(const struct explain_source *s, char text[FOUND_TEXT]);
 uint64_t found_count_verdict(const struct found *found, uint32_t verdict);
@@ -87,9 +89,9 @@ uint64_t found_count_verdict(const struct found *found, uint32_t verdict);
 const struct side *found_side(const struct explain_source *s);
 const char *found_kind_name(uint32_t kind);
 const char *found_kind_text(uint32_t kind);
-/* The unpack command, to be copied into a shell; NULL if there is none. */
+/* The command that unpacks the file, to be copied into a shell; NULL if there is none. */
 const char *found_packed_command(const struct found_packed *packed, char text[2 * FOUND_TEXT]);
-/* Advice about crashes that could not be read. */
+/* The text about crashes that could not be read, with advice. */
 extern const char found_unread_text[];
 
 void found_print(FILE *out, const struct found *found);
@@ -97,10 +99,12 @@ void found_print_notes(FILE *out, const struct explain_source *s);
 void found_print_table(FILE *out, const struct found *found);
 void found_json(FILE *out, const struct found *found);
 
-/* The conclusions from a table of machines, and their limits: sentence `n`; NULL after the last. */
+/* Sentence `n` of the conclusions from a table of machines, and of their limits; NULL after the
+ * last. */
 const char *found_lesson(const struct found *found, uint32_t n);
 
-/* A row of that table. Returns false after the last. */
+/* Gets a row of the table: its title, and the text for one machine. Returns false after the last
+ * row. */
 bool found_row(uint32_t row, const struct explain_source *source, const char **title, char *text,
 	       size_t size);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Input that is not evidence yet, and the one command that makes it evidence. */
+/* Hints, for a program's death that is not evidence by itself: the command that gets the
+ * evidence. */
 #include "explain.h"
 
 void explain_hint(struct explain *e, enum explain_hint_kind kind, uint64_t line, const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of a hypervisor or its management about a guest: QEMU's KVM internal error, VirtualBox's
- * log, and features that a host cannot provide. */
+/* Reads messages of a hypervisor or its management about a guest: QEMU's KVM internal error,
+ * VirtualBox's log, and features that a host cannot provide. */
 #include "explain.h"
 
 #include <string.h>
@@ -15,8 +15,9 @@ static void begin(struct explain_source *s, const struct explain_message *m, con
 	strcpy(s->report.hypervisor, hypervisor);
 }
 
-/* -- KVM gave up on an instruction that it ran in its emulator (Documentation/virt/kvm/api.rst,
- *    KVM_INTERNAL_ERROR_EMULATION), and QEMU printed the registers and the bytes at RIP. */
+/* -- QEMU's message about a KVM internal error: KVM could not run an instruction in its emulator
+ * (Documentation/virt/kvm/api.rst, KVM_INTERNAL_ERROR_EMULATION). QEMU printed the registers and
+ * the bytes at RIP. */
 
 static void end_error(struct explain *e)
 {
@@ -46,7 +47,7 @@ static void end_error(struct explain *e)
 	explain_give(e, s);
 }
 
-/* "e8 <f3> 48 0f ae c0" */
+/* Parses the bytes at RIP: "e8 <f3> 48 0f ae c0". */
 static void take_code(struct explain_source *s, const struct explain_message *m, struct text t)
 {
 	struct explain_dump d = {0};
@@ -93,7 +94,7 @@ static void take_error(struct explain *e, const struct explain_message *m, uint3
 	}
 }
 
-/* -- "RDFSBASE/RDGSBASE/WRFSBASE/WRGSBASE instr.   = 1 (1)": guest, and the host in parentheses */
+/* -- "RDFSBASE/RDGSBASE/WRFSBASE/WRGSBASE instr.   = 1 (1)": the guest's value, then the host's */
 
 static void take_offer(struct explain *e, const struct explain_message *m, struct text t)
 {
@@ -109,7 +110,7 @@ static void take_offer(struct explain *e, const struct explain_message *m, struc
 	r->vantage = FSGS_VANTAGE_PROCESS;
 	r->cpuid_fsgsbase = guest ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 	if (!guest)
-		r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* no kernel enables it then */
+		r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* kernels enable only what CPUID offers */
 	explain_decide_offer(s);
 	explain_give(e, s);
 }
@@ -125,7 +126,7 @@ void explain_host_read(struct explain *e, const struct explain_message *m, uint3
 
 /* -- Messages of libvirt, QEMU and VMware if the host lacks a feature that the guest requires */
 
-/* Whether the program that wrote this manages virtual machines. */
+/* Whether the message is from a program that manages virtual machines. */
 static bool is_management(struct text t)
 {
 	static const char *const names[] = {"virt", "qemu", "nova", "kvm", "hostd", "vpx"};
@@ -149,7 +150,8 @@ void explain_host_feature(struct explain *e, const struct explain_message *m)
 	struct explain_source s;
 	struct fsgs_report *r = &s.report;
 
-	/* A kernel's log can contain any program's name, and a system's log any program's words. */
+	/* The kernel's log may contain any program's name, and a system log any program's
+	 * messages. */
 	if (m->uptime || (m->foreign && !is_management(m->text)))
 		return;
 	for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot image's lines on the serial port: two that describe the machine, and the last one. */
+/* Reads the lines that the boot image prints on the serial port: two that describe the machine, and
+ * the last one, with the verdict. */
 #include "explain.h"
 
 #include <string.h>
 
-/* "AMD EPYC 7281 16-Core Processor (family 23, model 1, stepping 2)" */
+/* Parses "AMD EPYC 7281 16-Core Processor (family 23, model 1, stepping 2)". */
 static void take_processor(struct explain *e, struct text t)
 {
 	struct fsgs_report *r = &e->image.report;
@@ -22,7 +23,7 @@ static void take_processor(struct explain *e, struct text t)
 		text_number(&version, &r->stepping);
 }
 
-/* "Microsoft Hv, version 10.0, build 20348", or "none named" */
+/* Parses "Microsoft Hv, version 10.0, build 20348" or "none named". */
 static void take_hypervisor(struct explain *e, struct text t)
 {
 	struct fsgs_report *r = &e->image.report;
@@ -38,7 +39,7 @@ static void take_hypervisor(struct explain *e, struct text t)
 		text_number(&t, &r->hypervisor_build);
 }
 
-/* "usable findings=a,b cpus=4" */
+/* Parses "usable findings=a,b cpus=4". */
 static void take_verdict(struct explain *e, const struct explain_message *m, struct text t)
 {
 	struct explain_source s = e->image;

@@ -69,7 +69,7 @@ static void put_code(struct json_reader *r, uint32_t code)
 	}
 }
 
-/* A high surrogate without a low surrogate. */
+/* Replaces a high surrogate that no low surrogate follows. */
 static void end_surrogate(struct json_reader *r)
 {
 	if (r->high)
@@ -77,7 +77,7 @@ static void end_surrogate(struct json_reader *r)
 	r->high = 0;
 }
 
-/* Also for U+0000, which would end the text: the replacement character. */
+/* Ends a \u escape. The replacement character also stands for U+0000, which would end the text. */
 static void end_code(struct json_reader *r)
 {
 	const uint32_t code = r->code;
@@ -267,7 +267,7 @@ static enum json_progress push_delimiter(struct json_reader *r, char c)
 }
 
 /* The state after one more character of a number. COMMA_OR_END: the number ended before this
- * character. VALUE: it is invalid to end here. */
+ * character. VALUE: the character is invalid here. */
 static uint32_t number_state(uint32_t state, char c)
 {
 	const bool digit = c >= '0' && c <= '9';
@@ -282,8 +282,7 @@ static uint32_t number_state(uint32_t state, char c)
 	case ZERO:
 		if (c == '.')
 			return POINT;
-		return (c | 0x20) == 'e' ? EXPONENT
-					 : COMMA_OR_END; /* refuses a digit after a leading 0 */
+		return (c | 0x20) == 'e' ? EXPONENT : COMMA_OR_END; /* so "01" is refused */
 	case POINT:
 		return digit ? FRACTION : VALUE;
 	case FRACTION:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A JSON reader for streams: one byte at a time, fixed memory, no allocation.
+ * A JSON reader for streams. It takes one byte at a time, and its memory is fixed.
  *
- * The libraries that distributions provide build a tree of the whole document, or are written in
- * C++. This reader passes each scalar with its path to the caller and forgets it. It accepts RFC
- * 8259, except that it does not check UTF-8 and that nesting ends at JSON_DEPTH.
+ * The JSON libraries of distributions build a tree of the whole document, or are written in C++.
+ * This reader only passes each scalar, with its path, to the caller. It accepts RFC 8259, but does
+ * not check UTF-8, and limits nesting to JSON_DEPTH.
  */
 #ifndef FSGSCHECK_JSON_READER_H
 #define FSGSCHECK_JSON_READER_H
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define JSON_DEPTH 32
-/* Maximum depth of a path, and size of its keys. */
+/* Maximum depth of a path, and maximum size of a key in it. */
 #define JSON_PATH  4
 #define JSON_KEY   24
 /* Longer strings are truncated. */
@@ -22,18 +22,18 @@
 enum json_type { JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL };
 
 struct json_reader {
-	/* Called after each scalar: its type, and for a string or number its text. */
+	/* Called after each scalar, with its type. `text` has the text of a string or a number. */
 	void (*take)(void *context, const struct json_reader *reader, enum json_type type);
 	void *context;
-	/* Called for each byte of a string value, before take() gets the first JSON_TEXT bytes. May
-	 * be NULL. */
+	/* Called for each byte of a string value while the string is read. take() then gets at most
+	 * its first JSON_TEXT bytes. May be NULL. */
 	void (*put)(void *context, const struct json_reader *reader, char c);
 	void (*end)(void *context);    /* called when an object was closed; may be NULL */
 	uint32_t depth;                /* number of open containers */
 	char bracket[JSON_DEPTH];      /* the kind of each container */
-	char key[JSON_PATH][JSON_KEY]; /* the last key of each outer container; "" in an array */
+	char key[JSON_PATH][JSON_KEY]; /* the last key in each container; "" in an array */
 	char text[JSON_TEXT];          /* terminated */
-	uint32_t length;               /* of text */
+	uint32_t length;               /* length of text */
 	uint32_t state;
 	uint32_t digits;  /* remaining digits of an escape */
 	uint32_t code;    /* value of the digits so far */
@@ -48,11 +48,11 @@ void json_reader_begin(struct json_reader *reader,
 				    enum json_type type),
 		       void *context);
 
-/* One document, which must be an object or an array. After JSON_DONE and JSON_BAD it must begin
- * anew. */
+/* Reads one character of a document, which must be an object or an array. After JSON_DONE or
+ * JSON_BAD, call json_reader_begin() before the next character. */
 enum json_progress json_reader_push(struct json_reader *reader, char c);
 
-/* True if a scalar is at this path of keys, which ends with NULL. */
+/* Whether the current scalar is at this path of keys, which ends with NULL. */
 bool json_reader_at(const struct json_reader *reader, const char *const *path);
 
 #endif

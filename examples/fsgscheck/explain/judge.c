@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a crash proves.
+ * Decides what a crash proves.
  *
- * What must hold before a crash is blamed on FSGSBASE
+ * A crash is blamed on FSGSBASE only if all of these conditions hold
  * (arch/x86/kernel/{traps,dumpstack,process_64}.c, arch/x86/mm/extable.c and
  * arch/x86/kernel/cpu/common.c of Linux):
- *   - the kernel stopped there: it says invalid opcode or a general protection fault, or, where
- *     that line is lost, it ended the trace or the machine behind the dump. The register forms of
- *     the instructions raise nothing but invalid opcode, so a dump that ended a task says why;
- *   - the dump is the kernel's own in 64-bit mode, not that of the program that had called it;
+ *   - the kernel stopped at this dump: its header reports invalid opcode or a general protection
+ *     fault. If the header is lost, a line after the dump must show that the kernel killed a task
+ *     or panicked. The register forms of the instructions raise only invalid opcode, so the dump
+ *     itself then shows the reason;
+ *   - the dump is of the kernel in 64-bit mode, not of the program that called the kernel;
  *   - the marked bytes are one of the four instructions (invalid opcode), or a write to CR4 whose
  *     new value adds FSGSBASE and nothing else (general protection fault);
- *   - the kernel had enabled the instructions: CR4 shows the bit, or the code stands in a kernel
- *     that runs it only after it had set the bit. Not so on a CPU that is just being started:
- *     before 05243d490bb7 it ran patched code earlier than it set the bit.
- * The version of a kernel proves nothing about its code: the feature is backported.
- * BUG() and UBSAN are invalid opcodes, too (UD2, UD1); their bytes are others.
+ *   - the kernel had enabled the instructions: CR4 shows the bit, or the code is in the kernel
+ *     itself, which runs this code only after it has set the bit. A CPU that is just being started
+ *     is an exception: before commit 05243d490bb7, the kernel ran patched code there before it set
+ *     the bit.
+ * The version of a kernel proves nothing about its code, because distributions backport the
+ * feature. BUG() and UBSAN raise invalid opcode, too, but with other bytes (UD2, UD1).
  */
 #include "explain.h"
 
@@ -23,12 +25,12 @@
 
 #define CR4_OSFXSR   9
 
-/* After this many seconds a kernel has executed the instructions at thousands of context
- * switches. */
+/* After this many seconds, a kernel that uses the instructions has executed them at thousands of
+ * context switches. */
 #define RAN_FOR_LONG 600
 
 enum meaning {
-	OURS,    /* there is a result */
+	OURS,    /* FSGSBASE may be the cause */
 	FOREIGN, /* another cause was recognised */
 	UNREAD,  /* a crash with too little data left */
 	NOTHING  /* no crash */
@@ -39,8 +41,8 @@ static bool set_in_cr4(const struct explain_dump *d)
 	return d->has_cr4 && (d->cr4 >> EXPLAIN_CR4_FSGSBASE & 1);
 }
 
-/* Whether this CPU may not be set up yet. Every CPU sets CR4.OSFXSR while it starts, before it
- * becomes the idle task that schedules. */
+/* Whether this CPU may still be starting. Every CPU sets CR4.OSFXSR while it starts, before its
+ * idle task begins to schedule. */
 static bool is_starting(const struct explain_crash *c, const struct explain_dump *d)
 {
 	const bool paranoid = strstr(d->symbol, "paranoid_e") != NULL;
@@ -54,7 +56,7 @@ static bool is_starting(const struct explain_crash *c, const struct explain_dump
 	return c->cpu > 0 && (paranoid || (c->pid_known && c->pid == 0));
 }
 
-/* If the line with the reason is missing: whether the kernel stopped at this dump. */
+/* Whether the kernel stopped at this dump, if the line with the reason is missing. */
 static bool stopped_here(const struct explain_crash *c, const struct explain_dump *d)
 {
 	if (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE))
@@ -80,7 +82,7 @@ static enum meaning judge_bytes_missing(const struct explain_crash *c, struct ex
 		s->notes |= EXPLAIN_NOTE(NO_HEADER);
 	if (explain_is_ours(d->symbol))
 		return OURS;
-	/* Without a symbol, the code may be anywhere. */
+	/* Without a symbol, the crash may have happened anywhere. */
 	if (c->cause == EXPLAIN_HEADERLESS)
 		return !d->seen && (c->trace & TRACE_PANICKED) ? UNREAD : NOTHING;
 	return d->symbol[0] < 'A' && d->code_length == 0 ? OURS : UNREAD;
@@ -127,7 +129,7 @@ static enum meaning judge_opcode(const struct explain *e, const struct explain_c
 			return OURS;
 		}
 	}
-	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel ran this code */
+	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel runs this code only if CPUID offers it */
 	r->cr4_write = FSGS_OUTCOME_OK;
 	if (d->has_cr4)
 		r->cr4_sticks = set_in_cr4(d) ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
@@ -164,14 +166,14 @@ static enum meaning judge_protection(const struct explain_crash *c, struct expla
 		s->notes |= EXPLAIN_NOTE(OTHER_BITS);
 		return OURS;
 	}
-	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel sets the bit only if offered */
+	r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* the kernel sets the bit only if CPUID offers it */
 	r->cr4_write = FSGS_OUTCOME_FAULTED;
 	return OURS;
 }
 
 /* The first CPU sets the pinned bits of CR4. If another CPU wants a different FSGSBASE while it
- * starts, in its idle task, its CPUID differs. A module can cause the same on idle CPUs by an
- * interrupt. It is then in the trace, or has tainted the kernel. */
+ * starts, in its idle task, then its CPUID differs. A module can cause the same message on an idle
+ * CPU, by an interrupt. Then the module is in the trace or has tainted the kernel. */
 static void judge_pinned(const struct explain *e, const struct explain_crash *c,
 			 struct explain_source *s)
 {
@@ -226,7 +228,8 @@ void explain_judge(struct explain *e, struct explain_crash *c)
 	const struct explain_dump *d = &c->best;
 	enum meaning meaning;
 
-	/* A dump with only a panic may have registers from later lines. */
+	/* If only a panic message began this crash, later lines may have added registers. Then it
+	 * is judged as a dump without its header. */
 	if (c->cause == EXPLAIN_PANIC && d->seen)
 		c->cause = EXPLAIN_HEADERLESS;
 	explain_put_boot(&s, &e->boot);
@@ -252,7 +255,7 @@ void explain_judge(struct explain *e, struct explain_crash *c)
 	s.mark[EXPLAIN_MARK_CODE] = d->code_length || d->named ? d->code_line : 0;
 	s.mark[EXPLAIN_MARK_CR4] = d->has_cr4 ? d->cr4_line : 0;
 	s.mark[EXPLAIN_MARK_END] = c->end_line;
-	/* No question is left that the boot image would answer. */
+	/* The advice for ring 0 names the boot image, which would not answer anything here. */
 	if (s.notes & (EXPLAIN_NOTE(STARTING) | EXPLAIN_NOTE(NOT_ENABLED) | EXPLAIN_NOTE(PINNED)))
 		s.report.vantage = FSGS_VANTAGE_PROCESS;
 	fsgs_decide(&s.report, sizeof s.report);

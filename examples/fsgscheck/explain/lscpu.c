@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The output of lscpu: /proc/cpuinfo in other words, and the hypervisor's name. */
+/* Reads the output of lscpu: the content of /proc/cpuinfo under other keys, and the hypervisor's
+ * name. */
 #include "explain.h"
 
 #include <string.h>
 
-/* A description has about 40 lines; some are not used. */
+/* Maximum distance of two lines of a description, which has about 40 lines. */
 #define LSCPU_LINES 60
 
 void explain_lscpu_end(struct explain *e)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The evidence about one machine in one file: its processors and its kernel, which people paste
- * above or below. The kernel's version matters for programs: since Linux 5.9 the kernel executes
- * the instructions itself at each context switch, and lists the flag only then.
+ * Joins the evidence about one machine in one file: its processors, and its kernel, which people
+ * paste above or below them. The kernel's version matters, because a kernel since Linux 5.9 that
+ * lists the flag executes the instructions itself at each context switch.
  */
 #include "explain.h"
 
@@ -20,7 +20,8 @@ void explain_decide_offer(struct explain_source *s)
 	struct fsgs_report *r = &s->report;
 
 	fsgs_decide(r, sizeof *r);
-	/* Only CPUID's offer is known, so the same questions are open as with the kernel's flag. */
+	/* CPUID's offer alone leaves the same questions open as the kernel's flag alone, for which
+	 * fsgs_decide() makes these findings. */
 	if (r->verdict == FSGS_VERDICT_UNKNOWN && r->cpuid_fsgsbase == FSGS_ANSWER_YES) {
 		r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_UNPROVEN);
 		if (strcmp(r->hypervisor, "Microsoft Hv") == 0 &&
@@ -50,7 +51,7 @@ static void give(struct explain *e, bool has_kernel)
 	    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML))) {
 		const bool runs = r->kernel_version >= LINUX_FSGSBASE;
 
-		r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* otherwise the kernel would not list it */
+		r->cpuid_fsgsbase = FSGS_ANSWER_YES; /* a kernel lists only what CPUID offers */
 		r->hwcap2_present = FSGS_ANSWER_YES;
 		r->hwcap2_fsgsbase = runs ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 		s->notes &= ~EXPLAIN_NOTE(FLAG_ONLY);
@@ -64,8 +65,8 @@ void explain_machine_give(struct explain *e, const struct explain_source *source
 {
 	struct explain_machine *m = &e->machine;
 
-	/* A kernel belongs to the machine below it, or to the machine above if it is the only
-	 * kernel. */
+	/* A kernel that the file names belongs to the machine below it. The only kernel in a file
+	 * may also belong to the machine above it. */
 	if (m->waiting) {
 		give(e, m->has_kernel && !m->fresh);
 		m->has_kernel &= m->fresh;
@@ -96,7 +97,7 @@ void explain_machine_kernel(struct explain *e, const char *release, uint64_t lin
 	text_clean(release, m->kernel, sizeof m->kernel);
 }
 
-/* A release as uname -r prints it, alone on the line. */
+/* Reads a release as uname -r prints it, alone on a line. */
 void explain_machine_answer(struct explain *e, const struct explain_message *m)
 {
 	static const char question[] = "uname -r";
@@ -115,7 +116,7 @@ void explain_machine_answer(struct explain *e, const struct explain_message *m)
 		e->machine.ask_release = 1;
 }
 
-/* "Linux vm7 6.1.0-18-amd64 #1 SMP ...", as uname -a prints it. */
+/* Parses "Linux vm7 6.1.0-18-amd64 #1 SMP ...", as uname -a prints it. */
 static void take_uname(struct explain *e, const struct explain_message *m, struct text t)
 {
 	char name[72], release[72];
@@ -123,7 +124,7 @@ static void take_uname(struct explain *e, const struct explain_message *m, struc
 	text_copy(&t, " ", name, sizeof name);
 	text_blank(&t);
 	text_copy(&t, " ", release, sizeof release);
-	/* hostnamectl: "Kernel: Linux 6.1.0-18-amd64" */
+	/* hostnamectl prints no name before the release: "Kernel: Linux 6.1.0-18-amd64" */
 	explain_machine_kernel(e, explain_version(release) ? release : name, m->line);
 }
 

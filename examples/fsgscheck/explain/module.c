@@ -16,7 +16,8 @@ void read_module(struct explain *e)
 	if (!module)
 		return;
 
-	/* The name comes from the core file: it may be anything. */
+	/* The path comes from the core file and may lead to any file, which must not block the
+	 * open. */
 	const int fd = open(module->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)

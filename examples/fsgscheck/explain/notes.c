@@ -3,7 +3,7 @@
 #include "explain.h"
 
 static const struct {
-	const char *missing; /* a name for programs; NULL if nothing is missing */
+	const char *missing; /* its name, for programs; NULL if nothing is missing */
 	const char *text;
 } notes[EXPLAIN_NOTES] = {
 	[EXPLAIN_NO_HEADER] =

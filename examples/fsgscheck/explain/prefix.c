@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Prefixes that transports put before a message: timestamps, hosts, levels, quotes. */
+/* Parses the prefixes that transports put before a message: timestamps, hosts, levels, quotes. */
 #include "explain.h"
 
 #include <string.h>
@@ -41,7 +41,7 @@ bool explain_is_list_of(struct text t, const char *characters)
 	return any;
 }
 
-/* "[    0.486493]", "[   T0]", "[C3]", "[Wed Jul 23 10:11:12 2025]" */
+/* Parses text in brackets: "[    0.486493]", "[   T0]", "[C3]", "[Wed Jul 23 10:11:12 2025]". */
 static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 {
 	struct text in = {t->at + 1, t->end};
@@ -82,7 +82,7 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 			*strict = true;
 		}
 	} else {
-		/* A date must contain a time. */
+		/* Text in brackets is a date only if it contains a time. */
 		rest = in;
 		if (!text_find(&rest, ":") || rest.at == rest.end || *rest.at < '0' ||
 		    *rest.at > '9')
@@ -94,7 +94,7 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 	return true;
 }
 
-/* "<4>": a facility other than 0 means that a program wrote to /dev/kmsg. */
+/* Parses "<4>". A facility other than 0 means that a program wrote to /dev/kmsg. */
 static bool level(struct text *t, struct explain_message *m)
 {
 	struct text rest = {t->at + 1, t->end};
@@ -108,7 +108,7 @@ static bool level(struct text *t, struct explain_message *m)
 	return true;
 }
 
-/* "12:" of `grep -n`: the line number, directly followed by the line. */
+/* Skips the line number of `grep -n`, "12:", which the line follows directly. */
 static bool line_number(struct text *t)
 {
 	struct text rest = *t;
@@ -121,8 +121,8 @@ static bool line_number(struct text *t)
 	return true;
 }
 
-/* "vm7 kernel: " after the timestamp, as journalctl -o short-monotonic writes it; with
- * --no-hostname only "kernel: ". */
+/* Skips "vm7 kernel: " after the timestamp, as journalctl -o short-monotonic writes it, or "kernel:
+ * " (with --no-hostname). */
 static void skip_host(struct text *t)
 {
 	const char *end = explain_token_end(*t);
@@ -130,13 +130,14 @@ static void skip_host(struct text *t)
 
 	if (text_skip(t, "kernel: "))
 		return;
-	/* A program's name ends in a colon. */
+	/* A word that ends in a colon is a program's name, not a host's. */
 	if (t->end - end > 8 && (end[1] == 'k' || end[1] < ' ') && end > t->at &&
 	    end - t->at <= 64 && end[-1] != ':' && text_skip(&rest, " kernel: "))
 		*t = rest;
 }
 
-/* "W/kernel  (    0): " or "W/        (    0): ", as Android's logcat writes the kernel's lines. */
+/* Skips "W/kernel  (    0): " or "W/        (    0): ", as Android's logcat writes before the
+ * kernel's lines. */
 static bool android(struct text *t)
 {
 	struct text rest = *t;
@@ -156,7 +157,7 @@ static bool android(struct text *t)
 	return true;
 }
 
-/* "4,1234,5678,-;" of /dev/kmsg and netconsole. */
+/* Parses "4,1234,5678,-;" of /dev/kmsg and netconsole. */
 static bool record(struct text *t, struct explain_message *m)
 {
 	struct text rest = *t;
@@ -179,7 +180,7 @@ static bool record(struct text *t, struct explain_message *m)
 	return true;
 }
 
-/* A date, a time or another number. */
+/* Skips a date, a time or another number. */
 static bool number(struct text *t, struct explain_message *m, bool *dated, bool *strict)
 {
 	const char *end;
@@ -232,21 +233,22 @@ static bool has_digit(const char *at, const char *end)
 	return false;
 }
 
-/* "bash[12]:" of a program in a system log; a container's stream has letters there:
- * "app[web.1]:". */
+/* Whether a word ends in a process ID, as a program's name in a system log does: "bash[12]:". For a
+ * container's stream, letters stand in the brackets: "app[web.1]:". */
 static bool has_pid(const char *at, const char *end)
 {
 	at = memchr(at, '[', (size_t)(end - at));
 	return at && explain_is_list_of((struct text){at + 1, end - 2}, "0123456789");
 }
 
-/* The ways in which a word of a prefix can continue. */
+/* What a word of a line may be: a part of the message, a part of the prefix, or the kernel's name,
+ * with the message after it. */
 enum word { MESSAGE, GOES_ON, KERNEL };
 
 struct prefix {
-	bool dated;    /* a date or time of the transport */
-	uint32_t host; /* the word after it */
-	bool kernel;   /* the kernel's name as the writer */
+	bool dated;    /* the transport's date or time has been found */
+	uint32_t host; /* the host's name after the date has been found */
+	bool kernel;   /* the kernel's name as the writer has been found */
 	bool columns;  /* the kernel's name was in a column, and more columns may follow */
 };
 
@@ -255,7 +257,7 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	static const char *const dates[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
 					    "Aug", "Sep", "Oct", "Nov", "Dec", "Mon", "Tue",
 					    "Wed", "Thu", "Fri", "Sat", "Sun", NULL};
-	/* VMware logs the console output of its guest. */
+	/* "Guest:" is from VMware, which logs the console output of its guest. */
 	static const char *const kernels[] = {"kernel:", "kernel", "kernel[0]:", "Guest:", NULL};
 	static const char *const severities[] = {"emerg", "alert", "crit",    "err",
 						 "error", "warn",  "warning", "notice",
@@ -263,10 +265,10 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	static const char *const facilities[] = {"kern",     "user", "mail", "daemon", "auth",
 						 "syslog",   "lpr",  "news", "uucp",   "cron",
 						 "authpriv", "ftp",  NULL};
-	/* A logger of an application, which names no host. */
+	/* Levels of applications' loggers, which write no host's name. */
 	static const char *const levels[] = {"TRACE",   "DEBUG", "INFO", "WARN",
 					     "WARNING", "ERROR", NULL};
-	/* Linux's own message beginnings before a quoted name. */
+	/* Words with which Linux begins a message that quotes a name. */
 	static const char *const subsystems[] = {
 		"traps:", "audit:", "input:", "systemd:", "usb:", "process", "warning:", NULL};
 	const char *end = explain_token_end(*t);
@@ -303,7 +305,7 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 		m->stamped = 1;
 		return GOES_ON;
 	}
-	/* "kern.warn", as syslogd names facility and severity */
+	/* syslogd names facility and severity: "kern.warn" */
 	if (p->dated && end - t->at > 5 && memcmp(t->at, "kern.", 5) == 0) {
 		t->at = end;
 		return GOES_ON;
@@ -318,7 +320,9 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 		return GOES_ON;
 	}
 	if (end[-1] == ':') {
-		/* After date and host: the program that wrote to the same log, or only the host. */
+		/* A word with a colon names the program that wrote the line if a host's name comes
+		 * before it, or if it contains a process ID. Otherwise it may be the host's
+		 * name. */
 		if ((end[-2] == ']' && (!p->dated || p->host || has_pid(t->at, end))) ||
 		    (p->dated && p->host)) {
 			m->foreign |= p->dated;
@@ -339,7 +343,7 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	return GOES_ON;
 }
 
-/* "(d1)": the guest whose console it is, after the hypervisor's timestamp. */
+/* "(d1)": Xen writes this after its timestamp if guest 1 printed the line. */
 static bool skip_domain(struct text *t)
 {
 	struct text rest = *t;
@@ -351,7 +355,7 @@ static bool skip_domain(struct text *t)
 	return true;
 }
 
-/* Between the columns of a log, and before quoted text. */
+/* Characters between the columns of a log and before quoted text. */
 static bool is_filling(char c)
 {
 	static const bool fills[256] = {[0] = true,   [' '] = true, ['\t'] = true, ['>'] = true,
@@ -363,13 +367,15 @@ static bool is_filling(char c)
 
 #define PREFIX_WORDS 20
 
-/* The clock of most lines, "[    0.486493] ", without the checks that other prefixes need. */
+/* Parses the timestamp that most lines have, "[    0.486493] ", without the checks that other
+ * prefixes need. */
 static bool plain_clock(struct text *t, struct explain_message *m)
 {
 	const char *at = t->at;
 	uint32_t seconds = 0;
 
-	/* Room for the longest one: no other check of the end is needed. */
+	/* The line must have room for the longest timestamp, so the code below does not check for
+	 * the end of the line. */
 	if (t->end - at < 24 || *at++ != '[')
 		return false;
 	for (int i = 0; i < 4 && *at == ' '; i++)
@@ -426,7 +432,7 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 			t.at += 2;
 			continue;
 		}
-		/* The brackets in a macOS report mark a byte. */
+		/* In a macOS report, brackets mark a byte. */
 		if (*t.at == '[' && e->program.translated)
 			break;
 		if (*t.at == '[') {
@@ -483,7 +489,8 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 			strict |= w == KERNEL;
 		}
 	}
-	/* Text before the kernel's own mark comes from the transport. */
+	/* If the kernel's timestamp or name was found, the text before it is from the transport and
+	 * not from a user. */
 	if (strict || p.columns) {
 		m->own = !m->weak &&
 			 (m->uptime || (p.kernel && p.dated) || explain_find_start(e, t));
@@ -492,7 +499,7 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 	m->text = t;
 	if (m->stamped || explain_find_start(e, t))
 		return;
-	/* Not a prefix, but words that look like one. */
+	/* These words only look like a prefix, so the message begins before them. */
 	m->weak = 0;
 	m->origin = 0;
 	for (m->text = all; m->text.at < all.end && strchr(">| \t", *m->text.at);)

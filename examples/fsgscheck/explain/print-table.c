@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Several machines side by side: the differences, and the conclusions from them. */
+/* Prints several machines side by side: the differences, and the conclusions from them. */
 #include "found.h"
 
 #include <string.h>
@@ -68,7 +68,7 @@ void found_print_table(FILE *out, const struct found *found)
 		const char *name = found->columns[i].name;
 		const size_t length = strlen(name);
 
-		/* Of a long name the end is shown, where names differ. */
+		/* Show the end of a long name, because names usually differ there. */
 		fprintf(out, "  %-*s", i + 1 < columns ? COLUMN : 0,
 			name + (length > COLUMN ? length - COLUMN : 0));
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The results of `explain` for people and as JSON. */
+/* Prints the results of `explain` for people. */
 #include "found.h"
 
 #include <inttypes.h>
@@ -162,7 +162,7 @@ static void put_fleet(FILE *out, const struct found *found)
 		const struct fsgs_report *r = &found->groups[i].source.report;
 
 		if (i == usual && fsgs_exit_status(r->verdict) < 2)
-			continue; /* nothing odd about them */
+			continue; /* the usual machines need no advice */
 		fprintf(out, "\n%s%" PRIu64 " %s: ", i == usual ? "Most, " : "",
 			found->groups[i].count,
 			plural(found->groups[i].count, "machine", "machines"));
@@ -174,8 +174,8 @@ static void put_fleet(FILE *out, const struct found *found)
 	}
 }
 
-/* Crashes not about FSGSBASE, crashes with too little data, packed files, and files without
- * evidence. */
+/* Prints what has no page: crashes with another cause, crashes with too little data, packed files,
+ * and files without evidence. */
 static void put_rest(FILE *out, const struct found *found)
 {
 	char command[2 * FOUND_TEXT];

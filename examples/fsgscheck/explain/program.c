@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The death of a program: a signal, and the instruction at the program counter. Debuggers name the
- * instruction; runtimes, emulators and core files give its bytes.
+ * Reads how a program died: the signal, and the instruction at the program counter. Debuggers name
+ * the instruction; runtimes, emulators and core files give its bytes.
  */
 #include "explain.h"
 
@@ -22,8 +22,9 @@ static void decide_tool(struct explain_source *s)
 	r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_INSTRUMENTED);
 }
 
-/* A description of the machine in the same text, or an earlier report of it. A debugger's output is
- * not sufficient to call that machine broken: only evidence that explains the fault is used. */
+/* Uses an earlier report about the machine, or a description of it in the same text. A debugger's
+ * output is not sufficient to call that machine broken: only evidence that explains the fault is
+ * used. */
 static bool take_machine(struct explain *e, struct explain_source *s)
 {
 	const struct explain_machine *m = &e->machine;
@@ -49,7 +50,7 @@ static bool take_machine(struct explain *e, struct explain_source *s)
 	if (from->cpuinfo_flag != FSGS_ANSWER_NO)
 		return false;
 	r->cpuinfo_flag = FSGS_ANSWER_NO;
-	r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* the kernel lists the features that it enabled */
+	r->hwcap2_fsgsbase = FSGS_ANSWER_NO; /* the kernel would list a feature that it enabled */
 	return true;
 }
 
@@ -67,7 +68,8 @@ static void decide_kernel(struct explain *e, struct explain_source *s)
 
 	fsgs_decide(r, sizeof *r);
 	if (e->machine.other_system || (version && version < LINUX_FSGSBASE)) {
-		/* Such a kernel leaves CR4.FSGSBASE clear, whatever the processor offers. */
+		/* Such a kernel does not set CR4.FSGSBASE, even if the processor offers the
+		 * feature. */
 		for (uint32_t i = 0; i < FSGS_SEGMENTS; i++)
 			r->verdicts[i] = FSGS_VERDICT_DISABLED;
 		r->verdict = FSGS_VERDICT_DISABLED;
@@ -106,7 +108,7 @@ void explain_program_end(struct explain *e)
 			decide_kernel(e, s);
 		explain_give(e, s);
 	} else if (p->died && !s->code_length && !p->named) {
-		/* If another instruction is named, it is the cause. If none is named, a hint asks
+		/* If another instruction is named, it is the cause. If none is named, the hint asks
 		 * for it. */
 		explain_hint(e, p->core ? EXPLAIN_HINT_CORE : EXPLAIN_HINT_PROGRAM,
 			     s->mark[EXPLAIN_MARK_HEADER], p->executable);
@@ -118,7 +120,7 @@ static void died(struct explain *e, const struct explain_message *m, uint32_t to
 {
 	struct explain_program *p = &e->program;
 
-	/* A second death begins: the first is complete. */
+	/* A second death begins, so the first one is complete. */
 	if (p->died && (p->source.has_insn || p->source.code_length))
 		explain_program_end(e);
 	p->died = 1;
@@ -128,7 +130,7 @@ static void died(struct explain *e, const struct explain_message *m, uint32_t to
 	p->source.mark[EXPLAIN_MARK_HEADER] = m->line;
 }
 
-/* "0xF3 0x48 0xF 0xAE 0xD0", or without 0x; one digit is enough. */
+/* Reads bytes with or without 0x: "0xF3 0x48 0xF 0xAE 0xD0". A byte may have one digit. */
 static void take_bytes(struct explain *e, const struct explain_message *m, struct text t)
 {
 	struct explain_source *s = &e->program.source;
@@ -144,7 +146,7 @@ static void take_bytes(struct explain *e, const struct explain_message *m, struc
 	s->mark[EXPLAIN_MARK_CODE] = m->line;
 }
 
-/* "=> 0x5555555551b3 <os_writegsbase+4>:	wrgsbase %rdi" */
+/* Parses a debugger's line: "=> 0x5555555551b3 <os_writegsbase+4>:	wrgsbase %rdi" */
 static void take_disassembly(struct explain *e, const struct explain_message *m, struct text t)
 {
 	struct explain_program *p = &e->program;
@@ -167,8 +169,8 @@ static void take_disassembly(struct explain *e, const struct explain_message *m,
 		text_copy(&name, ">", s->symbol, sizeof s->symbol);
 }
 
-/* "0x000055d0c5a1b3c4 in os_writegsbase ()" of gdb, "... os_writegsbase (iwasm + 0x1b3c)" of
- * coredumpctl */
+/* Reads a function's name: "0x000055d0c5a1b3c4 in os_writegsbase ()" of gdb, "... os_writegsbase
+ * (iwasm + 0x1b3c)" of coredumpctl. */
 static void take_frame(struct explain *e, struct text t)
 {
 	struct explain_source *s = &e->program.source;
@@ -185,7 +187,7 @@ static void take_frame(struct explain *e, struct text t)
 		s->symbol[0] = '\0';
 }
 
-/* "[libfoo.so+0x113a]  set_base+0x4" of the JVM */
+/* Reads a function's name from a line of the JVM: "[libfoo.so+0x113a]  set_base+0x4". */
 static void take_jvm_frame(struct explain *e, struct text t)
 {
 	struct explain_source *s = &e->program.source;
@@ -197,8 +199,8 @@ static void take_jvm_frame(struct explain *e, struct text t)
 	text_copy(&t, " ", s->symbol, sizeof s->symbol);
 }
 
-/* "0x00007f3b2c0b1130: 48 89 c7 f3 48 0f ae df ...": the row of bytes that contains the program
- * counter. */
+/* Reads the row of bytes that contains the program counter: "0x00007f3b2c0b1130: 48 89 c7 f3 48 0f
+ * ae df ...". */
 static void take_row(struct explain *e, const struct explain_message *m, struct text t)
 {
 	struct explain_program *p = &e->program;
@@ -219,7 +221,8 @@ static void take_row(struct explain *e, const struct explain_message *m, struct 
 	}
 }
 
-/* "...: bash[1] trap invalid opcode ip:47ed19 sp:7ffcf94e9680 error:0 in bash[400000+d0000]" */
+/* Parses "...: bash[1] trap invalid opcode ip:47ed19 sp:7ffcf94e9680 error:0 in
+ * bash[400000+d0000]". */
 static void take_trap(struct explain *e, const struct explain_message *m, struct text t)
 {
 	char name[sizeof e->hint.name];
@@ -229,7 +232,7 @@ static void take_trap(struct explain *e, const struct explain_message *m, struct
 		explain_hint(e, EXPLAIN_HINT_PROGRAM, m->line, name);
 }
 
-/* Users of Unicorn print the instruction with their own disassembler. */
+/* Reads the instruction's name, which users of Unicorn print with a disassembler. */
 static void take_named(struct explain *e, const struct explain_message *m)
 {
 	struct explain_program *p = &e->program;
@@ -243,19 +246,20 @@ static void take_named(struct explain *e, const struct explain_message *m)
 	p->source.mark[EXPLAIN_MARK_RIP] = m->line;
 }
 
-/* Lines that are recognised by their content. */
+/* Reads a line that is recognised by its content and not by its beginning. */
 void explain_program_line(struct explain *e, const struct explain_message *m)
 {
 	struct explain_program *p = &e->program;
 
-	/* A kernel log quotes program names. */
+	/* A line with the kernel's timestamp may quote a program's name. */
 	if (m->uptime)
 		return;
 	if (p->translated && p->died && !p->source.code_length) {
 		struct text bytes = m->text, end = m->text;
 
-		/* "8b 45 f8 [f3] 48 0f ae d8 90 c3 <==" of macOS: the marked byte and the bytes
-		 * after it. The final sign looks like that of a wrapped line. */
+		/* macOS: "8b 45 f8 [f3] 48 0f ae d8 90 c3 <==". Take the marked byte and the bytes
+		 * after it. The last "=" looks like the mark of a wrapped line, so it may be
+		 * missing. */
 		if (!text_find(&end, "<=") || !text_find(&bytes, "["))
 			return;
 		take_bytes(e, m, bytes);

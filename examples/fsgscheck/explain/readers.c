@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of readers: message beginnings, and the reader of each. A new form of evidence is a new
- * file and a few lines here.
+ * The table of readers: how messages begin, and which reader gets them. A new form of evidence
+ * needs a new file and a few lines here.
  */
 #include "explain.h"
 
@@ -16,7 +16,7 @@
 		text, explain_##read##_read, code, WRAP_##wrap, 0 \
 	}
 
-/* Sorted by first character; if two begin alike, the longer one first. */
+/* Sorted by first character. If a text is the beginning of another, the longer text comes first. */
 static const struct explain_start starts[] = {
 	OTHER("# hypervisor: ", image, IMAGE_HYPERVISOR, TEXT),
 	OTHER("# processor: ", image, IMAGE_PROCESSOR, TEXT),
@@ -168,7 +168,8 @@ static const struct explain_start starts[] = {
 
 _Static_assert(STARTS < 255, "more starts than a byte counts");
 
-/* Several characters share a bit. */
+/* The bit for a second character. Several characters share a bit, so a set bit proves nothing, but
+ * a clear bit excludes all starts. */
 static uint64_t second_bit(char c)
 {
 	return 1ull << (c & 63);
@@ -189,7 +190,7 @@ void explain_readers_begin(struct explain *e)
 	}
 }
 
-/* The table's entries for a first character. */
+/* The first entry of the table that may match; NULL if there is none. */
 static const struct explain_start *first_start(const struct explain *e, struct text t)
 {
 	if (t.at == t.end || !e->starts[(unsigned char)*t.at] ||
@@ -203,7 +204,7 @@ static bool is_last(const struct explain_start *start)
 	return start + 1 == starts + STARTS || start[1].text[0] != start[0].text[0];
 }
 
-/* A fast check of the second character, which in the text may be a joint or a tab. */
+/* A fast check of the second character, which may be a joint or a tab in the message. */
 static bool may_be(const struct explain_start *start, struct text t)
 {
 	return t.end - t.at < 2 || t.at[1] == start->text[1] || t.at[1] < ' ' || !start->text[1];
@@ -243,7 +244,8 @@ void explain_readers_line(struct explain *e, const struct explain_message *m)
 
 	if (!start) {
 		explain_crash_trace(e, m);
-		/* Messages of hosts, tools and people, which have no kernel timestamp. */
+		/* These readers are for messages of hosts, tools and people, which have no kernel
+		 * timestamp. */
 		if (m->uptime)
 			return;
 		explain_host_feature(e, m);
@@ -255,8 +257,8 @@ void explain_readers_line(struct explain *e, const struct explain_message *m)
 	start->read(e, m, start->code, after);
 }
 
-/* The end of a file for each reader. Readers that describe a machine come last, because a kernel
- * may be named anywhere. */
+/* Ends the file for each reader. Readers that describe a machine come last, because its kernel may
+ * be named anywhere in the file. */
 void explain_readers_end(struct explain *e)
 {
 	explain_unwrap_end(e);

@@ -4,15 +4,15 @@
  * stream of its own, one level deeper.
  *
  * A line that is whole in the caller's buffer is read in place, unless it is too long. A line
- * across two buffers is copied, at most EXPLAIN_LINE bytes of it. JSON may span lines, and one of
- * its lines may have any length, so an object's bytes go to its reader as they arrive. If text
- * turns out not to be JSON, it is read as a log line.
+ * across two buffers is copied, but at most EXPLAIN_LINE bytes of it. A JSON document may have
+ * several lines of any length, so its bytes go to the JSON reader as they arrive. Text that turns
+ * out not to be JSON is read as a log line.
  */
 #include "explain.h"
 
 #include <string.h>
 
-enum { OUTSIDE, INSIDE, BETWEEN }; /* white space between two JSON objects on one line */
+enum { OUTSIDE, INSIDE, BETWEEN }; /* BETWEEN: after a JSON object, on the same line */
 
 void explain_streams_begin(struct explain *e)
 {
@@ -27,7 +27,7 @@ struct explain_stream *explain_stream_deeper(struct explain_stream *s)
 	return s->depth + 1 < EXPLAIN_DEPTH ? s + 1 : NULL;
 }
 
-/* The key of the current string, number or array. */
+/* The key of the current string or number; for an element of an array, the array's key. */
 static const char *key_of(const struct json_reader *reader)
 {
 	const uint32_t level = reader->depth - 1;
@@ -47,8 +47,9 @@ static bool is_one_of(const char *key, const char *const *list)
 	return false;
 }
 
-/* Keys in which logging systems put the message. Under other keys only a string of several lines is
- * a log, because users choose the names and arguments of programs. */
+/* Keys under which logging systems store the message. A string under another key may be the name or
+ * arguments of a program, which users choose. Such a string is read as a log only if it has several
+ * lines. */
 static bool is_message(const char *key)
 {
 	static const char *const keys[] = {
@@ -74,7 +75,8 @@ static void drop(struct explain_stream *s)
 	s->length = s->overlong = s->not_json = 0;
 }
 
-/* Passes on the journal's message, which was held until its origin is known. */
+/* Ends the journal's message, which was held until its origin was known: passes it on if it is the
+ * kernel's, or drops it. */
 static void give_held(struct explain_stream *s)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
@@ -86,7 +88,7 @@ static void give_held(struct explain_stream *s)
 	s->object.held = s->object.foreign = 0;
 }
 
-/* Ends one entry of a journal, or of another log in one document. */
+/* Ends an entry of a journal or another log. One document may have many entries. */
 static void end_entry(void *context)
 {
 	struct explain_stream *s = context;
@@ -105,7 +107,8 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 
 		s->object.in_text = 1;
 		s->object.has_lines = 0;
-		/* A container's text may continue in the next object. */
+		/* While a container's text continues in the next object, only the text under "log"
+		 * counts. */
 		s->object.skip = is_private(key) || (s->pending && strcmp(key, "log") != 0);
 		if (strcmp(key, "MESSAGE") == 0) {
 			if (s->object.held)
@@ -119,13 +122,13 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 		s->object.has_lines |= c == '\n';
 		explain_stream_put(s + 1, c);
 	} else if (explain_stream_deeper(s)->length < EXPLAIN_LINE) {
-		/* A program's message may contain lines that look like the kernel's: accept all
-		 * lines or none. */
+		/* Hold the message until its origin is known. A program's message may contain lines
+		 * that look like the kernel's, so either all its lines are read or none. */
 		explain_stream_deeper(s)->line[explain_stream_deeper(s)->length++] = c;
 	}
 }
 
-/* Whether the object is from the kernel's own log. */
+/* Notes whether the object's message is from a program and not from the kernel. */
 static void note_origin(struct explain_stream *s, const char *key, const char *text)
 {
 	if (strcmp(key, "_TRANSPORT") == 0)
@@ -148,10 +151,10 @@ static void end_string(struct explain_stream *s, const char *key)
 	s->object.in_text = 0;
 	if (s->object.held || s->object.skip)
 		return;
-	if (strcmp(key, "field") == 0) /* of lscpu -J, with its "data" after it */
+	if (strcmp(key, "field") == 0) /* lscpu -J: "data" follows, on the same line */
 		explain_stream_put(to, ' ');
 	else if (strcmp(key, "log") == 0)
-		s->pending = to->length > 0; /* no line end followed */
+		s->pending = to->length > 0; /* no line end at the end of the text */
 	else if ((is_message(key) || s->object.has_lines) && !s->object.foreign)
 		explain_stream_end(to);
 	else
@@ -170,7 +173,7 @@ static void take_scalar(void *context, const struct json_reader *reader, enum js
 		s->object.container |= strcmp(key, "stream") == 0;
 		end_string(s, key);
 	} else if (type == JSON_NUMBER && strcmp(key, "MESSAGE") == 0) {
-		/* Bytes, because not all of them are UTF-8. */
+		/* The journal writes a message that is not valid UTF-8 as an array of bytes. */
 		for (const char *at = reader->text; *at >= '0' && *at <= '9'; at++)
 			byte = byte * 10 + (uint32_t)(*at - '0');
 		s->object.held = 1;
@@ -206,7 +209,7 @@ static void end_object(struct explain_stream *s, bool complete)
 		explain_report_end(s->e);
 }
 
-/* Passes a part of a line to the JSON reader. False if it is not JSON. */
+/* Passes a part of a line to the JSON reader. Returns false if the text is not JSON. */
 static bool take_json(struct explain_stream *s, const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
@@ -224,7 +227,7 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
 			begin_object(s);
 			json_reader_push(&s->json, text[i]);
 		} else if (!strchr(" \t,]\n", text[i])) {
-			s->in_json = OUTSIDE; /* the rest of this line does not matter */
+			s->in_json = OUTSIDE; /* ignore the rest of this line */
 			return true;
 		} else if (text[i] == '\n') {
 			s->in_json = OUTSIDE;
@@ -233,8 +236,8 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
 	return true;
 }
 
-/* Skips text before a document: RFC 7464's separator, an event's "data: ", quote marks, and the
- * bracket of an array of objects, which are read one by one. */
+/* Skips text before a document: the separator of RFC 7464, "data: " of an event, quote marks, and
+ * the bracket of an array of objects, which are read one by one. */
 static const char *json_begins(struct text t)
 {
 	while (t.at < t.end && (*t.at == ' ' || *t.at == '\t' || *t.at == '>' || *t.at == '\036'))
@@ -252,8 +255,8 @@ static const char *json_begins(struct text t)
 	return *in.at == '{' ? in.at : t.at;
 }
 
-/* A document after the columns of a log, or after an arrow: "ok: [vm7] => {". Not in a program's
- * message in a system log, nor in the kernel's. */
+/* Finds a document after the columns of a log, or after an arrow: "ok: [vm7] => {". Text in the
+ * message of the kernel, or of a program in a system log, is no document. */
 static const char *json_follows(const struct explain_stream *s, struct text t)
 {
 	struct explain_message m = {0};
@@ -276,8 +279,8 @@ static const char *json_follows(const struct explain_stream *s, struct text t)
 	return m.text.at == at || (text_find(&in, "=> ") && in.at == at) ? at : t.end;
 }
 
-/* An object, or an array of strings. A bracket alone does not count: nearly every line of a log
- * begins with one. */
+/* Finds an object, or an array of strings. A bracket alone does not count, because nearly every
+ * line of a log begins with one. */
 static const char *find_json(const struct explain_stream *s, const char *line, size_t length)
 {
 	const struct text t = {line, line + length};
@@ -291,7 +294,7 @@ static const char *find_json(const struct explain_stream *s, const char *line, s
 	return at < t.end ? at : NULL;
 }
 
-/* As take_json(), for the part that a line begins with. */
+/* As take_json(), for the beginning of a line. */
 static bool begin_json(struct explain_stream *s, const char *text, size_t size, size_t kept)
 {
 	struct text t = {text, text + size};
@@ -308,13 +311,13 @@ static bool begin_json(struct explain_stream *s, const char *text, size_t size, 
 	return take_json(s, t.at, (size_t)(t.end - t.at));
 }
 
-/* Passes on a line, or a part of one, according to its class. */
+/* Passes on a line, or a part of it, with its classes. */
 static void unwrap(struct explain_stream *s, const char *line, size_t length)
 {
 	explain_unwrap_line(s->e, line, length, s->how | (s->depth ? LINE_PACKED : 0u));
 }
 
-/* Called once for each line of the file, before its content is read. */
+/* Counts a line of the file once, before its content is read. */
 static void count_line(struct explain_stream *s)
 {
 	s->e->lines += s->depth == 0 && !s->counted;
@@ -351,8 +354,8 @@ static bool separates(const char *at, size_t length)
 	return text_skip(&t, "\033[") && text_number(&t, &row) && text_skip(&t, ";1H");
 }
 
-/* A line that is a whole log, with its line ends as tags or escapes: passes on the complete lines
- * and keeps the rest. */
+/* Splits a line that contains a whole log, with tags or escapes as line ends: passes on the
+ * complete lines in it and keeps the rest. Returns false if there is no such line end. */
 static bool split(struct explain_stream *s)
 {
 	uint32_t at = s->length - 3;
@@ -371,7 +374,7 @@ static bool split(struct explain_stream *s)
 	return true;
 }
 
-/* Reads a part of a line that is not whole in the caller's buffer. */
+/* Stores a part of a line that is not whole in the caller's buffer. */
 static void keep(struct explain_stream *s, const char *text, size_t size)
 {
 	const size_t room = EXPLAIN_LINE - s->length;
@@ -384,7 +387,7 @@ static void keep(struct explain_stream *s, const char *text, size_t size)
 	count_line(s);
 	if (!s->overlong) {
 		if (s->in_json == OUTSIDE && !find_json(s, s->line, s->length) && split(s)) {
-			keep(s, text + kept, size - kept); /* at most once for each separator */
+			keep(s, text + kept, size - kept); /* recurses once per separator at most */
 			return;
 		}
 		s->overlong = 1;
@@ -416,7 +419,7 @@ static void end_kept(struct explain_stream *s)
 	s->how = 0;
 }
 
-/* CR LF and LF CR are one line end. */
+/* Whether this character belongs to the line end before: CR LF and LF CR are one line end. */
 static bool is_second_half(struct explain_stream *s, char c, bool empty)
 {
 	const bool second =
@@ -426,7 +429,8 @@ static bool is_second_half(struct explain_stream *s, char c, bool empty)
 	return second;
 }
 
-/* The next one at or after `at`, from the cache if possible; `end` if there is none. */
+/* The next `c` at or after `at`; `end` if there is none. `found`, the result of the last search, is
+ * used again if possible. */
 static const char *find(const char *found, const char *at, const char *end, char c)
 {
 	if (found && found >= at)
@@ -483,7 +487,7 @@ void explain_stream_end(struct explain_stream *s)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
 
-	/* Passes on a held message of several lines. */
+	/* Passes on each line of a held message, which may have several. */
 	if (s->length) {
 		const uint32_t length = s->length;
 		const char *lf = memchr(s->line, '\n', length);

@@ -9,7 +9,8 @@ static void skip_joints(struct text *t)
 		t->at++;
 }
 
-/* From the first different character on: it may be a joint or a tab. */
+/* The part of text_skip_all() from the first different character on, which may be a joint or a
+ * tab. */
 static bool skip_rest(struct text *t, struct text rest, const char *what)
 {
 	for (; *what; what++) {
@@ -57,7 +58,7 @@ uint32_t text_hex(struct text *t, uint64_t *value)
 	while (digits < 16 && at < t->end) {
 		const int digit = text_hex_digit(*at);
 
-		/* A joint may be followed by another digit. */
+		/* Another digit may follow a joint. */
 		if (digit < 0 && *at != TEXT_JOINT)
 			break;
 		at++;
@@ -92,8 +93,8 @@ bool text_number(struct text *t, uint32_t *value)
 	return any;
 }
 
-/* The places where a text that begins with this character may begin: also a joint or a tab, if the
- * character is a blank. */
+/* The first place where a text with this first character may begin. A joint or a tab counts, too,
+ * if the character is a blank. */
 static const char *find_first(struct text t, char first)
 {
 	const char *at = memchr(t.at, first, (size_t)(t.end - t.at));
@@ -167,8 +168,8 @@ size_t text_code(const char *bytes, size_t left, uint32_t *code)
 	return length;
 }
 
-/* Unicode 15: categories Cc, Zl and Zp, and the Cf characters that reorder text or are
- * invisible. */
+/* Whether the code is in category Cc, Zl or Zp of Unicode 15, or a character of category Cf that
+ * reorders text or is invisible. */
 static bool is_control(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A part of a line, which is not terminated.
+ * A part of a line, without a terminating zero.
  *
- * Where two wrapped lines were put together there is a joint: whether a blank stood there is not
- * known. A joint matches a blank, and nothing at all inside of a word or a number. A tab matches a
- * blank, too: editors and terminals put one in place of the other.
+ * Where two wrapped lines were joined, the text has a joint: it is unknown whether a blank stood
+ * there. A joint matches a blank. Inside a word or a number it matches nothing and is skipped. A
+ * tab matches a blank, too, because editors and terminals replace one by the other.
  */
 #ifndef FSGSCHECK_TEXT_H
 #define FSGSCHECK_TEXT_H
@@ -22,7 +22,8 @@ struct text {
 
 bool text_skip_all(struct text *t, const char *what);
 
-/* Skips it, if it is next. Mostly another character is: not worth a call. */
+/* Skips `what` if the text begins with it. Mostly the first character differs, which saves a
+ * call. */
 static inline bool text_skip(struct text *t, const char *what)
 {
 	if (t->at < t->end && *t->at != *what && (unsigned char)*t->at > '\t')
@@ -31,7 +32,7 @@ static inline bool text_skip(struct text *t, const char *what)
 }
 
 void text_blank(struct text *t); /* skips blanks and joints */
-bool text_ends(struct text t);   /* only blanks are left */
+bool text_ends(struct text t);   /* whether only blanks are left */
 
 static inline bool text_is_digit(char c)
 {
@@ -46,18 +47,18 @@ static inline int text_hex_digit(char c) /* -1 if it is not a digit */
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* 1 to 16 digits, with or without 0x. Returns their number; stops after the 16th. */
+/* Reads 1 to 16 hexadecimal digits, with or without "0x" before them. Returns how many it read. */
 uint32_t text_hex(struct text *t, uint64_t *value);
 bool text_number(struct text *t, uint32_t *value);
-bool text_find(struct text *t, const char *what); /* skips to after the first one */
-/* Whether the word is there, between blanks. */
+bool text_find(struct text *t, const char *what); /* skips all up to the end of the first `what` */
+/* Whether the text contains the word, between blanks or commas. */
 bool text_has_word(struct text t, const char *word);
-/* Copies up to a stop character or the end, through the filter; truncates the rest. */
+/* Copies up to a stop character or the end through text_filter(), and truncates the copy. */
 void text_copy(struct text *t, const char *stops, char *to, size_t size);
-void text_clean(const char *from, char *to, size_t size); /* the same for a string */
+void text_clean(const char *from, char *to, size_t size); /* text_filter() for a string */
 
-/* The length of the UTF-8 sequence, and its code; 0 if it is not valid (RFC 3629: no surrogates, no
- * overlong form, at most U+10FFFF). At least one byte must be left. */
+/* The length of the UTF-8 sequence at `bytes`, and its code; 0 if it is not valid (RFC 3629: no
+ * surrogates, no overlong form, at most U+10FFFF). At least one byte must be left. */
 size_t text_code(const char *bytes, size_t left, uint32_t *code);
 
 /* The filter for all foreign text. Characters that control a terminal, reorder a line or are

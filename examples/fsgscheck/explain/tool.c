@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The output of crash(8) about a kernel dump: its commands bt and dis. */
+/* Reads the output of crash(8)'s commands bt and dis about a kernel dump. */
 #include "explain.h"
 
 #include <string.h>
@@ -27,7 +27,8 @@ void explain_tool_frame(struct explain_crash *c, const struct explain_message *m
 	}
 }
 
-/* `dis` may come before or after `bt`. */
+/* Adds the instruction that `dis` showed to the dump that `bt` showed. Called for both commands,
+ * because either may come first. */
 static void name_insn(const struct explain *e, struct explain_crash *c)
 {
 	if (!c || !e->crash.named || strcmp(e->crash.symbol, c->now.symbol) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Call traces in kernel logs, also as decode_stacktrace.sh prints them. */
+/* Reads call traces in kernel logs, also in the form that decode_stacktrace.sh prints. */
 #include "explain.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ static uint32_t trace_bits(const struct explain_trace_names *n, struct text t)
 	return bits;
 }
 
-/* "  2a:*\tf3 48 0f ae c0       \trdfsbase %rax\t\t<-- trapping instruction" */
+/* Parses "  2a:*\tf3 48 0f ae c0       \trdfsbase %rax\t\t<-- trapping instruction". */
 static void take_trapping(struct explain_dump *d, const struct explain_message *m)
 {
 	struct text t = m->text, bytes;

@@ -18,7 +18,7 @@ uint32_t explain_plain(uint32_t code)
 		{0x2010, 0x2013, '-'},  {0x2018, 0x201b, '\''},   {0x201c, 0x201f, '"'},
 		{0x2028, 0x2029, '\n'}, {0x202a, 0x202e, 0},      {0x202f, 0x202f, ' '},
 		{0x2039, 0x2039, '<'},  {0x203a, 0x203a, '>'},    {0x205f, 0x205f, ' '},
-		{0x2060, 0x206f, 0},    {0x21aa, 0x21aa, '>'}, /* continues the line before */
+		{0x2060, 0x206f, 0},    {0x21aa, 0x21aa, '>'}, /* mark of a wrapped line */
 		{0x21b3, 0x21b3, '>'},  {0x2212, 0x2212, '-'},    {0x2329, 0x2329, '<'},
 		{0x232a, 0x232a, '>'},  {0x241b, 0x241b, '\033'}, /* the picture of ESC */
 		{0x2502, 0x2503, '|'},  {0x2551, 0x2551, '|'},    {0x27e8, 0x27e8, '<'},
@@ -35,7 +35,8 @@ uint32_t explain_plain(uint32_t code)
 	return code;
 }
 
-/* The Windows-1252 character of a byte that is not valid UTF-8. ISO 8859-1 is almost a subset. */
+/* As explain_plain(), for a byte that is not valid UTF-8. It is read as Windows-1252, of which ISO
+ * 8859-1 is almost a subset. */
 uint32_t explain_plain_byte(unsigned char byte)
 {
 	return byte == 0x8b ? '<' : byte == 0x9b ? '>' : explain_plain(byte);

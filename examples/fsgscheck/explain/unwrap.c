@@ -3,20 +3,20 @@
  * From lines to messages: undoes colours, entities, quoted-printable and quoting, removes the
  * transport's prefix, and joins wrapped messages.
  *
- * The prefix decides whether a message is from the kernel. A log quotes names that users choose: of
- * programs, files and devices, and of services that write to the same log. So a message begins
- * where its transport's prefix ends, and nowhere else in the line.
+ * The prefix shows whether a message is from the kernel. The text after the prefix does not,
+ * because a log also quotes names that users choose: of programs, files, devices and services. So a
+ * message begins only where its transport's prefix ends, and nowhere else in the line.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* Reasons why the next line may belong to this one. */
+/* Reasons why the next line may continue this line. */
 enum {
 	NO_SOFT,
-	SOFT_BREAK, /* of quoted-printable */
-	PARTIAL,    /* of a container's log */
-	MARKED      /* a mark at the end of the line shows it */
+	SOFT_BREAK, /* a soft line break of quoted-printable */
+	PARTIAL,    /* a partial record of a container's log */
+	MARKED      /* a mark at the end of the line shows that it continues */
 };
 
 /* The kernel's records are shorter (LOG_LINE_MAX and the prefix of kernel/printk). A longer line
@@ -28,7 +28,7 @@ static bool contains(const char *bytes, size_t size, const char *what)
 	return memmem(bytes, size, what, strlen(what)) != NULL;
 }
 
-/* Whether one of these characters comes after the first one, or at the end of the piece. */
+/* Whether `first` occurs directly before a character of `second`, or as the last byte. */
 static bool followed_by(const char *bytes, size_t size, char first, const char *second)
 {
 	const char *const end = bytes + size;
@@ -41,7 +41,7 @@ static bool followed_by(const char *bytes, size_t size, char first, const char *
 
 /* -- Messages of several lines */
 
-/* The end of the last word of the held message. */
+/* Whether the held message ends in an incomplete value: a colon, or fewer than 16 digits. */
 static bool is_cut_value(const struct explain_unwrap *u)
 {
 	uint32_t digits = 0;
@@ -64,7 +64,7 @@ static bool goes_on(const struct explain *e, const struct explain_message *m)
 			  words[] = "abcdefghijklmnopqrstuvwxyz0123456789_, ";
 	const struct explain_unwrap *u = &e->unwrap;
 
-	/* A flag may begin like a key of /proc/cpuinfo, but has no colon. */
+	/* A line of flags may begin like a key of /proc/cpuinfo, but it has no colon. */
 	const bool words_only = u->held_kind == WRAP_WORDS &&
 				!memchr(m->text.at, ':', (size_t)(m->text.end - m->text.at));
 
@@ -130,13 +130,14 @@ static void append(struct explain *e, const struct explain_message *m)
 	u->held.joined = 1;
 }
 
-/* Messages that quote a name of any length. The name may contain line ends, and the character that
- * ends the quote. On a console each of its lines gets the prefix of the first one. */
+/* The maximum length of a name that a message quotes. The name may contain line ends, and the
+ * character that ends the quote. On a console, each line of the name gets the prefix of the
+ * message's first line. */
 #define LONGEST_FILE      300
 #define LONGEST_PARAMETER 4096
 
-/* "NAME[123]: segfault at", "traps: NAME[123] trap invalid opcode"; the name may have ended the
- * line before. */
+/* Whether the message may begin with a program's name: "NAME[123]: segfault at", "traps: NAME[123]
+ * trap invalid opcode". The name may contain a line end, so its beginning may be missing here. */
 static bool may_name_program(struct text t)
 {
 	const size_t length = (size_t)(t.end - t.at);
@@ -144,15 +145,16 @@ static bool may_name_program(struct text t)
 	return length && (*t.at == ':' || memchr(t.at, ']', length < 32 ? length : 32));
 }
 
-/* The longest name that the kernel can quote in this message; 0 for none. */
+/* The maximum length of a name that the kernel may quote in this message; 0 if it quotes none. */
 static uint32_t quoted_length(struct text t)
 {
-	/* A mount's options, and the path of a program (include/linux/fs_context.h, fs/exec.c) */
+	/* Words before a quoted name: a mount's option or a program's path
+	 * (include/linux/fs_context.h, fs/exec.c) */
 	static const char *const words[] = {"parameter ", "value for ", "process ", "option ",
 					    "option: ",   "resolve ",   "lookup ",  "name "};
 	const char *quote = t.end;
 
-	/* The first quotation mark, since a name may contain others. */
+	/* Find the first quotation mark, because the name may contain others. */
 	for (const char *mark = "'\"`"; *mark; mark++) {
 		const char *at = memchr(t.at, *mark, (size_t)(quote - t.at));
 
@@ -201,7 +203,8 @@ static bool in_name(struct explain_unwrap *u, struct text line)
 	return true;
 }
 
-/* After a program's fault the kernel prints that program's bytes in the form of its own. */
+/* After the fault of a program, the kernel prints the program's bytes in a "Code:" line like that
+ * of a kernel crash. The line follows within this many messages. */
 #define FAULT_LINES 16
 
 static bool is_fault_code(struct explain *e, const struct explain_message *m,
@@ -216,7 +219,8 @@ static bool is_fault_code(struct explain *e, const struct explain_message *m,
 	if (e->messages - u->faults_message > FAULT_LINES || start->code == CRASH_OPCODE ||
 	    start->code == CRASH_EARLY || start->code == CRASH_PROTECTION)
 		u->faults = 0;
-	/* The kernel's own dump has begun. */
+	/* A RIP: line that is certainly the kernel's begins a dump of the kernel, so no line of a
+	 * program follows. */
 	if (start->code == CRASH_RIP && text_skip(&t, start->text)) {
 		explain_dump_rip(&d, t, false);
 		u->faults = d.vague ? u->faults : 0;
@@ -227,8 +231,9 @@ static bool is_fault_code(struct explain *e, const struct explain_message *m,
 	return true;
 }
 
-/* If each line begins with the same word, it is a host's name; otherwise it may be anything. It is
- * not a host's name if the kernel's own lines lack it, or if it comes after the common prefix. */
+/* Whether the first word of the message's prefix is the host's name: the last three messages began
+ * with the same word. It is not if the kernel's own lines lack this word, or if the word comes
+ * after the common prefix. */
 static bool is_origin(const struct explain *e, const struct explain_message *m)
 {
 	const struct explain_unwrap *u = &e->unwrap;
@@ -253,8 +258,8 @@ static uint32_t blanks(struct text t)
 	return (uint32_t)(t.at - start);
 }
 
-/* The fields of `journalctl -o export` and `-o verbose`. Returns whether the line had only such a
- * field. */
+/* Reads a field of `journalctl -o export` or `-o verbose`. Returns true if the line has nothing
+ * else to be read. */
 static bool take_field(struct explain_unwrap *u, struct text *line, struct explain_message *m)
 {
 	struct text t = *line;
@@ -276,16 +281,16 @@ static bool take_field(struct explain_unwrap *u, struct text *line, struct expla
 	return false;
 }
 
-/* The table's longest start is not longer. */
+/* No start in the table of readers is longer. */
 #define LONGEST_START 64
 
-/* Whether it is a part of a start, and the rest may be on the next line. */
+/* Whether the text may be a part of a start, with the rest on the next line. */
 static bool may_continue(const struct explain *e, struct text t)
 {
 	return t.end - t.at < LONGEST_START && explain_starts_with(e, t);
 }
 
-/* A message with which no start of the table begins. */
+/* Handles a message that begins with no start of the table. */
 static void take_other(struct explain *e, const struct explain_message *m)
 {
 	const size_t length = (size_t)(m->text.end - m->text.at);
@@ -299,13 +304,13 @@ static void take_other(struct explain *e, const struct explain_message *m)
 		explain_readers_line(e, m);
 }
 
-/* The start of a program's message, after its name. */
+/* The column of a program's message, after the program's name. */
 static uint32_t message_column(struct text line, struct text t)
 {
 	return text_find(&t, ": ") ? (uint32_t)(t.at - line.at) : 0;
 }
 
-/* Reads a message without its prefix. */
+/* Reads a message, after its prefix has been removed. */
 static void read_message(struct explain *e, const struct explain_message *m)
 {
 	struct explain_unwrap *u = &e->unwrap;
@@ -324,10 +329,12 @@ static void read_message(struct explain *e, const struct explain_message *m)
 	start = m->start;
 	if (m->weak && start && start->kernel && !is_origin(e, m))
 		start = NULL;
-	/* The kernel logs neither /proc/cpuinfo nor tools, but it logs programs' names. */
+	/* The kernel logs neither /proc/cpuinfo nor the output of tools, but it logs programs'
+	 * names, which may look like them. */
 	if (start && !start->kernel && m->uptime && start->read != explain_boot_read)
 		start = NULL;
-	/* A program's name may look like the first line of a boot. */
+	/* In a message about a program's fault, the program's name may look like a kernel
+	 * message. */
 	if (start && start->kernel && start->wrap != WRAP_REGS &&
 	    contains(m->text.at, (size_t)(m->text.end - m->text.at), "]: segfault at "))
 		start = NULL;
@@ -348,14 +355,15 @@ static void read_message(struct explain *e, const struct explain_message *m)
 		take_other(e, m);
 }
 
-/* Removes the common prefix of the file's lines. When it becomes known, the stored first lines are
- * read, too. */
+/* Removes the common prefix of the file's lines. When the prefix becomes known, the stored first
+ * lines are read, too. */
 static void remove_common(struct explain *e, struct text line, struct explain_message *m)
 {
 	struct explain_common *c = &e->common;
 	const struct explain_start *start = m->start;
 
-	/* "[Wed Jul 23 10:11:12 2025]" of dmesg -T is the kernel's, too. */
+	/* The timestamp of dmesg -T, "[Wed Jul 23 10:11:12 2025]", marks a line of the kernel,
+	 * too. */
 	if (m->own || (start && start->kernel && !m->weak && !m->foreign &&
 		       (m->text.at == line.at || (m->stamped && *line.at == '[')))) {
 		explain_common_bar(c);
@@ -363,7 +371,7 @@ static void remove_common(struct explain *e, struct text line, struct explain_me
 	}
 	if (m->foreign)
 		return;
-	/* "#" alone begins a stack frame or a comment. */
+	/* A start of one character, "#", begins stack frames and comments, so it does not count. */
 	const bool was_read = start && !m->weak && start->text[1];
 
 	if (explain_common_learn(c, line, e->lines, was_read))
@@ -385,7 +393,7 @@ static void remove_common(struct explain *e, struct text line, struct explain_me
 	m->prefix = (struct text){line.at, m->text.at};
 }
 
-/* Kata Containers log the guest's console output as vmconsole="...", in separate lines. */
+/* Kata Containers log each line of the guest's console output as vmconsole="...". */
 static bool find_console(const struct explain_message *m, struct text *line)
 {
 	struct text t = m->text;
@@ -434,8 +442,8 @@ static void take_message(struct explain *e, struct text line)
 
 /* -- Lines */
 
-/* Whether the kernel's message says nothing, like most: read_message() would only pass it on as a
- * part of an open crash. */
+/* Whether a message of the kernel is no evidence, like most. read_message() would only pass it on
+ * to an open crash. */
 static bool is_ordinary(const struct explain *e, const struct explain_message *m)
 {
 	return !m->start && !e->unwrap.held_kind && !e->machine.ask_release && !e->program.tool &&
@@ -464,7 +472,8 @@ bool explain_unwrap_own(struct explain *e, const char *line, size_t length)
 	return true;
 }
 
-/* Kubernetes: "2025-07-23T10:11:12.123Z stdout P text" for a part, F for the last one. */
+/* Parses the prefix of Kubernetes, "2025-07-23T10:11:12.123Z stdout P text". P marks a part of a
+ * line, F the last part. */
 static bool partial(struct text *t, bool *more)
 {
 	struct text rest = *t;
@@ -481,12 +490,12 @@ static bool partial(struct text *t, bool *more)
 	return true;
 }
 
-/* Appends a part to the parts before; the message is complete if `more` is false. */
+/* Appends a part to the parts before. If `more` is false, the message is complete and is read. */
 static void add_part(struct explain *e, struct text t, uint32_t kind, bool more)
 {
 	struct explain_unwrap *u = &e->unwrap;
 
-	/* Each line of a quoted mail has a quote mark. */
+	/* In a quoted mail each line begins with a quote mark, which is not part of the text. */
 	if (u->soft_length && u->soft_text[0] == '>')
 		while (t.at < t.end && (*t.at == '>' || *t.at == ' '))
 			t.at++;
@@ -510,8 +519,8 @@ static void end_soft(struct explain *e)
 		add_part(e, (struct text){"", ""}, NO_SOFT, false);
 }
 
-/* Quoted-printable in text: "=3C", "=3D" or "=3E" for <, = and >, "=5B" and "=5D" for brackets,
- * "=3A" for a colon after a word, "=20" for each blank. */
+/* Whether a text has signs of quoted-printable: "=3C", "=3D" or "=3E" for <, = and >, "=5B" and
+ * "=5D" for brackets, "=3A" for a colon after a word, "=20" for each blank. */
 static bool has_quoted(struct text t)
 {
 	const char *at = t.at;
@@ -524,8 +533,8 @@ static bool has_quoted(struct text t)
 			return true;
 		if (t.end - at > 4 && at > t.at && memcmp(at, "=3A ", 4) == 0 && at[-1] >= '0')
 			return true;
-		/* In lower case these digits occur in many numbers, so only the marked byte is
-		 * decoded. */
+		/* In lower case these digits occur in many numbers, so only "=3c" and "=3e" around
+		 * a byte count. */
 		if (t.end - at > 7 && memcmp(at, "=3c", 3) == 0 && memcmp(at + 5, "=3e", 3) == 0)
 			return true;
 		at++;
@@ -533,7 +542,8 @@ static bool has_quoted(struct text t)
 	return false;
 }
 
-/* A line without blanks that has several of the URL encodings of a blank. */
+/* Whether a line is encoded as in a URL: it has no blanks, and at least three characters are
+ * written as "%" and digits. */
 static bool is_url(struct text t)
 {
 	if (memchr(t.at, ' ', (size_t)(t.end - t.at)))
@@ -563,7 +573,7 @@ static bool skip_mark(struct text *t)
 	return false;
 }
 
-/* Whether the line is a message of its own, however the line before ends. */
+/* Whether the line begins a new message, even if the line before ends with a mark. */
 static bool begins_anew(const struct explain *e, struct text t)
 {
 	struct explain_message m = {0};
@@ -585,7 +595,7 @@ static void take_plain(struct explain *e, struct text t)
 	}
 	if (u->soft_kind == PARTIAL)
 		end_soft(e);
-	/* A table row has a mark at both ends. */
+	/* A row of a table has a "|" at both ends. */
 	if (t.at < t.end && *t.at == '|') {
 		while (t.end > t.at + 1 && t.end[-1] == ' ')
 			t.end--;
@@ -594,7 +604,7 @@ static void take_plain(struct explain *e, struct text t)
 	take_message(e, t);
 }
 
-/* Whether a line may contain a tag: not "<f3>", the marked byte of each dump. */
+/* Whether a line may contain a tag. "<f3>", the marked byte of a dump, is no tag. */
 static bool may_have_tag(struct text t)
 {
 	while ((t.at = memchr(t.at, '<', (size_t)(t.end - t.at)))) {
@@ -608,7 +618,7 @@ static bool may_have_tag(struct text t)
 	return false;
 }
 
-/* The encodings to undo in a line with these characters. */
+/* The encodings to undo in a line with these classes of characters. */
 static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool soft)
 {
 	const bool is_long = (how & LINE_LONG) || t.end - t.at > LONGEST_RECORD;
@@ -623,13 +633,14 @@ static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool sof
 		undo |= CHARACTERS_LITERAL;
 	if ((seen & CHARACTERS_PERCENTS) && is_url(t))
 		undo |= CHARACTERS_URL;
-	/* A web page's own line begins with a tag; elsewhere the tag may be part of a name. */
+	/* If a line begins with a tag, a web page added the tag. In other lines, a tag may be part
+	 * of a name. */
 	text_blank(&t);
 	return undo | (is_long ? CHARACTERS_LINES : 0) |
 	       (is_long || (t.at < t.end && *t.at == '<') ? CHARACTERS_BLOCKS : 0);
 }
 
-/* Colour sequences without ESC or with a spelt ESC, at the start of a line. */
+/* Whether a line begins with a colour sequence that lacks its ESC, or has it as the word "ESC". */
 static bool is_coloured(struct text t)
 {
 	size_t length;
@@ -639,14 +650,15 @@ static bool is_coloured(struct text t)
 				    (*t.at == 'E' && text_skip(&t, "ESC[")));
 }
 
-/* The classes of characters in a line that need decoding. */
+/* The classes of characters in a line that may have to be decoded. */
 static uint32_t encoded(const char *line, size_t length, uint32_t how)
 {
 	uint32_t seen = explain_characters_in(line, length) & ~(uint32_t)CHARACTERS_QUOTES;
 
 	if (how & LINE_PACKED)
 		return seen;
-	/* These are frequent in the kernel's own lines. */
+	/* These characters are frequent in the kernel's own lines, so check the next character,
+	 * too. */
 	if ((seen & CHARACTERS_TAGS) &&
 	    !followed_by(line, length, '<', "/abcdefhiklmopstuABCDEFHIKLMOPSTU"))
 		seen &= ~(uint32_t)CHARACTERS_TAGS;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The reason why the instruction failed in this program, and changes to the program. Changes to the
- * machine are in fsgs_advice(). */
+/* The reason why the instruction failed in this program, and changes to the program. fsgs_advice()
+ * has the changes to the machine. */
 #include "death.h"
 
 #include <string.h>
 
-/* Programs with a known switch, recognised by the beginning of a module's, a function's or the
- * thread's name. */
+/* Programs with a known switch that avoids the instructions. They are recognised by the beginning
+ * of a module's, a function's or the thread's name. */
 static const struct {
 	const char *names[6];
 	const char *step;
@@ -94,7 +94,8 @@ const char *death_step(const struct death *d, const struct fsgs_report *report, 
 		return known;
 	if (source && n-- == 0)
 		return source;
-	/* A wrong value and CPUID faulting are not caused by the machine. */
+	/* The machine causes neither a wrong value nor CPUID faulting, so its advice does not
+	 * help. */
 	return d->fault.cause == FAULT_UNDEFINED ? fsgs_advice(report, sizeof *report, n) : NULL;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgscheck run: the front process, for which the caller waits. */
+/* `fsgscheck run`: the front process, for which the caller waits (tracer.h). */
 #include "command.h"
 #include "privilege.h"
 #include "tracer.h"
@@ -24,8 +24,8 @@
 /* The last two have the same meaning as in env(1). */
 enum { CANNOT_TRACE = 3, BAD_USAGE = 64, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
 
-/* The maximum time between the arrival of a signal to the process group at the front and at the
- * program. */
+/* If a signal is sent to the process group, the maximum time between its arrival at the front and
+ * at the program. */
 #define GROUP_MILLISECONDS 20
 
 static const char usage[] =
@@ -60,7 +60,7 @@ struct started {
 	bool untraced_ok;
 };
 
-/* What the caller named: a file may have any name. */
+/* A name from the command line, for messages: a file's name may contain any character. */
 static const char *shown(const char *name)
 {
 	static char clean[PATH_MAX];
@@ -77,12 +77,14 @@ static int cannot_execute(const char *program, int error)
 
 /* -- the program ------------------------------------------------------------------------------ */
 
-/* Reports that it is ready, waits for the tracer, and executes the program; reports an error. */
+/* Runs in the new process: reports that it is ready, waits for the tracer, and executes the
+ * program. If this fails, reports the errno. */
 static _Noreturn void become_program(const struct started *started, int words, pid_t tracer)
 {
 	int word = 0;
 
-	/* Otherwise Yama lets only ancestors attach (Documentation/admin-guide/LSM/Yama.rst). */
+	/* Allow the tracer to attach. Otherwise Yama lets only ancestors attach
+	 * (Documentation/admin-guide/LSM/Yama.rst). */
 	prctl(PR_SET_PTRACER, (unsigned long)tracer, 0, 0, 0);
 	if (write(words, &word, sizeof word) != sizeof word ||
 	    read(words, &word, sizeof word) != sizeof word)
@@ -114,8 +116,7 @@ static const char *find_program(const char *name, char *path, size_t size)
 	}
 }
 
-/* -- where it cannot be traced
- * ------------------------------------------------------------------- */
+/* -- if the program cannot be traced --------------------------------------------------------- */
 
 static long read_number(const char *path)
 {
@@ -144,7 +145,7 @@ static long status_number(const char *key)
 	return number;
 }
 
-/* The reason why ptrace was refused, and the cheapest fix. */
+/* Prints why ptrace was refused, and the cheapest fix. */
 static void say_refused(const char *program, int error)
 {
 	const long yama = read_number("/proc/sys/kernel/yama/ptrace_scope");
@@ -188,12 +189,12 @@ static int refuse(const struct started *started, int error)
 	return CANNOT_TRACE;
 }
 
-/* -- the front while the program runs
- * --------------------------------------------------------------- */
+/* -- the front while the program runs -------------------------------------------------------- */
 
-/* Stops together with the program, so that the shell's job control works, unless the program has
- * continued meanwhile. The stop signal is blocked first, and the SIGCONT that the tracer sends at a
- * continuation discards it. SIGSTOP cannot be blocked, so the tracer sends it. */
+/* Stops the front together with the program, so that the shell's job control works, unless the
+ * program has continued meanwhile. The stop signal is blocked while it is raised. If the tracer
+ * sends SIGCONT, because the program continues, SIGCONT discards the pending stop signal. SIGSTOP
+ * cannot be blocked, so the tracer sends SIGSTOP to the front. */
 static void stop_like(int signal, pid_t program)
 {
 	siginfo_t continued = {.si_pid = 0};
@@ -213,8 +214,8 @@ static void stop_like(int signal, pid_t program)
 	sigprocmask(SIG_BLOCK, &one, NULL);
 }
 
-/* Passes a signal from another process on to the program, unless the whole process group has
- * received it already. */
+/* Passes a signal from another process on to the program, unless the program has received it
+ * already as a member of the process group. */
 static void relay(struct shared *shared, pid_t program, const siginfo_t *info, int64_t since)
 {
 	const struct timespec group = {.tv_nsec = GROUP_MILLISECONDS * 1000000L};
@@ -239,7 +240,8 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 
 	sigfillset(&all);
 	for (;;) {
-		/* A pending signal may have arrived at any time since the last received signal. */
+		/* A signal that is pending already may have arrived at any time since the last one
+		 * was received, so `since` stays. */
 		if (sigtimedwait(&all, &info, &(struct timespec){0}) < 0) {
 			if (sigwaitinfo(&all, &info) < 0)
 				continue;
@@ -258,8 +260,8 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 	}
 }
 
-/* The caller's open files belong to the program alone: a lock or a pipe must not stay open in the
- * front. */
+/* Closes the caller's open files in the front and the tracer, so that only the program has them.
+ * Otherwise a lock or a pipe would stay open after the program has closed it. */
 static void close_others(int from, int keep)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -273,8 +275,9 @@ static void close_others(int from, int keep)
 	syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0);
 }
 
-/* If the caller has closed descriptors 0 to 2, the command's own files would get these numbers. The
- * program must find them closed. */
+/* Opens /dev/null in place of the descriptors 0 to 2 that the caller has closed. Otherwise the
+ * command's own files would get these numbers. execve() closes them, so the program finds them
+ * closed. */
 static void open_standard(void)
 {
 	int fd;
@@ -312,7 +315,7 @@ static void end_child(pid_t child)
 		;
 }
 
-/* Attaches the tracer to the waiting program; 0 or an errno. */
+/* Attaches the tracer to the waiting program. Returns 0 or an errno. */
 static int attach(int to_tracer, int to_program, pid_t program)
 {
 	int word;
@@ -357,7 +360,8 @@ static int run(const struct started *started, struct tracing *tracing)
 		become_program(started, program_words[1], tracer);
 	}
 	close(program_words[1]);
-	/* An ignored signal would not become pending here. The program has its own dispositions. */
+	/* The front must not ignore a signal, because an ignored signal does not become pending.
+	 * The program has its own actions. */
 	for (int signal = 1; signal < NSIG; signal++)
 		if (signal != SIGKILL && signal != SIGSTOP)
 			(void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
@@ -367,7 +371,8 @@ static int run(const struct started *started, struct tracing *tracing)
 		end_child(tracer);
 		return refuse(started, error);
 	}
-	/* Ends with an errno, or with 0 when the program runs. */
+	/* Let the program execute. The answer is an errno, or the stream ends because the program
+	 * runs. */
 	if (write(program_words[0], &word, sizeof word) == sizeof word &&
 	    read(program_words[0], &word, sizeof word) == sizeof word) {
 		end_child(program);

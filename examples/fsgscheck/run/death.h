@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The data about one fault of a traced program. Evidence (registers, bytes, mappings), decision
- * (which instruction, why it faulted) and text are separate: fault.c, place.c and advice.c,
- * print.c.
+ * The data about one fault of a traced program. tracer.c and place.c collect the evidence
+ * (registers, bytes, mappings). fault.c and advice.c decide which instruction faulted, and why.
+ * print.c prints the text.
  */
 #ifndef FSGSCHECK_RUN_DEATH_H
 #define FSGSCHECK_RUN_DEATH_H
@@ -19,25 +19,25 @@
 
 /* The cause of the fault. */
 enum fault_cause {
-	FAULT_NONE,      /* another cause: the death says nothing about FSGSBASE */
-	FAULT_UNDEFINED, /* one of the four raised #UD */
+	FAULT_NONE,      /* another cause: nothing about FSGSBASE is known */
+	FAULT_UNDEFINED, /* one of the four instructions raised #UD */
 	FAULT_VALUE,     /* a write of a non-canonical address raised #GP (SDM vol. 2, WRFSBASE) */
 	FAULT_CPUID      /* CPUID faults in this process (ARCH_SET_CPUID) */
 };
 
 struct fault {
 	enum fault_cause cause;
-	uint32_t insn; /* enum fsgs_insn; not with FAULT_CPUID */
+	uint32_t insn; /* enum fsgs_insn; unused with FAULT_CPUID */
 	uint32_t mode; /* enum fsgs_mode */
 	uint32_t width;
-	const char *operand; /* the register's name in that width */
-	uint64_t value;      /* the operand before the instruction */
+	const char *operand; /* the operand register's name in that width */
+	uint64_t value;      /* the operand's value before the instruction */
 	uint64_t address;
 	size_t length;
 	uint8_t code[FAULT_CODE];
 };
 
-/* The place of an address. A text is empty if it is not known. */
+/* The place of an address. Texts that are not known are empty. */
 struct place {
 	char module[256];
 	uint64_t offset; /* relative to the module's load address */
@@ -54,36 +54,38 @@ struct death {
 	struct user_regs_struct regs;
 	struct fault fault;
 	struct place here, caller;
-	int status;   /* as from wait(2); 0 while the process is alive */
+	int status;   /* as wait(2) returns it; 0 while the process is alive */
 	bool handled; /* the program's own handler received the signal */
 };
 
-/* fault.c: uses only its arguments. `length` bytes of code at RIP are known. */
+/* fault.c: decodes a fault, only from its arguments. `length` bytes of code at RIP are known. */
 void fault_decode(struct fault *fault, const siginfo_t *info, const struct user_regs_struct *regs,
 		  const uint8_t *code, size_t length);
 
-/* place.c: the thread must be stopped, and the memory of the fault must still be mapped. */
+/* place.c: finds the places of a death. The thread must be stopped, and its memory must still be
+ * mapped. */
 void place_death(struct death *death);
 
-/* place-dwarf.c, or without libdw place-plain.c: the symbol at the fault, and the calling
- * function. */
+/* place-dwarf.c, or place-plain.c in a build without libdw: finds the symbol at the fault, and the
+ * calling function. */
 void place_symbols(struct death *death);
-/* place.c: the module of an address, from /proc/TID/maps. Uses the thread's file, because the
- * process's is empty once its first thread has ended. */
+/* place.c: finds the module of an address in /proc/TID/maps. The thread's file is used, because the
+ * process's file is empty once the first thread has ended. */
 void place_module(pid_t thread, uint64_t address, struct place *place);
 
 /* advice.c */
-/* The reason why the instruction fails for this program, for the verdict of this machine. */
+/* The reason why the instruction fails in this program. `report` has this machine's verdict. */
 const char *death_reason(const struct death *death, const struct fsgs_report *report);
-/* A change to the program: step `n`, NULL after the last. */
+/* Step `n` of the advice: changes to the program, then to the machine; NULL after the last. */
 const char *death_step(const struct death *death, const struct fsgs_report *report, uint32_t n);
-/* The verdict for the mode that the program ran in. */
+/* Decides again if the program ran in another mode than this process. */
 void death_verdict(const struct death *death, struct fsgs_report *report);
 
 /* print.c */
 void print_death(FILE *out, const struct death *death, const struct fsgs_report *report);
 void json_death(FILE *out, const struct death *death, const struct fsgs_report *report);
-/* One line about a fault that the program's own handler receives, or about a repeated death. */
+/* Prints one line about a fault that the program's own handler receives, or about a repeated
+ * death. */
 void print_fault(FILE *out, const struct death *death);
 
 #endif

@@ -34,8 +34,9 @@ static uint64_t register_value(const struct user_regs_struct *regs, uint32_t num
 	return by_number[number];
 }
 
-/* With 5-level paging bits 63 to 56 must be equal. A value that only 4-level paging refuses is
- * taken for refused, too: the processor has raised #GP already. */
+/* Whether a value is canonical with 4-level paging: bits 63 to 47 are equal. With 5-level paging
+ * only bits 63 to 56 must be equal. The stricter rule is used, because it is applied only after the
+ * processor has raised #GP. */
 static bool is_canonical(uint64_t value)
 {
 	const int64_t top = (int64_t)value >> 47;
@@ -54,7 +55,7 @@ static void put_operand(struct fault *fault, const struct user_regs_struct *regs
 	uint32_t number;
 	uint8_t rex = 0;
 
-	/* None of the prefixes is 0f. */
+	/* No prefix is 0f, so the first 0f is the opcode. */
 	while (fault->code[opcode] != 0x0f)
 		opcode++;
 	if (opcode && (fault->code[opcode - 1] & 0xf0) == 0x40)

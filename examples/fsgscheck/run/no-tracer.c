@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A build for another mode or processor: it does not read the registers of 64-bit programs. */
+/* Stands for tracer.c in a build for another mode or processor, which cannot read the registers of
+ * 64-bit programs. */
 #include "tracer.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Symbols, source lines and the calling function, by elfutils' libdw: from symbol tables, debug
- * links, build IDs and frame information. */
+/* Finds symbols, source lines and the calling function with elfutils' libdw: from symbol tables,
+ * debug links, build IDs and frame information. */
 #include "death.h"
 
 #include <elfutils/libdwfl.h>
@@ -18,7 +18,8 @@ struct frames {
 	int memory;
 };
 
-/* Callbacks that find files get no context. */
+/* The thread that is examined. It is global because libdwfl's callbacks that find files get no
+ * context. */
 static pid_t looked_at;
 
 static pid_t next_thread(Dwfl *dwfl, void *context, void **thread)
@@ -50,7 +51,7 @@ static bool read_word(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *co
 	return pread(frames->memory, word, size, (off_t)address) == (ssize_t)size;
 }
 
-/* By their DWARF numbers (psABI of x86-64, figure 3.36; of i386, table 2.14). */
+/* Sets registers by their DWARF numbers (psABI of x86-64, figure 3.36; of i386, table 2.14). */
 static bool set_registers(Dwfl_Thread *thread, void *context)
 {
 	const struct frames *frames = context;
@@ -78,14 +79,16 @@ static int take_frame(Dwfl_Frame *frame, void *context)
 		return DWARF_CB_ABORT;
 	if (pc == frames->death->fault.address)
 		return DWARF_CB_OK;
-	/* A return address is behind the call. */
+	/* A return address is the address after the call. Subtract 1 to get an address inside the
+	 * call. */
 	frames->caller = is_activation ? pc : pc - 1;
 	frames->has_caller = true;
 	return DWARF_CB_ABORT;
 }
 
-/* The program may have other files at the same paths: it runs in a mount namespace of its own, or
- * after chroot(2). The plain path is preferred, since debug files are looked for beside it. */
+/* Opens a file by the path that the program has for it. The program may run in another mount
+ * namespace, or after chroot(2), and have another file at this path. If the file is the same here,
+ * the plain path is used, because debug files are searched for next to it. */
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
 		    char **file, Elf **elf)
 {
@@ -112,8 +115,8 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* A program names its debug file itself, beside the module or in .debug there. A FIFO in its place
- * would keep the dying program for ever. */
+/* Finds the debug file, next to the module or in its folder .debug. The program chooses the file's
+ * name. A FIFO with this name would block the tracer, and the dying program would never end. */
 static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
 			  const char *file, const char *link, GElf_Word crc, char **found)
 {
@@ -164,7 +167,7 @@ void place_symbols(struct death *death)
 		.memory_read = read_word,
 		.set_initial_registers = set_registers,
 	};
-	static char *debug_path = NULL; /* elfutils' own list */
+	static char *debug_path = NULL; /* NULL: elfutils' own list of folders */
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = find_elf,
 		.find_debuginfo = find_debuginfo,

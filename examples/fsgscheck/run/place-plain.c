@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A build without elfutils: module and offset only. */
+/* Stands for place-dwarf.c in a build without elfutils: a place has only a module and an offset. */
 #include "death.h"
 
 void place_symbols(struct death *death)

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define LINE 4352 /* the fields of a line of maps, and a path */
+#define LINE 4352 /* the fields of a line of /proc/TID/maps, and a path */
 
 void place_module(pid_t thread, uint64_t address, struct place *place)
 {
@@ -24,7 +24,8 @@ void place_module(pid_t thread, uint64_t address, struct place *place)
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %*s %4351[^\n]", &begin, &end,
 			   name) < 2)
 			continue;
-		/* The mappings of one file follow each other; the first is where it begins. */
+		/* The mappings of one file follow each other. The first one begins at the load
+		 * address. */
 		if (strcmp(name, first) != 0) {
 			memcpy(first, name, sizeof first);
 			base = begin;

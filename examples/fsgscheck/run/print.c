@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A death, for a person and as JSON. */
+/* Prints a death, for a person and as JSON. */
 #include "death.h"
 #include "../json.h"
 #include "../output.h"
@@ -47,7 +47,7 @@ static const char *code_text(const struct fault *f, char text[TEXT])
 	return text;
 }
 
-/* The end of the process. */
+/* How the process ended, or that it handles the signal. */
 static const char *end_text(const struct death *d, char text[TEXT])
 {
 	char by[32], of[32];
@@ -114,7 +114,8 @@ static void put_evidence(FILE *out, const struct death *d)
 		snprintf(text, sizeof text, "%s %%%s (%s)%s", insn_name(f), f->operand,
 			 code_text(f, more), f->mode == FSGS_MODE_COMPAT ? " in 32-bit code" : "");
 	put_row(out, "instruction", text);
-	/* A read has not written its operand yet. */
+	/* An instruction that reads a base has not written its operand yet, so print the value only
+	 * for instructions that write a base. */
 	if (f->cause != FAULT_CPUID &&
 	    (f->insn == FSGS_INSN_WRFSBASE || f->insn == FSGS_INSN_WRGSBASE)) {
 		snprintf(text, sizeof text, "0x%" PRIx64, f->value);
@@ -182,8 +183,7 @@ static void json_place(struct json *json, const struct place *p)
 	json_string(json, "source", p->source);
 }
 
-/* The keys of a report, with this machine's verdict; and the death beside them, as `explain` has
- * its sources. */
+/* Writes this machine's report with its usual keys, and the death under the key "run". */
 void json_death(FILE *out, const struct death *d, const struct fsgs_report *report)
 {
 	static const char *const causes[] = {

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs that get other privileges by execve(), which the kernel denies under a tracer without
- * CAP_SYS_PTRACE. */
+/* Programs that get other privileges by execve(): set-user-id, set-group-id or with file
+ * capabilities. If the tracer lacks CAP_SYS_PTRACE, the kernel denies these privileges. */
 #ifndef FSGSCHECK_RUN_PRIVILEGE_H
 #define FSGSCHECK_RUN_PRIVILEGE_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Whether such a program keeps its privileges when it is traced. */
+/* Whether such a program keeps its privileges when this process traces it. */
 bool privilege_is_kept(void);
 
 /* Whether the file is such a program. */
 bool privilege_is_gained(const char *path);
 
-/* For a thread that has just executed such a program without the privileges: detaches so that the
- * thread executes the program again, untraced. Returns false if that is not possible; nothing has
- * changed then. */
+/* Call for a thread that has just executed such a program and was denied the privileges. Detaches,
+ * and makes the thread execute the program again, untraced. If that is not possible, changes
+ * nothing and returns false. */
 bool privilege_restart(pid_t thread);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A set-user-id program that a traced program has executed gets its privileges after all. */
+/* Lets a traced program execute a set-user-id program again, untraced, so that the set-user-id
+ * program gets its privileges. */
 #include "privilege.h"
 
 #include <elf.h>
@@ -18,7 +19,7 @@ static bool read_word(int memory, uint64_t at, uint64_t *word)
 	return pread(memory, word, sizeof *word, (off_t)at) == sizeof *word;
 }
 
-/* Finds the arguments of execve() on the new stack, which nothing has run on yet (psABI, figure
+/* Finds the arguments of execve() on the new stack, on which no code has run yet (psABI, figure
  * 3.9). */
 static bool read_stack(int memory, uint64_t at, uint64_t *path, uint64_t *argv, uint64_t *envp)
 {
@@ -44,8 +45,9 @@ static bool read_stack(int memory, uint64_t at, uint64_t *path, uint64_t *argv, 
 
 bool privilege_restart(pid_t thread)
 {
-	/* MOV EAX, SYS_execve; SYSCALL; UD2 for a second execve() that fails. RAX cannot be set
-	 * from here: the stop is inside the first execve(), which returns into it. */
+	/* MOV EAX, SYS_execve; SYSCALL; and UD2 in case this second execve() fails. The code must
+	 * set RAX itself: the thread has stopped inside the first execve(), which overwrites RAX
+	 * with its result. */
 	static const uint8_t code[] = {0xb8, SYS_execve, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x0b};
 	struct user_regs_struct regs;
 	uint64_t path, argv, envp;
@@ -61,8 +63,8 @@ bool privilege_restart(pid_t thread)
 
 	if (memory < 0)
 		return false;
-	regs.orig_rax = (unsigned long long)-1; /* no system call to restart */
-	/* Into this process's copy of the page, which execve() throws away. */
+	regs.orig_rax = (unsigned long long)-1; /* the kernel must not restart the first execve() */
+	/* Write the code to this process's copy of the page, which the second execve() discards. */
 	if (read_stack(memory, regs.rsp, &path, &argv, &envp) &&
 	    pread(memory, old, sizeof old, (off_t)regs.rip) == sizeof old &&
 	    pwrite(memory, code, sizeof code, (off_t)regs.rip) == sizeof code) {

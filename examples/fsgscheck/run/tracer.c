@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tracer (ptrace(2)): passes all events on, and examines faults of the instructions. */
+/* The tracer (ptrace(2)): passes all events on to the program, and examines faults at the
+ * instructions. */
 #include "tracer.h"
 #include "../explain/text.h"
 #include "death.h"
@@ -14,17 +15,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Without EXITKILL: programs outlive a tracer that is killed. */
+/* PTRACE_O_EXITKILL is not set, so that programs outlive a tracer that is killed. */
 #define OPTIONS \
 	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
-/* For a program that may trace other processes: its children must stay untraced, its threads need
- * not. */
+/* For a program that may trace other processes: its children must stay untraced, but its threads
+ * are traced. */
 #define OPTIONS_OF_TRACER (PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
-/* Faults that a handler received and may not have left yet. If there are more, the oldest are
- * forgotten. */
+/* Maximum number of stored faults that a handler received and may not have left yet. If there are
+ * more, the oldest is forgotten. */
 #define MAX_CAUGHT        64
-/* Number of deaths that were printed in full. */
+/* Maximum number of places that are stored because a death there was printed in full. */
 #define MAX_PRINTED       32
 
 struct caught {
@@ -60,11 +61,11 @@ static long options_for(pid_t thread)
 
 static void go_on(pid_t thread, int signal)
 {
-	/* This fails if the thread has been killed meanwhile. */
+	/* The call fails if the thread has been killed meanwhile, which needs no handling. */
 	ptrace(PTRACE_CONT, thread, NULL, (long)signal);
 }
 
-/* A number of /proc/PID/status; -1 where it cannot be read. */
+/* Reads a number from /proc/PID/status; -1 if it cannot be read. */
 static int64_t status_field(pid_t pid, const char *key, int base)
 {
 	const size_t length = strlen(key);
@@ -96,12 +97,12 @@ static void read_name(pid_t thread, char *name, size_t size)
 		got = read(fd, name, size - 1);
 		close(fd);
 	}
-	/* The kernel ends it with a newline. */
+	/* The kernel adds a newline to the name. */
 	name[got > 0 ? got - 1 : 0] = '\0';
 	text_clean(name, name, size);
 }
 
-/* The bytes at RIP, as far as they are mapped. */
+/* Reads the bytes at RIP, as far as they are mapped. */
 static size_t read_code(pid_t thread, uint64_t rip, uint8_t code[FAULT_CODE])
 {
 	const size_t on_page = 4096 - (rip & 4095);
@@ -121,7 +122,7 @@ static size_t read_code(pid_t thread, uint64_t rip, uint8_t code[FAULT_CODE])
 	return got > 0 ? (size_t)got : 0;
 }
 
-/* Whether the signal is a fault of one of the instructions. */
+/* Whether the signal is a fault at one of the instructions. */
 static bool read_fault(pid_t thread, struct death *d)
 {
 	uint8_t code[FAULT_CODE];
@@ -139,13 +140,13 @@ static bool read_fault(pid_t thread, struct death *d)
 	return true;
 }
 
-/* This machine is checked once, when the first death needs the verdict. */
+/* Checks this machine once, when the first death needs the verdict. */
 static const struct fsgs_report *verdict_for(const struct death *d)
 {
 	static struct fsgs_report here, decided;
 	static bool checked;
 
-	/* If the check is refused, the report stays as it is: unknown. */
+	/* If the check fails, the report stays zero: its verdict is unknown. */
 	if (!checked)
 		(void)!fsgs_check(&here, sizeof here, FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS);
 	checked = true;
@@ -193,8 +194,8 @@ static void forget(pid_t thread)
 		c->thread = 0;
 }
 
-/* A handler receives the fault. It may still end the process (Go, the JVM), so the process is
- * watched. */
+/* Lets the program's handler receive the fault. The handler may still end the process, as in Go and
+ * the JVM, so the thread's exit is traced, too. */
 static void serve_handled(struct death *d, int signal)
 {
 	struct caught *c = find_caught(d->thread);
@@ -209,15 +210,15 @@ static void serve_handled(struct death *d, int signal)
 	c->frame = 0;
 	c->entering = true;
 	ptrace(PTRACE_SETOPTIONS, d->thread, NULL, options_for(d->thread) | PTRACE_O_TRACEEXIT);
-	/* Stops at the handler's first instruction; the kernel keeps the step out of the saved
-	 * flags. */
+	/* The thread stops at the handler's first instruction. The kernel does not save the
+	 * single-step flag in the handler's frame. */
 	if (ptrace(PTRACE_SINGLESTEP, d->thread, NULL, (long)signal) != 0)
 		c->thread = 0;
 }
 
-/* A signal that the front passes on gets the original sender. Signals of other processes are
- * recorded, so that the front does not pass on a signal that the process group has received
- * already. */
+/* Notes who sent a signal. A signal that the front passes on gets its original sender. Other
+ * senders are recorded, so that the front does not pass on a signal that the program has received
+ * as a member of the process group. */
 static void note_sender(pid_t thread, int signal)
 {
 	struct shared *shared = tracing->shared;
@@ -263,8 +264,8 @@ static void serve_signal(pid_t thread, int signal)
 	go_on(thread, signal);
 }
 
-/* If a thread ends inside its handler, the fault killed it. If it has left its handler, its stack
- * pointer is above the frame or on another stack. */
+/* If a thread ends inside its handler, the fault killed it. A thread that has left its handler has
+ * its stack pointer above the frame or on another stack. */
 static void serve_exit(pid_t thread)
 {
 	struct caught *c = find_caught(thread);
@@ -306,7 +307,8 @@ static void serve_exec(pid_t thread)
 	go_on(thread, 0);
 }
 
-/* The first thread; if it has ended and so has no memory, any other thread. */
+/* Whether the thread's stops count as the program's: those of the first thread, or of any thread if
+ * the first has ended and so has no memory. */
 static bool stands_for_program(pid_t thread)
 {
 	return thread == tracing->program ||
@@ -320,9 +322,9 @@ static void signal_front(int signal)
 		kill(tracing->front, signal);
 }
 
-/* The front stops and continues with the program. SIGSTOP takes effect immediately, so the front
- * cannot send it to itself: a SIGCONT might already have come. So it is sent from here, where all
- * stops and continuations arrive in order. */
+/* The front stops and continues together with the program. It cannot send SIGSTOP to itself:
+ * SIGSTOP takes effect immediately, and a SIGCONT for the program might already have arrived. So
+ * the tracer sends SIGSTOP, because it sees all stops and continuations in order. */
 static void serve_job_control(pid_t thread, int signal)
 {
 	const bool stopped = signal != SIGTRAP;
@@ -330,7 +332,7 @@ static void serve_job_control(pid_t thread, int signal)
 	if (stopped)
 		ptrace(PTRACE_LISTEN, thread, NULL, NULL);
 	if (stands_for_program(thread)) {
-		/* A SIGCONT from before the stop does not count as one after it. */
+		/* Forget a SIGCONT that arrived before the stop: it does not end this stop. */
 		if (stopped)
 			tracing->shared->seen[SIGCONT].sender = 0;
 		if (!stopped || signal == SIGSTOP)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Three processes: the front, which the caller started and waits for; the program, its child; and
- * the tracer, another child, in a session of its own, which no signal of a terminal reaches. The
- * kernel keeps the front informed as a real parent: of stops too, so that it can stop with the
- * program.
+ * `fsgscheck run` has three processes: the front, the program and the tracer. The caller starts the
+ * front and waits for it. The program and the tracer are children of the front. The tracer has a
+ * session of its own, so that no terminal sends it signals. As the program's real parent, the front
+ * learns of the program's stops, too, so it can stop together with the program.
  */
 #ifndef FSGSCHECK_RUN_TRACER_H
 #define FSGSCHECK_RUN_TRACER_H
@@ -21,7 +21,8 @@ struct shared {
 		_Atomic pid_t sender;
 		_Atomic int64_t when;
 	} seen[NSIG];
-	/* The signal that the front passes on; its siginfo replaces that of the front's kill(2). */
+	/* By signal number: the siginfo of the signal that the front passes on. The tracer puts it
+	 * in place of the siginfo of the front's kill(2). */
 	siginfo_t relayed[NSIG];
 };
 
@@ -34,14 +35,14 @@ struct tracing {
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t tracer_now(void);
 
-/* Attaches; 0 or an errno. */
+/* Attaches to the program. Returns 0 or an errno. */
 int tracer_seize(pid_t program);
 
-/* Serves the program and its descendants until the program has ended. */
+/* Handles the events of the program and its descendants until the program has ended. */
 void tracer_serve(const struct tracing *tracing);
 
-/* elf.c: whether the program of a process imports ptrace(): it cannot trace children that are
- * traced already. */
+/* elf.c: whether the program of a process imports ptrace(). If its children are traced already,
+ * such a program cannot trace them. */
 bool elf_imports_ptrace(pid_t pid);
 
 #endif
