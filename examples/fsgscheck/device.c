@@ -51,8 +51,8 @@ static const char *system_error(int error)
 	case EBUSY:
 		return "the guest's kernel uses FSGSBASE on one of its CPUs; unload the module";
 	case EIO:
-		return "CR4 did not go back to what it was; read the guest's kernel log, and "
-		       "boot it anew";
+		return "CR4 did not return to its old value; read the guest's kernel log, and "
+		       "reboot the guest";
 	}
 	return strerror(error);
 }
@@ -93,8 +93,8 @@ const char *ring0_distrust(const struct stat *device)
 	if (!S_ISCHR(device->st_mode))
 		return "not a character device, so not the guest's kernel module; remove it";
 	if (device->st_uid != 0 || (device->st_mode & (S_IWGRP | S_IWOTH)))
-		return "others than the guest's root may own it or write to it; remove it, and "
-		       "load the module again";
+		return "a user other than the guest's root owns it or may write to it; remove it, "
+		       "and load the module again";
 	return NULL;
 }
 
@@ -107,7 +107,7 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 	if (why)
 		return why;
 	if (answer.schema == SCHEMA_OTHER)
-		return "an answer in another schema than 1; load the module that came with this "
+		return "the answer's schema is not 1; load the module that came with this "
 		       "fsgscheck";
 	if (answer.schema == SCHEMA_MISSING || answer.report.cr4_write == FSGS_OUTCOME_NOT_TRIED)
 		return no_answer;

@@ -20,12 +20,12 @@ static const struct {
 	{FSGS_VERDICT_UNSUPPORTED, BIT(WRONG_MODE), ALWAYS, {"process", "not 64-bit x86 code"}},
 	{FSGS_VERDICT_UNSUPPORTED, 0, ALWAYS, {"none", "CPUID does not offer it"}},
 	{FSGS_VERDICT_DISABLED, BIT(KERNEL_TOO_OLD), ALWAYS, {"guest", "the kernel is too old"}},
-	{FSGS_VERDICT_DISABLED, BIT(SWITCHED_OFF), ALWAYS, {"guest", "the kernel was told so"}},
+	{FSGS_VERDICT_DISABLED, BIT(SWITCHED_OFF), ALWAYS, {"guest", "switched off on purpose"}},
 	{FSGS_VERDICT_DISABLED, 0, ALWAYS, {"guest", "by the kernel"}},
 	{FSGS_VERDICT_UNADVERTISED,
 	 BIT(EMULATED) | BIT(SANDBOXED) | BIT(INSTRUMENTED),
 	 ALWAYS,
-	 {"process", "because of what this process runs in"}},
+	 {"process", "because of the emulator, sandbox or tool"}},
 	{FSGS_VERDICT_UNADVERTISED,
 	 BIT(KERNEL_TOO_OLD),
 	 ALWAYS,
@@ -49,11 +49,8 @@ static const struct {
 	 0,
 	 ALWAYS,
 	 {"host", "the fault of the machine, or of its host if it is virtual"}},
-	{FSGS_VERDICT_UNKNOWN,
-	 BIT(UNPROVEN),
-	 ALWAYS,
-	 {"unknown", "offered, but nothing shows it run"}},
-	{FSGS_VERDICT_UNKNOWN, 0, ALWAYS, {"unknown", "too little is shown to name a fault"}},
+	{FSGS_VERDICT_UNKNOWN, BIT(UNPROVEN), ALWAYS, {"unknown", "offered, but not shown to run"}},
+	{FSGS_VERDICT_UNKNOWN, 0, ALWAYS, {"unknown", "too little evidence to name a fault"}},
 };
 
 static bool holds(uint32_t when, const struct fsgs_report *r)

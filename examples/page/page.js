@@ -368,7 +368,7 @@ function sideBySide({table, lessons, sources}) {
   return titled('Side by side', scrolling('Machines side by side', element('table', {class: 'beside'},
     element('thead', {}, element('tr', {}, element('td', {}), ...machines.map(({name}) => element('th', {scope: 'col'}, name)))),
     element('tbody', {}, ...table.filter(({cells}) => cells.some(Boolean)).map(row)))),
-    element('p', {}, 'What the differences (*) prove, and what not:'), list('lessons', lessons));
+    element('p', {}, 'What the differences (*) prove, and what they do not prove:'), list('lessons', lessons));
 }
 
 // The hosts that differ from most, worst first and in the natural order of their names.

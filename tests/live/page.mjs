@@ -228,7 +228,7 @@ test('deaths of programs, lscpu, hypervisors and no evidence', async () => {
     assertSame(shown, command(file));
     titles.push(...shown.cards.map(title => title.replace(/.*: /, '')));
   }
-  assert.deepEqual(titles, ['the death of a program', 'the output of lscpu', 'what a hypervisor says of a guest']);
+  assert.deepEqual(titles, ['the death of a program', 'the output of lscpu', "a hypervisor's message about a guest"]);
 });
 
 // crash(8) prints the instruction's name, but no bytes.
@@ -353,7 +353,7 @@ test('a fleet as a sorted table, and what to do for each group', chromium, async
   const rows = await page.$$eval('.fleet tbody tr', found => found.map(row => [...row.cells].slice(0, 2).map(cell => cell.textContent)));
   assert.deepEqual(rows, [['host7', 'broken'], ['host27', 'broken'], ['host3', 'disabled']]);
   assert.deepEqual(shown.cards, ["2 machines (host7, host27): broken, the host's fault",
-                                 '1 machine (host3): disabled, the kernel was told so']);
+                                 '1 machine (host3): disabled, switched off on purpose']);
   assert.match(shown.text, /^2 of 40 machines$/m);
 });
 
@@ -374,7 +374,7 @@ test('a group of a fleet that nothing was tried on', chromium, async () => {
   const files = [1, 2, 3, 4, 5].map(i => written(`mixed/vm${i}`, cpuinfo('6.1.0', i === 5 ? 'fsgsbase' : 'bmi1')));
   const shown = await choose(...files);
   assertSame(shown, command(...files));
-  assert.deepEqual(shown.cards, ['4 machines (most): unknown, too little is shown to name a fault',
+  assert.deepEqual(shown.cards, ['4 machines (most): unknown, too little evidence to name a fault',
                                  '1 machine (vm5): usable, as the running kernel shows; not tried']);
 });
 

@@ -20,8 +20,8 @@ static const char usage[] =
 	"/proc/cpuinfo, the output of fsgscheck --json and of the boot image, in any\n"
 	"mixture. The file - is standard input.\n"
 	"\n"
-	"Exit status: that of fsgscheck, for the worst that was found; 3 when there is no\n"
-	"evidence in the files.\n";
+	"Exit status: as for fsgscheck, of the worst verdict in the files; 3 if they have\n"
+	"no evidence.\n";
 
 static const struct option options[] = {
 	{"json", no_argument, NULL, 'j'},
@@ -98,7 +98,7 @@ int explain_command(int argc, char **argv)
 		json = true;
 	}
 	if (optind == argc) {
-		fputs("fsgscheck: explain what? Name files, or - for standard input\n", stderr);
+		fputs("fsgscheck: explain needs files, or - for standard input\n", stderr);
 		return BAD_USAGE;
 	}
 	explain_begin(&explain, take, &found);

@@ -294,10 +294,10 @@ const char *found_lesson(const struct found *found, uint32_t n)
 			: "The processors differ, so a guest that runs on one of them says nothing "
 			  "about the other.",
 		like.all_offer
-			? "All list fsgsbase: each kernel was offered the instructions. That they "
-			  "run is not shown by the flag."
+			? "All list fsgsbase: each kernel was offered the instructions. The flag "
+			  "does not show that they run."
 		: like.same_flag
-			? "The files do not differ in the flag, and it is not set in all of them."
+			? "No file lists fsgsbase."
 			: "Not all list fsgsbase: where it is missing it was masked by the "
 			  "hypervisor, switched off in the kernel, or is not in the processor; the "
 			  "files do not say which.",
@@ -342,7 +342,7 @@ static const struct {
 	[EXPLAIN_IMAGE] = {"image", "the boot image's output"},
 	[EXPLAIN_LSCPU] = {"lscpu", "the output of lscpu"},
 	[EXPLAIN_CPUID] = {"cpuid", "the output of cpuid"},
-	[EXPLAIN_HOST] = {"host", "what a hypervisor says of a guest"},
+	[EXPLAIN_HOST] = {"host", "a hypervisor's message about a guest"},
 	[EXPLAIN_PROGRAM] = {"program", "the death of a program"},
 };
 

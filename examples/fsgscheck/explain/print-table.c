@@ -76,7 +76,7 @@ void found_print_table(FILE *out, const struct found *found)
 	for (uint32_t row = 0; found_row(row, &found->columns[0].source, &title, text, sizeof text);
 	     row++)
 		put_cells(out, found, row, columns);
-	fputs("\nWhat the differences (*) prove, and what not\n", out);
+	fputs("\nWhat the differences (*) prove, and what they do not prove\n", out);
 	for (uint32_t i = 0; (lesson = found_lesson(found, i)); i++) {
 		fputs("  ", out);
 		print_wrapped(out, lesson, 2, 2);

@@ -37,7 +37,7 @@ static const char usage[] =
 	"Messages go to standard error.\n"
 	"\n"
 	"  --json         one JSON object for each death\n"
-	"  --trace        also list faults that the program's own handler takes\n"
+	"  --trace        also list faults that the program's own handler catches\n"
 	"  --untraced-ok  run the program without tracing it where ptrace is refused\n"
 	"  --help\n"
 	"\n"
@@ -420,7 +420,7 @@ int run_command(int argc, char **argv)
 		}
 	}
 	if (optind == argc) {
-		fputs("fsgscheck: run what? Name a program; try 'fsgscheck run --help'\n", stderr);
+		fputs("fsgscheck: run needs a program; try 'fsgscheck run --help'\n", stderr);
 		return BAD_USAGE;
 	}
 	started.argv = argv + optind;
