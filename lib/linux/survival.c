@@ -157,10 +157,10 @@ static void outlive_rival(struct arena *arena)
 		end(arena, FSGS_EVENT_SLEEP);
 }
 
-/* A child that shares the memory (CLONE_VM), since nothing but its base matters, and a copy of a
- * large process takes long and leaves page faults behind. The caller waits for it (CLONE_VFORK); it
- * sends no SIGCHLD, is invisible to the process's own wait(), and touches neither memory nor stack.
- */
+/* Creates a child that compares its GS base with `base`. The child shares the memory (CLONE_VM),
+ * because only its base matters, and a copy of a large process takes long and leaves page faults
+ * behind. The caller waits for the child (CLONE_VFORK). The child sends no SIGCHLD, is invisible to
+ * the process's own wait(), and touches neither memory nor stack. */
 static long fork_and_compare(uint64_t base)
 {
 	register long r10 __asm__("r10") = 0;
