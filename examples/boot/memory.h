@@ -14,7 +14,7 @@ struct region {
 	uint32_t type;
 };
 
-/* The number of regions in the memory map of Linux's parameter page, and of regions in use. */
+/* The maximum number of regions in the map of Linux's parameter page, and of regions in use. */
 #define MEMORY_REGIONS 128
 #define MEMORY_KEPT    16
 

@@ -324,8 +324,8 @@ unsigned tls_selector(uint32_t base)
 
 unsigned any_selector(unsigned entry, uint32_t base)
 {
-	/* The TLS entries to use again, by LDT entry: the kernel has only three TLS entries. 0 is
-	 * not a number of a TLS entry. */
+	/* The TLS entry that replaces each LDT entry, or 0. It is used again, because the kernel
+	 * has only three TLS entries. */
 	static unsigned known[8];
 	const int error = set_ldt(entry, base);
 	unsigned tls = known[entry % 8] ? known[entry % 8] : (unsigned)-1;

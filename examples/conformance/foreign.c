@@ -307,7 +307,7 @@ static void step(struct window *w, uint64_t rip)
 		w->trail[w->trails++] = rip;
 }
 
-/* CS in the low 16 bits. */
+/* Replaces CS, which is in the low 16 bits. */
 static void set_cs(ucontext_t *context, uint32_t cs)
 {
 	context->uc_mcontext.gregs[REG_CSGSFS] &= ~(greg_t)0xffff;

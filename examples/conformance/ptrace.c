@@ -18,7 +18,7 @@
 #define NEW_BASE   UINT64_C(0x0000137ace024680)
 #define KERNEL     UINT64_C(0xffff812345678000)
 #define TOO_HIGH   UINT64_C(0xffff800000001000)
-/* The value that the selftest writes. */
+/* The value that the kernel's selftest writes. */
 #define SMALL_BASE UINT64_C(0xff)
 #define LDT_BASE   0x00abc000u
 

@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Some C libraries define neither. */
+/* Some C libraries do not define this. */
 #ifndef SA_RESTORER
 #define SA_RESTORER 0x04000000
 #endif

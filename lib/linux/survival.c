@@ -4,9 +4,9 @@
  * migrations?
  *
  * A trial cannot detect a loss: under a paravirtual Xen before 4.15 all four instructions run, and
- * a base is lost at a context switch. It takes a thread of our own, so that the caller's GS base is
- * never touched, and a rival on the same CPU that writes its own base in between. Only GS is
- * tested: the C library could not run after a lost FS base.
+ * a base is lost at a context switch. This test therefore uses a thread of its own, so that the
+ * caller's GS base is never touched, and a rival on the same CPU that writes its own base in
+ * between. Only GS is tested: the C library could not run after a lost FS base.
  */
 #include "guard.h"
 #include "linux.h"
