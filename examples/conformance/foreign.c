@@ -600,7 +600,7 @@ void event_addr32(struct window *w)
 
 void event_lea(struct window *w)
 {
-	/* The prefix as a byte, because assemblers warn of a segment prefix on LEA. */
+	/* The prefix is given as a byte, because assemblers warn of a segment prefix on LEA. */
 	if (w->argument[0] == FSGS_SEGMENT_FS)
 		__asm__ volatile(".byte 0x64\n\tleaq 0x20, %0" : "=r"(w->result));
 	else
@@ -623,7 +623,7 @@ void event_store(struct window *w)
 				 : "memory");
 }
 
-/* All that a child does. */
+/* A child only looks at its bases and counts one turn. */
 static void in_child(void *argument)
 {
 	struct window *const w = argument;

@@ -100,7 +100,7 @@ extern char compat_page[], compat_page_end[];
 long foreign_clone(unsigned long flags, void *stack, int *parent, int *child, unsigned long tls,
 		   void (*body)(void *), void *argument);
 
-/* Index of a stub: see window.S. */
+/* The size of a stub, and the index of a stub in window_stubs. */
 #define STUB_BYTES                   16
 #define STUB_INDEX(insn, width, reg) (((insn)*2 + ((width) == 64)) * 16 + (reg))
 

@@ -359,7 +359,7 @@ static void core(const struct test *t)
 	empty(directory);
 	if (!WIFSIGNALED(status) || !WCOREDUMP(status) || !found)
 		skip("no core file is written here");
-	/* Under an emulator the core file is the emulator's. */
+	/* Under an emulator, the core file may be that of the emulator. */
 	if (regs.rip - (uintptr_t)event_abort > 1024)
 		skip("the core file is not of this program");
 	expect(base, s == FS ? regs.fs_base : regs.gs_base, "base of %s in the core file",

@@ -112,7 +112,7 @@ void fail(const char *expected, const char *seen, const char *what, ...)
 _Noreturn void skip(const char *why, ...) __attribute__((format(printf, 1, 2)));
 /* Adds a remark to a result without changing it. */
 void remark(const char *what, ...) __attribute__((format(printf, 1, 2)));
-/* Adds to a measured result. */
+/* Adds text to a measured result. */
 void classify(const char *what, ...) __attribute__((format(printf, 1, 2)));
 
 /* A window with the defaults: it sets nothing, and restores the bases of this process. */
