@@ -3,7 +3,7 @@
 #include "acpi.h"
 #include "text.h"
 
-#define MAPPED             (UINT64_C(1) << 32) /* entry.S */
+#define MAPPED             (UINT64_C(1) << 32) /* entry.S maps 4 GiB */
 
 #define EBDA_SEGMENT       0x40e
 #define EBDA_SEARCHED      1024

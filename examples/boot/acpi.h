@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* The number of processors that firmware lists as enabled; 0 without a table. If the loader gives
- * no root pointer (0), it is searched where a BIOS puts it. */
+/* Returns the number of processors that firmware lists as enabled; 0 if there is no such list. If
+ * the loader gives no root pointer (0), searches for it at the addresses where a BIOS stores it. */
 uint32_t acpi_processors(uint64_t root_pointer);
 
 #endif

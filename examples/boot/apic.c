@@ -14,7 +14,7 @@
 
 #define REG_EOI           0x0b0
 #define REG_SPURIOUS      0x0f0
-#define REG_REQUESTED     0x200 /* and one each 16 bytes, for 32 vectors */
+#define REG_REQUESTED     0x200 /* the first of eight, 16 bytes apart, for 32 vectors each */
 #define REG_COMMAND       0x300
 #define REG_COMMAND_HIGH  0x310
 #define REG_TIMER         0x320
@@ -26,22 +26,23 @@
 #define TIMER_MASKED      0x10000
 #define DIVIDE_BY_1       0x0b
 #define COMMAND_INIT      0x00004500 /* level-triggered, assert */
-#define COMMAND_STARTUP   0x00004600 /* the same; the low byte is the page to start at */
+#define COMMAND_STARTUP   0x00004600 /* level-triggered, assert; low byte: the page to start at */
 #define COMMAND_OTHERS    0x000c0000 /* all excluding self */
 #define COMMAND_PENDING   0x00001000
 #define COMMAND_POLLS     1000
 
-/* 0.25 ms at 1 GHz, 10 ms on the slowest bus. */
+/* The start value of the timer: 0.25 ms at a bus clock of 1 GHz, 10 ms at the slowest bus clock. */
 #define TIMER_COUNT       0x40000
 #define TIMER_POLLS       1000000
 
 #define PIC1_MASK         0x21
 #define PIC2_MASK         0xa1
 
-/* For the boot processor, which sleeps meanwhile, and for the processor whose turn it is. */
+/* Element 0 is for the boot processor, which sleeps during the turn of another processor. Element 1
+ * is for the processor whose turn it is. */
 static volatile int timer_fired[2];
 
-/* The masks before apic_start(), restored at the end. */
+/* The interrupt masks before apic_start(). apic_stop() restores them. */
 static uint8_t pic_masks[2];
 static uint32_t spurious;
 
@@ -64,8 +65,8 @@ static uint32_t get(uint32_t reg)
 
 static void set(uint32_t reg, uint32_t value)
 {
-	/* Firmware for many processors leaves x2APIC mode on. The memory-mapped registers do not
-	 * exist then. */
+	/* On machines with many processors, firmware leaves x2APIC mode on. In that mode the
+	 * memory-mapped registers do not exist. */
 	if (base() & APIC_X2APIC)
 		wrmsr(MSR_X2APIC + (reg >> 4), value);
 	else
@@ -81,7 +82,7 @@ int apic_start(void)
 		pic_masks[1] = inb(PIC2_MASK);
 		spurious = get(REG_SPURIOUS);
 	}
-	/* The legacy interrupt controllers use vectors that belong to exceptions. */
+	/* Masks the legacy interrupt controllers, because their vectors belong to exceptions. */
 	outb(PIC1_MASK, 0xff);
 	outb(PIC2_MASK, 0xff);
 	set(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
@@ -125,8 +126,8 @@ static int timer_is_due(void)
 	return get(REG_REQUESTED + VECTOR_TIMER / 32 * 0x10) >> VECTOR_TIMER % 32 & 1;
 }
 
-/* A stopped timer would never wake the CPU. An expired timer does not count either, so its request
- * bit is checked. */
+/* Whether the timer runs: a stopped timer would never wake the CPU. The count of an expired timer
+ * does not move either, so the request bit of the timer is checked, too. */
 static int timer_moves(void)
 {
 	const uint32_t first = get(REG_TIMER_CURRENT);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The local interrupt controller: starts the other processors and wakes this one. */
+/* The local interrupt controller: starts the other processors, and wakes the calling processor. */
 #ifndef BOOT_APIC_H
 #define BOOT_APIC_H
 
@@ -21,10 +21,11 @@ void apic_init(uint64_t id);
 /* Starts a processor at TRAMPOLINE if it waits for a startup interrupt. */
 void apic_startup(uint64_t id);
 
-/* Sleeps for a fraction of a millisecond; returns at once where there is no timer. */
+/* Sleeps for a fraction of a millisecond. Returns at once if there is no timer. */
 void apic_wait(void);
 
-/* HLT until the timer's interrupt; the halt hook of the core. */
+/* The core's halt hook: executes HLT until the timer interrupts. Returns 0, or -1 if the timer does
+ * not run. */
 int apic_halt(void *context);
 
 #endif

@@ -13,11 +13,12 @@
 #define CONTROL_OUTPUT   0x20
 #define ROUNDS           2
 
-/* No counter runs faster; if a timer takes longer than this, there is no timer. */
+/* No time-stamp counter runs faster. If the PC's timer takes more ticks than this for one
+ * millisecond, there is no such timer. */
 #define TICKS_PER_MS_MAX UINT64_C(10000000)
-/* A shorter interval was not a millisecond. */
+/* If the timer takes fewer ticks than this, it did not run for a millisecond. */
 #define TICKS_PER_MS_MIN UINT64_C(100000)
-/* Used if no source tells the frequency. Limits in time are then wrong by a factor of three at
+/* Used if no source gives the frequency. Time limits are then wrong by a factor of three at
  * most. */
 #define TICKS_PER_MS_ANY UINT64_C(2000000)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Time, by the time-stamp counter. */
+/* Time, measured by the time-stamp counter. */
 #ifndef BOOT_CLOCK_H
 #define BOOT_CLOCK_H
 
@@ -8,7 +8,7 @@
 /* Finds the counter's frequency within a few milliseconds. Call before the functions below. */
 void clock_start(void);
 
-/* The same with a frequency that the caller has measured. */
+/* Call this instead of clock_start() if the caller has measured the frequency. */
 void clock_use(uint64_t ticks_per_ms);
 
 uint64_t clock_now(void);

@@ -38,7 +38,7 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 #define CPUID_1_ECX_HYPERVISOR (1u << 31)
 #define CPUID_1_EDX_APIC       (1u << 9)
 
-/* EAX, EBX, ECX, EDX. */
+/* Stores EAX, EBX, ECX and EDX. */
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 {
 	__asm__ volatile("cpuid"

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `guard` returns to its caller, with success where nothing is to be done and an error status where
- * the kernel needs nofsgsbase. `guard PATH [OPTIONS]` starts an image from the volume that this
- * program came from, with the options and, where needed, nofsgsbase.
+ * The boot guard as a UEFI program, by its load options:
+ *
+ * `guard` tests and returns to the caller, with success if the kernel needs no nofsgsbase, else
+ * with an error status.
+ *
+ * `guard PATH [OPTIONS]` starts the image PATH from the volume that holds this program. It passes
+ * OPTIONS, and adds nofsgsbase if the kernel needs it.
  */
 #include "efi-guard.h"
 #include "clock.h"
@@ -11,8 +15,8 @@
 #include "serial.h"
 #include "text.h"
 
-/* The PE headers, as far as needed to find a section: a unified kernel image keeps its command line
- * in one. */
+/* The parts of the PE headers that are needed to find a section. A unified kernel image has its
+ * command line in a section. */
 #define PE_OFFSET        0x3c
 #define PE_MAGIC         0x4550
 #define PE_SECTIONS      6
@@ -23,7 +27,8 @@
 #define SECTION_ADDRESS  12
 #define COMMAND_SECTION  ".cmdline"
 
-/* No device path is longer, nor a file's name: a length in it has 16 bits. */
+/* The maximum sizes of a device path and of a file name in it. A length in a device path has 16
+ * bits. */
 #define PATH_LIMIT       0x10000
 #define NAME_LIMIT       0x4000
 
@@ -32,8 +37,8 @@ static efi_handle self, next;
 static const struct efi_guid loaded_guid = EFI_LOADED_IMAGE;
 static uint64_t started;
 
-/* The options of the next image, also as one-byte characters, for the functions that search
- * words. */
+/* The options of the next image. `words` has the same text in one-byte characters, for the
+ * functions that search for words. */
 static efi_char *options;
 static char *words;
 static size_t length;
@@ -73,7 +78,7 @@ static const char *status_text(efi_status status)
 _Noreturn static void leave(efi_status status)
 {
 	(void)firmware->boot->exit(self, status, 0, NULL);
-	for (;;) /* does not return */
+	for (;;) /* exit() does not return */
 		__asm__ volatile("hlt");
 }
 
@@ -107,12 +112,13 @@ static void *allocate(size_t size)
 	return memory;
 }
 
-/* Copies the options from either source, with room for nofsgsbase. */
+/* Copies the options from `text`, or from `bytes` if `text` is NULL. Leaves room for nofsgsbase. */
 static void take(const efi_char *text, const uint8_t *bytes, size_t limit)
 {
 	size_t count = 0;
 
-	/* The caller chooses the size of the options; allocate no more than a kernel accepts. */
+	/* The caller chooses the size of the options, but the text may be shorter. Allocate no
+	 * more than the text needs. */
 	while (count < limit && (text ? text[count] : bytes[count]))
 		count++;
 	options = allocate((count + GUARD_ADDITION_LENGTH + 1) * sizeof *options);
@@ -166,8 +172,8 @@ static void take_own_options(const struct efi_loaded_image *image)
 	}
 }
 
-/* The length of a device path without the node that ends it; 0 where it has none, or a node that no
- * path can have. */
+/* The length of a device path without its end node. 0 if the path has no end node, or an invalid
+ * node. */
 static size_t path_length(const struct efi_path_node *path)
 {
 	const struct efi_path_node *node = path;
@@ -184,7 +190,7 @@ static size_t path_length(const struct efi_path_node *path)
 	return total;
 }
 
-/* The path of a file on the volume that this program came from; NULL where that is not known. */
+/* The path of a file on the volume that holds this program; NULL if this volume is not known. */
 static struct efi_path_node *path_to(efi_handle device, const efi_char *file, size_t count)
 {
 	static const struct efi_guid guid = EFI_DEVICE_PATH;

@@ -5,14 +5,14 @@
 
 #include "efi.h"
 
-/* The load options as text, with a question mark for each non-ASCII character. Without memory the
- * program ends. */
+/* The load options as text, with a question mark for each non-ASCII character. Ends the program if
+ * there is no memory. */
 const char *efi_guard_options(efi_handle image, struct efi_system_table *system,
 			      const struct efi_loaded_image *loaded);
 
-/* Reads the text after the word `guard` and loads the image that it names. Returns 1 if the
- * processors should be tested, 0 if the command line says no. Does not return if the image cannot
- * be loaded. */
+/* Reads the text after the word `guard` and loads the image that the text names. Returns 1 if the
+ * processors should be tested, 0 if the command line forbids the test. Does not return if the image
+ * cannot be loaded. */
 int efi_guard_start(const struct efi_loaded_image *loaded, const char *arguments, uint64_t since);
 
 /* Continues the boot: starts the image, or returns to the caller. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The image that UEFI firmware starts. It leaves boot services running, for the screen and for the
- * other processors: the exception table is this program's own only while a stub runs.
+ * The image that UEFI firmware starts. It leaves boot services running, because it needs them for
+ * the screen and for the other processors. So it loads its own exception table only while a stub
+ * runs.
  */
 #include "clock.h"
 #include "cpu.h"
@@ -15,7 +16,7 @@
 #define FLAGS_INTERRUPTS (1u << 9)
 #define UNICODE_BLOCK    0x2588
 #define TEST_LIMIT       20000000 /* time limit for one processor, in microseconds */
-#define NUMBER_LIMIT     0x10000  /* of processors: a firmware may report any number */
+#define NUMBER_LIMIT     0x10000  /* maximum; firmware may report any number of processors */
 #define CALIBRATION_US   1000
 
 efi_status efi_main(efi_handle image, struct efi_system_table *system);
@@ -26,7 +27,8 @@ static struct efi_system_table *firmware;
 static struct table_register firmware_exceptions;
 static uint32_t flags;
 
-/* Firmware serves the boot processor only. */
+/* Set while another processor is tested. Only the boot processor may call firmware's services, so
+ * the screen is not written then. */
 static int other_at_work;
 
 /* Nothing may interrupt a stub: firmware's handlers would run while the bases hold a marker. */
@@ -54,7 +56,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 {
 	struct line line = {0};
 
-	/* Firmware ends the turn of this processor when its time is over. */
+	/* Halts this processor. Firmware stops it when its time limit is over. */
 	if (guarding && other_at_work)
 		halt_for_ever();
 	__asm__ volatile("lidt %0" : : "m"(firmware_exceptions));
@@ -73,7 +75,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 
 void trap_timer(void)
 {
-	/* Interrupts are off whenever this program's exception table is loaded. */
+	/* Never called: interrupts are off while this program's exception table is loaded. */
 }
 
 void screen_start(void)
@@ -93,8 +95,8 @@ static efi_char to_unicode(screen_cell cell)
 	return c == SCREEN_BLOCK ? UNICODE_BLOCK : c;
 }
 
-/* Much firmware copies the screen to the serial port, too. A leading # makes this line a comment
- * there. */
+/* Much firmware copies the screen to the serial port, too. The leading # makes the line a comment
+ * in the TAP output there. */
 void screen_line(const char *text)
 {
 	efi_char line[SCREEN_COLUMNS + 1] = {'#', ' '};
@@ -148,7 +150,8 @@ void screen_show(const screen_cell cells[SCREEN_ROWS * SCREEN_COLUMNS])
 	serial_text("\n");
 }
 
-/* On a processor that firmware runs this program on. */
+/* The argument of check_other(), which firmware runs on another processor: the number of that
+ * processor, and its report. */
 struct turn {
 	uint32_t cpu;
 	struct fsgs_report report;
@@ -186,18 +189,19 @@ static void check_all(void)
 		if (turn.cpu == self)
 			continue;
 		status = mp->start_one(mp, check_other, turn.cpu, NULL, TEST_LIMIT, &turn, NULL);
-		/* Firmware stopped a CPU that hangs. The next would most likely hang, too. */
+		/* Firmware has stopped this CPU, which hangs. The next CPU would most likely hang,
+		 * too. */
 		if (status == EFI_TIMEOUT)
 			break;
-		/* A disabled CPU is not tested. */
+		/* start_one() fails for a disabled CPU, which is not tested. */
 		if (!status)
 			machine_file(turn.cpu, &turn.report);
 	}
 	other_at_work = 0;
 }
 
-/* The frequency of the time-stamp counter, from firmware: some UEFI machines do not have a PC's
- * timer. */
+/* Measures the time-stamp counter by firmware's stall(), because some UEFI machines do not have a
+ * PC's timer. */
 static void measure_clock(void)
 {
 	const uint64_t then = clock_now();
@@ -234,7 +238,7 @@ efi_status efi_main(efi_handle image, struct efi_system_table *system)
 	}
 	if (text_has_word(words, "force"))
 		flags = FSGS_RING0_FORCE;
-	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* time to read the page */
+	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* off: a person reads the page */
 	screen_start();
 	tap_start();
 	check_all();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of the UEFI specification 2.10 that are used, and the multiprocessor services of its PI
- * companion. Unused members are only padding. */
+/* The parts that this program uses of the UEFI specification 2.10, and of the multiprocessor
+ * services of its companion, the PI specification. Numbers in comments are those of chapters.
+ * Members that are not used are only padding. */
 #ifndef BOOT_EFI_H
 #define BOOT_EFI_H
 
@@ -58,7 +59,8 @@ struct efi_output {
 #define EFI_LOADER_DATA        2
 #define EFI_BELOW_ADDRESS      1
 
-/* 10.3: nodes, each with its length, up to the node that ends the path. */
+/* 10.3: a device path is a sequence of nodes, each with its length. The last node is an end
+ * node. */
 struct efi_path_node {
 	uint8_t type, subtype;
 	uint8_t length[2];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a boot loader's 32-bit code, by Multiboot or by PVH, to 64-bit C; and the same for each
- * other processor, from 16-bit code.
+ * Enters 64-bit mode and calls C code. A boot loader enters the image in 32-bit mode, by Multiboot
+ * or by PVH. Each other processor starts in 16-bit mode.
  */
 #include "layout.h"
 
@@ -61,7 +61,7 @@ header:
 
 	.text
 
-/* Enters long mode, with paging off and the page tables in place. Changes EAX, ECX, EDX. */
+/* Enters long mode. Paging must be off and the page tables filled in. Changes EAX, ECX, EDX. */
 	.macro enter_long_mode to
 	movl $pml4, %eax
 	movl %eax, %cr3
@@ -93,7 +93,7 @@ start32:
 	cli
 	cld
 	movl $boot_stack_top, %esp
-	movl %eax, %ebp		/* keep the loader's magic; ESI gets its information */
+	movl %eax, %ebp		/* EBP keeps the loader's magic, ESI its information */
 	movl %ebx, %esi
 
 	/* Without CPUID or its long-mode bit, a processor would reset below. */
@@ -138,7 +138,8 @@ start32:
 	enter_long_mode start64
 	.size start32, . - start32
 
-/* Reports this on the screen and the serial port, by the only code that runs in 32-bit mode. */
+/* Prints that the processor has no 64-bit mode, on the screen and the serial port. Only this code
+ * runs on such a processor. */
 	.type no_long_mode, @function
 no_long_mode:
 	movl $VGA_BLANKS, %eax
@@ -146,8 +147,8 @@ no_long_mode:
 	movl $(VGA_CELLS / 2), %ecx
 	rep stosl
 
-	/* 115200 baud, 8 bits, no parity, one stop bit; then the FIFO and the lines that say
-	 * ready. */
+	/* Sets 115200 baud, 8 bits, no parity, one stop bit. Then turns on the FIFO and the lines
+	 * that report readiness, DTR and RTS. */
 	movl $com1_settings, %esi
 	movl $((com1_settings_end - com1_settings) / 2), %ecx
 1:	movl $COM1, %edx
@@ -248,8 +249,8 @@ other32:
 
 /*
  * At its first start, a processor stores its identifier and halts. At a later start it runs its
- * turn if the identifier is that of the processor whose turn it is. Only one runs at a time, so one
- * stack is enough.
+ * turn if smp_turn is its own number, and else halts again. Only one processor runs at a time, so
+ * one stack is enough.
  */
 	.code64
 	.type other64, @function

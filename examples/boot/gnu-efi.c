@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An EFI program for 64-bit firmware, by gnu-efi. The firmware's own protocol catches the faults,
- * so this needs no assembly and no exception table.
+ * An EFI program for 64-bit firmware, built with gnu-efi. Firmware's own protocol calls the fault
+ * handler, so the program needs no assembly and no exception table.
  */
 #include <efi.h>
 #include <efilib.h>
 
 #include <fsgscheck/core.h>
 
-/* EFI_CPU_ARCH_PROTOCOL of the UEFI Platform Initialization specification, as far as it is used. */
+/* The part that is used of EFI_CPU_ARCH_PROTOCOL, UEFI Platform Initialization specification. */
 struct cpu_arch_protocol {
 	void *before[5];
 	EFI_STATUS(EFIAPI *register_handler)
@@ -28,7 +28,7 @@ static void EFIAPI on_fault(EFI_EXCEPTION_TYPE vector, EFI_SYSTEM_CONTEXT contex
 	if (fsgs_stub_recover(&rip, frame->Rdi, (int32_t)vector, (int32_t)frame->ExceptionData))
 		frame->Rip = rip;
 	else
-		for (;;) /* not an instruction of ours: a return would execute it again */
+		for (;;) /* not a stub's fault: a return would repeat it */
 			__asm__ volatile("hlt");
 }
 
@@ -42,7 +42,7 @@ static EFI_STATUS test(struct fsgs_report *report)
 	while (!EFI_ERROR(status) && caught < 2)
 		status = cpu->register_handler(cpu, vectors[caught++], on_fault);
 	if (!EFI_ERROR(status)) {
-		/* Also turns interrupts off. */
+		/* This level also turns interrupts off. */
 		const EFI_TPL before = BS->RaiseTPL(TPL_HIGH_LEVEL);
 
 		if (fsgs_core_ring0(report, sizeof *report, &ops, sizeof ops, 0))

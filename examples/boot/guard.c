@@ -42,7 +42,7 @@ int guard_adds(void)
 	switch (machine.report.verdict) {
 	case FSGS_VERDICT_USABLE:
 	case FSGS_VERDICT_UNSUPPORTED:
-	case FSGS_VERDICT_UNADVERTISED: /* no kernel uses FSGSBASE then */
+	case FSGS_VERDICT_UNADVERTISED: /* kernels do not use what is not offered */
 		return 0;
 	default:
 		return 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot guard: what it reads in command lines, and what it decides. doc/boot-guard.md describes
- * it. */
+/* The parts of the boot guard that both images share: the options in command lines, and the
+ * decision. doc/boot-guard.md describes the guard. */
 #ifndef BOOT_GUARD_H
 #define BOOT_GUARD_H
 
@@ -17,14 +17,14 @@ const char *guard_arguments(const char *line);
  * fsgscheck=off. */
 int guard_is_off(const char *kernel_line);
 
-/* Whether the kernel needs nofsgsbase after the test. */
+/* Whether the result of the test requires nofsgsbase. */
 int guard_adds(void);
 
 /* Inserts nofsgsbase after the kernel's own options: " --" begins the options of init. Returns -1
  * and leaves the line unchanged if it would exceed the limit. */
 int guard_add(char *line, size_t limit);
 
-/* The place of nofsgsbase in a line, and the text to insert. */
+/* The index in a command line at which nofsgsbase is inserted, and the text to insert. */
 size_t guard_place(const char *line);
 #define GUARD_ADDITION        " nofsgsbase"
 #define GUARD_ADDITION_LENGTH (sizeof GUARD_ADDITION - 1)

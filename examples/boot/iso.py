@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes the hybrid ISO: BIOS and UEFI find the image on it, as a CD and as a disk.
+"""Makes the hybrid ISO: BIOS and UEFI machines boot the image from it, as from a CD or a disk.
 
-On a BIOS, GRUB starts the ELF image; UEFI firmware starts the UEFI program from a FAT file system
-that is a partition, too.
+On a BIOS, GRUB starts the ELF image. UEFI firmware starts the UEFI program from a FAT file system,
+which is also a partition.
 """
 
 import argparse
@@ -14,11 +14,11 @@ import subprocess
 import sys
 import tempfile
 
-# The modules that GRUB needs to find a file on the medium and start it, and no others.
+# Only the modules that GRUB needs to find a file on the medium and to start it.
 GRUB_MODULES = ("biosdisk", "iso9660", "multiboot", "search", "search_fs_file")
 
-# Its whole configuration. The image is looked for by name, because the medium may be a CD, a disk or a
-# stick. No comments in there: GRUB's small parser would take them for commands.
+# The whole configuration of GRUB. It searches for the image by name, because the medium may be a CD, a disk or
+# a USB stick. It has no comments, because GRUB's small parser would execute them as commands.
 GRUB_CONFIGURATION = """\
 search --file --set=root /fsgscheck-boot.elf
 multiboot /fsgscheck-boot.elf
@@ -27,8 +27,7 @@ boot
 
 FAT_KIB = 128
 
-# The time stamp of everything in the image, so that builds are reproducible. The tools read it,
-# too.
+# The time stamp of everything in the image, so that builds are reproducible. The tools read the same variable.
 EPOCH = int(os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600"))  # 2026-01-01
 
 
@@ -39,7 +38,7 @@ def date(*paths):
 
 
 def run(*command):
-    """Runs a tool; its output is shown only when it fails."""
+    """Runs a tool. Shows its output only if it fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                           env={**os.environ, "TZ": "UTC"})

@@ -8,11 +8,12 @@
 #define SELECTOR_CODE64  0x10
 #define SELECTOR_DATA    0x18
 
-/* The start address of the other processors: below 1 MiB, on a page, and unused by every loader. */
+/* The start address of the other processors: below 1 MiB, page-aligned, and not used by any
+ * loader. */
 #define TRAMPOLINE       0x8000
 
-/* The maximum number of other processors, the mark of a stored identifier, and the number that
- * means "no processor's turn". */
+/* The maximum number of other processors; the bit that marks a stored identifier; the value of
+ * smp_turn while no processor has its turn. */
 #define SMP_MAX          1024
 #define SMP_KNOWN_BIT    32
 #define SMP_NOBODY       0xffffffff
@@ -20,10 +21,11 @@
 #define MULTIBOOT_LOADER 0x2badb002
 #define PVH_START_INFO   0x336ec578
 
-/* Multiboot's flag that the command line is valid. */
+/* Multiboot's flag: the command line is valid. */
 #define MULTIBOOT_WORDS  (1 << 2)
 
-/* The vectors of exceptions, of the timer, and of the controller's spurious interrupt. */
+/* The number of exceptions, and the vectors of the timer and of the controller's spurious
+ * interrupt. Stubs exist for the exceptions and the timer. */
 #define EXCEPTIONS       32
 #define VECTOR_TIMER     32
 #define TRAP_STUBS       33

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 64-bit boot protocol of Linux, Documentation/arch/x86/boot.rst: real mode and its services
- * are over, the kernel gets one page of parameters and is entered 512 bytes behind its load
+ * The 64-bit boot protocol of Linux, Documentation/arch/x86/boot.rst. The kernel's real-mode code
+ * does not run. The kernel gets one page of parameters and is entered 512 bytes after its load
  * address.
  *
- * The kernel may lie at any aligned address, if it says so; with address randomisation on it moves
- * itself once more, around everything that it was told of.
+ * A relocatable kernel may be loaded at any aligned address. With address randomisation, the kernel
+ * later moves itself, and avoids everything that the parameters list.
  */
 #include <stddef.h>
 #include "linux.h"
 #include "text.h"
 
 /* Offsets both in the image's first sectors and in the parameter page. */
-#define HEADER_START       0x1f1 /* follows the number of 512-byte setup sectors */
-#define HEADER_PARAGRAPHS  0x1f4 /* in paragraphs of 16 bytes, after the setup sectors */
+#define HEADER_START       0x1f1 /* the first byte is the number of 512-byte setup sectors */
+#define HEADER_PARAGRAPHS  0x1f4 /* the size after the setup sectors, in units of 16 bytes */
 #define HEADER_BOOT_FLAG   0x1fe
 #define HEADER_JUMP        0x201 /* the operand of this jump gives the end of the header */
 #define HEADER_MAGIC       0x202
@@ -47,7 +47,7 @@
 #define XLOAD_ABOVE_4G     2u
 #define LOADER_UNKNOWN     0xff
 #define SECTOR             512u
-#define SETUP_SECTORS      4 /* used if the number is 0 */
+#define SETUP_SECTORS      4 /* their number if the header says 0 */
 #define PAGE               4096u
 #define ENTRY_64           0x200u
 
@@ -110,7 +110,8 @@ static const char *check(const struct linux_boot *boot)
 		return "the kernel is a zImage, which no 64-bit kernel is: its file is damaged";
 	if (linux_size(image, boot->kernel_size) > boot->kernel_size)
 		return "the kernel's file is shorter than its header says: it is damaged";
-	/* A place is looked for in such steps: from byte to byte it would take minutes. */
+	/* memory_find() searches in steps of the alignment. In steps of one byte it would take
+	 * minutes. */
 	if (align < PAGE || (align & (align - 1)))
 		return "the kernel's alignment is no power of two, or below a page: its file is "
 		       "damaged";
@@ -184,7 +185,7 @@ const char *linux_load(struct linux_boot *boot)
 
 void linux_enter(const struct linux_boot *boot)
 {
-	/* The selectors of the descriptor table in entry.S are those of the protocol. */
+	/* The descriptor table in entry.S already has the selectors that the protocol requires. */
 	__asm__ volatile("xorl %%ebp, %%ebp\n\t"
 			 "xorl %%ebx, %%ebx\n\t"
 			 "jmp *%[entry]"

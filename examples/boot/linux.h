@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include "memory.h"
 
-/* Linux, include/uapi/linux/screen_info.h; zeroes stand for no screen. */
+/* struct screen_info of Linux, include/uapi/linux/screen_info.h. All zeros mean that there is no
+ * screen. */
 struct linux_screen {
 	uint8_t column, row;
 	uint16_t memory_kib;
@@ -31,21 +32,22 @@ struct linux_boot {
 	const char *command_line;     /* read in place by the running kernel; 0 for none */
 	uint64_t root_pointer;        /* of ACPI; with 0 the kernel searches for it */
 	struct linux_screen screen;
-	/* All of the above, and this program's memory, stay unchanged. */
+	/* The regions in use must include the data above and this program, so that linux_load()
+	 * does not overwrite them. */
 	const struct memory *memory;
 
 	uint64_t entry; /* set by linux_load() */
 };
 
-/* Whether the image is a Linux kernel of any age. */
+/* Whether the image is a Linux kernel of any version. */
 int linux_is_kernel(uint64_t image, uint64_t size);
 
 /* The longest command line that the kernel accepts, without the final zero; 0 if it is not a
  * kernel. */
 uint32_t linux_command_line_limit(uint64_t image, uint64_t size);
 
-/* The size of the kernel in the image: a signature or other data may follow. 0 if it is not a
- * kernel. */
+/* The size of the kernel in the image: a signature or other data may follow the kernel. 0 if the
+ * image is not a kernel. */
 uint64_t linux_size(uint64_t image, uint64_t size);
 
 /* Allocates memory, copies the kernel there and writes its parameters. Returns NULL, or the reason

@@ -25,7 +25,7 @@ struct multiboot_module {
 	uint32_t start, end, string, reserved;
 };
 
-/* The size does not include this header. */
+/* `size` does not count its own four bytes. */
 struct multiboot_region {
 	uint32_t size;
 	uint64_t base, length;
@@ -149,7 +149,8 @@ static const char *read_pvh_map(void)
 	return NULL;
 }
 
-/* A Multiboot module's text begins with its name by convention; GRUB's users write it by hand. */
+/* The text after the module's name. By convention a Multiboot module's text begins with the name.
+ * Users of GRUB write the name by hand. */
 static const char *without_name(uint32_t string)
 {
 	return string ? text_next(at(string)) : "";
@@ -296,8 +297,8 @@ const char *loader_linux(struct linux_boot *boot, const char *otherwise, char *c
 	const uint32_t count = read_modules(modules);
 	const char *why = multiboot ? read_multiboot_map() : NULL;
 
-	/* A kernel that is entered at its 64-bit entry does not learn that it is dom0, so it would
-	 * start no guests. */
+	/* At its 64-bit entry a kernel does not learn that it is dom0, so it would start no
+	 * guests. */
 	if (pvh && (pvh->flags & PVH_FLAG_DOM0))
 		return "this is dom0, whose kernel only Xen can start: name the kernel on Xen's "
 		       "module line instead of the guard";

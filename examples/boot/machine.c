@@ -59,7 +59,7 @@ void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t fla
 	machine_file(cpu, &report);
 }
 
-/* The total is the worst of the results, and whether they differ. */
+/* The total is the worst result. It also says whether the results differ. */
 void machine_add_up(void)
 {
 	const struct result *worst = &machine.results[0];
@@ -122,7 +122,7 @@ void machine_reset(void)
 
 	outb(RESET_PORT, RESET_FULL);
 	outb(KEYBOARD_PORT, KEYBOARD_RESET);
-	/* If neither port exists: an exception without handlers resets the machine. */
+	/* If neither port exists, an exception without a handler resets the machine. */
 	__asm__ volatile("lidt %0\n\tud2" : : "m"(none));
 	__builtin_unreachable();
 }

@@ -6,14 +6,15 @@
 #include <fsgscheck/core.h>
 #include "text.h"
 
-/* Added to the exit status at the debug exit device, so that QEMU's own failure status, 1, is not a
- * result. */
+/* Added to the exit status for the debug exit device, so that no result equals 1, QEMU's own
+ * failure status. */
 #define MACHINE_EXIT_BASE 16
 
-/* A machine with more distinct results has one cause for all of them, so the rest is not stored. */
+/* The maximum number of distinct results. A machine with more results has one cause for all of
+ * them, so further results are not stored. */
 #define RESULTS           8
 
-/* Ranges of consecutive processors; a list with more ranges ends in "...". */
+/* The maximum number of ranges of consecutive processors. A list with more ranges ends in "...". */
 #define RANGES            8
 
 struct result {
@@ -36,11 +37,12 @@ extern struct machine machine;
 /* The hook that prints a step on the console. */
 void machine_step(void *context, const char *text);
 
-/* Tests the current processor and stores the result. The hooks are the caller's; their context
- * points to the processor's number. The flags are of enum fsgs_ring0_flag. */
+/* Tests the current processor and stores the result. Calls the caller's hooks with a context that
+ * points to the processor's number. The flags are those of enum fsgs_ring0_flag. */
 void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t flags);
 
-/* Stores the result of a processor that has finished its test. May run on another processor. */
+/* Stores the result of a processor that has finished its test. The caller may be another
+ * processor. */
 void machine_file(uint32_t cpu, const struct fsgs_report *report);
 
 /* Computes the total of the results. */
@@ -64,17 +66,18 @@ void machine_cpus(struct line *line, const struct result *result);
 /* "4 of 4 CPUs tested" */
 void machine_tested_line(struct line *line);
 
-/* Name, version and build of the hypervisor; the processor. */
+/* One line each: name, version and build of the hypervisor; brand and family of the processor. */
 void machine_host_line(struct line *line);
 void machine_processor_line(struct line *line);
 
 /* The last line of the output: "fsgscheck: verdict=V findings=a,b cpus=N". */
 void machine_contract_line(struct line *line);
 
-/* Writes the exit status to an emulator's debug exit device. If there is one, the emulator ends. */
+/* Writes the exit status to the debug exit device of an emulator. If the device exists, the
+ * emulator ends. */
 void machine_exit(int status);
 
-/* Stops a machine without an operating system. */
+/* Resets the machine: there is no operating system to return to. */
 _Noreturn void machine_reset(void);
 
 void tap_comment(const char *text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The image that a BIOS, a boot loader or a hypervisor starts: Multiboot or PVH. */
+/* The ELF image. A boot loader or a hypervisor starts it, by Multiboot or PVH. */
 #include "acpi.h"
 #include "apic.h"
 #include "clock.h"
@@ -22,7 +22,7 @@ static uint32_t flags;
 static int have_apic;
 static int ended;
 
-/* As the boot guard: prints only its last line, and continues the boot. */
+/* Set if the image runs as the boot guard: it prints only its last line, and continues the boot. */
 static int guarding;
 static uint64_t guard_since;
 static struct linux_boot kernel;
@@ -35,7 +35,8 @@ _Noreturn static void end(int status)
 	halt_for_ever();
 }
 
-/* Stops the boot: the message can be read, and after the reset another menu entry can be chosen. */
+/* Stops the boot. Shows a message and resets the machine, so that another menu entry can be
+ * chosen. */
 _Noreturn static void guard_stop(const char *why)
 {
 	struct line line = {0};
@@ -54,8 +55,8 @@ _Noreturn static void guard_stop(const char *why)
 	machine_reset();
 }
 
-/* Continues with the verdict in machine.report. If no test was wanted, it is unknown and nothing is
- * added. */
+/* Starts the kernel, with nofsgsbase if the verdict in machine.report requires it. If nothing was
+ * tested, the verdict is unknown and nothing is added. */
 _Noreturn static void guard_go_on(int tested)
 {
 	const uint32_t limit = linux_command_line_limit(kernel.kernel, kernel.kernel_size);
@@ -65,7 +66,7 @@ _Noreturn static void guard_go_on(int tested)
 
 	if (added &&
 	    guard_add(kernel_line, limit < sizeof kernel_line ? limit : sizeof kernel_line - 1)) {
-		/* The boot is left unchanged. */
+		/* The kernel starts without nofsgsbase. */
 		tap_comment("the kernel's command line has no room for nofsgsbase");
 		added = 0;
 	}
@@ -85,7 +86,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 {
 	static struct line line; /* another processor reads this */
 
-	/* For example an NMI: the verdict has already been printed. */
+	/* The verdict has already been printed. The exception may be an NMI, for example. */
 	if (ended)
 		return;
 	line_text(&line, "unexpected exception ");
@@ -97,7 +98,8 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	ended = 1;
 	if (!guarding)
 		end(machine_give_up(line.text));
-	/* In what the boot loader left: nothing is there to go on with. */
+	/* The exception came while the boot loader's data was read, so there is no kernel to
+	 * start. */
 	if (!kernel.kernel_size)
 		guard_stop(line.text);
 	tap_comment(line.text);
@@ -105,7 +107,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	guard_go_on(1);
 }
 
-/* Called on the processor whose turn it is. */
+/* Filled in by the processor whose turn it is, which also runs other_step() and smp_main(). */
 static struct fsgs_report other_report;
 
 static void other_step(void *context, const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory.h"
 
-/* No processor has longer physical addresses. */
+/* No processor has physical addresses of more than 52 bits. */
 #define MEMORY_END (UINT64_C(1) << 52)
 
 int memory_add(struct memory *memory, uint64_t base, uint64_t size, uint32_t type)
@@ -24,7 +24,8 @@ int memory_keep(struct memory *memory, uint64_t base, uint64_t size)
 	return 0;
 }
 
-/* The end of the RAM that continues without a gap in one region; 0 if there is none. */
+/* The size of the RAM from this address to the end of its region; 0 if the address is not in
+ * RAM. */
 static uint64_t ram_from(const struct memory *memory, uint64_t base)
 {
 	for (unsigned int i = 0; i < memory->map_count; i++) {

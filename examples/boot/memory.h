@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* The types of the BIOS's map; there are further types. */
+/* The types of regions in the BIOS's memory map. Other types exist. */
 enum region_type { REGION_RAM = 1, REGION_RESERVED = 2 };
 
 struct region {
@@ -14,7 +14,7 @@ struct region {
 	uint32_t type;
 };
 
-/* The size of the map in Linux's parameter page. */
+/* The maximum number of regions in the map of Linux's parameter page, and of regions in use. */
 #define MEMORY_REGIONS 128
 #define MEMORY_KEPT    16
 
@@ -27,7 +27,8 @@ struct memory {
 	unsigned int map_count, kept_count;
 };
 
-/* Each returns -1 if the table is full. An empty region is left out. */
+/* Add a region to the map or to the regions in use. Return -1 if the table is full or the region is
+ * invalid. An empty region is not added. */
 int memory_add(struct memory *memory, uint64_t base, uint64_t size, uint32_t type);
 int memory_keep(struct memory *memory, uint64_t base, uint64_t size);
 
@@ -37,7 +38,8 @@ int memory_is_ram(const struct memory *memory, uint64_t base, uint64_t size);
 /* Whether the whole region is RAM, mapped and unused. */
 int memory_is_free(const struct memory *memory, uint64_t base, uint64_t size);
 
-/* The lowest free address from a start address on, or 0; the alignment is a power of two. */
+/* The lowest free address that is not below `from`; 0 if there is none. `align` is a power of
+ * two. */
 uint64_t memory_find(const struct memory *memory, uint64_t from, uint64_t size, uint64_t align);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What entry.S prints on a processor without 64-bit mode, which no function in C can run on. */
+/* The text that entry.S prints on a processor without 64-bit mode, where no C function can run. */
 #include <fsgscheck/report.h>
 #include <fsgscheck/version.h>
 #include <stdint.h>

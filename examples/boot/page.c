@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page for people: first the verdict in large letters and its meaning, then the steps with the
+ * The page for people: the verdict in large letters and its meaning, then the steps to take, the
  * cheapest first, then the evidence.
  */
 #include "machine.h"
@@ -11,7 +11,7 @@
 #define BANNER_ROWS    (LETTER_ROWS + 2)
 #define MARGIN         2
 
-/* Rows from the top, the leftmost column in bit 4. */
+/* The letters A to Z, as rows from the top. Bit 4 is the leftmost column. */
 static const uint8_t letters[26][LETTER_ROWS] = {
 	{0x0e, 0x11, 0x1f, 0x11, 0x11}, /* A */
 	{0x1e, 0x11, 0x1e, 0x11, 0x1e}, /* B */
@@ -233,7 +233,7 @@ void page_show(void)
 
 	if (!put_page(r, 1))
 		(void)put_page(r, 0);
-	/* This line names the findings that did not fit. */
+	/* The last line names all findings, also those that did not fit. */
 	machine_contract_line(&last);
 	fill(SCREEN_ROWS - 1, 1, screen_make(' ', SCREEN_BLACK, SCREEN_GREY));
 	put(SCREEN_ROWS - 1, MARGIN, last.text, SCREEN_BLACK, SCREEN_GREY);

@@ -30,12 +30,12 @@ static inline screen_cell screen_make(char c, unsigned foreground, unsigned back
 	return (screen_cell)((uint8_t)c | foreground << 8 | background << 12);
 }
 
-/* The choices that the reader of the page has. */
+/* Tells the reader of the page how to continue. */
 extern const char screen_hint[];
 
 void screen_start(void);
 
-/* Draws one more line at the bottom. */
+/* Draws the next line. */
 void screen_line(const char *text);
 
 /* Draws the whole screen. */

@@ -17,7 +17,8 @@
 
 #define DEBUG_PORT        0xe9
 
-/* Longer than a byte takes at 115200 baud. If the port does not respond, the test must continue. */
+/* The number of polls before a character is written anyway. They take longer than a byte at 115200
+ * baud. If the port does not respond, the test must continue. */
 #define WAIT_LIMIT        100000
 
 static int have_com1, have_debug_port;
@@ -27,9 +28,9 @@ static volatile int line_begun;
 void serial_start(void)
 {
 	xen_console_start();
+	/* Only a real port returns the number that was written to its scratch register. */
 	outb(COM1_SCRATCH, 0x5a);
 	have_com1 = inb(COM1_SCRATCH) == 0x5a;
-	/* Only a real port returns the number that was written to its scratch register. */
 	have_debug_port = inb(DEBUG_PORT) == DEBUG_PORT;
 	if (!have_com1)
 		return;

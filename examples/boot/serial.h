@@ -11,7 +11,7 @@ void serial_text(const char *text);
 /* Ends an incomplete line. */
 void serial_fresh_line(void);
 
-/* Waits until all characters are sent, as far as the port tells. */
+/* Waits until the text has been read from Xen's console. The other ports need no wait. */
 void serial_drain(void);
 
 #endif

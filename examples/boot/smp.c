@@ -7,27 +7,28 @@
 #include "smp.h"
 #include "text.h"
 
-/* If no processor has arrived for this long, the rest is not expected: longer than a busy host
- * delays a processor. Processors that firmware lists get more time. */
+/* If no further processor arrives for this long, the missing processors are not expected any
+ * more. A busy host delays a processor by less than this. Processors that firmware lists get
+ * more time. */
 #define SETTLED_MS 300
 #define MISSING_MS 3000
 
-/* A processor that shows no progress for this long is given up. */
+/* A processor that shows no progress for this long is stopped. */
 #ifndef SMP_LIMIT_MS
 #define SMP_LIMIT_MS 20000
 #endif
 static const uint64_t limit_ms = SMP_LIMIT_MS;
 
 /* Intel SDM volume 3, "MP Initialization Protocol": INIT, 10 ms, SIPI, 200 us, SIPI. Processors
- * with 64-bit mode are ready earlier, so the first SIPI is sent early. If some do not respond, the
- * waits of the protocol are used. */
+ * with 64-bit mode are ready earlier, so the first SIPI is sent early. If a processor does not
+ * respond, the startup is repeated with the waits of the protocol. */
 #define INIT_US    10000
 #define STARTUP_US 200
 #define SOON_US    100
 #define ANSWER_MS  20
 
-/* For entry.S: each processor's identifier and SMP_KNOWN, and the number of the processor whose
- * turn it is. */
+/* Shared with entry.S: each processor's identifier, with SMP_KNOWN_BIT set; how many processors
+ * have arrived and have been registered; the number of the processor whose turn it is. */
 volatile uint64_t smp_known[SMP_MAX];
 volatile uint32_t smp_arrived, smp_registered, smp_turn;
 extern const uint8_t trampoline[], trampoline_end[];
@@ -36,7 +37,8 @@ extern const uint8_t other_stack[], other_stack_top[];
 /* Called by entry.S. */
 void smp_begin(uint32_t cpu);
 
-/* Called on the processor whose turn it is. */
+/* Set by the processor whose turn it is: how many steps it has begun, whether it has finished, and
+ * why it failed. */
 static volatile uint32_t signs;
 static volatile int finished;
 static const char *volatile failure;
@@ -68,8 +70,8 @@ int smp_on_turn(void)
 	return here > (uintptr_t)other_stack && here <= (uintptr_t)other_stack_top;
 }
 
-/* Sorts the processors that have arrived, without gaps. A processor may have taken a place without
- * having filled it yet. */
+/* Sorts the identifiers and removes gaps: a processor may have reserved its place without having
+ * stored its identifier yet. Returns how many there are. */
 static uint32_t put_in_order(void)
 {
 	uint32_t count = 0;
@@ -88,7 +90,8 @@ static uint32_t put_in_order(void)
 	return count;
 }
 
-/* Waits until `others` processors have arrived. Returns 0 if none arrived for the time limit. */
+/* Waits until `others` processors have arrived. Returns 0 if no further processor arrives within
+ * the time limit. */
 static int have_come(uint32_t others, uint32_t limit)
 {
 	uint32_t seen = smp_registered;
@@ -115,8 +118,8 @@ uint32_t smp_start(uint32_t present)
 	clock_wait_us(SOON_US);
 	apic_startup(APIC_OTHERS);
 	if (!have_come(others, ANSWER_MS)) {
-		/* INIT was sent INIT_US ago by now. A processor that has started ignores both
-		 * startup interrupts. */
+		/* More than INIT_US has passed since INIT was sent. A processor that has already
+		 * started ignores both startup interrupts. */
 		apic_startup(APIC_OTHERS);
 		clock_wait_us(STARTUP_US);
 		apic_startup(APIC_OTHERS);
@@ -167,7 +170,7 @@ const char *smp_run(uint32_t cpu)
 	}
 	if (finished)
 		return NULL;
-	/* After this it waits to be started, whatever it was doing. */
+	/* INIT stops the processor, whatever it was doing, until it is started again. */
 	smp_turn = SMP_NOBODY;
 	apic_init(id);
 	clock_wait_us(INIT_US);

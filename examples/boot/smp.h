@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other processors. Each is started once to store its identifier, and halts. Later each is
- * started again, by number, for its turn. Between the two it is halted and costs the host no time.
+ * The other processors. Each processor is started once to store its identifier, and halts. Later it
+ * is started again, by its number, to run its part of the test: its turn. While it is halted it
+ * costs the host no time.
  *
  * During its turn a processor owns the console, and the boot processor sleeps. A processor that
  * does not respond is stopped before the boot processor prints again.
@@ -11,25 +12,26 @@
 
 #include <stdint.h>
 
-/* Starts all processors and waits until that many have arrived, the boot processor included. With
- * 0, or if some are missing, waits until no more arrive. Returns the number of other processors;
- * their numbers begin at 1, in the order of their APIC identifiers. */
+/* Starts all processors and waits until `present` processors have arrived, including the boot
+ * processor. If `present` is 0, or if some are missing, waits until no more arrive. Returns the
+ * number of other processors. Their numbers begin at 1, in the order of their APIC identifiers. */
 uint32_t smp_start(uint32_t present);
 
-/* Gives one processor its turn: it executes smp_main(). Returns NULL when it has finished,
- * otherwise the reason: it is then stopped and does not run any more. */
+/* Gives one processor its turn: the processor executes smp_main(). Returns NULL if the processor
+ * has finished. Otherwise stops the processor for good and returns the reason. */
 const char *smp_run(uint32_t cpu);
 
 /* Provided by the caller: the code of a processor's turn. Interrupts are off. */
 void smp_main(uint32_t cpu);
 
-/* Call before each step of a turn: reports progress. Does not return if the turn is over. */
+/* Call before each step of a turn: reports progress. Does not return if the boot processor has
+ * ended the turn. */
 void smp_sign(void);
 
 /* Called by a processor during its turn: ends the turn with a reason. */
 _Noreturn void smp_fail(const char *why);
 
-/* Whether this code runs on a processor in its turn, not on the boot processor. */
+/* Whether the caller runs on a processor that has its turn, and not on the boot processor. */
 int smp_on_turn(void);
 
 #endif

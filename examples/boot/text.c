@@ -97,7 +97,7 @@ void *memset(void *to, int byte, size_t size)
 	return to;
 }
 
-/* Copies 8 bytes at once: an emulator needs as long for 8 bytes as for one. */
+/* Copies 8 bytes at a time, because an emulator takes as long for 8 bytes as for one. */
 void *memcpy(void *to, const void *from, size_t size)
 {
 	void *at = to;

@@ -12,7 +12,8 @@ struct line {
 };
 
 void line_text(struct line *line, const char *text);
-/* The same for text from the hypervisor: control characters become question marks. */
+/* Like line_text(), for text from the hypervisor: characters that are not printable ASCII become
+ * question marks. */
 void line_foreign(struct line *line, const char *text);
 void line_number(struct line *line, uint32_t number);
 void line_hex(struct line *line, uint64_t number);
@@ -22,10 +23,10 @@ size_t text_length(const char *text);
 /* The length of the first word of the text. */
 size_t text_word(const char *text);
 
-/* True when the text begins with another. */
+/* True if `text` begins with `with`. */
 int text_starts(const char *text, const char *with);
 
-/* The start of the next word, or the end. */
+/* The start of the next word, or the end of the text. */
 const char *text_next(const char *text);
 
 /* True if the first word of the text is this word. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entry to and return from an exception handler in C. Shared by the ELF image and the UEFI program,
- * whose compiler uses another calling convention: trap() is declared with the System V one.
+ * Calls the exception handler in C, and returns from the exception. The ELF image and the UEFI
+ * program share this file. The compiler of the UEFI program uses another calling convention by
+ * default, so trap() is declared with that of System V.
  */
 #include "layout.h"
 

@@ -11,9 +11,8 @@ struct table_register {
 	uint64_t base;
 } __attribute__((packed));
 
-/* An exception table: #UD and #GP lead to the core; every other exception ends the program with an
- * explanation. The first call builds the table. Later it is used by each processor that calls
- * trap_use(). */
+/* trap_start() builds the exception table. Each processor that calls trap_use() uses the table. #UD
+ * and #GP lead to the core. Every other exception ends the program with an explanation. */
 void trap_start(void);
 void trap_use(void);
 
@@ -21,7 +20,7 @@ void trap_use(void);
  * matters. */
 void trap_unexpected(uint64_t vector, uint64_t rip);
 
-/* Provided by the caller: the timer interrupt. */
+/* Provided by the caller: handles the timer interrupt. */
 void trap_timer(void);
 
 #endif

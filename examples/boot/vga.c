@@ -54,7 +54,7 @@ void screen_start(void)
 		memory[i] = shown[i] = piece_of(wanted, i);
 }
 
-/* Does not scroll, which would change every row: if the screen is full it is cleared. */
+/* Clears a full screen instead of scrolling it, because scrolling would change every row. */
 void screen_line(const char *text)
 {
 	if (!started)

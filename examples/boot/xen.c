@@ -30,9 +30,9 @@
 #define PARAMETER_EVENT    18
 #define DOMAIN_SELF        0x7ff0
 
-#define MAPPED_PAGES       (UINT64_C(1) << 20) /* entry.S */
+#define MAPPED_PAGES       (UINT64_C(1) << 20) /* entry.S maps 4 GiB */
 
-/* If there is no reader, the test must continue. */
+/* The time limit for the reader. Without a reader, the test must continue. */
 #define READER_LIMIT_MS    1000
 
 struct ring {
@@ -53,7 +53,8 @@ static volatile struct ring *ring;
 static uint32_t event;
 static int reader_gone;
 
-/* For the first domain, which has no ring: Xen prints the text, one line at a time. */
+/* The current line in the first domain, which has no ring. Xen prints the text there, one line at a
+ * time. */
 static struct line line;
 
 static uint32_t leaves(void)

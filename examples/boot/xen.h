@@ -10,11 +10,11 @@ void xen_console_start(void);
 
 void xen_console_put(char c);
 
-/* Waits until the console's reader has read everything, but with a limit: when a guest ends, the
- * rest is lost. */
+/* Waits until the console's reader has read everything, with a time limit. Text that was not read
+ * is lost when the guest ends. */
 void xen_console_drain(void);
 
-/* The frequency of the time-stamp counter; 0 if Xen does not give it. */
+/* The ticks of the time-stamp counter in one millisecond; 0 if Xen does not give the frequency. */
 uint64_t xen_ticks_per_ms(void);
 
 #endif

@@ -6,7 +6,8 @@
 #include <errno.h>
 
 #define BASE         UINT64_C(0x00004e8f21d7b650)
-/* TASK_SIZE_MAX with 4-level paging; with five levels it is higher, and the cases look it up. */
+/* TASK_SIZE_MAX with four and with five levels of page tables. The cases find out which of the two
+ * holds. */
 #define TASK_SIZE_48 UINT64_C(0x00007ffffffff000)
 #define TASK_SIZE_57 UINT64_C(0x00fffffffffff000)
 #define KERNEL_BASE  UINT64_C(0xffff800000002000)
@@ -35,7 +36,7 @@ static struct window *set_prctl(uint64_t s, uint64_t base)
 	return w;
 }
 
-/* a: segment, b: base, c: 0 by the instruction, 1 by arch_prctl */
+/* a: segment, b: base, c: read by 0 the instruction, 1 arch_prctl */
 static void set_is_read(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -64,8 +65,8 @@ static void set_is_loaded(const struct test *t)
 	expect(data, w->last.load[t->a], "what is loaded through %s", segment_name((int)t->a));
 }
 
-/* a: segment, b: base. As the selftest does it: the fault of a load at offset 0 gives the
- * processor's base as its address. */
+/* a: segment, b: base. As in the kernel's selftest: a load at offset 0 faults, and its fault
+ * address is the base that the processor uses. */
 static void set_faults_at(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -96,7 +97,8 @@ static void refused(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of %s after it", segment_name(s));
 }
 
-/* a: segment. A base exactly at the limit, for either position of the limit. */
+/* a: segment. Bases just below the limit and at the limit, with four or five levels of page
+ * tables. */
 static void limit(const struct test *t)
 {
 	const bool five = set_prctl(t->a, TASK_SIZE_48)->result == 0;
@@ -113,7 +115,7 @@ static void limit(const struct test *t)
 	expect(BASE, at->last.insn[t->a], "base after it");
 }
 
-/* a: segment. The instruction accepts bases that arch_prctl refuses. */
+/* a: segment, b: base. The instruction accepts bases that arch_prctl refuses. */
 static void beyond_prctl(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One case in one child, so that a case can damage only its own process. Its record is in memory
- * shared with the runner. A child that does not finish is a failure, reported with signal, si_code
- * and address.
+ * Runs each case in a child process of its own, so that a case can damage only that process. A
+ * case's record is in memory that is shared with the runner. A child that does not finish is a
+ * failure, which is reported with signal, si_code and address.
  */
 #include "suite.h"
 
@@ -27,7 +27,8 @@ struct machine machine;
 struct record *record;
 unsigned never_started;
 
-/* For run_here(): skip() in this process ends the case, not the process. */
+/* For run_here(), which runs the case in this process: skip() then ends the case, not the
+ * process. */
 static pid_t here;
 static jmp_buf end_of_case;
 
@@ -253,7 +254,8 @@ static struct user_desc descriptor(unsigned entry, uint32_t base)
 	return d;
 }
 
-/* A kernel may accept a descriptor that the processor never sees. LSL asks it without a fault. */
+/* Whether the processor sees a descriptor: a kernel may accept a descriptor without installing it.
+ * LSL shows this without a fault. */
 static bool loadable(unsigned selector)
 {
 	uint32_t limit = selector;
@@ -274,14 +276,15 @@ static int set_ldt(unsigned entry, uint32_t base)
 	struct user_desc d = descriptor(entry, base);
 
 	errno = 0;
-	/* Cast: the system call returns 32 bits, which libc extends without the sign. */
+	/* The cast is needed: the system call returns 32 bits, which libc extends without the
+	 * sign. */
 	if ((int)syscall(SYS_modify_ldt, 1, &d, sizeof d))
 		return errno ? errno : EINVAL;
 	return loadable(entry << 3 | 7) ? 0 : ENXIO;
 }
 
-/* The 64-bit system call refuses; so the 32-bit one is made by INT 80h, with a pointer below 4
- * GiB. */
+/* set_thread_area fails as a 64-bit system call. So INT 80h makes the 32-bit system call, with a
+ * pointer below 4 GiB. */
 static int set_tls(unsigned *entry, uint32_t base)
 {
 	struct user_desc *d;
@@ -321,7 +324,8 @@ unsigned tls_selector(uint32_t base)
 
 unsigned any_selector(unsigned entry, uint32_t base)
 {
-	/* The kernel has three TLS entries; 0 is not one of their numbers. */
+	/* The TLS entry that replaces each LDT entry, or 0. It is used again, because the kernel
+	 * has only three TLS entries. */
 	static unsigned known[8];
 	const int error = set_ldt(entry, base);
 	unsigned tls = known[entry % 8] ? known[entry % 8] : (unsigned)-1;
@@ -343,8 +347,8 @@ unsigned any_selector(unsigned entry, uint32_t base)
  * too short to be interrupted. */
 static bool takes_gs_along(const struct window *w)
 {
-	/* Returning from the call, the sandbox loads such a selector again, which clears the
-	 * base. */
+	/* When a system call returns, the sandbox loads each non-null selector again, which clears
+	 * the base. */
 	if (w->load_selector[GS] && w->selector[GS])
 		return true;
 	if (w->event == event_selector && w->argument[0] == GS && !w->argument[1])
@@ -449,7 +453,7 @@ void end_window(pid_t child, const char *who)
 	fail("exits in order", seen, "%s", who);
 }
 
-/* The handlers do not need FS and run on a stack of their own. */
+/* Installs the signal handlers, which do not need FS and run on a stack of their own. */
 static void prepare(void)
 {
 	static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGTRAP, SIGUSR1};
@@ -519,7 +523,7 @@ static bool reaped(pid_t child, unsigned seconds, int *status)
 	return true;
 }
 
-/* False, and a skip, if the case must not be run. */
+/* Returns false and records a skip if the case must not be run. */
 static bool may_run(const struct test *test, bool risky)
 {
 	const char *const reason = reason_not_to(test, risky);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The same tests on each CPU: a hypervisor may have set up only some of them. */
+/* Repeats tests on each CPU, because a hypervisor may have prepared only some CPUs. */
 #include "suite.h"
 
 #include <cpuid.h>
@@ -136,7 +136,8 @@ static void cpuid(const struct test *t)
 	on_each(t, cpuid_on);
 }
 
-/* Processors of different models would show here, too. */
+/* The GS base after a null selector must be the same on each CPU. Processors of different models
+ * would differ here, too. */
 static void null_on(const struct test *t, int cpu)
 {
 	static uint64_t first[2];

@@ -2,13 +2,14 @@
 /* The rules of the encoding: every register in both widths, and no other state changes. */
 #include "suite.h"
 
-/* In the user half, with bits in both halves, bits 31 and 46 set, no two bytes alike. */
+/* Two bases of the user half that differ in each of their six bytes. Bit 31 is set in both, so that
+ * a sign extension shows. */
 #define VALUE UINT64_C(0x000051e7c3a59b20)
 #define OTHER UINT64_C(0x00002b1a97d4f6e8)
 #define LOW   UINT64_C(0xffffffff)
 
-/* A value that no register holds by chance. RSP gets a canonical one, since some machines cannot
- * return to another: a trap or a timer's interrupt would end the process. */
+/* A value that no register holds by chance. RSP gets a canonical value, because some machines
+ * cannot return from a trap or an interrupt to another RSP: the process would end. */
 static uint64_t filler(unsigned reg)
 {
 	return (reg == RSP ? UINT64_C(0xffffa50000000000) : UINT64_C(0xa5a5000000000000)) |
@@ -126,7 +127,7 @@ static void selectors(const struct test *t)
 	}
 }
 
-/* a: instruction. The trap flag reports the address of the next instruction. */
+/* a: instruction. A trap by the trap flag shows the address of the next instruction. */
 static void length(const struct test *t)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes that must fault, the form of the fault, and the state that it must not change. */
+/* Writes that must fault: the form of the fault, and the state that must not change. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -163,7 +163,8 @@ static void judge_undefined(const struct window *w, const char *what)
 	expect(w->stub, w->fault.rip, "RIP of %s", what);
 }
 
-/* Does not read the bases: this runs also on machines without the instructions. */
+/* Executes a stub without reading the bases, so that it also works on machines without the
+ * instructions. */
 static struct window *bare(uint64_t code)
 {
 	struct window *const w = window_new();
@@ -174,14 +175,14 @@ static struct window *bare(uint64_t code)
 	return w;
 }
 
-/* a: 0 UD2, 1 LOCK. UD2 is the reference: its result must hold for the four instructions, too. */
+/* a: 0 UD2, 1 LOCK. UD2 is the reference: the four instructions must have the same result. */
 static void undefined(const struct test *t)
 {
 	judge_undefined(
 		bare(t->a ? odd_stub(ODD_LOCK64, FSGS_INSN_RDGSBASE) : (uintptr_t)window_ud2),
 		t->a ? "LOCK RDGSBASE r64" : "UD2");
-	/* Without the feature the four instructions are undefined themselves. Only the reads are
-	 * tried, which do no harm if they run. */
+	/* Without the feature, the four instructions are undefined, too. Only the reads are tried,
+	 * because they do no harm if they run. */
 	if (machine.present)
 		return;
 	for (unsigned insn = FSGS_INSN_RDFSBASE; insn <= FSGS_INSN_RDGSBASE; insn++)
@@ -191,7 +192,8 @@ static void undefined(const struct test *t)
 		skip("%s; #UD arrives as it must", machine.why);
 }
 
-/* A case of its own: some emulators deliver the signal correctly but leave this out. */
+/* The exception vector in the signal frame. This is a case of its own, because some emulators
+ * deliver the signal correctly but do not store the vector. */
 static void vector(const struct test *t)
 {
 	const struct window *const w = bare(odd_stub(ODD_LOCK64, FSGS_INSN_RDFSBASE));
@@ -201,10 +203,10 @@ static void vector(const struct test *t)
 	expect(VECTOR_UD, w->fault.trap, "exception vector in the signal frame");
 }
 
-/* a: instruction, or FSGS_INSNS for the mode switch alone, there and back. */
+/* a: instruction, or FSGS_INSNS for the switch to 32-bit code and back without an instruction. */
 static void compat(const struct test *t)
 {
-	/* ModRM of /digit on EAX; four one-byte NOPs for the mode switch alone. */
+	/* Either the instruction, with /digit and EAX in ModRM, or four NOPs. */
 	const unsigned char insn[] = {0xf3, 0x0f, 0xae, (unsigned char)(0xc0 + 8 * t->a)};
 	static const unsigned char nothing[] = {0x90, 0x90, 0x90, 0x90};
 	struct window *const w = window_new();
@@ -231,8 +233,8 @@ static void compat(const struct test *t)
 	expect(0x12345678, w->out[RAX] & 0xffffffff, "EAX after it");
 }
 
-/* a: segment, b: 0 any descriptor, 1 TLS, 2 the instruction over a descriptor. 32-bit code reads
- * through it. */
+/* a: segment, b: the base comes from 0 any descriptor, 1 a TLS descriptor, 2 the instruction, after
+ * a descriptor. 32-bit code reads through the segment. */
 static void compat_load(const struct test *t)
 {
 	const int s = (int)t->a;

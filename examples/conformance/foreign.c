@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Code that runs on foreign bases. Compiled freestanding, without stack protector and
- * instrumentation. It uses FS and GS only where they are tested, and calls no library.
+ * Code that runs while the bases are foreign. It is compiled freestanding, without stack protector
+ * and instrumentation. It uses FS and GS only where they are tested, and calls no library.
  */
 #include "foreign.h"
 
@@ -28,11 +28,12 @@ uint32_t foreign_runs;
 
 /* The selector of 64-bit user code. The C library does not define it; Linux fixes it. */
 #define USER_CS     0x33
-/* Enough yields for any scheduler's time slice; if the rival never runs, the case must not hang. */
+/* How often the events yield, or how long they spin, until the rival has run: longer than any
+ * scheduler's time slice. If the rival never runs, the case must not hang. */
 #define MANY_YIELDS 200000
 #define SPIN_NS     400000000
-/* The same for a thread that only reads its bases. This limit is in time, because yields are cheap
- * on a busy machine. */
+/* How long the events wait for a child that only reads its bases. This limit is a time, because on
+ * a busy machine many yields take little time. */
 #define THREAD_NS   UINT64_C(10000000000)
 
 static long call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -92,10 +93,10 @@ long foreign_prctl(int get, int segment, uint64_t argument)
 }
 
 /* The GS base that a sandbox gave this thread, if FOREIGN_GS_CALL is set. The sandbox may give
- * another one with each return from a call. */
+ * another base at each return from a system call. */
 static uint64_t given;
 
-/* An arch_prctl of the window itself: with the sandbox's GS base during the call, and the case's
+/* Calls arch_prctl for the window itself. GS has the sandbox's base during the call, and the case's
  * base afterwards. */
 static long lent_prctl(int get, int segment, uint64_t argument)
 {
@@ -129,9 +130,9 @@ static void give_back(int signal)
 	call(__NR_exit_group, 1, 0, 0, 0);
 }
 
-/* A system call as C libraries make it, repeated from one place: a sandbox may rewrite the call
- * after its first use. In every case the process ends with the original GS base: a sandbox may use
- * the thread, with its GS, for the next process. */
+/* Makes a system call as C libraries do, several times at one address, because a sandbox may
+ * rewrite the call after its first use. The process always ends with its original GS base, because
+ * a sandbox may use the thread, with its GS, for the next process. */
 void foreign_gs_call(void (*set_handler)(void (*handler)(int)))
 {
 	set_handler(give_back);
@@ -175,7 +176,8 @@ static void set_base(struct window *w, int segment)
 	switch (w->set_by[segment]) {
 	case SET_PRCTL:
 		w->set_error[segment] = set_prctl(segment, w->set[segment]);
-		/* A sandbox may refuse this. Most cases need only the base. */
+		/* A sandbox may refuse this call. Most cases need only the base, so the instruction
+		 * writes it. */
 		if (w->set_error[segment] < 0)
 			write_base(segment, w->set[segment]);
 		break;
@@ -209,7 +211,8 @@ static void look(struct window *w, struct sight *sight)
 	__asm__ volatile("movw %%gs, %0" : "=m"(sight->selector[SEL_GS]));
 }
 
-/* Uses the system call, which is not under test; the instruction if the call is denied. */
+/* Restores the bases by the system call, which is not under test, or by the instruction if the call
+ * is denied. */
 static void put_back(struct window *w)
 {
 	if (foreign_deadly & FOREIGN_GS_CALL)
@@ -297,14 +300,14 @@ static const char *landing(uint64_t rip)
 	return 0;
 }
 
-/* If the stub is single-stepped, only the trail of addresses counts. */
+/* Notes the address of a trap. If the stub is single-stepped, only these addresses count. */
 static void step(struct window *w, uint64_t rip)
 {
 	if (w->trails < TRAIL)
 		w->trail[w->trails++] = rip;
 }
 
-/* CS in the low 16 bits. */
+/* Replaces CS, which is in the low 16 bits. */
 static void set_cs(ucontext_t *context, uint32_t cs)
 {
 	context->uc_mcontext.gregs[REG_CSGSFS] &= ~(greg_t)0xffff;
@@ -395,7 +398,7 @@ void foreign_rival_thread(void *w)
 	foreign_rival(w);
 }
 
-/* The rival has begun and ended a turn since `turns` was read. */
+/* Whether the rival has begun and ended a turn since `turns` was read. */
 static int rival_ran(const struct window *rival, uint64_t turns)
 {
 	return rival->turns >= turns + 2;
@@ -416,7 +419,7 @@ void event_syscalls(struct window *w)
 	}
 }
 
-/* The 32-bit entry, from 64-bit code: getpid. */
+/* Calls getpid by the 32-bit entry of the kernel, from 64-bit code. */
 void event_int80(struct window *w)
 {
 	long result = 20;
@@ -466,7 +469,7 @@ void event_storm(struct window *w)
 
 void event_iret(struct window *w)
 {
-	w->bad_cs = 7; /* of an LDT that does not exist */
+	w->bad_cs = 7; /* a selector of an LDT that does not exist */
 	event_storm(w);
 	w->bad_cs = 0;
 	w->result = (int64_t)w->turns;
@@ -597,7 +600,7 @@ void event_addr32(struct window *w)
 
 void event_lea(struct window *w)
 {
-	/* The prefix as a byte, because assemblers warn of a segment prefix on LEA. */
+	/* The prefix is given as a byte, because assemblers warn of a segment prefix on LEA. */
 	if (w->argument[0] == FSGS_SEGMENT_FS)
 		__asm__ volatile(".byte 0x64\n\tleaq 0x20, %0" : "=r"(w->result));
 	else
@@ -620,7 +623,7 @@ void event_store(struct window *w)
 				 : "memory");
 }
 
-/* The first and the last thing that a child does. */
+/* A child only looks at its bases and counts one turn. */
 static void in_child(void *argument)
 {
 	struct window *const w = argument;

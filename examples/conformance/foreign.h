@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Code that runs while FS or GS holds a foreign base. No thread-local storage, no C library, no
- * stack protector: foreign.c is compiled for that, and calls only itself and window.S.
+ * Code that runs while FS or GS holds a foreign base. It must not use thread-local storage, the C
+ * library or a stack protector. foreign.c is compiled accordingly, and calls only its own functions
+ * and those of window.S.
  */
 #ifndef CONFORMANCE_FOREIGN_H
 #define CONFORMANCE_FOREIGN_H
@@ -25,7 +26,7 @@ struct foreign_fault {
 struct sight {
 	uint64_t insn[2]; /* RDFSBASE, RDGSBASE */
 	uint64_t prctl[2];
-	int64_t error[2];     /* from arch_prctl; prctl is 0 then */
+	int64_t error[2];     /* of arch_prctl; prctl is 0 after an error */
 	uint64_t load[2];     /* the value at offset 0 of the segment, if the case reads it */
 	uint16_t selector[6]; /* ES CS SS DS FS GS */
 };
@@ -66,7 +67,7 @@ struct window {
 	/* The results. */
 	struct sight before; /* after the bases were set */
 	struct sight last;   /* after the event */
-	struct sight child;  /* by a child that the event made */
+	struct sight child;  /* in a child that the event made */
 	struct sight handler;
 	struct foreign_fault fault; /* of the stub, or of the event's own access */
 	int64_t result;             /* of the event */
@@ -77,9 +78,9 @@ struct window {
 	volatile uint32_t signals; /* how many signals it received */
 	uint32_t trails;
 	uint64_t trail[TRAIL]; /* RIP of the traps of a single-stepped stub */
-	uint64_t low, low_end; /* another place where a stub may stand */
-	uint32_t astray;       /* 1: the stub comes back by a fault, wherever the kernel put it */
-	uint32_t bad_cs;       /* not 0: the address that SIGUSR1's handler returns to */
+	uint64_t low, low_end; /* the memory of a stub below 4 GiB */
+	uint32_t astray;       /* 1: the stub ends by a fault at any address */
+	uint32_t bad_cs;       /* not 0: the selector of CS that SIGUSR1's handler returns with */
 
 	/* For rivals and migrations. */
 	volatile uint64_t turns;
@@ -87,7 +88,7 @@ struct window {
 	uint32_t cpus;
 	uint16_t cpu[WINDOW_CPUS];
 
-	int64_t set_error[2]; /* from arch_prctl; the instruction set the base instead */
+	int64_t set_error[2]; /* of arch_prctl; after an error the instruction set the base */
 	uint64_t own[2];      /* the bases to restore */
 };
 
@@ -99,11 +100,11 @@ extern char compat_page[], compat_page_end[];
 long foreign_clone(unsigned long flags, void *stack, int *parent, int *child, unsigned long tls,
 		   void (*body)(void *), void *argument);
 
-/* Index of a stub: see window.S. */
+/* The size of a stub, and the index of a stub in window_stubs. */
 #define STUB_BYTES                   16
 #define STUB_INDEX(insn, width, reg) (((insn)*2 + ((width) == 64)) * 16 + (reg))
 
-/* The other stubs, four each. */
+/* The stubs without a mnemonic: four of each kind, one for each instruction. */
 enum odd {
 	ODD_LOCK64,
 	ODD_LOCK32,
@@ -128,25 +129,26 @@ void foreign_signal(int signal, siginfo_t *info, void *context);
 extern struct window *foreign_now;
 extern struct foreign_fault *foreign_crash;
 
-/* Calls that kill their caller here, found once in children. Such an arch_prctl is not made:
- * ENOSYS. */
+/* System calls that kill their caller on this machine. Children find them, before the first case.
+ * Such an arch_prctl is not made, and has the result -ENOSYS. */
 #define FOREIGN_CALL(get, segment) (1u << ((get)*2 + (segment)))
 #define FOREIGN_INT80              (1u << 4) /* the 32-bit entry */
 /* Any system call while GS holds another base than at the start of the process: a sandbox keeps its
- * own data behind GS. The window then restores GS during its own calls. */
+ * own data behind GS. The window then puts the sandbox's base into GS during its own calls. */
 #define FOREIGN_GS_CALL            (1u << 5)
 extern uint32_t foreign_deadly;
 long foreign_prctl(int get, int segment, uint64_t argument);
-/* Makes a system call with another base in GS. Returns, or ends the process with status 1:
- * FOREIGN_GS_CALL. The function that the caller passes installs a handler for SIGSEGV. */
+/* Makes system calls with another base in GS. Returns if they work. Otherwise ends the process with
+ * status 1: FOREIGN_GS_CALL must then be set. The function that the caller passes installs a
+ * handler for SIGSEGV. */
 void foreign_gs_call(void (*set_handler)(void (*handler)(int)));
-/* The GS base of the caller, for use where no system call gives it: by RDGSBASE if that runs, else
- * 0. */
+/* The caller's GS base, for use if no system call gives it. Read by RDGSBASE, or 0 if RDGSBASE does
+ * not run. */
 uint64_t foreign_own_gs(void);
 extern uint32_t foreign_runs; /* the instructions run here */
 
-/* Never returns: sets its own bases repeatedly, counts turns in *w, and yields. For another process
- * or thread on the same CPU. */
+/* The rival of a window: another process or thread on the same CPU. Sets its own bases repeatedly,
+ * counts turns in *w, and yields. Never returns. */
 void foreign_rival(struct window *w);
 /* The same for a thread that shares the memory. */
 void foreign_rival_thread(void *w);
@@ -155,12 +157,12 @@ void foreign_rival_thread(void *w);
 void event_syscalls(struct window *w);
 void event_int80(struct window *w);
 void event_yield(struct window *w); /* until the rival had two turns */
-void event_spin(struct window *w);  /* the same, but spins instead of yielding */
+void event_spin(struct window *w);  /* spins until the rival had two turns */
 void event_sleep(struct window *w); /* argument 0: nanoseconds */
 void event_storm(struct window *w); /* argument 0: how many signals to this thread */
 void event_iret(struct window *w);  /* argument 0: faults on the return to user space */
 void event_touch(struct window *w); /* argument 0: address, 1: pages */
-void event_hop(struct window *w);   /* over cpu[] */
+void event_hop(struct window *w);   /* moves to each CPU of cpu[] */
 void event_breakpoint(struct window *w);
 void event_undefined(struct window *w);
 void event_fault(struct window *w); /* a load from a non-canonical address */

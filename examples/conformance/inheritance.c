@@ -129,7 +129,7 @@ static void settls(const struct test *t)
 	expect(FS_BASE, w->last.insn[FS], "FS base of its maker");
 }
 
-/* Its selector is cleared as by ARCH_SET_FS. */
+/* Whether the FS selector of the new thread is cleared, as by ARCH_SET_FS. */
 static void settls_selector(const struct test *t)
 {
 	struct window *const w = maker(THREAD | CLONE_SETTLS);
@@ -153,12 +153,12 @@ static void settls_limit(const struct test *t)
 	(void)t;
 	w->argument[2] = KERNEL_BASE;
 	run_window(w);
-	/* The identifier of the new process does not matter. */
+	/* If clone succeeds, the identifier of the new thread does not matter. */
 	expect((uint64_t)-EPERM, w->result < 0 ? (uint64_t)w->result : 0,
 	       "clone with a thread pointer of 0x%llx", (unsigned long long)KERNEL_BASE);
 }
 
-/* a: segment, b: 1 with a selector. A tracer reads it before the new program's first
+/* a: segment, b: 1 with a selector. A tracer reads the base before the new program's first
  * instruction. */
 static void exec_traced(const struct test *t)
 {
@@ -200,7 +200,7 @@ static void exec_traced(const struct test *t)
 	expect(0, s == FS ? regs.fs : regs.gs, "selector of %s after execve", segment_name(s));
 }
 
-/* Read by the new program itself; its C library does not use GS. */
+/* The new program reads its own GS base, which its C library does not use. */
 static void exec_seen(const struct test *t)
 {
 	static char path[] = "/proc/self/exe", option[] = "--gs-base-is-zero";
@@ -233,8 +233,8 @@ static void handler_sees(const struct test *t)
 	expect(base, w->last.insn[s], "base of %s after it", segment_name(s));
 }
 
-/* a: segment, b: 1 for a fault of the case itself. The handler's write stays, because a signal
- * frame holds no base. */
+/* a: segment, b: the signal is 0 sent, 1 a fault of the case itself. The base that the handler
+ * writes stays, because a signal frame holds no base. */
 static void handler_changes(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -317,7 +317,7 @@ static void die_with_core(struct window *w, const char *directory)
 	_exit(78);
 }
 
-/* Emulators write a file of their own there. */
+/* Removes the directory with all files in it: emulators write core files of their own there. */
 static void empty(const char *directory)
 {
 	DIR *const files = opendir(directory);
@@ -359,7 +359,7 @@ static void core(const struct test *t)
 	empty(directory);
 	if (!WIFSIGNALED(status) || !WCOREDUMP(status) || !found)
 		skip("no core file is written here");
-	/* Under an emulator the core file is the emulator's. */
+	/* Under an emulator, the core file may be that of the emulator. */
 	if (regs.rip - (uintptr_t)event_abort > 1024)
 		skip("the core file is not of this program");
 	expect(base, s == FS ? regs.fs_base : regs.gs_base, "base of %s in the core file",

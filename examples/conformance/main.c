@@ -22,7 +22,7 @@
 #define CASE_SECONDS 30
 #define MAX_SECONDS  86400
 
-/* x86 has AT_HWCAP2 since Linux 4.11, as major<<16 | minor<<8. */
+/* The first Linux with AT_HWCAP2 on x86, 4.11, as major<<16 | minor<<8. */
 #define LINUX_HWCAP2 ((4u << 16) | (11u << 8))
 
 const struct theme_cases themes[THEMES] = {
@@ -158,7 +158,7 @@ static void list(const char *pattern)
 	}
 }
 
-/* Parses a number from 1 to `most`; false if it is none. */
+/* Parses a number from 1 to `most`. False if the text is no such number. */
 static bool parse_number(const char *text, unsigned long most, unsigned *number)
 {
 	char *end;
@@ -194,7 +194,7 @@ static bool parse_cpus(const char *text, cpu_set_t *set)
 	return text[-1] == '\0';
 }
 
-/* Runs a test in a child, which may die of it. False if no child can be created. */
+/* Runs a test in a child, which the test may kill. False if no child can be created. */
 static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 {
 	int status = 0;
@@ -210,7 +210,7 @@ static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 	return true;
 }
 
-/* An undefined RDGSBASE changes no state of the child. */
+/* Executes RDGSBASE, which changes no state. If it is undefined, the child dies. */
 static void rdgsbase(unsigned unused)
 {
 	static struct window w = {.flags = FLAGS_FIXED};
@@ -244,7 +244,8 @@ static void breakpoint(int signal)
 	(void)signal;
 }
 
-/* IRET returns to any RSP. A hypervisor that returns by other means may end the process. */
+/* Traps with a non-canonical RSP. IRET returns to any RSP. A hypervisor that returns in another way
+ * may end the process. */
 static void stray_rsp(unsigned unused)
 {
 	static unsigned char room[1 << 16];
@@ -263,8 +264,8 @@ static void stray_rsp(unsigned unused)
 			 : "rbx", "memory");
 }
 
-/* A filter may answer with SIGSYS. FS is set to its current value; the rest of a child does not
- * need GS. */
+/* Makes one arch_prctl call. A filter may answer it with SIGSYS. FS is set to its current value.
+ * The child does not need GS. */
 static void each_prctl(unsigned which)
 {
 	const int get = (int)(which >> 1), s = (int)(which & 1);
@@ -277,8 +278,9 @@ static void each_prctl(unsigned which)
 	foreign_prctl(get, s, base);
 }
 
-/* The same conditions as in the library's canonical check: see may_flash() in lib/linux/trial.c.
- * Here a kernel that names another vendor than CPUID is one more sign of a process emulator. */
+/* Whether a base of the kernel's half is safe. The conditions are those of the library's canonical
+ * check: may_flash() in lib/linux/trial.c. Here a kernel that names another vendor than CPUID is
+ * one more sign of a process emulator. */
 static bool half_safe(const struct fsgs_report *r)
 {
 	if (r->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -291,7 +293,8 @@ static bool half_safe(const struct fsgs_report *r)
 			    FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)));
 }
 
-/* False if no child can be created: then nothing can be tested. */
+/* Determines the facts about the machine. False if no child can be created: then nothing can be
+ * tested. */
 static bool examine(void)
 {
 	static char why[160];
@@ -359,14 +362,14 @@ static void repeat(const struct test *test, const struct options *options, struc
 	result->seconds = seconds() - begin;
 }
 
-/* For a person at the terminal. Not if the results go to the same terminal, because the text would
- * mix with them. */
+/* Progress is for a person at the terminal. It is not shown if output for programs goes to a
+ * terminal, because it would mix with that output. */
 static bool shows_progress(const struct output *output)
 {
 	return isatty(STDERR_FILENO) && (output == &output_human || !isatty(STDOUT_FILENO));
 }
 
-/* The exit status. A full disk must not make a truncated result look complete. */
+/* Returns the exit status. A full disk must not make a truncated result look complete. */
 static int written(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

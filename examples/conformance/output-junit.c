@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* JUnit XML, which CI systems read: one <testcase> a case, a failure with rule, source and
- * values. */
+/* JUnit XML, which CI systems read: one <testcase> for each case. A failure has the rule, its
+ * source and the values. */
 #include "suite.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The forms of output for programs that read lines, and for people. */
+/* The output as TAP and KTAP, which programs read by lines, and as text for people. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ const char *word_name(unsigned word)
 	return names[word];
 }
 
-/* Prints a deviation, as lines with a prefix. */
+/* Prints the details of a deviation, each line with a prefix. */
 static void explain(const struct result *r, const char *prefix)
 {
 	const struct rule_text *const rule = &rules[r->test->rule];
@@ -101,7 +101,7 @@ static void ktap_begin(unsigned total)
 	printf("KTAP version 1\n1..%u\n", total);
 }
 
-/* The line that kselftest.h ends with. */
+/* Prints the last line in the form of kselftest.h. */
 static void ktap_end(const struct summary *s)
 {
 	printf("# Totals: pass:%u fail:%u xfail:0 xpass:0 skip:%u error:0\n",

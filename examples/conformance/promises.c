@@ -31,7 +31,8 @@ static bool hwcap2_says(void)
 	return getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 }
 
-/* They run, which every other case requires; RDGSBASE is tried here once more. */
+/* Whether the instructions run. Every other case requires that; here RDGSBASE is tried once
+ * more. */
 static bool runs(void)
 {
 	struct window *const w = window_new();
@@ -83,7 +84,7 @@ static int64_t in_vector(const Elf64_auxv_t *vector, size_t size)
 	return -1;
 }
 
-/* getauxval() cannot tell an absent entry from zero here. */
+/* getauxval() returns 0 for an absent entry. */
 static void compare(int64_t copy, const char *name)
 {
 	expect(getauxval(AT_HWCAP2), copy < 0 ? 0 : (uint64_t)copy, "AT_HWCAP2 in %s", name);

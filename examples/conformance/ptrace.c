@@ -18,7 +18,7 @@
 #define NEW_BASE   UINT64_C(0x0000137ace024680)
 #define KERNEL     UINT64_C(0xffff812345678000)
 #define TOO_HIGH   UINT64_C(0xffff800000001000)
-/* The value that the selftest writes. */
+/* The value that the kernel's selftest writes. */
 #define SMALL_BASE UINT64_C(0xff)
 #define LDT_BASE   0x00abc000u
 
@@ -33,8 +33,8 @@ static const char *const reading[] = {"PTRACE_PEEKUSER", "PTRACE_GETREGS", "PTRA
 static const char *const writing[] = {"PTRACE_POKEUSER", "PTRACE_SETREGS", "PTRACE_SETREGSET",
 				      "PTRACE_ARCH_PRCTL"};
 
-/* The system call itself: the C library's wrapper returns -1 for an error and for some bases
- * alike. */
+/* Makes the system call itself: the C library's wrapper returns -1 both for an error and for some
+ * bases. */
 static long request(long what, pid_t child, uint64_t address, uint64_t data)
 {
 	return syscall(SYS_ptrace, what, child, address, data);
@@ -150,7 +150,7 @@ static void go_on(pid_t child)
 	end_window(child, "the tracee");
 }
 
-/* a: segment, b: means, c: base that the tracee wrote */
+/* a: segment, b: enum means, c: base that the tracee wrote */
 static void reads(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -165,7 +165,8 @@ static void reads(const struct test *t)
 	go_on(child);
 }
 
-/* a: segment, c: base; by all means */
+/* a: segment, b: set by 0 the instruction, 1 arch_prctl, c: base. Every request must read this
+ * base. */
 static void reads_all(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -188,7 +189,7 @@ static void reads_all(const struct test *t)
 	expect(t->c, w->last.insn[s], "base of the tracee afterwards");
 }
 
-/* a: segment, b: means, c: base */
+/* a: segment, b: enum means, c: base */
 static void writes(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -209,8 +210,8 @@ static void writes(const struct test *t)
 	expect(BASE + 0x1000, w->last.insn[!s], "base of %s", segment_name(!s));
 }
 
-/* a: segment, b: means. With a non-null selector: the selector stays, and the base is the written
- * one. */
+/* a: segment, b: enum means. The selector is not null: it must stay, and the base must be the
+ * written base. */
 static void keeps_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -230,7 +231,7 @@ static void keeps_selector(const struct test *t)
 	expect(SMALL_BASE, w->last.insn[s], "base in the tracee");
 }
 
-/* a: segment, b: means */
+/* a: segment, b: enum means */
 static void limit(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -271,7 +272,8 @@ static void round_trip(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of %s", segment_name(s));
 }
 
-/* a: segment. A selector whose descriptor does not exist: this crashes a defective kernel. */
+/* a: segment. Writes a selector whose descriptor does not exist, which crashes a defective
+ * kernel. */
 static void bad_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -282,14 +284,15 @@ static void bad_selector(const struct test *t)
 	const long error = request(PTRACE_POKEUSER, child, offset_selector(s), 7);
 
 	expect(0, (uint64_t)peek(child, BY_USER, s, &base), "%s", reading[BY_USER]);
-	/* The FS base of the C library stays; a GS base was zero. Both are user addresses. */
+	/* The base that is read must be a user address. Before, FS had the C library's base and GS
+	 * had zero. */
 	expect(0, base >> 47, "upper bits of the base that is read");
 	classify("writing selector 7: %s, then reading gives 0x%llx",
 		 error ? strerror(errno) : "ok", (unsigned long long)base);
 	go_on(child);
 }
 
-/* a: segment. Every kind of write, then the tracee must end normally. */
+/* a: segment. After every kind of write, the tracee must end normally. */
 static void ends_in_order(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -304,7 +307,7 @@ static void ends_in_order(const struct test *t)
 	expect(NEW_BASE + 19, w->last.insn[s], "base of the tracee");
 }
 
-/* A process with this window, attached to when it runs in user space. */
+/* Starts a process with this window, and attaches to it while it runs in user space. */
 static pid_t attach_to_spinning(struct window *w)
 {
 	w->event = event_mark_and_spin;
@@ -321,7 +324,7 @@ static pid_t attach_to_spinning(struct window *w)
 	return child;
 }
 
-/* a: segment, b: 1 with a selector, c: signal to leave with. */
+/* a: segment, b: 1 with a selector, c: the signal for PTRACE_DETACH to deliver, or 0. */
 static void attach(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -373,8 +376,7 @@ static void single_step(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment, b: value that the tracer writes between two writes of the tracee: the last write
- * counts. */
+/* a: segment. The tracer writes two bases by different requests: the second base must count. */
 static void writes_in_turn(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -396,8 +398,8 @@ static void writes_in_turn(const struct test *t)
 	}
 }
 
-/* a: segment. As the selftest does it: without an LDT, from a base of 1. The resulting base must be
- * 0 or 1. */
+/* a: segment. As in the kernel's selftest: writes selector 7, without an LDT, while the base is 1.
+ * The resulting base must be 0 or 1. */
 static void selector_7(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -417,8 +419,8 @@ static void selector_7(const struct test *t)
 		expect(1, w->last.insn[s], "base in the tracee, if not 0");
 }
 
-/* a: segment, b: BY_REGS or BY_REGSET. Selector and base in one request: each must be as
- * written. */
+/* a: segment, b: BY_REGS or BY_REGSET. Writes selector and base in one request. Both must then be
+ * as written. */
 static void writes_both(const struct test *t)
 {
 	const int s = (int)t->a;

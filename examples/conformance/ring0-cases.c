@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cases of the ring-0 half, and their helpers. The instruction under test is in the same window
- * as in user space. The stack pointer is not tried as an operand, because an exception would be
- * pushed at its address.
+ * The cases of the ring-0 half, and their helpers. They use the same window as the cases in user
+ * space. The stack pointer is not tried as an operand, because an exception would be pushed at its
+ * address.
  */
 #include "ring0.h"
 
@@ -72,7 +72,7 @@ static struct window *execute(uint64_t code, unsigned reg, uint64_t value)
 	for (unsigned i = 0; i < REGISTERS; i++)
 		window.in[i] = UINT64_C(0x5100000000) + i;
 	window.in[reg] = value;
-	/* Exceptions are pushed there. */
+	/* Exceptions are pushed to this stack. */
 	window.in[RSP] = (uintptr_t)(scratch + sizeof scratch);
 	window_enter(&window);
 	return &window;
@@ -120,7 +120,8 @@ struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, 
 	return (struct fsgs_stub *)&window;
 }
 
-/* The vector, or 0. Not inlined, because its labels must be unique. */
+/* Executes WRMSR. Returns the vector of its exception, or 0. Not inlined, because its labels must
+ * be unique. */
 __attribute__((noinline)) static int try_wrmsr(uint32_t msr, uint64_t value)
 {
 	window.fault.signal = 0;
@@ -343,7 +344,7 @@ static void swap_leaves_fs(const struct test *t)
 	swapgs();
 }
 
-/* As the kernel's paranoid entry does. */
+/* Executes SWAPGS many times with different bases, as the kernel's paranoid entry does. */
 static void swap_loop(const struct test *t)
 {
 	(void)t;
@@ -466,7 +467,7 @@ static void null_agrees(const struct test *t)
 	       "the instruction after a null selector");
 }
 
-/* a: segment. In ring 0 through the segment, as a kernel's per-CPU data are. */
+/* a: segment. Loads through the segment in ring 0, as a kernel accesses its per-CPU data. */
 static void load(const struct test *t)
 {
 	static uint64_t data = UINT64_C(0xfedcba9876543210);

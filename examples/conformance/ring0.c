@@ -167,7 +167,7 @@ static void announce(const struct test *t)
 	say(line.text);
 }
 
-/* Only in an image of the test suite: a second processor that hangs. */
+/* Makes the second processor hang in one case. Only in an image that the tests build. */
 static void hang_here(const struct test *t)
 {
 #ifdef HANG_IN
@@ -192,7 +192,8 @@ static void run_all(uint32_t cpu)
 			continue;
 		current = &tallies[i];
 		failures = 0;
-		/* A case tests that the bit can be set. */
+		/* ring0_can_be_set() tests that the bit can be set, so it runs even if that failed
+		 * here. */
 		skipped = ring0_tests[i].run == ring0_can_be_set && offered() ? NULL : why;
 		if (!skipped) {
 			announce(&ring0_tests[i]);
@@ -251,7 +252,7 @@ static void put(size_t i, uint32_t point)
 	comment("known of: ", ring0_tests[i].rule->known ? ring0_tests[i].rule->known : "none");
 }
 
-/* A processor that hangs breaks the rule of the case that it was running. */
+/* Counts a processor that hangs as a failure of the case that it was running. */
 static void blame(uint32_t cpu)
 {
 	static const char what[] = "the processor comes back from the case";
@@ -289,7 +290,7 @@ static void tell_missing(uint32_t cpus, uint32_t present)
 	comment("processors: ", line.text);
 }
 
-/* Programs read the last line. Returns the exit status. */
+/* Prints the results. Programs read the last line. Returns the exit status. */
 static int finish(uint32_t cpus, uint32_t present)
 {
 	uint32_t passed = 0, failed = 0, others_skipped = 0, point = 0;
@@ -338,7 +339,8 @@ void smp_main(uint32_t cpu)
 	run_all(cpu);
 }
 
-/* As in the boot image: one after the other. Returns how many finished. */
+/* Runs the cases on the other processors, one after the other, as in the boot image. Returns how
+ * many finished. */
 static uint32_t run_others(uint32_t count)
 {
 	for (uint32_t cpu = 1; cpu <= count; cpu++)

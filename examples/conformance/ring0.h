@@ -27,7 +27,7 @@ struct test {
 extern const struct test ring0_tests[];
 extern const size_t ring0_count;
 
-/* The test of setting CR4.FSGSBASE runs even where setting it fails. */
+/* The case that sets CR4.FSGSBASE. It runs even if setting the bit failed before. */
 void ring0_can_be_set(const struct test *test);
 
 /* Provided by the runner for the cases: expect() notes a deviation unless both values are equal;

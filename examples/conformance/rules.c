@@ -13,7 +13,7 @@
 #define UML        "user-mode Linux (after a switch FS is as arch_prctl set it)"
 #define GVISOR     "gVisor (GS is its own; its ptrace platform forgets the FS base at system calls)"
 #define NO_REQUEST "; gVisor has no PTRACE_ARCH_PRCTL"
-/* Also affected: 1 and 2 as selectors, the trap flag, and 32-bit code. */
+/* Cases with the selectors 1 and 2, the trap flag or 32-bit code fail there, too. */
 #define DIES       "user-mode Linux (dies of a base beyond its own address space)"
 
 const struct rule_text rules[RULES] = {

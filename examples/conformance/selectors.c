@@ -32,7 +32,7 @@ static void null_load(const struct test *t)
 		does = "another value";
 	classify("selector %u: base %s, reads back as selector %u", (unsigned)t->b, does,
 		 w->last.selector[SEL_FS + s]);
-	/* Any result is allowed, but the kernel must report the processor's. */
+	/* Any base is allowed, but the kernel must report the base that the processor has. */
 	expect_got(w->last.insn[s], &w->last, s, " after loading a null selector");
 }
 

@@ -12,7 +12,7 @@
 #include "foreign.h"
 #include "rules.h"
 
-/* The numbers of kselftest; 64 is EX_USAGE, which is no result. */
+/* The exit statuses of kselftest. 64 is EX_USAGE of sysexits.h. */
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4, CANNOT_RUN = 3, BAD_USAGE = 64 };
 
 /* The result of a case; a higher number is worse. */
@@ -80,7 +80,7 @@ struct record {
 	uint32_t word;     /* enum word */
 	uint32_t finished; /* the case returned */
 	uint32_t checks;   /* expectations that were tested */
-	uint32_t failures; /* failed; the texts are those of the first */
+	uint32_t failures; /* expectations that failed; the texts are about the first */
 	char what[160];
 	char expected[128];
 	char seen[128];
@@ -92,9 +92,9 @@ struct record {
 struct machine {
 	struct fsgs_report report;
 	bool present;    /* the instructions run, or the kernel advertises them */
-	bool half_safe;  /* a base of the kernel's half may stand in GS */
+	bool half_safe;  /* a base of the kernel's half may be written to GS */
 	bool stray_rsp;  /* the kernel can return to a stack pointer that is not canonical */
-	const char *why; /* not present */
+	const char *why; /* the reason, if not present */
 };
 
 extern struct machine machine;
@@ -112,29 +112,31 @@ void fail(const char *expected, const char *seen, const char *what, ...)
 _Noreturn void skip(const char *why, ...) __attribute__((format(printf, 1, 2)));
 /* Adds a remark to a result without changing it. */
 void remark(const char *what, ...) __attribute__((format(printf, 1, 2)));
-/* Adds to a measured result. */
+/* Adds text to a measured result. */
 void classify(const char *what, ...) __attribute__((format(printf, 1, 2)));
 
-/* A window with the defaults: nothing set, the bases of this process to be restored. */
+/* A window with the defaults: it sets nothing, and restores the bases of this process. */
 struct window *window_new(void);
-/* foreign_window(), or a skip where it would change the GS base that the sandbox needs:
+/* Runs foreign_window(). Skips the case if it would change the GS base that the sandbox needs:
  * need_gs(). */
 void run_window(struct window *w);
 void need_gs(const struct window *w);
-/* Sets the base of one segment by the instruction, in both halves. */
+/* Makes the window set the base of one segment by the instruction, to a user or a kernel
+ * address. */
 void window_base(struct window *w, int segment, uint64_t base);
-/* Sets it by arch_prctl, for cases that read it by an instruction under test. */
+/* Makes the window set the base by arch_prctl, for cases in which an instruction under test reads
+ * it. */
 void window_prctl(struct window *w, int segment, uint64_t base);
 /* Notes a deviation unless ARCH_GET returns this base. If ARCH_GET fails, there is no check. */
 void expect_got(uint64_t expected, const struct sight *sight, int segment, const char *when);
-/* The base as the kernel reports it; by the instruction where the kernel does not. */
+/* The base as arch_prctl reports it, or as the instruction reads it if arch_prctl fails. */
 uint64_t base_of(const struct sight *sight, int segment);
-/* For a case about arch_prctl: skips it if the call is refused. The kernel's document says of
- * ARCH_SET_GS "may be disabled", and sandboxes refuse more. */
+/* For a case about arch_prctl: skips the case if the call was refused. The kernel's documentation
+ * says that ARCH_SET_GS "may be disabled", and sandboxes refuse more. */
 void need_get(const struct sight *sight, int segment);
 void need_set(int64_t error, int segment);
 void need_set_by(const struct window *w, int segment);
-/* The stub of one form. */
+/* The address of the stub with this form of an instruction. */
 uint64_t stub(unsigned insn, unsigned width, unsigned reg);
 uint64_t odd_stub(unsigned odd, unsigned insn);
 bool is_write(uint64_t insn);
@@ -145,12 +147,13 @@ const char *register_name(unsigned reg, uint64_t width);
 
 /* Memory below 4 GiB, zeroed, readable and writable; skips if none is available. */
 void *low_memory(size_t size);
-/* A data descriptor with this base in the LDT; the selector, or a skip. */
+/* Installs a data descriptor with this base in the LDT. Returns its selector, or skips the case. */
 unsigned ldt_selector(unsigned entry, uint32_t base);
-/* The same as a TLS descriptor of the GDT. */
+/* The same for a TLS descriptor of the GDT. */
 unsigned tls_selector(uint32_t base);
 
-/* One of the two, the LDT if possible: for cases that need any descriptor. */
+/* Installs one of these two descriptors, in the LDT if possible: for cases that need any
+ * descriptor. */
 unsigned any_selector(unsigned entry, uint32_t base);
 
 /* Makes 32-bit code the window's stub: `size` bytes, nine at most, below 4 GiB, with the mode
@@ -165,7 +168,7 @@ size_t allowed_cpus(int *cpus, size_t room);
 
 /* Starts a child that runs the window; the child's exit status is the window's. */
 pid_t start_window(struct window *w);
-/* Waits for the child; a deviation if it does not end normally. */
+/* Waits for the child. Notes a deviation if the child does not end normally. */
 void end_window(pid_t child, const char *who);
 
 /* The number of cases for which no child could be created. */
@@ -181,7 +184,7 @@ struct options {
 
 /* Runs one case in a child and stores the result in *record. False if the case must not be run. */
 bool run_case(const struct test *test, const struct options *options);
-/* The same in this process, for a debugger: a case that dies ends it. */
+/* Runs one case in this process, for a debugger. A case that dies ends the process. */
 bool run_here(const struct test *test, const struct options *options);
 
 /* One case's result, for the output formats. */

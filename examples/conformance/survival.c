@@ -23,7 +23,7 @@
 /* After this many windows without the rival, the case stops waiting for it. */
 #define PATIENCE  2
 
-/* Classes of bases: the boundaries that kernels distinguish. */
+/* Classes of bases, on both sides of the boundaries that kernels distinguish. */
 static const struct {
 	const char *name;
 	uint64_t base;
@@ -42,7 +42,7 @@ static const struct {
 
 #define CLASSES (sizeof classes / sizeof *classes)
 
-/* One class in one segment and a constant in the other; both must be unchanged. */
+/* Sets a base of one class in one segment and a constant in the other. Both must stay unchanged. */
 static void set(struct window *w, int s, size_t class)
 {
 	w->set_by[s] = classes[class].width == 32 ? SET_INSN32 : SET_INSN;
@@ -304,7 +304,7 @@ static bool beside(struct window *w, struct window *rival, struct meetings *meet
 
 	w->argument[3] = (uintptr_t)rival;
 	run_window(w);
-	/* The other events wait for the rival, and report whether it ran. */
+	/* The events other than sleep wait for the rival, and report whether it ran. */
 	const bool met = w->event == event_sleep ? rival->turns > turns : w->result;
 
 	meetings->windows++;
@@ -338,8 +338,8 @@ static void against(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment, c: enum rival. Several selectors and bases against one rival, as the selftest does
- * it. */
+/* a: segment, c: enum rival. Several selectors and bases against one rival, as in the kernel's
+ * selftest. */
 static void matrix(const struct test *t)
 {
 	static const uint64_t bases[] = {0, 1, 2, UINT64_C(0x1fffffff0), UINT64_C(0x7fff00001230)};
@@ -363,8 +363,8 @@ static void matrix(const struct test *t)
 			w->event = event_yield;
 			if (!beside(w, rival, &meetings))
 				continue;
-			/* IRET may turn 1 to 3 into 0. The base is then the same as after any load
-			 * of a null selector. */
+			/* IRET may turn the selectors 1 to 3 into 0. The base is then the same as
+			 * after any load of a null selector. */
 			if (selectors[i] != w->last.selector[SEL_FS + s] && selectors[i] <= 3)
 				continue;
 			if (selectors[i] > 3)
@@ -378,7 +378,7 @@ static void matrix(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment. A descriptor's base that no write has replaced. */
+/* a: segment. The base is a descriptor's, and no write has replaced it. */
 static void descriptor_against(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -402,8 +402,9 @@ static void descriptor_against(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment, b: selector; a write replaces the descriptor's base, then the selector is loaded
- * again. All local values against all remote values, as the selftest does it. */
+/* a: segment, b: selector. One half of the windows loads the selector before the base is written,
+ * the other half afterwards. All bases here against all bases of the rival, as in the kernel's
+ * selftest. */
 static void cross(const struct test *t)
 {
 	static const uint64_t local[] = {0, 1, UINT64_C(0x200000000), UINT64_C(0x7fff00001230)},
@@ -428,7 +429,8 @@ static void cross(const struct test *t)
 		else
 			w->reload[s] = 1;
 		w->event = event_yield;
-		/* IRET may turn 1 to 3 into 0 at any interrupt, and clear the base with it. */
+		/* IRET may turn the selectors 1 to 3 into 0 at any interrupt, which may also clear
+		 * the base. */
 		if (!beside(w, rival, &meetings) || t->b != w->before.selector[SEL_FS + s] ||
 		    (t->b <= 3 && t->b != w->last.selector[SEL_FS + s]))
 			continue;
@@ -456,7 +458,7 @@ static int sampling(void)
 	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0UL);
 }
 
-/* A base of the kernel's half, and non-maskable interrupts at any instruction. */
+/* A base of the kernel's half while non-maskable interrupts come at any instruction. */
 static void nmi(const struct test *t)
 {
 	const int fd = sampling();
@@ -479,7 +481,7 @@ static void need_entry_code(void)
 		skip("without AT_HWCAP2 this is an emulator of processes: there is no entry code");
 }
 
-/* c: the instruction that enters the kernel, with a GS base of the kernel's half. */
+/* c: what enters the kernel while GS has a base of the kernel's half. */
 static void entry(const struct test *t)
 {
 	static an_event *const events[] = {event_syscalls,  event_int80, event_breakpoint,
@@ -520,9 +522,9 @@ static void entry(const struct test *t)
 	}
 }
 
-/* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The kernel reads an argument at RBP, and
- * its entry code handles the fault. It continues at an address without code, so it returns by
- * another fault. */
+/* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The entry code of the kernel reads an
+ * argument at RBP and handles the fault of this read. The process continues at an address without
+ * code, so the stub ends by another fault. */
 static void entry_argument(const struct test *t)
 {
 	static const unsigned char syscall_insn[] = {0x0f, 0x05};
@@ -530,9 +532,9 @@ static void entry_argument(const struct test *t)
 					 ~UINT64_C(0)};
 
 	need_entry_code();
-	/* Intel processors raise #UD for SYSCALL there. QEMU 7.2 executes it on Intel models, too,
-	 * for which Linux has set no entry point: the guest's kernel crashes, whatever the bases
-	 * are. */
+	/* Intel processors raise #UD for SYSCALL in 32-bit code. QEMU 7.2 executes it on Intel
+	 * models, too, for which Linux has set no entry point: the guest's kernel crashes with any
+	 * base. */
 	if (t->c && strcmp(machine.report.vendor, "GenuineIntel") == 0)
 		skip("SYSCALL in 32-bit code is not defined on this processor");
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {

@@ -43,7 +43,7 @@ static void walking(const struct test *t)
 	}
 }
 
-/* a: segment. The same numbers in every run: a failure can be repeated. */
+/* a: segment. The numbers are the same in every run, so that a failure can be repeated. */
 static void many(const struct test *t)
 {
 	uint64_t x = UINT64_C(0x9e3779b97f4a7c15);
@@ -70,7 +70,7 @@ static void write32(const struct test *t)
 	judge(w, s, t->b);
 }
 
-/* a: segment. Upper halves that a 64-bit write would refuse. */
+/* a: segment. The upper halves are such that a 64-bit write would be refused. */
 static void write32_no_gp(const struct test *t)
 {
 	static const uint64_t upper[] = {UINT64_C(0x8000000000000000), UINT64_C(0x0100000000000000),
@@ -105,8 +105,8 @@ static void read32(const struct test *t)
 	judge(w, s, t->b);
 }
 
-/* a: segment, b: base minus the address of the data. The effective address compensates for the
- * difference, modulo 2^64. */
+/* a: segment, b: the base, or the base minus the address of the data. The offset of the load
+ * compensates for the difference, modulo 2^64. */
 static void load(const struct test *t)
 {
 	static uint64_t data = UINT64_C(0x0123456789abcdef);

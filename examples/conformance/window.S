@@ -95,7 +95,7 @@ function window_back
 	movq stack(%rip), %rsp
 	pushfq
 	popq AFTER(%rdi)
-	pushq $2		/* no trap flag, direction up: as the C code wants it */
+	pushq $2		/* no trap flag, direction up, as C code requires */
 	popfq
 	popq %r15
 	popq %r14
@@ -129,8 +129,8 @@ function foreign_clone
 	ud2
 finish foreign_clone
 
-/* The stubs: sixteen bytes each, in the order instruction, width, register number; the index is
- * STUB_INDEX() of suite.h. */
+/* The stubs: sixteen bytes each, in the order instruction, width, register number. The index is
+ * STUB_INDEX() of foreign.h. */
 	.macro stub insn:vararg
 	.balign 16, 0xcc
 	\insn
@@ -157,8 +157,8 @@ window_stubs:
 
 /*
  * Forms without a mnemonic, each for the four instructions on RAX or EAX, sixteen bytes each, in
- * the order of enum odd of suite.h. The assembler puts a prefix that is given as a byte in front of
- * its own F3. Where the order or the REX bits are under test, the whole instruction is bytes: F3
+ * the order of enum odd of foreign.h. The assembler puts a prefix that is given as a byte in front
+ * of its own F3. Where the order or the REX bits are under test, the whole instruction is bytes: F3
  * [REX] 0F AE with ModRM C0 + 8 * digit.
  */
 	.globl window_odd
@@ -221,10 +221,10 @@ function window_zap
 finish window_zap
 
 /*
- * The mode switch to compatibility mode and back, to be copied below 4 GiB; compat.c fills in the
- * two pointers. The first far jump loads a 32-bit code segment, the second one a 64-bit code
- * segment. 32-bit mode has no mnemonic for the four instructions, so their 32-bit form is bytes.
- * One copy for each instruction.
+ * Switches to compatibility mode and back. compat_stub() copies this code below 4 GiB, and fills in
+ * the 32-bit code, the pointers and the selectors. The first far jump loads a 32-bit code segment,
+ * the second one a 64-bit code segment. The four instructions are given as bytes, because 32-bit
+ * mode has no mnemonic for them.
  */
 	.globl compat_page
 	.hidden compat_page

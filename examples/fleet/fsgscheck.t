@@ -1,4 +1,4 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# For prove: the exit status and the lines "not ok" say the same.
+# For prove(1). The exit status agrees with the "not ok" lines.
 exec "${FSGSCHECK:-fsgscheck}" --tap --all-cpus --survival

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the core's stubs are guarded here: by the kernel's exception table, whose handler leaves
- * the vector in EAX. For lib/core/stubs.S to include.
+ * Guards the core's stubs by the kernel's exception table, whose handler leaves the vector in EAX.
+ * lib/core/stubs.S includes this file.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
-#if __has_include(<asm/ibt.h>) /* Linux 5.18, and kernels that took it from there */
+#if __has_include(<asm/ibt.h>) /* Linux 5.18, and kernels with a backport */
 #include <asm/ibt.h>
 #else
 #define ENDBR
 #endif
-#ifndef RET /* Linux 5.17 and its stable branches */
+#ifndef RET /* missing before Linux 5.17, except in stable branches */
 #define RET ret
 #endif
 

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * Whether this machine would execute the FSGSBASE instructions if the kernel enabled them, asked
- * on the running kernel: what a process cannot know, and what otherwise takes a reboot.
+ * Tests on the running kernel whether this machine would execute the FSGSBASE instructions if the
+ * kernel enabled them. A process cannot find this out, and every other test takes a reboot.
  *
- * On each CPU in turn, with interrupts off, CR4.FSGSBASE is set by a raw write, because the
- * kernel's own writes keep pinned bits as they were at boot; the four instructions are executed
- * under the exception table, each writing what its base holds already; and CR4 is put back. No
- * base changes on a sound machine. On a machine that stores another value, the MSR restores the old
- * base at once. A CPU where the bit is set already is not touched: its kernel uses the
- * instructions.
+ * The test runs on one CPU after the other, with interrupts off. It sets CR4.FSGSBASE by a raw
+ * write, because the kernel's own writes keep pinned bits as they were at boot. Then it executes
+ * the four instructions under the exception table. Each write stores the value that the base
+ * already has. At the end it restores CR4. On a healthy machine no base changes. On a machine that
+ * stores another value, the MSR restores the old base at once. A CPU on which the bit is already
+ * set is left unchanged, because its kernel uses the instructions.
  *
- * An NMI or a machine check may come meanwhile. Its entry code was patched at boot for a kernel
- * without the feature and does not look at CR4: it takes MSR_GS_BASE for the kernel's if the sign
- * is set (paranoid_entry() in arch/x86/entry/entry_64.S). That is so all the while, as far as the
- * machine stores what it is told to. The rule fails only when a program has put such a value into
- * its own GS base, for which it would have to run on this CPU while the bit is set
- * (Documentation/arch/x86/x86_64/fsgs.rst), and nothing else runs here. On a machine that stores
- * another value the base is foreign for a few instructions, from WRGSBASE to the WRMSR that repairs
- * it, and an NMI just there may bring the kernel down. Any kernel that uses the instructions would
- * come down there without an NMI.
+ * An NMI or a machine check may come during the test. The entry code of both was patched at boot
+ * for a kernel without the feature, and does not look at CR4. If the sign bit of MSR_GS_BASE is
+ * set, the entry code takes the value for the kernel's base (paranoid_entry() in
+ * arch/x86/entry/entry_64.S). This rule holds during the test, because no base changes. A program
+ * could break it by writing a value with the sign bit into its own GS base. But it would have to
+ * run on this CPU while CR4.FSGSBASE is set (Documentation/arch/x86/x86_64/fsgs.rst), and nothing
+ * else runs on this CPU meanwhile.
+ *
+ * On a machine that stores another value, the GS base is foreign for a few instructions, from
+ * WRGSBASE to the WRMSR that repairs it. An NMI at this moment may crash the kernel. On such a
+ * machine, any kernel that uses the instructions crashes even without an NMI.
  */
 #ifndef CONFIG_X86_64
 #error "fsgscheck is for x86-64 kernels: a 32-bit kernel has no use for FSGSBASE"
@@ -46,8 +48,8 @@
 	__stringify(FSGS_VERSION_MAJOR) "." __stringify(FSGS_VERSION_MINOR) "." __stringify( \
 		FSGS_VERSION_PATCH)
 #define CR4_FSGSBASE BIT_ULL(16)
-/* The output is about 3 KiB. If the buffer were too small, the file would check the machine
- * again. */
+/* The output is about 3 KiB. If the buffer were too small, seq_file would call show() again, which
+ * would test the machine again. */
 #define ROOM         16384
 
 struct answer {
@@ -60,13 +62,13 @@ struct cpu_check {
 	u64 before, after, in_the_end; /* CR4 */
 };
 
-#ifndef __nocfi /* Linux 5.13 */
+#ifndef __nocfi /* missing before Linux 5.13 */
 #define __nocfi
 #endif
 
 /*
- * The faults of stubs end in the kernel's exception table: there is nothing to hook. But a stub is
- * assembly, and has no type that kCFI could check before it is called by its address.
+ * Only calls the stub, because the kernel's exception table already handles the faults of stubs. A
+ * stub is assembly code without the type that kCFI checks in a call by address: hence __nocfi.
  */
 static __nocfi int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
@@ -101,8 +103,8 @@ static void check_this_cpu(void *data)
 	}
 }
 
-/* Checks all CPUs, one after the other. The report is that of the first CPU, and tells whether
- * others differ. */
+/* Checks all CPUs, one after the other. The report is that of the first CPU, and says whether other
+ * CPUs differ. */
 static int check_cpus(struct fsgs_report *report)
 {
 	struct cpu_check *check = kzalloc(sizeof(*check), GFP_KERNEL);
@@ -143,8 +145,8 @@ static int check_cpus(struct fsgs_report *report)
 	return error;
 }
 
-/* Each read from the start checks the machine again, which may have been resumed or migrated
- * since. */
+/* Each read from the start of the file checks the machine again: the guest may have been resumed or
+ * migrated since the last check. */
 static int show(struct seq_file *file, void *unused)
 {
 	static DEFINE_MUTEX(turn);
@@ -172,7 +174,7 @@ static int open(struct inode *inode, struct file *file)
 {
 	if (!capable(CAP_SYS_RAWIO))
 		return -EPERM;
-	/* The misc core has stored its device there. */
+	/* single_open_size() requires NULL, but the misc core has stored its device there. */
 	file->private_data = NULL;
 	return single_open_size(file, show, NULL, ROOM);
 }

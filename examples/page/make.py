@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Puts the page together: make.py --module WASM --image ISO --story LOG --version V OUTPUT. The rest lies beside this file.
+"""Puts the page together: make.py --module WASM --image ISO --story LOG --version V OUTPUT.
 
-The security policy names the script and the style by their hashes, so nothing else runs or styles.
+The other parts of the page are in this file's folder. The security policy has the hashes of the script and the style, so
+the browser accepts no other script or style.
 """
 
 import argparse
@@ -38,7 +39,7 @@ options = parser.parse_args()
 
 style, script = inline('page.css'), inline('page.js')
 parts = {
-    # The worker is a blob of this page; the module is compiled from bytes that are here already.
+    # The worker is a blob of this page. The module is compiled from bytes that are in the page.
     'policy': f"default-src 'none'; script-src {digest(script)} 'wasm-unsafe-eval'; style-src {digest(style)}; "
               "worker-src blob:; base-uri 'none'; form-action 'none'",
     'version': options.version,

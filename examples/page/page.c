@@ -3,11 +3,11 @@
  * `fsgscheck explain` for a caller that has bytes instead of files: the WebAssembly module of the
  * page.
  *
- * The caller puts bytes into the buffer and says how many. The order of calls: page_file(),
- * page_feed() until the file ends, page_end_file(), for each file; then page_json(). An instance
- * answers once.
+ * The caller puts bytes into the buffer and passes their number. The order of calls: for each file
+ * page_file(), page_feed() until the file ends, and page_end_file(); at last page_json(). An
+ * instance gives one answer only.
  *
- * The module imports nothing, so it cannot reach anything but its own memory, whatever it reads.
+ * The module imports nothing. So it can access only its own memory, whatever it reads.
  */
 #include <fsgscheck.h>
 #include <wasi/api.h>
@@ -16,7 +16,7 @@
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
 
-/* A multiple of the unit of every encoding. */
+/* The size of the buffer: a multiple of the code unit of every encoding. */
 enum { BUFFER = 1 << 20 };
 
 static struct explain explain;
@@ -38,7 +38,7 @@ uint32_t EXPORT(page_buffer_size)(void)
 	return sizeof buffer;
 }
 
-/* A file begins; its name is in the buffer. */
+/* Begins a file. The name of the file is in the buffer. */
 void EXPORT(page_file)(uint32_t length)
 {
 	if (!found.file)
@@ -47,15 +47,15 @@ void EXPORT(page_file)(uint32_t length)
 	found_begin_file(&found, file);
 }
 
-/* Gives how many lines of this file have ended. */
+/* Reads bytes from the buffer. Returns how many lines of this file have ended. */
 double EXPORT(page_feed)(uint32_t size)
 {
 	explain_feed(&explain, buffer, size);
 	return (double)explain.lines;
 }
 
-/* The CR or LF that the bytes so far end with, unless it is the second half of CR LF or LF CR; else
- * 0. */
+/* The CR or LF at the end of the bytes so far. 0 if they end otherwise, or with the second half of
+ * CR LF or LF CR. */
 uint32_t EXPORT(page_ended)(void)
 {
 	return explain.stream[0].length ? 0 : (unsigned char)explain.stream[0].ended;
@@ -67,7 +67,7 @@ uint32_t EXPORT(page_encoding)(void)
 	return explain_encoding(&explain);
 }
 
-/* Whether the whole file could be read. */
+/* Ends a file. `read` says whether the whole file could be read. */
 void EXPORT(page_end_file)(uint32_t read)
 {
 	found_end_file(&found, &explain, read);
@@ -87,8 +87,9 @@ const char *EXPORT(page_json)(void)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-/* printf() would report a long double, which it does not support, on standard error. Nothing here
- * prints one, and there is no standard error. These take the place of the imports. */
+/* The C library imports these functions, because its printf() reports a long double, which it does
+ * not support, on standard error. Nothing here prints a long double. So these functions, which only
+ * fail, replace the imports. */
 #define IMPORT(name) __imported_wasi_snapshot_preview1_##name
 
 int32_t IMPORT(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t written)

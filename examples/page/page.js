@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The page: takes files and text, has a worker read them, and shows the JSON of `fsgscheck explain --json`. Whatever is
-// shown goes into the page as text, never as HTML: a log may hold anything.
+// The page: takes files and text, lets a worker read them, and shows the JSON of `fsgscheck explain --json`. Everything
+// that it shows is added to the page as text, never as HTML, because a log may contain anything.
 'use strict';
 
 const byId = id => document.getElementById(id);
 
-// Characters that control a terminal, reorder text or are invisible: those that text_filter() of
-// the reader replaces, except tabs.
+// Characters that control a terminal, reorder text or are invisible. text_filter() of the reader replaces the same
+// characters, and tabs.
 const HIDDEN = /[\0-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
 
 // element('p', {class: 'small'}, 'text', element('b', {}, 'bold'))
@@ -19,7 +19,7 @@ function element(name, attributes, ...children) {
   return made;
 }
 
-// -- What the page carries
+// -- Data that is inside the page
 
 async function unpack(id) {
   const packed = Uint8Array.from(atob(byId(id).textContent), character => character.charCodeAt(0));
@@ -45,7 +45,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Some browsers do not allow this for a page opened from a file.
+    // Some browsers do not allow access to the clipboard from a page that was opened from a file.
     const area = element('textarea', {'aria-hidden': 'true'});
     area.value = text;
     document.body.append(area);
@@ -75,7 +75,7 @@ function copyButton(text) {
   return button;
 }
 
-// An option is not broken after its hyphen.
+// Keeps a line from being broken after the hyphen of an option.
 function unbroken(text) {
   return text.split(/(?<=\s)(-\S+)/).map((part, i) => i % 2 ? element('span', {class: 'whole'}, part) : part);
 }
@@ -105,7 +105,7 @@ function stop() {
 
 const LONGEST_NAME = 80;  // bytes; the reader keeps 95
 
-// A name as the reader gives it back. Of a long one the middle is left out.
+// A name as the reader returns it. The middle of a long name is left out.
 function plain(name) {
   const encoder = new TextEncoder();
   const letters = [...new TextDecoder().decode(encoder.encode(name)).replace(/\t/g, '?').replace(HIDDEN, '?')];
@@ -115,7 +115,8 @@ function plain(name) {
   return short;
 }
 
-// Two files of one name are told apart. The files stay as they are: a new File made of a file that has gone would be empty.
+// Gives two files with the same name different names. The File objects stay: a new File made from a file that no
+// longer exists would be empty.
 function named(files) {
   const taken = new Set();
   return files.map(file => {
@@ -154,7 +155,7 @@ async function start(files) {
     try {
       if (data.error)
         throw new Error(data.error);
-      // Then there is no answer.
+      // If no file could be read, there is no answer.
       if (data.unread.length === read.length)
         throw new Error(data.unread.map(unreadable).join(' '));
       show(data);
@@ -183,7 +184,7 @@ function fail(message) {
 
 // -- Showing
 
-// Worst first.
+// The tones of the verdicts, worst verdict first.
 const TONES = {broken: 'bad', inconsistent: 'bad', unadvertised: 'bad', unknown: 'open', disabled: 'warn', unsupported: 'warn',
                usable: 'good'};
 const ABREAST = 4;  // machines that fit side by side
@@ -220,7 +221,8 @@ function imageButton() {
   return element('p', {class: 'buttons'}, element('button', {type: 'button', class: 'save-image'}, 'Save the boot image'));
 }
 
-// A step: the side that has to act, what it has to do, and its commands, which are the lines that begin with blanks.
+// The steps of the advice. Each step names the side that has to act and what it has to do. Lines that begin with
+// blanks are the commands of a step.
 function steps(advice, title) {
   const items = [];
   for (const line of advice ? advice.split('\n') : []) {
@@ -235,8 +237,8 @@ function steps(advice, title) {
   return items.length ? titled(title, element('ol', {class: 'steps'}, ...items)) : null;
 }
 
-// The bytes of the instruction: its prefixes, an opcode of two bytes, and a byte that names the register. A disassembly
-// names it without bytes.
+// The bytes of the instruction: its prefixes, an opcode of two bytes, and a byte that names the register. Empty if
+// the log has no bytes, as in a disassembly.
 function instructionBytes(code) {
   const bytes = code ? code.split(' ') : [];
   return bytes.slice(0, bytes.indexOf('0f') + 3).join(' ');
@@ -250,7 +252,7 @@ function bits(source) {
   return element('ul', {class: 'bits', 'aria-label': 'Bits that are set in CR4'}, ...items);
 }
 
-// A line of the log, with the words that matter in it marked.
+// A line of the log, with the important words in it marked.
 function marked(text, words) {
   const parts = [];
   for (;;) {
@@ -265,7 +267,7 @@ function marked(text, words) {
 
 const SHOWN = 400;  // characters of a line
 
-// Of a long line the part that matters: a whole log may be one string of JSON.
+// The important part of a long line: a whole log may be one string of JSON.
 function shortened(text, words) {
   const at = Math.max(0, ...words.map(word => text.indexOf(word)).filter(at => at >= 0).slice(0, 1));
   const from = at < SHOWN ? 0 : at - SHOWN / 2;
@@ -340,7 +342,7 @@ function uptime(seconds) {
   return days ? `${count(days, 'day')}, ${count(hours, 'hour')}` : `${hours}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')} hours`;
 }
 
-// Text of the answer at the top is not repeated.
+// The card of one source. It does not repeat text of the answer at the top.
 function card(source, lines, answer) {
   const other = answer.explain.sources.length > 1;
   const made = titled(place(source), ...evidence(source, lines));
@@ -371,7 +373,7 @@ function sideBySide({table, lessons, sources}) {
     element('p', {}, 'What the differences (*) prove, and what they do not prove:'), list('lessons', lessons));
 }
 
-// The hosts that differ from most, worst first and in the natural order of their names.
+// The hosts that differ from most hosts, worst verdict first, and in the natural order of their names.
 function oddHosts(groups) {
   return element('table', {class: 'fleet'}, element('caption', {}, 'Hosts that differ from most'),
     element('thead', {}, element('tr', {}, ...['Host', 'Verdict', 'Whose fault'].map(name => element('th', {scope: 'col'}, name)))),
@@ -400,7 +402,8 @@ function fleet(explain) {
           ...groups.filter(({usual, verdict}) => !usual || ['bad', 'open'].includes(TONES[verdict])).map(group)];
 }
 
-// Crashes that are not about us, those of which too little is left, files that are packed, hold nothing or were not read.
+// What the answer leaves out: crashes with another cause, crashes of which too little is left, and files that are
+// packed, have no evidence or were not read.
 function rest(explain, unread) {
   const items = [];
   for (const name of unread)
@@ -425,7 +428,7 @@ function rest(explain, unread) {
   return items.length ? list('rest', items) : null;
 }
 
-// What to do about a log that shows nothing: it proves nothing either.
+// What to do about a log that shows nothing. Such a log does not prove that the machine works.
 function nothing() {
   return titled('Nothing here shows whether FSGSBASE is the cause',
                 element('p', {}, 'Of a machine that dies at boot, give this page the lines of the crash: “invalid opcode”, RIP:, ' +
@@ -452,7 +455,7 @@ function show({answer, lines, unread}) {
   const title = explain.evidence ? headline(answer.verdict, explain.fault) : 'No evidence of FSGSBASE here';
   const inside = element('div', {class: 'inside'});
   const isFleet = explain.machines > ABREAST;
-  // The page of a fleet is that of its groups.
+  // For a fleet, the page shows groups of machines.
   const shown = isFleet ? explain.sources.slice(0, -ABREAST) : explain.sources;
   const differ = shown.some(({advice}) => advice !== answer.advice);
   byId('answer').replaceChildren(
@@ -486,7 +489,7 @@ function show({answer, lines, unread}) {
 
 // -- Taking files and text
 
-const FIELD = 1 << 20;  // characters; to lay out more of them in the field takes a browser seconds
+const FIELD = 1 << 20;  // characters; a browser takes seconds to lay out more of them in the field
 
 let adding = false;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgscheck-explain.exe: `fsgscheck explain` where the log lies on a Windows machine. */
+/* fsgscheck-explain.exe: `fsgscheck explain` for logs on a Windows machine. */
 #include "windows.h"
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "explain/command.h"
 
-/* Expand wildcards, as a shell elsewhere does. */
+/* Makes the C library expand wildcards, as a shell does on other systems. */
 int _dowildcard = -1;
 
 void *memmem(const void *in, size_t size, const void *what, size_t length)
@@ -22,7 +22,7 @@ void *memmem(const void *in, size_t size, const void *what, size_t length)
 	return NULL;
 }
 
-/* For the report of a running machine, which this command never prints. */
+/* Linked with the report of a running machine, which this command never prints. */
 char *strsignal(int signal)
 {
 	static char text[24];
@@ -33,7 +33,7 @@ char *strsignal(int signal)
 
 int main(int argc, char **argv)
 {
-	/* Windows takes both, and the command takes names apart at this one. */
+	/* Windows accepts both slashes, but the command splits a path only at '/'. */
 	for (int i = 1; i < argc; i++)
 		for (char *c = argv[i]; *c; c++)
 			if (*c == '\\')
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	return explain_command(argc, argv);
 }
 
-/* The programs of a core file are not on this machine. */
+/* Does nothing: the programs of a core file are not on this machine. */
 struct explain;
 void read_module(struct explain *e);
 void read_module(struct explain *e)

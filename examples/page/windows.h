@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Every open() of the command has this flag. Without the one of Windows a CTRL-Z would end the
- * file. */
+/* The command opens every file with this flag. It means O_BINARY on Windows, because otherwise a
+ * CTRL-Z would end the file. */
 #define O_CLOEXEC _O_BINARY
 
 void *memmem(const void *in, size_t size, const void *what, size_t length);

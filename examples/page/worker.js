@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads files with the WebAssembly module, so that the page stays responsive. Each reading has its own worker, which
-// the page ends to cancel.
+// Reads files with the WebAssembly module, in a worker, so that the page stays responsive. Each run has its own worker.
+// To cancel a run, the page ends the worker.
 'use strict';
 
 const LONGEST = 1 << 18;    // maximum number of characters of a line: a cloud's console may be one string of JSON
@@ -19,8 +19,9 @@ function stringAt(at) {
   return new TextDecoder().decode(all.subarray(at, all.indexOf(0, at)));
 }
 
-// Feeds one file. Returns its encoding; for each buffer, the number of lines that ended before it, and the CR or LF whose
-// second half may follow, to find a line again; and whether the whole file could be read.
+// Feeds one file to the reader. Returns the encoding of the file, whether the whole file could be read, and a mark
+// for each buffer. A mark serves to find a line again: it has the number of lines that ended before the buffer, and
+// the CR or LF whose second half may follow.
 async function feed({file, name: text}, report) {
   const name = new TextEncoder().encode(text);
   const marks = [];
@@ -28,7 +29,7 @@ async function feed({file, name: text}, report) {
   memory(buffer, name.length).set(name);
   exports.page_file(name.length);
   try {
-    // A folder, and a file that is gone, look like an empty file until the whole is read.
+    // A folder, or a file that no longer exists, looks like an empty file until the whole file is read.
     for (let at = 0, lines = 0; at < file.size || at === 0; at += room) {
       const bytes = new Uint8Array(await (file.size ? file.slice(at, at + room) : file).arrayBuffer());
       marks.push({at, lines, ended});
@@ -47,13 +48,13 @@ async function feed({file, name: text}, report) {
   return {encoding, marks, read};
 }
 
-// The wanted lines of a file, by their numbers from 1. Zero bytes are dropped, as the reader does: otherwise the ends of
-// lines would not be the same.
+// The wanted lines of a file, by their numbers from 1. Zero bytes are dropped, as the reader does, because otherwise
+// other bytes would count as ends of lines.
 async function fetchLines(file, {encoding, marks}, wanted) {
   const lines = {};
   let last = null;
   for (const number of [...wanted].sort((a, b) => a - b)) {
-    // The last mark that the line cannot have begun before, so the line begins in that buffer.
+    // The last mark before which the line cannot have begun. So the line begins in the buffer of this mark.
     const from = marks.findLast(mark => mark.lines < number - 1) || marks[0];
     if (from === last)
       continue;
@@ -63,7 +64,7 @@ async function fetchLines(file, {encoding, marks}, wanted) {
     if (text[0] === SECOND_HALVES[from.ended])
       text = text.slice(1);
     text.split(/\r\n|\n\r|\n|\r/).forEach((line, i, all) => {
-      // The first may be the end of a line. Nothing follows the end of the last line.
+      // The first part may be the end of an earlier line. After the end of the last line there is no further line.
       if ((i || !from.at) && wanted.has(from.lines + 1 + i) && (line || i < all.length - 1))
         lines[from.lines + 1 + i] = line.slice(0, LONGEST);
     });
@@ -71,9 +72,9 @@ async function fetchLines(file, {encoding, marks}, wanted) {
   return lines;
 }
 
-// The lines that a source rests on, and those around them.
+// The lines that a source is based on, and the lines around them.
 async function excerpt(source, files, fed) {
-  // The second machine of a file has its line in its name.
+  // The name of the second machine in a file contains the number of its line.
   const read = files.find(({name}) => name === source.name || `${name}:${source.line}` === source.name) ||
     (files.length === 1 && files[0]);
   const wanted = new Set();

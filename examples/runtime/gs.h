@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the examples of this folder reach the GS base: through libfsgscheck, or, when compiled with
+ * How the examples of this folder access the GS base: through libfsgscheck, or, if compiled with
  * PLAIN_ARCH_PRCTL, by the system call alone, for comparison.
  */
 #ifndef FSGSCHECK_RUNTIME_GS_H
@@ -54,7 +54,7 @@ static inline const char *access_name(void)
 
 #endif
 
-/* A runtime that cannot reach its memory has to end. */
+/* Ends the program on an error: a runtime that cannot reach its memory cannot continue. */
 static inline void must(int error)
 {
 	if (error) {

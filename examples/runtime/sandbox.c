@@ -2,11 +2,12 @@
 /*
  * A sandbox that addresses its memory through GS, as WebAssembly runtimes do (the Segue technique).
  *
- * The guest's pointers are 32-bit numbers, and GS holds the start of 4 GiB of reserved addresses:
- * no sum, no mask and no test, and yet no pointer of the guest leads out. What has to be got right
- * is the border: each call in and each call back out changes the GS base, and the host's own must
- * be back whenever host code runs. Two guests take turns here, call out in the middle of their
- * work, and would notice at once if they saw each other's memory or the host's.
+ * The guest's pointers are 32-bit numbers, and GS holds the start of 4 GiB of reserved addresses.
+ * So an access needs no addition, no mask and no bounds check, and still no pointer of the guest
+ * leads out of the sandbox. The difficult part is the change between guest and host. Each call into
+ * the guest and each call back to the host changes the GS base, and host code must always run with
+ * the host's own base. Here two guests run in turn and call the host in the middle of their work.
+ * They would notice at once if they saw each other's memory or the host's.
  */
 #include "gs.h"
 
@@ -17,7 +18,7 @@
 
 enum { CALLS = 4000, WORDS = 16 };
 
-/* An address of the guest becomes an access through GS. */
+/* Accesses the guest's memory at an address of the guest. */
 #define THROUGH_GS(type, address) (*(type __seg_gs volatile *)(uintptr_t)(uint32_t)(address))
 
 struct sandbox {

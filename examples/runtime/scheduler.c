@@ -2,10 +2,10 @@
 /*
  * A cooperative scheduler with per-task data behind GS.
  *
- * Thread-local storage belongs to threads; a task that moves between threads needs storage of its
- * own. Here GS points to it, as FS points to the thread's, so that a task reaches it with one
- * instruction wherever it runs. The GS base is part of what a switch switches. A task never sees
- * the base change.
+ * Thread-local storage belongs to threads, so a task that moves between threads needs storage of
+ * its own. Here GS points to the task's storage, as FS points to the thread's. So a task reaches
+ * its storage with one instruction in any thread. A switch of tasks also switches the GS base. Each
+ * task always sees its own base.
  */
 #include "gs.h"
 
@@ -16,12 +16,12 @@ enum { THREADS = 3, TASKS = 48, STEPS = 400, STACK = 64 * 1024 };
 
 struct worker {
 	pthread_t thread;
-	void *stack; /* the thread's own, while a task runs on it */
+	void *stack; /* the thread's own stack, while a task runs on the thread */
 	unsigned switches;
 };
 
 struct task {
-	struct task *self; /* the same address, for pointers without GS */
+	struct task *self; /* the address of this structure, for pointers without GS */
 	struct worker *worker;
 	struct task *next;
 	void *stack;
@@ -32,7 +32,7 @@ struct task {
 	uint32_t done;
 };
 
-/* The task that is running, in whichever thread: its data begins where GS points. */
+/* The task that runs in the current thread: GS points to it. */
 #define SELF (*(struct task __seg_gs volatile *)0)
 
 /*
@@ -144,7 +144,8 @@ static void *run_worker(void *argument)
 		worker->switches++;
 		must(set_gs((uintptr_t)task));
 		switch_stack(&worker->stack, task->stack);
-		/* Only now has the task left its stack, so another thread may take it. */
+		/* The task has left its stack only now, so only now may another thread run the
+		 * task. */
 		if (task->done)
 			count_finished();
 		else
@@ -154,7 +155,7 @@ static void *run_worker(void *argument)
 	return NULL;
 }
 
-/* A stack as if the task had just called switch_stack() at the start of run_task(). */
+/* Makes a stack as if the task had just called switch_stack() at the start of run_task(). */
 static void *prepare_stack(void)
 {
 	char *const bottom = aligned_alloc(16, STACK);

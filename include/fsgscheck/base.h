@@ -366,8 +366,9 @@ FSGS_INLINE void fsgs_write_gs_(uint64_t base) FSGS_INLINE_NOTHROW
 #endif
 }
 
-/* By value: a caller that gives the address of its variable away keeps it in memory, and gets a
- * canary from -fstack-protector-strong. The canary cannot be read while the FS base is foreign. */
+/* Gets the base by value. If a caller passed the address of its variable, the variable would be in
+ * memory, and -fstack-protector-strong would add a canary. The canary cannot be read while the FS
+ * base is foreign. */
 FSGS_INLINE int fsgs_get_slowly_(uint32_t segment, uint64_t *base) FSGS_INLINE_NOTHROW
 {
 	const struct fsgs_base_value value = fsgs_get_base_value(segment);

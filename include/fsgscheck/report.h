@@ -629,10 +629,8 @@ struct fsgs_cpu_group;
  *
  * @return The length of the whole text without its zero byte, like snprintf(): it was cut if this
  *         is not below @p capacity. 8 KiB are enough for one group.
- * @retval -22  (-EINVAL) @p report is NULL, @p size is below ::FSGS_REPORT_MIN, or @p count is not
- *   0 and
- *              @p groups is NULL or @p group_size below that of struct fsgs_cpu_group's required
- *                part.
+ * @retval -22  (-EINVAL) @p report is NULL, or @p size is below ::FSGS_REPORT_MIN. Or @p count is
+ *              not 0, and @p groups is NULL or @p group_size is below ::FSGS_CPU_GROUP_MIN.
  *
  * @par Threads and signals
  * Safe everywhere; allocates nothing.

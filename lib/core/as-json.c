@@ -4,7 +4,7 @@
 
 #include <fsgscheck.h>
 
-/* Counts also the characters that do not fit. */
+/* `used` also counts the characters that do not fit. */
 struct text {
 	char *to;
 	size_t room;
@@ -251,7 +251,7 @@ static void put_ring0(struct text *text, const struct fsgs_report *r)
 	json_end(text, '}');
 }
 
-/* "0-3,8", and how many are in no range. */
+/* "0-3,8". If some CPUs are in no range, also how many CPUs there are in all. */
 static void put_cpu_list(struct text *text, const struct fsgs_cpu_group *group)
 {
 	element(text, "cpus");

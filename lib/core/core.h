@@ -50,7 +50,7 @@ static inline void fsgs_report_load(struct fsgs_report *to, const struct fsgs_re
 	fsgs_copy_out(to, sizeof *to, from, size);
 }
 
-/* As fsgs_decide(), of a report of this library's own size, in place. */
+/* Like fsgs_decide(), but in place, for a report of this library's own size. */
 __attribute__((visibility("hidden"))) void fsgs_decide_whole(struct fsgs_report *report);
 
 /* The trials of the vantage from which a report was made. */

@@ -8,8 +8,8 @@
 
 #define HYPERVISOR_FIRST 0x40000000u
 #define HYPERVISOR_STEP  0x100u
-/* KVM and Xen sit at the second base when they show a Hyper-V interface at the first; Linux looks
- * as far as 0x40010000, but no product is known beyond these few. */
+/* If KVM or Xen shows a Hyper-V interface at the first leaf base, its own leaves are at the second.
+ * Linux looks as far as 0x40010000, but no known product is beyond these few bases. */
 #define HYPERVISOR_BASES 4u
 
 static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])

@@ -22,7 +22,7 @@ static const uint8_t segment_insns[FSGS_SEGMENTS][2] = {
 
 #define XEN_4_14 (4u << 16 | 14)
 
-/* From best to worst. The overall verdict is the worse of two. */
+/* The verdicts from best to worst. The overall verdict is the worse of those of FS and GS. */
 static const uint8_t severity[] = {
 	[FSGS_VERDICT_USABLE] = 0,       [FSGS_VERDICT_UNSUPPORTED] = 1,
 	[FSGS_VERDICT_DISABLED] = 2,     [FSGS_VERDICT_UNKNOWN] = 3,
@@ -30,7 +30,7 @@ static const uint8_t severity[] = {
 	[FSGS_VERDICT_BROKEN] = 6,
 };
 
-/* Executed, with any outcome. */
+/* Whether the instruction ran without a fault, with any value. */
 static int ran(uint32_t outcome)
 {
 	return outcome == FSGS_OUTCOME_OK || outcome == FSGS_OUTCOME_WRONG_VALUE ||
@@ -65,7 +65,7 @@ static int not_tried(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_NOT_TRIED;
 }
 
-/* A fault, as opposed to a wrong value. */
+/* Whether the instruction faulted, as opposed to a wrong value. */
 static int raised(uint32_t outcome)
 {
 	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
@@ -159,8 +159,8 @@ struct surroundings {
 	int instrumented;
 };
 
-/* An emulator: by name, or because the auxiliary vector lacks an entry that every kernel of this
- * age gives, and nothing says that a tool took it out. */
+/* An emulator is recognised by its name, or because the auxiliary vector lacks an entry that every
+ * kernel of this version provides, and there is no sign of a tool that removed the entry. */
 static int is_emulated(const struct fsgs_report *r, int instrumented)
 {
 	if (fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG ||
@@ -179,7 +179,8 @@ static int is_sandboxed(const struct fsgs_report *r)
 		r->fallback_error[FSGS_SEGMENT_GS] == FSGS_EINVAL);
 }
 
-/* ILL_ILLOPC: hardware and kernel report an undefined instruction as ILL_ILLOPN, 2. */
+/* Whether an undefined instruction was reported as ILL_ILLOPC, 1: hardware and kernel report it as
+ * ILL_ILLOPN, 2. */
 static int odd_signal(const struct fsgs_report *r)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
@@ -188,7 +189,8 @@ static int odd_signal(const struct fsgs_report *r)
 	return 0;
 }
 
-/* These findings are reported only for a verdict that a healthy machine does not give. */
+/* Whether a tool changes the evidence. This is reported only with a verdict that a healthy machine
+ * does not have. */
 static int is_instrumented(const struct fsgs_report *r)
 {
 	if (r->verdict == FSGS_VERDICT_USABLE)
@@ -234,7 +236,7 @@ static int xen_lacks_it(const struct fsgs_report *r)
 	       (r->hypervisor_version && r->hypervisor_version < XEN_4_14);
 }
 
-/* If the kernel did not enable what CPUID offers: is it too old, or was it configured so? */
+/* Why the kernel did not enable what CPUID offers: it is too old, or it was configured so. */
 static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surroundings *around)
 {
 	if (r->hwcap2_fsgsbase != FSGS_ANSWER_NO || r->cpuid_fsgsbase != FSGS_ANSWER_YES ||
@@ -244,8 +246,9 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	 * the next check may begin on another CPU. */
 	if (r->cpus_differ == FSGS_ANSWER_YES)
 		return 0;
-	/* If an emulator runs them, that shows nothing about its kernel. If they do not run, it
-	 * does: an emulated machine obeys CR4, and a process emulator has no CR4. */
+	/* If an emulator runs the instructions, this shows nothing about the kernel in it. If they
+	 * are undefined, that kernel did not enable them: an emulated machine obeys CR4, and a
+	 * process emulator has no CR4. */
 	if (around->emulated && !any_at_all(undefined, r->trials))
 		return 0;
 	return when(r->cpuinfo_flag == FSGS_ANSWER_YES, FSGS_FINDING_KERNEL_TOO_OLD) |

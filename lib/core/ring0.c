@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walk through ring 0: off, on, off again.
+ * The walk through ring 0: with CR4.FSGSBASE clear, set, and clear again.
  *
- * A guest kernel believes CPUID, sets CR4.FSGSBASE and executes. A host can let it down at each of
- * these, so each is taken by itself and announced before: the machine may not live to tell.
+ * A guest kernel relies on CPUID, sets CR4.FSGSBASE and executes the instructions. On a defective
+ * host each of these steps can fail. So each step is taken by itself and announced before: the
+ * machine may not survive it.
  *
- * An instruction is first executed with the value that its base already has, and for a caller that
- * needs its bases this is all. Only when all four have run do markers follow, so that the faults
- * that have to be expected find both bases as they were, and a caller's exception handler may use
+ * An instruction is first executed with the value that its base already has. For a caller that
+ * needs its bases this is all. Markers follow only after all four instructions have run. So both
+ * bases are unchanged at the faults that must be expected, and a caller's exception handler may use
  * them.
  */
 #include "core.h"
@@ -16,8 +17,8 @@
 #define MSR_FS_BASE    0xc0000100u
 #define MSR_GS_BASE    0xc0000101u
 
-/* Canonical, with bit 31 set: a 32-bit write must clear the upper half, not extend the sign. No
- * two share a half, so a value left over from another write is noticed. */
+/* Canonical, with bit 31 set: a 32-bit write must clear the upper half, not extend the sign. No two
+ * markers have a half in common, so a value left over from another write is noticed. */
 #define MARKER_BY_MSR  UINT64_C(0x00003c5a96e1d287)
 #define MARKER_BY_INSN UINT64_C(0x000012f0b4a5c36d)
 #define MARKER_KEPT    UINT64_C(0x00006b1ef00d9a42)
@@ -132,7 +133,7 @@ static void sample_cleared(struct walk *walk)
 			cleared[i] = trials[i];
 }
 
-/* True if the same instructions ran in both. */
+/* True if the instruction ran in both trials or in neither of them. */
 static int agrees(const struct fsgs_trial *a, const struct fsgs_trial *b)
 {
 	/* A trial also tries a 32-bit form, which can fail on its own. */
@@ -147,7 +148,8 @@ static void compare_samples(struct walk *walk, const struct fsgs_trial sampled[F
 			walk->report->samples_differ = FSGS_ANSWER_YES;
 }
 
-/* Reads by the instruction and by the MSR: on a healthy machine both give the same base. */
+/* Writes the old base by the instruction and by the MSR: after a defective instruction the MSR
+ * repairs it. */
 static void put_back(struct walk *walk, uint32_t segment, enum fsgs_insn writer, fsgs_stub_fn *stub)
 {
 	struct fsgs_stub io = {.in = {walk->base[segment]}};

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stubs: each instruction that may fault, between an address that can be recognised and one
- * where execution can go on.
+ * The stubs: each instruction that may fault has an address that can be recognised, and an address
+ * where execution can continue.
  *
  * Rules that every stub keeps, because a fault may leave it at any guarded instruction:
  *  - RDI holds the argument block from entry to return, so that a handler can find it;
- *  - RSP is as it was at entry, and every callee-saved register, too: the common way out is a RET;
- *  - no memory is addressed through FS or GS: the bases are what is being tried.
+ *  - RSP and every callee-saved register are as they were at entry, because a stub that faulted
+ *    ends by a RET;
+ *  - no memory is addressed through FS or GS, because their bases are under trial.
  */
 #include <fsgscheck/insn.h>
 
@@ -25,7 +26,7 @@
 /* An entry in the table of fsgs_stub_recover(), relative to itself: the object needs no relocation
  * at run time. */
 #define FSGS_GUARD(insn) TABLE_SECTION; .balign 4; .long insn - .; .text
-/* Ring 0 and processes both have fsgs_stub_fault. */
+/* Empty: in ring 0 and in processes, a stub that faulted continues at fsgs_stub_fault. */
 #define FSGS_FAULT
 #endif
 
@@ -123,9 +124,9 @@ write_stub fsgs_stub_wrfs64 FSGS_WRFSBASE
 write_stub fsgs_stub_wrgs64 FSGS_WRGSBASE
 
 /* The base is foreign between WRITE64 and RESTORE, so no code there may enter a kernel. A kernel
- * that does not know the instructions would act on it, and so would a sandbox that keeps its own
- * state behind GS. The first two instructions take every expected fault while the base is still the
- * old one. */
+ * that does not know the instructions would use the foreign base. A sandbox that keeps its own
+ * state behind GS would use it, too. The first two instructions take every expected fault while the
+ * base still has its old value. */
 	.macro mark_stub name rd wr
 	stub \name
 	movl $1, STEP(%rdi)
@@ -277,8 +278,8 @@ rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 msr_stub fsgs_stub_msr_fs MSR_FS_BASE FSGS_RDFSBASE FSGS_WRFSBASE
 msr_stub fsgs_stub_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 
-/* A base across two exits to a hypervisor: CPUID, and a read of port 80H, the usual port for
- * delays. */
+/* Whether a base survives two exits to a hypervisor: CPUID, and a read of port 80H, the usual port
+ * for delays. */
 	.macro exits_stub name rd wr
 	stub \name
 	movl $1, STEP(%rdi)
@@ -308,7 +309,7 @@ exits_stub fsgs_stub_exits_fs FSGS_RDFSBASE FSGS_WRFSBASE
 exits_stub fsgs_stub_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
 #if !defined(FSGS_STUB_HEADER)
-/* fsgs_stub_recover() sends every stub that faulted here. */
+/* fsgs_stub_recover() continues every stub that faulted here. */
 	.globl fsgs_stub_fault
 #if defined(__ELF__)
 	.hidden fsgs_stub_fault

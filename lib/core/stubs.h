@@ -68,14 +68,14 @@ void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops
  * the Hyper-V interface at 40000000H. Call after fsgs_core_cpuid(). */
 void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *ops);
 
-/* The trial of the four instructions on this CPU: fills in trials. Each is executed in its
- * 64-bit form and its value checked, against the other way of reading the base where there is
- * one; RDGSBASE and WRGSBASE in the 32-bit form, too. WRFSBASE writes only the value that the FS
- * base already has, unless report->vantage is FSGS_VANTAGE_RING0: there FS is tried like GS. The
- * GS base holds a marker for some twenty instructions inside one stub, and is put back on the
- * fault path, too. An instruction is not tried if the old base cannot be read. Sets fallback to
- * FSGS_FALLBACK_LIES for GS if the other access contradicts a reader that proved right.
- * Asynchronous interrupts or signals whose handlers use GS must be off. */
+/* The trial of the four instructions on this CPU: fills in trials. Each is executed in its 64-bit
+ * form, RDGSBASE and WRGSBASE also in the 32-bit form. The value is compared with the other access
+ * to the base, if there is one. WRFSBASE writes only the value that the FS base already has, unless
+ * report->vantage is FSGS_VANTAGE_RING0: there FS is tried like GS. The GS base holds a marker for
+ * some twenty instructions inside one stub. It is also restored on the fault path. An instruction
+ * is not tried if the old base cannot be read. Sets fallback to FSGS_FALLBACK_LIES for GS if the
+ * other access contradicts a reader that proved right. Asynchronous interrupts or signals whose
+ * handlers use GS must be off. */
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops);
 
 /* Whether WRGSBASE refuses a non-canonical address: fills in canonical_check. Writes 1<<63,

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trial: what really happens when the four instructions are executed.
+ * The trial: executes the four instructions and reports what happens.
  *
- * What has to hold before a line of this runs: the guard of the caller is in place (a fault in a
- * stub comes back as a result), and nothing asynchronous that looks at FS or GS can interrupt this
- * thread. Reading is tried before writing, because a write needs the old value to put it back; what
- * a read cannot give, the caller's other way may. No base is ever written whose old value is not
- * known.
+ * Before this code runs, the caller's guard must be in place, so that a fault in a stub comes back
+ * as a result. Nothing asynchronous that uses FS or GS may interrupt this thread. Reading is tried
+ * before writing, because the old base must be restored after a write. If a read cannot give the
+ * old base, the caller's other access may give it. No base is written whose old value is not known.
  */
 #include "core.h"
 
@@ -30,7 +29,7 @@ static struct fsgs_trial *trial_of(struct fsgs_report *report, enum fsgs_insn in
 	return (report->vantage == FSGS_VANTAGE_RING0 ? report->cr4_set : report->trials) + insn;
 }
 
-/* SIGILL on Linux, and #UD. */
+/* The outcome is `undefined` for SIGILL on Linux and for #UD in ring 0. */
 static uint32_t classify(const struct fsgs_stub *io, uint32_t vantage)
 {
 	const int32_t undefined = vantage == FSGS_VANTAGE_RING0 ? 6 : 4;

@@ -16,13 +16,13 @@ from pathlib import Path
 
 LIB = Path(__file__).resolve().parents[1]
 ROOT = LIB.parent
-# In the order in which they can be read. The core's header needs no Linux.
+# The headers, in an order in which they can be read. The core's header needs no Linux.
 HEADERS = {
     'fsgscheck': ['fsgscheck/version.h', 'fsgscheck/export.h', 'fsgscheck/report.h', 'fsgscheck.h', 'fsgscheck/insn.h',
                   'fsgscheck/base.h'],
     'fsgscheck-core': ['fsgscheck/version.h', 'fsgscheck/export.h', 'fsgscheck/report.h', 'fsgscheck/core.h'],
 }
-# For assembly, too.
+# Headers that assembly includes, too.
 IN_ASSEMBLY = {'fsgscheck/insn.h', 'fsgscheck/base.h'}
 # The lists of lib/meson.build that each form is made of.
 LISTS = {
@@ -41,7 +41,7 @@ PROLOGUE = {
     'fsgscheck-core': '',
 }
 
-# After the header.
+# What follows the header.
 NUMBERS = {
     'fsgscheck': '',
     'fsgscheck-core': '''\
@@ -173,7 +173,7 @@ class Unit:
         self.parts = []
 
     def add(self, path):
-        """A source or header with what it includes, headers once."""
+        """Adds a source or header, and before it the headers that it includes, each header once."""
         text = read(path)
         text = re.sub(r'\A/\* SPDX-License-Identifier: MIT \*/\n', '', text)
         kept, depth = [], 0
@@ -185,7 +185,7 @@ class Unit:
                 kept.append(line)
             elif name:
                 file = ROOT / 'include' / name if include[1] == '<' else (path.parent / name).resolve()
-                # Headers that only some machines read there do not count.
+                # A header in a condition is not marked as read, because only some machines read it there.
                 inside = path.suffix == '.c' and depth > 0
                 if file.suffix == '.def' or (file not in self.there if inside else self.is_new(file)):
                     self.parts.append('\n'.join(kept))
@@ -201,14 +201,14 @@ class Unit:
         return new
 
     def add_source(self, file):
-        """A C file, whose macros end with it."""
+        """Adds a C file, and undefines its macros after it."""
         path = LIB / file
         self.add(path)
         names = re.findall(r'^# *define (\w+)', read(path), re.M)
         self.parts.append(''.join(f'#undef {name}\n' for name in sorted(set(names))))
 
     def add_assembly(self, file):
-        """Each line as a string, except words that are preprocessor macros."""
+        """Adds an assembly file: each line as a string, except words that are preprocessor macros."""
         path = LIB / file
         text = re.sub(r'/\*.*?\*/', '', read(path), flags=re.S)
         own = set(re.findall(r'^# *define (\w+)', text, re.M))
@@ -216,7 +216,7 @@ class Unit:
         for line in text.split('\n'):
             include = INCLUDE.match(line)
             if include and include[2] == 'cet.h':
-                # Its own words are for assembly files alone.
+                # The macros of cet.h are for assembly files alone.
                 lines.append('#define _CET_ENDBR endbr64')
                 own.add('_CET_ENDBR')
             elif include:
@@ -254,7 +254,7 @@ def as_string(line, macros):
 
 
 def notice(name, what):
-    """The licence goes with the files."""
+    """The comment at the start of a file, with the licence."""
     version = '.'.join(re.findall(r'^#define FSGS_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)',
                                   read(ROOT / 'include/fsgscheck/version.h'), re.M))
     licence = read(ROOT / 'COPYING').strip()
@@ -279,7 +279,7 @@ def source(form):
     unit.parts += [notice(f'{form}.c', 'the drop-in form'), PROLOGUE[form], PLAIN, f'#include "{form}.h"\n', NUMBERS[form]]
     files = lists()
     chosen = [file for name in LISTS[form] for file in files[name]]
-    # Assembly last: it has constants under names that system headers know.
+    # Assembly comes last, because its constants have names that system headers use.
     for file, condition in sorted(chosen, key=lambda entry: entry[0].endswith('.S')):
         if condition:
             unit.parts.append(f'#if {condition}\n')

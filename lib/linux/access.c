@@ -2,10 +2,11 @@
 /*
  * The decided access of each segment and the answer of fsgs_usable(), kept until fsgs_refresh().
  *
- * One word holds all of it, and the ticket of the survey that found it. Surveys run without a lock,
- * so an earlier survey must not overwrite what a later survey has stored. The accessors see the old
- * access or the new one, and nothing in between: a thread with a foreign FS base could not survive
- * a survey. tests/torture/deciding.py takes these steps in every order.
+ * One word holds all of these, and the ticket of the survey that found them. Surveys run without a
+ * lock, so an earlier survey must not overwrite what a later survey has stored. The accessors see
+ * the old access or the new access, but never an undecided one: they would start a survey, which a
+ * thread with a foreign FS base could not survive. tests/torture/deciding.py takes these steps in
+ * every order.
  */
 #define FSGS_BASE_LIMIT_CONST_ /* this file writes fsgs_base_limit */
 
@@ -16,9 +17,10 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-/* Fields of two bits, 0 while undecided. A segment's field is its enum fsgs_access plus 1. Then one
- * bit for each segment: arch_prctl has set its base and the new value was read back. A new decision
- * clears that bit. */
+/* The parts of the word. First fields of two bits, 0 while undecided: for each segment enum
+ * fsgs_access plus 1, and for fsgs_usable() its answer plus 1. Then one bit for each segment:
+ * arch_prctl has set its base and the new value was read back. A new decision clears that bit. The
+ * rest is the ticket. */
 #define ACCESS_SHIFT(segment) (2 * (segment))
 #define ACCESS(segment)       (3u << ACCESS_SHIFT(segment))
 #define FIELD(access)         ((access) + 1u)
@@ -31,7 +33,7 @@
 
 static atomic_uint decided;
 static atomic_uint tickets;
-/* As fields; 0 for FSGS_BASE_AUTO. */
+/* What fsgs_base_force() has set, as fields; 0 for FSGS_BASE_AUTO. */
 static atomic_uint forced[FSGS_SEGMENTS];
 
 volatile uint64_t fsgs_base_limit[FSGS_BASE_LIMITS];
@@ -132,8 +134,9 @@ static uint32_t update(uint32_t wanted)
 		const uint32_t fields = survey(wanted, &found);
 		uint32_t old = atomic_load(&decided);
 
-		/* Otherwise a later survey has stored its result first. It may have looked for
-		 * other fields. */
+		/* Stores the result, unless a later survey has stored its own result first. That
+		 * survey may not have determined all fields in `wanted`, so this function then
+		 * starts another one. */
 		while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {
 			const uint32_t word = ticket | (old & FIELDS & ~found) | fields;
 
@@ -164,7 +167,8 @@ int fsgs_trusted_in(uint32_t word, uint32_t segment)
 
 void fsgs_trust(uint32_t word, uint32_t segment)
 {
-	/* Not if the decision has changed meanwhile: the new one may be about another machine. */
+	/* Nothing is recorded if the decision has changed meanwhile: the new decision may be about
+	 * another machine. */
 	atomic_compare_exchange_strong(&decided, &word, word | TRUSTED(segment));
 }
 

@@ -17,7 +17,7 @@
  * wrote nothing. */
 #define FSGS_SENTINEL UINT64_C(0x8a5e000000005eb1)
 
-/* Always inlined: it runs between a foreign FS base and its restoration. */
+/* Always inlined, because it is used while the FS base is foreign. */
 static inline __attribute__((always_inline)) long fsgs_raw_arch_prctl(int code, uint64_t address)
 {
 	long result;

@@ -3,9 +3,9 @@
  * Evidence: the features that the kernel enabled, from AT_HWCAP2.
  *
  * getauxval() reads the process's own copy, on the stack, as every other program does. It cannot
- * tell an absent entry from one of zero. /proc/self/auxv is the kernel's copy. PR_GET_AUXV (Linux
- * 6.4) reads the same copy, also where a tool replaces the file. A kernel that enabled nothing
- * provides the entry with the value zero; emulators leave it out.
+ * tell an absent entry from an entry of zero. /proc/self/auxv is the kernel's copy. PR_GET_AUXV
+ * (Linux 6.4) reads the kernel's copy even if a tool replaces the file. A kernel that enabled
+ * nothing provides the entry with the value zero; emulators leave it out.
  */
 #include "../core/core.h"
 #include "linux.h"

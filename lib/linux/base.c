@@ -2,11 +2,11 @@
 /*
  * Base access under one contract.
  *
- * Everything here may run with a foreign FS base, before whose restoration nothing may touch
- * thread-local storage: the file is compiled without stack protector and sanitizers, and the only
- * call out of it is the decision, which was made before. What the system call says is checked,
- * because there are kernels that answer 0 and do nothing (Asterinas, enarx), return the base
- * instead of storing it, or give a wrong one (WSL1).
+ * Everything here may run while the FS base is foreign. Until it is restored, nothing may touch
+ * thread-local storage. So this file is compiled without stack protector and sanitizers, and it
+ * calls no other code except the decision, which was made before. The results of the system call
+ * are checked: some kernels return 0 and do nothing (Asterinas, enarx), return the base instead of
+ * storing it, or give a wrong base (WSL1).
  */
 #include "linux.h"
 
@@ -29,7 +29,8 @@ static int get_by_prctl(uint32_t segment, uint64_t *base)
 	return 0;
 }
 
-/* Read back until a set has changed the base: an arch_prctl that does nothing cannot do that. */
+/* Each set is read back until a set has changed the base: an arch_prctl that does nothing cannot do
+ * that. */
 static int set_by_prctl(uint32_t segment, uint64_t base, uint32_t word)
 {
 	const int code = segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS;

@@ -73,7 +73,7 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 		fsgs_survive(report);
 }
 
-/* The stack that fsgscheck.h documents for a check. */
+/* Touches the stack that a check needs at most, as documented in fsgscheck.h. */
 static __attribute__((noinline)) void touch_check_stack(void)
 {
 	volatile char below[10 * 1024];

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trial execution inside a process that belongs to others.
+ * Trial execution inside a process that has signal handlers of its own.
  *
  * What must hold (doc/handover.md has the properties):
- *  - Only a fault of our own is ours: raised by the kernel, in the trying thread, at an instruction
- * of a stub. Anything else goes to the action that was there before: handover.c.
- *  - Every path restores handlers, mask and errno; a handler that another thread installed
- * meanwhile stays.
- *  - No signal gets lost. The trying thread runs with SIGILL and its kin unblocked, because a
- * blocked one would kill the process; so a signal that is sent to it may arrive here although it
- * would have stayed pending, for sigwait() or a signalfd. It is put aside and sent again
- * afterwards.
+ *  - A fault is handled here only if the kernel raised it, in the trying thread, at an instruction
+ *    of a stub. Every other signal goes to the action that was installed before: handover.c.
+ *  - Every path restores handlers, mask and errno. A handler that another thread installed
+ *    meanwhile stays.
+ *  - No signal gets lost. The trying thread runs with SIGILL and the other caught signals
+ *    unblocked, because a fault whose signal is blocked kills the process. So a signal that is sent
+ *    to the thread may arrive here although it would have stayed pending, for sigwait() or a
+ *    signalfd. It is held back and sent again after the trial.
  *
  * The handler does not jump. It changes the registers of the interrupted stub, so that its return
- * leads to the stub's end (handlers.S): only sigreturn gives a thread back the MXCSR, x87 control
- * word, PKRU, alternate stack and signal mask that delivery took away, and a jump out of a handler
- * would leave them changed for good.
+ * leads to the stub's end (handlers.S). Delivery of a signal changes MXCSR, the x87 control word,
+ * PKRU, the alternate stack and the signal mask, and only sigreturn restores them. After a jump out
+ * of the handler they would stay changed.
  *
- * What the handler calls does not use the FS base: a fault may come from a thread that has a
- * foreign one. Hence no errno, no pthread_self(), and no stack protector in this file.
+ * The functions that the handler calls do not use the FS base, because a fault may come from a
+ * thread whose FS base is foreign. Hence no errno, no pthread_self(), and no stack protector in
+ * this file.
  */
 #include "guard.h"
 
@@ -42,7 +43,7 @@ static struct {
 	uint64_t name;                  /* the owner in the lock */
 	kernel_sigset mask;             /* to be restored */
 	kernel_sigset own;              /* already pending for this thread alone */
-	atomic_int parked[FSGS_CAUGHT]; /* how many signals were put aside */
+	atomic_int parked[FSGS_CAUGHT]; /* how many signals were held back */
 	siginfo_t info[FSGS_CAUGHT][PARKED];
 } guard;
 
@@ -65,8 +66,8 @@ static int is_trying(void)
 	return thread && (unsigned)thread_id() == thread;
 }
 
-/* Continues at the stub's end after a fault in a stub. The registers name the table and the end, so
- * this also serves a trial of another copy of the library. */
+/* After a fault in a stub, continues at its end. Registers have the addresses of the table and of
+ * the end, so this also serves a trial of another copy of the library. */
 static int recover(int sig, const siginfo_t *info, greg_t *regs)
 {
 	const uint64_t mark = sig == SIGSYS ? FSGS_MARK_CALL : FSGS_MARK_STUB;
@@ -144,7 +145,7 @@ int fsgs_guard_enter(void)
 	long error;
 
 	touch_guard_stack();
-	/* Before the lock: see EXCHANGING. */
+	/* These signals are blocked before the lock is taken: see EXCHANGING. */
 	error = change_mask(SIG_BLOCK, EXCHANGING, &old);
 	if (error)
 		return (int)error;
@@ -165,9 +166,9 @@ int fsgs_guard_enter(void)
 	return (int)error;
 }
 
-/* Whether a parked signal is sent again to the process. If the thread does not block it, it is sent
- * to the thread. If the thread blocks it, it is sent to its original target, where it stays
- * pending. */
+/* Whether a signal that was held back is sent again to the process, or else to the thread. If the
+ * thread does not block the signal, it is sent to the thread. If the thread blocks the signal, it
+ * is sent to its original target, where it stays pending. */
 static int is_for_process(int slot, int nth, const siginfo_t *info, kernel_sigset mask,
 			  kernel_sigset own)
 {
@@ -187,8 +188,8 @@ void fsgs_guard_leave(void)
 
 	change_mask(SIG_SETMASK, mask | EXCHANGING, NULL);
 	fsgs_handover_give_back();
-	/* In a child that was forked during the trial this is 0: the parked signals belong to the
-	 * parent. */
+	/* In a child that was forked during the trial this is 0: the signals that were held back
+	 * belong to the parent. */
 	const int ours = atomic_exchange(&fsgs_process.trying, 0) == (unsigned)name;
 
 	for (int i = 0; i < FSGS_CAUGHT; i++) {

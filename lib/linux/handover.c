@@ -13,8 +13,8 @@
  * that is not a library's owns the actions, and other copies wait until it has restored that
  * action. The handler of a copy that waits passes everything on to the handler that it replaced.
  *
- * The handler does not use the FS base: a fault may come from a thread that has a foreign one.
- * Hence no errno, no pthread_self(), and no stack protector in this file.
+ * The handler does not use the FS base, because a fault may come from a thread whose FS base is
+ * foreign. Hence no errno, no pthread_self(), and no stack protector in this file.
  */
 #include "handover.h"
 
@@ -28,14 +28,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Some C libraries define neither. */
+/* Some C libraries do not define this. */
 #ifndef SA_RESTORER
 #define SA_RESTORER 0x04000000
 #endif
 
 const int fsgs_caught[FSGS_CAUGHT] = {SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 
-/* Installed first and restored last, in every copy of the library. */
+/* The slot of the signal that every copy of the library takes first and restores last. */
 #define FIRST 0
 
 /* The kernel's own structure. The C library's sigaction() hides the restorer, and a runtime with
@@ -52,7 +52,8 @@ struct kernel_action {
 
 static const struct kernel_action none; /* SIG_DFL */
 
-/* Each element is written once, before the handler with that number is first installed. */
+/* The replaced actions. Each element is written once, before the handler with that number is first
+ * installed. */
 static struct kernel_action behind[FSGS_CAUGHT][FSGS_VARIANTS];
 static atomic_uint variants[FSGS_CAUGHT];
 
@@ -121,8 +122,8 @@ void *fsgs_handover_pass(int slot, unsigned variant, siginfo_t *info)
 
 	if (slot == FIRST && atomic_load(&beside))
 		return (void *)atomic_load(&beside);
-	/* Applies only while our handler is installed. A caller of a saved handler has to apply the
-	 * flags of that action itself. */
+	/* SA_RESETHAND applies only while our handler is installed. A caller of a saved handler has
+	 * to apply the flags of that action itself. */
 	if ((old->flags & SA_RESETHAND) &&
 	    !atomic_compare_exchange_strong(&installed[slot], &unspent, unspent + 1) &&
 	    unspent == 3 + 2 * variant) { /* GCOV_EXCL_START: the process ends by the signal. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the actions of the signals that a trial catches change hands: the library's own for its
- * length, and which action a signal of the rest of the process goes to.
+ * The exchange of signal actions for a trial: installs the library's own actions for the signals
+ * that a trial catches, and restores the replaced actions afterwards. Signals that do not belong to
+ * the trial are passed to the replaced actions.
  */
 #ifndef FSGSCHECK_LIB_HANDOVER_H
 #define FSGSCHECK_LIB_HANDOVER_H
@@ -28,7 +29,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* #UD; #GP and CPUID faulting; faults that some virtual machines raise instead; seccomp. */
+/* In this order: for #UD; for #GP and CPUID faulting; for faults that some virtual machines raise
+ * instead; for seccomp. */
 extern const int fsgs_caught[FSGS_CAUGHT];
 
 /* Call with the guard's lock held and with EXCHANGING blocked. Returns 0, or a negative errno with

@@ -59,8 +59,8 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
  * only. The file may have any length: the reader sets the limit. */
 int fsgs_open_file(const char *path);
 
-/* read(2), or pread(2) where an offset is given. It is made again after an interruption, which a
- * file of FUSE can report, but not for ever: a sandbox can report one each time. */
+/* read(2), or pread(2) if an offset is given. The call is repeated after an interruption, which a
+ * file of FUSE can report, but with a limit: a sandbox can report an interruption each time. */
 ssize_t fsgs_read_file(int fd, void *to, size_t size, off_t at);
 #define FSGS_WHERE_IT_IS (-1)
 
@@ -128,8 +128,8 @@ uint32_t fsgs_environment_access(int *known);
 
 /* access.c: the word that holds all decisions. */
 
-/* The word, once the access of this segment is decided, and the access of a segment in that
- * word. */
+/* Returns the word, after deciding the access of this segment if it is undecided; and the access of
+ * a segment in that word. */
 uint32_t fsgs_decided(uint32_t segment);
 uint32_t fsgs_access_in(uint32_t word, uint32_t segment);
 
@@ -153,8 +153,8 @@ void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fs
 /* Pins the calling thread to one CPU; a negative errno on failure. */
 int fsgs_move_to(uint32_t cpu);
 
-/* 1 when a CPU's result contradicts those before it, which `known` holds. A trial that was refused
- * on one CPU contradicts nothing. */
+/* 1 if a CPU's result contradicts the results of the CPUs before it, which `known` holds. A trial
+ * that was refused on one CPU contradicts nothing. */
 int fsgs_cpu_differs(struct fsgs_report *known, const struct fsgs_report *one);
 
 /* Adds one CPU's result to the groups. CPUs must come in ascending order. */

@@ -56,8 +56,8 @@ static void prepare(void)
 	atomic_store(&fsgs_process.prepared, 1);
 }
 
-/* The lower half holds the thread id: the futex compares these 32 bits. Returns 0 if the word had
- * already changed. */
+/* Waits for one interval, or until the owner changes. The futex compares the lower half of the
+ * word, which is the thread id. Returns 0 if the word had already changed. */
 static int wait_for_change(uint64_t owner)
 {
 	const struct timespec step = {0, STEP_NS};

@@ -34,7 +34,7 @@ kernel_sigset fsgs_pending_for_thread(void)
 	kernel_sigset pending = 0;
 	long fd, got, length = 0;
 
-	/* A signal is rarely pending. */
+	/* Most often no signal is pending, and no file has to be read. */
 	if (system_call(SYS_rt_sigpending, (long)(uintptr_t)&pending, sizeof pending, 0, 0) ||
 	    !pending)
 		return 0;

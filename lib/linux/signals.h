@@ -16,8 +16,8 @@ typedef uint64_t kernel_sigset;
 #define SIGNAL_BIT(sig) (UINT64_C(1) << ((sig)-1))
 
 /* The kernel raises these for memory accesses. Garbage collectors handle them for write barriers
- * and for stacks that are committed page by page. The library writes to memory, too, so a blocked
- * one would kill the process. */
+ * and for stacks that are committed page by page. The library writes to memory, too. If one of
+ * these signals were blocked, such a write would kill the process. */
 #define SERVED          (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
 
 /* While handlers are exchanged, no other handler of the process may run in this thread: it would
@@ -54,7 +54,7 @@ static inline long change_mask(int how, kernel_sigset mask, kernel_sigset *old)
 			   sizeof mask);
 }
 
-/* Signals do not shorten it. */
+/* Waits for the whole time, even if signals arrive. */
 static inline void wait_for(long nanoseconds)
 {
 	struct timespec left = {0, nanoseconds};

@@ -4,9 +4,9 @@
  * migrations?
  *
  * A trial cannot detect a loss: under a paravirtual Xen before 4.15 all four instructions run, and
- * a base is lost at a context switch. It takes a thread of our own, so that the caller's GS base is
- * never touched, and a rival on the same CPU that writes its own base in between. Only GS is
- * tested: the C library could not run after a lost FS base.
+ * a base is lost at a context switch. This test therefore uses a thread of its own, so that the
+ * caller's GS base is never touched, and a rival on the same CPU that writes its own base in
+ * between. Only GS is tested: the C library could not run after a lost FS base.
  */
 #include "guard.h"
 #include "linux.h"
@@ -157,10 +157,10 @@ static void outlive_rival(struct arena *arena)
 		end(arena, FSGS_EVENT_SLEEP);
 }
 
-/* A child that shares the memory (CLONE_VM), since nothing but its base matters, and a copy of a
- * large process takes long and leaves page faults behind. The caller waits for it (CLONE_VFORK); it
- * sends no SIGCHLD, is invisible to the process's own wait(), and touches neither memory nor stack.
- */
+/* Creates a child that compares its GS base with `base`. The child shares the memory (CLONE_VM),
+ * because only its base matters, and a copy of a large process takes long and leaves page faults
+ * behind. The caller waits for the child (CLONE_VFORK). The child sends no SIGCHLD, is invisible to
+ * the process's own wait(), and touches neither memory nor stack. */
 static long fork_and_compare(uint64_t base)
 {
 	register long r10 __asm__("r10") = 0;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Checks from many threads, each with a Lua state and a collector of its own, then prints facts for
--- tests/live/ffi.py to compare. With the argument "facts" without the threads.
+-- Makes checks in many threads, each with a Lua state and a collector of its own. Then prints facts, which
+-- tests/live/ffi.py compares. With the argument "facts" it only prints the facts.
 local ffi = require 'ffi'
 local fsgscheck = require 'fsgscheck'
 
@@ -22,7 +22,7 @@ int pthread_create(unsigned long *thread, void *attributes, void *start, void *a
 int pthread_join(unsigned long thread, void **result);
 ]]
 
--- Runs in a state of its own. Gives the address of the function that the thread is to start with.
+-- Runs in a Lua state of its own. Returns the address of the function that the thread starts with.
 local worker = [[
 local number, expected, checks = ...
 local ffi = require 'ffi'

@@ -5,8 +5,8 @@
 --     local report = assert(fsgscheck.check())
 --     print(report.verdict, report.reason)
 --
--- Words are the library's own, as strings; functions that can fail give nil, a message and the errno. A number that
--- the library's own type cannot hold is an error.
+-- Results are the library's own words, as strings. A function that fails returns nil, a message and the errno. A number
+-- that does not fit into the library's type raises an error.
 -- @module fsgscheck
 local ffi = require 'ffi'
 local bit = require 'bit'
@@ -66,7 +66,7 @@ local M = {
 -- By enum fsgs_answer; nil if the source was not asked or did not answer.
 local answers = { [0] = nil, [1] = false, [2] = true }
 
--- What a function gives back for a status of the library: the value, or what went wrong.
+-- What a function returns for a status of the library: the value, or nil, a message and the errno.
 local function given(status, value)
 	if status ~= 0 then
 		return nil, ffi.string(ffi.C.strerror(-status)), -status
@@ -74,7 +74,7 @@ local function given(status, value)
 	return value
 end
 
--- ffi would cut off what does not fit: a segment of 2^32 is not FS. An integer of 64 bits fits a base as it is.
+-- Checks the range, because ffi would truncate: a segment of 2^32 is not FS. A uint64_t always fits a base.
 local function fit(number, bits)
 	if ffi.istype('uint64_t', number) and bits == 64 then
 		return number
@@ -142,7 +142,7 @@ end
 --- Collects evidence and decides. Any verdict can come with success.
 -- The report has the words `verdict`, `proof`, `verdicts.fs`, `verdicts.gs`, `access.fs`, `access.gs` and, by the name of an
 -- instruction, `outcomes`; the lists `findings` and `advice`; the answers `cpuid` and `hwcap2` (nil if unknown); the texts
--- `vendor`, `kernel` and `reason`. Every field of the library is in `raw`, so are bits of findings that have no name.
+-- `vendor`, `kernel` and `reason`. `raw` has every field of the library, also findings without a name.
 -- @param[opt] flags the sum of NO\_TRIAL, CONTEXT, ALL\_CPUS and SURVIVAL
 -- @return a report, or nil, a message and the errno
 function M.check(flags)
@@ -187,7 +187,7 @@ function M.usable()
 	return C.fsgs_usable() == 1
 end
 
---- Looks again: after a resume, a migration, a restore.
+--- Checks again, after a resume, a migration or a restore.
 -- @return whether anything changed
 function M.refresh()
 	return C.fsgs_refresh() == 1
@@ -195,7 +195,7 @@ end
 
 --- How a base is read and written here.
 -- @param segment FS or GS
--- @return a word; 'none' for what is no segment
+-- @return a word; 'none' for an invalid segment
 function M.base_access(segment)
 	return result(M.ACCESS, C.fsgs_base_access(fit(segment, 32)))
 end
@@ -217,7 +217,7 @@ function M.set_base(segment, base)
 	return given(C.fsgs_set_base(fit(segment, 32), fit(base, 64)), true)
 end
 
---- The same, but writes only a value that is not there already: cheaper where it often is.
+--- Writes a base of the calling thread only if it has another value: cheaper if it often has the value already.
 -- @param segment FS or GS
 -- @param base a number or a uint64\_t
 -- @return true, or nil, a message and the errno

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Checks from many worker threads under the garbage collector, then prints facts for tests/live/ffi.py to
-// compare. Run with --expose-gc. With the argument "facts" without the workers.
+// Makes checks in many worker threads under the garbage collector. Then prints facts, which tests/live/ffi.py compares.
+// Run with --expose-gc. With the argument "facts" it only prints the facts.
 'use strict';
 
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
@@ -38,7 +38,7 @@ function thrown(call) {
 	return {};
 }
 
-// What fails must look like an error of Node's own.
+// A call that fails must throw an error like Node's own errors.
 function errors() {
 	const calls = {
 		check: () => fsgscheck.check(0x80000000),

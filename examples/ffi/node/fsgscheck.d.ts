@@ -2,12 +2,12 @@
 /**
  * Can the FSGSBASE instructions really be used here? libfsgscheck by koffi.
  *
- * Words are the library's own, as strings. A newer library adds words, so they are of the type string.
+ * Results are the library's own words. A newer library may add words, so their type is string.
  *
  * @packageDocumentation
  */
 
-/** What a check does besides the plain one. Combine them with `|`. */
+/** The flags of a check. Combine them with `|`. */
 export const Check: Readonly<{ NO_TRIAL: 1; CONTEXT: 2; ALL_CPUS: 4; SURVIVAL: 8 }>;
 
 /** The two segments that have a base. FS is the C library's: leave it alone. */
@@ -42,7 +42,7 @@ export const Access: Words<'NONE' | 'INSTRUCTION' | 'ARCH_PRCTL'>;
 /** What the verdict rests on. */
 export const Proof: Words<'ADVERTISED' | 'TRIED'>;
 
-/** One check: what was decided, and the evidence. */
+/** The result of one check: the decision, and the evidence. */
 export interface Report {
 	/** A word of {@link Verdict}. */
 	verdict: string;
@@ -54,7 +54,7 @@ export interface Report {
 	access: { fs: string; gs: string };
 	/** Words of {@link Finding}. Bits without a name are in `raw.findings`. */
 	findings: string[];
-	/** By a word of {@link Insn}, a word of {@link Outcome}. */
+	/** The word of {@link Outcome} for each word of {@link Insn}. */
 	outcomes: Record<string, string>;
 	/** What CPUID offers; null if unknown. */
 	cpuid: boolean | null;
@@ -68,7 +68,7 @@ export interface Report {
 	reason: string;
 	/** What to do, cheapest first; empty on a healthy machine. */
 	advice: string[];
-	/** Every field of the library by its name: text, a number (a bigint if of 64 bits), or an array of numbers. */
+	/** Every field of the library by its name: text, a number (a bigint if it has 64 bits), or an array of numbers. */
 	raw: Record<string, string | number | bigint | number[] | bigint[]>;
 }
 
@@ -83,10 +83,10 @@ export function check(flags?: number): Report;
 /** Whether all four instructions may be used by this process; cached until {@link refresh}. */
 export function usable(): boolean;
 
-/** Looks again: after a resume, a migration, a restore. Whether anything changed. */
+/** Checks again, after a resume, a migration or a restore. Returns whether anything changed. */
 export function refresh(): boolean;
 
-/** How a base is read and written here: a word of {@link Access}, `none` for what is no segment. */
+/** How a base is read and written here: a word of {@link Access}, `none` for an invalid segment. */
 export function baseAccess(segment: number): string;
 
 /** The base of a segment in the calling thread. */
@@ -95,7 +95,7 @@ export function getBase(segment: number): bigint;
 /** Writes the base of a segment in the calling thread. FS is the C library's: leave it alone. */
 export function setBase(segment: number, base: bigint | number): void;
 
-/** The same, but writes only a value that is not there already: cheaper where it often is. */
+/** Writes the base only if it has another value: cheaper if it often has the value already. */
 export function ensureBase(segment: number, base: bigint | number): void;
 
 /** The sentence that explains a number of a list; null for a number that the library does not know. */

@@ -5,9 +5,9 @@
 //   const report = fsgscheck.check(fsgscheck.Check.CONTEXT);
 //   if (report.verdict === fsgscheck.Verdict.USABLE) ...
 //
-// Words are the library's own, as strings; the objects that list them are made when the module is loaded.
-// Functions throw an Error with code and errno as Node's own have them, and RangeError or TypeError for an argument
-// that the library's own type cannot hold. Workers may call anything at any time.
+// Results are the library's own words, as strings. The objects that list the words are made when the module is loaded.
+// A function that fails throws an Error with code and errno, like Node's own functions. It throws RangeError or TypeError
+// for an argument that does not fit into the library's type. Workers may call any function at any time.
 'use strict';
 
 const koffi = require('koffi');
@@ -78,7 +78,7 @@ function succeed(call, status) {
 	throw Object.assign(new Error(`${code}: ${call}`), { code, errno: status, syscall: call });
 }
 
-// Numbers of 32 bits and BigInts of 64, which koffi would cut off: a base of 2n ** 64n is not 0.
+// Check the range of 32-bit numbers and of 64-bit BigInts, because koffi would truncate: 2n ** 64n is not 0.
 function u32(value) {
 	if (!Number.isInteger(value))
 		throw new TypeError(`not an integer: ${value}`);
@@ -96,7 +96,7 @@ function u64(value) {
 	return number;
 }
 
-// Every field of the library by its name: text, a number (a BigInt if of 64 bits), or an array.
+// Every field of the library by its name: text, a number (a BigInt if it has 64 bits), or an array.
 function read(report) {
 	const raw = {};
 	for (let number = 0, f = {}, name; (name = C.field(number, f, koffi.sizeof(field))) !== null; number++) {
@@ -150,12 +150,12 @@ function getBase(segment) {
 	return BigInt(base[0]);
 }
 
-// FS is the C library's: leave it alone.
+// Writes a base of the calling thread. FS is the C library's: leave it alone.
 function setBase(segment, base) {
 	succeed('fsgs_set_base', C.setBase(u32(segment), u64(base)));
 }
 
-// Writes only what is not there already: cheaper where it often is.
+// Writes a base only if it has another value: cheaper if it often has the value already.
 function ensureBase(segment, base) {
 	succeed('fsgs_ensure_base', C.ensureBase(u32(segment), u64(base)));
 }
@@ -164,7 +164,7 @@ module.exports = {
 	Check, Segment, List, Verdict, Finding, Outcome, Insn, Access, Proof,
 	check, baseAccess, getBase, setBase, ensureBase,
 	usable: () => C.usable() === 1, // cached until refresh()
-	refresh: () => C.refresh() === 1, // after a resume, a migration, a restore: whether anything changed
+	refresh: () => C.refresh() === 1, // checks again, after a resume, a migration or a restore
 	describe: (list, value) => C.describe(u32(list), u32(value)),
 	version: () => C.version(),
 };

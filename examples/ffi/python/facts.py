@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Checks from many threads under the garbage collector, then prints facts for tests/live/ffi.py to compare.
+"""Makes checks in many threads under the garbage collector, then prints facts, which tests/live/ffi.py compares.
 
-With the argument "facts" without the threads.
+With the argument "facts" it only prints the facts.
 """
 
 import gc

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! Where the linker finds libfsgscheck, asked of pkg-config. docs.rs has no library, and links nothing.
+//! Asks pkg-config where the linker finds libfsgscheck. docs.rs has no library, so nothing is linked there.
 
 use std::process::{exit, Command};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel has no stdint.h: what the core uses of it. */
+/* The kernel has no stdint.h. This file defines the part that the core uses. */
 #ifndef FSGSCHECK_KMOD_STDINT_H
 #define FSGSCHECK_KMOD_STDINT_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The embedder of sum.wat: wasm2c's code, which was not written for libfsgscheck, as a client of
- * it.
+ * Runs the code that wasm2c makes from sum.wat. wasm2c was not written for libfsgscheck, but its
+ * code can use the library.
  *
  * wasm2c's own runtime decides by AT_HWCAP2 whether to use the instructions, and otherwise calls
- * arch_prctl. Here the library decides, and moves the base.
+ * arch_prctl. Here the library decides, and writes the base.
  */
 #include "sum.h"
 
@@ -81,7 +81,7 @@ int main(void)
 		wrong += w2c_sum_sum(&instance, BYTES) != SUM;
 	wasm2c_sum_free(&instance);
 	wrong += fsgs_get_gs_base(&after);
-	/* If the segment belongs to the generated code alone, it does not restore the base. */
+	/* With WASM_RT_SEGUE_FREE_SEGMENT the generated code does not restore the base. */
 	wrong += WASM_RT_SEGUE_FREE_SEGMENT ? after == before : after != before;
 	printf("%s: %d calls by %s, the sum is %s\n", wrong ? "not ok" : "ok", CALLS,
 	       fsgs_name(FSGS_LIST_ACCESS, access), wrong ? "wrong" : "124716");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The interface that C code from wasm2c requires from its embedder, for a module without tables and
- * imports. The names are wasm2c's. The last three use libfsgscheck.
+ * imports. The names are wasm2c's. host.c implements the last declarations, which are about the GS
+ * base, with libfsgscheck.
  */
 #ifndef WASM_RT_H_
 #define WASM_RT_H_
@@ -16,14 +17,14 @@
 #define wasm_rt_memcpy                memcpy
 
 #define WASM_RT_USE_SEGUE             1
-/* Each access first compares the GS base with the memory's address. */
+/* The generated code compares the GS base with the memory's address before each access. */
 #define WASM_RT_SANITY_CHECKS         1
-/* And its address with the size: the memory comes from calloc(), without guard pages. Newer
- * versions of wasm2c ask for these. */
+/* It also compares each address with the memory's size, because the memory comes from calloc() and
+ * has no guard pages. Newer versions of wasm2c require these macros. */
 #define WASM_RT_MEMCHECK_BOUNDS_CHECK 1
 #define WASM_RT_MEMCHECK_GUARD_PAGES  0
 #define WASM_RT_USE_MMAP              0
-/* Whether the generated code may leave its base in GS. */
+/* 1 if the generated code may leave its own base in GS. */
 #ifndef WASM_RT_SEGUE_FREE_SEGMENT
 #define WASM_RT_SEGUE_FREE_SEGMENT 0
 #endif
@@ -82,13 +83,15 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t 
 			     bool is64, uint32_t page_size);
 void wasm_rt_free_memory(wasm_rt_memory_t *memory);
 
-/* Called at each entry of an exported function. */
+/* Used at each entry of an exported function. The flag says whether the generated code may execute
+ * the instructions. If not, it calls these functions. */
 extern bool wasm_rt_fsgsbase_inst_supported;
 void wasm_rt_syscall_set_segue_base(void *base);
 void *wasm_rt_syscall_get_segue_base(void);
 
 #if WASM_RT_SEGUE_FREE_SEGMENT
-/* The base that the generated code wrote last: it writes only if the base differs. */
+/* The base that the generated code wrote last. It writes a base only if the base differs from this
+ * value. */
 extern _Thread_local void *wasm_rt_last_segment_val;
 #endif
 

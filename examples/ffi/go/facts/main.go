@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Facts checks from many goroutines under the garbage collector, while others recover from nil
-// pointers (SIGSEGV) and are preempted (SIGURG); then it prints facts for tests/live/ffi.py to compare. With the
-// argument "facts" without the goroutines.
+// Facts makes checks in many goroutines under the garbage collector, while other goroutines recover from nil pointers
+// (SIGSEGV) and are preempted (SIGURG). Then it prints facts, which tests/live/ffi.py compares. With the argument
+// "facts" it only prints the facts.
 package main
 
 import (
@@ -28,7 +28,7 @@ var (
 	garbage        atomic.Value
 )
 
-// wander stays on no thread: every check may be made by another one.
+// wander makes checks in a goroutine that may move to another thread between two checks.
 func wander(expected fsgscheck.Verdict) {
 	for i := 0; i < checks; i++ {
 		flags := fsgscheck.Flags(0)
@@ -45,7 +45,7 @@ func wander(expected fsgscheck.Verdict) {
 	}
 }
 
-// stay keeps its thread, and a base of its own in it.
+// stay makes checks in a goroutine that keeps its thread, with a GS base of its own.
 func stay(number int, expected fsgscheck.Verdict) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -65,7 +65,7 @@ func stay(number int, expected fsgscheck.Verdict) {
 	}
 }
 
-// crash reads through a nil pointer: the Go runtime makes a panic of the SIGSEGV.
+// crash reads through a nil pointer: the Go runtime turns the SIGSEGV into a panic.
 func crash(pointer *[]byte) {
 	defer func() {
 		if err, ok := recover().(runtime.Error); ok && strings.Contains(err.Error(), "nil pointer") {
@@ -103,7 +103,7 @@ func threads(expected fsgscheck.Verdict) {
 	}
 }
 
-// A base belongs to a thread.
+// ensure keeps its thread, because a base belongs to a thread.
 func ensure() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -2,9 +2,9 @@
 
 // Package fsgscheck tells whether the FSGSBASE instructions can really be used here: libfsgscheck by cgo.
 //
-// Any goroutine may call anything at any time: a check is one C call, during which the goroutine
-// stays on its thread, and signals that the Go runtime needs reach it. A base belongs to a thread:
-// between GetBase and SetBase hold it by runtime.LockOSThread.
+// Any goroutine may call any function at any time. A check is one C call: the goroutine stays on its thread
+// meanwhile, and signals that the Go runtime needs reach it. A base belongs to a thread: call runtime.LockOSThread
+// before GetBase, and keep the thread until SetBase.
 package fsgscheck
 
 // #cgo LDFLAGS: -lfsgscheck
@@ -26,7 +26,7 @@ import (
 	"unsafe"
 )
 
-// Flags say what a check does besides the plain one.
+// Flags add parts to the plain check, or leave out the trial.
 type Flags uint32
 
 const (
@@ -92,7 +92,7 @@ type (
 	Insn    uint32
 )
 
-// The library's own name; for a number without one the kind and the number.
+// name returns the library's own name, or the kind and the number if the library has no name.
 func name(kind string, list, value uint32) string {
 	if name := C.fsgs_name(C.uint32_t(list), C.uint32_t(value)); name != nil {
 		return C.GoString(name)
@@ -107,7 +107,7 @@ func (o Outcome) String() string { return name("outcome", C.FSGS_LIST_OUTCOME, u
 func (i Insn) String() string    { return name("insn", C.FSGS_LIST_INSN, uint32(i)) }
 func (p Proof) String() string   { return name("proof", C.FSGS_LIST_PROOF, uint32(p)) }
 
-// A number that the library has no name for counts as the 0 of its list.
+// known returns the number, or 0 if the library has no name for the number.
 func known(list uint32, value C.uint32_t) uint32 {
 	if C.fsgs_name(C.uint32_t(list), value) == nil {
 		return 0
@@ -120,14 +120,14 @@ func (f Finding) Text() string {
 	return C.GoString(C.fsgs_describe(C.FSGS_LIST_FINDING, C.uint32_t(f)))
 }
 
-// Report is one check: what was decided, and evidence.
+// Report is the result of one check: the decision, and the evidence.
 type Report struct {
 	Verdict  Verdict
 	Proof    Proof
 	Verdicts [C.FSGS_SEGMENTS]Verdict // by Segment
 	Access   [C.FSGS_SEGMENTS]Access  // by Segment
 	Outcomes [C.FSGS_INSNS]Outcome    // by Insn
-	Findings []Finding                // also those of a later library
+	Findings []Finding                // also those that only a newer library knows
 	CPUID    *bool                    // nil: not known
 	HWCAP2   *bool
 	Vendor   string
@@ -191,7 +191,7 @@ func Check(flags Flags) (*Report, error) {
 // CanUse tells whether all four instructions may be used by this process; cached until Refresh.
 func CanUse() bool { return C.fsgs_usable() == 1 }
 
-// Refresh looks again: after a resume, a migration, a restore. It tells whether anything changed.
+// Refresh checks again, after a resume, a migration or a restore. It tells whether anything changed.
 func Refresh() bool { return C.fsgs_refresh() == 1 }
 
 // BaseAccess tells how a base is read and written here; None for an invalid segment.
@@ -211,10 +211,11 @@ func SetBase(segment Segment, base uint64) error {
 	return failed(C.fsgs_set_base(C.uint32_t(segment), C.uint64_t(base)))
 }
 
-// EnsureBase does the same, but writes only what is not there already: cheaper where it often is.
+// EnsureBase writes a base of the calling thread only if it has another value: cheaper if it often has the value
+// already.
 func EnsureBase(segment Segment, base uint64) error {
 	return failed(C.fsgs_ensure_base(C.uint32_t(segment), C.uint64_t(base)))
 }
 
-// Version is that of the library that is running.
+// Version returns the version of the library that is running.
 func Version() string { return C.GoString(C.fsgs_version_string()) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-//! Checks from many threads that allocate and free meanwhile, then prints facts for tests/live/ffi.py to compare.
-//! With the argument "facts" without the threads.
+//! Makes checks in many threads, which also allocate and free memory. Then prints facts, which tests/live/ffi.py
+//! compares. With the argument "facts" it only prints the facts.
 
 use fsgscheck::{base_access, check, ensure_gs_base, get_base, set_gs_base, sys, Options, Report, Segment, Verdict};
 use std::thread;

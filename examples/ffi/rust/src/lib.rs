@@ -9,7 +9,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! [`sys`] is what it uses of the C interface; the rest is safe. Any thread may call anything at any time.
+//! The module [`sys`] has the part of the C interface that this crate uses. Everything else is safe, except the
+//! functions that write the FS base. Any thread may call any function at any time.
 
 #![warn(missing_docs)]
 
@@ -170,7 +171,7 @@ pub enum Segment {
 pub struct Options {
     /// Do not execute the instructions.
     pub no_trial: bool,
-    /// Collect what a person wants to know as well: names, surroundings.
+    /// Also collect what a person wants to know: names, surroundings.
     pub context: bool,
     /// Try on every CPU that this thread may use.
     pub all_cpus: bool,
@@ -188,7 +189,7 @@ impl Options {
     }
 }
 
-/// One check: the decision and the evidence.
+/// The result of one check: the decision, and the evidence.
 #[derive(Clone, Debug)]
 pub struct Report {
     raw: Vec<u8>,
@@ -256,8 +257,7 @@ impl Report {
         let bits = self.number("findings", 0);
         Finding::ALL.iter().copied().filter(move |&f| bits >> f as u32 & 1 == 1)
     }
-    /// All findings that the library has a name for, also those of a later one; `number("findings",
-    /// 0)` has every bit.
+    /// The names of all findings, also of those that only a newer library knows; `number("findings", 0)` has all bits.
     pub fn finding_names(&self) -> impl Iterator<Item = &'static str> {
         let bits = self.number("findings", 0);
         // SAFETY: takes two numbers, any of which is allowed.
@@ -288,7 +288,7 @@ impl Report {
     }
     /// The steps of the advice, cheapest first; empty on a healthy machine.
     pub fn advice(&self) -> impl Iterator<Item = &'static str> + '_ {
-        // SAFETY: as above; any step is allowed.
+        // SAFETY: a whole report, with its size; any step is allowed.
         (0..).map_while(move |step| {
             text(unsafe { sys::fsgs_advice(self.raw.as_ptr(), self.raw.len(), step) })
         })
@@ -350,14 +350,14 @@ pub fn set_gs_base(base: u64) -> io::Result<()> {
 
 /// Write the GS base only if it has another value: cheaper if it often has the value already.
 pub fn ensure_gs_base(base: u64) -> io::Result<()> {
-    // SAFETY: as above.
+    // SAFETY: neither Rust nor the C library uses GS on this system.
     result(unsafe { sys::fsgs_ensure_base(Segment::Gs as u32, base) })
 }
 
 /// Write the FS base of the calling thread.
 ///
 /// # Safety
-/// Thread-local storage lives behind it: see "While the FS base is foreign" in fsgscheck/base.h.
+/// Thread-local storage is addressed through FS: see "While the FS base is foreign" in fsgscheck/base.h.
 pub unsafe fn set_fs_base(base: u64) -> io::Result<()> {
     result(sys::fsgs_set_base(Segment::Fs as u32, base))
 }

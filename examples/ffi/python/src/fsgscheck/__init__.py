@@ -8,8 +8,8 @@
     '0x0'
 
 The enumerations of results (Verdict, Finding, Outcome, Insn, Access, Proof) are made from the library's own names when
-the module is loaded. Calls release the interpreter lock; any number of threads may make them. What the library refuses
-raises OSError, and an argument that does not fit into the library's own type OverflowError.
+the module is loaded. Calls release the interpreter lock, and any number of threads may make them at once. A call that
+the library refuses raises OSError. An argument that does not fit into the library's type raises OverflowError.
 """
 
 import ctypes

@@ -23,7 +23,7 @@ class List(enum.IntEnum):
     ACCESS = 5
     PROOF = 6
 
-# These two have no members of their own, which mypy 1.12 and later would report.
+# These two classes have no members. mypy 1.12 and later would report that.
 class _Word(enum.IntEnum):  # type: ignore[misc]
     @property
     def text(self) -> str: ...

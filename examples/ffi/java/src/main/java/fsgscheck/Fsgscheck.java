@@ -21,12 +21,12 @@ import java.util.stream.IntStream;
 /**
  * Can the FSGSBASE instructions really be used here? libfsgscheck by JNA.
  *
- * <p>Any thread may call anything at any time. The JVM uses SIGSEGV itself; during a trial its signals
- * reach it through the library. {@code java -Xcheck:jni} warns of a changed handler where it looks during a
- * trial: the handler is the JVM's again after it.
+ * <p>Any thread may call any method at any time. The JVM uses SIGSEGV itself. During a trial, the library passes the
+ * JVM's signals to the JVM. {@code java -Xcheck:jni} warns of a changed handler if it looks during a trial. After the
+ * trial the JVM's handler is installed again.
  */
 public final class Fsgscheck {
-    /** What a check is asked to do besides the plain one: enum fsgs_check_flag. */
+    /** The flags of a check: enum fsgs_check_flag. */
     public enum Check {
         NO_TRIAL, CONTEXT, ALL_CPUS, SURVIVAL;
 
@@ -64,7 +64,7 @@ public final class Fsgscheck {
     /** What the verdict rests on. */
     public enum Proof { ADVERTISED, TRIED }
 
-    /** An error of the library, with the system's number. */
+    /** An error of the library, with its errno. */
     public static final class FsgscheckException extends RuntimeException {
         private static final long serialVersionUID = 1;
         private final int errno;
@@ -74,7 +74,7 @@ public final class Fsgscheck {
             this.errno = errno;
         }
 
-        /** The system's number, of errno(3). */
+        /** The number of the error, as in errno(3). */
         public int errno() {
             return errno;
         }
@@ -141,7 +141,7 @@ public final class Fsgscheck {
         }
     }
 
-    /** A result that is not listed counts as the first of its enum, which says the least: unknown, none, not tried. */
+    /** A number that is not listed counts as the first member of its enum: unknown, none or not tried. */
     private static <E> E of(E[] values, int number) {
         return values[number >= 0 && number < values.length ? number : 0];
     }
@@ -150,7 +150,7 @@ public final class Fsgscheck {
         return value == 1 || value == 2 ? Optional.of(value == 2) : Optional.empty();
     }
 
-    /** Where each field of a report is, by its name: the library's own table, struct fsgs_field in the header's order. */
+    /** The place of each field of a report, by the field's name. The library lists the fields as struct fsgs_field. */
     private static Map<String, int[]> fields() {
         Map<String, int[]> fields = new HashMap<>();
         int[] field = new int[8];
@@ -163,7 +163,7 @@ public final class Fsgscheck {
 
     static final Map<String, int[]> FIELDS = fields();
 
-    /** One check: what was decided, and the evidence. */
+    /** The result of one check: the decision, and the evidence. */
     public static final class Report {
         private final Memory memory;
 
@@ -224,14 +224,14 @@ public final class Fsgscheck {
             return (number("findings", 0) >>> bit & 1) == 1;
         }
 
-        /** Those that this class lists. */
+        /** The findings that this class lists. */
         public Set<Finding> findings() {
             Set<Finding> found = EnumSet.allOf(Finding.class);
             found.removeIf(finding -> !found(finding.ordinal()));
             return found;
         }
 
-        /** All that the library has a name for, so those of a later one as well; every bit is in number("findings", 0). */
+        /** The names of all findings, also of those that only a newer library knows. All bits: number("findings", 0). */
         public List<String> findingNames() {
             return IntStream.range(0, Long.SIZE).filter(this::found).mapToObj(bit -> name(Words.FINDING, bit))
                     .filter(Objects::nonNull).collect(Collectors.toList());
@@ -289,7 +289,7 @@ public final class Fsgscheck {
         return LIBRARY.fsgs_usable() == 1;
     }
 
-    /** Looks again: after a resume, a migration, a restore. Whether anything changed. */
+    /** Checks again, after a resume, a migration or a restore. Returns whether anything changed. */
     public static boolean refresh() {
         return LIBRARY.fsgs_refresh() == 1;
     }
@@ -299,7 +299,7 @@ public final class Fsgscheck {
         return of(Access.values(), LIBRARY.fsgs_base_access(segment.ordinal()));
     }
 
-    /** A base of the calling thread. */
+    /** Reads a base of the calling thread. */
     public static long getBase(Segment segment) {
         LongByReference base = new LongByReference();
         succeed("fsgs_get_base", LIBRARY.fsgs_get_base(segment.ordinal(), base));
@@ -311,7 +311,7 @@ public final class Fsgscheck {
         succeed("fsgs_set_base", LIBRARY.fsgs_set_base(segment.ordinal(), base));
     }
 
-    /** The same, but writes only what is not there already: cheaper where it often is. */
+    /** Writes a base only if it has another value: cheaper if it often has the value already. */
     public static void ensureBase(Segment segment, long base) {
         succeed("fsgs_ensure_base", LIBRARY.fsgs_ensure_base(segment.ordinal(), base));
     }

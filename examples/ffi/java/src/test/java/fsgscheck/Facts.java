@@ -10,9 +10,9 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Checks from many threads under the garbage collector, while others make the JVM throw
- * NullPointerException from SIGSEGV; then prints facts for tests/live/ffi.py to compare. With the argument
- * "facts" without the threads.
+ * Makes checks in many threads under the garbage collector, while other threads make the JVM throw
+ * NullPointerException from SIGSEGV. Then prints facts, which tests/live/ffi.py compares. With the argument "facts"
+ * it only prints the facts.
  */
 public final class Facts {
     private static final int THREADS = 8;
@@ -22,7 +22,7 @@ public final class Facts {
 
     private Facts() {}
 
-    /** Compiled code reads through the null pointer; the JVM's handler makes an exception of it. */
+    /** Compiled code reads through the null pointer. The JVM's handler turns the SIGSEGV into an exception. */
     private static int length(int[] array) {
         return array.length;
     }
@@ -33,7 +33,7 @@ public final class Facts {
         int tries = 0;
 
         for (int i = 0; i < 200_000; i++) {
-            length(arrays[0]); // until it is compiled without a test for null
+            length(arrays[0]); // until the method is compiled without a test for null
         }
         for (; !done || tries < 1000; tries++) {
             try {
