@@ -494,7 +494,7 @@ class Cpuinfo(Case):
                     r'  microcode +0xffffffff +0xffffffff', r'  hypervisor +Microsoft Hv \(inferred\)'):
             self.assertRegex(page, row)
         self.assertEqual(page.count('upgrade-risk:'), 1)
-        self.assertRegex(page, 'What the differences .* prove, and what not')
+        self.assertRegex(page, 'What the differences .* prove, and what they do not prove')
 
     def test_without_the_trait(self):
         text = read(self.AMD).replace(b'0xffffffff', b'0x8001250')
