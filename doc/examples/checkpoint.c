@@ -16,8 +16,8 @@ static int save(struct image *image)
 	return fsgs_get_gs_base(&image->gs);
 }
 
-/* In the restored process. The last decision is about the old machine: until fsgs_refresh() has
- * returned, no thread may move a base. */
+/* Called in the restored process. The last decision is about the old machine, so no thread may move
+ * a base before fsgs_refresh() has returned. */
 static int restore(const struct image *image)
 {
 	(void)fsgs_refresh();
@@ -35,7 +35,7 @@ int main(void)
 	if (fsgs_get_gs_base(&before) || fsgs_set_gs_base((uintptr_t)heap) || save(&image) ||
 	    fsgs_set_gs_base(before))
 		return 1;
-	/* The restarted process: the same memory, and the bases of a new process. */
+	/* The child has the same memory and the bases of a new process, as a restored one has. */
 	child = fork();
 	if (child == 0) {
 		if (fsgs_set_gs_base(0) || restore(&image) || fsgs_get_gs_base(&now))
@@ -44,7 +44,7 @@ int main(void)
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0 || status)
 		return 1;
-	/* An image can have a base, by WRGSBASE, that no set accepts: say so, go on without. */
+	/* WRGSBASE may have written a base that no set accepts: then the restore is refused. */
 	image.gs = UINT64_C(0x800000000000);
 	error = restore(&image);
 	if (error != -1 /* -EPERM */ || fsgs_get_gs_base(&now) || now != before)

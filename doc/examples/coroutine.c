@@ -7,7 +7,7 @@
 
 struct task {
 	ucontext_t context;
-	uint64_t gs; /* while it does not run */
+	uint64_t gs; /* the GS base while the task does not run */
 	uint64_t heap[2];
 	char stack[32768];
 };
@@ -16,14 +16,14 @@ static struct task tasks[2];
 static ucontext_t home;
 static int failed;
 
-/* The base goes with the task: read what the leaving task has, write what the other had. */
+/* Saves the GS base of the task that stops, and sets that of the task that continues. */
 static int switch_task(struct task *from, struct task *to)
 {
 	const int error = fsgs_get_gs_base(&from->gs);
 
 	if (error)
 		return error;
-	/* -EPERM: that task has written a base by WRGSBASE itself that no set accepts. */
+	/* -EPERM: by its own WRGSBASE, the task has written a base that no set accepts. */
 	return fsgs_ensure_gs_base(to->gs);
 }
 

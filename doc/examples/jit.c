@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* A function: int (uint64_t base). Two addresses are filled in: fsgs_base_limit +
+/* The code of a function: int (uint64_t base). main() fills in two addresses: fsgs_base_limit +
  * FSGS_BASE_LIMIT_GS, and fsgs_set_base. */
 /* clang-format off */
 static const unsigned char code[] = {
@@ -47,7 +47,7 @@ int main(void)
 		return 1;
 	memcpy(&set_gs, &(void *){at}, sizeof set_gs);
 
-	/* Decide before the code runs: else its first run makes the check. */
+	/* Decide before the code runs. Otherwise its first run makes the check. */
 	if (fsgs_base_access(FSGS_SEGMENT_GS) == FSGS_ACCESS_NONE || fsgs_get_gs_base(&before))
 		return 1;
 	if (set_gs((uintptr_t)heap) || fsgs_get_gs_base(&now) || now != (uintptr_t)heap)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A launcher asks once, and its programs need no check: for short programs and for sandboxes. */
+/* A launcher checks once, so that its short or sandboxed programs need no check of their own. */
 #define _GNU_SOURCE
 #include <fsgscheck/base.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 		execv("/proc/self/exe", program);
 		return 1;
 	}
-	if (fsgs_get_gs_base(&base)) /* The program: this has decided without a trial. */
+	if (fsgs_get_gs_base(&base)) /* The program: this call decides without a trial. */
 		return access != FSGS_ACCESS_NONE;
 	printf("%s: GS base by %s\n", argv[1], fsgs_name(FSGS_LIST_ACCESS, access));
 	return 0;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The fast path in GNU assembly, and a trampoline. For any calling code: position-independent. */
+/* The fast path in GNU assembly, and a trampoline. The code is position-independent. */
 #include <fsgscheck/base.h>
 
 	.text
 
-/* int switch_gs(uint64_t base): as fsgs_set_gs_base(). */
+/* int switch_gs(uint64_t base): does the same as fsgs_set_gs_base(). */
 	.globl	switch_gs
 	.type	switch_gs, @function
 switch_gs:
 	mov	fsgs_base_limit@GOTPCREL(%rip), %rax
 	cmp	FSGS_BASE_LIMIT_GS(%rax), %rdi
-	jae	1f	/* unsigned: the access is another one, or the base too high */
+	jae	1f	/* unsigned: not the instruction, or too high a base */
 	FSGS_WRGSBASE %rdi
 	xor	%eax, %eax
 	ret

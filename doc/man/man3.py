@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Manual pages of the functions, from the comments in the headers: one page for each group.
+"""Makes the manual pages of the functions from the comments in the headers, one page for each group.
 
     man3.py --names GROUP HEADER                the functions of a group, or of several joined by a comma
-    man3.py OUTPUT VERSION GROUP HEADER NAME... the page of a group, and for each NAME one that leads to it
+    man3.py OUTPUT VERSION GROUP HEADER NAME... the page of a group, and for each NAME a page that includes it
     man3.py OUTPUT VERSION PAGE [EXAMPLE]       a written page, with its @EXAMPLE@ and the version filled in
 """
 
@@ -11,12 +11,12 @@ import sys
 import textwrap
 from pathlib import Path
 
-# Names are not hyphenated, and lines are not stretched: words stay what a reader searches for. groff 1.23 takes the second
-# from the string AD at each heading.
+# No hyphenation and no stretched lines, so that a reader can search for words. groff 1.23 takes the adjustment of lines from
+# the string AD at each heading.
 LAYOUT = '.nr HY 0\n.nh\n.ds AD l\n.ad l'
 NEWS = Path(__file__).parents[2] / 'NEWS.md'
 
-# What stands in the line of names; elsewhere the group's own brief.
+# The text in the NAME section of a page. Other pages have their group's own brief there.
 BRIEFS = {'fsgs_decide': 'decide from the evidence in a report, and put it into words'}
 
 COMMENT = re.compile(r'/\*\*(?!<)((?:(?!\*/).)*)\*/\s*([^/]*?[;{])', re.S)
@@ -27,7 +27,7 @@ def troff(text):
     text = re.sub(r'@p (\S*\w)', r'\\fI\1\\fP', text)
     text = re.sub(r'`([^`]*)`', r'\\fB\1\\fP', text)
     text = re.sub(r'(?<![\w*/])\*(\w+)\*(?!\w)', r'\\fI\1\\fP', text)
-    # The only thing that the headers refer to is the group that a function is in.
+    # The headers refer only to the group that a function is in.
     text = re.sub(r'@ref \w+', r'\\fBDESCRIPTION\\fP', text)
     text = re.sub(r'(?<!\w)::(?=FSGS_)', '', text)
     text = re.sub(r'^([.\'])', r'\\&\1', text, flags=re.M)
@@ -51,14 +51,14 @@ def name_of(prototype):
 
 
 def groups(header, group):
-    """The text of each group in a header, without its own comment."""
+    """The text of each group in a header, without the comment about the group itself."""
     text = header.read_text(encoding='utf-8')
     for name in group.split(','):
         yield re.search(rf'@defgroup {name} .*?@\{{(.*?)/\*\* @\}} \*/', text, re.S)[1]
 
 
 def functions(header, group):
-    """Comment and prototype of each function of a group, or of several joined by a comma."""
+    """Comment and prototype of each function of a group, or of several groups joined by a comma."""
     for text in groups(header, group):
         for comment, code in COMMENT.findall(text):
             code = re.sub(r'\s+', ' ', re.sub(r'#\w[^\n]*\n', '', code)).strip()
@@ -76,7 +76,7 @@ def types(header, group, kind):
 
 
 def members(inside, end):
-    """Code and comment of each; a comment stands before its member, or behind it with a <."""
+    """Code and comment of each member. A comment is before its member, or after it and begins with `<`."""
     found, before = [], ''
     for where, comment, code in re.findall(rf'/\*(\*<|\*|)(.*?)\*/|((?:(?!/\*)[^{end}])+){end}?', inside, re.S):
         if code.strip():
@@ -175,7 +175,7 @@ def group_page(output, version, group, header, *aliases):
              '.SH NAME', f'{", ".join(names)} \\- {troff(brief[0].lower() + brief[1:])}', '.SH SYNOPSIS', '.nf',
              f'.B #include <{include}>', '']
     lines += [f'.B "{troff(line)}"' for _, prototype in entries for line in wrapped(prototype)] + ['.fi', '.SH DESCRIPTION']
-    # What holds for the whole group stands first; the brief is in the name.
+    # The description of the whole group comes first. Its brief is in the NAME section.
     about = re.search(rf'@defgroup {first} [^\n]*\n(.*?)@\{{', text, re.S)[1]
     lines += body(plain(about).partition('\n\n')[2] or 'The functions one by one:')
     for comment, prototype in entries:
@@ -185,13 +185,13 @@ def group_page(output, version, group, header, *aliases):
 
 
 def date(version):
-    """When the version was released, from the news."""
+    """The date of the version's release, from the news."""
     found = re.search(rf'^## {re.escape(version)} \(([\d-]+)\)$', NEWS.read_text(encoding='utf-8'), re.M)
     return found[1] if found else ''
 
 
 def wrapped(prototype):
-    """Broken between parameters, for a terminal of 60 columns on which the text begins at the eighth."""
+    """The lines of a prototype, broken between parameters, for a terminal of 60 columns with text from the eighth on."""
     whole = prototype.replace(' ', '\0').replace(',\0', ', ')
     return [line.replace('\0', ' ') for line in textwrap.wrap(whole, 52, subsequent_indent=' ' * 8)]
 

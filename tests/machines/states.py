@@ -367,26 +367,27 @@ MIN_ROWS = 30  # a page with fewer states is not from a complete run
 
 PAGE = """\
 <!-- SPDX-License-Identifier: MIT -->
-# What the peers say
+# Comparison with other checks
 
-May a program use the FSGSBASE instructions here? Each line is a live process in one machine state,
-and all peers are asked in the same state: GCC's builtin, glibc's two macros, the bare bit of
-`AT_HWCAP2`, the flag in `/proc/cpuinfo`, and `fsgscheck`. A peer is right if its yes or no is that
-of the column "truth". `fsgscheck` is right if it says `usable` exactly where the truth is yes, and its
-findings, accesses and exit status are those that the tests' table demands. "–" is a peer that
-does not exist in that build, and does not count. Lines marked * do not count for the peers.
+May a program use the FSGSBASE instructions here? This page compares `fsgscheck` with five other checks,
+its peers: GCC's builtin, two macros of glibc, the bare bit of `AT_HWCAP2`, and the flag in
+`/proc/cpuinfo`. Each line is a live process in one machine state, in which all of them are asked. A peer
+is right if its yes or no agrees with the column "truth". `fsgscheck` is right if it says `usable` exactly
+where the truth is yes, and if its findings, accesses and exit status are those that the tests' table
+demands. "–" means that the peer does not exist in that build, and is not counted. Lines marked * are not
+counted for the peers.
 
 The tests write this page. `tests/run --suite states` enters the states of `tests/machines/table.py` and writes the
-page to `tests/machines/peers.md` in the build directory. Its last test, `states-peers-page`, compares each line with
-this copy. Lines marked * are not compared: there a peer's answer depends on the CPU under it. This copy was made on
-an x86-64 machine that has FSGSBASE, with
+page to `tests/machines/peers.md` in the build directory. The last test of the suite, `states-peers-page`, compares
+each line with this copy. Lines marked * are not compared, because in these states a peer's answer depends on the CPU
+on which it happens to run. This copy was made on an x86-64 machine that has FSGSBASE, with
 {versions}. States that this machine could not enter are not listed.
 
 "Yes" means that all four instructions can be used permanently. Instructions that run without being
-advertised are a no, because the kernel need not preserve the bases that they write. If only one segment
-is broken the truth is a no, and `fsgscheck` gives the access of each segment separately.
+advertised count as a no, because the kernel need not preserve the bases that they write. If only one
+segment is broken, the truth is a no, and `fsgscheck` gives the access of each segment separately.
 
-| asked | right, real states | of | right, all states | of |
+| check | right, real states | answers, real states | right, all states | answers, all states |
 |---|---|---|---|---|
 {scores}
 
