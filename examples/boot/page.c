@@ -55,7 +55,7 @@ static const char *const meanings[] = {
 				"later, and other kernels that rely on it, crash at boot or lose "
 				"data.",
 	[FSGS_VERDICT_INCONSISTENT] = "The CPUs differ, or repeated tests differ. A kernel may "
-				      "boot, and crash or lose data later.",
+				      "boot at first, and later crash or lose data.",
 };
 
 /* By exit status: good, consistent, defective, unknown. */

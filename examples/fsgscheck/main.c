@@ -30,7 +30,7 @@ static const char help[] =
 	"\n"
 	"What to check\n"
 	"  --all-cpus     also check each CPU that this process may run on\n"
-	"  --survival     also check whether a base outlives system calls, signals and sleep\n"
+	"  --survival     check that a base survives system calls, signals and sleep\n"
 	"  --no-trial     do not execute the instructions (so does FSGSCHECK_TRIAL=0)\n"
 	"\n"
 	"explain\n"

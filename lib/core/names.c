@@ -14,21 +14,21 @@
 	WORD("unknown", "The evidence could not be collected.") \
 	WORD("usable", "The kernel advertises the instructions and nothing contradicts it.") \
 	WORD("unsupported", "The instructions are not offered and do not run.") \
-	WORD("disabled", "CPUID offers the instructions, the kernel did not enable them.") \
+	WORD("disabled", "CPUID offers the instructions, but the kernel did not enable them.") \
 	WORD("unadvertised", "The instructions run although they are not offered.") \
 	WORD("broken", "The instructions are offered and enabled, but do not work.") \
 	WORD("inconsistent", "The CPUs or the sources contradict each other.")
 
 #define FINDING_WORDS \
 	WORD("kernel-too-old", \
-	     "The kernel lists the feature but does not enable it, as kernels before Linux" \
-	     " 5.9 do.") \
+	     "The kernel lists the feature but does not enable it. Kernels before Linux 5.9 " \
+	     "behave so.") \
 	WORD("switched-off", \
 	     "CPUID offers the feature and the kernel does not list it: it was switched " \
 	     "off by nofsgsbase, clearcpuid or a policy.") \
 	WORD("unproven", \
-	     "Whether this machine would execute the instructions if they were enabled is " \
-	     "not known; no process can tell.") \
+	     "It is not known whether this machine would execute the instructions if they " \
+	     "were enabled; no process can find out.") \
 	WORD("upgrade-risk", \
 	     "This is Hyper-V with an AMD processor, where a guest has been reported to " \
 	     "die at boot as soon as its kernel used the instructions.") \
@@ -37,25 +37,22 @@
 	     " other code.") \
 	WORD("cpus-differ", "Not all CPUs of this machine gave the same result.") \
 	WORD("cpuid-masked", \
-	     "CPUID is intercepted for this process, so what it says here is the choice of" \
-	     " a tool.") \
+	     "CPUID is intercepted for this process, so a tool chooses what it shows here.") \
 	WORD("emulated", \
 	     "An emulator ran the instructions; this says nothing about the processor.") \
 	WORD("no-canonical-check", \
 	     "WRGSBASE accepted a non-canonical address, which should have raised #GP.") \
 	WORD("value-lost", \
-	     "A base written by the instruction was gone after an event that it has to " \
-	     "outlive.") \
+	     "A base written by the instruction was lost at an event that it must survive.") \
 	WORD("sandboxed", \
-	     "A user-space kernel such as gVisor stands between this process and the " \
-	     "system.") \
+	     "A user-space kernel such as gVisor handles the system calls of this process.") \
 	WORD("arch-prctl-denied", "arch_prctl, the fallback to reach the bases, is refused.") \
 	WORD("arch-prctl-lies", "arch_prctl reports success and gives a wrong base.") \
 	WORD("instrumented", \
 	     "A debugger, tracer or instrumentation tool changes what this process sees.") \
 	WORD("privilege-risk", \
-	     "The instructions run behind a kernel that is not prepared for them: any " \
-	     "local user may be able to become root.") \
+	     "The instructions run, but the kernel is not prepared for them: any local user " \
+	     "may be able to become root.") \
 	WORD("insn-ud", \
 	     "CPUID offers the instructions and CR4 has them enabled, yet they raise " \
 	     "invalid opcode.") \
@@ -120,7 +117,7 @@
 
 #define REFUSAL_WORDS \
 	WORD("unknown", "Nothing is known of a trial.") \
-	WORD("none", "The instructions were tried.") \
+	WORD("none", "There is no reason: the instructions were tried.") \
 	WORD("mode", "This is not 64-bit x86 code.") \
 	WORD("flag", "The caller asked for no trial.") \
 	WORD("environment", "FSGSCHECK_TRIAL=0 is set.") \
