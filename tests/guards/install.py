@@ -88,7 +88,7 @@ def set_up(build, *arguments):
 class Installed(unittest.TestCase):
     FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.1'}
     # For each value of -Ddefault_library, the library files that are installed. The core is always an archive. The first
-    # value is the one that is built already.
+    # value belongs to the build that exists already.
     KINDS = {'both': FILES, 'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}}
 
     @classmethod

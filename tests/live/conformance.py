@@ -140,8 +140,7 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_descriptor_that_the_processor_does_not_see(self):
-        """A case skips if the kernel accepts a descriptor without loading the table, since loading the selector would
-        fault."""
+        """A case skips if the kernel accepts a descriptor but does not load the table, where the selector would fault."""
         seen = cases(run('--json', '--only', '33', wrapper=[WITHOUT, 'ldt-ignored', 'set_thread_area', '--']))
         self.assertEqual(seen[33]['result'], 'skip')
         self.assertIn('LSL finds no descriptor', seen[33]['note'])
@@ -399,7 +398,7 @@ class UserMode(unittest.TestCase):
         there = machine.user_mode_linux(CONFINE, os.environ['INIT'], os.environ['STATIC'], ['--tap'], timeout=100)
         text, status = there.section('fsgs-conformance-static')
         self.assertEqual(status, 1)
-        # Two cases with effects of a context switch on FS, and the one that must pass.
+        # Effects of a context switch on FS: two cases that fail, and a case that must pass.
         self.assertRegex(text, r'not ok \d+ - 561 ')
         self.assertRegex(text, r'\nok \d+ - 562 ')
         self.assertRegex(text, r'not ok \d+ - 557 ')

@@ -266,8 +266,7 @@ class Contract(Bounded):
 
     @unittest.skipUnless(os.geteuid() == 0, 'becoming another user takes root')
     def test_set_user_id(self):
-        """The command refuses a set-user-id program that it cannot trace, and leaves one its privileges that a program
-        starts."""
+        """The command refuses a set-user-id program that it cannot trace, but a program may start one."""
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
             command = shutil.copy(STATIC, folder)

@@ -24,8 +24,8 @@
  *
  * The launcher finds the instructions by their bytes in the executable mappings, when the program
  * has reached its entry and all its libraries are loaded. If the processor itself must raise a
- * fault, the launcher overwrites the instruction with one that faults. If the instruction must have
- * another result, the launcher overwrites it with a breakpoint.
+ * fault, the launcher overwrites the instruction with another one, which faults. If the instruction
+ * must have another result, the launcher overwrites it with a breakpoint.
  */
 #include <Zydis/Zydis.h>
 #include <asm/prctl.h>

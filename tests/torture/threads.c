@@ -98,7 +98,7 @@ enum phase {
 	RESET_HAND,
 	IGNORED,
 	REPLACED, /* a thread alternates two handlers all the time */
-	CHAINED,  /* a thread installs a handler that calls the one that was installed before */
+	CHAINED,  /* a thread installs a handler that calls the previous handler */
 	PHASES
 };
 
