@@ -5,8 +5,8 @@ baseline.
     PYTHONPATH=tests python3 tests/guards/compatibility.py update      after a compatible addition, or a new major version
 
 The library is built here with fixed options, independent of the build directory's options. The interface passes
-enumerations as fixed-width integers, from which abidiff cannot find their declarations. So the build adds one function,
-witness_TYPE, that uses each public type. These functions are part of the baseline.
+enumerations as fixed-width integers, from which abidiff cannot find their declarations. So the build adds a function
+witness_TYPE for each public TYPE. These functions are part of the baseline.
 """
 
 import re

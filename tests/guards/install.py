@@ -429,8 +429,8 @@ class Subproject(unittest.TestCase):
             (root / 'subprojects/fsgscheck.wrap').write_text(
                 re.sub(r'(?m)^url = .*$', f'url = file://{root}/clone',
                        re.sub(r'(?m)^revision = .*$', 'revision = HEAD', wrap)), encoding='utf-8')
-            # The host chooses no kind of library, so it gets the shared one. This builds everything that a host gets from
-            # us.
+            # The host chooses no kind of library, so it gets the shared one. This builds every target that a host gets
+            # from this project.
             self.assertTrue(is_linked_with_it(self.build(root, line, targets=(), PKG_CONFIG_LIBDIR=str(root))))
 
 

@@ -471,7 +471,7 @@ static void raise_once(struct site *site, enum how how)
 	write_memory(site->at, how == UNDEFINED ? ud2 : hlt, 2);
 }
 
-/* Serves a breakpoint of the launcher. Returns 0 if there was none of them. */
+/* Serves a breakpoint of the launcher. Returns 0 for any other trap. */
 static int serve_breakpoint(pid_t pid)
 {
 	struct user_regs_struct regs;
