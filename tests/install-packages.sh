@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# To be sourced: packages_of, install_packages and configure.
+# Other scripts source this file for packages_of, install_packages and configure.
 
-# packages_of SUITE... prints the packages of tests/packages that these suites need; without a suite, all.
+# packages_of SUITE... prints the packages of tests/packages that these suites need. Without a suite it prints all
+# packages.
 packages_of() {
 	awk -v suites=" $* " '
 		/^# -- / {
@@ -15,25 +16,25 @@ packages_of() {
 		/^[^#]/ && wanted' tests/packages | sort -u
 }
 
-# configure DIRECTORY [OPTION...] makes a build directory, or configures it again for packages that were installed
-# since.
+# configure DIRECTORY [OPTION...] makes a build directory. If the directory exists, Meson looks again for packages that
+# were installed since.
 configure() {
 	directory=$1
 	shift
 	if [ ! -f "$directory/build.ninja" ]; then
-		# The folder that Debian's loader and pkg-config use. Without this, Meson takes lib64 unless
-		# dpkg-dev is installed.
+		# Debian's loader and pkg-config use this folder. Without the option, Meson takes lib64 unless dpkg-dev is
+		# installed.
 		[ ! -f /etc/debian_version ] || set -- "$@" "$(gcc -print-multiarch | sed -n 's,.,--libdir=lib/&,p')"
 		meson setup "$directory" "$@"
 	elif [ $# -gt 0 ] || [ /var/lib/dpkg/status -nt "$directory/build.ninja" ]; then
-		# Meson keeps the answers of its compiler checks here. Without them it starts from the options that it was
-		# given, and the objects and caches of the directory stay, which --wipe would remove.
+		# Meson keeps the answers of its compiler checks in this file. With the file empty, Meson checks again, and begins
+		# with the options of the first setup. The objects and caches in the directory stay. --wipe would remove them.
 		: >"$directory/meson-private/coredata.dat"
 		meson setup --reconfigure "$directory" "$@" >/dev/null
 	fi
 }
 
-# install_packages NAME... installs what is missing; silent when nothing is.
+# install_packages NAME... installs the packages that are missing. It prints nothing if none is missing.
 
 install_packages() {
 	missing=
@@ -60,7 +61,8 @@ $package
 	fi
 	echo "Installing:$missing"
 	$sudo apt-get update -q >/dev/null
-	# One by one, if they cannot be installed together. The tests of a missing package skip.
+	# If the packages cannot be installed together, they are installed one by one. The tests of a missing package
+	# skip.
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >/dev/null ||
 		for package in $missing; do
 			$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package" >/dev/null ||

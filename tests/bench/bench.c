@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Base access and the check against their floors and against what else could be done.
+ * The times of base access and of the check, compared with their floors and with other methods.
  *
  *     bench [FILE.json]      measures
- *     bench --once           one check, then its floor, between calls of getppid, for strace
+ *     bench --once           two checks and one floor, separated by calls of getppid, for strace
  */
 #include "floor.h"
 #include "harness.h"
@@ -30,7 +30,7 @@
 #include <libcpuid.h>
 #endif
 
-/* Results are not checked inside the timed loops. */
+/* The timed loops ignore results, because a check of a result would cost time. */
 #pragma GCC diagnostic ignored "-Wunused-result"
 
 #define A UINT64_C(0x123456789000)
@@ -38,12 +38,12 @@
 
 static uint64_t home; /* the thread's FS base */
 
-/* Access: the raw instruction, the two forms of the library, and the system call. */
+/* -- access: the raw instruction, the two forms of the library, and the system call -- */
 
 /*
- * The cost of the load and the test before the instruction, a cycle or nothing, depends on the
- * loop's offset in its 64 bytes of code; so does the raw loop's own time. A caller's code may have
- * any offset: both are measured at sixteen offsets, and the minima are compared.
+ * The load and the test before the instruction cost a cycle or nothing. This depends on the offset
+ * of the loop in its 64 bytes of code, and so does the time of the raw loop. A caller's code may
+ * have any offset, so both loops are measured at sixteen offsets, and their minima are compared.
  */
 #define PLACES 16
 #define AT(name, place, body)                                                             \
@@ -114,8 +114,8 @@ static void ensure_other(unsigned times)
 		fsgs_ensure_gs_base(i % 2 ? A : B);
 }
 
-/* Whether one function for both would be worthwhile: it cannot be faster than the two
- * instructions. */
+/* Shows whether a single function that gets and sets would be faster: it cannot be faster than
+ * these two instructions. */
 static void raw_swap(unsigned times)
 {
 	uint64_t before;
@@ -138,7 +138,7 @@ static void get_and_set(unsigned times)
 	}
 }
 
-/* The access that a row needs. */
+/* -- functions that choose the access for a row -- */
 
 static void automatic(void)
 {
@@ -146,7 +146,8 @@ static void automatic(void)
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_INSTRUCTION);
 }
 
-/* A set that changes nothing proves nothing, so the sets of this row are read back. */
+/* The library trusts arch_prctl only after a set has changed the base. This row's sets change
+ * nothing, so each of them is read back. */
 static void by_prctl(void)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
@@ -160,9 +161,9 @@ static void by_trusted_prctl(void)
 }
 
 /*
- * A get while another CPU writes to memory near the limit, as a program's own data would be. Before
- * and after the line of fsgs_base_limit this must not matter; beside a limit in the same line it
- * shows the cost.
+ * A get while another CPU writes to memory near the limit, as if the program's own data were there.
+ * Writes before and after the cache line of fsgs_base_limit must not slow the get down. Writes
+ * within the line of a limit show what that would cost.
  */
 static struct {
 	_Alignas(64) uint64_t limit;
@@ -177,13 +178,14 @@ PLACED(get_shared,
 
 enum burst { NONE, AROUND_OWN_LINE, WITHIN_SHARED_LINE };
 
-/* Cycles of the time stamp counter: after a longer pause, the writer was interrupted. */
+/* In cycles of the time stamp counter. If more time passes between two writes, the writer was
+ * interrupted. */
 #define AWAY  UINT64_C(10000)
 #define BURST UINT64_C(400000)
 
 static atomic_int wanted;
 static atomic_uint bursts, absences;
-static _Atomic(uint64_t) written_at; /* by the time stamp counter */
+static _Atomic(uint64_t) written_at; /* the time stamp of the last write */
 
 static uint64_t ticks(void)
 {
@@ -193,7 +195,7 @@ static uint64_t ticks(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* Adds zero: the variable may belong to another part of the program. */
+/* Adds zero, because another part of the program may use the variable. */
 static void touch(uint64_t *at)
 {
 	for (int i = 0; i < 4; i++)
@@ -206,7 +208,7 @@ static void write_burst(enum burst burst)
 	const uint64_t start = ticks();
 	uint64_t last = start, t;
 
-	__asm__("" : "+r"(own)); /* otherwise the compiler knows that these addresses are outside */
+	__asm__("" : "+r"(own)); /* hides from the compiler that these addresses are outside */
 	atomic_store(&written_at, start);
 	atomic_fetch_add(&bursts, 1);
 	do {
@@ -237,7 +239,8 @@ static void *write_bursts(void *unused)
 	return unused;
 }
 
-/* The measuring thread runs on the last CPU. Returns nonzero if there is no other CPU. */
+/* Starts the writer on another CPU than the last one, where the measuring thread runs. Returns
+ * nonzero if there is no other CPU. */
 static int start_writer(void)
 {
 	cpu_set_t others;
@@ -276,7 +279,7 @@ static void within_shared_line(void)
 	await(WITHIN_SHARED_LINE);
 }
 
-/* Makes a sample too long to be the minimum, unless the writer wrote all the time. */
+/* If the writer paused, makes the sample so long that it cannot be the minimum. */
 static void spoil_undisturbed(void)
 {
 	if (ticks() - atomic_load(&written_at) > AWAY || atomic_load(&absences) != absences_before)
@@ -311,7 +314,7 @@ static void prctl_set(unsigned times)
 		syscall(SYS_arch_prctl, ARCH_SET_GS, A);
 }
 
-/* A sandbox: in, one access to its memory through GS, out again. */
+/* -- a sandbox: enters, reads its memory once through GS, and leaves -- */
 
 static uint64_t memory[8];
 
@@ -347,7 +350,7 @@ static void sandbox_prctl(unsigned times)
 	}
 }
 
-/* The check. */
+/* -- the check -- */
 
 static void check(unsigned times)
 {
@@ -366,8 +369,8 @@ static void check_floor(unsigned times)
 	}
 }
 
-/* After a fork in another row, each data page is copied once; that time does not belong to a
- * check. */
+/* After the fork in another row, the first write to each data page copies the page. A check before
+ * the sample takes that time, which is not part of a check. */
 static void check_once(void)
 {
 	check(1);
@@ -398,7 +401,7 @@ static void fork_and_wait(unsigned times)
 	}
 }
 
-/* The usual method: for each instruction a handler and a jump buffer with the mask. */
+/* The usual way to test an instruction: a handler, and a jump buffer that holds the mask. */
 static sigjmp_buf jump;
 
 static void jump_out(int sig)
@@ -509,7 +512,7 @@ enum {
 #define FAST 4000
 #define CALL 200
 
-/* Every member is named, even if this kind of row does not use it. */
+/* The initialisers name every member, also those that a kind of row does not use. */
 #define FLOOR(name, body, times)                                     \
 	{                                                            \
 		name, body, times, NO_FLOOR, NO_BOUND, 0, NULL, NULL \
@@ -596,7 +599,8 @@ static const int instruction_rows[] = {
 	CHECK_FLOOR,
 };
 
-/* If the kernel does not enable the instructions, they may still run and take as long. */
+/* Tests the instructions themselves: even if the kernel does not enable them, they may run and take
+ * as long. */
 static int instructions_run(void)
 {
 	struct fsgs_report report;

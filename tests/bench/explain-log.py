@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Logs of 1 GiB: `explain` against grep for one fixed string, interleaved, minimum of three rounds.
+"""Compares the time of `explain` on logs of 1 GiB with the time of grep for one fixed string: minimum of three rounds,
+in turns.
 
-explain-log.py COMMAND. FSGSCHECK_BENCH_MIB makes it smaller. Fails above 6 times grep's time or 8 MiB.
-Dumps without a boot around them are measured, without a bound."""
+    explain-log.py COMMAND
+
+FSGSCHECK_BENCH_MIB sets another size of the logs. Fails if `explain` takes more than 6 times grep's time or 8 MiB of
+memory. Logs of dumps without the lines of a boot are measured, too, but have no bound."""
 
 import glob
 import os
@@ -32,7 +35,8 @@ def seconds(*arguments, **other):
 
 
 def peak(path):
-    """In KiB. The second file is a pipe with a small buffer, so it is read only after the first file."""
+    """The peak memory of the command in KiB. The second file is a pipe with a small buffer, so it is read only after the
+    first file."""
     with subprocess.Popen([command, 'explain', path, '-'], stdin=subprocess.PIPE,
                           stdout=subprocess.DEVNULL) as child:
         child.stdin.write(b'\n' * (1 << 20))
@@ -42,7 +46,7 @@ def peak(path):
 
 
 def measure(name, text, last, wanted):
-    """grep and `explain` on a file that repeats this text and ends with another text."""
+    """The times of grep and `explain` for a file that repeats one text and ends with another."""
     with tempfile.NamedTemporaryFile() as log:
         while log.tell() + len(text) + len(last) < size:
             log.write(text)
@@ -69,7 +73,7 @@ healthy, crashes, crash = read('honest-*.log') * 50, read('lie-6*.log') * 50, re
 if not healthy or not crash:
     print('no logs in tests/machines/logs')
     sys.exit(77)
-# Machines that boot, machines that crash at each boot, and dumps alone.
+# Three logs: machines that boot, machines that crash at each boot, and dumps alone.
 dumps = re.sub(rb'(?ms)^[^\n]*Linux version.*?(?=^[^\n]*invalid opcode)', b'', crashes)
 results = [measure('boots', healthy, crash, b'insn-ud'), measure('boots that die', crashes, crash, b'insn-ud')]
 measure('dumps alone', dumps, crash, b'insn-ud')

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What the shared library weighs and does: size, symbols, relocations, system calls.
+"""Facts about the shared library: its size, symbols, relocations and system calls.
 
     facts.py LIBRARY BENCH FILE.json
 
-Prints a table with the bounds, writes it as JSON, and exits with 1 when a bound is not met.
+Prints a table with the bounds, writes it as JSON, and exits with 1 if a bound is not met.
 """
 import collections
 import json
@@ -36,7 +36,7 @@ def exported(library):
 
 
 def constructors(library):
-    """Entries of .init_array besides the compiler's own frame_dummy."""
+    """The number of entries in .init_array, without the compiler's own frame_dummy."""
     sections = output('readelf', '-S', '-W', library)
     place = re.search(r'\.init_array\s+INIT_ARRAY\s+([0-9a-f]+)\s+[0-9a-f]+\s+([0-9a-f]+)', sections)
     if not place:
@@ -53,7 +53,7 @@ def constructors(library):
 
 
 def traced(*command, env=()):
-    """The names of the system calls, in order, or None where tracing is not allowed."""
+    """The names of the system calls that a program makes, in order, or None if tracing is not allowed."""
     options = [option for setting in env for option in ('-E', setting)]
     with tempfile.NamedTemporaryFile('r') as log:
         try:
@@ -76,7 +76,7 @@ def at_load(library):
 
 
 def per_check(bench):
-    """The system calls of a check after the first, and those of the benchmark's lower bound."""
+    """The system calls of the second check, and those of the floor."""
     calls = traced(bench, '--once')
     if calls is None:
         return None, None

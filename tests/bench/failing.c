@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The failing path. A machine with the instructions cannot take it, so this is the library's own
- * guard and trial with every stub of the four instructions replaced by the stub that executes UD2:
- * the faults, the handler and the recovery are those of a machine without the instructions. Linked
- * against the static library, for the guard is not exported.
+ * The time of a check in which all instructions fault. On a machine that has the instructions,
+ * every stub of the four instructions is replaced by the stub that executes UD2. The library's own
+ * guard and trial then handle the same faults as on a machine without the instructions. Linked with
+ * the static library, because the shared library does not export the guard.
  *
  *     failing [FILE.json]
  */
@@ -30,7 +30,7 @@ static int run_undefined(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io
 	return fsgs_guard_run(context, fsgs_stub_undefined, io);
 }
 
-/* As in lib/linux/trial.c: FS from its self pointer, GS from arch_prctl. */
+/* FS is read from its self pointer and GS by arch_prctl, as in lib/linux/trial.c. */
 static int get_base(void *context, uint32_t segment, uint64_t *base)
 {
 	(void)context;
@@ -66,7 +66,7 @@ static void failing_check(unsigned times)
 	}
 }
 
-/* The minimum for a recovery: a fault, a handler that skips the instruction, and the return. */
+/* The least work of a recovery: a fault, a handler that skips the instruction, and the return. */
 static void step_over(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
@@ -102,9 +102,9 @@ static void deliveries_and_floor(unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
 		floor_begin();
-		floor_get_gs(); /* the trial reads before */
+		floor_get_gs(); /* the trial reads the base before it writes */
 		deliveries(1);
-		floor_get_gs(); /* and would after a write that it cannot read back */
+		floor_get_gs(); /* after a write that it cannot read back, the trial reads again */
 		floor_end();
 	}
 }

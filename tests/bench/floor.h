@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lower bound of a check: the work that no correct check can avoid. Two CPUID instructions, and
- * the system calls that block signals, read, install and restore the four actions, and call
- * arch_prctl. tests/bench/facts.py compares this list with the calls of a check.
+ * The floor of a check: the work that no correct check can avoid. It consists of two CPUID
+ * instructions and of system calls. The calls block signals, read, install and restore the four
+ * actions, and get the GS base. tests/bench/facts.py compares them with the calls of a check.
  */
 #ifndef FSGSCHECK_BENCH_FLOOR_H
 #define FSGSCHECK_BENCH_FLOOR_H
 
-/* Without the arch_prctl calls of fsgs_core_trial(), which differ between the paths. */
+/* The floor without the arch_prctl calls of fsgs_core_trial(), whose number depends on what the
+ * trial finds. */
 void floor_begin(void);
 void floor_end(void);
 

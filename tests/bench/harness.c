@@ -12,7 +12,7 @@ enum { RUNS = 5, ROUNDS = 320, WARM_UP = 5 };
 
 struct figures {
 	double ns;    /* median over the runs */
-	double floor; /* the same for its lower bound */
+	double floor; /* median time of its floor */
 	double ratio; /* median of the runs' ratios */
 	double measured[RUNS];
 	int ok;
@@ -78,7 +78,7 @@ static double median(double *values)
 	return values[RUNS / 2];
 }
 
-/* For one run: the value that the bound limits. */
+/* The value that the bound limits, for one run. */
 static double measure(const struct row *row, double ns, double floor)
 {
 	switch (row->bound) {

@@ -2,9 +2,9 @@
 /*
  * Timing for the benchmarks.
  *
- * Every figure is the minimum of many short samples, and the samples of all rows are interleaved,
- * so that a disturbance hits every row alike. Ratios are made within one run; what is printed is
- * the median of several runs.
+ * Every figure is the minimum of many short samples. The samples of all rows are interleaved, so
+ * that a disturbance hits every row alike. A ratio is computed within one run. The table prints the
+ * medians of several runs.
  */
 #ifndef FSGSCHECK_BENCH_HARNESS_H
 #define FSGSCHECK_BENCH_HARNESS_H
@@ -26,12 +26,12 @@ enum bound {
 struct row {
 	const char *name;
 	void (*body)(unsigned times);
-	unsigned times; /* one sample, which should take tens of microseconds */
+	unsigned times; /* repetitions in one sample, which should take tens of microseconds */
 	int floor;      /* the row to compare with */
 	enum bound bound;
 	double limit;
 	void (*before)(void); /* runs before each sample, untimed */
-	const char *skip;     /* the reason why it cannot be measured here */
+	const char *skip;     /* the reason why this row cannot be measured here */
 };
 
 /* Measures, prints the table, writes the JSON file if its name is given. Returns what main()

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What `fsgscheck run` adds to a compile of this project.
+"""Measures how much time `fsgscheck run` adds to a compilation of this project.
 
     run.py FSGSCHECK SOURCE FILE.json
 
-Compiles the library from nothing, with and without it in front, in turns. Prints the median ratio of the pairs, for the
-elapsed time and for the processors' time, writes them as JSON, and exits with 1 when a bound is not met. The elapsed
-time says nothing on a busy machine.
+Compiles the library from a clean directory, in turns with and without `fsgscheck run` before the command. Prints the
+median ratio of the pairs for the elapsed time and for the processor time, and writes both as JSON. Exits with 1 if a
+bound is not met. On a busy machine the elapsed time is not meaningful.
 """
 import json
 import os
@@ -21,7 +21,7 @@ TARGET = 'lib/libfsgscheck.a'
 
 
 def seconds(before, folder):
-    """Elapsed time and processor time of the compile and of the command before it."""
+    """The elapsed time and the processor time of one compilation, with the words of `before` in front of the command."""
     subprocess.run(['ninja', '-C', folder, '-t', 'clean'], check=True, stdout=subprocess.DEVNULL)
     started = time.monotonic()
     process = subprocess.Popen([*before, 'ninja', '-C', folder, TARGET], stdout=subprocess.DEVNULL)
@@ -35,7 +35,7 @@ def seconds(before, folder):
 
 def main():
     command, source, file = sys.argv[1:]
-    # A cache of compiled files would leave nothing to measure.
+    # With a cache of compiled files, there would be nothing to measure.
     os.environ['CCACHE_DISABLE'] = '1'
     ways = {'without': [], 'with': [command, 'run', '--']}
     pairs = []

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The auxiliary vector: the first AT_HWCAP2 before AT_NULL or the end counts. It is known to be
- * absent only if AT_NULL was read. */
+/* Fuzzes the reader of the auxiliary vector. The first AT_HWCAP2 before AT_NULL or the end counts.
+ * AT_HWCAP2 is known to be absent only if AT_NULL was read. */
 #include "fuzz.h"
 
 #include <elf.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/cpuinfo and the kernel's release: in pieces of any size the same as in one, text always
- * terminated, and no flag that is not a whole word of the file. */
+/* Fuzzes the readers of /proc/cpuinfo and of the kernel's release. The result must not depend on
+ * the sizes of the pieces, text must always be terminated, and a flag must be a whole word of the
+ * file. */
 #include "fuzz.h"
 
 #include <linux/linux.h>

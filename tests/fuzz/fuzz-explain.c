@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The reader of `explain`: whatever the bytes, and in whatever pieces they come, it says the same,
- * and what it says is well formed. The first byte chooses the pieces. */
+/* Fuzzes the reader of `explain`. Its result must not depend on the sizes of the pieces, and its
+ * output must be well formed. The first byte of the input chooses the pieces. */
 #include "fuzz.h"
 
 #include <explain/explain.h>
@@ -46,7 +46,7 @@ static void take(void *context, const struct explain_source *s)
 	is_text(r->brand, sizeof r->brand);
 	is_text(r->hypervisor, sizeof r->hypervisor);
 	is_text(r->kernel, sizeof r->kernel);
-	/* No log is called broken without the bytes that show it. */
+	/* The verdict may be `broken` only if the log has the bytes of an instruction. */
 	if (s->kind == EXPLAIN_CRASH && r->verdict == FSGS_VERDICT_BROKEN)
 		check((s->notes & EXPLAIN_NOTE(BY_NAME)) ||
 		      explain_decode_insn(s->code, s->code_length) >= 0 ||

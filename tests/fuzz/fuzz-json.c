@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The JSON reader: text is always terminated, paths stay in bounds, and a document that it accepts
- * is balanced; one that ends early is never accepted. */
+/* Fuzzes the JSON reader. Text must always be terminated, paths must stay in bounds, and an
+ * accepted document must be balanced. A document that ends early must not be accepted. */
 #include "fuzz.h"
 
 #include <explain/json-reader.h>

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* libFuzzer's entry; replay.c calls it, too. */
+/* The function that libFuzzer calls, and replay.c, too. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

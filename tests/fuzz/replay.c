@@ -2,9 +2,9 @@
 /*
  * Runs a fuzz target without a fuzzer: replay SECONDS FILE...
  *
- * First every file as it is, then, until the time is over, files with random changes: bytes, cuts,
- * and pieces of one file in another. The sequence is the same in each run; a finding says where it
- * was.
+ * First runs every file unchanged. Until the time is over, it then runs files with random changes:
+ * other bytes, cuts, and pieces of one file in another. The sequence is the same in each run. A
+ * failure prints its place in the sequence.
  */
 #include "fuzz.h"
 
@@ -45,7 +45,8 @@ static struct input load(const char *path)
 	return input;
 }
 
-/* An exact-size copy, so that the sanitizer detects a read of one byte too many. */
+/* Runs the target on a copy of exactly this size, so that the sanitizer detects a read beyond
+ * it. */
 static void run(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = malloc(size ? size : 1);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""run.py REPLAY CORPUS SECONDS: a corpus is many files, which a test's arguments cannot name."""
+"""run.py REPLAY CORPUS SECONDS: passes all files of a corpus to the replay program, because the arguments of a test in
+Meson cannot list them."""
 
 import os
 import sys

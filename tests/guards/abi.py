@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The exported symbols, the headers, and what the libraries must not contain."""
+"""Checks the exported symbols, the headers, and what the libraries must not contain."""
 
 import os
 import re
@@ -20,7 +20,7 @@ STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Wshadow', '-Werror
 
 
 def exported():
-    """Name and version node of each symbol that the shared library defines."""
+    """The name of each symbol that the shared library defines, with its version node."""
     symbols = {}
     for line in output('nm', '-D', '--defined-only', SHARED).splitlines():
         name, _, node = line.split()[2].partition('@@')
@@ -29,7 +29,7 @@ def exported():
 
 
 def declared():
-    """Functions that the headers mark as exported."""
+    """The functions that the headers mark as exported."""
     names = set()
     for header in PUBLIC:
         text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
@@ -38,7 +38,7 @@ def declared():
 
 
 def inline():
-    """Inline functions in the headers for their users. A trailing underscore marks functions that only the headers may
+    """The inline functions for users of the headers. A trailing underscore marks functions that only the headers may
     call."""
     names = set()
     for header in PUBLIC:
@@ -97,8 +97,7 @@ class Symbols(unittest.TestCase):
         self.assertEqual(imported & forbidden, set())
 
     def test_no_constructor(self):
-        """One entry in each belongs to the C runtime (frame_dummy, __do_global_dtors_aux). One destructor is the
-        library's."""
+        """The only array entries belong to the C runtime (frame_dummy, __do_global_dtors_aux), except one destructor."""
         for section, size in re.findall(r'\.(init_array|fini_array|ctors|preinit_array)\s+\w+\s+\w+ \w+ (\w+)',
                                         output('readelf', '-SW', SHARED)):
             self.assertLessEqual(int(size, 16), 16 if section == 'fini_array' else 8, section)
@@ -137,8 +136,8 @@ class Core(unittest.TestCase):
 
 @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
 class OlderHeaders(unittest.TestCase):
-    """Programs compiled when a structure had fewer members, with the current library. Each
-structure ends at the end of mapped memory, so an access to one more byte crashes.
+    """Programs that were compiled when a structure had fewer members still work with the current library. Each structure
+    ends at the end of mapped memory, so an access beyond it crashes.
     """
 
     UNIT = r'''
@@ -211,13 +210,13 @@ int main(void)
 
     TRY = 'int %s(const struct fsgs_report *, const struct fsgs_cpu_group *, const struct fsgs_field *)'
 
-    # The first member of each structure that an old caller may not know.
+    # For each structure, the first member that an old caller may not know.
     OPTIONAL = {'fsgs_report': ('fsgscheck/report.h', 'vantage'), 'fsgs_field': ('fsgscheck/report.h', 'reserved'),
                 'fsgs_cpu_group': ('fsgscheck.h', 'reserved')}
 
     def guarded(self, include):
-        """Makes members optional: -DCUT=n removes the member with the number n and all later ones. Returns the
-        names."""
+        """Makes members optional: -DCUT=n removes member number n and all later ones. Returns the names of the
+        members."""
         names = []
         for structure, (file, first) in self.OPTIONAL.items():
             header = include / file
@@ -260,7 +259,7 @@ int main(void)
 
 
 class Headers(unittest.TestCase):
-    """Each compiles alone, in C and in C++, without any option for the instruction set."""
+    """Each header compiles alone, in C and in C++, without any option for the instruction set."""
 
     def compile(self, compiler, language, standard, header):
         text = f'#include <{header.relative_to(INCLUDE)}>\nextern int not_an_empty_unit;\n'
@@ -278,7 +277,7 @@ class Headers(unittest.TestCase):
                     self.compile(compiler, language, standard, header)
 
     def test_an_ignored_result_is_a_warning(self):
-        """The compiler warns if the result of a function is ignored that may have done nothing."""
+        """The compiler warns if a program ignores the result of a function that may have done nothing."""
         calls = ('fsgs_check(&r, sizeof r, 0)', 'fsgs_check_early(&r, sizeof r, 0)', 'fsgs_check_cpu(0, &r, sizeof r, 0)',
                  'fsgs_check_cpus(&r, sizeof r, 0, &g, sizeof g, &n)', 'fsgs_get_base(1, &b)',
                  'fsgs_get_base_value(1)', 'fsgs_set_base(1, b)',
@@ -307,7 +306,7 @@ class Headers(unittest.TestCase):
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_a_copy_of_the_limits_has_its_own_line(self):
-        """In a program that is not position-independent, the limits are in the program's own data (copy relocation)."""
+        """Without position-independent code, the linker copies the limits into the program's own data (copy relocation)."""
         text = ('#include <fsgscheck/base.h>\n#include <stdio.h>\nint main(void)\n{\nuint64_t base;\n'
                 'if (fsgs_get_gs_base(&base)) return 1;\nprintf("%p %zu", (void *)fsgs_base_limit, sizeof fsgs_base_limit);\n}\n')
         with tempfile.TemporaryDirectory() as directory:
@@ -319,7 +318,7 @@ class Headers(unittest.TestCase):
             self.assertEqual((int(address, 16) % 64, int(size)), (0, 64))
 
     def test_inline_forms_in_cplusplus(self):
-        """noexcept, and with external linkage, which the functions of a C++ module need."""
+        """In C++ the inline forms are noexcept, and have external linkage, which the functions of a C++ module need."""
         forms = [f'fsgs_{what}_{segment}_base' for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')]
         text = '#include <fsgscheck/base.h>\n' + ''.join(
             f'static_assert(noexcept({form}({"nullptr" if "_get_" in form else "0"})), "");\n'
@@ -332,7 +331,7 @@ class Headers(unittest.TestCase):
                 self.assertGreaterEqual(set(re.findall(r' W (\w+)', output('nm', unit))), set(forms))
 
     def test_numbers_that_programs_hold(self):
-        """Macros have no symbols in the library, but programs keep the value that they were compiled with."""
+        """The values of macros must not change: programs keep the values that they were compiled with."""
         numbers = {'FSGS_BASE_LIMIT': '0x7ffffffff000', 'FSGS_BASE_AUTO': '0xffffffff', 'FSGS_SEGMENTS': '2', 'FSGS_INSNS': '4',
                    'FSGS_CPU_RANGES': '8', 'FSGS_REPORT_MIN': '32', 'FSGS_FIELD_MIN': '28', 'FSGS_BASE_LIMITS': '8',
                    'FSGS_CPU_GROUP_MIN': '96'}

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Whether programs that were linked with an earlier library go on working: against a baseline, by libabigail.
+"""Checks that programs which were linked with an earlier library still work. libabigail compares the library with a
+baseline.
 
     PYTHONPATH=tests python3 tests/guards/compatibility.py update      after a compatible addition, or a new major version
 
-The library is built here, the same way every time, whatever the build directory's options are. Enumerations
-travel as fixed-width integers, which abidiff could not follow back to their declarations; so a witness function
-for each public type is built in, and is part of the baseline.
+The library is built here with fixed options, independent of the build directory's options. The interface passes
+enumerations as fixed-width integers, from which abidiff cannot find their declarations. So the build adds a function
+witness_TYPE for each public TYPE. These functions are part of the baseline.
 """
 
 import re
@@ -22,7 +23,7 @@ BASELINE = TESTS / 'guards/libfsgscheck.abi'
 HEADERS = ('fsgscheck.h', 'fsgscheck/report.h', 'fsgscheck/base.h')
 FLAGS = ['-g', '-O0', '-std=c11', '-D_GNU_SOURCE', '-fPIC', '-shared', '-pthread', '-fno-stack-protector']
 
-# The exit bits of abidiff. An error, or a bit that is not listed here, makes the test fail.
+# Bits of abidiff's exit status. The test fails after an error, or if another bit is set.
 ERROR, CHANGE = 3, 12
 
 
@@ -31,7 +32,7 @@ def without_comments(path):
 
 
 def build(tree, work, compiler='gcc'):
-    """The shared library of a source tree, with a function that uses each public type."""
+    """Builds the shared library of a source tree, with a function for each public type."""
     types = []
     for header in HEADERS:
         types += re.findall(r'^(enum|struct) (\w+) \{', without_comments(tree / 'include' / header), re.M)
@@ -43,7 +44,7 @@ def build(tree, work, compiler='gcc'):
     sources = [path for path in sorted((tree / 'lib').rglob('*'))
                if path.suffix in ('.c', '.S') and path.name != 'no-trial.c']
     library = work / f'{compiler}.so'
-    # abidw sorts by path: wherever the tree stands, the witness comes after lib.
+    # abidw sorts by path. With this path, witness.c comes after lib, wherever the tree is.
     output(compiler, *FLAGS, f'-I{tree}/include', f'-fdebug-prefix-map={work}/witness.c={tree}/witness.c',
         f'-Wl,--version-script={work}/witness.map', '-Wl,-soname,libfsgscheck.so.1', *sources, work / 'witness.c', '-o', library)
     return library
@@ -58,8 +59,8 @@ def dump(tree, work, compiler='gcc'):
 
 
 def as_seen_by_an_old_program(text, baseline):
-    """These may grow at their end, because a program passes the size that it knows. So members beyond that size are
-    removed."""
+    """The interface as a program sees it that was compiled with the baseline. Such a program passes the structures' old
+    sizes, so newer members at the end are removed."""
     new, old = ElementTree.fromstring(text), ElementTree.fromstring(baseline)
     for name in ('fsgs_report', 'fsgs_cpu_group'):
         was, one = (next(c for c in root.iter('class-decl') if c.get('name') == name) for root in (old, new))
@@ -80,7 +81,7 @@ def compare(old, new, *options):
 
 
 def judge(text, work, baseline=BASELINE):
-    """Incompatible changes, and additions: both in abidiff's words, empty if there are none."""
+    """The incompatible changes and the additions, in abidiff's words. Each is empty if there are none."""
     (work / 'new.abi').write_text(text, encoding='utf-8')
     (work / 'cut.abi').write_text(as_seen_by_an_old_program(text, baseline.read_text(encoding='utf-8')),
                                   encoding='utf-8')
@@ -105,7 +106,7 @@ class Baseline(unittest.TestCase):
         return tree
 
     def changed(self, *edits):
-        """The result for a copy of the tree with one change."""
+        """The incompatible changes and the additions in a copy of the tree with some edits."""
         tree = self.copied('tree')
         for file, old, new in edits:
             text = (tree / file).read_text(encoding='utf-8')
@@ -125,7 +126,7 @@ class Baseline(unittest.TestCase):
         self.assertNotRegex(BASELINE.read_text(encoding='utf-8'), r"path='[/.]|comp-dir-path|filepath")
 
     def test_any_folder_makes_the_same_baseline(self):
-        """Before and after the file of the witness functions, witness.c, in the order of names."""
+        """One folder's name sorts before witness.c, and the other after it."""
         first, last = (dump(self.copied(name), self.work) for name in ('tree', 'zone'))
         self.assertEqual(first, last)
 
@@ -151,7 +152,7 @@ class Baseline(unittest.TestCase):
         self.assertIn('more', breaks)
 
     def test_grown_element(self):
-        """A trial is in the middle of every report, so it must not grow."""
+        """A trial is in the middle of every report, so its structure must not grow."""
         breaks, _ = self.changed(('include/fsgscheck/report.h', r'int32_t code;', 'int32_t code, more;'))
         self.assertIn('fsgs_trial', breaks)
 

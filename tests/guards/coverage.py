@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Measures which lines and branches of lib/ the quick tests execute, and holds them to a floor.
+"""Measures which lines and branches of lib/ the quick tests execute, and fails if there are too few.
 
-Each line that is not executed stands between two comments, GCOV_EXCL_START: REASON and GCOV_EXCL_STOP, or has
-GCOV_EXCL_LINE: REASON at its end, as in lcov and gcovr. A line between them that is executed is a failure, too, unless
-the reason begins with "by chance". The branches that are missing are listed in branches.txt in the build directory;
-their kinds are:
-- what follows an excluded line: the process ends, or the child is another;
-- a system call that fails the second time, having succeeded with the same arguments a moment before;
-- a compare-and-exchange that another thread is quicker than, a thread that looks while another stores: the torture
-  of 64 threads does that for a minute, which is not counted;
-- an owner of a trial inside fork(): only other people's handlers of fork() see it, and children end by _exit();
-- bounds that a kernel or processor would have to exceed: 4 GiB in one word of /proc/cpuinfo, CPU numbers beyond
-  CPU_SETSIZE;
-- a caller of the core without one of its hooks in combination with a broken instruction, where the hook is tested
-  alone and the instruction with the hook.
+Each line that is not executed must be between two comments, GCOV_EXCL_START: REASON and GCOV_EXCL_STOP, or must have
+GCOV_EXCL_LINE: REASON at its end, as in lcov and gcovr. The test also fails if an excluded line is executed, unless the
+reason begins with "by chance". The test writes the branches that were not taken into branches.txt in the build directory.
+These are their kinds:
+- branches after an excluded line: the process ends, or another process continues;
+- a system call that fails although it has just succeeded with the same arguments;
+- a compare-and-exchange in which another thread was faster, and a thread that reads while another thread stores: the
+  torture of 64 threads takes these branches, but is not counted;
+- an owner of a trial inside fork(): only handlers that programs register for fork() see it, and children end by _exit();
+- limits that no kernel or processor exceeds: 4 GiB in one word of /proc/cpuinfo, CPU numbers beyond CPU_SETSIZE;
+- a caller of the core that lacks a hook, together with a broken instruction: the tests cover the missing hook alone, and the
+  broken instruction with the hook.
 """
 
 import json
@@ -25,7 +24,7 @@ from pathlib import Path
 from support import SOURCE, Unavailable, advertised, builds, output, parts
 
 LINES, BRANCHES = 95.0, 90.0
-# Tests for paths that need a tracer or another process, run with the unit tests.
+# These tests need a tracer or another process. They cover further paths, and run after the unit tests.
 TRACED = ['torture-callers', 'torture-inject', 'torture-sandbox',
           *(f'states-{state}' for state in (
               'forged-vendor', 'masked', 'unaware-kernel', 'all-undefined', 'xen-pv-loses', 'lost-fork', 'lost-yield',
@@ -35,21 +34,21 @@ MARK = re.compile(r'GCOV_EXCL_(START|STOP|LINE)(?:: (\S.*))?')
 
 
 def tests(build, *which):
-    """Runs some tests; returns the names of those that were skipped."""
+    """Runs some tests. Returns the names of those that were skipped."""
     output('meson', 'test', '-C', build, *which, timeout=1200)
     log = (build / 'meson-logs/testlog.json').read_text(encoding='utf-8').splitlines()
     return [test['name'] for test in map(json.loads, log) if test['result'] == 'SKIP']
 
 
 def measure(build):
-    """gcovr's files, and the tests that could not run here."""
+    """The files of gcovr's result, and the names of the tests that could not run here."""
     builds.meson(build, '-Db_coverage=true', '-Dbuildtype=debug', targets=['lib/libfsgscheck.a'])
     for counters in build.rglob('*.gcda'):
         counters.unlink()
-    # Each test needs counters of its own: they are written where the program was built.
+    # The tests write their counters into the directory in which the programs were built, so this needs its own build
+    # directory.
     skipped = tests(build, '--suite', 'unit', '--no-suite', 'enumeration') + tests(build, *TRACED)
-    # The markers are checked here, because gcovr does not report whether an excluded line was
-    # executed.
+    # This script checks the markers itself, because gcovr does not report whether an excluded line was executed.
     output('gcovr', '--root', SOURCE, '--filter', SOURCE / 'lib', '--exclude-throw-branches',
            '--exclude-unreachable-branches', '--exclude-pattern-prefix', 'NONE', '--json', build / 'coverage.json',
            build / 'lib')
@@ -57,7 +56,7 @@ def measure(build):
 
 
 def excluded(path):
-    """The number of each line that a marker excludes, with the reason."""
+    """The number of each excluded line, with the reason in its marker."""
     marked, reason = {}, None
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
         found = MARK.search(line)

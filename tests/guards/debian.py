@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The Debian packages: built from the source package, and looked at by lintian.
+"""Builds the Debian packages from the source package, and checks them with lintian.
 
     PYTHONPATH=tests python3 tests/guards/debian.py [--fresh [--mirror ADDRESS]]
 
-With --fresh they are installed in a Debian made for that, where DKMS builds the module. This takes root and mmdebstrap;
-without them the test is skipped when all the rest has passed.
+With --fresh the packages are installed in a fresh Debian, where DKMS builds the module. This needs root and mmdebstrap.
+If one of them is missing, the test counts as skipped after all other checks have passed.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from support import SOURCE, archive
 
-# A kernel whose headers are small.
+# A kernel with a small package of headers.
 HEADERS = 'linux-headers-cloud-amd64'
 
 
@@ -29,7 +29,7 @@ def run(*command, **options):
 
 
 def build(work):
-    """All packages, from a source package that was packed and unpacked."""
+    """Builds all packages from a source package, which was packed and unpacked again."""
     version = re.search(r'\((.*?)-', (SOURCE / 'doc/debian/changelog').read_text(encoding='utf-8'))[1]
     name = f'libfsgscheck-{version}'
     files = run('git', '-C', SOURCE, 'ls-files', '-z', stdout=subprocess.PIPE).stdout
@@ -39,7 +39,8 @@ def build(work):
     shutil.copytree(SOURCE / 'doc/debian', work / name / 'debian')
     log = (work / 'build.log').open('w', encoding='utf-8')
     try:
-        # Without symbols and optimisation, and with fast compression: the tests do not need more.
+        # Builds without debugging symbols and optimisation, and with fast compression, because these tests do not need
+        # them.
         run('dpkg-buildpackage', '-us', '-uc', cwd=work / name, stdout=log, stderr=log,
             env={**os.environ, 'DEB_BUILD_OPTIONS': 'noautodbgsym noopt', 'DPKG_DEB_COMPRESSOR_LEVEL': '0'})
     except subprocess.CalledProcessError:
@@ -55,7 +56,7 @@ def contents(package):
 
 
 def what_belongs(packages):
-    """Each package has its files, no other package has them, and what is not to be installed is in none."""
+    """Each file must be in its package and in no other one. The conformance suite must be in no package."""
     wanted = {'libfsgscheck1': ['/libfsgscheck.so.1'],
               'libfsgscheck-dev': ['/usr/include/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc',
                                    '/fsgscheck-config.cmake', '/fsgs_usable.3', '/examples/usable.c', '/share/fsgscheck/fsgscheck.c',
@@ -79,7 +80,7 @@ def what_belongs(packages):
 
 
 def same_image(packages, work):
-    """The images in the packages are those that were built: stripped, they would not start."""
+    """The images in the packages must be the images that were built. A stripped image would not start."""
     built = {path.name: path for path in work.glob('*/obj-*/examples/boot/fsgscheck-boot.*') if path.is_file()}
     for package in packages:
         if package.name.startswith(('fsgscheck_', 'fsgscheck-guard_')):
@@ -92,12 +93,13 @@ def same_image(packages, work):
 
 
 def fresh_debian(root, source):
-    """A Debian with the dependencies of our packages, but without them; or the reason why there is none."""
+    """Makes a Debian that has the dependencies of our packages, but not the packages. Returns an empty string, or the
+    reason why that failed."""
     if os.geteuid():
         return 'a chroot takes root'
     if not shutil.which('mmdebstrap'):
         return 'mmdebstrap is not installed'
-    # debootstrap resolves dependencies by itself and takes several times as long.
+    # debootstrap would resolve the dependencies itself, and would take several times as long.
     done = subprocess.run(['mmdebstrap', '--variant=minbase', '--dpkgopt=force-unsafe-io',
                            f'--include=libc6-dev,libdw1,dkms,kmod,{HEADERS}', archive.release(), root, *source],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=2400)
@@ -105,15 +107,15 @@ def fresh_debian(root, source):
 
 
 def inside(root, *command, **options):
-    """A command in that Debian, which has its /proc for as long."""
+    """Runs a command in that Debian. /proc is mounted there while the command runs."""
     return run('unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', root, *command,
                stdout=subprocess.PIPE, text=True, **options).stdout
 
 
 def install(packages, root):
-    """fsgscheck must answer there, and a program that was built with the packages' files run.
+    """Installs the packages. fsgscheck must answer there, and a program must run that was built with the packages' files.
 
-    The compiler is this system's.
+    This system's compiler builds the program.
     """
     for package in packages:
         shutil.copy(package, root / 'var/cache')
@@ -133,7 +135,8 @@ def install(packages, root):
 
 
 def register(root):
-    """The module is registered with DKMS once the package is installed, also twice; DKMS builds it; and nothing of it remains."""
+    """When the package is installed, also a second time, DKMS knows the module and can build it. Purging the package
+    removes everything."""
     inside(root, 'sh', '-c', 'dpkg -i /var/cache/fsgscheck-dkms_*.deb')
     module, = (path.name.replace('-', '/') for path in (root / 'usr/src').glob('fsgscheck-*'))
     said = inside(root, 'dkms', 'status')

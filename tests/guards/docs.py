@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The documentation: every sample is compiled and run, every link leads somewhere, every word is one."""
+"""Checks the documentation: every sample compiles and runs, every link leads somewhere, and every word is spelt
+correctly."""
 
 import json
 import os
@@ -17,15 +18,15 @@ SHARED = Path(os.environ['SHARED'])
 FSGSCHECK = os.environ['FSGSCHECK']
 PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', TESTS / 'README.md', *sorted((SOURCE / 'doc').glob('*.md')),
          *sorted((SOURCE / 'examples').rglob('README.md'))]
-# Files that a test or a target makes in the build directory.
+# Files that the pages name, and that a test or a target makes in the build directory.
 MADE = {'tests/machines/peers.md', 'doc/html', 'examples/fsgscheck/fsgscheck', 'examples/page/fsgscheck.html',
         'examples/page/fsgscheck-explain.exe', *(f'examples/boot/fsgscheck-boot.{form}' for form in ('elf', 'efi', 'iso'))}
-# Registers, flags and tools that codespell would call misspelt.
+# Registers, flags and tools that codespell would report as misspelt.
 WORDS = 'inout,fsgs,gs,te,ist,bu,alse,nd,crate,useable,ags'
 STRICT = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', f'-I{SOURCE}/include']
 
-# Pages whose samples are whole programs. The samples of ring0.md belong in other projects' trees; the first one
-# compiles here.
+# Pages whose samples are whole programs. The samples of ring0.md belong into other projects' source code. The first of
+# them is compiled here.
 WHOLE = [SOURCE / 'README.md', SOURCE / 'doc/README.md', *sorted((SOURCE / 'doc').glob('guide-*.md'))]
 RING0 = ('#include <fsgscheck/core.h>\nvoid print(const char *text);\nvoid interrupts_off(void);\n'
          'void interrupts_on(void);\nvoid test_fsgsbase(void);\n')
@@ -33,7 +34,7 @@ LINKED = ['-x', 'none', SHARED, f'-Wl,-rpath,{SHARED.parent}']
 
 
 def beside(example):
-    """The assembly file that belongs to a sample."""
+    """The assembly file of a sample, with the compiler's options for it."""
     assembly = example.with_suffix('.S')
     return ['-x', 'assembler-with-cpp', assembly] if assembly.exists() else []
 
@@ -43,7 +44,7 @@ def samples(page):
 
 
 def shown(example):
-    """A sample as a page shows it: without the licence line."""
+    """A sample as a page shows it, without the licence line."""
     return example.read_text(encoding='utf-8').partition('\n')[2].strip('\n') + '\n'
 
 
@@ -65,15 +66,14 @@ class Samples(unittest.TestCase):
         self.assertTrue(done.stdout.strip())
 
     def test_examples(self):
-        """The files that the pages include."""
+        """The files in doc/examples, which the pages show."""
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
             with self.subTest(example=example.name):
                 self.run_it(example.read_text(encoding='utf-8'), *beside(example))
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_base_access(self):
-        """The samples that change a base, by each access. If the kernel does not enable the instructions, a base may be
-        lost at any moment: then one success in many runs is enough."""
+        """The samples that change a base run with each access, many times if a kernel may lose the base."""
         verdict = json.loads(subprocess.run([FSGSCHECK, '--json'], capture_output=True, check=False, timeout=60).stdout)['verdict']
         runs = {'arch_prctl': 1, 'instruction': {'usable': 1, 'unadvertised': 40}.get(verdict, 0)}
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
@@ -109,7 +109,7 @@ class Samples(unittest.TestCase):
         self.compile(RING0 + samples(SOURCE / 'doc/ring0.md')[0], '-c', '-Wno-unused-parameter')
 
     def test_pages_show_the_files(self):
-        """A sample that follows a link to its file is that file."""
+        """If a page links a sample's file before the sample, the sample is equal to the file."""
         seen = set()
         for page in WHOLE:
             for name, text in re.findall(r'\]\(examples/([\w.-]+)\)[^\n]*:\n(?:\n {4}[^\n]+\n)?\n```\w+\n(.*?)^```',
@@ -117,11 +117,11 @@ class Samples(unittest.TestCase):
                 seen.add(name)
                 with self.subTest(page=page.name, sample=name):
                     self.assertEqual(text, shown(SOURCE / 'doc/examples' / name))
-        # The program that calls switch.S is linked beside it.
+        # No page shows switch.c: it is the program that calls switch.S.
         self.assertEqual(seen | {'switch.c'}, {example.name for example in (SOURCE / 'doc/examples').iterdir()})
 
 
-# Words that make a sentence a riddle. The list is that of doc/contributing.md.
+# Words that make a sentence hard to understand. doc/contributing.md has the same list.
 BANNED = ('somebody', 'nobody', 'anybody', 'everybody', 'whoever', 'one that', 'is worth')
 PLAIN = [SOURCE / 'README.md', SOURCE / 'NEWS.md', *sorted((SOURCE / 'doc').glob('*.md'))]
 SHORT = [SOURCE / 'README.md', SOURCE / 'doc/README.md', SOURCE / 'doc/building.md', SOURCE / 'doc/security.md',
@@ -136,7 +136,7 @@ def prose(page):
 
 
 def sentences(page):
-    """The sentences of paragraphs and lists, not of tables. Code counts as one word, a link as its text."""
+    """The sentences of paragraphs and lists, but not those of tables. Code counts as one word, and a link as its text."""
     text = re.sub(r'^(?:#|\|).*$', '\n', prose(page), flags=re.M)
     text = re.sub(r'`[^`]*`', 'code', re.sub(r'!?\[([^]]*)\]\([^)]*\)', r'\1', text))
     for paragraph in re.split(r'\n\s*\n|^\s*(?:[-*]|\d+\.)\s+', text, flags=re.M):
@@ -147,18 +147,18 @@ DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w 
                          r'[^;{()]*[;{]', re.M)
 PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Early use\n', r'@par Cost\n', '@since ')
 SOURCE_PARAGRAPH = r'@par Source\n'
-# These have no manual as their source: names, layouts and choices of this library.
+# These functions give names, layouts and choices of this library, so they have no manual as their source.
 WITHOUT_SOURCE = {'fsgs_base_force', 'fsgs_describe', 'fsgs_exit_status', 'fsgs_name', 'fsgs_number', 'fsgs_report_field',
                   'fsgs_report_size', 'fsgs_version', 'fsgs_version_string'}
 
 
 def uncommented(text):
-    """The same without comments and with every line where it was."""
+    """The text without comments, in which every line keeps its number."""
     return re.sub(r'/\*.*?\*/', lambda comment: re.sub(r'[^\n]', ' ', comment[0]), text, flags=re.S)
 
 
 def functions(header):
-    """Name, prototype, parameters and comment of each function in a header."""
+    """The name, prototype, parameters and comment of each function in a header."""
     text = header.read_text(encoding='utf-8')
     for found in DECLARATION.finditer(uncommented(text)):
         before = re.search(r'/\*\*((?:(?!\*/).)*)\*/\n$', text[:found.start()], re.S)
@@ -167,7 +167,7 @@ def functions(header):
 
 
 def lacking(name, prototype, parameters, comment):
-    """The parts that a comment lacks. An empty paragraph does not count."""
+    """The parts that a comment lacks. A part with an empty paragraph counts as lacking."""
     wanted = list(PARAGRAPHS) + ([] if name in WITHOUT_SOURCE else [SOURCE_PARAGRAPH])
     wanted += [rf'@param\[[a-z,]+\] +{name} ' for name in parameters if name != 'void']
     if not re.match(r'(FSGS_API )?void fsgs', prototype):
@@ -192,7 +192,7 @@ class Reference(unittest.TestCase):
             self.assertIn(other, seen)
 
     def test_paragraphs_say_it_themselves(self):
-        """The comment says itself where the function may be called, without references."""
+        """The comment itself tells where the function may be called, and does not refer to another comment."""
         for header in sorted((SOURCE / 'include').rglob('*.h')):
             for name, _, _, comment in functions(header):
                 with self.subTest(function=name):
@@ -200,7 +200,7 @@ class Reference(unittest.TestCase):
                     self.assertNotRegex(comment, r"(?m)^@par Source\nThis library's own")
 
     def test_each_gap_is_seen(self):
-        """The check fails if any paragraph of a comment is removed."""
+        """The check fails if any one paragraph is removed from a comment."""
         name, prototype, parameters, comment = next(
             entry for entry in functions(SOURCE / 'include/fsgscheck/base.h') if entry[0] == 'fsgs_get_base')
         self.assertEqual(lacking(name, prototype, parameters, comment), [])
@@ -266,14 +266,14 @@ class Pages(unittest.TestCase):
                 self.assertIn(f']({other.name})', page)
 
     def test_markdown_alone(self):
-        """A forge shows Doxygen's commands as text."""
+        """No page contains a command of Doxygen, because a forge shows such a command as text."""
         for page in PAGES:
             text = prose(page)
             found = re.search(r'[\\@](?:ref|include|dotfile|subpage|page)\b|\{#|(?<![\w:])::\w', text)
             self.assertIsNone(found, f'{page.name}: {found and found[0]}')
 
     def test_marks_below_the_crash(self):
-        """README marks the bytes of the instruction, and the digit of CR4 that has bit 16."""
+        """The README marks the bytes of the instruction, and the digit of CR4 that contains bit 16."""
         text = (SOURCE / 'README.md').read_text(encoding='utf-8')
         for line, marked in ((r'Code: .*', '<f3> 48 0f ae c0'), (r'CR2: .* CR4: (?P<cr4>\w+)', None)):
             found = re.search(rf'^{line}\n( +)(\^+)', text, re.M)
@@ -286,12 +286,12 @@ class Pages(unittest.TestCase):
                 self.assertTrue(int(found['cr4'], 16) >> 16 & 1)
 
     def test_no_emphasis_begins_with_code(self):
-        """Doxygen shows its asterisks."""
+        """Emphasis must not begin with code, because Doxygen would show the asterisks."""
         for page in PAGES:
             self.assertIsNone(re.search(r'(?:^|\s)\*{1,2}`', prose(page)), page.name)
 
     def test_words(self):
-        """Words that stand in no page, message or comment: doc/contributing.md says what to write instead."""
+        """No page contains these words. doc/contributing.md names the words to use instead."""
         banned = re.compile(r'\b(?:' + '|'.join(word.replace(' ', r'\s+') for word in BANNED) + r')\b', re.I)
         for page in PLAIN:
             found = [match[0] for match in banned.finditer(prose(page))]
@@ -299,7 +299,7 @@ class Pages(unittest.TestCase):
                 self.assertEqual(found, [])
 
     def test_words_in_sources(self):
-        """These words do not stand in comments either, also across line ends."""
+        """No source file contains these words either, not even across a line end."""
         banned = re.compile(r'\b(?:' + '|'.join(BANNED) + r')\b', re.I)
         for folder in ('include', 'lib', 'examples'):
             for path in (SOURCE / folder).rglob('*'):
@@ -312,7 +312,7 @@ class Pages(unittest.TestCase):
         self.assertIn(', '.join(BANNED), (SOURCE / 'doc/contributing.md').read_text(encoding='utf-8'))
 
     def test_sentences(self):
-        """One idea a sentence."""
+        """No sentence is too long: one sentence has one idea."""
         for page in SHORT:
             for sentence in sentences(page):
                 with self.subTest(page=page.name, words=len(sentence.split())):
@@ -327,14 +327,14 @@ class Pages(unittest.TestCase):
             self.assertEqual(rows & verdicts, verdicts, page.name)
 
     def test_number_of_states(self):
-        """The README tells how many lines the page about the peers has."""
+        """The README gives the number of states on the page about the peers."""
         page = (SOURCE / 'doc/peers.md').read_text(encoding='utf-8')
         states = re.findall(r'^\| (?!state \|)(?:[^|\n]*\|){9}$', page, re.M)
         told = re.search(r'(\d+) machine states', (SOURCE / 'README.md').read_text(encoding='utf-8'))
         self.assertEqual(int(told[1]), len(states))
 
     def test_lines_that_name_the_library(self):
-        """The pages tell how many lines of a program do."""
+        """The pages give the number of lines of a program that name the library."""
         for page, file in (('guide-runtimes.md', 'runtime/wasm2c/host.c'), ('ring0.md', 'boot/gnu-efi.c')):
             program = SOURCE / 'examples' / file
             lines = re.findall(r'^.*(?:\bfsgs_|\bFSGS_|<fsgscheck).*$', program.read_text(encoding='utf-8'), re.M)
@@ -343,7 +343,7 @@ class Pages(unittest.TestCase):
                 self.assertIn(f'{len(lines)} lines of `{program.name}` name', said)
 
     def test_terminal_picture(self):
-        """The README's picture has the lines of the command's page. The hypervisor line may be missing."""
+        """The README's picture of a terminal has the lines of the command's page, perhaps without the hypervisor."""
         done = subprocess.run([FSGSCHECK], capture_output=True, text=True, check=False, timeout=60)
         picture = re.search(r'^```\n(FSGSBASE: .*?)^```', (SOURCE / 'README.md').read_text(encoding='utf-8'), re.M | re.S)
         here, there = ({line[2:16].strip() for line in page.splitlines() if line.startswith('  ')} - {'hypervisor'}

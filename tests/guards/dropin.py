@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The drop-in form as a host compiles it: by any compiler with any of the host's flags, without a warning."""
+"""Compiles the drop-in form as host projects do: with any compiler and any of the host's flags, without a warning."""
 
 import concurrent.futures
 import os
@@ -15,11 +15,12 @@ MADE = Path(os.environ['DROPIN'])
 SAMPLE = SOURCE / 'doc/examples/usable.c'
 I386, AARCH64 = '/usr/i686-linux-gnu', '/usr/aarch64-linux-gnu'
 SANITIZED = ['-O1', '-fsanitize=address,undefined']
-# Flags of a host project that a file must not be compiled with if it runs while the FS base is
-# foreign.
+# Flags with which a host project may compile all its files. Functions that run while the FS base is foreign must not be
+# instrumented even then.
 INSTRUMENTED = (['-fstack-protector-all', '-finstrument-functions'], SANITIZED, ['-fsanitize=thread'])
 ADDED = r'\b(__stack_chk_fail|__(?:asan_report|ubsan_handle|tsan_func|tsan_read|tsan_write|cyg_profile)\w*)'
-# How hosts compile it: the compiler, its flags, and what runs the program; None where this system cannot link or run it.
+# The ways in which host projects compile the form: the compiler, its flags, and the program that runs the result. None
+# means that this system cannot link or run the result.
 ROWS = [
     *((compiler, flags, []) for compiler in ('gcc', 'clang')
       for flags in (['-O0'], ['-O1', '-std=c2x'], ['-O2', '-std=c11', '-fstack-protector-all'], ['-O3'], SANITIZED)),
@@ -27,7 +28,7 @@ ROWS = [
     ('clang', ['-O3', '-flto', '-fuse-ld=lld'], []),
     *(('clang-19', flags, []) for flags in (['-O0'], ['-O1', '-std=c23'], ['-O2'], ['-O3'])),
     *(('musl-gcc', flags, []) for flags in (['-O0'], ['-O1'], ['-O2', '-static'], ['-O3'])),
-    # Debian's gcc has the cross compiler's headers for -m32, but not its linker and libraries.
+    # For -m32, Debian's gcc finds the headers of the cross compiler, but not its linker and libraries.
     ('gcc', ['-m32', '-O0', f'-I{I386}/include'], None),
     ('i686-linux-gnu-gcc', ['-O2'], ['qemu-i386', '-L', I386]),
     ('aarch64-linux-gnu-gcc', ['-O2'], ['qemu-aarch64', '-L', AARCH64]),
@@ -36,7 +37,7 @@ ROWS = [
 
 
 def to_compile(flags):
-    """Without a linker's option, of which clang warns."""
+    """The flags without the linker's option, for which clang would print a warning."""
     return [flag for flag in flags if not flag.startswith('-fuse-ld')]
 
 
@@ -53,7 +54,7 @@ class Compiled(unittest.TestCase):
 
 class DropIn(Compiled):
     def row(self, compiler, flags, runner):
-        """It compiles without a warning, with -O2 the core too, and a program with it gives an answer."""
+        """The form compiles without a warning, with -O2 the core too, and a program that uses it prints an answer."""
         for tool in (compiler, *(runner or ())[:1]):
             if not shutil.which(tool):
                 self.skipTest(f'{tool} is not installed')
@@ -69,7 +70,7 @@ class DropIn(Compiled):
         done = run(*runner, program)
         self.assertIn(done.returncode, (0, 1, 2), done.stderr)
         self.assertEqual(done.stderr, '')
-        # Another architecture has no trial.
+        # On another architecture there is no trial, so the verdict is known.
         self.assertRegex(done.stdout, r'^unsupported: .+\.\n$' if runner else r'^\w+: .+\.\n$')
 
     def test_rows(self):
@@ -93,7 +94,7 @@ class DropIn(Compiled):
                         self.assertNotRegex(output('nm', '-u', self.compiled(compiler, form, '-O1', *flags)), ADDED)
 
     def test_nothing_is_exported(self):
-        """A plug-in with it exports none of its symbols, and costs no thread any memory."""
+        """A plug-in that contains the form exports none of its symbols, and has no thread-local storage."""
         for compiler in filter(shutil.which, ('gcc', 'clang')):
             for form in ('fsgscheck', 'fsgscheck-core'):
                 with self.subTest(compiler=compiler, form=form):
@@ -103,7 +104,7 @@ class DropIn(Compiled):
                     self.assertNotRegex(output('readelf', '-lW', made.with_suffix('.so')), r'\bTLS\b')
 
     def test_users_export_nothing(self):
-        """Nor does a plug-in in C++ export the header's functions: those of two plug-ins would be bound together."""
+        """A plug-in does not export the header's functions either, so no plug-in uses those of another one."""
         text = '#include "fsgscheck.h"\nextern "C" int user(uint64_t *base)\n{\n\treturn ' + ' + '.join(
             f'fsgs_{what}_{segment}_base({"base" if what == "get" else "*base"})'
             for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')) + ';\n}\n'
@@ -123,7 +124,7 @@ class DropIn(Compiled):
                     self.assertNotIn('fsgs', symbols)
 
     def test_consumers(self):
-        """Programs of other standards, and in C++, that include the header."""
+        """Programs of other language standards, and in C++, can include the header."""
         output('gcc', '-O2', '-c', MADE / 'fsgscheck.c', '-o', self.folder / 'fsgscheck.o')
         text = """#include "fsgscheck.h"
 int main(void)
@@ -151,15 +152,15 @@ int main(void)
 
 
 class Units(Compiled):
-    """The unit tests, linked with the drop-in form as each compiler makes it."""
+    """The unit tests pass with the drop-in form that each compiler makes."""
 
     def test_rows(self):
         tests, explain = Path(os.environ['BUILD']) / 'tests/unit', Path(os.environ['EXPLAIN'])
         for compiler, flags, runner in ROWS:
-            # The tests' objects are for this system's C library, which is not musl.
+            # The tests' objects need this system's C library, so musl is left out.
             if runner != [] or compiler == 'musl-gcc' or not shutil.which(compiler):
                 continue
-            # By Meson's flag, the tests replace open64() in place of open().
+            # Meson compiles the tests with this flag, with which they replace open64() in place of open().
             own = ['-D_FILE_OFFSET_BITS=64', *to_compile(flags)]
             made = {form: self.compiled(compiler, form, *own) for form in ('fsgscheck', 'fsgscheck-core')}
             for name in os.environ['UNITS'].split():

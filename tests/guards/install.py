@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The library as its users get it: by pkg-config from a prefix, and as a Meson subproject."""
+"""The library as its users get it: with pkg-config from a prefix, and as a Meson subproject."""
 
 import concurrent.futures
 import os
@@ -38,8 +38,8 @@ AC_PROG_CC
 {}AC_CONFIG_FILES([Makefile])
 AC_OUTPUT
 """
-# Host projects by their build tool: the program, further tools that it needs, the commands that make build/user, and its build
-# files in each form. doc/building.md says how many of their lines name the library.
+# Host projects, by their build tool. Each has the program, further tools that it needs, the commands that make
+# build/user, and its build files for each form. doc/building.md gives the number of their lines that name the library.
 FORMS = ('drop-in', 'shared')
 HOSTS = {
     'CMake': ('usable.c', ['cmake'], 'cmake -S . -B build && cmake --build build', {
@@ -75,19 +75,20 @@ def verdict(*command, **environment):
 
 
 def is_linked_with_it(program):
-    """Whether a program asks the loader for the library."""
+    """Whether a program loads the shared library."""
     return 'libfsgscheck.so' in output('readelf', '-d', program)
 
 
 def set_up(build, *arguments):
-    """A build directory, or other options for it: what they do not concern is not compiled again."""
+    """Makes a build directory, or changes its options. Objects that do not depend on these options are not compiled
+    again."""
     output(MESON, 'setup', *(['--reconfigure'] if build.exists() else []), build, SOURCE, *arguments)
 
 
 class Installed(unittest.TestCase):
-    # By -Ddefault_library: what is installed, and what programs are linked with. The core is always an archive.
     FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.1'}
-    # What is built already comes first.
+    # For each value of -Ddefault_library, the library files that are installed. The core is always an archive. The first
+    # value belongs to the build that exists already.
     KINDS = {'both': FILES, 'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}}
 
     @classmethod
@@ -122,14 +123,14 @@ class Installed(unittest.TestCase):
                          r'^\w+: .+\.\n$')
 
     def compiled(self, name, text, *compiler, flags):
-        """A program of this text."""
+        """Compiles a program from this text."""
         source, program = Path(self.directory.name) / name, Path(self.directory.name) / Path(name).stem
         source.write_text(text, encoding='utf-8')
         output(*compiler, source, '-o', program, *flags)
         return program
 
     def test_core(self):
-        """A program without the Linux library: the decision alone."""
+        """A program with the core alone, without the Linux library, prints a decision."""
         program = self.compiled('core.c', '#include <fsgscheck/core.h>\n'
                                 'int main(void) { struct fsgs_report r = {0}; fsgs_decide(&r, sizeof r);'
                                 ' return fsgs_exit_status(r.verdict); }\n', 'cc', flags=self.flags('fsgscheck-core'))
@@ -140,13 +141,14 @@ class Installed(unittest.TestCase):
                          r'^FSGSBASE: ')
 
     def test_cpp_static(self):
-        """A C++ program with the static library."""
+        """A C++ program links with the static library."""
         program = self.compiled('program.cpp', CPP, 'c++', '-std=c++17', '-Wall', '-Wextra', '-Werror', '-static',
                                 flags=self.flags('fsgscheck', '--static'))
         self.assertRegex(verdict(program), r'^\w+: .+\.\n$')
 
     def cmake(self, lines, *options, languages='C', source=EXAMPLE):
-        """A CMake project of a few lines: what it prints, and what CMake said when it was configured."""
+        """Builds a CMake project of a few lines. Returns the program's output, and CMake's messages from the
+        configuration."""
         with tempfile.TemporaryDirectory() as directory:
             root = Path(directory)
             (root / 'CMakeLists.txt').write_text(
@@ -174,8 +176,7 @@ class Installed(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
     def test_cmake_finds_the_right_one(self):
-        """CMake refuses another major version and a removed library, and finds the library in a
-        prefix that was moved."""
+        """CMake refuses another major version or a removed library, and finds the library in a moved prefix."""
         with tempfile.TemporaryDirectory() as directory:
             moved = Path(directory) / 'moved'
             shutil.copytree(self.prefix, moved, symlinks=True)
@@ -227,7 +228,7 @@ class Installed(unittest.TestCase):
                 self.assertIn(f'| {name} | {lines[0]} | {lines[1]} |', page)
 
     def test_static_flags(self):
-        """A dependency of the static library that the shared one already contains: threads."""
+        """Only the static library needs an additional flag: that for threads."""
         static = output('pkg-config', '--static', '--libs', 'fsgscheck').split()
         shared = output('pkg-config', '--libs', 'fsgscheck').split()
         self.assertIn('-lfsgscheck', shared)
@@ -246,7 +247,7 @@ class Installed(unittest.TestCase):
                 text = path.read_text(encoding='utf-8')
                 self.assertNotIn('@', text)
                 self.assertNotRegex(text, r'(?<![\w*/(])\*\w+\*')
-                # Pages that only redirect to another page: the linter always complains about them.
+                # The linter reports an error for every page that only redirects to another page.
                 if shutil.which('mandoc') and not text.startswith('.so '):
                     said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True,
                                           check=False, timeout=30, cwd=self.prefix / 'share/man').stdout
@@ -254,7 +255,7 @@ class Installed(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('groff'), 'groff is not installed')
     def test_manual_on_a_terminal(self):
-        """Of 60 and of 80 columns: no warning, no hyphenated name, and prototypes within the line."""
+        """On 60 and on 80 columns there is no warning and no hyphenated name, and prototypes fit into the line."""
         for path in self.pages():
             if path.read_text(encoding='utf-8').startswith('.so '):
                 continue
@@ -271,7 +272,7 @@ class Installed(unittest.TestCase):
         self.assertEqual({path.name for path in (self.prefix / 'bin').iterdir()} - there, set())
 
     def test_every_function_has_a_manual(self):
-        """By its own name, exported or inline; and its group's page tells of it."""
+        """Every function, exported or inline, has a page under its own name, and its group's page names it."""
         there = {path.stem: path for path in self.pages()}
         names = set()
         for header in (self.prefix / 'include').rglob('*.h'):
@@ -286,7 +287,7 @@ class Installed(unittest.TestCase):
                 self.assertIn(f'.SS {name}()', page)
 
     def test_manual_has_each_number(self):
-        """Every enumerator of the headers, with some words."""
+        """The pages have every enumerator of the headers, with an explanation."""
         pages = ''.join(path.read_text(encoding='utf-8') for path in self.pages())
         for header in (self.prefix / 'include').rglob('*.h'):
             text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
@@ -308,13 +309,13 @@ class Installed(unittest.TestCase):
                 self.assertTrue((html / sample).exists(), f'{page.name}: {sample}')
 
     def test_completion(self):
-        """It offers what the command's help names."""
+        """The completion offers the options that the command's help names."""
         helped = output(self.prefix / 'bin/fsgscheck', '--help', env={**os.environ, 'LD_LIBRARY_PATH':
                                                                    str(self.prefix / 'lib')})
         script = self.prefix / 'share/bash-completion/completions/fsgscheck'
         offered = output('bash', '-c', f'. {script}; COMP_WORDS=(fsgscheck ""); COMP_CWORD=1; _fsgscheck;'
                                     ' echo "${COMPREPLY[@]}"').split()
-        own = {'--trace', '--untraced-ok'}  # of `run`, offered behind it
+        own = {'--trace', '--untraced-ok'}  # options of `run`, which are offered after `run`
         self.assertEqual(set(re.findall(r'--[a-z][a-z-]*', helped)) - own | {'explain', 'run'}, set(offered))
 
     def test_completion_of_a_file_with_spaces(self):
@@ -345,11 +346,11 @@ class Installed(unittest.TestCase):
         self.assertTrue(made[0] == made[1])
 
     def test_page_is_reproducible(self):
-        """Another directory, other options and another time give the same bytes."""
+        """A build in another directory, with other options and at another time, gives the same bytes."""
         page = self.prefix / 'share/fsgscheck/fsgscheck.html'
         if not page.exists():
             self.skipTest('the page was not built: wasi-libc, libclang-rt-dev-wasm32 or what the ISO needs is not installed')
-        # The build directory of this test.
+        # The page in the build directory of this test.
         again = os.environ.get('PAGE')
         if not again:
             self.skipTest('the build directory has no page: it was configured without')
@@ -379,7 +380,7 @@ class Installed(unittest.TestCase):
         there = {path.name for path in (prefix / 'lib').iterdir()} - {'cmake', 'pkgconfig', 'libfsgscheck-core.a'}
         self.assertEqual({name for name in there if not re.search(r'\.so\.\d+\.', name)}, wanted)
         self.assertTrue((prefix / 'lib/libfsgscheck-core.a').exists())
-        # In a build that is both, the shared one is what is linked with.
+        # If both libraries were built, programs link with the shared one.
         self.assertEqual(is_linked_with_it(prefix / 'bin/fsgscheck'), kind != 'static')
         self.assertRegex(verdict(prefix / 'bin/fsgscheck', LD_LIBRARY_PATH=str(prefix / 'lib')), r'^FSGSBASE: ')
         flags = output('pkg-config', '--cflags', '--libs', 'fsgscheck',
@@ -392,7 +393,7 @@ class Installed(unittest.TestCase):
 
 class Subproject(unittest.TestCase):
     def build(self, root, dependency, *options, targets=('user',), **environment):
-        """A program of a host project; quiet as a guest."""
+        """Builds a host project. The subproject must build nothing but the library."""
         (root / 'subprojects').mkdir(exist_ok=True)
         shutil.copyfile(EXAMPLE, root / 'usable.c')
         (root / 'meson.build').write_text(
@@ -404,7 +405,7 @@ class Subproject(unittest.TestCase):
         return root / 'build/user'
 
     def test_follows_its_host(self):
-        """Not by one build directory: a subproject keeps the options that it began with."""
+        """The subproject has the kind of library that its host chose when it was first configured."""
         for options, linked in ((['-Ddefault_library=both', '--unity=on'], True), (['-Ddefault_library=static'], False),
                                 (['-Dfsgscheck:default_library=static'], False)):
             with self.subTest(options=options), tempfile.TemporaryDirectory() as directory:
@@ -417,7 +418,7 @@ class Subproject(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('git') and (SOURCE / '.git').exists(), 'not a clone, which a wrap could name')
     def test_wrap(self):
-        """The file and the line of Meson that doc/building.md shows, with a clone of this tree as the address."""
+        """The wrap file and the line of Meson in doc/building.md work, with a clone of this tree as the address."""
         page = (SOURCE / 'doc/building.md').read_text(encoding='utf-8')
         wrap = re.search(r'^```ini\n(.*?)^```', page, re.M | re.S)[1]
         line = re.search(r"^```meson\n(.*?)^```", page, re.M | re.S)[1]
@@ -428,8 +429,8 @@ class Subproject(unittest.TestCase):
             (root / 'subprojects/fsgscheck.wrap').write_text(
                 re.sub(r'(?m)^url = .*$', f'url = file://{root}/clone',
                        re.sub(r'(?m)^revision = .*$', 'revision = HEAD', wrap)), encoding='utf-8')
-            # The kind of library that a host has which asks for none.
-            # All that a host gets from us is built, once.
+            # The host chooses no kind of library, so it gets the shared one. This builds every target that a host gets
+            # from this project.
             self.assertTrue(is_linked_with_it(self.build(root, line, targets=(), PKG_CONFIG_LIBDIR=str(root))))
 
 

@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# clang-format and the width of lines over all C files; cppcheck, clang-tidy and gcc -fanalyzer over the library.
+# Checks the layout (clang-format) and the width of lines in all C files. Checks the library with cppcheck, clang-tidy and
+# gcc -fanalyzer.
 #
 #   lint.sh SOURCE [format|width|cppcheck|tidy|analyzer]
 #
-# A tool that is not there is left out of the whole, and skips a run for it alone. So does one of another version:
-# opinions of layout and of style change with it, and Debian 12's is the one that decides.
+# If a tool is missing, a run of all tools leaves it out, and a run of that tool alone is skipped. The same happens if
+# the tool is not of Debian 12's version, because each version judges layout and style differently.
 set -eu
 cd "$1"
 what=${2:-format width cppcheck tidy analyzer}
@@ -34,7 +35,7 @@ for tool in $what; do
 			xargs -0 clang-format --dry-run -Werror || status=1
 		;;
 	width)
-		# clang-format breaks neither comments nor texts.
+		# clang-format does not break lines in comments and strings.
 		find include lib examples tests doc \( -name '*.[chS]' -o -name '*.def' -o -name '*.lds' \) -exec awk '
 			{
 				width = 0
@@ -57,8 +58,8 @@ for tool in $what; do
 	analyzer)
 		has gcc || continue
 		for file in $library; do
-			# gcc 12 does not follow the byte-wise copy of a report (fsgs_report_load()),
-			# and takes all of it for uninitialised.
+			# gcc 12 does not follow the byte-wise copy of a report (fsgs_report_load()), and reports the whole copy as
+			# uninitialised.
 			known=
 			case $file in
 			lib/core/decide.c | lib/core/advice.c | lib/core/ring0.c | lib/core/early.c) known=-Wno-analyzer-use-of-uninitialized-value ;;

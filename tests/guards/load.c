@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Loads and unloads the library a thousand times, with a check each time: no memory may remain. */
+/* Loads the library, checks, and unloads the library, a thousand times. No memory may remain
+ * allocated. */
 #include <fsgscheck.h>
 
 #include <dirent.h>
@@ -91,7 +92,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	/* The C library allocates memory the first few times. */
+	/* In the first rounds the C library allocates memory that it keeps, so counting begins
+	 * here. */
 	memset(&before, 0, sizeof before);
 	for (int i = 0; i < TIMES + WARM_UP; i++) {
 		if (check_once(argv[1]))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The library built in many ways, its tests run in each; at the end a table.
+"""Builds the library in many ways, runs the tests of each build, and prints a table.
 
-    PYTHONPATH=tests python3 tests/guards/matrix.py [--fast | --list | NAME...]        all of it takes some minutes
+    PYTHONPATH=tests python3 tests/guards/matrix.py [--fast | --list | NAME...]        all rows take some minutes
 
-Each row is a build directory of its own with the unit tests and the command's. Criterion does not exist for musl, so its
-rows run the command's tests.
+Each row has its own build directory, in which the unit tests and the tests of the command run. Criterion does not exist
+for musl, so the rows with musl run only the tests of the command.
 """
 
 import argparse
@@ -25,7 +25,7 @@ MUSL = '/usr/lib/x86_64-linux-musl'
 UNIT = ('unit', 'command')
 STATIC_PIE = ()
 
-# Name: compiler, C flags, link flags, options of Meson, suites.
+# The name of each row, with its compiler, C flags, link flags, options of Meson, and suites.
 ROWS = {
     'gcc -O0': ('gcc', '', '', ['-Dbuildtype=debug'], UNIT),
     'gcc -O2': ('gcc', '', '', ['-Dbuildtype=plain', '-Doptimization=2'], UNIT),
@@ -45,7 +45,8 @@ ROWS = {
     'musl -O0': ('musl-gcc', '', '', ['-Dbuildtype=debug'], ('command',)),
     'musl static-pie': ('musl-gcc', '-fPIE', '', ['-Doptimization=2', '-Ddefault_library=static'], STATIC_PIE),
 }
-# The row of tests/run, which nothing else there resembles: dropin.py has other flags, and sanitize.py another compiler.
+# The row that tests/run runs. No other test of that run is similar: dropin.py has other flags, and sanitize.py another
+# compiler.
 FAST = ('musl static-pie',)
 
 
@@ -55,13 +56,13 @@ def call(*command, **options):
 
 
 def static_pie(build):
-    """The command, position-independent but without a loader. musl-gcc has no option for that, so the start file is
-    named."""
+    """Builds the command position-independent, but without a dynamic loader. musl-gcc has no option for that, so this
+    passes the start file by its name."""
     done = call('ninja', '-C', build, 'lib/libfsgscheck.a')
     if done.returncode:
         return 'FAIL', done.stdout
     command = build / 'command'
-    # Leaves out the files that need elfutils, and the replacement of the tracer for other machines.
+    # Leaves out the files that need elfutils, and the replacement of the tracer for systems without it.
     sources = sorted(path for path in (SOURCE / 'examples/fsgscheck').rglob('*.c')
                      if path.name not in ('place-dwarf.c', 'no-tracer.c'))
     done = call('musl-gcc', '-std=c11', '-D_GNU_SOURCE', '-fPIE', '-nostartfiles',
@@ -77,7 +78,7 @@ def static_pie(build):
 
 
 def suites(build, names):
-    # Tests of own-flags choose their own compiler flags, so a row would repeat the main build.
+    # The tests of own-flags choose their own compiler flags. In each row they would repeat the tests of the main build.
     done = call('meson', 'test', '-C', build, '--num-processes', '2', '--print-errorlogs', '--no-suite', 'own-flags',
                 *(word for name in names for word in ('--suite', name)))
     passed = re.search(r'^Ok: +(\d+)', done.stdout, re.M)
@@ -87,7 +88,7 @@ def suites(build, names):
 
 
 def build_and_test(name, work):
-    """OK, FAIL or SKIP, with the reason."""
+    """The result of a row: OK, FAIL or SKIP, with the reason."""
     compiler, cflags, ldflags, options, tests = ROWS[name]
     if not shutil.which(compiler):
         return 'SKIP', f'{compiler} is not installed'

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Shows that the tests notice: seeds one defect after another into the library, and expects the named test to fail.
+"""Shows that the tests detect defects: seeds one defect after another into the library, and expects the named test to
+fail.
 
     mutants.py [--short | NAME...]
 
-An edit names the function that it is in and a pattern of C (support/mutation.py): a reformat, other variables, or a
-function in another file need no change here. The test's objects and the library come from the build directory, so a
-defect costs one compilation and one link. The unchanged library has to pass the same tests first. A test that hangs
-has noticed, too: the unchanged library ends it in a fraction of the time that it is given.
+An edit names a function and a pattern of C in it (support/mutation.py). So the edits here stay valid if code is
+reformatted, if variables get other names, or if a function moves to another file. The objects of the test and the
+library come from the build directory, so each defect takes one compilation and one link. The unchanged library must
+first pass the same tests. If a test hangs, the defect counts as detected: with the unchanged library, the test ends in
+a fraction of its time limit.
 """
 
 import contextlib
@@ -25,11 +27,11 @@ COMPILER, LIBRARY, BUILD = os.environ['CC'].split(), os.environ['LIBRARY'], Path
 FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-pthread', '-fno-stack-protector', '-w']
 INCLUDE = [f'-I{SOURCE / folder}' for folder in ('include', 'lib', 'lib/core', 'lib/linux')]
 
-# With every run of the tests: one of each kind.
+# Every run of the tests includes these defects, one of each kind.
 SHORT = {'handler not restored on the fault path', 'mask not restored', 'RIP not looked at', 'no lock',
          'SA_ONSTACK left out', 'errno changed', 'FS written with a foreign value', 'an ignored signal is not ignored'}
 
-# A kernel that does not know of the instructions puts its own base back at each fault, so nothing is missing there.
+# A kernel that does not support the instructions restores its own base at each fault, so there this defect has no effect.
 KEPT = {'GS not put back after a fault'}
 
 LOCK = [('fsgs_lock_take', 'prepare();', 'prepare(); return acquired();'),
@@ -37,7 +39,8 @@ LOCK = [('fsgs_lock_take', 'prepare();', 'prepare(); return acquired();'),
 OWNERS = ('ours', '(SA_ONSTACK | SA_RESTART | SA_NODEFER)')
 IGNORED = ('fsgs_handover_pass', 'if ($old->handler == SIG_IGN && $info->si_code <= 0)')
 
-# Name; edits (function or None for the file, pattern, replacement); program; test in it.
+# Each row has the name of the defect, its edits (the function, or None for the file; pattern; replacement), the program,
+# and the test in it.
 MUTANTS = [
     ('handler not restored on the fault path',
      [('recover', 'return 1;', 'return faulted = 1;'),
@@ -180,7 +183,7 @@ MUTANTS = [
 
 
 def mutated(name, edits):
-    """The one file of lib/ that the edits fit, and its new text."""
+    """The only file of lib/ that the edits fit, and its new text."""
     fits, misses = [], []
     for path in sorted((SOURCE / 'lib').rglob('*.c')):
         text, fitted = path.read_text(encoding='utf-8'), 0
@@ -193,7 +196,7 @@ def mutated(name, edits):
             misses.append(((fitted, not isinstance(reason, mutation.NoFunction)), str(reason), path.name))
     if len(fits) == 1:
         return fits[0]
-    # Without the files that have nothing to do with it.
+    # The message leaves out the files in which fewer edits fit.
     nearest = max(misses)[0]
     places = fits and [path.name for path, _ in fits] or sorted({reason for near, reason, _ in misses if near == nearest})
     raise SystemExit('\n'.join([f'The defect "{name}" fits {len(fits)} files of lib/ instead of one. Change its edits in {__file__}.',
@@ -209,7 +212,7 @@ def compiled(path, text, folder):
 
 
 def linked(program, library, folder):
-    """A test program of the build directory, with this library."""
+    """Links a test program of the build directory with this library."""
     kind = program.partition('-')[0]
     objects = sorted((BUILD / 'tests' / kind / f'{program}.p').glob('*.o'))
     special = ['-Wl,--wrap=fsgs_guard_run'] if program in ('torture-switched', 'torture-threads-undefined') else []
@@ -219,12 +222,12 @@ def linked(program, library, folder):
 
 
 def result(binary, test):
-    """The output of a test; or the fact that it hangs."""
+    """The result of a test: passes, fails, skips or hangs."""
     by_row = ['-', test] if binary.name == 'torture-hostile' else ['--filter', f'*/{test}', '--timeout', '20', '--tap=-']
     arguments = by_row if test else []
     with tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace') as said:
-        # In a session of its own: a test that hangs has children that would survive it. A child that escapes has a
-        # short time limit.
+        # The test runs in its own session, because the children of a test that hangs would otherwise survive. A child
+        # that leaves the session has a limit of processor time.
         process = subprocess.Popen([binary, *arguments], cwd=binary.parent, stdout=said,
                                    stderr=subprocess.DEVNULL, start_new_session=True,
                                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)),
@@ -238,7 +241,7 @@ def result(binary, test):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         said.seek(0)
-        # Criterion ends with 0 after a test that skips itself.
+        # Criterion exits with 0 after a test that skips itself.
         if test and re.search(rf'^ok - \w+::{re.escape(test)} +# SKIP', said.read(), re.M):
             return 'skips'
     return {0: 'passes', SKIP: 'skips'}.get(status, 'fails')
@@ -257,7 +260,7 @@ def main():
 
 
 def seed(chosen, scratch):
-    """Tries the chosen defects; returns the exit status."""
+    """Tries the chosen defects. Returns the exit status."""
     results = {}
     for program, test in sorted({mutant[2:] for mutant in chosen}, key=str):
         results[program, test] = result(linked(program, LIBRARY, scratch), test)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The recipes of doc/packaging, as far as Debian has what reads them. One class is one test."""
+"""Checks the recipes of doc/packaging with the tools that Debian has for them. Each class is one test."""
 
 import os
 import re
@@ -13,9 +13,9 @@ from support import SOURCE, Unavailable, output, parts, run
 
 RECIPES = SOURCE / 'doc/packaging'
 VERSION = re.search(r"version: '(.*?)'", (SOURCE / 'meson.build').read_text(encoding='utf-8'))[1]
-NAME = f'fsgscheck-{VERSION}'  # as examples/release packs it
+NAME = f'fsgscheck-{VERSION}'  # the folder in the tarball of examples/release
 
-# What abuild gives to an APKBUILD, of which these are the parts that ours uses.
+# The functions of abuild that our APKBUILD uses.
 ABUILD = r'''
 amove() {
 	for moved; do
@@ -28,7 +28,7 @@ default_doc() { amove usr/share/man usr/share/licenses; }
 default_static() { amove usr/lib/libfsgscheck.a usr/lib/libfsgscheck-core.a; }
 '''
 
-# What Conan gives to a recipe. CMake itself is the real one.
+# A replacement of Conan's modules. It runs the real CMake.
 CONAN = {
     'conan/__init__.py': 'class ConanFile:\n    class cpp_info:\n        pass\n',
     'conan/tools/__init__.py': '',
@@ -77,7 +77,7 @@ class Packaging(unittest.TestCase):
         self.work = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def pack(self, folder):
-        """The source tarball of what git lists."""
+        """Packs the files that git lists into a source tarball."""
         if not (SOURCE / '.git').exists():
             raise Unavailable('not a clone, so what belongs into the package is not known')
         files = output('git', '-C', SOURCE, 'ls-files', '-z')
@@ -87,7 +87,7 @@ class Packaging(unittest.TestCase):
         return folder / f'{NAME}.tar.xz'
 
     def assert_owners(self, packages, wanted):
-        """Each file is in its package, and in no other one."""
+        """Each file must be in its package and in no other one."""
         self.assertEqual(set(packages), set(wanted))
         for owner, files in wanted.items():
             for file in files:
@@ -109,7 +109,8 @@ class Rpm(Packaging):
 
     def test_packages(self):
         self.pack(self.work / 'SOURCES')
-        # Debian names the build requirements differently. rpmbuild refuses to go on if a file belongs to no package.
+        # The build requirements have other names in Debian, hence --nodeps. rpmbuild fails if a file belongs to no
+        # package.
         output('rpmbuild', '-bb', '--nodeps', '--define', f'_topdir {self.work}', '--define', 'debug_package %{nil}',
                RECIPES / 'libfsgscheck.spec', timeout=800)
         packages, requires = {}, {}
@@ -129,7 +130,7 @@ class Apk(Packaging):
     needs = ('git', 'musl-gcc', 'meson')
 
     def test_functions(self):
-        """The functions in abuild's order, with musl's compiler."""
+        """Runs the functions in abuild's order, with musl's compiler."""
         output('tar', '-C', self.work, '-xJf', self.pack(self.work / 'sources'))
         script = self.work / 'abuild'
         script.write_text(ABUILD + f''' . {RECIPES}/APKBUILD
@@ -145,7 +146,7 @@ for sub in $subpackages; do
 done
 echo "$pkgname $subpackages"
 ''', encoding='utf-8')
-        # Debian's musl-gcc does not search the kernel's headers, which Alpine has in /usr/include.
+        # Debian's musl-gcc does not search the kernel's headers. On Alpine they are in /usr/include.
         headers = ' '.join(f'-idirafter {folder}' for folder in ('/usr/include', '/usr/include/x86_64-linux-gnu'))
         main, *others = output('sh', '-eu', script, timeout=800,
                                env={**os.environ, 'CC': 'musl-gcc', 'CFLAGS': headers, 'srcdir': str(self.work),
@@ -165,7 +166,7 @@ class Nix(Packaging):
     needs = ('nix-instantiate',)
 
     def test_evaluates(self):
-        """Every attribute has a value; what Nixpkgs gives is made up here."""
+        """Every attribute has a value if Nixpkgs, which this test replaces, passes what the recipe expects."""
         stand_in = '''let recipe = import %s/package.nix {
             lib = { licenses.mit = "MIT"; platforms.linux = [ "x86_64-linux" ]; };
             stdenv.mkDerivation = attributes: attributes;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The release's folder: made in two clones and in its own unpacked tarball, with the same bytes, and used."""
+"""Makes the release's folder in two clones and in its own unpacked tarball, compares the bytes, and uses the files."""
 
 import base64
 import contextlib
@@ -18,7 +18,7 @@ OVMF = Path('/usr/share/OVMF/OVMF_CODE_4M.fd')
 
 
 def release(tree, *arguments, **environment):
-    """examples/release of a tree; another time zone, mask and flags of a caller must not matter."""
+    """Runs examples/release of a tree. The time zone, mask and flags of the caller must not change the result."""
     return run('sh', '-c', 'umask 077; exec "$@"', 'sh', tree / 'examples/release', *arguments, timeout=None,
                env={**os.environ, 'TZ': 'Asia/Tokyo', 'CFLAGS': '-O0 -g', **environment})
 
@@ -28,7 +28,7 @@ def files(folder):
 
 
 def contents(archive):
-    """The bytes of each file, and whether it is a program."""
+    """The bytes of each file, and whether it is executable."""
     with tarfile.open(archive) as opened:
         return {member.name: (member.mode & 0o100, opened.extractfile(member).read()) for member in opened if member.isfile()}
 
@@ -56,7 +56,7 @@ class Release(unittest.TestCase):
         return Path(done.stdout.strip())
 
     def refused(self, status, words, tree, *arguments):
-        """Nothing may be made, and the message names the reason."""
+        """The release must be refused, with the reason in the message, and no file may be made."""
         before = sorted(self.work.iterdir())
         done = release(tree, *arguments)
         self.assertEqual((done.returncode, done.stdout), (status, ''))
@@ -64,7 +64,7 @@ class Release(unittest.TestCase):
         self.assertEqual(sorted(self.work.iterdir()), before)
 
     def test_second_clone_makes_the_same(self):
-        """In the default folder, which is in the build directory."""
+        """The second clone writes into the default folder, which is in the build directory."""
         build = self.work / 'other build'
         again = self.made(self.clones[1], FSGSCHECK_BUILD=str(build))
         self.assertEqual(again, build / 'release')
@@ -97,7 +97,7 @@ class Release(unittest.TestCase):
         self.assertEqual(checked.count(': OK\n'), len(files(self.folder)) - 1)
 
     def test_tarball_is_what_is_committed(self):
-        """With the modes of git, and without the name of the user who made it."""
+        """The tarball has git's file modes, and does not contain the name of the user who made it."""
         committed = self.work / 'committed.tar'
         output('git', '-C', self.clones[0], 'archive', f'--prefix=fsgscheck-{self.version}/', '-o', committed, 'HEAD')
         self.assertEqual(contents(self.tarball()), contents(committed))
@@ -138,7 +138,7 @@ class Release(unittest.TestCase):
                     f'format=raw,file=fat:rw:{self.work}/medium')
 
     def test_guard_installs_from_its_archive(self):
-        """Into a folder that looks like a system's root, with the images that came with it."""
+        """The guard's files install into a folder like a system's root, with the images of the same release."""
         root = self.work / 'root'
         for folder in ('etc/grub.d', 'boot'):
             (root / folder).mkdir(parents=True)
@@ -179,7 +179,7 @@ class Release(unittest.TestCase):
 
     @contextlib.contextmanager
     def changed(self, name, pattern, replacement):
-        """For a while, a file of the first clone with other words."""
+        """Changes the text of a file of the first clone, until the block ends."""
         path = self.clones[0] / name
         text = path.read_text(encoding='utf-8')
         path.write_text(re.sub(pattern, replacement, text, count=1), encoding='utf-8')

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The unit tests and a short torture under one tool.
+"""Runs the unit tests and a short torture under one tool.
 
     sanitize.py address,undefined|thread|memory|cet|memcheck|helgrind
 
-The sanitizers and CET take a build directory of their own, $SCRATCH. valgrind takes the programs of $BUILD, which
-Meson has built. $UNITS and $TORTURE name the programs: whatever a meson.build lists runs here, unless LEFT_OUT says why
-not. FSGSCHECK_TORTURE_SECONDS says how long threads.c goes on.
+The sanitizers and CET use a build directory of their own, $SCRATCH. valgrind uses the programs of $BUILD, which Meson has
+built. $UNITS and $TORTURE name the programs that the files meson.build list. All of them run here, except those in
+LEFT_OUT, which gives the reasons. FSGSCHECK_TORTURE_SECONDS is the time that threads.c runs.
 """
 
 import os
@@ -25,28 +25,28 @@ GUARD = {name for name in UNITS if name.startswith('guard-')}
 
 # Programs that a tool cannot follow.
 LEFT_OUT = {
-    # These programs define C library functions that MemorySanitizer also defines. It does not know the trial's results,
-    # because lib/linux/trial.c is not instrumented, and would report them in the torture's deeper callers. The same
-    # applies to the results that lib/core/cpuid.c gets: so the units that check a whole machine run under the other
-    # tools only.
+    # These programs define C library functions that MemorySanitizer also defines. MemorySanitizer does not see that
+    # lib/linux/trial.c and lib/core/cpuid.c store results, because these files are not instrumented. So it would report
+    # these results as uninitialised in units that check a whole machine, and in the torture. These units run only under
+    # the other tools.
     'memory': {'reading', 'text', 'efi-guard', 'base', 'check', 'sweep', 'trial', *GUARD, *TORTURE},
     # valgrind runs none of the four instructions and handles signals itself.
     'memcheck': {'base', 'check', 'reading', 'device', 'text', *GUARD, *TORTURE},
-    # helgrind looks for races, and these programs have threads.
+    # helgrind looks for races, and only these programs have threads.
     'helgrind': {*UNITS, *TORTURE} - {'check'},
-    # ThreadSanitizer 14 itself fails where a signal meets a child of vfork() or a thread that ends.
+    # ThreadSanitizer 14 itself fails if a signal arrives at a child of vfork(), or at a thread that ends.
     'thread': {'sandbox', 'threads', 'threads-undefined'},
-    # A sandbox that denies memory would also stop the tool, which needs more memory.
+    # A sandbox that refuses memory would also stop the tool, which needs more memory.
     'address,undefined': {'sandbox'},
-    # CET: only the library's marks are checked here. Each unit test runs with the flag in matrix.py's rows of
-    # hardened builds.
+    # For CET, only the marks of the library are checked here. In the rows of matrix.py with hardened builds, every unit
+    # test runs with the flag.
     'cet': {*UNITS, *TORTURE},
 }
 
-# Tests that a tool cannot follow, in any program. The tool's own code uses the FS base while a test has set another. It
-# delays signals, delivers them with its own mask and errno, and keeps the kernel's actions for itself. It confuses the
-# lock of a new child with the parent's, and does not support processes that share memory. It does not know what
-# assembly writes, and it answers some system calls itself.
+# Tests that a tool cannot follow, in any program. The tool's own code uses the FS base while a test has set another base.
+# The tool delays signals, delivers them with another mask and errno, and hides the kernel's actions. It takes the lock of
+# a new child for the parent's lock, and does not support processes that share memory. It does not know what assembly
+# writes, and it answers some system calls itself.
 TESTS_LEFT_OUT = {
     'thread': ('fs_goes_away_and_comes_back', 'the_owner_may_change_errno', 'passes_on_with_the_owners_mask',
                'runs_as_the_owners_would', 'returns_as_the_owner_does', 'a_bare_clone_is_sane',
@@ -55,8 +55,9 @@ TESTS_LEFT_OUT = {
     'memory': ('keeps_floating_point_control', 'fs_goes_away_and_comes_back', 'early_answer'),
     'helgrind': ('asks_whether_cpuid_faults',),
 }
-# Those that need a signal to stay pending for the process. ThreadSanitizer 19 has a thread that does not block SIGILL and
-# takes it, although all the program's threads block it. ThreadSanitizer 14 has no such thread.
+# Tests in which a signal must stay pending for the process. ThreadSanitizer 19 has a thread of its own that does not
+# block SIGILL. That thread receives the signal although all threads of the program block it. ThreadSanitizer 14 has no
+# such thread.
 PENDING = ('a_blocked_signal_stays_pending', 'both_pending_signals_stay_pending', 'many_sent_signals_coalesce',
            'a_killed_signal_stays_pending_for_the_process', 'each_sent_signal_reaches_its_handler',
            'a_sandbox_may_hide_whose_a_signal_is', 'a_sandbox_may_refuse_siginfo',
@@ -66,7 +67,7 @@ os.environ.setdefault('FSGSCHECK_TORTURE_SECONDS', '3')
 
 
 def configured(tool, targets):
-    """The build directory of a tool."""
+    """Makes the build directory of a tool."""
     compiler = 'gcc' if tool == 'cet' else 'clang'
     if not shutil.which(compiler):
         raise Unavailable(f'{compiler} is not installed')
@@ -76,15 +77,15 @@ def configured(tool, targets):
                input='int main(void) { return 0; }').returncode and sanitize != 'none':
             raise Unavailable(f'{compiler} has no runtime for -fsanitize={sanitize}')
     return builds.meson(SCRATCH, f'-Db_sanitize={sanitize}', '-Db_lundef=false', '-Doptimization=1',
-                        # A report names lines; what else a debugger asks for takes long to write.
+                        # A report needs line numbers only. All other debugging information would take long to write.
                         '-Ddebug=false', '-Dc_args=' + ('-fcf-protection=full' if tool == 'cet' else '-gline-tables-only'),
                         targets=targets,
                         compiler=compiler)
 
 
 def unmarked(build):
-    """One object without the mark disables CET for the whole process. Linked files do not show
-this, because the distribution's C library may add unmarked objects.
+    """The objects without the mark. One such object disables CET for the whole process. The linked files cannot be
+    checked, because the distribution's C library may add unmarked objects.
     """
     return [path for path in sorted((build / 'lib').rglob('*.o')) if 'IBT, SHSTK' not in output('readelf', '-n', path)]
 
@@ -118,7 +119,7 @@ def main():
         if subprocess.run([*wrapper, *command], env=os.environ | builds.SANITIZERS, check=False).returncode not in (0, SKIP):
             return 1
     if wrapper:
-        # The instructions do not run there: the trial faults four times, and any verdict is allowed.
+        # Under valgrind the instructions do not run: the trial faults four times, and any verdict is allowed.
         print('== fsgscheck', flush=True)
         if subprocess.run([*wrapper, os.environ['FSGSCHECK'], '--all-cpus', '--survival'], check=False).returncode > 3:
             return 1

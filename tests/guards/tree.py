@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tests' own tree: a room for each question, one idiom for imports, and no logic that stands twice.
+"""Checks the tests' own files: the number of folders, how files import shared code, and that no code is repeated.
 
     PYTHONPATH=tests python3 tests/guards/tree.py
 """
@@ -11,12 +11,12 @@ import unittest
 from support import TESTS, parts
 
 FOLDERS = 9
-LINES = 6  # As many in a row make a duplicate.
+LINES = 6  # this many equal lines in a row count as repeated code
 FILES = sorted(TESTS.rglob('*.py'))
 
 
 def code(path):
-    """Number and text of each line that says something: no comment, no import, no lone bracket."""
+    """The number and the text of each line with code: no comment, no import, no lone bracket."""
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
         line = line.strip()
         if re.search(r'\w', line) and not re.match(r'#|import |from \S+ import ', line):
@@ -29,7 +29,7 @@ class Tree(unittest.TestCase):
         self.assertLessEqual(len(folders), FOLDERS, folders)
 
     def test_no_path_is_inserted(self):
-        """Meson sets PYTHONPATH."""
+        """No test file inserts a path, because Meson sets PYTHONPATH."""
         for path in FILES:
             with self.subTest(file=path.name):
                 self.assertNotRegex(path.read_text(encoding='utf-8'), r'\bsys\.path\b')

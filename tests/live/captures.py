@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""`fsgscheck explain` on evidence as it is captured: captures.py CLASS.
+"""Tests `fsgscheck explain` on evidence in the forms in which tools capture it: captures.py CLASS.
 
-Each form is made from a log of our own defective machine, by the tool that makes it where that tool is
-installed. A form that is not here is a row in one of the tables."""
+Each form is made from a log of our own defective machine. If the tool that makes the form is installed, the test runs the
+tool. To add a form, add a row to one of the tables."""
 
 import base64
 import html
@@ -34,7 +34,7 @@ def prefixed(prefix, text):
 
 
 class Log:
-    """The story's log, with and without the kernel's clock."""
+    """A log of the defective host, with and without the kernel's clock."""
 
     def __init__(self, path):
         self.text = read(path).replace(b'\r', b'').decode('latin-1')
@@ -49,7 +49,7 @@ class Log:
                 'SYSLOG_IDENTIFIER': 'kernel', 'MESSAGE': line, **more}
 
     def parts(self, size):
-        """As pstore cuts a log, the newest part first."""
+        """The parts into which pstore cuts a log, the newest part first."""
         text, found = self.text, []
         while text:
             found.append(text[-size:])
@@ -62,7 +62,7 @@ def container(line):
 
 
 def partial_records(line, size=50):
-    """The container runtime's log, which cuts long lines."""
+    """A line as a container runtime logs it: in pieces, because it cuts long lines."""
     pieces = [line[i:i + size] for i in range(0, max(1, len(line)), size)]
     return ''.join(f'2025-07-23T10:11:12.123456789Z stdout {"F" if piece is pieces[-1] else "P"} {piece}\n'
                    for piece in pieces)
@@ -110,7 +110,7 @@ PREFIXES = {
 
 
 def quoted_printable(text):
-    """By perl where it has its modules: a bare Debian has not."""
+    """Encodes by perl if its modules are installed. A minimal Debian does not have them."""
     perl = ('perl', '-MMIME::QuotedPrint', '-0777', '-ne')
     if subprocess.run((*perl, ''), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0:
         return through(*perl, 'print encode_qp($_)', text=text)
@@ -118,7 +118,7 @@ def quoted_printable(text):
 
 
 def texts(log):
-    """Name and bytes of each form."""
+    """The name and the bytes of each form."""
     text, lines, bare = log.text, log.lines, log.bare
     for width in (40, 64, 72, 80, 100, 120, 132):
         yield f'fold {width}', through('fold', '-w', str(width), text=text)
@@ -219,13 +219,13 @@ def cut(line, width):
 
 
 def docker(lines, size):
-    """Docker's json-file log: a long line is split, and only the last piece has its end."""
+    """A line in Docker's json-file log: a long line is split, and only the last piece has a line end."""
     return ''.join(json.dumps({'log': piece, 'stream': 'stdout', 'time': '2025-07-23T10:11:12.1Z'}) + '\n'
                    for line in lines for piece in cut(line + '\n', size))
 
 
 def characters(log):
-    """Name and bytes of each form in which characters were changed."""
+    """The name and the bytes of each form in which tools have changed characters."""
     text, lines = log.text, log.lines
     for name, blank in (('no-break', '\u00a0'), ('narrow', '\u202f'), ('em', '\u2003'), ('wide', '\u3000'),
                         ('tab', '\t')):
@@ -267,7 +267,7 @@ def characters(log):
 
 
 def wrapped(log):
-    """Name and text of each form that tools wrap, number or pack."""
+    """The name and the text of each form that tools wrap, number or pack."""
     for clock, lines in (('', log.lines), ('no clock, ', log.bare)):
         text = '\n'.join(lines) + '\n'
         for width in (60, 80):
@@ -313,7 +313,7 @@ def wrapped(log):
 
 
 def dmesg_json(text):
-    """`dmesg -J` reads a file of kernel records."""
+    """The log in the form of `dmesg -J`, which reads a file of kernel records."""
     with tempfile.NamedTemporaryFile('w') as file:
         file.write(prefixed('<4>', text))
         file.flush()
@@ -322,7 +322,8 @@ def dmesg_json(text):
 
 
 class Crash(Case):
-    """The same crash in every form: the cause is found, and neither CR4 nor other evidence is called missing."""
+    """The same crash in every form: `explain` must find the cause, and must not report CR4 or other evidence as
+    missing."""
 
     def setUp(self):
         self.log = Log(LOG[0])
@@ -338,7 +339,7 @@ class Crash(Case):
 
 @unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
 class Captured(Crash):
-    """In every form that is known."""
+    """The crash in every known form."""
 
     def test_forms(self):
         count = 0
@@ -350,7 +351,7 @@ class Captured(Crash):
         self.assertGreater(count, 330)
 
     def test_crash_alone(self):
-        """Only the crash was pasted: the lines from which a prefix is learnt count, too."""
+        """A prefix is recognised even if only the lines of the crash itself were pasted."""
         log = Log(LOG[0])
         plain = '\n'.join(log.bare[log.header:log.panic]) + '\n'
         for prefix in ('node[7]: ', 'INFO:serial:', 'JD> ', 'serial.log:', '2025-07-23 10:11:12,123 - serial - INFO - '):
@@ -371,7 +372,7 @@ class Captured(Crash):
             self.assertIn(f'    {command} FILE | fsgscheck explain -'.encode(), done.stdout)
 
     def test_packed_names(self):
-        """The command can be copied, whatever the file's name is."""
+        """The command in the output can be copied, whatever the name of the file is."""
         with tempfile.TemporaryDirectory() as folder:
             def run(*command):
                 return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -397,7 +398,7 @@ DMESG_OPTIONS = ['', '-T', '-x', '-T -x', '-r', '-d', '-e', '-t', '-H -P --color
 
 @unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
 class Tools(Crash):
-    """The crash as the real tools print it, made anew in each run."""
+    """The crash as the real tools print it. The tools run in each test."""
 
     def run_tool(self, *command, **other):
         done = subprocess.run(command, capture_output=True, timeout=60, check=False, **other)
@@ -428,7 +429,7 @@ class Tools(Crash):
                 self.check(f'dmesg {options}', self.run_tool('dmesg', '-F', file.name, *options.split()))
 
     def test_filters(self):
-        """Tools through which people send a log before they paste it."""
+        """Tools that transfer or convert a log before it is pasted."""
         text = self.log.text
         for command in (('nl', '-ba'), ('cat', '-n'), ('cat', '-A'), ('cat', '-v'), ('expand',), ('unexpand', '-a'),
                         ('pr', '-t', '-o', '4'), ('grep', '-n', ''), ('grep', '--color=always', '-E', 'e|$'), ('tac',),
@@ -458,7 +459,7 @@ class Tools(Crash):
 
     @unittest.skipUnless(shutil.which('tmux'), 'no tmux')
     def test_tmux(self):
-        """The terminal wraps lines, and copied text has line ends there."""
+        """A terminal wraps lines, and text that is copied from it has line ends at these places."""
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, 'log'), 'w', encoding='latin-1') as file:
                 file.write(self.log.text)
@@ -497,7 +498,7 @@ FORMS = [lambda t: t, lambda t: prefixed('[    1.5] ', t), lambda t: json.dumps(
 
 
 class Innocent(Case):
-    """Crashes with other causes: not evidence, and counted as such."""
+    """Crashes with other causes are not evidence, and are counted as other crashes."""
 
     def test_others(self):
         for header in OTHER_CRASHES:
@@ -508,7 +509,7 @@ class Innocent(Case):
                     self.assertEqual((seen['crashes'], seen['other_crashes']), (1, 1), (header, symbol))
 
     def test_samples(self):
-        """A backtrace of a CPU that continues, also at one of the instructions."""
+        """A backtrace of a CPU that continues is not a crash, even if the CPU is at one of the instructions."""
         for header in SAMPLES:
             for symbol in SYMBOLS:
                 text = HEAD + crash(header, symbol=symbol).replace('---[ end trace 0000000000000000 ]---\n', '')
@@ -517,7 +518,7 @@ class Innocent(Case):
                 self.assertEqual(self.expect_nothing(text)['explain']['crashes'], 0)
 
     def test_unread(self):
-        """Without the bytes and a known symbol: not another cause, but a crash that cannot be read."""
+        """A dump without instruction bytes and without a known symbol counts as a crash that could not be read."""
         text = HEAD + crash(symbol='ext4_find+0x1/0x2').replace('<f3> 48 0f ae c0 48 89 83', '')
         seen = self.expect_nothing(text)['explain']
         self.assertEqual((seen['other_crashes'], seen['unread_crashes']), (0, 1))
@@ -533,7 +534,8 @@ CLOCKS = ['', '[   12.345678] ', 'Jul 23 10:11:12 vm7 kernel: ', '<6>[   12.5] '
 
 
 class Forged(Case):
-    """User-chosen text is not from the kernel: names of programs, files and devices, other writers."""
+    """Text that a user has chosen does not count as text of the kernel: names of programs, files and devices, and lines
+    of other writers."""
 
     def nothing(self, lines):
         self.expect_nothing(HEAD + ''.join(lines))
@@ -563,7 +565,7 @@ class Forged(Case):
         self.nothing(['Jul 23 10:11:12 vm7 bash[123]: first\n'] + [f'{indent}{name}\n' for name in CHOSEN])
 
     def test_common_prefix(self):
-        """A common beginning of all lines is not a prefix if it introduces a name, or if a program wrote it."""
+        """A common beginning of all lines is not a prefix if a name follows it, or if a program wrote it."""
         for line in ('traps: a[1] trap invalid opcode ip:47ed19 sp:7ffc error:0 in {}[400000+d0000]',
                      'audit: type=1701 audit(1.1:1): auid=1000 comm="a" exe="{}" sig=4', 'usb 1-1: Product: {}',
                      'input: {} as /devices/virtual', 'systemd[1]: {}', 'Memory cgroup out of memory: Killed process 1 ({})',
@@ -639,7 +641,7 @@ def clocked(clock, text):
 
 BOTH = ('broken', ['insn-ud'])
 UNKNOWN = ('unknown', [])
-# Name, text, verdict and findings, a word of a note or None.
+# The name, the text, the verdict with findings (None: no evidence), and a word of a note or None.
 FACTS = [
     # False positives and false negatives.
     ('AP before CR4', HEAD + crash(cr4='00000000000000f0', **STARTING), UNKNOWN, 'just being started'),
@@ -670,7 +672,7 @@ FACTS = [
                             code='8b 00', symbol='pmc_core_probe+0x138/0x190'), None, None),
     ('CET', HEAD + crash('general protection fault: 0000 [#1] SMP', code='0f 22 e7 c3', rdi='0000000000b50ef0',
                          cr4='0000000000350ef0', symbol='native_write_cr4+0x4/0x60'), None, None),
-    # Pieces.
+    # Parts of a crash dump.
     ('typed with a symbol', 'invalid opcode: 0000 [#1]\nRIP: 0010:copy_thread+0xd2/0x280\n'
      'Kernel panic - not syncing: Attempted to kill the idle task!\n', UNKNOWN, 'Code: line'),
     ('typed without a selector', 'RIP: current_save_fsgs+0x38/0xa0\n'
@@ -680,7 +682,7 @@ FACTS = [
     ('from a picture, registers', (HEAD + crash(cr4='OOOOOOOO001506f0')), UNKNOWN, 'read from a picture'),
     ('cut at 80', ''.join(f'[    0.486493] {line}'[:80] + '\n' for line in (HEAD + crash()).splitlines()), UNKNOWN,
      'Code: line'),
-    # Other tools.
+    # Output of other tools.
     ('decode_stacktrace.sh', DECODED, BOTH, None),
     ('crash bt', TOOL, UNKNOWN, 'Code: line'), ('crash bt and dis', TOOL + DIS, ('broken', []), 'CR4 is missing'),
     ('crash dis and bt', DIS + TOOL, ('broken', []), 'CR4 is missing'),
@@ -712,7 +714,7 @@ FACTS = [
 
 
 class Facts(Case):
-    """Public reports, and an expert's conclusion: one row for each kind."""
+    """Public reports with the conclusion that an expert drew from them: one row for each kind."""
 
     def test_facts(self):
         for name, text, wanted, note in FACTS:
@@ -724,7 +726,7 @@ class Facts(Case):
                 self.assertIn(note or '', notes)
 
     def test_words(self):
-        """The first line gives the answer and the side at fault."""
+        """The first line of the output gives the verdict and the side at fault."""
         for text, words in ((HEAD + crash(), 'broken, the host\'s fault'),
                             (HEAD + crash(cr4='00000000000000f0', **STARTING), 'unknown, the fault of the guest'),
                             (uname('6.1.0') + LSCPU.format('fsgsbase'), 'usable, as the running kernel shows'),
@@ -732,7 +734,7 @@ class Facts(Case):
             self.assertIn(f'\nFSGSBASE: {words}'.encode(), explain('-', text=text).stdout)
 
     def test_command(self):
-        """A command is whole, on a line of its own."""
+        """Each command is complete, on a line of its own."""
         page = explain('-', text=HEAD + crash()).stdout
         self.assertIn(b'\n       Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $true\n', page)
 
@@ -744,7 +746,7 @@ class Facts(Case):
 
 
 class Processors(Case):
-    """Lists of flags as they are pasted: a truncated list does not show that the flag is missing."""
+    """Lists of flags as they are pasted. A truncated list does not show that the flag is missing."""
 
     AMD = read(os.path.join(OWN, 'cpuinfo-epyc-7281.txt')).decode()
 
@@ -789,7 +791,7 @@ class Processors(Case):
         self.assertEqual([s['verdict'] for s in seen['explain']['sources']], ['unknown', 'disabled'])
 
     def test_tools(self):
-        """lscpu and cpuid of this machine say what its CPUID and its kernel do."""
+        """From the output of lscpu and cpuid, `explain` gets this machine's own CPUID and flags."""
         listed = ' fsgsbase' in read('/proc/cpuinfo').decode()
         for option in ([], ['-J']):
             seen = self.report(through('lscpu', *option, text=''))
@@ -801,7 +803,7 @@ class Processors(Case):
 
 
 class Linear(Case):
-    """Twice the worst input takes twice the time, however it is nested, and no more memory."""
+    """Twice the input takes twice the time, even in the worst cases with nested data, and no more memory."""
 
     WORST = {
         'quotes': lambda n: b'> ' * (n // 2),

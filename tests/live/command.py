@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command's contract: options, forms of output, exit statuses."""
+"""Tests the command's contract: options, forms of output, exit statuses."""
 
 import json
 import os
@@ -60,8 +60,7 @@ class Json(unittest.TestCase):
     def test_all_cpus(self):
         report = json.loads(run('--json', '--all-cpus', '--survival').stdout)
         self.assertEqual(sum(group['count'] for group in report['cpus']), len(os.sched_getaffinity(0)))
-        # A kernel that does not enable the instructions does not save bases, so survival is not tested
-        # there.
+        # A kernel that does not enable the instructions does not save bases, so survival is not tested there.
         self.assertEqual(report.get('survival', {}).get('lost'), [] if advertised() else None)
 
     @unittest.skipIf(STATIC == COMMAND, 'a setuid program does not find its uninstalled library')
@@ -106,7 +105,7 @@ class Human(unittest.TestCase):
         for options in ([], ['--all-cpus', '--survival'], ['--no-trial']):
             lines = run(*options).stdout.splitlines()
             self.assertRegex(lines[0], r'^FSGSBASE: \S+, \w')
-            # With findings, the page is longer by their sentences.
+            # If there are findings, their sentences make the page longer.
             if 'Findings' not in lines:
                 self.assertLessEqual(len(lines), 24)
             self.assertLessEqual(max(map(len, lines)), 80)
@@ -119,12 +118,12 @@ class Human(unittest.TestCase):
             self.assertLessEqual(max(map(len, shown.stdout.splitlines())), 80, command)
 
     def test_narrow_terminal(self):
-        """No sentence is wider than the terminal. A row of the evidence is, if the processor's name is long."""
+        """No line is wider than the terminal, except a row of the evidence with a long processor name."""
         for columns in (40, 60, 80):
             lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
             sentences = [line for line in lines if not re.match(r'  \S+ {2,}', line)]
             self.assertLessEqual(max(map(len, sentences)), columns)
-        # Without a width, below 40 columns and above 80, the lines are those of a file.
+        # With an unknown width, or one below 40 or above 80 columns, the lines are the same as in a file.
         for columns in (0, 5, 200):
             lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
             self.assertEqual(lines, run().stdout.splitlines())
@@ -175,7 +174,7 @@ class Usage(unittest.TestCase):
         self.assertRegex(run('--version').stdout, r'^fsgscheck \d+\.\d+\.\d+\n$')
 
     def test_script_takes_the_callers_paths(self):
-        """examples/run installs and builds elsewhere, but its arguments are those of the caller's directory."""
+        """examples/run installs and builds elsewhere, but resolves its arguments in the caller's directory."""
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(os.path.join(folder, 'tree', 'examples'))
             os.makedirs(os.path.join(folder, 'tree', 'tests'))

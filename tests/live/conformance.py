@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The suite as its users run it: natively, read by prove and kselftest, on machines that deviate."""
+"""The conformance suite as its users run it: natively, read by prove and kselftest, and on machines that deviate."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ WITHOUT = os.environ['WITHOUT']
 CONFINE, LAUNCH = os.environ.get('CONFINE'), os.environ.get('LAUNCH')
 
 CANONICAL = set(range(201, 223)) | {805, 806}
-# The deviations of qemu-user, each checked by hand and described in doc/conformance.md.
+# The deviations of qemu-user. Each was checked by hand and is described in doc/conformance.md.
 QEMU_USER = CANONICAL | {43, 246, 902, 626} | set(range(421, 427))
 
 
@@ -43,13 +43,13 @@ def failed(done):
 
 
 def present():
-    """The instructions run here."""
+    """Whether the instructions run here."""
     return run('--only', '1').returncode != 4
 
 
 class Ktap:
-    """As strict as Documentation/dev-tools/ktap.rst: version, plan, results in order, and diagnostic lines
-    directly before the result that they are about. Those of TAP come after it."""
+    """A parser as strict as Documentation/dev-tools/ktap.rst: version, plan, results in order. In KTAP the diagnostic
+    lines of a result come directly before it, in TAP after it."""
 
     def __init__(self, text, version='KTAP version 1'):
         lines = text.splitlines()
@@ -102,13 +102,13 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_every_case_finishes(self):
-        """Also on a machine that breaks rules: a case that dies says nothing about its own rule."""
+        """Every case finishes, also on a machine that breaks rules: a case that dies tells nothing about its own rule."""
         for number, case in cases(run('--json', '--repeat', '2')).items():
             self.assertNotIn('did not finish', case.get('what', ''), f'{number}: {case}')
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_inherited(self):
-        """Signals, masks and limits that a parent may leave must not make a case fail or hang."""
+        """Signals, masks and limits that a parent may pass on must not make a case fail or hang."""
         def ignoring():
             for number in (signal.SIGCHLD, signal.SIGQUIT, signal.SIGUSR1, signal.SIGTRAP, signal.SIGSEGV):
                 signal.signal(number, signal.SIG_IGN)
@@ -130,24 +130,24 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_repeat_goes_on_after_a_skip(self):
-        """If a case cannot be run, the rest is run, and it is counted."""
+        """If a run of a case is skipped, the other runs follow, and the skipped runs are counted."""
         seen = cases(run('--json', '--only', '73[78]', '--repeat', '3', wrapper=[WITHOUT, 'modify_ldt', '--']))
         for case in seen.values():
             self.assertEqual((case['result'], case['runs'], case['skipped_runs']), ('skip', 3, 3))
-        # Cases that may not be run are not tried again.
+        # A case that needs --risky is not repeated.
         seen = cases(run('--json', '--only', '541', '--repeat', '3'))
         self.assertEqual(seen[541]['runs'], 1)
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_descriptor_that_the_processor_does_not_see(self):
-        """A kernel may accept a descriptor and not load the table. Loading the selector would end the case."""
+        """A case skips if the kernel accepts a descriptor but does not load the table, where the selector would fault."""
         seen = cases(run('--json', '--only', '33', wrapper=[WITHOUT, 'ldt-ignored', 'set_thread_area', '--']))
         self.assertEqual(seen[33]['result'], 'skip')
         self.assertIn('LSL finds no descriptor', seen[33]['note'])
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_limit(self):
-        """A case that takes longer fails, and says why. Its process leads a group of its own."""
+        """A case that takes longer than the limit fails, with the reason, and its process leads its own process group."""
         with subprocess.Popen([SUITE, '--json', '--only', '129', '--repeat', '3', '--limit', '1'], text=True,
                               stdout=subprocess.PIPE) as suite:
             stopped = None
@@ -161,7 +161,7 @@ class Native(unittest.TestCase):
         self.assertIn('stopped after 1 seconds', case['note'])
 
     def test_one_process(self):
-        """With --no-fork the result is the same, a skip too."""
+        """With --no-fork the result is the same, also for a case that is skipped."""
         for number in (201, 541, 902):
             apart, here = (cases(run('--json', '--only', str(number), *more))[number] for more in ((), ('--no-fork',)))
             for case in (apart, here):
@@ -170,7 +170,7 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('gdb') and present(), 'gdb is not installed, or the instructions do not run here')
     def test_debugger(self):
-        """The command of the page stops before the instruction."""
+        """The debugger's command on the page stops before the instruction."""
         command, = re.findall(r'^    (gdb -ex .* --args) fsgs-conformance (.*)$',
                               (SOURCE / 'doc/conformance.md').read_text(encoding='utf-8'), re.M)
         done = subprocess.run([*shlex.split(command[0]), SUITE, *command[1].split()], capture_output=True, text=True,
@@ -186,7 +186,7 @@ class Native(unittest.TestCase):
         lines = [line.split('\t') for line in run('--list').stdout.splitlines()]
         numbers = [int(line[0]) for line in lines]
         self.assertEqual(numbers, sorted(set(numbers)))
-        # A case keeps its number for ever: new cases are added here, and no line is changed or removed.
+        # A case keeps its number for ever: new cases get new lines in this file, and no line is changed or removed.
         with open(TESTS / 'live/conformance-numbers.txt', encoding='utf-8') as file:
             pinned = [tuple(line.split()) for line in file if ' ring0/' not in line]
         self.assertEqual([(line[0], line[1]) for line in lines], pinned)
@@ -229,7 +229,7 @@ class Protocols(unittest.TestCase):
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_diagnostics(self):
-        """The comments of a case stand before its result in KTAP, after it in TAP."""
+        """The diagnostic lines of a case come before its result in KTAP, and after it in TAP."""
         for form, version in (('--ktap', 'KTAP version 1'), ('--tap', 'TAP version 13')):
             text = run(form, '--only', '2[0-3]?', wrapper=[MUTATE, 'gp-missing']).stdout
             parsed = Ktap(text, version)
@@ -250,7 +250,7 @@ class Protocols(unittest.TestCase):
                 Ktap(text)
 
     def test_junit(self):
-        """Well formed, with the counts of the cases that are in it, and with a reason for each failure."""
+        """The XML is well formed, its counts are those of its cases, and each failure has a reason."""
         done = run('--xml', 'junit', '--only', 'faults', wrapper=[MUTATE, 'gp-missing'])
         suite, = ElementTree.fromstring(done.stdout)
         found = {case.get('name').split()[0]: case for case in suite.findall('testcase')}
@@ -272,7 +272,7 @@ class Protocols(unittest.TestCase):
     def test_prove(self):
         with tempfile.TemporaryDirectory() as directory:
             script = os.path.join(directory, 'conformance.t')
-            # Where the feature is missing all is skipped, and that passes, too.
+            # Without the feature, all cases are skipped, and the suite passes.
             for wrapper, passes in (('', True), (f'{MUTATE} gp-missing', not present())):
                 with open(script, 'w', encoding='utf-8') as file:
                     file.write(f'exec {wrapper} {SUITE} --tap --only faults\n')
@@ -306,7 +306,7 @@ class Machines(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
     def test_processor_cannot_steer_a_terminal(self):
-        """The host chooses the processor's name."""
+        """The host chooses the processor's name, which must not break the output."""
         for form in ([], ['--json'], ['--xml', 'junit']):
             done = run('--only', '1', *form, wrapper=['qemu-x86_64', '-cpu', 'max,model-id=a\033[31m\n\u202ez'])
             self.assertEqual(done.returncode, 0, form)
@@ -330,14 +330,14 @@ class Machines(unittest.TestCase):
 
 @unittest.skipUnless(CONFINE and advertised(), 'this kernel does not advertise FSGSBASE, or has no filters')
 class Sandboxed(unittest.TestCase):
-    """A call that a sandbox refuses is not made, and is not a deviation."""
+    """The suite does not make a call that a sandbox refuses, and does not report the refusal as a deviation."""
 
     def test_refused_arch_prctl(self):
         for how, reason in (('eperm', 'not permitted'), ('enosys', 'not implemented'), ('trap', 'ends who')):
             done = run('--json', wrapper=[CONFINE, f'arch_prctl={how}', '--'])
             self.assertEqual((failed(done), done.returncode), (set(), 0), how)
             words = {number: (case['result'], case['note']) for number, case in cases(done).items()}
-            # Cases about the call skip; cases that only set a base continue without it.
+            # Cases about the call skip. Cases that only set a base continue without the call.
             for number in (401, 416, 418, 430):
                 self.assertEqual(words[number][0], 'skip', how)
                 self.assertIn(reason, words[number][1], how)
@@ -346,13 +346,12 @@ class Sandboxed(unittest.TestCase):
 
 
     def test_unaware_kernels(self):
-        """Without AT_HWCAP2, a current kernel is an emulator's. A kernel before 4.11 may be genuine, and could
-        crash."""
+        """Without AT_HWCAP2, the kernel is an emulator's if it is current, and may be genuine and crash before 4.11."""
         if not LAUNCH:
             self.skipTest('this build has no launcher (libzydis-dev)')
         for release, asked in (('6.1.0-13-amd64', True), ('4.11.0', True), ('4.10.17', False),
                                ('4.4.0-210-generic', False), ('3.10.0-1160.el7.x86_64', False), ('x', False)):
-            # Few, since the launcher has room for few processes.
+            # The launcher can trace only a few processes, so only a few cases run.
             done = run('--json', '--only', '1[124][78]',
                        wrapper=[LAUNCH, '--hwcap2=absent', '--everywhere', f'--uname=release:{release}', '--'])
             seen = cases(done)
@@ -362,11 +361,11 @@ class Sandboxed(unittest.TestCase):
 
 
 class Without(unittest.TestCase):
-    """Machines where a system call is missing."""
+    """Runs in which a system call is missing."""
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_no_ldt(self):
-        """Cases that need any descriptor use a TLS one; cases about the LDT skip, with the reason."""
+        """Cases that need any descriptor use one for TLS, and cases about the LDT skip, with the reason."""
         def words(*what):
             done = run('--json', wrapper=[WITHOUT, *what, '--'])
             self.assertEqual(failed(done), set(), what)
@@ -395,11 +394,11 @@ class Without(unittest.TestCase):
 @unittest.skipUnless(advertised(), 'this kernel does not keep the bases of user-mode Linux: no FSGSBASE')
 class UserMode(unittest.TestCase):
     def test_user_mode_linux(self):
-        """This machine breaks many rules; each case must report its rule."""
+        """User-mode Linux breaks many rules, and the output must name it at each case that fails."""
         there = machine.user_mode_linux(CONFINE, os.environ['INIT'], os.environ['STATIC'], ['--tap'], timeout=100)
         text, status = there.section('fsgs-conformance-static')
         self.assertEqual(status, 1)
-        # The effects of a context switch on FS, and what must stay.
+        # Effects of a context switch on FS: two cases that fail, and a case that must pass.
         self.assertRegex(text, r'not ok \d+ - 561 ')
         self.assertRegex(text, r'\nok \d+ - 562 ')
         self.assertRegex(text, r'not ok \d+ - 557 ')
@@ -411,14 +410,14 @@ class UserMode(unittest.TestCase):
 
 @unittest.skipUnless(CONFINE and shutil.which('qemu-system-x86_64'), 'QEMU is not installed')
 class Risky(unittest.TestCase):
-    """Cases that crash a defective kernel, run on a distribution's kernel in a disposable machine."""
+    """Cases that may crash a defective kernel, on a distribution's kernel in an emulated machine."""
 
     def test_risky(self):
         try:
             kernel = machine.kernel(os.environ['KERNELS'])
         except machine.Unavailable as reason:
             self.skipTest(str(reason))
-        # SYSENTER in 64-bit code is Intel's, SYSCALL in 32-bit code AMD's.
+        # Only Intel processors support SYSENTER in 64-bit code, and only AMD processors SYSCALL in 32-bit code.
         for cpu, skipped in (('EPYC', {777}), ('Haswell', {778})):
             with tempfile.TemporaryDirectory() as folder:
                 initrd = machine.initrd(os.path.join(folder, 'initrd'), [
@@ -433,13 +432,13 @@ class Risky(unittest.TestCase):
 
 
 class Foreign(unittest.TestCase):
-    """Code that runs on foreign bases must not use data behind FS."""
+    """Code that runs with foreign bases must not use data behind FS."""
 
     @unittest.skipUnless(shutil.which('objdump') and shutil.which('nm'), 'binutils are not installed')
     def test_code(self):
         text = subprocess.run(['objdump', '-d', FOREIGN], capture_output=True, text=True, check=True,
                               timeout=60).stdout
-        # FS and GS are used only where they are under test.
+        # Only these functions may use FS and GS, because they test them.
         function, places = None, set()
         for line in text.splitlines():
             if match := re.match(r'[0-9a-f]+ <(\w+)>:', line):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`fsgscheck explain`, one class for each promise: explain.py CLASS."""
+"""Tests `fsgscheck explain`, with one class for each subject: explain.py CLASS."""
 
 import fcntl
 import glob
@@ -30,7 +30,8 @@ def explain(*arguments, text=None):
 
 
 def peak_memory(files):
-    """In KiB, after the files. Data beyond a pipe's buffer is written only after the files were read."""
+    """The peak memory in KiB after the command has read the files. The standard input is larger than a pipe's buffer, so
+    the write returns only after the files were read."""
     with subprocess.Popen([COMMAND, 'explain', *files, '-'], stdin=subprocess.PIPE,
                           stdout=subprocess.DEVNULL) as child:
         child.stdin.write(b'\n' * (1 << 20))
@@ -110,7 +111,7 @@ class Case(unittest.TestCase):
 
 
 class Story(Case):
-    """The logs of the defective host, of both kernels: machine, finding, and what to do first."""
+    """The logs of the defective host under both kernels: the verdict, the finding, and the first step of the advice."""
 
     def logs(self, pattern):
         logs = machine_logs(pattern)
@@ -174,7 +175,7 @@ class Story(Case):
 
 
 class Unrelated(Case):
-    """Crashes with other causes, and lines about programs."""
+    """Crashes with other causes, and lines about programs, are not evidence."""
 
     def test_ten(self):
         logs = glob.glob(os.path.join(OWN, 'unrelated-*.log'))
@@ -190,7 +191,7 @@ class Unrelated(Case):
     def test_together(self):
         text = b''.join(map(read, sorted(glob.glob(os.path.join(OWN, 'unrelated-*.log')))))
         seen = self.expect_nothing(text)['explain']
-        self.assertGreaterEqual(seen['other_crashes'], 7)  # a panic may end the crash before it
+        self.assertGreaterEqual(seen['other_crashes'], 7)  # a panic can count as the end of another log's crash
         self.assertEqual(seen['other_crashes'], seen['crashes'])
 
     def test_around_ours(self):
@@ -198,14 +199,14 @@ class Unrelated(Case):
         self.expect(text + STORY.encode() + text, 'broken', ['insn-ud'])
 
     def test_other_cr4_write(self):
-        """UMIP, not FSGSBASE, and FSGSBASE that was set already."""
+        """A write to CR4 is not evidence if it sets UMIP, or FSGSBASE when FSGSBASE is set already."""
         for value in ('00000000000008b0', '0000000000010000'):
             self.expect_nothing(HEAD + crash('PANIC: early exception 0x0d IP 10:ffffffffa2c46272 error 0',
                                              code='0f 22 e7 eb 1a', rdi=value,
                                              cr4='00000000000100b0', symbol='native_write_cr4+0x2/0x60'))
 
     def test_program_in_kernel_dump(self):
-        """The bytes of the program that made the system call which crashed."""
+        """If a system call crashed, the bytes of the program that made it are not evidence."""
         text = crash(code='0f 0b 41 f7') + dump(selector='0033', symbol='0x7f4c1d3b1a57')
         self.expect_nothing(HEAD + text)
 
@@ -220,7 +221,7 @@ class Unrelated(Case):
 
 
 class Evidence(Case):
-    """The facts in a log, and the open questions."""
+    """The facts that a log shows, and what it leaves open."""
 
     def note(self, text, verdict, word, findings=()):
         report = self.expect(text, verdict, findings)
@@ -241,7 +242,7 @@ class Evidence(Case):
                                      cr4='00000000000000b0', symbol='native_write_cr4+0x6/0x60'),
                         'broken', ['cr4-refused'])
 
-    # However much stands before it, and whether the file is one of many.
+    # The evidence is found however much text is before it, and however many files there are.
     def test_late(self):
         before = ''.join(f'usb 1-{i}: new high-speed USB device\n' for i in range(5000))
         for text in (before + STORY, STORY * 200):
@@ -260,7 +261,7 @@ class Evidence(Case):
         self.note(HEAD + crash(cr4='0000000000'), 'broken', 'CR4 is missing')
 
     def test_no_header(self):
-        """The dump ended a task or the machine, which is sufficient evidence for these instructions."""
+        """Without its first line, a dump is still sufficient evidence if it ended a task or the machine."""
         text = HEAD + '\n'.join(crash().split('\n')[1:])
         self.note(text, 'broken', 'why the kernel stopped is missing', ['insn-ud'])
         text = text.replace('---[ end trace', '---[ end of').replace('00000046', '00000246')
@@ -277,7 +278,7 @@ class Evidence(Case):
             self.expect_nothing(HEAD + crash(code=code, symbol='do_something+0x1/0x2'))
 
     def test_right_edge(self):
-        """A picture of a screen of 80 columns: its last 24 lines, with the right edge cut off."""
+        """Text from a picture of a screen of 80 columns: its last 24 lines, with the right edge cut off."""
         for log in machine_logs('lie-6*.log'):
             lines = [line[at:at + 80] for line in read(log).decode().splitlines() if line.startswith('[')
                      for at in range(0, len(line), 80)]
@@ -299,7 +300,7 @@ class Evidence(Case):
                   ['insn-ud'])
 
     def test_no_symbol(self):
-        """Truncated, the symbol may have been a module's; with the bit in CR4 that does not matter."""
+        """A symbol that is cut off may have been a module's, which does not matter if the bit is set in CR4."""
         for symbol in ('', 'current_save', '0xffffffff8107a1c0'):
             self.note(HEAD + crash(cr4='00000000001406b0', symbol=symbol), 'unknown', 'missing or cut off')
             self.note(HEAD + crash(cr4='0000', symbol=symbol), 'unknown', 'missing or cut off')
@@ -353,7 +354,7 @@ class Evidence(Case):
 
 
 class Encodings(Case):
-    """Every form of the four instructions, and none of the neighbouring opcodes."""
+    """Every form of the four instructions is recognised, and none of the neighbouring opcodes."""
 
     def test_insns(self):
         for digit, name in enumerate(INSNS):
@@ -367,7 +368,7 @@ class Encodings(Case):
             self.expect(HEAD + crash(code=code), 'broken', ['insn-ud'], 'rdgsbase')
 
     def test_neighbours(self):
-        for code in ('f0 f3 48 0f ae c0',        # LOCK
+        for code in ('f0 f3 48 0f ae c0',        # with LOCK
                      'f3 f2 48 0f ae c0',        # the last prefix counts
                      '48 0f ae c0', '0f ae c0',  # no F3
                      'f3 48 0f ae 00', 'f3 48 0f ae 40 08', 'f3 48 0f ae 98 00 00 00 00',  # memory
@@ -420,7 +421,7 @@ class Forms(Case):
         self.same('\033[2J\033[01;01H\033[=3h' + STORY)
 
     def test_interleaved(self):
-        """Two CPUs at once, distinguished by their callers, with lines without a caller in between."""
+        """Two CPUs print at once, with the caller in each line, and with other lines between them."""
         other = HEAD + crash(code='0f 0b 66 90', who='1 PID: 7 Comm: x', symbol='slab_free+0x1/0x2',
                              cr4='00000000001406b0')
         pairs = list(zip(STORY.splitlines(), other.splitlines()))
@@ -430,20 +431,20 @@ class Forms(Case):
         self.same(self.lines(lambda line, n: f'{line}\nusb 1-1: new high-speed USB device number {n}\n'))
 
     def test_warning_in_between(self):
-        """Another CPU's warning, with registers of its own, after the first line of the crash."""
+        """Another CPU's warning, with its own registers, follows the first line of the crash."""
         warning = 'WARNING: CPU: 1 PID: 9 at kernel/x.c:1 x+0x1/0x2\n' + dump('0f 0b 66', symbol='x+0x1/0x2',
                                                                             cr4='00000000001406b0')
         header, rest = crash().split('\n', 1)
         self.same(HEAD + header + '\n' + warning + rest)
 
     def test_truncated_lines(self):
-        """The first dump loses the end of each line; the one after the trace is whole."""
+        """The first dump loses the end of each line, and the dump after the trace is whole."""
         cut = ''.join(line[:28] + '\n' for line in dump().splitlines())
         self.same(HEAD + crash().replace(dump(), cut) + dump())
         self.same(HEAD + crash(cr4='00000000') + dump())
 
     def test_cut_anywhere(self):
-        """A truncated log never says more than the whole log."""
+        """A truncated log never shows more than the whole log."""
         for end in range(len(HEAD), len(STORY), 7):
             report = self.report(STORY[:end])
             self.assertIn(report['verdict'], ('unknown', 'broken'))
@@ -453,7 +454,7 @@ class Forms(Case):
                 self.assertIn('RIP: 0010:current_save_fsgs+0x38/0xa0', STORY[:end])
 
     def test_pieces(self):
-        """The result does not depend on the sizes of the pieces."""
+        """The result does not depend on the sizes in which the input arrives."""
         whole = explain('-', text=STORY).stdout
         for size in (1, 2, 3, 7, 64, 1000):
             child = subprocess.Popen([COMMAND, 'explain', '-'], stdin=subprocess.PIPE,
@@ -465,7 +466,7 @@ class Forms(Case):
             self.assertEqual(child.communicate()[0], whole)
 
     def test_terminal(self):
-        """Text of a file must not reach the terminal as commands."""
+        """Text of a file must not reach the terminal as control sequences."""
         out = explain('-', text=STORY.replace('current_save', 'a\x07\x9b\x1b]0;x\x07')).stdout
         self.assertNotIn(b'\x1b', out)
         self.assertNotIn(b'\x07', out)
@@ -535,7 +536,7 @@ def report_text(verdict='usable', findings=(), host=None, indent=None, **other):
 
 
 class Reports(Case):
-    """Our own JSON, one and many."""
+    """One or many reports in our own JSON."""
 
     def test_round_trip(self):
         own = subprocess.run([COMMAND, '--json'], capture_output=True, timeout=30).stdout
@@ -545,7 +546,7 @@ class Reports(Case):
             self.assertEqual(again[key], json.loads(own)[key], key)
 
     def test_own_output(self):
-        """JSON about a crash: read by `explain` again, it gives the same advice."""
+        """The JSON about a crash gives the same advice when `explain` reads it."""
         first = explain('--json', '-', text=STORY).stdout
         again = self.report(first)
         for key in ('verdict', 'findings', 'reason', 'advice'):
@@ -562,7 +563,7 @@ class Reports(Case):
         self.assertEqual(self.report('[\n' + report_text('disabled') + ']\n')['verdict'], 'disabled')
 
     def test_others(self):
-        """Other JSON, other schemas, damaged JSON: not ours, and what follows is still read."""
+        """Other JSON, other schemas and damaged JSON are not our reports, and text after them is still read."""
         for text in ('{}', '{"verdict": "broken"}', '{"schema": 2, "verdict": "broken"}',
                      '{"schema": 1, "verdict": "broken"', '{"schema": 1, "verdict": "broken",}',
                      '{"schema": 1, "verdict" "broken"}', '{"a": {"schema": 1, "verdict": "broken"}}',
@@ -582,7 +583,7 @@ class Reports(Case):
         self.assertEqual(report['cpuid']['brand'], 'a"\\\u00e9\U0001f600?')
 
     def test_first_line(self):
-        """An overlong line gets its number before the data packed in it is read."""
+        """Data packed in an overlong line counts as found in that line."""
         report = self.report(json.dumps({'Output': STORY * 4, 'pad': 'x' * 20000}))
         self.assertEqual(report['explain']['sources'][0]['line'], 1)
 
@@ -609,7 +610,7 @@ class Reports(Case):
         self.expect_nothing('fsgscheck: verdict=nonsense findings= cpus=1\n')
 
     def test_weight(self):
-        """A dump without a verdict does not hide one with a verdict; an unknown report does."""
+        """A report with a verdict outweighs a dump without one, but not an unknown report."""
         cpuinfo = read(Cpuinfo.AMD).decode()
         self.assertEqual(self.report(report_text() + '\n' + cpuinfo)['verdict'], 'usable')
         self.assertEqual(self.report(report_text() + '\n' + report_text('unknown'))['verdict'], 'unknown')
@@ -618,7 +619,7 @@ class Reports(Case):
 
 
 class Fleet(Case):
-    """10,000 hosts in one table, in under 2 s of processor time."""
+    """10,000 hosts in one table take less than 2 s of processor time."""
     HOSTS = 10000
 
     def make(self, folder):
@@ -662,7 +663,7 @@ class Fleet(Case):
 
 
 class Programs(Case):
-    """The files that a program leaves when it dies at an instruction, as the real tools printed them."""
+    """The files that remain when a program dies at an instruction, as the real tools wrote them."""
 
     def source(self, name):
         return self.report(read(os.path.join(OWN, f'program-{name}.txt')))
@@ -679,7 +680,7 @@ class Programs(Case):
         self.assertIn('instrumented', self.source('valgrind')['findings'])
 
     def test_the_same_advice(self):
-        """The page's text is in the JSON, for each source and for the whole."""
+        """The JSON has the same advice as the page, for each source and for the whole."""
         for text in (*(read(os.path.join(OWN, f'program-{name}.txt')) for name in ('gdb', 'go', 'valgrind')), STORY):
             report = self.report(text)
             page = explain('-', text=text).stdout.decode().split('\nWhat to do, cheapest first\n')[1:]
@@ -688,7 +689,7 @@ class Programs(Case):
             self.assertEqual(report['explain']['sources'][0]['advice'], report['advice'])
 
     def test_steps_of_the_guest(self):
-        """The first step, and the next step when that has helped: no step repeats another."""
+        """The advice has a first step and a different next step for the case that the first one helped."""
         guest = [step for step in self.report(STORY)['advice'].split('\n') if step.startswith('Guest: ')]
         self.assertEqual([step.split()[1:4] for step in guest], [['for', 'one', 'boot,'], ['when', 'the', 'kernel']])
 
@@ -719,7 +720,7 @@ class Programs(Case):
                     'unsupported', ['instrumented'], 'wrfsbase')
 
     def test_hints(self):
-        """No evidence, but the command that provides it."""
+        """If there is no evidence, the output has the command that provides it."""
         systemd = ('           PID: 4711 (iwasm)\n        Signal: 4 (ILL)\n    Executable: /usr/bin/iwasm\n'
                    '                #0  0x000055d0c5a1b3c4 os_writegsbase (iwasm + 0x1b3c)\n')
         for text, command in ((systemd, 'coredumpctl'),
@@ -737,7 +738,7 @@ class Programs(Case):
 
     @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
     def test_core(self):
-        """An emulator without the instruction writes a core file."""
+        """An emulator without the instruction writes a core file, and `explain` reads it."""
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run(['qemu-x86_64', '-cpu', 'qemu64', VICTIM, 'wrgsbase', '5'], cwd=folder, timeout=60,
                            stderr=subprocess.DEVNULL, check=False,
@@ -749,7 +750,7 @@ class Programs(Case):
             source = self.report(None, cores[0])['explain']['sources'][0]
             self.assertEqual((source['kind'], source['instruction'], source['code'][:14]),
                              ('program', 'wrgsbase', 'f3 48 0f ae df'))
-            # Truncated anywhere, or with any byte of the tables changed, the read ends.
+            # If the file is cut off anywhere, or any byte of its tables is changed, reading must still end.
             for length in (*range(0, 8192, 397), 65536):
                 self.assertIn(explain('-', text=core[:length]).returncode, (3,))
             for at in range(16, 4096, 197):
@@ -789,7 +790,7 @@ class Usage(Case):
                 with open(os.path.join(folder, name), 'w') as file:
                     file.write(text)
             report = self.report(None, os.path.join(folder, 'a'), os.path.join(folder, 'b'))
-            # Two files are two logs: the second has no beginning.
+            # Two files are two logs, so the second log has no beginning.
             self.assertIn('header', report['explain']['sources'][-1]['missing'])
 
 

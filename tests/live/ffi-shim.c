@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library of another machine, for the bindings' tests: on a healthy one most of a report is
- * empty or the same for FS and GS, so a binding that mixes them up looks right.
+ * A library that reports another machine, for the tests of the bindings. On a healthy machine, most
+ * fields of a report are empty or the same for FS and GS, so a binding that confuses the two would
+ * not be noticed.
  *
- * SHIM_STATE chooses the machine. The evidence of this one is edited and decided again;
- * fsgs_refresh() is the end of it, as a restore on this machine would be.
+ * SHIM_STATE chooses the machine. The shim edits the evidence of this machine and decides again.
+ * After fsgs_refresh() it reports this machine, as if the process had been restored on it.
  */
 #include <fsgscheck.h>
 #include <fsgscheck/base.h>
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The library's own functions, renamed when they were compiled: see meson.build. */
+/* The library's own functions. meson.build renames them when it compiles them. */
 int real_fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags);
 int real_fsgs_refresh(void);
 uint32_t real_fsgs_base_access(uint32_t segment);
@@ -39,7 +40,8 @@ static void outcome(struct fsgs_report *report, uint32_t insn, uint32_t outcome)
 	}
 }
 
-/* Offered by CPUID, not enabled: findings, and more than one step to advise. */
+/* CPUID offers the instructions, but the kernel does not enable them: there are findings, and
+ * several steps of advice. */
 static void disable(struct fsgs_report *report)
 {
 	report->cpuid_fsgsbase = FSGS_ANSWER_YES;
@@ -52,7 +54,7 @@ static void disable(struct fsgs_report *report)
 	fsgs_decide(report, sizeof *report);
 }
 
-/* FS works; GS does not, and each of its instructions fails in another way. */
+/* FS works. For GS, each of the two instructions fails in another way. */
 static void mix(struct fsgs_report *report)
 {
 	report->cpuid_fsgsbase = FSGS_ANSWER_YES;
@@ -65,7 +67,7 @@ static void mix(struct fsgs_report *report)
 	fsgs_decide(report, sizeof *report);
 }
 
-/* Numbers of a later library; this library has a name for one of them. */
+/* Numbers of a later library. This library has a name for one of them. */
 static void advance(struct fsgs_report *report)
 {
 	report->verdict = 42;
@@ -91,8 +93,8 @@ int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 		disable(report);
 	if (is("mixed"))
 		mix(report);
-	/* Without FSGS_CHECK_CONTEXT the caller is the library itself, which never gets such a
-	 * number. */
+	/* Without FSGS_CHECK_CONTEXT the caller is the library itself, whose own checks never give
+	 * such numbers. */
 	if (is("future") && (flags & FSGS_CHECK_CONTEXT))
 		advance(report);
 	return 0;

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""One binding: follows its README, installs its package, and compares what its demo and its facts print with the truth.
+"""Tests one binding: follows its README, installs its package, and compares the output of its demo and of its facts
+program.
 
-The facts of a binding come one a line. What it found must be what `fsgscheck --json` says; each word, field and
-number that it has a copy of must be the library's or the header's; a thread that disagreed is counted. All of this
-with the library that was built. What depends on the machine is run a second time, with a library that reports another
-machine (ffi-shim.c).
+The facts program prints one fact a line. Its report must be equal to that of `fsgscheck --json`. Each word, field and
+number that the binding has copied must be that of the library or the header. It also counts the threads that got the
+same report. All of this runs with the library that was built. Tests that depend on the machine run again with a library
+that reports other machines (ffi-shim.c).
 """
 
 import ctypes
@@ -26,7 +27,7 @@ COMMAND = os.environ['FSGSCHECK']
 BUILD = Path(os.environ['BUILD'])
 HEADERS = [SOURCE / 'include/fsgscheck.h', SOURCE / 'include/fsgscheck/report.h']
 ENVIRONMENT = {**os.environ, 'LC_ALL': 'C.UTF-8'}
-# Every binding gives this command where the library is missing.
+# Every binding prints this command if the library is missing.
 HELP = 'meson setup build -Dtests=disabled && sudo meson install -C build && sudo ldconfig'
 
 
@@ -54,7 +55,8 @@ def run(*command, **options):
 
 
 def install(prefix):
-    """Installed as by `meson install` and ldconfig, except for the prefix: the READMEs start from here."""
+    """Installs the library as `meson install` and ldconfig would, but into this prefix. The READMEs assume an installed
+    library."""
     text = (BUILD / 'lib/fsgscheck.pc').read_text(encoding='utf-8')
     text = re.sub(r'^prefix=.*', f'prefix={prefix}', text, flags=re.M)
     libdir = Path(re.search(r'^libdir=(.*)', text, re.M)[1].replace('${prefix}', str(prefix)))
@@ -67,27 +69,27 @@ def install(prefix):
 
 
 class Binding:
-    """Its package, made and installed by the language's own tools, without a network but for koffi.
+    """A binding's package. The language's own tools make and install it. Only koffi needs a network.
 
-    `here` is a copy of its folder, in which the commands of its README are run. `clean` has the package installed, and
-    the demo and the facts as the programs of a user: nothing else of the folder.
+    `here` is a copy of the binding's folder, in which the commands of its README run. `clean` has the installed
+    package, the demo and the facts program, as a user would have them, and nothing else of the folder.
     """
-    # Findings have a type that lists them, and a list of all names.
+    # Whether the binding has a type that lists all findings.
     closed = False
-    # Findings are numbers, also those without a name.
+    # Whether findings are numbers, so that those without a name appear, too.
     every_bit = False
-    # Values that its types exclude, and values that cgo takes from the header.
+    # Facts that the binding cannot print: its types exclude the values, or cgo takes them from the header.
     impossible = set()
-    # The tools without which it is skipped.
+    # The tools that the binding needs. If one is missing, the test is skipped.
     needs = ()
-    # What the README calls it, and the command that runs the README's program.
+    # The language of the README's program in Markdown, and the command that runs the program.
     language, shown = '', ()
-    # The files that have the library's version, or its first number.
+    # Files with the library's version, or with its major number, and the pattern of each.
     versions = ()
 
     def __init__(self, work, name):
         need(*self.needs)
-        # The compilers keep what they have compiled there, and npm what it has fetched.
+        # Compilers keep their caches in this folder, and npm keeps the packages that it has fetched.
         self.kept = BUILD / f'ffi-{name}'
         self.environment = {}
         self.here, self.clean = work / name, work / 'clean'
@@ -108,20 +110,20 @@ class Binding:
             shutil.copy(self.here / name, self.clean)
 
     def check(self):
-        """The documentation and the types, by the language's own tools."""
+        """Checks the documentation and the types, with the language's own tools."""
 
     def install(self):
-        """From the package into `clean`."""
+        """Installs the package into `clean`."""
 
     def start_without(self):
-        """A first use, or a build, where the library is missing."""
+        """Runs or builds a first use without the library."""
         return attempt(*self.demo, cwd=self.clean, **{**self.environment, 'LD_LIBRARY_PATH': ''})
 
     def readme(self):
         return (self.here / 'README.md').read_text(encoding='utf-8')
 
     def program(self, file):
-        """The program that the README shows, as a file of `clean`."""
+        """Writes the program that the README shows into a file of `clean`."""
         found = re.findall(rf'^```{self.language}\n(.*?)^```', self.readme(), re.M | re.S)
         if len(found) != 1:
             raise SystemExit(f'{len(found)} programs in the README')
@@ -143,7 +145,7 @@ class Binding:
         return wrong
 
     def wrong_help(self):
-        """What is said where the library is missing."""
+        """Errors in the message of a binding that does not find the library."""
         if 'libfsgscheck.so.1 ' in attempt('/sbin/ldconfig', '-p').stdout:
             print('the library is installed in this system: not tried without it')
             return []
@@ -189,13 +191,13 @@ class Node(Binding):
 
     def __init__(self, work, name):
         super().__init__(work, name)
-        # Without install scripts, because koffi's package is complete.
+        # Install scripts do not run, because koffi's package is complete without them.
         self.environment = {'npm_config_ignore_scripts': 'true', 'npm_config_audit': 'false', 'npm_config_fund': 'false',
                             'npm_config_package_lock': 'false', 'npm_config_prefer_offline': 'true',
                             'npm_config_update_notifier': 'false'}
 
     def copy(self, name):
-        # In the build directory, where koffi is kept after one download.
+        # The folders are in the build directory, where koffi stays after one download.
         self.here, self.clean = self.kept / 'package', self.kept / 'clean'
         shutil.copytree(SOURCE / 'examples/ffi' / name, self.here, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns('node_modules'))
@@ -225,7 +227,7 @@ class Node(Binding):
         self.run('npm', 'install', '--no-save', *self.here.glob('*.tgz'), cwd=self.clean)
         self.take('demo.js', 'facts.js')
         self.program('program.js')
-        # The types list the library's own words, all and no others.
+        # The types list exactly the library's words.
         lists = [f'const {which}: Record<keyof typeof fsgscheck.{which.capitalize()}, string> = '
                  + json.dumps({word.upper().replace('-', '_'): word for word in words.values()}) + ';'
                  for which, words in library_names().items()]
@@ -283,7 +285,7 @@ class Go(Binding):
 
     def __init__(self, work, name):
         super().__init__(work, name)
-        # The compiled standard library stays in the build directory, for the next time.
+        # The compiled standard library stays in the build directory, for the next run.
         self.environment = {'GOCACHE': str(self.kept), 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off',
                             'HOME': str(work / 'home'), 'CGO_ENABLED': '1', 'CGO_CFLAGS': f'-I{SOURCE}/include',
                             'CGO_LDFLAGS': f'-L{ENVIRONMENT["LD_LIBRARY_PATH"]}'}
@@ -307,7 +309,7 @@ class Go(Binding):
 
 
 class Java(Binding):
-    # A small heap: the collector has work.
+    # The heap is small, so that the garbage collector runs.
     java = ['java', '-Xmx64m', '-cp', '/usr/share/java/jna.jar:fsgscheck.jar:classes']
     demo = [*java, 'Demo']
     test = [*java, 'fsgscheck.Facts']
@@ -323,15 +325,15 @@ class Java(Binding):
             if not Path('/usr/share', file).exists():
                 skip(f'/usr/share/{file} is not installed')
         super().__init__(work, name)
-        # The client compiler compiles fast and never removes null checks that trap.
+        # The client compiler compiles fast, and never replaces null checks by traps.
         self.environment = {'JDK_JAVAC_OPTIONS': '-Xlint:all,-path -Werror',
                             'JAVA_TOOL_OPTIONS': f'-XX:TieredStopAtLevel=1 -Djava.io.tmpdir={work}'}
-        # Maven writes beside what it reads, so it reads Debian's packages through links.
+        # Maven writes beside the files that it reads, so it reads Debian's packages through links.
         self.repository = work / 'repository'
         shutil.copytree('/usr/share/maven-repo', self.repository, copy_function=os.symlink)
 
     def own_version(self, found):
-        """What a line of pom.xml names, in a version that this Debian has."""
+        """A dependency in pom.xml, with the version that this Debian has."""
         name, version = found.groups()
         there = [pom.parent.name for pom in self.repository.rglob(f'{name}-*.pom')
                  if re.fullmatch(rf'{name}-\d[\d.]*\.pom', pom.name)]
@@ -381,12 +383,12 @@ class Lua(Binding):
         self.environment = {**self.environment, 'LUA_PATH': str(self.clean / 'tree/share/lua/5.1/?.lua')}
 
 
-# By the name of the folder in examples/ffi.
+# The bindings, by the name of their folder in examples/ffi.
 LANGUAGES = {binding.__name__.lower(): binding for binding in Binding.__subclasses__()}
 
 
 def plain(word):
-    """KERNEL_TOO_OLD, KernelTooOld and kernel-too-old are one word."""
+    """Makes KERNEL_TOO_OLD, KernelTooOld and kernel-too-old equal."""
     return re.sub(r'[^a-z0-9]', '', word.lower())
 
 
@@ -425,7 +427,7 @@ def library_names():
 
 
 def split(lines):
-    """Facts by their first word; some occur more than once."""
+    """The facts by their first word. Some words occur more than once."""
     facts = {}
     for line in lines:
         key, _, value = line.replace('\t', ' ').partition(' ')
@@ -433,14 +435,13 @@ def split(lines):
     return facts
 
 
-# Values that ffi-shim.c reports as `future`: the command has no name for them, and this is what each
-# counts as.
+# What the values count as that ffi-shim.c reports for `future`. The command has no names for them.
 FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'base_access.gs': 'none',
           'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 21 | 1 << 40 | 1 << 63)}
 
 
 def expected(state, binding, report, healthy):
-    """The output that a binding must give for the machine that the command has checked."""
+    """The facts that a binding must print for the machine that the command has checked."""
     names = library_names()['finding']
     known = {word: value for value, word in names.items() if word in report['findings']}
     facts = {'verdict': report['verdict'], 'fs': report['fs'], 'gs': report['gs'], 'proof': report['proof'],
@@ -469,12 +470,12 @@ def expect(wrong, what, got, wanted):
 
 
 def differences(binding, facts, wanted_facts, advice):
-    """Facts about this machine, and about calls that fail."""
+    """Errors in the facts about this machine, and in those about calls that fail."""
     wrong = []
     for key, wanted in wanted_facts.items():
         got = facts.get(key, [None])[0]
         if key in ('cpuid.fsgsbase', 'hwcap2.fsgsbase', 'usable', 'refreshed'):
-            # The words of each language for yes, no and nothing.
+            # Each language has its own words for yes, no and nothing.
             got = 'none' if got in ('None', 'null', 'nil') else got and got.lower()
         expect(wrong, key, got, wanted)
     expect(wrong, 'advice', facts.get('advice', []), advice)
@@ -489,7 +490,7 @@ def differences(binding, facts, wanted_facts, advice):
 
 
 def copies(binding, facts, truth):
-    """The binding's own copies of names and numbers, compared with the library and the header; and its threads."""
+    """Errors in the binding's own copies of names and numbers, and differences between its threads."""
     wrong = []
     agreed, _, all_checks = facts.get('threads', ['0 of ?'])[0].partition(' of ')
     expect(wrong, 'threads', agreed, all_checks)
@@ -515,11 +516,12 @@ def copies(binding, facts, truth):
 
 
 def look(state, binding, demos, truth):
-    """What is wrong on one machine, the real one where `state` is empty; `demos` is what the demo has printed already."""
+    """The errors on one machine. With an empty `state`, it is the real one. `demos` has the output that the demo has
+    printed already."""
     environment = {**binding.environment, 'SHIM_STATE': state}
     if state:
         environment['LD_LIBRARY_PATH'] = str(SHIM.parent)
-    # Its exit status is about the machine.
+    # The exit status is ignored, because it depends on the machine.
     report = json.loads(attempt(COMMAND, '--json', **environment).stdout)
     healthy = json.loads(attempt(COMMAND, '--json').stdout)['verdict'] == 'usable'
 
@@ -549,7 +551,7 @@ def main(name):
         binding.check()
         binding.install()
         wrong = [*binding.wrong_versions(), *binding.wrong_help()]
-        # It prints the verdict unless that is `usable`.
+        # The README's program prints the verdict unless it is `usable`.
         if not binding.run(*binding.shown, cwd=binding.clean, SHIM_STATE='disabled', LD_LIBRARY_PATH=str(SHIM.parent)).strip():
             wrong.append("the README's program printed nothing of a machine whose verdict is disabled")
         wrong += look('', binding, [readme.stdout], header_truth(work))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each output of the command, read by the program that it is meant for: fleet.py CLASS."""
+"""Each output of the command, read by the program for which it is meant: fleet.py CLASS."""
 
 import copy
 import json
@@ -39,7 +39,7 @@ def fsgscheck(*options):
 
 
 def wait_for(what, seconds=40):
-    """Polls until the check succeeds; the last error is the failure."""
+    """Polls until the check succeeds. After the time limit, the last error is the failure."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -75,7 +75,7 @@ class Tap(unittest.TestCase):
 
     @needs('prove', 'qemu-x86_64')
     def test_prove_fails(self):
-        """On a processor without the instructions."""
+        """The output of a processor without the instructions."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'command')
             with open(path, 'w', encoding='utf-8') as file:
@@ -94,7 +94,7 @@ def read_json(path):
 
 
 class Json(unittest.TestCase):
-    """Our output is valid by the published schema, for jq and for a validator."""
+    """Our output conforms to the published schema, as jq and a validator judge it."""
 
     def documents(self):
         for options in ((), ('--all-cpus', '--survival'), ('--no-trial',)):
@@ -106,7 +106,7 @@ class Json(unittest.TestCase):
             yield run('qemu-x86_64', '-cpu', 'Nehalem', STATIC, '--json').stdout
 
     def changes(self, good):
-        """Documents that break the schema in one place each."""
+        """Documents that break the schema, each in one place."""
         for path, value in ((('verdict',), 'fine'), (('schema',), 2), (('findings',), ['no-such']),
                             (('cpuid', 'family'), -1), (('cpuid', 'vendor'), 7), (('more',), 1),
                             (('trials', 'rdfsbase', 'outcome'), None), (('hwcap2', 'fsgsbase'), 'yes'),
@@ -139,7 +139,7 @@ class Json(unittest.TestCase):
 
     @needs('jq')
     def test_jq_selects(self):
-        """As a harness uses it: is FSGSBASE usable?"""
+        """A test harness can ask jq whether FSGSBASE is usable."""
         done = run('jq', '-e', '.verdict == "usable"', input=fsgscheck('--json'))
         self.assertEqual(done.returncode == 0, run(COMMAND).returncode == 0)
 
@@ -157,7 +157,7 @@ class Json(unittest.TestCase):
             self.assertFalse(validator.is_valid(bad), path)
 
     def test_names(self):
-        """The schema lists the same names as the library, all of which the Prometheus output contains."""
+        """The schema lists the same names as the library, and the Prometheus output contains all of them."""
         text = fsgscheck('--prometheus')
         definitions = read_json(SCHEMA)['definitions']
         self.assertEqual(definitions['verdict']['enum'], re.findall(r'verdict="(.+?)"', text))
@@ -173,7 +173,8 @@ def free_port():
 
 
 class Prometheus(unittest.TestCase):
-    """Command, textfile directory, node exporter, Prometheus, alerts: the real programs, on loopback."""
+    """The whole chain with the real programs, on loopback: the command, the textfile directory, the node exporter,
+    Prometheus, and its alerts."""
 
     def start(self, name, *arguments):
         log = open(os.path.join(self.folder.name, f'{name}.log'), 'wb')
@@ -256,7 +257,7 @@ class Prometheus(unittest.TestCase):
 
     @staticmethod
     def set(text, metric, chosen):
-        """All series of a metric 0, but those chosen."""
+        """Sets all series of a metric to 0, except the chosen ones."""
         return re.sub(rf'^({metric}{{\w+="(.+?)"}}) \d$',
                       lambda m: f'{m[1]} {int(m[2] in chosen)}', text, flags=re.MULTILINE)
 
@@ -280,7 +281,7 @@ class Prometheus(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ''))
 
     def test_textfile_fails(self):
-        """Without the command no file is left behind, and an old file stays."""
+        """If the command is missing, the script leaves no file behind, and an old file stays."""
         with tempfile.TemporaryDirectory() as folder:
             done = run(os.path.join(FLEET, 'fsgscheck-textfile'), folder,
                        env={**os.environ, 'FSGSCHECK': '/no/such/command'})
@@ -305,7 +306,7 @@ class Prometheus(unittest.TestCase):
             self.assertEqual(file.read(), 'old\n')
 
     def test_textfile_on_a_full_disk(self):
-        """A limit on the size of files, in 512-byte blocks, stands for the disk."""
+        """A limit on the size of files, in blocks of 512 bytes, simulates a full disk."""
         with tempfile.TemporaryDirectory() as folder:
             script = f'{COMMAND} --prometheus; exit 3'
             child = self.textfile(folder, script, preexec_fn=lambda: (
@@ -323,7 +324,7 @@ class Prometheus(unittest.TestCase):
             self.assert_old(folder)
 
     def test_textfile_that_is_ended(self):
-        """SIGTERM at any moment leaves no temporary file; here while it moves the file into its place."""
+        """SIGTERM at any moment, here during the move of the file into place, leaves no temporary file."""
         with tempfile.TemporaryDirectory() as folder:
             slow = os.path.join(folder, 'bin')
             os.mkdir(slow)
@@ -344,7 +345,7 @@ class Prometheus(unittest.TestCase):
 
 
 class Ansible(unittest.TestCase):
-    """The fact and the survey, run by the real Ansible against hosts that are this machine."""
+    """The fact and the survey, run by the real Ansible. All hosts are this machine."""
 
     def fact(self, command):
         done = run(os.path.join(FLEET, 'fsgscheck.fact'), env={**os.environ, 'FSGSCHECK': command})
@@ -378,7 +379,7 @@ class Ansible(unittest.TestCase):
         with open(dead, 'w', encoding='utf-8') as file:
             file.write(f'#!/bin/sh\nexec {COMMAND} explain --json {CRASH}\n')
         os.chmod(dead, 0o755)
-        # Hosts whose answer has no valid verdict do not end the survey of the other hosts.
+        # A host whose answer has no valid verdict does not end the survey of the other hosts.
         for name, answer in (('mute', '{"schema": 1}'), ('list', '{"verdict": ["usable"]}')):
             with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
                 file.write(f"#!/bin/sh\necho '{answer}'\n")

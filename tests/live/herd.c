@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many at once: herd threads N, or herd children N. The threads all live before the first ends.
- * Prints the sum of what each gave back, modulo 256, and how many children are left.
+ * Starts many threads or children at the same time: herd threads N, or herd children N. The first
+ * thread ends only when all threads have started. Prints the sum of all results, modulo 256, and
+ * the number of children that are left.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine that breaks one rule: runs a program under ptrace, with a breakpoint on each of the
- * four instructions in its text, and gives one of them, or the kernel, another meaning.
+ * Simulates a machine that breaks one rule. Runs a program under ptrace, with a breakpoint on each
+ * of the four instructions in its text, and changes the effect of an instruction or of the kernel.
  *
  *   mutate MUTATION PROGRAM [ARGUMENT...]     exit status: that of the program
  *   mutate --list
  *
- * An instruction is executed by the processor itself, with its original bytes put back for one
- * step; the mutation acts before or after. So "none" is a control: everything must be as without
- * us, except that no process can be traced twice.
+ * The processor itself executes each instruction: the original bytes are restored for one step, and
+ * the mutation acts before or after that step. So the mutation "none" is a control: with it the
+ * program must behave as without this tracer, except that no other tracer can trace it.
  */
 #include <asm/prctl.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ struct site {
 
 struct process {
 	pid_t pid;
-	uint64_t own_fs; /* the thread pointer, which must never be changed */
+	uint64_t own_fs; /* the thread pointer, which a mutation must never change */
 	bool fresh, in_call;
 	long number; /* the system call that the thread is in */
 	uint64_t argument[3];
@@ -58,7 +58,7 @@ struct mutation {
 	enum verdict (*before)(const struct site *, struct user_regs_struct *);
 	void (*after)(const struct site *, struct user_regs_struct *,
 		      const struct user_regs_struct *before);
-	/* The signal to deliver; may change registers and siginfo. */
+	/* Returns the signal to deliver. May change registers and siginfo. */
 	int (*at_signal)(struct process *, int signal);
 	void (*at_child)(struct process *);
 	void (*at_exec)(struct process *);
@@ -115,7 +115,7 @@ static bool refused(const struct site *site, struct user_regs_struct *regs)
 	return writes(site) && site->width == 64 && !canonical(*operand(regs, site->reg));
 }
 
-/* The instructions. */
+/* -- mutations of the instructions -- */
 
 static void rd_value(const struct site *site, struct user_regs_struct *regs,
 		     const struct user_regs_struct *before)
@@ -170,7 +170,7 @@ static enum verdict wr_aligns(const struct site *site, struct user_regs_struct *
 	return EXECUTE;
 }
 
-/* The source register belongs to the program: it gets its value back. */
+/* The source register belongs to the program, so it gets its value back. */
 static void restore_source(const struct site *site, struct user_regs_struct *regs,
 			   const struct user_regs_struct *before)
 {
@@ -255,14 +255,14 @@ static void selector(const struct site *site, struct user_regs_struct *regs,
 		regs->fs = 0;
 }
 
-/* Mutations of the kernel. */
+/* -- mutations of the kernel -- */
 
 static void get_regs(pid_t pid, struct user_regs_struct *regs)
 {
 	ptrace(PTRACE_GETREGS, pid, 0, regs);
 }
 
-/* Changes both bases, unless the C library owns them. */
+/* Changes the GS base, and the FS base unless it is the C library's. */
 static void spoil(struct process *process)
 {
 	struct user_regs_struct regs;
@@ -308,7 +308,7 @@ static void spoil_exec(struct process *process)
 	ptrace(PTRACE_POKEUSER, process->pid, offsetof(struct user_regs_struct, gs_base), FOREIGN);
 }
 
-/* The first stack word is argc; behind argv and envp stands the auxiliary vector. */
+/* The stack has argc, argv, NULL, the environment, NULL, and then the auxiliary vector. */
 static void no_hwcap2(struct process *process)
 {
 	struct user_regs_struct regs;
@@ -350,7 +350,7 @@ static bool sets_base(const struct user_regs_struct *regs)
 	       (regs->rdi == ARCH_SET_FS || regs->rdi == ARCH_SET_GS);
 }
 
-/* Only values of a case: the program must be able to restore its own base. */
+/* Changes only bases that a case sets, because the program must be able to restore its own base. */
 static void set_shifts(struct process *process, struct user_regs_struct *regs)
 {
 	if (!sets_base(regs) || regs->rsi == process->own_fs || regs->rsi == 0 || regs->rsi >> 47)
@@ -430,7 +430,7 @@ static void put_byte(pid_t pid, uint64_t address, unsigned char byte)
 	close(fd);
 }
 
-/* F3 [REX] 0F AE C0-DF, with a LOCK in front or not. */
+/* Finds F3 [REX] 0F AE C0-DF, with or without a LOCK prefix. */
 static void scan(const unsigned char *text, size_t size, uint64_t address)
 {
 	for (size_t i = 0; i + 6 <= size; i++) {
@@ -444,8 +444,8 @@ static void scan(const unsigned char *text, size_t size, uint64_t address)
 			rex = text[at++];
 		if (text[at] != 0x0f || text[at + 1] != 0xae || text[at + 2] >> 5 != 6)
 			continue;
-		/* The copy that goes to compatibility mode is not executed here: a far jump
-		 * follows. */
+		/* Leaves out the copy that runs in compatibility mode. It is followed by a far
+		 * jump, and is not executed here. */
 		if (text[at + 3] == 0xea)
 			continue;
 		site.insn = text[at + 2] >> 3 & 3;
@@ -462,7 +462,7 @@ static void scan(const unsigned char *text, size_t size, uint64_t address)
 	}
 }
 
-/* The executable mappings of the program's own file. */
+/* Sets breakpoints in the executable mappings of the program's own file. */
 static void patch(pid_t pid)
 {
 	char path[64], line[512], exe[256];
@@ -531,7 +531,7 @@ static void inject(pid_t pid, int signal, int code)
 	ptrace(PTRACE_SETSIGINFO, pid, 0, &info);
 }
 
-/* At one of our breakpoints. Returns the signal to continue with. */
+/* Handles one of our breakpoints. Returns the signal to continue with. */
 static int instruction(pid_t pid, const struct site *site, struct user_regs_struct *regs)
 {
 	struct user_regs_struct before, changed;
@@ -558,8 +558,8 @@ static int instruction(pid_t pid, const struct site *site, struct user_regs_stru
 	default:
 		break;
 	}
-	/* A tracer cannot write a base of the kernel's half, so only changed registers are
-	 * written. */
+	/* A tracer cannot write a base of the kernel's half, so the registers are written only if
+	 * one of them changed. */
 	changed = before;
 	changed.rip = before.rip + 1;
 	if (memcmp(&changed, regs, sizeof changed) != 0 && ptrace(PTRACE_SETREGS, pid, 0, regs)) {
@@ -580,7 +580,8 @@ static int instruction(pid_t pid, const struct site *site, struct user_regs_stru
 		get_regs(pid, &after);
 		changed = after;
 		mutation->after(site, &changed, &before);
-		/* One word at a time: SETREGS refuses all if a base is in the kernel's half. */
+		/* PTRACE_SETREGS fails as a whole if a base is in the kernel's half, so each word
+		 * is written alone. */
 		for (size_t i = 0; i < sizeof after; i += 8)
 			if (memcmp((char *)&after + i, (char *)&changed + i, 8) != 0) {
 				long word;
@@ -620,21 +621,22 @@ static void system_call(struct process *process)
 	}
 }
 
-/* A process's first stop: it has its creator's image, or it is a thread of it. */
+/* Handles the first stop of a process or thread, which still has the memory of its creator. */
 static void arrived(struct process *process)
 {
 	struct user_regs_struct regs;
 
 	get_regs(process->pid, &regs);
 	process->fresh = false;
-	/* Before anything foreign ran, and for children of a window, the thread pointer is the
-	 * first process's: every case is forked from it. */
+	/* At the first stop, the FS base may be foreign. The thread pointer is then that of the
+	 * first process, because every case is forked from it. */
 	process->own_fs = processes[0].own_fs ? processes[0].own_fs : regs.fs_base;
 	if (mutation->at_child && process != &processes[0])
 		mutation->at_child(process);
 }
 
-/* Threads of a case, and processes that it forks: neither the suite nor its direct children. */
+/* Whether this is a thread of a case or a process that a case has forked. The suite and its direct
+ * children are not rivals. */
 static bool is_rival(pid_t pid, pid_t first)
 {
 	char path[64], line[128];
@@ -671,7 +673,7 @@ static int loop(pid_t first)
 		if (process->fresh) {
 			arrived(process);
 			if (mutation->holds_rivals && is_rival(pid, first))
-				continue; /* stopped until it is killed */
+				continue; /* stays stopped until it is killed */
 		} else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 			patch(pid);
 			if (mutation->at_exec)
@@ -714,8 +716,8 @@ int main(int argc, char **argv)
 
 	if (child == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, 0, 0) == 0) {
-			/* One list of addresses is used for all programs that this process
-			 * executes. */
+			/* Without randomisation, one list of addresses is right for all programs
+			 * that this process executes. */
 			personality(ADDR_NO_RANDOMIZE);
 			raise(SIGSTOP);
 			execv(argv[2], argv + 2);

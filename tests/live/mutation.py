@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each case fails when its rule is broken: the suite on machines that break one rule each."""
+"""Each case fails when its rule is broken: runs the suite on simulated machines that break one rule each."""
 
 import json
 import os
@@ -10,17 +10,17 @@ from support import advertised
 
 SUITE, MUTATE = os.environ['CONFORMANCE'], os.environ['MUTATE']
 
-# Cases that a tracer disturbs: the program's own traps, and a process that it stops itself.
+# Cases that the tracer itself disturbs: cases in which the program uses traps, or stops a process itself.
 DISTURBED = set(range(37, 41)) | {639, 640, 709, 710, 717, 718, 727, 728, 757, 761}
 
 
 def span(*numbers):
-    """201, (205, 208) and so on as a set."""
+    """The numbers of a list as a set. A pair stands for all numbers from the first to the second."""
     return {n for item in numbers
             for n in (range(item[0], item[1] + 1) if isinstance(item, tuple) else [item])}
 
 
-# Mutation, theme, and the cases that must fail. In an exact row no other case may fail.
+# The mutation, the theme, and the cases that must fail. In a row of EXACT no other case may fail.
 EXACT = [
     ('rd32-upper', 'encoding', span(1, 3, 9, 11, 17, 19, 25, 27, 43)),
     ('rd32-upper', 'values', span((139, 142))),
@@ -69,7 +69,7 @@ def run(mutation, theme):
 
 
 def main():
-    # Where the kernel does not know of the instructions, it loses bases by chance, and a probe may still pass.
+    # A kernel that does not support the instructions loses bases by chance, even if the probe below passes.
     if not advertised():
         print('this kernel does not advertise FSGSBASE')
         return 77
@@ -85,7 +85,7 @@ def main():
             bad.append(f'{theme}: fails under the tracer alone: {sorted(disturbed - DISTURBED)}')
     for row in EXACT + AT_LEAST:
         mutation, theme, expected = row
-        # Cases that this machine cannot run (no LDT, one CPU) cannot fail either.
+        # Cases that this machine cannot run, for example without an LDT or with one CPU, cannot fail either.
         asked = {n for n, result in control[theme].items() if result != 'skip'} - DISTURBED
         failed = {n for n, result in run(mutation, theme).items() if result == 'fail'} & asked
         missed, wrong = (expected & asked) - failed, failed - expected
@@ -94,7 +94,7 @@ def main():
             bad.append(f'{mutation}: not noticed by {sorted(missed)}')
         if wrong and row in EXACT:
             bad.append(f'{mutation}: also fails {sorted(wrong)}')
-    # A case that never met its rival has nothing to say.
+    # A case whose rival thread never ran must be skipped.
     alone = run('rivals-held', '7[34]?') | run('rivals-held', '75[12]')
     if judged := sorted(n for n, result in alone.items() if result != 'skip'):
         bad.append(f'judged without a rival: {judged}')

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// fsgscheck.html in real browsers, driven as a person would: page.mjs chromium|firefox
+// Tests fsgscheck.html in real browsers, with the clicks and keys of a user: page.mjs chromium|firefox
 //
-// npm fetches puppeteer-core, which drives both browsers of Debian, and axe-core into the build directory, once.
+// npm fetches puppeteer-core and axe-core into the build directory, once. puppeteer-core controls both browsers of
+// Debian.
 import assert from 'node:assert/strict';
 import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
@@ -50,7 +51,7 @@ const browser = await puppeteer.launch({
 const failures = [], requests = [];
 let page, control;
 
-// -- As a person
+// -- the actions of a user
 
 async function open() {
   if (page)
@@ -72,13 +73,13 @@ async function answered() {
     return {title: texts('#answer-title')[0], reason: texts('.reason')[0], findings: texts('.findings > li'),
             notes: texts('.notes > li'), steps: texts('.steps .said, .steps code'), cards: texts('.card > h3'),
             json: JSON.parse(texts('.json')[0]),
-            // Without the JSON, which has it all.
+            // The text of the page, without the JSON, which contains everything.
             text: [...document.querySelectorAll('#answer > :not(.inside), .inside > :not(details)')].map(found => found.innerText).join('\n')};
   });
 }
 
 async function choose(...files) {
-  await page.$eval('#files', input => input.value = ''); // the same file again is a choice, too
+  await page.$eval('#files', input => input.value = ''); // so that the same file can be chosen again
   await (await page.$('#files')).uploadFile(...files);
   return answered();
 }
@@ -89,7 +90,7 @@ async function drop(...files) {
     await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {items: [], files, dragOperationsMask: 1}});
 }
 
-// Text inserted at once, as by pasting.
+// Inserts the whole text at once, as pasting does.
 async function paste(text) {
   await page.evaluate(() => document.getElementById('answer').hidden = true);
   await page.focus('#text');
@@ -122,8 +123,8 @@ function command(...files) {
 const steps = advice => advice ? advice.split('\n').map(line => line.replace(/^([A-Z][a-z]+: |\s+)/, '')) : [];
 const sorted = items => [...new Set(items)].sort();
 
-// Each line of the command's text stands in the page. Of a row with columns each word does, but for the bytes that follow
-// an instruction.
+// The page must contain each line of the command's text. For a row with columns, it must contain each word. The bytes
+// after an instruction are left out.
 function assertTold(shown, {text, explain}) {
   const flat = shown.text.replace(/\s+/g, ' ').replace(/(\d),(?=\d{3})/g, '$1').toLowerCase();
   const hosts = new Set(explain.groups.flatMap(({hosts}) => hosts || []));
@@ -137,7 +138,7 @@ function assertTold(shown, {text, explain}) {
   }
 }
 
-// The page shows the command's text, word for word.
+// The page must show the command's text, word for word.
 function assertSame(shown, {text, ...said}) {
   assert.deepEqual(shown.json, said);
   const {explain} = said;
@@ -168,7 +169,7 @@ const chromium = {skip: BROWSER !== 'chromium' && 'once is enough'};
 test('it is small and opens at once', async () => {
   const {size} = fs.statSync(PAGE);
   let least = Infinity;
-  // Other tests may run beside this one.
+  // Other tests may run at the same time, so the shortest of several times counts.
   for (let i = 0; i < 10 && least > 1000; i++) {
     const before = Date.now();
     await open();
@@ -186,7 +187,7 @@ test('the story, by one click', async () => {
   assert.equal(shown.json.verdict, 'broken');
   assert.deepEqual(await page.$$eval('.steps .whole', found => found.map(({textContent}) => textContent)),
                    ['-CompatibilityForMigrationMode', '-VMName', '-CompatibilityForMigrationEnabled']);
-  // A phone shows each option on one line.
+  // On a phone's screen, each option fits on one line.
   await page.setViewport({width: 360, height: 800});
   const lines = await page.$$eval('.steps .whole', found => found.map(whole => whole.offsetHeight / parseFloat(getComputedStyle(whole).lineHeight)));
   assert.ok(Math.max(...lines) < 1.5, String(lines));
@@ -211,7 +212,7 @@ test(`chosen files: ${inputs.length} inputs, as the command says`, async () => {
     assertSame(await choose(file), command(file));
 });
 
-// Each kind of evidence has its name, and a hint its command.
+// The page names each kind of evidence, and shows the command of each hint.
 test('deaths of programs, lscpu, hypervisors and no evidence', async () => {
   const given = {
     gdb: fs.readFileSync(path.join(LOGS[1], 'program-gdb.txt')),
@@ -231,7 +232,7 @@ test('deaths of programs, lscpu, hypervisors and no evidence', async () => {
   assert.deepEqual(titles, ['the death of a program', 'the output of lscpu', "a hypervisor's message about a guest"]);
 });
 
-// crash(8) prints the instruction's name, but no bytes.
+// crash(8) prints the name of the instruction, but not its bytes.
 test('an instruction without its bytes', async () => {
   const file = written('crash.txt', `crash> bt
 PID: 0  TASK: ffffffffb541aa40  CPU: 0  COMMAND: "swapper/0"
@@ -291,8 +292,8 @@ test('UTF-16 from PowerShell, and the mark of UTF-8 with CR LF', async () => {
   }
 });
 
-// Zero bytes of a disk or a console, text that was appended in another encoding, ends of lines and a long line where one
-// buffer of the worker ends and the next begins.
+// Zero bytes of a disk or a console, appended text in another encoding, and line ends and a long line at the place
+// where one buffer of the worker ends and the next one begins.
 test('the lines that prove it, whatever stands before them', chromium, async () => {
   const text = fs.readFileSync(story, 'latin1'), crlf = text.replaceAll('\n', '\r\n'), buffer = 1 << 20;
   const cases = {
@@ -311,7 +312,7 @@ test('the lines that prove it, whatever stands before them', chromium, async () 
     const shown = await choose(file);
     assertSame(shown, command(file));
     const marks = await page.$$eval('.proof mark', found => found.map(mark => mark.textContent));
-    // Of a long line a part is shown.
+    // The page shows only a part of a long line.
     assert.deepEqual(marks, content.startsWith?.('{') ? ['<f3> 48 0f ae c0'] : ['invalid opcode', '<f3> 48 0f ae c0', '00000000001506f0'],
                      name);
     const proof = new Set(Object.values(shown.json.explain.sources[0].lines));
@@ -367,7 +368,7 @@ test('of several files, those without evidence are named', chromium, async () =>
   assert.match(shown.text, /^3 of 4 files without evidence of FSGSBASE:$/m);
 });
 
-// The command and the page use the same words for the side at fault, also for a group.
+// The command and the page name the side at fault with the same words, also for a group of machines.
 test('a group of a fleet that nothing was tried on', chromium, async () => {
   const cpuinfo = (version, flag) => `Linux vm ${version}-18-amd64 #1 SMP x86_64 GNU/Linux\nprocessor\t: 0\nvendor_id\t: AuthenticAMD\n` +
     `cpu family\t: 23\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nstepping\t: 2\nflags\t\t: fpu syscall nx lm ${flag} avx2\nbugs\t\t: null_seg\n`;
@@ -386,12 +387,13 @@ test('a hypervisor of which only the build is known', chromium, async () => {
   assert.match(shown.text, /^build 10\.0\.20348$/m);
 });
 
-// Markup, terminal escapes, writing from right to left, NUL, which the reader drops, bytes that are no UTF-8, and a line of 10 MB.
+// The log contains markup, terminal escapes, text from right to left, NUL (which the reader drops), bytes that are not
+// UTF-8, and a line of 10 MB.
 test('a hostile log', async () => {
   const bait = '<script>document.title = "hit"</script><img src=x onerror="document.title=\'hit\'"></pre><style>*{display:none}</style>';
   const log = fs.readFileSync(story, 'latin1').split('\n');
   const at = log.findIndex(line => line.includes('RIP: 0010:'));
-  // In the kernel's own form: a line without its clock would not belong to the crash.
+  // The line begins with the kernel's clock. Without it, the line would not belong to the crash.
   const clock = log[at].slice(0, log[at].indexOf(']') + 2);
   log.splice(at + 1, 0, `${clock}${bait} \x1b[2J\x1b]0;hit\x07 \x00 &lt;b&gt; {{policy}}`);
   const file = written(`${'<img src=x onerror=alert(1)>'.replace('/', '')}.log`, Buffer.concat([
@@ -408,7 +410,8 @@ test('a hostile log', async () => {
   assert.ok(lines.some(line => line.includes(`${bait} ·[2J·]0;hit·  &lt;b&gt; {{policy}}`)), lines.join('\n'));
 });
 
-// Two names that begin alike, a name that reads backwards, and a name that is a command: each keeps its own lines.
+// Two names that begin alike, a name that reads backwards, and a name that is a command: the page must show each file's
+// own lines.
 test('hostile names of files', chromium, async () => {
   const text = fs.readFileSync(story, 'latin1'), long = 'a'.repeat(100);
   const files = [`${long}1.log`, `${long}2.log`, 'x\u202egol.exe', '$& $(id) `id`.log', 'a\u200bb\ttab.log'].map((name, i) =>
@@ -459,7 +462,7 @@ test('a folder, which cannot be read, is named as the trouble', chromium, async 
   await drop(SCRATCH);
   await page.waitForFunction(() => /could not be read/.test(document.querySelector('[role=status]').textContent));
   assert.equal(await page.$eval('#answer', answer => answer.hidden), true);
-  // The files beside it are read.
+  // A file that is dropped together with a folder is still read.
   await drop(SCRATCH, story);
   const shown = await answered();
   assert.equal(shown.json.verdict, 'broken');
@@ -468,7 +471,7 @@ test('a folder, which cannot be read, is named as the trouble', chromium, async 
   assert.match(await page.$eval('[role=status]', status => status.textContent), /broken.*could not be read/);
 });
 
-// A browser shows a file that is gone as an empty one, which would be a file without evidence.
+// A browser reports a deleted file as empty. It would then count as a file without evidence.
 test('a file that goes away or grows is named, too', chromium, async () => {
   await open();
   await page.evaluate(() => window.addEventListener('change', event => event.stopImmediatePropagation(),
@@ -509,7 +512,7 @@ test('files are added only to those that were asked for', chromium, async () => 
   assert.equal((await answered()).json.explain.machines, 0);
 });
 
-// In the field it would take a browser long to lay it out.
+// A browser would take long to lay out so much text in the field, so the page does not put it there.
 test('20 MB that are pasted into the field', chromium, async () => {
   await open();
   const longest = await page.evaluate(async text => {
@@ -527,7 +530,7 @@ test('20 MB that are pasted into the field', chromium, async () => {
 test('a browser that cannot run it says so', async () => {
   await open();
   assert.equal(await page.$('#unable'), null);
-  // Debian's Firefox has no command that switches scripts off.
+  // Debian's Firefox has no command that disables scripts.
   const without = path.join(SCRATCH, 'without-scripts.html'), text = fs.readFileSync(PAGE, 'latin1');
   const barred = text.replace(/script-src [^;"]*/, "script-src 'none'");
   assert.notEqual(barred, text);
@@ -588,7 +591,7 @@ test('the ticket is one sheet', chromium, async () => {
   await open();
   await page.click('#try');
   await answered();
-  // Of a dark page with its backgrounds, too.
+  // Printing a dark page must give black text without a background, too.
   const client = await page.createCDPSession();
   for (const scheme of ['light', 'dark']) {
     await client.send('Emulation.setEmulatedMedia', {media: 'print', features: [{name: 'prefers-color-scheme', value: scheme}]});
@@ -605,14 +608,14 @@ test('the module imports nothing', chromium, async () => {
   assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(fs.readFileSync(process.env.MODULE))), []);
 });
 
-// A server waits for any request. The page's own policy must prevent it.
+// A server waits for requests. The page's own policy must prevent every request.
 test('no request leaves', async () => {
   let came = 0;
   const server = http.createServer((request, response) => {
     came++;
     response.end();
   });
-  // The errors that the browser has recorded of each page and worker so far.
+  // The requests of all pages and workers so far must be for local URLs.
   assert.deepEqual(requests.filter(url => !/^(file|blob|data):/.test(url)), []);
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${server.address().port}/`;
@@ -640,14 +643,14 @@ test('no request leaves', async () => {
   await new Promise(resolve => setTimeout(resolve, 500));
   assert.ok(refused);
   assert.equal(came, 0);
-  // A page without that policy gets through, so the server would have noticed.
+  // A page without the policy reaches the server. So the server would have noticed a request.
   control = url;
   await page.goto(`file://${written('control.html', `<script>fetch('${url}', {mode: 'no-cors'})</script>`)}`);
   for (let i = 0; i < 100 && !came; i++)
     await new Promise(resolve => setTimeout(resolve, 100));
   assert.equal(came, 1);
   server.close();
-  failures.length = 0; // the refusals
+  failures.length = 0; // they were the errors of the refused requests
 });
 
 test.after(async () => {
@@ -655,7 +658,7 @@ test.after(async () => {
   assert.deepEqual(failures, []);
   if (BROWSER !== 'chromium')
     return;
-  // The browser's own log of its network stack. What it asks for by itself has no page as its initiator.
+  // The browser's log of its network requests. Requests of the browser itself have no page as initiator.
   const asked = fs.readFileSync(netLog, 'utf8').split('\n').filter(line => /"initiator":"(?!not an origin)/.test(line))
     .map(line => /"url":"([^"]*)"/.exec(line)[1]).filter(url => !/^(file|blob|data|devtools|chrome):/.test(url));
   assert.deepEqual([...new Set(asked)], [control]);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Each reproducer in doc/: at most 35 lines, ok on the processor, not ok in the program that it is about."""
+"""Each reproducer in doc/ has at most 35 lines, prints ok on the processor, and prints not ok in the program that it is
+about."""
 
 import os
 import pathlib
@@ -26,7 +27,7 @@ def in_user_mode_linux(program):
 
 
 def in_gvisor(program):
-    """On the platform that the file names; runsc needs root."""
+    """Runs the program in gVisor, on the platform that the file's name tells. runsc needs root."""
     try:
         tree, _ = aside.unpacked('runsc', release='bookworm-backports')
     except machine.Unavailable as reason:
@@ -42,7 +43,7 @@ def in_gvisor(program):
 
 
 class Reproducers(unittest.TestCase):
-    """One test for each file in the folder, so that none can be forgotten."""
+    """Each file in the folder is one test, so that none can be forgotten."""
 
     def check(self, source):
         self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 35)
@@ -73,7 +74,7 @@ class Reproducers(unittest.TestCase):
 
 
     def test_qemu_wrmsr(self):
-        """In ring 0, so an image: on the one available machine that checks WRMSR, and in QEMU."""
+        """This reproducer needs ring 0, so it boots as an image on QEMU, and on the one machine here that checks WRMSR."""
         source = REPRODUCERS / 'qemu-wrmsr.S'
         self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30)
         if not shutil.which('qemu-system-x86_64'):
@@ -82,7 +83,7 @@ class Reproducers(unittest.TestCase):
             image = f'{folder}/qemu-wrmsr'
             subprocess.run([*os.environ['CC'].split(), '-m32', '-nostdlib', '-static', '-Wl,-n,-Ttext=0x100000,--build-id=none',
                             '-o', image, source], check=True, timeout=60)
-            # The debug device makes 1 of ok and 3 of not ok.
+            # The debug device turns ok into status 1 and not ok into status 3.
             self.assertEqual(machine.boot(image, cpu='max').status, 3)
             self.assertEqual(machine.boot(image, host='software', host_elf=os.environ['HOST']).status, 1)
 

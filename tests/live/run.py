@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`fsgscheck run`: invisible while a program does not die at one of the instructions, and right when it does."""
+"""Tests `fsgscheck run`: it must not be noticeable while the program lives, and must give the right answer if the program
+dies at one of the instructions."""
 
 import json
 import os
@@ -25,10 +26,10 @@ CONFINE = os.environ['CONFINE']
 SYMBOLS = os.environ['SYMBOLS'] == '1'
 RUN = [COMMAND, 'run']
 NOBODY = pwd.getpwnam('nobody').pw_uid
-BAD = '0x8000000000000000'  # a value that every processor refuses as an address
+BAD = '0x8000000000000000'  # no processor accepts this value as an address
 SECONDS = 30
 
-# A Java program and its C library, which executes the instruction.
+# A Java program, and its C library, which executes the instruction.
 JAVA = '''class Victim {
     static native void call();
     public static void main(String[] library) { System.load(library[0]); call(); }
@@ -57,7 +58,7 @@ def run(*command, **options):
 
 
 def dies(insn):
-    """Whether the instruction ends a program here, given a value that is no address."""
+    """Whether the instruction ends a program here if its value is not an address."""
     return execute(VICTIM, insn, BAD).returncode < 0
 
 
@@ -84,7 +85,7 @@ def running(*command):
             with open(f'/proc/{pid}/cmdline', encoding='utf-8', errors='replace') as file:
                 found += [pid] if file.read() == '\0'.join(command) + '\0' else []
         except OSError:
-            pass  # it has ended
+            pass  # the process has ended
     return found
 
 
@@ -92,14 +93,13 @@ def until(condition):
     for turn in range(SECONDS * 50):
         if value := condition():
             return value
-        # Immediate changes are detected immediately, so the next step follows as closely as
-        # possible.
+        # At first this polls often, so that the next step follows as closely as possible.
         time.sleep(0.0005 if turn < 40 else 0.02)
     raise AssertionError('it did not happen')
 
 
 class Started:
-    """A program under the command, which prints a line when it is ready."""
+    """A program that runs under the command, and prints a line when it is ready."""
 
     def __init__(self, *command, **options):
         self.process = subprocess.Popen([*RUN, *command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
@@ -119,7 +119,7 @@ class Started:
         return status(self.program, 'State')[0]
 
 
-# Programs as people run them. What they print must not depend on the time or on a process id.
+# Programs that people commonly run. Their output must not depend on the time or on a process id.
 ORDINARY = {
     'true': ['true'],
     'false': ['false'],
@@ -154,7 +154,7 @@ ORDINARY = {
 
 
 class Bounded(unittest.TestCase):
-    """A test that waits for ever fails instead."""
+    """A test that would wait for ever fails instead."""
 
     def setUp(self):
         signal.signal(signal.SIGALRM, lambda *_: self.fail('it hangs'))
@@ -183,11 +183,11 @@ class Invisible(Bounded):
                 for before in ([], RUN):
                     folder = self.folder()
                     done = execute(*before, *command, cwd=folder, env={**os.environ, 'HOME': folder})
-                    # A parent that forked sees a death by a signal; the command's status is 128 + N.
+                    # Without the command, a negative code tells the signal. The command exits with 128 + the signal.
                     code = 128 - done.returncode if done.returncode < 0 else done.returncode
                     seen.append((code, done.stdout, done.stderr,
                                  sorted(set(os.listdir(folder)) - {'trace', 'sock'})))
-                # gdb names its process.
+                # gdb prints the id of its process.
                 self.assertEqual(*(re.sub(r'process \d+', 'process', str(result)) for result in seen))
 
     def test_input_and_standard_error(self):
@@ -256,7 +256,7 @@ class Contract(Bounded):
             self.assertEqual((done.returncode, done.stdout), (0, 'ran\n'), how)
 
     def test_no_room(self):
-        """A resource limit is reported as such, not as a refused ptrace."""
+        """If a resource limit is reached, the message names the limit, and does not blame ptrace."""
         limited = ['sh', '-c', 'ulimit -n 4; exec "$@"', 'sh', STATIC, 'run']
         done = execute(*limited, 'echo', 'ran')
         self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (3, '', 1))
@@ -266,8 +266,7 @@ class Contract(Bounded):
 
     @unittest.skipUnless(os.geteuid() == 0, 'becoming another user takes root')
     def test_set_user_id(self):
-        """A set-user-id program: an unprivileged command cannot trace it. If another program starts
-        it, it keeps its privileges."""
+        """The command refuses a set-user-id program that it cannot trace, but a program may start one."""
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
             command = shutil.copy(STATIC, folder)
@@ -285,7 +284,7 @@ class Contract(Bounded):
 
 class Signals(Bounded):
     def test_to_either(self):
-        """The program gets the sender's identity, not that of the command which passed the signal on."""
+        """The program gets the sender's process id, and not that of the command, which passed the signal on."""
         for to in ('front', 'program'):
             started = Started(TELLER)
             os.kill(getattr(started, to), signal.SIGUSR1)
@@ -315,7 +314,7 @@ class Signals(Bounded):
         for to in ('program', 'front') * 20:
             os.kill(started.program, signal.SIGSTOP)
             until(lambda: started.state() in 'tT')
-            # The caller's shell has to see it.
+            # The command must stop, too, so that the caller's shell notices.
             until(lambda: status(started.front, 'State')[0] == 'T')
             os.kill(getattr(started, to), signal.SIGCONT)
             self.assertIn('CONT', started.process.stdout.readline())
@@ -345,7 +344,7 @@ class Signals(Bounded):
             self.assertIn(f'TERM {os.getpid()}\n', started.end())
 
     def test_first_thread_has_ended(self):
-        """The command continues with a program of which only other threads are left."""
+        """The command continues with a program whose first thread has ended."""
         started = Started('python3', '-c', 'import ctypes, threading, time\n'
                           'threading.Thread(target=lambda: (print("ready", flush=True), time.sleep(60))).start()\n'
                           'ctypes.CDLL(None).pthread_exit(None)')
@@ -359,7 +358,7 @@ class Signals(Bounded):
         self.assertEqual(started.process.returncode, 128 + signal.SIGKILL)
 
     def test_some_to_the_group(self):
-        """Each signal arrives once, even if the front delays each of them."""
+        """Each signal arrives once, even if the command's front process delays each of them."""
         sent = [signal.SIGUSR1, signal.SIGRTMIN, signal.SIGCONT]
         started = Started(TELLER, start_new_session=True)
         for number in sent:
@@ -376,7 +375,7 @@ class Signals(Bounded):
         self.assertEqual(started.process.returncode, 128 + signal.SIGKILL)
 
     def test_program_outlives(self):
-        """If one of the two is killed, the program lives on."""
+        """If the tracer or the front process is killed, the program lives on."""
         for to in ('tracer', 'front'):
             started = Started(TELLER)
             os.kill(getattr(started, to), signal.SIGKILL)
@@ -475,7 +474,7 @@ class Deaths(Bounded):
         return json.loads(done.stderr) if done.stderr else None, done.returncode
 
     def test_handlers(self):
-        """Only a death counts: if a handler jumps out, the command prints nothing."""
+        """Only a death is reported: if a handler jumps out, the command prints nothing."""
         plain = execute(VICTIM, 'wrgsbase', BAD).returncode
         expected = {'plain': 128 - plain, 'jump': None, 'late': None, 'quiet': None, 'exit': 2, 'abort': 134,
                     'stack': 134, 'again': 128 - plain, 'raise': 128 - plain, 'blocked': 128 - plain,
@@ -515,7 +514,7 @@ class Deaths(Bounded):
         self.assertLessEqual(max(map(len, text.splitlines())), max(80, len(VICTIM) + 30))
 
     def test_closed_descriptors(self):
-        """Descriptors that the caller closed are not reused by the command; the page is still printed."""
+        """The command does not reuse descriptors that the caller has closed, and still prints the page."""
         for closed in ('<&-', '>&-', '<&- >&-'):
             start = ['sh', '-c', f'exec "$@" {closed}', 'sh']
             self.assertIn('What to do', execute(*start, *RUN, VICTIM, 'wrgsbase', BAD).stderr, closed)
@@ -524,7 +523,7 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(execute('unshare', '-m', 'true').returncode == 0, 'no mount namespace to be had')
     def test_other_root(self):
-        """The program's own files are read, not what this process has at the same path."""
+        """The command reads the program's own files, and not those that this process has at the same path."""
         with tempfile.TemporaryDirectory() as folder:
             path = shutil.copy(shutil.which('true'), folder)
             script = f'mount --bind {VICTIM} {path}; exec {path} wrgsbase {BAD}'
@@ -556,7 +555,7 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(shutil.which('gcc'), 'gcc is not installed')
     def test_threads_of_a_program_that_may_trace(self):
-        """Its children are left alone, its threads are not."""
+        """If a program may trace others, the command traces its threads, but not its children."""
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'victim.c')
         with tempfile.TemporaryDirectory() as folder:
             imports, path = os.path.join(folder, 'imports.c'), os.path.join(folder, 'tracer')
@@ -570,7 +569,7 @@ class Deaths(Bounded):
                 self.assertEqual(done.returncode, run(VICTIM, 'wrgsbase', BAD, how).returncode, how)
 
     def test_debug_link_to_no_file(self):
-        """The program chooses the name: what is there may be a FIFO."""
+        """The program chooses the name of its debug file, so a FIFO may be there."""
         with tempfile.TemporaryDirectory() as folder:
             linked, debug = os.path.join(folder, 'linked'), os.path.join(folder, 'separate')
             subprocess.run(['objcopy', '--only-keep-debug', VICTIM, debug], check=True)
@@ -589,7 +588,7 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(shutil.which('javac') and shutil.which('gcc'), 'javac or gcc is not installed')
     def test_java(self):
-        """The JVM's handler gets the signal, writes its report, and aborts; threads end meanwhile."""
+        """The JVM's handler gets the signal, writes its report, and aborts, while threads end."""
         with tempfile.TemporaryDirectory() as folder:
             library = os.path.join(folder, 'libvictim.so')
             for file, text in (('Victim.java', JAVA), ('victim.c', JAVA_LIBRARY)):
@@ -607,8 +606,7 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(shutil.which('gdb'), 'gdb is not installed')
     def test_gdb(self):
-        """Under a debugger the command does not interfere: the debugger shows the instruction as
-        usual."""
+        """The command does not interfere with a debugger, which shows the instruction as usual."""
         debug = ['gdb', '-batch', '-nx', '-ex', 'run', '-ex', 'x/i $pc', '--args', VICTIM, 'wrgsbase', BAD]
         with_it, without = (execute(*before, *debug, timeout=4 * SECONDS) for before in (RUN, []))
         self.assertIn('wrgsbase', re.search('^=> .*', with_it.stdout, re.M)[0])
@@ -616,7 +614,7 @@ class Deaths(Bounded):
                          (without.stdout, without.stderr, without.returncode))
 
     def test_name_cannot_steer_a_terminal(self):
-        """The process has the file's name, as far as 15 bytes."""
+        """The process has the name of its file, cut to 15 bytes."""
         for steers in ('\n\033[31m', '\x9b31m', '\u202e', '\u2028'):
             with self.subTest(steers=steers), tempfile.TemporaryDirectory() as folder:
                 path = shutil.copy(VICTIM, os.path.join(folder, f'\u00e4{steers}z'))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Runs a runtime in every state that this machine can stage, and prints TAP.
+"""Runs a runtime in every state that this machine can be put into, and prints TAP.
 
     runtime.py [--native-only] PROGRAM FSGSCHECK
 
-A state is a machine (this one, an emulated one, one behind a tool) and who decides the access. The command
-says in the same state which access is right; the program prints `ok: ... by ACCESS`. Forced to use the
-instruction, it must run where the instruction runs and die of SIGILL where it does not: that shows that
-the instruction is really used, and that this test can fail.
+A state is a machine (this machine, an emulated one, or one under a tool) and the access: chosen by the library, or
+forced. The program prints `ok: ... by ACCESS`. If the library chooses, it must be the access that the command reports
+in the same state. If the instruction is forced, the program must run where the instruction runs, and must die of SIGILL
+elsewhere. That shows that the program really uses the instruction, and that this test can fail.
 """
 import json
 import os
@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 
-# Name, wrapper, and whether the machine is known to lack the instructions.
+# The name, the wrapper, and whether the machine is known to lack the instructions.
 MACHINES = [
     ('native', [], False),
     ('qemu-user max', ['qemu-x86_64', '-cpu', 'max'], False),
@@ -24,12 +24,12 @@ MACHINES = [
     ('valgrind', ['valgrind', '-q', '--error-exitcode=99'], True),
 ]
 SECONDS = 120
-# As the program itself reports it, or as a shell and an emulator pass it on.
+# The exit status after SIGILL: negative from the program itself, 128 + the signal from a shell or an emulator.
 ILLEGAL = (-signal.SIGILL, 128 + signal.SIGILL)
 
 
 class Tap:
-    """Counts what it prints."""
+    """Prints results in TAP, and counts them."""
 
     def __init__(self):
         self.count = 0
@@ -72,8 +72,7 @@ def stage(tap, machine, wrapper, lacking, program, command):
 
     expect_access(tap, f'{machine}, left to itself', run([*wrapper, program]), access)
     expect_access(tap, f'{machine}, arch_prctl', run([*wrapper, program], 'arch_prctl'), 'arch_prctl')
-    # An emulator keeps the bases. A kernel that does not advertise the instructions need not preserve a base that they
-    # wrote.
+    # An emulator keeps the bases. A kernel that does not advertise the instructions may lose a base that they wrote.
     if runs and not wrapper and report['verdict'] == 'unadvertised':
         tap.skip(f'{machine}, instruction', 'this kernel does not advertise FSGSBASE')
         return

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Executes one of the four instructions with a value, and ends as told:
+ * Executes one of the four instructions with a value, and handles the fault in one of these ways:
  *
  *   victim INSTRUCTION VALUE [HOW]
  *
- *   INSTRUCTION  rdfsbase, rdgsbase, wrfsbase, wrgsbase: the 64-bit form; cpuid: with CPUID
- *   switched off HOW          plain    no handler: the fault ends it
- *                jump     the handler jumps out of it; ends with status 7
- *                late     the same, and later it dies of SIGABRT for another reason
- *                exit     the handler ends it with status 2, as Go's does
- *                quiet    the handler ends it with status 0
- *                abort    the handler aborts, as the JVM's does
- *                stack    the same on an alternate stack
- *                again    the handler restores the default and returns: the fault comes again
- *                raise    the handler restores the default and sends the signal itself, as
- *                faulthandler does blocked, ignored  the signals are
- *                thread, child, vfork  in another thread or process
- *                last, last-abort  in a thread that outlives the first one; without and with a
- *                handler that aborts
+ *   INSTRUCTION  rdfsbase, rdgsbase, wrfsbase, wrgsbase: executes the 64-bit form
+ *                cpuid: makes CPUID fault, and executes it
+ *   HOW          plain    no handler: the fault ends the process
+ *                jump     the handler jumps out; the process exits with status 7
+ *                late     the handler jumps out; later the process calls abort()
+ *                exit     the handler exits with status 2, as Go's handler does
+ *                quiet    the handler exits with status 0
+ *                abort    the handler aborts, as the JVM's handler does
+ *                stack    the handler aborts, and runs on an alternate stack
+ *                again    the handler restores the default action and returns: the instruction
+ *                         faults again
+ *                raise    the handler restores the default action and raises the signal, as
+ *                         Python's faulthandler does
+ *                blocked  the signals are blocked
+ *                ignored  the signals are ignored
+ *                thread   another thread executes the instruction
+ *                child, vfork  a child of fork() or vfork() executes the instruction
+ *                last     a thread that outlives the first thread executes the instruction
+ *                last-abort  the same, with a handler that aborts
  */
 #include <asm/prctl.h>
 #include <fcntl.h>
@@ -40,7 +45,7 @@ static const char *insn, *how = "plain";
 static uintptr_t value;
 static sigjmp_buf back;
 
-/* The form with REX.W and %rdi; 32-bit code has neither. */
+/* The form with REX.W and %rdi. 32-bit code has no REX prefix, and uses %edi. */
 #ifdef __x86_64__
 #define EXECUTE(digits) __asm__ volatile(".byte 0xf3, 0x48, 0x0f, 0xae, " digits : : "D"(to))
 #else
@@ -59,7 +64,7 @@ __attribute__((noinline)) static void execute(uintptr_t to)
 		EXECUTE("0xdf");
 	else
 		__asm__ volatile("cpuid" : : "a"(0) : "ebx", "ecx", "edx");
-	__asm__ volatile(""); /* no tail call: the caller must be found */
+	__asm__ volatile(""); /* prevents a tail call, so that the caller is found */
 }
 
 __attribute__((noinline)) static void call(void)
@@ -112,7 +117,8 @@ static void *in_thread(void *none)
 	return none;
 }
 
-/* Waits until the first thread has ended: the kernel reads the maps through that thread. */
+/* Executes the instruction after the first thread has ended. Then /proc/self/maps is empty, because
+ * the kernel reads it through that thread. */
 static void *in_last_thread(void *none)
 {
 	ssize_t got;

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A client that nobody here wrote: C code from wasm2c, which addresses its memory through GS.
+"""Tests a client that this project did not write: C code from wasm2c, which addresses its memory through GS.
 
     wasm2c.py SOURCE-ROOT LIBRARY DROP-IN FSGSCHECK SCRATCH
 
-Fetches the npm package wabt by name, turns sum.wat into C, compiles that with clang -mfsgsbase against
-the library by the three hooks of examples/runtime/wasm2c, and runs it in every state. The same hooks with
-the drop-in form run natively. Skips, saying why, when a tool is missing or the package is not available.
-The generated code stays in SCRATCH.
+Fetches the npm package wabt by name and turns sum.wat into C. Compiles the C code with clang -mfsgsbase, connects it
+with the library by the three hooks of examples/runtime/wasm2c, and runs it in every state. The same hooks with the
+drop-in form run natively. If a tool is missing or the package is not available, the test skips with the reason. The
+generated code stays in SCRATCH.
 """
 import os
 import shutil
@@ -16,7 +16,7 @@ import sys
 import runtime
 from support import Unavailable, for_dropin, npm
 
-# The first version with Segue; Debian's package is older.
+# The first version with Segue. Debian's package is older.
 PACKAGE = 'wabt@1.0.39'
 NEEDED = ('clang', 'node', 'npm')
 
@@ -36,7 +36,7 @@ def build(root, library, scratch, tools):
             ['node', os.path.join(tools, 'wat2wasm'), os.path.join(own, 'sum.wat'), '-o', wasm],
             ['node', os.path.join(tools, 'wasm2c'), wasm, '-o', generated]):
         subprocess.run(command, check=True, stdout=sys.stderr, timeout=120)
-    # The generated code puts the GS base back, or has it for itself.
+    # The generated code restores the GS base after each use, or uses GS alone.
     for name, option in ((client, '-DWASM_RT_SEGUE_FREE_SEGMENT=0'), (client + '-free', '-DWASM_RT_SEGUE_FREE_SEGMENT=1')):
         for command in (
                 ['clang', '-O2', '-mfsgsbase', option, *include, '-c', generated, '-o', name + '-sum.o'],
@@ -48,7 +48,7 @@ def build(root, library, scratch, tools):
 
 
 def build_dropin(root, dropin, scratch):
-    """The same program with fsgscheck.c as one more file."""
+    """Builds the same program with the drop-in form in place of the library."""
     own, client = os.path.join(root, 'examples', 'runtime', 'wasm2c'), os.path.join(scratch, 'client-dropin')
     with open(os.path.join(own, 'host.c'), encoding='utf-8') as file:
         host = for_dropin(file.read())

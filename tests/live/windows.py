@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""fsgscheck-explain.exe under Wine says what the command says."""
+"""fsgscheck-explain.exe, run under Wine, prints the same as the command."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from support import SOURCE, parts
 
 COMMAND = os.environ['FSGSCHECK']
 EXE = os.environ.get('EXE')
-# Debian's wine64 alone is not on the path.
+# Debian's package wine64 alone does not put Wine on the path.
 WINE = next((found for name in ('wine64', 'wine', '/usr/lib/wine/wine64') if (found := shutil.which(name))), None)
 LOGS = [SOURCE / 'tests/machines/logs/lie-6.1-generic.log', SOURCE / 'tests/live/logs/cpuinfo-epyc-7281.txt',
         SOURCE / 'tests/live/logs/unrelated-gp.log']
@@ -30,9 +30,8 @@ class Windows(unittest.TestCase):
         if not WINE:
             raise unittest.SkipTest('Wine is not installed')
         cls.folder = tempfile.TemporaryDirectory()
-        # Wine's own folder is kept in the build directory: creating it takes long, and Wine prints
-        # messages about it.
-        # Without the folder, Wine's Wayland driver complains in the program's own standard error.
+        # Wine's own folder is kept in the build directory, because creating it takes long and prints messages. Without
+        # XDG_RUNTIME_DIR, Wine's Wayland driver would print an error into the program's standard error.
         os.environ.update(WINEPREFIX=os.environ['PREFIX'], WINEDEBUG='-all', WINEDLLOVERRIDES='mscoree,mshtml=',
                           XDG_RUNTIME_DIR=cls.folder.name)
         run([WINE, EXE], '--help')
@@ -57,13 +56,13 @@ class Windows(unittest.TestCase):
         self.both(*(log.name for log in LOGS), 'missing.log')
 
     def test_byte_26(self):
-        """CTRL-Z ends a text file of Windows, but no log."""
+        """On Windows, CTRL-Z ends a text file, but it must not end a log."""
         self.assertIn(b'FSGSBASE: broken', self.both('-', input=b'\x1a\n' + LOGS[0].read_bytes()))
         (Path(self.folder.name) / 'ctrl-z').write_bytes(b'\x1a\n' + LOGS[0].read_bytes())
         self.assertIn(b'FSGSBASE: broken', self.both('ctrl-z'))
 
     def test_wildcard_and_folder(self):
-        """The Windows shell does not expand wildcards."""
+        """The program itself expands wildcards, because the Windows shell does not."""
         folder = Path(self.folder.name) / 'dumps'
         folder.mkdir()
         for name in ('a', 'b'):

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a program where a system call is missing: by a filter, which outlives exec.
+ * Runs a program without a system call. A seccomp filter refuses the call, also after exec.
  *
  *   without WHAT... -- PROGRAM [ARGUMENT...]
  *
- *   fork             no process can be made, as under a limit of processes: EAGAIN
- *   modify_ldt       as in a kernel that is built without it: ENOSYS
- *   set_thread_area  the same, of the 32-bit entry, which is where 64-bit code reaches it
+ *   fork             fails with EAGAIN, as if a limit of processes were reached
+ *   modify_ldt       fails with ENOSYS, as in a kernel that is built without it
+ *   set_thread_area  fails with ENOSYS: the call of 32-bit code, which 64-bit code makes, too
  *   ldt-ignored      modify_ldt reports success and changes nothing
  */
 #include <errno.h>
@@ -34,7 +34,7 @@ static _Noreturn void give_up(const char *what)
 	exit(CANNOT_ENTER);
 }
 
-/* Two numbers of one architecture; one that is there twice is no harm. */
+/* Refuses two system calls of one architecture. To refuse one call, pass its number twice. */
 static void refuse(unsigned arch, unsigned number, unsigned other, unsigned short error)
 {
 	struct sock_filter code[] = {LOAD(arch),      IS(arch, 0, 4), LOAD(nr), IS(number, 1, 0),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks the boot image as files: that it links the core's objects, is small, and is a disk, too."""
+"""Checks the boot image's files: the image links the core's objects, is small, and the ISO is also a disk."""
 
 import argparse
 import pathlib
@@ -12,14 +12,14 @@ from support import output
 ELF_LIMIT = 64 << 10
 ISO_LIMIT = 3 << 19  # 1.5 MiB
 
-# The trial and the decision, and what the image could have been tempted to write anew.
+# The functions of the trial and the decision. The image must use those of the core, and not copies of its own.
 REQUIRED = {"fsgs_core_cpuid", "fsgs_core_identify", "fsgs_core_ring0", "fsgs_core_trial",
             "fsgs_core_canonical", "fsgs_decide", "fsgs_stub_recover", "fsgs_stub_table",
             "fsgs_name", "fsgs_describe", "fsgs_reason", "fsgs_advice", "fsgs_exit_status"}
 
 
 def sizes(nm, file):
-    """The size of each symbol of ours that a file defines."""
+    """The size of each symbol with our prefix that a file defines."""
     found = {}
     for line in output(nm, "--defined-only", "--print-size", file).splitlines():
         fields = line.split()
@@ -29,7 +29,7 @@ def sizes(nm, file):
 
 
 def undefined(tools):
-    """What the core as one object asks of others."""
+    """The symbols that the core as one object needs from others."""
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder) / "core.o"
         output(tools.ld, "-r", "--whole-archive", tools.core, "-o", whole)
@@ -38,7 +38,7 @@ def undefined(tools):
 
 
 def check_disk(iso):
-    """Firmware that starts the ISO as a disk looks for a boot sector or for a partition."""
+    """The ISO must have a boot sector and a partition table, which firmware needs to start it as a disk."""
     with iso.open("rb") as file:
         head = file.read(1024)
     problems = []
@@ -50,7 +50,7 @@ def check_disk(iso):
 
 
 def check(tools):
-    """Returns what is wrong."""
+    """Returns the errors."""
     problems = []
     core, image = sizes(tools.nm, tools.core), sizes(tools.nm, tools.elf)
     for name in sorted(REQUIRED - image.keys()):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Reads the page off the screen of a machine that started from a BIOS, and checks that it is all there.
+"""Reads the boot image's page from the screen of a machine that a BIOS has started, and checks that it is complete.
 
-The text of VGA's text mode lies in memory, so no picture has to be recognised.
+The text of VGA's text mode is in memory, so the test needs no recognition of pictures.
 """
 
 import argparse
@@ -23,8 +23,8 @@ TIMEOUT = 30.0
 BLOCK = 0xdb
 RED, GREEN, YELLOW = 4, 2, 14
 
-# The page of the story, where there is the most to say; and of a machine with nothing to do. The large letters' background,
-# the commands, and the text.
+# The page of the machine in the crash report, which is the longest page, and the page of a machine with nothing to do.
+# Each has the background colour of the large letters, the commands, and the text.
 LIE = (RED, ["Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $true"],
        [r"fsgscheck boot image \d+\.\d+\.\d+: 1 of 1 CPU tested .*You may switch off now\.",
         r"The machine offers FSGSBASE, but it does not work\.",
@@ -44,7 +44,7 @@ SOFTWARE = (GREEN, [], [r"Kernels and programs can use FSGSBASE on this machine\
 
 
 def wait_for(condition):
-    """Polls, up to the timeout."""
+    """Polls until the condition is true or the time is over."""
     deadline = time.monotonic() + TIMEOUT
     while not condition():
         if time.monotonic() > deadline:
@@ -72,12 +72,12 @@ def read_screen(command, folder):
 
 
 def check(memory, background, commands, words):
-    """Returns a list of errors."""
+    """Returns the errors of a page."""
     problems = []
     rows = [memory[at:at + 2 * COLUMNS] for at in range(0, len(memory), 2 * COLUMNS)]
     text = "\n".join(row[::2].decode("cp437").rstrip() for row in rows)
     print(text)
-    # The reader takes wrapped lines as one, so they are joined.
+    # Long lines are wrapped on the screen, so they are joined here.
     flowing = re.sub(r"\s*\n\s+", " ", text)
     at = 0
     for expected in words:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measures from power-on to the verdict, against the same machine's kernel reaching user space.
+"""Compares two times on the same machine: from power-on to the boot image's verdict, and from power-on to a kernel's
+user space.
 
-Both in one run, in turn, the minimum of some rounds. The image has to be eight times as fast, and
-to answer within a second.
+Both are measured in turns, and the minimum of some rounds counts. The image must be eight times as fast as the kernel,
+and must answer within a second.
 """
 
 import argparse
@@ -21,7 +22,7 @@ USER_SPACE = r"^=== begin "
 
 
 def seconds(kernel, until, **settings):
-    """Power-on to the line that matches."""
+    """The time from power-on to the line that matches."""
     run = machine.boot(kernel, until=until, debug_exit=False, **settings)
     if run.timed_out or run.status is not None:
         sys.exit(f"no line matched {until}:\n{run.log}")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Boots the image of one case of table.py, boot.py NAME, and checks what it says against the contract.
+"""Boots the image in one case of table.py, boot.py NAME, and checks that its output and its status fulfil the contract.
 
-The contract: a TAP body that announces each step before it is taken; the last line of the serial
-port; and the status at the isa-debug-exit device.
+The contract has three parts: a TAP body that announces each step before it is taken, the last line of the serial port,
+and the status at the isa-debug-exit device.
 """
 
 import os
@@ -16,7 +16,7 @@ import tempfile
 import table
 from support import STATUS, machine, parts
 
-# QEMU ends with 2 * (16 + the command's exit status) + 1.
+# QEMU's exit status is 2 * (16 + the command's exit status) + 1.
 STATUSES = {verdict: 2 * (16 + status) + 1 for verdict, status in STATUS.items()}
 
 MULTIBOOT_MAGIC = (0x1badb002).to_bytes(4, "little")
@@ -27,7 +27,7 @@ FIRMWARE_TIMEOUT = 60.0
 
 
 def without_multiboot(image, folder):
-    """QEMU prefers Multiboot: without that header it has to take the PVH note."""
+    """A copy without the Multiboot header, which QEMU prefers. So QEMU must use the PVH note."""
     content = image.read_bytes()
     if content.count(MULTIBOOT_MAGIC) != 1:
         raise ValueError("not exactly one Multiboot header in the image")
@@ -37,7 +37,7 @@ def without_multiboot(image, folder):
 
 
 def patched(image, patches, folder):
-    """A patched copy that fails where a machine can hardly be made to fail."""
+    """A patched copy of the image, for a failure that a machine can hardly have."""
     content = image.read_bytes()
     for patch in patches:
         old, new = (bytes.fromhex(part) for part in patch.split("="))
@@ -50,7 +50,7 @@ def patched(image, patches, folder):
 
 
 def uefi(folder):
-    """Firmware with its own variables: variables from another boot would change this one."""
+    """UEFI firmware with its own copy of the variables, because variables from another boot would change this boot."""
     code, variables = OVMF / "OVMF_CODE_4M.fd", OVMF / "OVMF_VARS_4M.fd"
     if not code.exists() or not variables.exists():
         raise machine.Unavailable("ovmf is not installed")
@@ -77,7 +77,7 @@ MEDIA = {"cd": cd, "disk": disk, "stick": stick}
 
 
 def start(options, folder):
-    """Boots the image in the way that is asked for; returns a machine.Run."""
+    """Boots the image in the requested way. Returns a machine.Run."""
     settings = {"cpu": options.cpu, "smp": options.smp, "machine": options.machine, "memory": 64,
                 "append": options.append, "until": options.until,
                 "debug_exit": not options.until}
@@ -98,7 +98,7 @@ def start(options, folder):
 
 
 def check_tap(lines):
-    """The body: numbered test points, and a plan that counts them."""
+    """Returns the errors of the TAP body, which must have numbered test points and a plan that counts them."""
     problems = []
     points = [int(found[2]) for found in
               (re.match(r"(not )?ok (\d+) - \S", line) for line in lines) if found]
@@ -113,7 +113,7 @@ def check_tap(lines):
 
 
 def check_verdict(options, run):
-    """The last line, and the exit status that belongs to it."""
+    """Returns the errors of the last line, and of the exit status that belongs to it."""
     problems = []
     lines = run.log.rstrip("\n").splitlines() or [""]
     last = re.fullmatch(r"fsgscheck: verdict=(\S+) findings=(\S*) cpus=(\d+)", lines[-1])
@@ -128,7 +128,7 @@ def check_verdict(options, run):
 
 
 def check_words(options, run):
-    """The expected lines, in this order, as regular expressions for whole lines."""
+    """Returns the errors of the expected lines. These are regular expressions for whole lines, in this order."""
     at, problems = 0, []
     for words in options.says:
         found = re.compile(f"^{words}$", re.MULTILINE).search(run.log, at)
@@ -140,7 +140,7 @@ def check_words(options, run):
 
 
 def check(options, run):
-    """Returns what is wrong with one run, after printing it."""
+    """Prints one run. Returns its errors."""
     problems = check_verdict(options, run) if options.verdict else []
     if "Bail out!" not in run.log and options.verdict:
         problems += check_tap(run.log.splitlines())
@@ -153,7 +153,7 @@ def check(options, run):
 
 
 def main():
-    """Returns the exit status: 0 as expected, 1 otherwise, 77 where something is not installed."""
+    """Returns the exit status: 0 if all is as expected, 1 if not, 77 if some software is not installed."""
     name, = sys.argv[1:]
     options = next(case for case in table.BOOTS if case.name == name)
     problems = []

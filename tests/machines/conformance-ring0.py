@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ring-0 half on correct machines, on defective ones, and without the feature."""
+"""Runs the ring-0 half of the conformance suite on correct machines, on defective ones, and without FSGSBASE."""
 
 import os
 import pathlib
@@ -14,9 +14,9 @@ import conformance_table as table
 
 IMAGE, HANG, HOST = os.environ['IMAGE'], os.environ['HANG'], os.environ['HOST']
 
-# QEMU checks neither the operand of a write nor that of WRMSR.
+# The cases that fail because QEMU checks neither the operand of a write nor that of WRMSR.
 CANONICAL = set(range(1050, 1059))
-# Exit statuses at QEMU's debug device: 16 and the kselftest status.
+# The exit statuses of QEMU: 2 * (16 + the kselftest status) + 1.
 PASS, FAIL, CRASH, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 3, 4))
 
 
@@ -40,13 +40,12 @@ class Ring0(unittest.TestCase):
         self.assertEqual(failed(cases), CANONICAL)
         self.assertEqual(run.status, FAIL)
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=9 skipped=0 cpus=2\n\Z')
-        # Each deviation is reported with its rule, its source, both values, and other machines that
-        # deviate.
+        # Each deviation is reported with its rule, its source, both values, and other machines that have it.
         blocks = re.findall(r'\nnot ok .*\n# rule: .+\n# source: .+\n# .+: expected .+, seen .+\n# known of: QEMU', run.log)
         self.assertEqual(len(blocks), len(CANONICAL))
 
     def test_one_case(self):
-        """Both protocols pass the command line."""
+        """The image gets its command line by either boot protocol."""
         with tempfile.TemporaryDirectory() as folder:
             pvh = without_multiboot(pathlib.Path(IMAGE), pathlib.Path(folder))
             for image in (IMAGE, pvh):
@@ -59,7 +58,7 @@ class Ring0(unittest.TestCase):
         self.assertEqual((run.log, run.status), ('\nTAP version 13\nBail out! only=: no case has this number\n', CRASH))
 
     def test_hanging_processor(self):
-        """A processor that hangs is a failure of the case that it ran."""
+        """If a processor hangs, the case that it ran fails."""
         run, cases = boot(HANG, smp=3)
         self.assertEqual(failed(cases), CANONICAL | {1045})
         self.assertIn('comes back', cases[1045]['note'])
@@ -70,14 +69,14 @@ class Ring0(unittest.TestCase):
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=10 skipped=0 cpus=1 of=3 hung=1 case=1045\n\Z')
 
     def test_without_timer(self):
-        """Processors that cannot be started are reported."""
+        """The image reports processors that it cannot start."""
         run, cases = boot(smp=2, cpu='EPYC,-apic')
         self.assertEqual(failed(cases), CANONICAL)
         self.assertIn('\n# processors: 1 were not started: no timer\n', run.log)
         self.assertRegex(run.log, r' cpus=1 of=2\n\Z')
 
     def test_sound_host(self):
-        """The one available machine that keeps every rule."""
+        """The one available machine that obeys every rule passes all cases."""
         run, cases = boot(host='software', host_elf=HOST)
         self.assertEqual({case['result'] for case in cases.values()}, {'pass'})
         self.assertEqual(run.status, PASS)
@@ -88,7 +87,7 @@ class Ring0(unittest.TestCase):
         self.assertEqual(run.status, SKIP)
 
     def test_defective_hosts(self):
-        """Each mode is detected, by the cases of the rule that it breaks."""
+        """Each mode of the host is detected by the cases about the rule that it breaks."""
         for mode, first in (('lie', {1011, 1012, 1013, 1014, 1017}), ('drop', {1001}), ('refuse', {1001}),
                             ('unenforced', set(range(1003, 1015))), ('partial insn=wrgsbase', {1022, 1024}),
                             ('wrong', {1018, 1034}), ('lose', set())):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Runs the suite on every machine that is to be had and writes doc/conformance-runs.md.
+"""Runs the conformance suite on every available machine, and writes doc/conformance-runs.md.
 
     meson compile -C BUILD && PYTHONPATH=tests python3 tests/machines/conformance_table.py --build BUILD --cache DIR [--runs FILE]
 
-The runs are kept as JSON in FILE; with --render the page is written from them alone.
+The results are stored in FILE as JSON. With --render the page is written from that file, without new runs.
 """
 
 import argparse
@@ -25,7 +25,7 @@ LIMIT = 300
 
 
 def parse(text):
-    """TAP of either half, as {number: {...}}; unfinished cases are left out."""
+    """Reads the TAP of either half into {number: {...}}. Cases that did not finish are left out."""
     cases, last = {}, None
     for line in text.splitlines():
         if found := re.match(r'(ok|not ok) \d+ - (\d+) (\S+)(?: # SKIP ?(.*))?$', line):
@@ -95,7 +95,7 @@ def machines(build, cache, folder):
 
 
 def this_machine(build):
-    """The description of `native`: the suite's own, and the date."""
+    """A description of the machine `native`, from the suite, with the date."""
     done = subprocess.run([str(build / 'examples/conformance/fsgs-conformance'), '--json', '--only', '905'],
                           capture_output=True, text=True, timeout=60, check=False)
     seen = json.loads(done.stdout)['machine']
@@ -118,7 +118,8 @@ def collect(build, cache):
 
 
 def clean(text):
-    """No address of this run, no bar that would end a table's cell, no #GP that Doxygen takes for a link."""
+    """The text without addresses that differ from run to run. Escapes a bar, which would end a table's cell, and a #
+    before a word, which Doxygen takes for a link."""
     text = re.sub(r'0x(40000|7f|55)[0-9a-f]{8,}', 'an address', str(text))
     return text.replace('|', '\\|').replace('#', '\\#')
 
@@ -132,7 +133,7 @@ def listing(build):
 
 
 def deviations(run):
-    """Cases that fail for the same reason together, with the reason of the first."""
+    """Groups the cases that fail for the same reason, and gives the reason of the first case."""
     groups = {}
     for number, case in sorted(run['cases'].items(), key=lambda item: int(item[0])):
         if case['result'] != 'fail':
@@ -168,7 +169,7 @@ def render(runs, cases):
     for name, run in runs.items():
         counts = [sum(c['result'] == word for c in run['cases'].values())
                   for word in ('pass', 'classified', 'fail', 'skip')]
-        # Only for a machine that did not finish all of its cases.
+        # This remark is only for a machine that did not finish all of its cases.
         died = '' if len(run['cases']) == (len(ring0_names) if name.startswith('ring 0') else len(cases)) \
             else run.get('died') or ''
         remark = clean(' '.join(died) if isinstance(died, list) else died)

@@ -3,7 +3,7 @@
 
     deaths.py --init FILE --command FILE --victim FILE --source FILE --wasm2c DIR --cache DIR
 
-Prints TAP; ends with 77 when QEMU or the kernel is not available."""
+Prints TAP. Exits with 77 if QEMU or the kernel is not available."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ func main() {
 }
 '''
 
-# Replaces the library's answer by a fixed one, for an embedder that does not call the library.
+# Always answers that the instruction may be used, like an embedder that does not call the library.
 FORCED = '''#include <fsgscheck/base.h>
 uint32_t fsgs_base_access(uint32_t segment) { (void)segment; return FSGS_ACCESS_INSTRUCTION; }
 '''
@@ -56,7 +56,7 @@ void Java_Victim_call(void *env, void *class)
 '''
 
 VICTIM = ['victim', 'wrgsbase', '0x1234']
-# Program: its command in the machine, the module and the function of the instruction, and the caller.
+# For each program: its command in the machine, the module and the function of the instruction, and the caller.
 DEATHS = {
     'dynamic': (VICTIM, 'victim', 'execute', 'call'),
     'rdfsbase': (['victim', 'rdfsbase', '0'], 'victim', 'execute', 'call'),
@@ -73,7 +73,7 @@ DEATHS = {
 }
 I386 = {'i386': (['victim-i386', *VICTIM[1:]], 'victim-i386', 'execute', 'call')}
 
-# The machine, its description, and the programs.
+# Each machine with its description and its programs.
 MACHINES = {
     'switched off': ({'append': 'nofsgsbase'}, 'disabled', 'switched-off', {**DEATHS, **I386}),
     'hidden': ({'cpu': 'EPYC,-fsgsbase'}, 'unsupported', None,
@@ -87,7 +87,7 @@ def run(*command, **options):
 
 
 def make(folder, arguments):
-    """The programs, by their name in the machine, without those that cannot be built here."""
+    """Builds the programs. Returns their paths by their names in the machine, without those that cannot be built here."""
     made = {'victim': arguments.victim, 'fsgscheck': arguments.command}
 
     def path(name):
@@ -123,7 +123,8 @@ def make(folder, arguments):
 
 
 def java(folder):
-    """A Java program with its C library, and a Java runtime that is small; nothing where they cannot be built."""
+    """Builds a Java program with its C library, and a small Java runtime. Returns an empty list if they cannot be built
+    here."""
     if not shutil.which('jlink') or not shutil.which('javac'):
         print('# without java: jlink is not installed')
         return []
@@ -155,7 +156,8 @@ class Deaths:
             if self.has(command):
                 lines.append(f'echo "== {name}"; /fsgscheck run --json /{" ".join(command)} 2>&1; s=$?; '
                              f'echo; echo "== end $s"')
-        # The kernel leaves the code out of the core; the command reads it from the program's file, until that changes.
+        # The kernel does not write the program's code into the core file. The command reads the code from the program's
+        # file, until that file changes.
         lines += ['ulimit -c unlimited', f'/{" ".join(VICTIM)}', 'echo == core', '/fsgscheck explain --json /core*',
                   'echo == end $?', ': >/victim', 'echo == changed',
                   '/fsgscheck explain --json /core*', 'echo == end $?']

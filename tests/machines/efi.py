@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The sample for EFI programs, examples/boot/gnu-efi.c, by gnu-efi: built with the installed archive and
-with the drop-in form of the core, and started by firmware."""
+"""Tests the sample for EFI programs, examples/boot/gnu-efi.c. gnu-efi builds it with the installed archive and with the
+drop-in form of the core. Firmware starts it."""
 
 import os
 import pathlib
@@ -11,11 +11,11 @@ import boot
 from support import SOURCE, for_dropin, machine, output, parts
 
 GNU_EFI = pathlib.Path('/usr/lib')
-# As gnu-efi's own Makefiles do.
+# The same flags as in gnu-efi's own Makefiles.
 CFLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-Werror', '-ffreestanding', '-fshort-wchar', '-fpic', '-fno-stack-protector',
           '-mno-red-zone', '-maccumulate-outgoing-args', '-DGNU_EFI_USE_MS_ABI', '-I/usr/include/efi',
           '-I/usr/include/efi/x86_64', f'-I{SOURCE}/include', '-DFSGS_STATIC']
-# Since 3.0.18 gnu-efi's constants have a section of their own.
+# Since 3.0.18, gnu-efi's constants are in a separate section.
 SECTIONS = ('.text', '.sdata', '.data', '.rodata', '.dynamic', '.dynsym', '.rel*', '.reloc')
 
 
@@ -48,7 +48,7 @@ class Efi(unittest.TestCase):
                 self.boot(cpu, verdict)
 
     def test_drop_in(self):
-        """fsgscheck-core.c, by the compiler's flags for the program itself."""
+        """The drop-in form fsgscheck-core.c, compiled with the flags of the program itself."""
         dropin = pathlib.Path(os.environ['DROPIN'])
         text = (SOURCE / 'examples/boot/gnu-efi.c').read_text(encoding='utf-8')
         source = self.folder / 'efi.c'

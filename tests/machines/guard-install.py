@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Installs the boot guard in a Debian with GRUB, and boots it before, after, and after uninstall.
 
-One disk with GRUB for BIOS and for UEFI. What changes grub.cfg runs inside the machine, as its operator
-would run it. Needs root and debootstrap, and takes many minutes: run by hand.
+One disk has GRUB for BIOS and for UEFI. The commands that change grub.cfg run inside the machine, as an operator would
+run them. The test needs root and debootstrap, and takes many minutes, so it is run by hand.
 
-    guard-install.py [--boots N] [--root DIR]      DIR: a Debian that was made before
+    guard-install.py [--boots N] [--root DIR]      DIR: a Debian from an earlier run
 """
 
 import argparse
@@ -27,7 +27,7 @@ GRUB = pathlib.Path("/usr/lib/grub")
 SECTOR = 512
 FIRMWARES = ("bios", "uefi")
 TIMEOUT = 500
-# In sectors of the disk: the EFI system partition, and the root file system.
+# In sectors of the disk: the start and the size of the EFI system partition, and those of the root file system.
 ESP, ESP_SECTORS = 2048, 64 << 11
 ROOT, ROOT_SECTORS = 2048 + (64 << 11), 1536 << 11
 PACKAGES = ("linux-image-cloud-amd64,initramfs-tools,grub-pc-bin,grub-efi-amd64-bin,grub2-common,systemd-sysv,"
@@ -71,7 +71,7 @@ echo o >/proc/sysrq-trigger
 sleep 60
 """
 
-# Started as the last service.
+# The systemd service of this test, which starts last.
 UNIT = """[Unit]
 ConditionPathExists=/opt/systemd
 After=fsgscheck-guard.service
@@ -84,7 +84,7 @@ WantedBy=multi-user.target
 
 
 def run(*command):
-    """Runs a tool; its output is shown only when it fails."""
+    """Runs a tool. Prints its output only if the tool fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
@@ -92,7 +92,8 @@ def run(*command):
 
 
 def make(root):
-    """Makes a Debian. Its initrd has only the modules of this machine: an emulator unpacks a whole one for half a minute."""
+    """Makes a Debian, whose initrd has only the modules that this test needs: an emulator takes half a minute to unpack a
+    full initrd."""
     for name, text in (("etc/initramfs-tools/conf.d/small", "MODULES=list\nBUSYBOX=no\nCOMPRESS=gzip\n"),
                        ("usr/share/initramfs-tools/modules.d/small", "virtio_pci\nvirtio_blk\next4\n")):
         (root / name).parent.mkdir(parents=True)
@@ -101,7 +102,7 @@ def make(root):
 
 
 def fill(root):
-    """The files and packages that the Debian gets in addition."""
+    """Adds the test's files to the Debian."""
     guard = root / "opt/guard"
     guard.mkdir(parents=True, exist_ok=True)
     for name in ("install", "uninstall", "07_fsgscheck-guard", "fsgscheck-guard.service"):
@@ -117,7 +118,7 @@ def fill(root):
     (wanted / "test.service").unlink(missing_ok=True)
     (wanted / "test.service").symlink_to("../test.service")
     (root / "opt/systemd").unlink(missing_ok=True)
-    # A terminal's login takes the serial port away from the service that tests.
+    # A login on the terminal would use the serial port that the test's service needs.
     (root / "etc/systemd/system/serial-getty@.service").unlink(missing_ok=True)
     (root / "etc/systemd/system/serial-getty@.service").symlink_to("/dev/null")
     (root / "etc/default/grub").write_text(
@@ -134,7 +135,7 @@ def grub_image(folder, platform, output, modules):
 
 
 def disk(root, folder):
-    """The disk: a boot sector and GRUB behind it, a FAT partition for UEFI, and the root file system."""
+    """Makes the disk: a boot sector followed by GRUB, a FAT partition for UEFI, and the root file system."""
     image, esp, ext = folder / "disk", folder / "esp", folder / "ext"
     with esp.open("wb") as file:
         file.truncate(ESP_SECTORS * SECTOR)
@@ -162,7 +163,7 @@ def disk(root, folder):
 
 
 class Debian:
-    """The machine with that disk."""
+    """A machine with such a disk."""
 
     copies = 0
 
@@ -172,14 +173,15 @@ class Debian:
         self.failures = 0
 
     def copy(self):
-        """Another machine, whose disk begins as this one's."""
+        """Another machine, with a copy of this machine's disk."""
         Debian.copies += 1
         file = self.file.with_name(f"disk{Debian.copies}")
         run("cp", "--sparse=always", self.file, file)
         return Debian(self.kernel, self.initrd, file)
 
     def act(self, action):
-        """Boots directly, and runs a command as root, twice if it is ours. Returns a digest of /boot and /etc."""
+        """Boots the kernel directly, and runs a command as root. Our own commands run twice. Returns a digest of /boot
+        and /etc."""
         done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=TIMEOUT, memory=1024,
                             append=f"console=ttyS0 panic=-1 quiet no_timer_check root=/dev/vda2 init=/opt/init fsgs.do={action}")
         tree = re.search(r"=== tree (\w+)", done.log)
@@ -187,8 +189,8 @@ class Debian:
         return tree and tree[1]
 
     def boot(self, what, firmware, guarded, word=False, said="", first="init"):
-        """One ordinary boot of the disk; counts the differences from the expected result. After a
-reset the next boot follows, so the log may contain several; the last one must be as expected.
+        """Boots the disk once, and counts an error if the result is not as expected. If the machine resets, it boots
+        again, so the log may have several boots. Then the last one must be as expected.
         """
         extra = [*self.drive, "-action", "reboot=reset"]
         if firmware == "uefi":
@@ -210,7 +212,7 @@ reset the next boot follows, so the log may contain several; the last one must b
         return self.failures
 
     def fall_back(self, firmware):
-        """A failure in the guard costs at most one reset, and no boot."""
+        """A failure in the guard must cost at most one reset, and must not prevent a boot."""
         self.act("mark")
         self.boot("after a boot that failed in the guard", firmware, False, word=True,
                   said="The last boot through the boot guard failed")
@@ -237,7 +239,7 @@ reset the next boot follows, so the log may contain several; the last one must b
 
 
 def main():
-    """Returns the exit status: 0 as expected, 1 otherwise, 77 where something is missing."""
+    """Returns the exit status: 0 if all is as expected, 1 if not, 77 if some software is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--boots", type=int, default=3)
     parser.add_argument("--root", type=pathlib.Path)
@@ -253,7 +255,7 @@ def main():
         stage = Debian(next((root / "boot").glob("vmlinuz-*")), next((root / "boot").glob("initrd.img-*")),
                        disk(root, folder))
         trees, failures, installed = [], 0, None
-        # Two machines at a time, one for each firmware.
+        # Two machines run at a time, one with each firmware.
         with concurrent.futures.ThreadPoolExecutor(2) as both:
             for action, what, guarded in (("update-grub", "before", False), ("install", "installed", True),
                                           ("uninstall", "uninstalled", False)):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The boot guard on firmware with Secure Boot on: what the keys of the firmware accept, and what they refuse.
+"""Tests the boot guard on firmware with Secure Boot: which programs the firmware accepts, and which it refuses.
 
-OVMF's package has a list of keys with one key for tests in it, and that key. Everything here is signed with it or not
-at all: shim and GRUB, or systemd-boot, then the guard, then the kernel.
+OVMF's package has firmware variables that trust one key for tests, and it has this key. Shim and GRUB, or systemd-boot,
+then the guard and the kernel are either signed with this key or not signed.
 """
 
 import pathlib
@@ -18,12 +18,13 @@ from support import SOURCE, aside, machine, parts
 KEY, CERTIFICATE = (pathlib.Path("/usr/share/ovmf") / f"PkKek-1-snakeoil.{suffix}" for suffix in ("key", "pem"))
 SBAT = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\ngrub,5,test,grub,2,test\n"
 
-# GRUB's entries: the guard decides about nofsgsbase, and the kernel boots also if firmware refuses the guard.
+# Two sets of lines for GRUB. In the first, GRUB asks the guard about nofsgsbase, and also boots the kernel if firmware
+# refuses the guard. In the second, the guard starts the kernel.
 ASK = ("set word=none\nif chainloader /guard.efi guard; then if boot; then set word=; else set word=nofsgsbase; fi\n"
        "else echo the guard is refused; fi\nlinux /vmlinuz {arguments} $word\ninitrd /initrd\nboot\n")
 CHAIN = "chainloader /guard.efi guard /vmlinuz initrd=\\\\initrd {arguments}\nboot\necho came back\nsleep 1\nhalt\n"
 
-# Name, loader, GRUB's lines, what is signed, and what the log must have.
+# For each case: its name, the loader, GRUB's lines, the signed programs, and the expected log.
 CASES = (
     ("GRUB asks the guard, all signed", "grub", ASK, ("guard", "vmlinuz"),
      r"(?s)verdict=usable.* guard=passed .*=== cmdline (?!.*(nofsgsbase|none))"),
@@ -41,7 +42,7 @@ CASES = (
 
 
 def sign(file):
-    """Signs a UEFI program in its place."""
+    """Signs a UEFI program and replaces the file."""
     key = file.parent / "key"
     guard.run("openssl", "rsa", "-in", KEY, "-passin", "pass:snakeoil", "-out", key)
     guard.run("sbsign", "--key", key, "--cert", CERTIFICATE, "--output", file, file)
@@ -49,7 +50,7 @@ def sign(file):
 
 
 def medium(files, loader, lines, signed):
-    """A folder as a FAT volume."""
+    """A folder that the machine gets as a FAT volume."""
     root = files.folder / "esp"
     first = root / "EFI/BOOT/BOOTX64.EFI"
     first.parent.mkdir(parents=True)
@@ -67,7 +68,7 @@ def medium(files, loader, lines, signed):
         tree, _ = aside.unpacked("shim-unsigned")
         shutil.copyfile(tree / "usr/lib/shim/shimx64.efi", first)
     else:
-        # The entry that is shipped, with this medium's names.
+        # The entry from examples/guard, with the names of the files on this volume.
         entry = (SOURCE / "examples/guard/fsgscheck-guard.conf").read_text(encoding="ascii")
         for old, new in (("/fsgscheck-boot.efi", "/guard.efi"), ("initrd.img", "initrd"),
                          ("root=UUID=00000000-0000-0000-0000-000000000000 ro", arguments)):
@@ -78,7 +79,7 @@ def medium(files, loader, lines, signed):
         (root / "loader/entries/guard.conf").write_text(entry, encoding="ascii")
         tree, _ = aside.unpacked("systemd-boot-efi")
         shutil.copyfile(tree / "usr/lib/systemd/boot/efi/systemd-bootx64.efi", first)
-    # shim knows the distribution's signature, which the kernel comes with.
+    # The kernel comes with the distribution's signature, which shim would accept.
     guard.run("sbattach", "--remove", root / "vmlinuz")
     for file in to_sign:
         sign(file)
@@ -86,7 +87,7 @@ def medium(files, loader, lines, signed):
 
 
 def boot(options, loader, lines, signed, folder):
-    """One boot; returns a machine.Run."""
+    """Boots once. Returns a machine.Run."""
     root, variables = medium(guard.Files(options, folder), loader, lines, signed), pathlib.Path(folder) / "variables"
     shutil.copyfile(guard.OVMF / "OVMF_VARS_4M.snakeoil.fd", variables)
     return machine.boot(None, timeout=90, cpu=machine.CPU_OF_REPORT, memory=1024, until=r"^=== end|^came back", extra=[
@@ -95,7 +96,7 @@ def boot(options, loader, lines, signed, folder):
 
 
 def main():
-    """Returns the exit status: 0 as expected, 1 otherwise."""
+    """Returns the exit status: 0 if all is as expected, 1 if not."""
     options = guard.arguments(["direct"])
     guard.need("sbsign", "sbsigntool")
     if not KEY.exists():

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Boots a distribution's kernel through the boot guard, in each form that the guard has.
+"""Boots a distribution's kernel through the boot guard, in each form of the guard.
 
-    guard.py FORM HOST... [--smp N]   one boot for each host
-    guard.py bad-input                malformed modules, kernels and command lines, each with a defined end
-    guard.py bad-options              the same as UEFI's load options and images
-    guard.py cost [--smp N]           the guard's time, and the whole boot's with and without it
+    guard.py FORM HOST... [--smp N]   boots once on each host
+    guard.py bad-input                tests malformed modules, kernels and command lines, each of which must end as
+    defined guard.py bad-options              tests malformed load options and images of UEFI guard.py cost [--smp N]
+    measures the guard's time, and the time of a boot with and without it
 
-FORM is direct (the emulator as the boot loader), bios (GRUB on a disk), uefi-if (GRUB, which asks the guard
-and starts the kernel), uefi-chain (the guard starts the kernel) or, without the guard, plain. HOST is a mode
-of the defective host.
+FORM is direct (the emulator is the boot loader), bios (GRUB on a disk), uefi-if (GRUB asks the guard and starts the
+kernel), uefi-chain (the guard starts the kernel), or plain (without the guard). HOST is a mode of the defective host.
 """
 
 import argparse
@@ -33,14 +32,14 @@ DISK_MIB = 96
 
 ARGUMENTS = "console=ttyS0 panic=-1 quiet"
 
-# For each host: the verdict on the guard's last line, and Linux's result.
+# For each host: the verdict and the decision on the guard's last line, and fsgscheck's verdict under Linux.
 HOSTS = {
     "honest": ("usable", "passed", "usable"),
     "lie": ("broken", "nofsgsbase", "disabled"),
     "drop": ("broken", "nofsgsbase", "disabled"),
     "refuse": ("broken", "nofsgsbase", "disabled"),
     "hide": ("unsupported", "passed", "unsupported"),
-    # The other processors run outside the host, so the results differ.
+    # Only one processor is inside this host, so the results of the processors differ.
     "differ": ("inconsistent", "nofsgsbase", "disabled"),
 }
 
@@ -48,7 +47,7 @@ LAST_LINE = re.compile(r"^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+) guard
 
 
 def run(*command):
-    """Runs a tool; its output is shown only when it fails."""
+    """Runs a tool. Prints its output only if the tool fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
@@ -56,13 +55,13 @@ def run(*command):
 
 
 def need(tool, package):
-    """Names the package of a tool that is not there."""
+    """Skips if a tool is missing, and names the tool's package."""
     if not shutil.which(tool):
         raise machine.Unavailable(f"{package} is not installed")
 
 
 class Files:
-    """The files on a medium, and the source of each."""
+    """The files on a medium, with their sources."""
 
     def __init__(self, options, folder):
         self.options, self.folder = options, pathlib.Path(folder)
@@ -75,7 +74,7 @@ class Files:
 
 
 def grub_image(platform, output, configuration, folder, modules, *options):
-    """GRUB as one file, with a first configuration that finds the second."""
+    """Makes GRUB as one file. Its built-in configuration finds the configuration on the medium."""
     need("grub-mkimage", "grub-common")
     if not (pathlib.Path("/usr/lib/grub") / platform).is_dir():
         raise machine.Unavailable(f"GRUB for {platform} is not installed")
@@ -86,7 +85,7 @@ def grub_image(platform, output, configuration, folder, modules, *options):
 
 
 def bios_disk(files, host):
-    """A disk with a boot sector, GRUB behind it, and one FAT partition."""
+    """Makes a disk with a boot sector, followed by GRUB, and one FAT partition."""
     need("mcopy", "mtools")
     folder = files.folder
     image, partition, core = folder / "disk", folder / "partition", folder / "core.img"
@@ -117,7 +116,7 @@ def bios_disk(files, host):
 
 
 def uefi_disk(files, host, form):
-    """A folder as a FAT volume: the host starts GRUB, and GRUB the guard."""
+    """Makes a folder that the machine gets as a FAT volume. The host starts GRUB from it, and GRUB starts the guard."""
     options, root = files.options, files.folder / "esp"
     code = OVMF / "OVMF_CODE_4M.fd"
     if not code.exists():
@@ -147,7 +146,7 @@ def uefi_disk(files, host, form):
 
 
 def boot(options, form, name, folder, extra=(), emulator=None):
-    """One boot, on a host's mode or, with None, on the plain machine; returns a machine.Run."""
+    """Boots once, on a mode of the host or, for None, on the plain machine. Returns a machine.Run."""
     files = Files(options, folder)
     host, smp = ("lie", max(options.smp, 2)) if name == "differ" else (name, options.smp)
     settings = {"cpu": machine.CPU_OF_REPORT, "smp": smp, "timeout": options.timeout, "extra": extra,
@@ -190,7 +189,7 @@ def check(options, name, log):
 
 
 def patched(kernel, *changes):
-    """A kernel with bytes replaced: (offset, bytes)."""
+    """A kernel in which some bytes are replaced. Each change is (offset, bytes)."""
     content = bytearray(kernel)
     for offset, value in changes:
         content[offset:offset + len(value)] = value
@@ -198,7 +197,7 @@ def patched(kernel, *changes):
 
 
 def malformed(kernel):
-    """(name, modules, the guard's words, the message); a module is (content, arguments)."""
+    """A list of (name, modules, the guard's command line, the expected message). A module is (content, arguments)."""
     small = b"\0" * 4096
     line = "console=ttyS0"
     word32 = lambda value: struct.pack("<I", value)  # noqa: E731
@@ -245,7 +244,7 @@ def malformed(kernel):
     ]
 
 
-# Invalid data from a boot loader, named as in the defective host's loader, with the message.
+# Invalid data from a boot loader: the name of a defect in the host's loader, and the expected message.
 HANDED = [
     ("no-map", "no memory map"),
     ("empty-map", "does not lie in the memory"),
@@ -263,7 +262,7 @@ HANDED = [
 
 
 def bad_input(options):
-    """Each case ends by itself, within seconds, and says why. Returns the number of failures."""
+    """Tests that each case ends by itself within seconds and gives the reason. Returns the number of failures."""
     path = pathlib.Path(machine.kernel(options.cache, options.kernel))
     failures = number = 0
 
@@ -272,7 +271,7 @@ def bad_input(options):
         number += 1
         stopped = re.search(r"^fsgscheck: guard stopped: (.*)$", done.log, re.M)
         said = (stopped[1] if stopped else done.errors or done.log[-200:]).strip()
-        # The emulator itself may refuse a file; if the guard refuses, the status is the guard's.
+        # The emulator itself may refuse a file. If the guard refuses the file, the status must be the guard's.
         good = bool(re.search(message, said)) and not done.timed_out
         good = good and (not stopped or done.status == 2 * (16 + 3) + 1)
         failures += not good
@@ -303,7 +302,7 @@ NO_FILE, NO_PROGRAM = "there is no such file on the guard's volume", "the file i
 
 
 def malformed_images(kernel):
-    """Invalid UEFI files, with the guard's message about each."""
+    """Invalid UEFI files, each with the message that the guard must print."""
     pe = struct.unpack_from("<I", kernel, 0x3c)[0]
     word16, word32 = (lambda value: struct.pack("<H", value)), (lambda value: struct.pack("<I", value))
     return {
@@ -326,7 +325,7 @@ def malformed_images(kernel):
 
 
 def malformed_options(images):
-    """(name, the guard's load options, the message); the last ends the machine."""
+    """A list of (name, the guard's load options, the message). The last case ends the machine."""
     return [
         *((f"the file {name}", f"guard /{name}", message) for name, (_, message) in images.items()),
         ("no such file", "guard /missing", NO_FILE),
@@ -342,20 +341,21 @@ def malformed_options(images):
          f"(?s){NO_FILE}.*the next image came back"),
         ("the word guard behind 400 characters", "x " * 200 + "guard /missing", NO_FILE),
         ("blanks around the words", "   guard     /missing   ", NO_FILE),
-        # None of these words is "guard". A reader of 128 bytes, or of only the low bytes, would find that word. So the
-        # boot image must start.
+        # None of these words is "guard", so the boot image must start. A reader that saw only 128 bytes, or only the low
+        # byte of each character, would find the word.
         ("words that only look like guard", "x" * 122 + " guardian \u0167uard",
          r"^fsgscheck: verdict=usable findings=\S* cpus=1$"),
     ]
 
 
 def bad_options(options):
-    """GRUB starts the guard with each of them, in one boot: it comes back with an error and says why."""
+    """GRUB starts the guard with each of the options, in one boot. The guard must return with an error and give the
+    reason."""
     with tempfile.TemporaryDirectory() as folder:
         files = Files(options, folder)
         images = malformed_images(files.kernel.read_bytes())
         cases = malformed_options(images)
-        # A word in a GRUB script has 8 KiB at most.
+        # A word in a GRUB script can have at most 8 KiB, so longer words use this variable.
         lines = ["set long=" + "x" * 1000]
         for number, (_, words, _) in enumerate(cases):
             words = words.replace("  ", " ' '")
@@ -386,7 +386,8 @@ GUARD_MS, BOOT_SHARE = 50, 0.02
 
 
 def counted_boot(options, form, emulator):
-    """One boot, whose time is counted in instructions, a nanosecond each; returns the guard's milliseconds, and the kernel's."""
+    """Boots once with a clock that counts instructions, a nanosecond for each. Returns the milliseconds of the guard, and
+    those of the kernel."""
     with tempfile.TemporaryDirectory() as folder:
         done = boot(options, form, None, folder, ["-icount", "shift=0,sleep=off"], emulator)
     last, end = LAST_LINE.search(done.log), re.search(r"^\[ *([0-9.]+)\] reboot: ", done.log, re.M)
@@ -396,12 +397,13 @@ def counted_boot(options, form, emulator):
 
 
 def cost(options):
-    """The guard's own time, and the boot's with and without it, pair by pair. Returns the number of failures.
+    """Compares boots with and without the guard in pairs, and measures the guard's own time. Returns the number of
+    failures.
 
-    The time of counted instructions does not depend on the load of this machine: boots differ by less than 1 %, by the
-    clock by 10 % and more. The emulator of Debian 12 starves the second CPU under that count, Debian 13's does not.
-    The emulator itself loads a kernel slower than the guard with its modules, so the time before the first of both does
-    not count.
+    Counted instructions do not depend on the load of this machine: the times of boots differ by less than 1 %, but by
+    10 % and more with a real clock. With counted instructions, Debian 12's emulator hardly runs the second CPU, so this
+    uses Debian 13's. The emulator itself takes longer to load a kernel than to load the guard with its modules. So the
+    time before the guard or the kernel starts is not counted.
     """
     version, emulator = aside.qemu_system("trixie")
     pairs = [(counted_boot(options, "plain", emulator)[1], *counted_boot(options, "direct", emulator))
@@ -416,7 +418,7 @@ def cost(options):
 
 
 def arguments(words=None):
-    """Command-line arguments; the files are in the environment."""
+    """The arguments of the command line. The paths of the files are in the environment."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input",
                                              "bad-options", "cost"))
@@ -434,7 +436,7 @@ def arguments(words=None):
 
 
 def main():
-    """Returns the exit status: 0 as expected, 1 otherwise."""
+    """Returns the exit status: 0 if all is as expected, 1 if not."""
     options = arguments()
     if options.form == "bad-input":
         return 1 if bad_input(options) else 0

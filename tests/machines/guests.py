@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""More of the machines of real.py, run by hand: Linux as Xen's first guest, all forms of the image on Bochs, newer Bochs."""
+"""More machines of the kind of real.py, run by hand: Linux as Xen's dom0, all forms of the image on Bochs, and newer
+versions of Bochs."""
 
 import json
 import os
@@ -12,7 +13,7 @@ LIBRARIES = '/usr/lib/x86_64-linux-gnu'
 
 
 class XenLinux(Case):
-    """Linux as the first guest of Xen, a paravirtual one: the command, and the suite of user space."""
+    """Linux as Xen's first guest, which is paravirtual: runs the command, and the ring-3 half of the suite."""
 
     package, release, hypervisor = Xen.package, Xen.release, Xen.hypervisor
 
@@ -28,13 +29,13 @@ class XenLinux(Case):
         report = json.loads(run.section('command')[0])
         text, _ = run.section('suite')
         self.assertEqual((report['verdict'], report['cpuid']['hypervisor']), ('usable', 'XenVMMXenVMM'), report)
-        # QEMU checks no operand, and accepts a REX prefix before F3.
+        # QEMU does not check operands, and accepts a REX prefix before F3.
         self.assertEqual(failed(text), TCG_USER | {43}, text)
         self.assertGreater(len(passed(text)), 330)
 
 
 class BochsForms(Bochs):
-    """The forms of the boot image that Bochs can boot, with the processors that its model has."""
+    """The forms of the boot image that Bochs can boot, on the processors that Bochs has models of."""
 
     test_linux = test_kvm = test_guard = test_ring0_suite = None
 

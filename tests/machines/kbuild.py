@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernel module, built against a distribution's headers without installing them."""
+"""Builds the kernel module with a distribution's kernel headers, which are not installed."""
 
 import hashlib
 import os
@@ -14,12 +14,13 @@ from support import SOURCE, Unavailable, aside, fetched, locked, machine, output
 
 FLAVOUR = 'cloud-amd64'
 
-# Other suites of the archive that this machine takes its packages from, for kernels older and newer than its own.
+# Other releases in the archive from which this machine takes its packages. They have older and newer kernels than this
+# machine's release.
 OLDEST = ('buster',)
 OLDER = ('bullseye',)
 NEWER = ('trixie', 'trixie-backports')
 
-# Libraries that newer kernel build programs need, and options that only newer compilers know.
+# Libraries that the build programs of newer kernels need, and options that only newer compilers support.
 LIBRARIES = ('libc6', 'libelf1t64', 'libzstd1', 'zlib1g')
 UNKNOWN = ('-fmin-function-alignment=*', '-fzero-init-padding-bits=*', '-fdiagnostics-show-context=*',
            '-fstrict-flex-arrays=*', '-Wno-format-overflow-non-kprintf')
@@ -45,7 +46,7 @@ def _program(path, text):
 
 
 def _bring_libraries(root, environment):
-    """Makes the programs of a newer system's kernel build run here, by their own C library."""
+    """Makes the build programs of a newer release's kernel run here, with the C library of that release."""
     with tempfile.TemporaryDirectory(dir=root) as folder:
         fetched('apt-get', '--quiet', 'download', *LIBRARIES, cwd=folder, env=environment)
         for file in pathlib.Path(folder).glob('*.deb'):
@@ -59,7 +60,7 @@ def _bring_libraries(root, environment):
 
 
 def headers(cache, release, suites=None):
-    """The build folder of a kernel: its packages, unpacked where they are, not where they want to be."""
+    """The build folder of a kernel, whose packages are unpacked below `cache` instead of into the root directory."""
     root = pathlib.Path(cache).resolve() / release
     tree = root / 'usr/src' / f'linux-headers-{release}'
     with locked(root):
@@ -79,7 +80,8 @@ def headers(cache, release, suites=None):
         if suites == NEWER:
             _bring_libraries(root, environment)
         if suites:
-            # Such a kernel asks for a compiler that this machine does not have.
+            # Such a kernel needs a compiler that this machine does not have. This script calls gcc without the unknown
+            # options.
             _program(tree / 'compiler', f'for word; do shift; case $word in {"|".join(UNKNOWN)}) ;;'
                                         ' *) set -- "$@" "$word" ;; esac; done\nexec gcc "$@"')
         (root / 'complete').touch()
@@ -87,20 +89,20 @@ def headers(cache, release, suites=None):
 
 
 def image(cache, package, suites=None):
-    """The kernel version that a meta-package depends on, also in other suites."""
+    """The kernel image that a meta-package depends on, of this release or of other ones."""
     environment = aside.releases_alone(pathlib.Path(cache) / 'headers', suites)
     with unittest.mock.patch.dict(os.environ, environment or {}):
-        # The suites name this package differently.
+        # Each release has another kernel under this package's name.
         return machine.kernel(pathlib.Path(cache) / 'kernels' / (suites[-1] if suites else '.'), package)
 
 
 def _make(tree, target, *arguments):
-    """Runs a target of the module's Makefile, or of a kernel's."""
+    """Runs a target of the module's Makefile or of the kernel's Makefile."""
     compiler = tree / 'compiler'
     if compiler.exists():
-        # Nor does it have a pahole of that age.
+        # This machine does not have the matching pahole either, so the module is built without BTF.
         arguments = (f'CC={compiler}', 'CONFIG_DEBUG_INFO_BTF_MODULES=', *arguments)
-    # pahole is needed only where the headers have the kernel's vmlinux: the module's BTF is made against it.
+    # pahole is needed only if the headers include the kernel's vmlinux, from which the module's BTF is made.
     for tool in ('make', 'gcc', *(['pahole'] if (tree / 'vmlinux').exists() and not compiler.exists() else [])):
         if not shutil.which(tool):
             raise Unavailable(f'{tool} is not installed')
@@ -112,16 +114,16 @@ def _make(tree, target, *arguments):
 
 
 def build(out, tree, *arguments):
-    """Builds the module; returns it and make's output."""
+    """Builds the module. Returns the module and make's output."""
     shutil.rmtree(out, ignore_errors=True)
     said = _make(tree, 'all', '-C', SOURCE / 'examples/kmod', f'KDIR={tree}', f'OUT={out}', *arguments)
     return pathlib.Path(out) / 'fsgscheck.ko', said
 
 
 def built(cache, tree, edit=None):
-    """The module without its debugging information, from changed sources if requested: built once for the same sources.
+    """The module without debugging information, built once for the same sources. `edit` can change the sources.
 
-    It is loaded as a whole, and that information is nine tenths of the file.
+    Debugging information is nine tenths of the file, and the kernel would read the whole file to load the module.
     """
     cache = pathlib.Path(cache).resolve()
     with locked(cache), tempfile.TemporaryDirectory(dir=cache) as out:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The module's sources: that they build against old and new kernels, and that kernel tools have no complaint."""
+"""The module's sources build for old and new kernels, and the kernel's tools report no errors."""
 
 import os
 import pathlib
@@ -18,7 +18,7 @@ machine = kbuild.machine
 KMOD = kbuild.SOURCE / 'examples/kmod'
 CACHE = pathlib.Path(os.environ['CACHE']) / 'headers'
 
-# Build steps print these when they are skipped, or when another compiler built the kernel.
+# Harmless messages: a build step was skipped, or another compiler built the kernel.
 HARMLESS = re.compile(r'Skipping BTF generation|the compiler differs from the one|The kernel was built by|You are using'
                       '|pahole version differs')
 
@@ -33,7 +33,8 @@ class Build(unittest.TestCase):
         self.work = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def build(self, which, suites, *arguments):
-        """The oldest (0) or newest (-1) kernel of the machine's own suites, or of others; skips without it."""
+        """Builds for the oldest (0) or newest (-1) kernel of this machine's release, or of other releases. Skips if there
+        is none."""
         try:
             release = kbuild.releases(CACHE, suites)[which]
             return release, *kbuild.build(self.work / release, kbuild.headers(CACHE, release, suites), *arguments)
@@ -41,7 +42,8 @@ class Build(unittest.TestCase):
             self.skipTest(str(reason))
 
     def clean(self, which, suites):
-        """With the warnings that the kernel keeps for newcomers, and its object checker's."""
+        """The build must print no warning, also with the additional warnings for new code and with the kernel's object
+        checker."""
         release, module, said = self.build(which, suites, 'W=1')
         self.assertEqual(complaints(said), [])
         self.assertIn('license=Dual MIT/GPL'.encode(), module.read_bytes())
@@ -49,16 +51,17 @@ class Build(unittest.TestCase):
         return release
 
     def test_before_5_18(self):
-        """Kernels with C89 and without ENDBR and RET macros; the tests boot the newest of them, too."""
+        """Kernels before 5.18 need C89, and have no ENDBR and RET macros (the tests boot the newest of them, too)."""
         self.assertLess(kbuild.numbers(self.clean(-1, kbuild.OLDER)), [5, 18])
 
     def test_since_6_13(self):
-        """Where kbuild works in the module's folder, and $(src) is relative."""
+        """Since 6.13, kbuild works in the module's folder, and $(src) is relative."""
         self.assertGreater(kbuild.numbers(self.clean(-1, kbuild.NEWER)), [6, 13])
 
     @unittest.skipUnless(shutil.which('sparse'), 'sparse is not installed')
     def test_sparse(self):
-        # The machine's own oldest: newer headers use what Debian's sparse does not know yet.
+        # The oldest kernel of this machine's release: newer headers use features that Debian's sparse does not support
+        # yet.
         _, _, said = self.build(0, None, 'C=2', 'W=1')
         sources = set(re.findall(r'[\w/-]+\.o', (KMOD / 'Kbuild').read_text(encoding='utf-8'))) - {'fsgscheck.o', 'core/stubs.o'}
         self.assertEqual(len(re.findall(r'^  CHECK ', said, re.M)), len(sources))
@@ -66,7 +69,7 @@ class Build(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('dkms'), 'dkms is not installed')
     def test_dkms(self):
-        """DKMS builds the tree that is laid out for it, and that tree needs no other."""
+        """DKMS builds from the source tree that is installed for it, and needs no other files."""
         try:
             release = kbuild.releases(CACHE)[-1]
             tree = kbuild.headers(CACHE, release)
@@ -83,7 +86,7 @@ class Build(unittest.TestCase):
         self.assertEqual(complaints(log.read_text(encoding='utf-8')), [])
 
     def test_32_bit(self):
-        """Such a kernel is told why, not that names are missing."""
+        """On a 32-bit kernel, the error message gives the reason, and not only missing names."""
         for config, refused in (('-DCONFIG_X86_32', True), ('-DCONFIG_X86_64', False)):
             said = subprocess.run(['gcc', '-fsyntax-only', config, KMOD / 'main.c'], capture_output=True, text=True,
                                   check=False).stderr

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Takes steps with the kernel module, one for each argument, and says how each ended:
+ * Performs steps with the kernel module, one for each argument, and prints how each ended:
  *
- *   load, unload    the module of /fsgscheck.ko
- *   read            /dev/fsgscheck
- *   check, page     /fsgscheck --json, /fsgscheck
- *   user-STEP       the same without privileges
- *   cycle-N         load, read and unload, N times, while every CPU has something else to do
- *   log             what the kernel said of the module, and whatever it complained about
+ *   load, unload    loads the module /fsgscheck.ko, or unloads it
+ *   read            prints /dev/fsgscheck
+ *   check, page     runs /fsgscheck --json, or /fsgscheck
+ *   user-STEP       performs one of these steps without privileges
+ *   cycle-N         loads, reads and unloads, N times, while a program keeps every CPU busy
+ *   log             prints the kernel's messages about the module, and its warnings and errors
  *
- * The thread has a GS base of its own all the while, and says when a step has changed it or the FS
- * base. So have the programs that keep the CPUs busy.
+ * During all steps, this thread has a GS base of its own. It prints a message if a step has changed
+ * its GS or FS base. The programs that keep the CPUs busy do the same.
  *
- * What a step prints stands between two lines like those of tests/support/init.c, with 0 or an
- * errno, or a program's exit status.
+ * The output of a step is between two lines like those of tests/support/init.c. The status in the
+ * second line is 0 or an errno, or the exit status of a program.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,7 @@ static int unload(void)
 static int read_device(FILE *out)
 {
 	const int fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
-	char bytes[512]; /* smaller than the answer, so that it arrives in pieces, too */
+	char bytes[512]; /* smaller than the answer, so that the answer is read in pieces */
 	ssize_t got;
 	int error;
 
@@ -93,7 +93,8 @@ static uint64_t base_of(int question)
 	return base;
 }
 
-/* Uses both bases, and enters the kernel; ends only if a base has changed. */
+/* Starts a process that uses both bases and enters the kernel. The process ends only if a base has
+ * changed. */
 static pid_t make_busy(void)
 {
 	static __thread volatile uint64_t behind_fs;
@@ -157,7 +158,8 @@ static int print_log(void)
 	log[length] = '\0';
 	for (char *line = strtok_r(log, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
 		for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-			/* The command line has the name in it, and is logged twice. */
+			/* Lines with the kernel's command line are left out, because they contain
+			 * the name, too. */
 			if (strstr(line, wanted[i]) && !strstr(line, "ommand line")) {
 				puts(line);
 				break;
@@ -186,7 +188,7 @@ static int step(const char *name)
 	return EINVAL;
 }
 
-/* Runs in a child that has dropped its privileges. */
+/* Performs a step in a child without privileges. */
 static int unprivileged(const char *name)
 {
 	int status;
@@ -208,7 +210,7 @@ int main(int argc, char **argv)
 	const uint64_t fs = base_of(ARCH_GET_FS), gs = (uint64_t)(uintptr_t)&argc;
 
 	syscall(SYS_arch_prctl, ARCH_SET_GS, gs);
-	/* Numbered, because a step may be repeated. */
+	/* Steps are numbered, because a step may be repeated. */
 	for (int i = 1; i < argc; i++) {
 		printf("=== begin %d-%s\n", i, argv[i]);
 		const int status = strncmp(argv[i], "user-", 5) == 0 ? unprivileged(argv[i] + 5)

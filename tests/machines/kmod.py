@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The kernel module on machines that are sound and that are not, and what fsgscheck makes of its answer.
+"""Tests the kernel module on sound and on defective machines, and how fsgscheck uses the module's answer.
 
-    kmod.py --write     puts what was seen into the operators' page
+    kmod.py --write     writes the current output into the page for operators
 """
 
 import concurrent.futures
@@ -25,16 +25,16 @@ SCHEMA = kbuild.SOURCE / 'doc/fsgscheck.schema.json'
 NEWER = 'linux-image-6.12-cloud-amd64'
 EACCES, EBUSY, EIO, ENODEV, EPERM = 13, 16, 5, 19, 1
 
-# Messages of a kernel about any external module, about any machine of this age, and about refusals of this
+# Harmless messages of a kernel: about any external module, about any machine of this age, and about a refusal of this
 # module.
 HARMLESS = re.compile('Speculative Return Stack Overflow|loading out-of-tree module|module verification failed'
                       '|fsgscheck: not loaded: |fsgscheck: CPU 0: (CR4 was|not asked)')
 
-# Each machine: its kernel's package, its host's mode (None: none), how many CPUs, what is on its command line, and
-# the steps. The longest come first, since two run at a time.
+# For each machine: its kernel's package, its host's mode (None: no host), the number of CPUs, additional words of the
+# command line, and the steps. The machines that take longest come first, because two run at a time.
 OFF = 'nofsgsbase'
 SETTLED = {
-    # Four CPUs on two cores take ten times as long for a cycle as one does.
+    # On two cores, a cycle takes ten times as long with four CPUs as with one.
     'sound-4': (machine.CLOUD, None, 4, OFF, 'load read check unload cycle-10 check log'),
     'honest': (machine.CLOUD, 'honest', 1, OFF, 'page load page unload cycle-100 log'),
     'lie': (machine.CLOUD, 'lie', 1, OFF, 'page load page check read unload cycle-100 check log'),
@@ -43,17 +43,17 @@ SETTLED = {
 }
 OTHERS = {
     'refuse': (machine.CLOUD, 'refuse', 1, OFF, 'load check unload log'),
-    # Stores another value into the base that the kernel itself uses.
+    # This host stores another value into the base that the kernel itself uses.
     'wrong': (machine.CLOUD, 'wrong insn=wrgsbase', 1, OFF, 'load check unload log'),
     'clearcpuid': (machine.CLOUD, 'lie', 1, 'clearcpuid=fsgsbase', 'load check unload log'),
-    # A module that leaves the bit set, as a module must if it cannot clear it.
+    # This module leaves the bit set, as a module must do if it cannot clear the bit.
     'stuck': (machine.CLOUD, None, 1, OFF, 'load read check unload log'),
-    # Only its boot CPU is inside that host.
+    # Only the boot CPU is inside the host.
     'cpus-differ': (machine.CLOUD, 'lie', 2, OFF, 'load check unload log'),
     'newer-sound': (NEWER, None, 2, OFF, 'load check unload log'),
     'newer-lie': (NEWER, 'lie', 1, OFF, 'load check unload log'),
 }
-# Kernels before 5.9 do not use the instructions, so they get no nofsgsbase.
+# Kernels before 5.9 do not use the instructions, so they run without nofsgsbase.
 OLDER = {
     'older-sound': (machine.CLOUD, None, 1, OFF, 'check load read check unload cycle-10 check log'),
     'older-lie': (machine.CLOUD, 'lie', 1, OFF, 'load check unload log'),
@@ -70,7 +70,7 @@ CPUS = {'not-offered': 'EPYC,-fsgsbase'}
 
 
 class Steps(dict):
-    """The output and status of each step, by its name; repeated steps are name, name.2, ..."""
+    """The output and status of each step, by the step's name. Repeated steps are called name, name.2, ..."""
 
     def __init__(self, run, steps):
         super().__init__()
@@ -104,11 +104,11 @@ def boot(kernel, module, name, what, work):
     return Steps(run, steps)
 
 
-# Defective modules: a file, and the replaced text.
+# Defective modules: the file, the original text, and the replacement.
 EDITS = {
-    # Sets the bit where the correct core clears it.
+    # This module sets the bit where the correct core clears it.
     'stuck': ('core/ring0.c', 'if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) ==', 'if (write_cr4(walk, cr4 | CR4_FSGSBASE) =='),
-    # Loads although the kernel uses the instructions.
+    # This module loads although the kernel uses the instructions.
     'pressed': ('main.c', 'if (used) {', 'if (used && !THIS_MODULE) {'),
 }
 
@@ -129,7 +129,8 @@ def kernel_and_module(package, suites, edit):
 
 
 def boot_all(machines):
-    """Two machines at a time. For each its steps, or the error: missing software is a reason to skip."""
+    """Boots two machines at a time. Returns the steps of each machine, or its error. Missing software is a reason to
+    skip."""
     seen, made = {}, {}
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
         work = pathlib.Path(folder)
@@ -140,7 +141,7 @@ def boot_all(machines):
                 if key not in made:
                     made[key] = kernel_and_module(*key)
                 jobs[name] = pool.submit(boot, *made[key], name, what, work)
-            except Exception as error:  # of this machine, and no other's
+            except Exception as error:  # an error of this machine only
                 seen[name] = error
         for name, job in jobs.items():
             seen[name] = job.exception() or job.result()
@@ -200,7 +201,7 @@ class Machines(unittest.TestCase):
                 self.assertEqual(status, 0, f'{name}: {said}')
 
     def settles(self, kernel):
-        """A sound machine and the defective one, under such a kernel."""
+        """Tests the sound machine and the defective one under such a kernel."""
         sound = self.machine(f'{kernel}-sound')
         self.loaded(sound)
         self.proven(sound.report('check.2' if 'check.2' in sound else 'check'))
@@ -262,7 +263,7 @@ class Settled(Machines):
         self.broken(steps.report('check'), 'cr4-dropped')
 
     def test_page(self):
-        """The page shows the current output; its Linux is Debian 12's."""
+        """The page shows the current output, with Debian 12's version of Linux."""
         seen = {name: self.machine(name) for name in ('honest', 'lie')}
         text = PAGE.read_text(encoding='utf-8')
         shown, now = (re.sub(r'Linux \d+\.\d+', 'Linux', page) for page in (text, filled(text, seen)))
@@ -302,7 +303,7 @@ class Others(Machines):
         self.settles('newer')
 
     def test_cr4_that_is_not_put_back(self):
-        """The answer fails, and fsgscheck does not say proven."""
+        """Reading the answer fails, and fsgscheck does not report the verdict as proven."""
         steps = self.machine('stuck')
         self.assertEqual(steps['read'], ('', EIO))
         self.assertIn('ring 0 was not asked: /dev/fsgscheck: CR4 did not go back', steps['check'][0])
@@ -327,7 +328,7 @@ class Older(Machines):
         self.unproven(steps.report('check'))
 
     def test_before_5_9(self):
-        """No switch: such a kernel does not use what it lists."""
+        """A kernel before 5.9 needs no nofsgsbase, because it does not use the feature that it lists."""
         self.settles('oldest')
         self.assertIn('kernel-too-old', self.machine('oldest-sound').report('check')['findings'])
 
@@ -345,7 +346,7 @@ class Refused(Machines):
         self.assertEqual(steps.report('check')['verdict'], 'usable')
 
     def test_leaves_a_cpu_alone_where_the_kernel_uses_it(self):
-        """As if a CPU came online without the module's knowledge."""
+        """The machine is in the state after a CPU came online without the module's knowledge."""
         steps = self.machine('pressed')
         self.assertEqual([steps[name][1] for name in ('load', 'read', 'unload')], [0, EBUSY, 0])
         self.assertIn('CPU 0: not asked: the kernel uses FSGSBASE there', steps['log'][0])
@@ -364,13 +365,14 @@ class Refused(Machines):
 
 
 def changes(before, after):
-    """The lines that differ, marked by - and +."""
+    """The lines that differ, marked with - and +."""
     lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm='', n=0))[2:]
     return ''.join(f'{line}\n' for line in lines if not line.startswith('@@'))
 
 
 def filled(text, seen):
-    """The page, with the outputs put between their marks: one whole, then what the module changes in it."""
+    """The page with the current output between its marks: one whole output, and the changes that the module makes in
+    it."""
     pages = {name: [re.sub(r'(Linux \d+\.\d+)\.\S+', r'\1', steps[step][0]) for step in ('page', 'page.2')]
              for name, steps in seen.items()}
     before = pages['honest'][0]

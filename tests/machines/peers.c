@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The answers of other detection code here: one line of JSON. With arguments, it then runs them as
- * a command, so that one boot of a machine is enough.
+ * Prints the answers of other detection code as one line of JSON. If there are arguments, it then
+ * runs them as a command, so that a machine boots only once.
  *
  * true and false are a peer's answers to "may I use the instructions?"; null means that the peer
  * does not exist in this build.

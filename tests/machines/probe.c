@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probe of the host's own test: the evidence of FSGSBASE in a program, one line for each
- * source.
+ * The probe of the host's own test. Prints what a program can see of FSGSBASE, one line for each
+ * source of evidence.
  *
- * It shares nothing with the library, so the machines are verified independently of it.  It does
- * not check what it finds; the script does.
+ * The probe shares no code with the library, so that the machines are verified independently of the
+ * library. It does not check its results; selftest.py does.
  */
 #include <cpuid.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 #define HWCAP2_FSGSBASE 2u
 
-/* Any user-half address; no bit of it may be lost in a register of 32 bits. */
+/* An address of the user half. A 32-bit register would lose some of its bits. */
 #define MARKER          UINT64_C(0x0000123456789000)
 
 static sigjmp_buf after_fault;
@@ -53,7 +53,7 @@ static void wrgsbase(uint64_t base)
 	__asm__ volatile("wrgsbase %0" : : "r"(base));
 }
 
-/* The FS base points to itself by the ABI of thread-local storage. */
+/* By the ABI of thread-local storage, the FS base points to its own value. */
 static uint64_t thread_pointer(void)
 {
 	uint64_t base;
@@ -63,8 +63,8 @@ static uint64_t thread_pointer(void)
 }
 
 /*
- * One instruction after the other, each in its own case, because a fault ends the case. RDGSBASE is
- * the only way to read the value that WRGSBASE stored.
+ * Each instruction is tried in its own case, because a fault ends the case. To read the value that
+ * WRGSBASE stored, only RDGSBASE is used.
  */
 enum trial {
 	TRIAL_RDFSBASE,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Real hypervisors and emulators, each from its Debian package: what the image, the command and the suite say there.
+"""Runs the boot image, the command and the suite on real hypervisors and emulators from Debian packages.
 
-One class is one test. If a program is not available, its test skips with the reason.
+Each class is one test. If a program is not available, its test skips with the reason.
 """
 
 import gzip
@@ -27,20 +27,22 @@ REPRODUCERS = SOURCE / 'doc/reproducers'
 INNER = pathlib.Path(__file__).parent / 'inner' / 'init.sh'
 GUARDED = INNER.with_name('guarded.sh')
 
-# QEMU's TCG checks no operand of WRFSBASE, WRGSBASE and WRMSR for being canonical, and so do its guests.
+# The cases that fail under QEMU's TCG and in its guests, because TCG does not check whether the operand of WRFSBASE,
+# WRGSBASE and WRMSR is canonical.
 TCG_RING0 = set(range(1050, 1059))
 TCG_USER = set(range(201, 223)) | {805, 806}
 
-# The monitor's status after a reset of its guest.
+# The exit status of vmm.c after a reset of its guest.
 RESET = 72
 
-# What Xen needs of a processor that QEMU emulates. MONITOR: an MWAIT with interrupts as break events is #GP in TCG.
-# RDTSCP is intercepted as RDTSC. SMAP: IRETQ at CPL 3 reads the stack as the supervisor would.
+# The processor that QEMU emulates for Xen. In TCG, MWAIT with interrupts as break events raises #GP, so MONITOR is off.
+# RDTSCP is off, because TCG intercepts it as RDTSC. SMAP is off, because TCG's IRETQ to CPL 3 reads the stack with the
+# supervisor's rights.
 XEN_CPU = 'EPYC,-smap,-monitor,-rdtscp'
 
 
 def last_line(run):
-    """The verdict, the findings and the number of processors of the boot image's last line."""
+    """The verdict, the findings and the number of processors in the last line of the boot image."""
     found = re.search(r'^fsgscheck: verdict=(\S+) findings=(\S*) cpus=(\d+)\n?\Z', run.log, re.M)
     if not found:
         raise AssertionError(f'no last line:\n{run.log[-2000:]}\n{run.errors}')
@@ -56,18 +58,18 @@ def passed(text):
 
 
 def guest(arguments):
-    """A line of a job that runs the monitor, between two lines that tell its output from the rest."""
+    """A line of a job that runs the monitor. Its output is between two lines that mark it."""
     return f'echo "=== guest {arguments}"; /vmm {arguments}; echo "=== status $?"\n'
 
 
 def guests(run):
-    """The output of each guest, and its status."""
+    """The output and the status of each guest."""
     return [(text, int(status)) for text, status in
             re.findall(r'^=== guest.*?\n(.*?)=== status (\d+)$', run.log, re.M | re.S)]
 
 
 def about(text, number):
-    """The lines after a result."""
+    """The diagnostic lines after a result."""
     return re.search(rf'^not ok \d+ - {number} .*\n((?:#.*\n)*)', text, re.M)[1]
 
 
@@ -87,13 +89,13 @@ class Case(unittest.TestCase):
         return run
 
     def build(self, source):
-        """A reproducer."""
+        """Builds a reproducer."""
         program = self.folder / source.stem
         subprocess.run(['gcc', '-O1', '-static', '-o', program, source], check=True, timeout=60)
         return program
 
     def inner(self, job, files, modules=()):
-        """An initial file system whose first process runs a job for busybox's shell."""
+        """An initial file system whose first process runs a job in busybox's shell."""
         tree, _ = self.available(aside.unpacked, 'busybox-static')
         (self.folder / 'job').write_text(job, encoding='ascii')
         (self.folder / 'list').write_text(''.join(f'{name}\n' for name, _ in modules), encoding='ascii')
@@ -103,7 +105,8 @@ class Case(unittest.TestCase):
 
 
 def guarded(text):
-    """The boot guard's last line, whether its word ends the kernel's command line, and what fsgscheck then says."""
+    """The parts of the boot guard's last line, whether nofsgsbase ends the kernel's command line, and fsgscheck's verdict
+    then."""
     found = re.search(r'^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+) guard=(\S+) ms=\d+\n'
                       r'(?:.*\n)*?.*=== cmdline (.*)\n(?:.*\n)*?.*?FSGSBASE: (\w+)', text, re.M)
     if not found:
@@ -112,12 +115,13 @@ def guarded(text):
 
 
 class Kvm(Case):
-    """KVM on an emulated processor with SVM, and images as its guests."""
+    """KVM on an emulated processor with SVM, with images as its guests."""
 
     def kvm(self, job, append='', files=(('ring0', RING0),), timeout=150):
         kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-amd'))
         initrd = self.inner(job, [('vmm', VMM), ('image', IMAGE), *files], modules)
-        # Without a tick TCG 7.2 now and then loses a local interrupt around VMRUN, and the kernel sleeps on.
+        # With the periodic tick off, TCG 7.2 sometimes loses a local interrupt around VMRUN, and the kernel never wakes
+        # up.
         return self.timed('KVM on SVM', machine.boot(
             kernel, initrd=initrd, timeout=timeout, until=r'^=== end\n',
             append=f'console=ttyS0 panic=-1 quiet no_timer_check nohz=off highres=off {append}'))
@@ -136,7 +140,7 @@ class Kvm(Case):
         self.assertEqual(status, 35)
 
     def test_refused(self):
-        """A host with nofsgsbase whose guest is told otherwise: KVM refuses CR4, and the advice names the cause."""
+        """With nofsgsbase on the host, KVM refuses CR4 to a guest that is offered the feature, and the advice tells why."""
         run = self.kvm(guest('-f 1 /image') + guest('-f 1 -c 2 /image'), append='nofsgsbase')
         for text, status in guests(run):
             self.assertRegex(text, r'(?m)^fsgscheck: verdict=broken findings=cr4-refused cpus=[12]$')
@@ -146,14 +150,14 @@ class Kvm(Case):
 
 
 class KvmGuard(Kvm):
-    """A Linux that the boot guard starts on KVM: with CPUID as KVM reports it, and with the FSGSBASE bit forced."""
+    """The boot guard starts a Linux on KVM: with CPUID as KVM reports it, and with the FSGSBASE bit forced on."""
 
     test_guests = test_refused = None
-    # The monitor has no device except a serial port that only sends, and no ACPI tables that Linux could use.
+    # The only device of the monitor is a serial port that can only send, and it has no ACPI tables that Linux could use.
     words = '-a "guard earlyprintk=ttyS0,keep quiet panic=-1 acpi=off nohz=off highres=off nokaslr mitigations=off"'
 
     def linux(self):
-        """The only module of a PVH guest: a kernel, followed by its initial file system."""
+        """The only module of a PVH guest: a file with a kernel, followed by its initial file system."""
         kernel, _ = self.available(aside.kernel)
         tree, _ = self.available(aside.unpacked, 'busybox-static')
         initrd = machine.initrd(self.folder / 'guarded', [('/init', GUARDED), ('/bin/busybox', tree / 'bin/busybox'),
@@ -177,7 +181,7 @@ class KvmGuard(Kvm):
 
 
 class Bochs(Case):
-    """A second emulator: it checks operands for being canonical, so nothing fails there at all."""
+    """Bochs checks whether operands are canonical, so no case fails there."""
 
     intel, program = 'corei7_haswell_4770', None
 
@@ -197,7 +201,7 @@ class Bochs(Case):
             self.assertEqual(last_line(run)[::2], (expected, cpus))
 
     def test_guard(self):
-        """A Linux that the boot guard starts, which a BIOS and GRUB start."""
+        """A BIOS and GRUB start the boot guard, which starts a Linux."""
         kernel, _ = self.available(aside.kernel)
         initrd = self.inner('echo "=== cmdline $(cat /proc/cmdline)"\n/fsgscheck | head -n 1\n', [('fsgscheck', COMMAND)])
         cd = self.cd('multiboot /image image guard\nmodule --nounzip /kernel kernel console=ttyS0 panic=-1 quiet\n'
@@ -223,7 +227,7 @@ class Bochs(Case):
         self.assertGreater(len(passed(text)), 380)
 
     def test_kvm(self):
-        """KVM on VMX, which leaves CR4.FSGSBASE to its guest."""
+        """KVM runs on VMX, and lets its guest control CR4.FSGSBASE."""
         kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-intel'))
         initrd = self.inner(guest('/image') + guest('-f 0 /image') + guest('/ring0'),
                             [('vmm', VMM), ('image', IMAGE), ('ring0', RING0)], modules)
@@ -236,12 +240,12 @@ class Bochs(Case):
 
 
 class Gvisor(Case):
-    """A user-space kernel. Cases about registers that it reserves are skipped, and no case crashes
-    without a reason."""
+    """gVisor, a kernel in user space. It reserves some registers, so cases about them are skipped. No case may crash
+    without a known reason."""
 
-    # No exception vector in a signal frame; no PTRACE_ARCH_PRCTL; a selector that a tracer does not get rid of; GS; no
-    # word of it in AT_HWCAP2.
-    # What is to return to a stack pointer that is not canonical dies, where the processor checks operands.
+    # If the processor checks operands, a process that returns to a stack pointer that is not canonical dies in these
+    # cases. The other deviations: a signal frame has no exception vector, PTRACE_ARCH_PRCTL is missing, a tracer cannot
+    # remove a selector, GS belongs to gVisor, and AT_HWCAP2 does not advertise FSGSBASE.
     not_canonical_stack = {219, 220}
     deviations = {246, 507, 509, 511, 535, 543, 544, 553, 561, 702, 902}
 
@@ -282,7 +286,8 @@ class Gvisor(Case):
 
 
 class GvisorWhole(Gvisor):
-    """The whole suite on a kernel that advertises the instructions: in a machine, since this system's may not."""
+    """The whole suite in gVisor, in an emulated machine with a kernel that advertises the instructions. This system's
+    kernel may not."""
 
     test_command = test_nothing_dies = None
 
@@ -295,7 +300,7 @@ class GvisorWhole(Gvisor):
             kernel, initrd=initrd, smp=2, memory=1536, timeout=850, until=r'^=== end\n',
             append='console=ttyS0 panic=-1 quiet'))
         text, status = run.section('suite')
-        # Case 43 fails because of QEMU 7.2: it accepts a REX prefix before F3.
+        # Case 43 fails because QEMU 7.2 accepts a REX prefix before F3.
         self.assertEqual(failed(text) - TCG_USER - {43}, self.deviations, text)
         self.assertFalse([n for n in failed(text) - TCG_USER if 'did not finish' in about(text, n)])
         self.assertGreater(len(passed(text)), 150)
@@ -303,7 +308,7 @@ class GvisorWhole(Gvisor):
 
 
 class Xen(Case):
-    """Images as the first guest of a real Xen: PVH needs no toolstack and no Linux."""
+    """Images run as the first guest of a real Xen. As PVH guests they need neither Xen's tools nor Linux."""
 
     package, release = 'xen-hypervisor-4.17-amd64', None
     without = (1,)
@@ -335,7 +340,7 @@ class Xen(Case):
             self.assertEqual(run.status, 35)
 
     def test_guard_is_dom0(self):
-        """The guard cannot start dom0's kernel, and says so."""
+        """The guard cannot start a kernel as dom0, and says so."""
         run = self.pvh(IMAGE, words='guard')
         self.assertRegex(run.log, r'(?m)^fsgscheck: guard stopped: this is dom0, .*\n\Z')
         self.assertEqual(run.status, 39)
@@ -352,7 +357,7 @@ class XenNewer(Xen):
 
 
 class XenGuard(Xen):
-    """A Linux that the boot guard starts, as a PVH guest of Xen. Xen's tools run in Linux as dom0."""
+    """The boot guard starts a Linux in a PVH guest of Xen. Xen's tools run in the Linux that is dom0."""
 
     test_image = test_not_offered = test_guard_is_dom0 = test_ring0_suite = None
     modules = ('xen-privcmd', 'xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xenfs')
@@ -372,20 +377,20 @@ xenconsoled --log=guest --log-dir=/var/log/xen
 """
 
     def tools(self):
-        """Xen's tools with their libraries, as files of an initial file system."""
+        """Xen's tools with their libraries, as files for an initial file system."""
         tree, _ = self.available(aside.unpacked, 'xen-utils-4.17', release='bookworm', libraries=True,
                                  only=['./usr/lib/xen-4.17/bin/*', '*/lib*.so*', '*/ld-linux*'])
         folders = [tree / 'usr/lib/x86_64-linux-gnu', tree / 'lib/x86_64-linux-gnu']
         programs = [tree / 'usr/lib/xen-4.17/bin' / name for name in self.programs]
         listed = output('env', f'LD_LIBRARY_PATH={":".join(map(str, folders))}', 'ldd', *programs)
-        # The C library loads libgcc_s when a thread is cancelled.
+        # The C library loads libgcc_s only when a thread is cancelled, so ldd does not list it.
         needed = {*map(pathlib.Path, re.findall(r'=> (/\S+)', listed)), folders[1] / 'libgcc_s.so.1'}
         return [('lib64/ld-linux-x86-64.so.2', folders[1] / 'ld-linux-x86-64.so.2'),
                 *((f'xen/{file.name}', file) for file in programs),
                 *((f'lib/x86_64-linux-gnu/{file.name}', file) for file in sorted(needed))]
 
     def guest_of_xen(self, name, settings):
-        """Lines of a job: a guest, then its console between two lines that mark it."""
+        """Lines of a job that run a guest, and print its console between two lines that mark it."""
         (self.folder / name).write_text(
             f'name="{name}"\ntype="pvh"\nkernel="/image"\nramdisk="/linux"\nmemory=256\non_reboot="destroy"\n'
             f'on_crash="destroy"\ncmdline="guard console=hvc0 panic=-1 quiet"\n{settings}\n', encoding='ascii')
@@ -410,7 +415,8 @@ xenconsoled --log=guest --log-dir=/var/log/xen
 
 
 class Versions(Case):
-    """Each reproducer of QEMU, valgrind and user-mode Linux on the current versions: what is mended must be said in doc/conformance.md."""
+    """Each reproducer of QEMU, valgrind and user-mode Linux runs on newer versions. doc/conformance.md must name the
+    defects that are mended there."""
 
     releases = ('trixie', 'sid')
     mended = {'qemu-rex': ('sid',), 'uml-fork-ldt': ('trixie', 'sid'), 'uml-fs-lost': ('trixie', 'sid'), 'uml-ptrace': ('sid',)}
@@ -439,8 +445,8 @@ class Versions(Case):
                        env={'VALGRIND_LIB': str(tree / 'usr/libexec/valgrind')})
 
     def uml(self, release):
-        """A root directory with user-mode Linux and the C library that it needs: its memory must follow its program, so no
-        dynamic linker may start it."""
+        """Makes a root directory with user-mode Linux and its C library. A dynamic linker must not start user-mode Linux,
+        because its memory must follow its program."""
         tree, version = self.available(aside.unpacked, 'user-mode-linux', release=release, libraries=True)
         root = self.folder / release
         for name in ('bin', 'proc', 'dev', 'lib64', 'tmp'):
@@ -456,7 +462,7 @@ class Versions(Case):
             self.skipTest(f'no mount in a namespace here: {done.stderr.strip()}')
         return version, root, entered
 
-    # What user-mode Linux is told, and the program that it runs.
+    # The command line of user-mode Linux, which ends with the folder of the program that it runs.
     words = ('seccomp=off rootfstype=hostfs ro init=/bin/init uml_dir=/tmp/ con0=fd:0,fd:1 con=null mem=64M quiet fsgs.args= '
              'fsgs.end=off fsgs.run=/bin/')
 
@@ -466,7 +472,8 @@ class Versions(Case):
         return done.stdout + done.stderr
 
     def uml_in_a_machine(self, root, programs):
-        """It keeps what the kernel below it keeps, so that kernel has to advertise the instructions."""
+        """Runs user-mode Linux under a kernel that advertises the instructions, because it preserves a base only if the
+        kernel below it does."""
         kernel, _ = self.available(aside.kernel)
         job = 'mount -o bind /proc /uml/proc\nmount -o bind /dev /uml/dev\n' + ''.join(
             f'echo "=== begin {program.name}"; chroot /uml /bin/linux.uml {self.words}{program.name} </dev/null 2>&1; '
@@ -501,7 +508,7 @@ class Versions(Case):
                 self.assertEqual(not line[1], release in self.mended.get(name, ()), line[0])
 
     def test_x2apic(self):
-        """The firmware leaves x2APIC mode on where an APIC ID needs more than eight bits. The emulator of 7.2 has no such mode."""
+        """The image works although the firmware leaves x2APIC mode on, as with APIC IDs of more than eight bits."""
         version, emulator = self.available(aside.qemu_system, 'trixie')
         run = self.timed(f'QEMU {version}, 288 CPUs',
                          machine.boot(IMAGE, emulator=emulator, cpu='max', memory=256, smp=288, timeout=240))

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Enters a machine state of table.py and compares what fsgscheck says there with what is true.
+"""Enters a machine state of table.py, and compares fsgscheck's report there with the table.
 
     states.py run NAME      enters a state
-    states.py page          makes the page about the peers and compares it with the committed one
-    states.py sites         compares the instructions that the tracer finds by their bytes with a disassembler's
+    states.py page          makes the page about the peers, and compares it with the committed page
+    states.py sites         compares the instructions that the tracer finds by their bytes with those of a disassembler
 
-Status 0 when all is as the table says, 1 when it is not, 77 with a reason when this machine cannot
-provide the state.
-The programs are $STATIC and its like; what was said, and what others answer in the same state, stays in
+The status is 0 if all is as the table says, 1 if not, and 77 with a reason if this machine cannot be put into the state.
+$STATIC and similar variables name the programs. The reports, and the answers of the peers in the same state, stay in
 $SCRATCH/results.
 """
 
@@ -29,9 +28,9 @@ import table
 from support import SOURCE, TESTS, Unavailable, advertised, builds, cpu_flags, locked, machine, parts
 
 SCRATCH = pathlib.Path(os.environ["SCRATCH"]).resolve()
-SECONDS = 50  # for one program; its test has 120
+SECONDS = 50  # the time limit of one program; a whole test has 120 s
 
-# How a build for another machine is made: compiler, cross file, whether the program is shared.
+# For each build for another machine: the compiler, the cross file, and whether the program uses the shared library.
 BUILDS = {
     "i386": ("i686-linux-gnu-gcc", "i386.ini", False),
     "x32": ("x86_64-linux-gnux32-gcc", "x32.ini", False),
@@ -49,13 +48,13 @@ class Failed(Exception):
 
 
 class Programs:
-    """The builds of the command, and of the peers' program, that a state may ask for."""
+    """The builds of the command and of the peers' program in which a state may run."""
 
     def __init__(self, **others):
         self.others = others
 
     def command(self, key):
-        """The replacement of a word in braces: a build of fsgscheck, a helper, or a file."""
+        """The text that replaces a word in braces: the path of a build of fsgscheck, of a helper or of a file."""
         if key in BUILDS:
             return self._cross(key)
         if key in FILES:
@@ -68,7 +67,7 @@ class Programs:
         return path
 
     def peers(self, key):
-        """The same, with the peers' program in fsgscheck's place."""
+        """Like command(), but with the peers' program in place of fsgscheck."""
         if key not in ("static", "shared", *BUILDS):
             return self.command(key)
         compiler, _, shared = BUILDS.get(key, ("gcc", None, key == "shared"))
@@ -90,7 +89,7 @@ class Programs:
         return str(folder / target)
 
     def _file(self, key):
-        """By another name first: another test may be reading it."""
+        """Writes the file under another name first, because another test may be reading it."""
         path = SCRATCH / "peers" / f"{key}.txt"
         with locked(SCRATCH / "peers"):
             new = path.with_suffix(".new")
@@ -100,14 +99,14 @@ class Programs:
 
 
 def _cpuinfo(flag, amd):
-    """This machine's /proc/cpuinfo with another flag, and of another vendor."""
+    """This machine's /proc/cpuinfo, with or without the flag, and with AMD as the vendor if requested."""
     text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     if not flag:
         text = re.sub(r" fsgsbase\b", "", text)
     return re.sub(r"(?m)^(vendor_id\s*: ).*", r"\1AuthenticAMD", text) if amd else text
 
 
-# Files that a tracer substitutes for others.
+# Files that a tracer opens in place of others.
 FILES = {
     "cpuinfo-without": lambda: _cpuinfo(False, False),
     "cpuinfo-amd-with": lambda: _cpuinfo(True, True),
@@ -119,7 +118,7 @@ FILES = {
 
 
 def build(command):
-    """Runs a build step. A missing compiler is not a failure; a failed step is."""
+    """Runs a build step. If the compiler is missing, the test skips. If the step fails, the test fails."""
     if not shutil.which(command[0]):
         raise Unavailable(f"{command[0]} is not installed")
     run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -132,7 +131,7 @@ def build(command):
 
 
 def require(needs):
-    """Skips if this machine is not suitable for the state."""
+    """Skips if this machine cannot be put into the state."""
     if "fsgsbase" in needs and not advertised():
         raise Unavailable("this kernel does not advertise FSGSBASE")
     if "cpuid_fault" in needs and "cpuid_fault" not in cpu_flags():
@@ -142,12 +141,12 @@ def require(needs):
 
 
 def run_process(state, resolve, arguments):
-    """Runs one program in a state of this machine; returns its output and its exit status."""
+    """Runs one program in a state of this machine. Returns its output and its exit status."""
     def fill(word):
         return re.sub(r"\{([a-z0-9-]+)\}", lambda found: resolve(found[1]), word)
 
     words = [fill(word) for word in shlex.split(state.command)] + arguments
-    # Only the state's own variables: Meson sets variables for the loader and the allocator.
+    # Only the state's own variables are passed, because Meson sets variables for the loader and the allocator.
     environment = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
     environment |= {key: fill(value) for key, value in state.environment}
     run = _run(words, environment)
@@ -170,9 +169,9 @@ def _run(words, environment=None):
 
 
 def ask_process(state, programs, arguments):
-    """Returns what the peers say, and what fsgscheck says and its status, in a process's state."""
+    """Returns the answers of the peers, and fsgscheck's report and status, in the state of a process."""
     require(state.needs)
-    # First what is quickly built: a kernel may not run it.
+    # The peers' program is built quickly, so it runs first: this kernel may be unable to run such programs.
     answers, _ = run_process(state, programs.peers, [])
     return answers, *run_process(state, programs.command, arguments)
 
@@ -181,7 +180,7 @@ def ask_process(state, programs, arguments):
 
 
 def _split(section):
-    """The output of the peers' program, which runs fsgscheck when it is done."""
+    """The answers of the peers' program, and the output and status of fsgscheck, which it runs afterwards."""
     if not section:
         return None
     answers, _, report = section[0].partition("\n")
@@ -189,7 +188,7 @@ def _split(section):
 
 
 def ask_system(state, programs, arguments):
-    """The same in an emulated machine."""
+    """The same answers, in an emulated machine."""
     words = ["console=ttyS0", "panic=-1", "quiet", "fsgs.run=/peers",
              "fsgs.args=" + ",".join(["/fsgscheck", *arguments]), *state.append.split()]
     host = {}
@@ -210,7 +209,7 @@ def ask_system(state, programs, arguments):
 
 
 def ask_uml(_, programs, arguments):
-    """The same in user-mode Linux."""
+    """The same answers, in user-mode Linux."""
     run = machine.user_mode_linux(programs.command("confine"), programs.command("init"),
                                   programs.peers("static"),
                                   [programs.command("static"), *arguments], timeout=SECONDS)
@@ -224,7 +223,7 @@ def ask_uml(_, programs, arguments):
 
 
 def field(report, path):
-    """The value at "a.b.c", or a word that no report contains."""
+    """The value at a path like "a.b.c", or a word that no report contains."""
     for key in path.split("."):
         if isinstance(report, list) and key.isdigit() and int(key) < len(report):
             report = report[int(key)]
@@ -236,13 +235,13 @@ def field(report, path):
 
 
 def differences(expected, report):
-    """One line for each field that is not what the table says."""
+    """One line for each field whose value is not that of the table."""
     return [f"{path}: expected {json.dumps(value)}, got {json.dumps(field(report, path))}"
             for path, value in expected.items() if field(report, path) != value]
 
 
 def parse(text, what):
-    """The JSON object in an output to which a debugger may have added lines."""
+    """The JSON object in an output. A debugger may have added lines to it."""
     try:
         return json.loads(text[text.find("{"):text.rfind("}") + 1])
     except json.JSONDecodeError as error:
@@ -253,7 +252,7 @@ ASK = {table.Process: ask_process, table.System: ask_system, table.Uml: ask_uml}
 
 
 def enter(case, programs):
-    """Asks all peers in a state; returns fsgscheck's report, with its status, and the peers'."""
+    """Asks fsgscheck and all peers in a state. Returns fsgscheck's report, with its status, and the peers' answers."""
     arguments = ["--json", *case.args.split()]
     answers, text, status = ASK[type(case.machine)](case.machine, programs, arguments)
     report = parse(text, "fsgscheck")
@@ -263,7 +262,7 @@ def enter(case, programs):
 
 
 def run(case, programs, results):
-    """Runs one case and returns the test's exit status."""
+    """Runs one case. Returns the test's exit status."""
     result = results / f"{case.name}.json"
     result.unlink(missing_ok=True)
     report, answers = enter(case, programs)
@@ -286,7 +285,7 @@ OUTCOMES = {"right": "ok", **{how: table.OUTCOME_OF[how] for how in ("ud", "gp",
 
 
 def decide(offered, hwcap2, outcomes):
-    """The decision once more, written from its description, for a process under a tracer on a healthy machine."""
+    """The decision once more, written from its description. It is for a process under a tracer on a healthy machine."""
     def segment(letter):
         own = [outcomes[insn] for insn in table.INSTRUCTIONS if insn[2] == letter]
         if hwcap2 == "promised" and not offered:
@@ -313,7 +312,7 @@ def decide(offered, hwcap2, outcomes):
 
 
 def run_combination(programs, options, hows, expected):
-    """One process; returns what is wrong with its report."""
+    """Runs one process. Returns the errors in its report."""
     words = [f"--insn={insn}:{how}" for insn, how in zip(table.INSTRUCTIONS, hows)]
     state = table.launched(" ".join([*options, *words]))
     text, status = run_process(state, programs.command, ["--json"])
@@ -322,7 +321,7 @@ def run_combination(programs, options, hows, expected):
 
 
 def run_every(name, programs):
-    """All outcomes of all four instructions, for one answer of CPUID and AT_HWCAP2."""
+    """Runs all outcomes of all four instructions, for one answer of CPUID and AT_HWCAP2."""
     offered, hwcap2 = table.EVERY[name]
     options = {"promised": [], "refused": [table.H0], "absent": [table.ABSENT]}[hwcap2]
     options += [] if offered else [table.NO_CPUID]
@@ -343,7 +342,7 @@ def run_every(name, programs):
 
 
 def run_sites(programs):
-    """The tracer must change these instructions, and no bytes that only look like them."""
+    """The tracer must change exactly these instructions, and no bytes that only look like one."""
     static = programs.command("static")
     found = _run([programs.command("launch"), "--sites", "--", static]).stdout.decode()
     code = _run(["objdump", "-d", "--no-show-raw-insn", static]).stdout.decode()
@@ -363,7 +362,7 @@ PEERS = {
     "auxv": "`getauxval(AT_HWCAP2) & 2`",
     "cpuinfo": "/proc/cpuinfo",
 }
-MIN_ROWS = 30  # a page with fewer states is not from a complete run
+MIN_ROWS = 30  # with fewer states, the run was not complete
 
 PAGE = """\
 <!-- SPDX-License-Identifier: MIT -->
@@ -395,7 +394,7 @@ segment is broken, the truth is a no, and `fsgscheck` gives the access of each s
 
 
 def versions():
-    """What the peers' answers depend on."""
+    """The versions on which the peers' answers depend."""
     def version(program):
         run = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, check=False,
                              capture_output=True, text=True)
@@ -413,7 +412,7 @@ WORDS = {True: "yes", False: "no", None: "–"}
 
 
 def page_row(case, said):
-    """One line: a wrong answer is in bold."""
+    """One row of the table. A wrong answer is in bold."""
     def cell(answer):
         return WORDS[answer] if answer in (None, case.safe) else f"**{WORDS[answer]}**"
 
@@ -426,7 +425,7 @@ def page_row(case, said):
 
 
 def _score(name, answers):
-    """How often a peer is right, of how often it answered; answers: (case, whether)."""
+    """For each peer, how many of its answers were right; `answers` has (case, right or not)."""
     cells = []
     for cases in ([case for case in table.CASES if case not in table.LAUNCHED], table.CASES):
         right = [whether for case, whether in answers if case in cases]
@@ -435,7 +434,7 @@ def _score(name, answers):
 
 
 def make_page(found):
-    """The page, from what was said in each state."""
+    """The page, from the results in each state."""
     sections = []
     scores = [_score(name, [(case, said["peers"][peer] == case.safe) for case, said in found
                             if case.steady and said["peers"][peer] is not None])
@@ -452,14 +451,14 @@ def make_page(found):
 
 
 def rows_of(page):
-    """The lines of the page's tables, by the state's name."""
+    """The rows of the page's tables, by the state's name."""
     rows = [line for line in page.splitlines() if line.count("|") == len(PEERS) + 5]
     lines = {line.split("|")[1].strip(): line for line in rows}
     return {name: line for name, line in lines.items() if name not in ("state", "---")}
 
 
 def run_page():
-    """Writes the page and compares it; returns the test's exit status."""
+    """Writes the page and compares it with the committed one. Returns the test's exit status."""
     found = [(case, json.loads(path.read_text(encoding="utf-8"))) for case in table.CASES
              if (path := SCRATCH / "results" / f"{case.name}.json").exists()]
     if len(found) < MIN_ROWS:
@@ -480,7 +479,7 @@ def run_page():
 
 
 def run_test(name, programs):
-    """Runs one test of the table and returns its exit status."""
+    """Runs one test of the table. Returns its exit status."""
     if name in table.EVERY:
         return run_every(name, programs)
     case = next(case for case in table.CASES if case.name == name)
@@ -488,7 +487,7 @@ def run_test(name, programs):
 
 
 def main():
-    """Runs what the command line names."""
+    """Runs the action that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     actions = parser.add_subparsers(dest="action", required=True)
     run_action = actions.add_parser("run", help="one case")

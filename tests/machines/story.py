@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A VM whose CPUID and CR4 promised FSGSBASE died at boot on its first rdfsbase. Here it does so
-again, and each of our tools says what it could have said then.
+"""Repeats the crash that the project began with: a VM whose CPUID and CR4 had FSGSBASE died at boot on its first
+rdfsbase. Each of our tools must name the cause.
 
-Prints TAP; ends with 77 when QEMU or the kernel is not available."""
+Prints TAP. Exits with 77 if QEMU or the kernel is not available."""
 
 import argparse
 import json
@@ -77,7 +77,8 @@ class Story:
         self.check('and QEMU ends with its status', 16 + 2, (run.status or 0) >> 1)
 
     def guarded(self, host):
-        """The same kernel, started by the boot guard; returns what Linux says, and its command line."""
+        """Boots the same kernel with the boot guard. Returns fsgscheck's report under Linux, and the kernel's command
+        line."""
         run = machine.boot(self.arguments.image, append='guard', host=host, host_elf=self.arguments.host_elf,
                            modules=[(self.kernel, f'{KERNEL} quiet fsgs.args=--json'), (self.initrd, '')],
                            cpu=machine.CPU_OF_REPORT)
@@ -100,7 +101,7 @@ class Story:
                           'disabled', ['switched-off', 'unproven', 'upgrade-risk'], 1)
         self.check_report('with the bit hidden it boots, and has none', self.linux('hide'),
                           'unsupported', [], 1)
-        # The emulated processor under the host does not check addresses, whatever the host reports.
+        # The emulated processor does not check addresses, whatever the host reports.
         self.check_report('on the honest host it boots, and works', self.linux('honest'),
                           'usable', ['no-canonical-check'], 0)
         self.the_guard_goes_first()

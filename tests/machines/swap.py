@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Breaks the decision on purpose, and expects the table to notice.
+"""Breaks the decision on purpose, and expects the cases of the table to fail.
 
-Two verdicts change places in decide_process(), the command is linked with that, and every state that a process can be
-put in is entered with it. The cases whose verdict is one of the two have to fail, each by its name, and no others.
+Two verdicts change places in decide_process(), and the command is linked with this code. Every state that a process can
+be put into is entered with that command. Exactly the cases whose verdict is one of the two must fail.
 """
 
 import os
@@ -20,7 +20,7 @@ SWAPS = (("USABLE", "BROKEN"), ("DISABLED", "UNSUPPORTED"), ("UNADVERTISED", "IN
 
 
 def swap(text, one, other):
-    """The source with two verdicts exchanged in the decision about a process."""
+    """The source, with two verdicts exchanged in the decision about a process."""
     source = mutation.tokens(text)
     first, last = mutation.body(source, "decide_process")
     begin, end = source[first][1], source[last - 1][2]
@@ -34,7 +34,7 @@ def swap(text, one, other):
 
 
 def build_broken(folder, one, other):
-    """Links the command with two verdicts swapped."""
+    """Links the command with two verdicts exchanged in its decision."""
     source, changed, program = folder / "decide.c", folder / "decide.o", folder / "fsgscheck"
     original = (SOURCE / "lib/core/decide.c").read_text(encoding="utf-8")
     source.write_text(swap(original, one, other), encoding="utf-8")
@@ -48,13 +48,13 @@ def build_broken(folder, one, other):
 
 
 def from_process(case):
-    """Whether the swapped code gives the verdict, in the program that is built."""
+    """Whether the case runs the changed command, and the changed code gives its verdict."""
     return (isinstance(case.machine, table.Process) and "{static}" in case.machine.command
             and "cpus-differ" not in case.findings)
 
 
 def check(programs, one, other):
-    """Enters all states with one swap; returns the number of unexpected results."""
+    """Enters all states with one exchange. Returns the number of unexpected results."""
     touched = {getattr(table, one), getattr(table, other)}
     failed, surprises = [], []
     for case in table.CASES:
@@ -76,7 +76,7 @@ def check(programs, one, other):
 
 
 def main():
-    """Tries every swap; returns the exit status."""
+    """Tries every exchange. Returns the exit status."""
     surprises = 0
     try:
         states.require(("fsgsbase",))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The table of machine states: how each is entered, and what fsgscheck or the boot image has to say in it.
+"""The table of machine states: how each state is entered, and what fsgscheck or the boot image must report there.
 
-As a program it prints, for Meson, a suite and a name on each line, and for `boot` the image.  states.py enters the
-states of processes and kernels, boot.py boots the image.
+As a program, it prints a line for each test, for Meson: a suite, a name and, for the suite `boot`, the image. states.py
+enters the states of processes and kernels. boot.py boots the image.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ UNADVERTISED, BROKEN, INCONSISTENT = "unadvertised", "broken", "inconsistent"
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """A process of this machine.
+    """A process on this machine.
 
-    command   what runs, split as a shell does.  {static} and its like are builds of the command; the
-              words that follow go to it, or to whatever runs it
-    needs     what this machine has to be capable of: "fsgsbase", "cpuid_fault", "cpus"
+    command   the command line, split as a shell does. {static} and similar words stand for builds of fsgscheck. Further
+              arguments are added at its end.
+    needs     the features that this machine must have: "fsgsbase", "cpuid_fault", "cpus"
     """
 
     command: str
@@ -33,7 +33,7 @@ class Process:
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """An emulated machine with a distribution's kernel; the words are machine.py's."""
+    """An emulated machine with a distribution's kernel. The fields are arguments of machine.py."""
 
     append: str = ""
     cpu: str = "EPYC"
@@ -43,21 +43,21 @@ class System:
 
 @dataclasses.dataclass(frozen=True)
 class Uml:
-    """A kernel that is a process: user-mode Linux."""
+    """User-mode Linux, a kernel that runs as a process."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One state and the truth about it."""
+    """One state, and the right answers in it."""
 
     name: str
     about: str          # a short description
     machine: object
-    safe: bool          # the truth: a program here may use the instructions
+    safe: bool          # whether a program here may in truth use the instructions
     verdict: str        # the verdict that fsgscheck must report ...
     findings: str = ""  # ... with exactly these findings
-    access: str = None  # of both segments, or "FS GS"; by the verdict when not told
-    fs: str = None      # the verdicts of FS and GS; the overall one when not told
+    access: str = None  # one access for both segments, or "FS GS"; by default it follows from the verdict
+    fs: str = None      # the verdicts of FS and GS; by default the overall verdict
     gs: str = None
     proof: str = "tried"
     args: str = ""      # further arguments of fsgscheck
@@ -66,7 +66,7 @@ class Case:
 
     @property
     def expected(self):
-        """All fields to compare, by their path."""
+        """All fields to compare, by their paths."""
         fs, gs = self.fs or self.verdict, self.gs or self.verdict
         if self.access:
             access = (self.access.split() * 2)[:2]
@@ -79,12 +79,12 @@ class Case:
 
 
 def outcomes(default, **others):
-    """Fields for the outcomes of the four trials."""
+    """The fields with the outcomes of the four trials."""
     return {f"trials.{insn}.outcome": others.get(insn, default) for insn in INSTRUCTIONS}
 
 
 def signal(number, code):
-    """Fields for the signal of four trials that failed in the same way."""
+    """The fields with the signal of four trials that failed in the same way."""
     return ({f"trials.{insn}.signal": number for insn in INSTRUCTIONS} |
             {f"trials.{insn}.si_code": code for insn in INSTRUCTIONS})
 
@@ -95,7 +95,7 @@ EVENTS = ["syscall", "signal", "yield", "sleep", "fork", "migrate", "cpuid"]
 
 
 def survival(*lost, cpus=len(os.sched_getaffinity(0))):
-    """Fields for a survival check in which all but the named events kept the base."""
+    """The fields of a survival check in which only the named events lost the base."""
     tried = [event for event in EVENTS if event != "migrate" or cpus > 1]
     return {"survival.tried": tried, "survival.lost": list(lost)}
 
@@ -129,7 +129,7 @@ NATIVE = [
 
 
 def emulated(model, has):
-    """A model of qemu-user: no AT_HWCAP2, no canonical check."""
+    """A processor model of qemu-user, which has neither AT_HWCAP2 nor a canonical check."""
     name = f"qemu-user-{model}".replace(",-", "-no-").lower()
     machine = Process(f"qemu-x86_64 -cpu {model} {{static}}", needs=())
     about = f"qemu-user, processor model {model}"
@@ -197,21 +197,21 @@ DEBUGGERS = [
 
 
 def launched(options, needs=("fsgsbase",)):
-    """The command under the tracer of launch.c."""
+    """The command under the tracer launch.c."""
     return Process(f"{{launch}} {options} -- {{static}}", needs=needs)
 
 
 ALL_UD = " ".join(f"--insn={insn}:ud" for insn in INSTRUCTIONS)
 NO_CPUID = "--cpuid=7:ebx:0xfffffffe:0"
-# AT_HWCAP2 in all its copies, and the flag of /proc/cpuinfo: with both gone, nothing differs from a
-# kernel that was told not to enable the instructions.
+# Options that change AT_HWCAP2 in all its copies. Together with P0, which removes the flag from /proc/cpuinfo, the state
+# is that of a kernel that was told not to enable the instructions.
 H0, ABSENT = "--hwcap2=0 --everywhere", "--hwcap2=absent --everywhere"
 P0 = "--file=/proc/cpuinfo={cpuinfo-without}"
 OLD = "--uname=release:5.4.0-42-generic"
 
 
 def signature(text):
-    """CPUID with the hypervisor bit and a signature of 12 characters."""
+    """Options for a CPUID that reports a hypervisor with this signature of 12 characters."""
     words = [int.from_bytes(text.encode()[i:i + 4], "little") for i in (0, 4, 8)]
     return " ".join(["--cpuid=1:ecx:0xffffffff:0x80000000", "--cpuid=0x40000000:eax:0:0x40000001",
                      *(f"--cpuid=0x40000000:{reg}:0:{word:#x}"
@@ -219,7 +219,7 @@ def signature(text):
 
 
 def vendor(text):
-    """CPUID with another maker of the processor, of 12 characters."""
+    """Options for a CPUID that reports this vendor of the processor, with 12 characters."""
     words = [int.from_bytes(text.encode()[i:i + 4], "little") for i in (0, 4, 8)]
     return " ".join(f"--cpuid=0:{reg}:0:{word:#x}"
                     for reg, word in zip(("ebx", "edx", "ecx"), words))
@@ -232,7 +232,7 @@ OUTCOME_OF = {"ud": "undefined", "gp": "faulted", "wrong": "wrong-value", "narro
 
 
 def one_of_four(insn, how):
-    """One instruction that is defective: the other segment stays usable."""
+    """The state with one defective instruction. The other segment stays usable."""
     segment, other = ("fs", "gs") if "fs" in insn else ("gs", "fs")
     access = "arch_prctl instruction" if segment == "fs" else "instruction arch_prctl"
     return Case(f"only-{insn}-{how}", f"{insn} alone fails: {OUTCOME_OF[how]}",
@@ -241,7 +241,7 @@ def one_of_four(insn, how):
 
 
 def lost(event):
-    """A base that one event changes, and a tracer that hides itself."""
+    """The state in which one event changes a base, and the tracer hides itself."""
     return Case(f"lost-{event}", f"the GS base is lost at the event {event}",
                 launched(f"--lose={event} --untraced",
                          needs=("fsgsbase", *(["cpus"] if event == "migrate" else []))),
@@ -293,7 +293,8 @@ LAUNCHED = [
          False, DISABLED, "kernel-too-old unproven"),
     Case("switched-off", "nofsgsbase", launched(f"{H0} {P0} {ALL_UD}"),
          False, DISABLED, "switched-off unproven"),
-    # CPUID shows what is below Xen there; the name is that of the sign, and the steps are those for such a guest.
+    # In such a guest, CPUID shows the processor below Xen. The hypervisor's name comes from the sign, and the advice is
+    # that for such a guest.
     Case("xen-pv-switched-off", "nofsgsbase in a paravirtual guest of Xen 4.17",
          launched(f"{H0} {P0} {ALL_UD} " + signature("TCGTCGTCGTCG") + " --file=/sys/hypervisor/guest_type={xen-pv}"
                   " --file=/sys/hypervisor/version/major={xen-major} --file=/sys/hypervisor/version/minor={xen-minor}"),
@@ -394,8 +395,7 @@ SECTIONS = {
 
 CASES = [case for cases in SECTIONS.values() for case in cases]
 
-# Every outcome of every instruction, under each answer of CPUID and of AT_HWCAP2: 256 live processes
-# for each of these.
+# All outcomes of all instructions, with each answer of CPUID and of AT_HWCAP2. Each of these tests starts 256 processes.
 EVERY = {f"every-{'offered' if offered else 'hidden'}-{hwcap2}": (offered, hwcap2)
          for offered in (True, False) for hwcap2 in ("promised", "refused", "absent")}
 
@@ -405,15 +405,15 @@ EVERY = {f"every-{'offered' if offered else 'hidden'}-{hwcap2}": (offered, hwcap
 
 @dataclasses.dataclass(frozen=True)
 class Boot:
-    """The boot image on one emulated machine; the words are machine.py's.
+    """The boot image on one emulated machine. The other fields are arguments of machine.py.
 
-    way       elf, pvh, uefi, or bios or uefi with -cd, -disk or -stick
-    verdict   empty when it is not to come to one
-    cpus      how many it must have tested
-    patches   bytes to replace in the image, OLD=NEW in hexadecimal: where a machine can hardly be made to go wrong
-    until     without an exit device: the machine ends at this line
-    repeat    for what depends on the moment
-    says      what it has to print, in this order: regular expressions for whole lines
+    way       how the image is booted: elf, pvh, uefi, or bios or uefi with -cd, -disk or -stick
+    verdict   the expected verdict; empty if the image must not reach one
+    cpus      how many CPUs it must have tested
+    patches   bytes to replace in the image, OLD=NEW in hexadecimal, for failures that a machine can hardly have
+    until     the machine has no exit device and ends at this line
+    repeat    the number of boots, for results that depend on timing
+    says      the lines that it must print, in this order, as regular expressions for whole lines
     """
 
     name: str
@@ -421,7 +421,7 @@ class Boot:
     findings: str = ""
     says: tuple = ()
     way: str = "elf"
-    image: str = None  # by the way when not told
+    image: str = None  # by default it follows from `way`
     cpu: str = "EPYC"
     smp: str = "1"
     cpus: int = 1
@@ -434,7 +434,7 @@ class Boot:
 
     @property
     def built(self):
-        """The image that Meson has to build for it."""
+        """The image that Meson must build for this case."""
         return self.image or ("iso" if "-" in self.way else "efi" if self.way == "uefi" else "elf")
 
 
@@ -444,17 +444,17 @@ UNKNOWN = "unknown"
 
 
 def undefined(*insns):
-    """The lines printed about instructions that raise #UD."""
+    """The lines that the image prints about instructions that raise #UD."""
     return tuple(rf"not ok \d+ - CPU 0: {insn}, 64-bit form: It raised invalid opcode \(#UD\)\." for insn in insns)
 
 
 def hosted(mode, verdict, findings="", *says, **settings):
-    """The image on the defective host."""
+    """The case of the image on the defective host."""
     return Boot("host-" + mode.replace(" insn=", "-"), verdict, findings, says, host=mode, **settings)
 
 
 def wrong(insn, bits):
-    """The lines printed about an instruction that runs and gives a wrong value."""
+    """The line that the image prints about an instruction that runs and gives a wrong value."""
     return rf"not ok \d+ - CPU 0: {insn}, {bits}-bit form: It ran with a wrong value\."
 
 
@@ -467,14 +467,14 @@ BOOTS = [
           r"ok \d+ - CPU 0: A base outlives a HLT in ring 0\.", "# hypervisor: TCGTCGTCGTCG")),
     Boot("elf-4-cpus", USABLE, EMULATED, ("# CPU 3: set CR4.FSGSBASE", r"ok \d+ - 4 of 4 CPUs tested"),
          **FOUR),
-    # Firmware lists processors that could be plugged in; they are not missing.
+    # Firmware also lists processors that could be plugged in. They do not count as missing.
     Boot("elf-hotplug", USABLE, EMULATED, (r"ok \d+ - 2 of 2 CPUs tested",), smp="2,maxcpus=4", cpus=2),
     Boot("elf-max", USABLE, EMULATED, cpu="max"),
     Boot("elf-not-offered", UNSUPPORTED, "",
          (r"ok \d+ - CPU 0: CR4.FSGSBASE can be set # SKIP CPUID does not offer it",), cpu="EPYC,-fsgsbase"),
     Boot("elf-nehalem", UNSUPPORTED, cpu="Nehalem", **FOUR),
-    # Leaf 7 must not be asked for: below it, a processor answers with its highest leaf, and in leaf 4 the same bit is
-    # set.
+    # The image must not query leaf 7 here. For a leaf above the highest one, a processor returns the highest leaf. In
+    # leaf 4 the same bit is set.
     Boot("elf-leaf-4", UNSUPPORTED, cpu="Haswell,level=4"),
     Boot("elf-pc", USABLE, EMULATED, machine="pc"),
     Boot("elf-microvm", USABLE, EMULATED, machine="microvm", smp="2", cpus=2),
@@ -482,27 +482,27 @@ BOOTS = [
     Boot("elf-no-exit-device", USABLE, EMULATED, until=r"^fsgscheck: .* cpus=\d+$"),
     Boot("pvh", USABLE, EMULATED, way="pvh", **FOUR),
     Boot("pvh-microvm", USABLE, EMULATED, way="pvh", machine="microvm"),
-    # The other processors hang in the first instruction: that machine is not usable.
+    # The other processors hang in their first instruction, so the machine is not usable.
     Boot("elf-silent-cpus", UNKNOWN, EMULATED,
          (r"not ok \d+ - 1 of 4 CPUs tested", r"not ok \d+ - verdict is unknown",
           "# advice: Guest: run the test again with one CPU; .*"),
          smp="4", patches=("fafc31c08ed8=f4ebfd90fafc",)),
-    # Neither long mode nor, on the oldest one, CPUID: no 64-bit code can report it.
+    # The processors have no long mode, and the oldest one has no CPUID, so 64-bit code cannot report this.
     Boot("elf-486", UNSUPPORTED, "", ("# reason: this CPU has no 64-bit mode.*",), cpu="486"),
     Boot("elf-qemu32", UNSUPPORTED, "", ("# advice: Host: .*64-bit CPU model.*",), cpu="qemu32"),
     Boot("elf-no-long-mode", UNSUPPORTED, cpu="EPYC,-lm"),
     Boot("pvh-no-long-mode", UNSUPPORTED, way="pvh", cpu="EPYC,-lm"),
     Boot("elf-64-cpus", USABLE, EMULATED, smp="64", cpus=64),
-    # A breakpoint in place of the read of CR4.
+    # A breakpoint replaces the read of CR4.
     Boot("elf-exception", UNKNOWN, "",
          ("# CPU 0: read CR4 and the bases", "Bail out! unexpected exception 3 at 0x[0-9a-f]+"),
          cpus=0, patches=("0f20e0=cc9090",)),
-    # An emulator hangs here. The step before it is on the last line.
+    # An emulator hangs in this step, which was announced on the last line.
     Boot("elf-forced", "", "", ("# CPU 0: set CR4.FSGSBASE",), cpu="Nehalem", append="quiet force",
          until="set CR4.FSGSBASE"),
-    # With a time limit of zero, a healthy processor is given up while it prints. It must stop
-    # printing: the last line is whole, and counts no processor that finished later. Which of the
-    # two it is depends on how busy this system is.
+    # With a time limit of zero, a healthy processor is given up while it prints. It must stop printing: the last line
+    # must be whole, and must not count a processor that finished later. How many processors are counted depends on how
+    # busy this system is.
     Boot("given-up", UNKNOWN, EMULATED,
          ("# CPU [12]: no sign of life after its last step: given up", r"not ok \d+ - [12] of 3 CPUs tested"),
          cpus="[12]", image="hasty", smp="3", repeat=5),
@@ -524,10 +524,10 @@ BOOTS = [
     hosted("narrow insn=wrgsbase", BROKEN, "", wrong("wrgsbase", 32)),
     hosted("lose", BROKEN, "no-canonical-check,value-lost",
            r"not ok \d+ - CPU 0: A base outlives an execution of CPUID\."),
-    # Only the boot processor is inside the host, so the others are healthy.
+    # Only the boot processor is inside the host, so the other processors are healthy.
     Boot("host-lie-4-cpus", INCONSISTENT, "cpus-differ,insn-ud",
          ("# CPU 0: broken: .*", "# CPUs 1-3: usable: .*"), host="lie", **FOUR),
-    # The write raises #GP; the machine is still one that does not offer the feature.
+    # The write to CR4 raises #GP, but the verdict is that of a machine which does not offer the feature.
     Boot("host-hide-forced", UNSUPPORTED, "",
          ("# CPU 0: set CR4.FSGSBASE", r"not ok \d+ - CPU 0: CR4.FSGSBASE can be set"), host="hide",
          append="force"),
@@ -544,7 +544,7 @@ BOOTS = [
 
 
 def main():
-    """Prints the names."""
+    """Prints a line for each test."""
     for name in [*(case.name for case in CASES), *EVERY]:
         print("states", name)
     for case in BOOTS:

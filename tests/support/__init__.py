@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the suites share. Meson tells Python where this package is (tests/meson.build), so no file inserts a path.
+"""Code that the suites share. Meson sets PYTHONPATH (tests/meson.build), so no test file inserts a path.
 
-The project's own programs come to a test in its environment, and its `depends` in meson.build builds them.
+A test finds the project's programs by variables of its environment. Its `depends` in meson.build builds these programs.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ SOURCE = TESTS.parent
 # The exit status of a skipped test.
 SKIP = 77
 
-# The exit status that goes with a verdict, by the command's contract, and the four instructions.
+# The exit status of the command for each verdict, and the four instructions.
 STATUS = {'usable': 0, 'unsupported': 1, 'disabled': 1, 'unadvertised': 2, 'broken': 2, 'inconsistent': 2, 'unknown': 3}
 INSNS = ('rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase')
 
 
 class Unavailable(unittest.SkipTest):
-    """Software outside the project is missing: a reason to skip, not to fail."""
+    """Software from outside the project is missing: the test skips, and does not fail."""
 
 
 def run(*command, **options):
-    """Runs a program with captured text; the caller checks its exit status."""
+    """Runs a program and captures its output as text. The caller checks the exit status."""
     settings = {'capture_output': True, 'text': True, 'check': False, 'timeout': 200}
     if 'input' not in options:
         settings['stdin'] = subprocess.DEVNULL
@@ -43,7 +43,7 @@ def output(*command, **options):
 
 
 def fetched(*command, **options):
-    """The same for a program that needs a network or a package: that it fails is a reason to skip."""
+    """The output of a program that needs a network or a package: if it fails, the test skips."""
     try:
         done = run(*command, **{'timeout': 600} | options)
     except FileNotFoundError as error:
@@ -57,18 +57,19 @@ def fetched(*command, **options):
 
 
 def for_dropin(text, header='fsgscheck.h'):
-    """C code that includes the installed headers: the same for the drop-in form."""
+    """C code for the installed headers, changed to include the drop-in form's one header."""
     return re.sub(r'#include <fsgscheck[\w/]*\.h>', f'#include "{header}"', text)
 
 
 def cpu_flags():
-    """The features that this kernel lists of its first CPU."""
+    """The flags that this kernel lists for its first CPU."""
     found = re.search(r'^flags\s*:(.*)', Path('/proc/cpuinfo').read_text(encoding='utf-8'), re.M)
     return found[1].split() if found else []
 
 
 def advertised():
-    """Whether this kernel advertises FSGSBASE: only then do its own rules hold. Independent of the library."""
+    """Whether this kernel advertises FSGSBASE. Only then do the rules for such a kernel apply. Does not use the
+    library."""
     words = memoryview(Path('/proc/self/auxv').read_bytes()).cast('N')
     hwcap2 = dict(zip(words[::2], words[1::2])).get(26, 0)
     return bool(hwcap2 & 2) and 'fsgsbase' in cpu_flags()
@@ -76,7 +77,7 @@ def advertised():
 
 @contextlib.contextmanager
 def locked(folder):
-    """A lock, so that two tests that need the same files make them in turn."""
+    """Takes a lock, so that two tests which need the same files make them one after the other."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / 'lock', 'w', encoding='ascii') as lock:

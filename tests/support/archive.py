@@ -13,7 +13,7 @@ def release():
 
 
 def mirror():
-    """Where this machine takes its packages from; nothing where that is unknown."""
+    """The address from which this machine takes its packages, in a list; an empty list if it is unknown."""
     if not shutil.which('apt-get'):
         return []
     sites = subprocess.run(['apt-get', 'indextargets', '--format', '$(RELEASE) $(COMPONENT) $(SITE)',

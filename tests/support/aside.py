@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Packages that are unpacked aside: of this system's release and of others, never installed.
+"""Packages of this system's release and of other releases, unpacked into a folder and never installed.
 
-They stand below $FSGSCHECK_CACHE, or $XDG_CACHE_HOME/fsgscheck, or ~/.cache/fsgscheck: outside of the source tree, and
-shared by all build directories. A release's list is refreshed once a day; without a network the newest packages that are
-there will do.
+The folder is $FSGSCHECK_CACHE, or $XDG_CACHE_HOME/fsgscheck, or ~/.cache/fsgscheck. It is outside of the source tree, and
+all build directories share it. The list of a release is refreshed once a day. Without a network, the newest packages that
+were unpacked earlier are used.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 DAY = 86400
 CLOUD = 'linux-image-cloud-amd64'
 LOADER = 'ld-linux-x86-64.so.2'
-# Modules for a machine that holds other machines.
+# Kernel modules for a machine that runs other machines.
 MODULES = ('irqbypass', 'kvm', 'kvm-amd', 'kvm-intel', 'xen-privcmd', 'xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xenfs')
 
 
@@ -31,7 +31,7 @@ def cache():
 
 
 def releases_alone(folder, releases):
-    """An environment in which apt knows only these releases; None is the machine's own apt."""
+    """An environment in which apt knows only these releases. For None, apt keeps the machine's own configuration."""
     if releases is None:
         return None
     site = archive.mirror()
@@ -62,7 +62,7 @@ def releases_alone(folder, releases):
 
 
 def resolve(package, pattern, environment=None):
-    """The package that a meta-package depends on: a kernel's name changes with every release."""
+    """The package that a meta-package depends on. A kernel package has a new name in every release."""
     listed = fetched('apt-cache', 'depends', package, env=environment)
     found = re.search(rf'^\s*Depends: ({pattern})$', listed, re.M)
     if not found:
@@ -75,7 +75,7 @@ def _extract(file, into, only):
         fetched('dpkg-deb', '--extract', file, into)
         return
     with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', file], stdout=subprocess.PIPE) as packed:
-        # A pattern that one of several packages does not match is no error.
+        # With several packages, a pattern may match nothing in one of them. That is not an error.
         subprocess.run(['tar', '--extract', '--directory', into, '--wildcards', *only], stdin=packed.stdout, check=False,
                        stderr=subprocess.DEVNULL)
 
@@ -97,11 +97,11 @@ def _fetch(root, packages, environment, libraries, only):
 
 
 def unpacked(*packages, release=None, libraries=False, only=()):
-    """The folder in which these packages stand as in a root directory, and the version of the first.
+    """The folder into which these packages are unpacked as into a root directory, and the version of the first package.
 
     release    None for this system's own packages, or the name of another release
-    libraries  with all that they depend on, the C library too: see command()
-    only       patterns of tar for what of them is wanted
+    libraries  also unpack all that the packages depend on, including the C library: see command()
+    only       patterns of tar that select the wanted files
     """
     wanted = hashlib.sha256(repr((packages, libraries, tuple(only))).encode()).hexdigest()[:8]
     shelf = cache() / (release or 'own') / f'{packages[0]}-{wanted}'
@@ -123,7 +123,7 @@ def unpacked(*packages, release=None, libraries=False, only=()):
 
 
 def kernel(package=CLOUD, release=None, modules=()):
-    """The newest kernel that a package stands for, and the modules of these names, stripped for their size."""
+    """The newest kernel of a meta-package, and its modules of these names, stripped to make them small."""
     environment = releases_alone(cache(), release and (release,))
     image = resolve(package, r'linux-image-\d\S+', environment)
     tree, _ = unpacked(image, release=release, only=['./boot/vmlinuz-*', *(f'*/{name}.ko' for name in MODULES)])
@@ -140,8 +140,8 @@ def kernel(package=CLOUD, release=None, modules=()):
 
 
 def command(tree, program):
-    """The command that runs a program of unpacked(..., libraries=True) by its own C library."""
-    # Debian 12 and before have the C library in /lib, which is no link in an unpacked tree.
+    """The command that runs a program of unpacked(..., libraries=True) with the C library of its own release."""
+    # Debian 12 and earlier have the C library in /lib. In an unpacked tree, /lib is not a link to usr/lib.
     libraries = [tree / folder / 'x86_64-linux-gnu' for folder in ('usr/lib', 'lib')]
     loader = next((folder / LOADER for folder in libraries if (folder / LOADER).exists()), None)
     program = tree / program
@@ -153,8 +153,8 @@ def command(tree, program):
 
 
 def qemu_system(release):
-    """The version of a release's QEMU, and the command that runs it as machine.boot() takes it."""
+    """The version of a release's QEMU, and the command that runs it, in the form that machine.boot() takes."""
     tree, version = unpacked('qemu-system-x86', release=release, libraries=True)
-    # It looks for its modules beside the running file, which is the loader.
+    # QEMU looks for its modules beside the running file. Here the running file is the loader.
     return version, ['env', f'QEMU_MODULE_DIR={tree}/usr/lib/x86_64-linux-gnu/qemu', *command(tree, 'usr/bin/qemu-system-x86_64'),
                      '-L', str(tree / 'usr/share/seabios'), '-L', str(tree / 'usr/share/qemu')]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bochs: a second emulator, with processor models and VMX of its own, started by its BIOS from a CD."""
+"""Bochs: a second emulator with its own processor models and its own VMX. Its BIOS boots from a CD."""
 
 import pathlib
 import re
@@ -12,7 +12,8 @@ from support import machine, output
 
 GRUB_MODULES = ('biosdisk', 'iso9660', 'multiboot', 'linux', 'serial', 'terminal', 'search', 'search_fs_file')
 
-# A display that waits for nobody: Debian's package has none that shows nothing. Times are those of the emulated machine.
+# This display does not wait for a viewer. Debian's package has no display that shows nothing. Times are those of the
+# emulated machine.
 SETTINGS = '''\
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1
 config_interface: textconfig
@@ -43,7 +44,7 @@ def installed():
 
 
 def medium(cd, start, files):
-    """Makes a CD from which GRUB runs the lines `start`; files are (name, file) pairs. Returns its path."""
+    """Makes a CD on which GRUB runs the lines `start`. `files` has (name, file) pairs. Returns the CD's path."""
     for tool in ('grub-mkimage', 'xorriso'):
         if not shutil.which(tool):
             raise machine.Unavailable(f'{tool} is not installed')
@@ -64,14 +65,14 @@ def medium(cd, start, files):
 
 
 def boot(cd, *, model, until, cpus=1, memory=64, timeout=120.0, program=None):
-    """Runs the CD until the serial line matches, since nothing in the machine can end Bochs; returns a Run."""
+    """Runs the CD until the serial line matches, because a guest cannot end Bochs. Returns a Run."""
     command, share = program or installed()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors:
         folder = pathlib.Path(folder)
         serial = folder / 'serial'
         (folder / 'settings').write_text(SETTINGS.format(share=share, memory=memory, model=model, cpus=cpus, medium=cd,
                                                          serial=serial, folder=folder), encoding='ascii')
-        # Debian's program is its debugger, which waits for the word to go on.
+        # Debian's program is the Bochs debugger, which waits for a command to continue.
         (folder / 'orders').write_text('c\n', encoding='ascii')
         started = time.monotonic()
         with subprocess.Popen([*command, '-q', '-f', folder / 'settings', '-rc', folder / 'orders'], cwd=folder,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Further builds of the project, each made once; and a copy of the library with one changed file."""
+"""Other builds of the project, each made once, and copies of the library with one changed file."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ from pathlib import Path
 from support import SOURCE, locked, output
 
 
-# Parts that take long to configure and build, and have tests of their own.
+# These parts take long to configure and build, and have tests of their own.
 PLAIN = ('-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled', '-Dboot-iso=disabled', '-Dpage=disabled',
          '-Dwindows=disabled')
 
-# A report is a failure, but a child that a test kills on purpose is not. The tests keep their own handlers and
-# alternate stacks.
+# A sanitizer's report makes a test fail, but a child that the test kills on purpose does not. The tests keep their own
+# handlers and alternate stacks.
 SANITIZERS = {
     'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=0:use_sigaltstack=0:handle_segv=0:handle_sigbus=0',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -22,7 +22,7 @@ SANITIZERS = {
 
 
 def meson(folder, *options, targets, compiler=None, **variables):
-    """A build directory of its own, with these targets up to date; for the targets "all" name none."""
+    """A separate build directory with these targets up to date. To build the target "all", pass no names."""
     folder = Path(folder)
     with locked(folder.parent / f'{folder.name}.lock'):
         if not (folder / 'build.ninja').exists():
@@ -34,7 +34,7 @@ def meson(folder, *options, targets, compiler=None, **variables):
 
 
 def with_file(archive, member, changed, to):
-    """A copy of a static library in which one member is another object."""
+    """A copy of a static library in which one member is replaced by another object."""
     shutil.copyfile(archive, to)
     members = [name for name in output('ar', 't', to).split() if name.endswith(member)]
     if len(members) != 1:

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Enters a state that outlives exec, then runs a program in it.
+ * Enters a state that an exec preserves, then runs a program in that state.
  *
  *   confine [arch_prctl=HOW] [rt_sigaction=HOW] [ptrace=HOW] [xstate=HOW] [sigill=blocked|ignored]
  *           -- PROGRAM ...
  *
- * HOW a seccomp filter answers the system call: eperm, enosys, trap (SIGSYS). Of arch_prctl only
- * what a C library needs to start goes through: ARCH_SET_FS, and what it asks about shadow stacks.
- * xstate is the extended state that a tracer reads: user-mode Linux 6.1 has no room for that of
- * recent processors, and does without when it cannot have it.
+ * HOW is the answer of a seccomp filter to the system call: eperm, enosys or trap (SIGSYS). With
+ * arch_prctl=, the filter still allows what a C library needs to start: ARCH_SET_FS and the codes
+ * for shadow stacks. With xstate=, a tracer cannot read the extended processor state. User-mode
+ * Linux 6.1 has no room for that state of recent processors, and works without it if the kernel
+ * refuses it.
  */
 #include <asm/prctl.h>
 #include <elf.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded: what a process did to itself before main(), and what it finds afterwards.
+ * A library to preload. It changes the state of its process before main().
  *
- *   FOREIGN=sigill   its own SIGILL handler. It must not see a fault of a trial, and must be the
- *                    one that a SIGILL of the process itself reaches afterwards; else status 99.
- *                    FOREIGN=cpuid    CPUID faults in it (ARCH_SET_CPUID), and no handler emulates
- *                    it.
+ *   FOREIGN=sigill   Installs a SIGILL handler of the process. The handler must not receive a fault
+ *                    of a trial. After main() it must receive a SIGILL that the process raises.
+ *                    Otherwise the exit status is 99.
+ *   FOREIGN=cpuid    Makes CPUID fault (ARCH_SET_CPUID). No handler emulates CPUID.
  */
 #include <asm/prctl.h>
 #include <dlfcn.h>
@@ -71,7 +71,7 @@ static int wrapped_main(int argc, char **argv, char **environment)
 	return real_main(argc, argv, environment);
 }
 
-/* Before main(), but after the dynamic linker and the constructors have used CPUID. */
+/* Called before main(), but after the dynamic linker and the constructors have used CPUID. */
 int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end)
 {

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first process of a test machine: runs one program on the console, says how it ended, and
- * ends the machine.
+ * The first process of a test machine: runs one program on the console, prints how the program
+ * ended, and ends the machine. Options on the kernel's command line:
  *
- *   fsgs.run=PATH        the program, /fsgscheck unless told
- *   fsgs.args=A,B,C      its arguments; none unless told.  No spaces, and no commas within one.
- *   fsgs.end=off         switches the machine off: user-mode Linux would start again
+ *   fsgs.run=PATH        the program; the default is /fsgscheck
+ *   fsgs.args=A,B,C      its arguments; the default is none. An argument has no space or comma.
+ *   fsgs.end=off         switches the machine off instead of restarting it, for user-mode Linux
  *
- * They stand on the kernel's command line, which is printed first, behind "=== cmdline ".  What the
- * program prints comes between two lines,
+ * First it prints "=== cmdline " and the kernel's command line. Then it prints the program's
+ * output between two lines:
  *
  *   === begin NAME
  *   === end NAME status=N
  *
- * with its last path component as NAME, and 128 + the signal as N when a signal ended it, as a
- * shell has it.  The kernel must be "quiet", or its messages may fall between.
+ * NAME is the last component of the program's path. N is the exit status, or 128 + the number of
+ * the signal that ended the program. The kernel must be "quiet", so that its messages do not mix
+ * with the output.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ static void read_cmdline(void)
 	fclose(file);
 }
 
-/* Splits the command line for good: the two words point into it. */
+/* Finds the two words by splitting the command line in place. The results point into it. */
 static void find_words(char **run, char **args, int *end)
 {
 	char *state = NULL;
@@ -117,7 +118,7 @@ int main(void)
 	status = run_program(program, args ? args : none);
 	printf("=== end %s status=%d\n", name, status);
 	fflush(stdout);
-	tcdrain(STDOUT_FILENO); /* the machine ends with what a slow serial port has not sent */
+	tcdrain(STDOUT_FILENO); /* sends the rest before the machine ends */
 
 	sync();
 	reboot(end);

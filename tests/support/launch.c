@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a program in a machine state that this machine is not in: a tracer that edits what the
- * program is told and what its instructions do.
+ * Runs a program as if this machine were in another state. This tracer edits the answers that the
+ * program gets from the kernel, and the effect of its instructions.
  *
  *   launch [OPTION...] -- PROGRAM ARGUMENT...
  *
- *   --hwcap2=N|absent        AT_HWCAP2 on the stack, which is what getauxval() reads
- *   --everywhere             the same in /proc/self/auxv and PR_GET_AUXV
- *   --insn=NAME:HOW          one of the four instructions: ud, gp (raised by the processor), wrong
- *                            (a bit is flipped), narrow (the 32-bit form keeps the upper half)
- *   --cpuid=LEAF:REG:KEEP:SET  what CPUID answers: REG & KEEP | SET, numbers as C has them
- *   --cpuid-faulting         answers CPUID by ARCH_SET_CPUID, as a record-and-replay debugger does
- *   --cpu=N                  --insn and --cpuid only where the program runs on CPU N
- *   --lose=EVENT             sets the GS base to 0 at syscall, signal, yield, sleep, fork or
- *   migrate --file=PATH=OTHER        opens OTHER where the program opens PATH
- *   --uname=FIELD:TEXT       release or version
- *   --untraced               /proc/self/status does not name the tracer
- *   --arch_prctl=CODE:HOW    einval, or lies (a wrong value): for one code of arch_prctl
+ *   --hwcap2=N|absent        changes AT_HWCAP2 on the stack, where getauxval() reads it
+ *   --everywhere             changes AT_HWCAP2 in /proc/self/auxv and PR_GET_AUXV, too
+ *   --insn=NAME:HOW          changes one of the four instructions: ud or gp (the processor raises
+ *                            #UD or #GP), wrong (a bit is flipped), narrow (the 32-bit form keeps
+ *                            the upper half)
+ *   --cpuid=LEAF:REG:KEEP:SET  changes a register that CPUID returns: REG & KEEP | SET, with
+ *                            numbers as in C
+ *   --cpuid-faulting         changes CPUID by ARCH_SET_CPUID, as a record-and-replay debugger does
+ *   --cpu=N                  applies --insn and --cpuid only while the program runs on CPU N
+ *   --lose=EVENT             sets the GS base to 0 at an event: syscall, signal, yield, sleep, fork
+ *                            or migrate
+ *   --file=PATH=OTHER        opens OTHER when the program opens PATH
+ *   --uname=FIELD:TEXT       changes a field of uname(): release or version
+ *   --untraced               removes the tracer from /proc/self/status
+ *   --arch_prctl=CODE:HOW    makes one code of arch_prctl fail (einval) or use a wrong value (lies)
  *   --sites                  prints how many instructions of each kind it found, and ends
  *
- * The instructions are found by their bytes in the executable mappings, when the program's entry is
- * reached and all its libraries are there. Where the processor itself is to raise a fault, they are
- * overwritten with an instruction that does; where the answer is to be another one, with a
- * breakpoint.
+ * The launcher finds the instructions by their bytes in the executable mappings, when the program
+ * has reached its entry and all its libraries are loaded. If the processor itself must raise a
+ * fault, the launcher overwrites the instruction with another one, which faults. If the instruction
+ * must have another result, the launcher overwrites it with a breakpoint.
  */
 #include <Zydis/Zydis.h>
 #include <asm/prctl.h>
@@ -45,7 +48,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* <linux/ptrace.h> cannot be included beside <sys/ptrace.h>; this one is since Linux 5.3. */
+/* <linux/ptrace.h> cannot be included together with <sys/ptrace.h>. Linux has this request since
+ * 5.3. */
 #define GET_SYSCALL_INFO 0x420e
 #define OP_ENTRY         1
 #define OP_EXIT          2
@@ -116,7 +120,8 @@ struct site {
 static struct site sites[MAX_SITES];
 static int site_count;
 
-/* An open() whose path was replaced: the register must be restored when it returns. */
+/* The tracee of an open() whose path was replaced. The register with the path must be restored when
+ * the call returns. */
 struct tracee {
 	pid_t pid;
 	uint64_t path;
@@ -136,10 +141,9 @@ static void check(int good, const char *what)
 		give_up(what);
 }
 
-/* -- the memory and the registers of the program
- * ------------------------------------------------- */
+/* -- the memory and the registers of the program -- */
 
-static int memory = -1; /* /proc/PID/mem, which writes also to read-only mappings */
+static int memory = -1; /* /proc/PID/mem, where read-only mappings can be written, too */
 
 static void read_memory(uint64_t at, void *to, size_t size)
 {
@@ -161,7 +165,7 @@ static void set_regs(pid_t pid, struct user_regs_struct *regs)
 	check(ptrace(PTRACE_SETREGS, pid, NULL, regs) == 0, "PTRACE_SETREGS");
 }
 
-/* By the number of the encoding. */
+/* The register with this number in the instruction's encoding. */
 static unsigned long long *reg_of(struct user_regs_struct *regs, int number)
 {
 	unsigned long long *const all[16] = {
@@ -173,8 +177,7 @@ static unsigned long long *reg_of(struct user_regs_struct *regs, int number)
 	return all[number];
 }
 
-/* -- the auxiliary vector and the files
- * ---------------------------------------------------------- */
+/* -- the auxiliary vector and the files -- */
 
 static void edit_auxv(Elf64_auxv_t *auxv, size_t count)
 {
@@ -193,7 +196,8 @@ static void edit_auxv(Elf64_auxv_t *auxv, size_t count)
 		memset(&auxv[to++], 0, sizeof *auxv);
 }
 
-/* A file of the program, original or edited, at a path that the program can open. */
+/* Reads a file of /proc/PID into `text`. Returns a new empty file, which the program can open by
+ * its path. */
 static int copy_file(pid_t pid, const char *name, char *text, size_t size, ssize_t *length)
 {
 	char path[64];
@@ -245,7 +249,7 @@ static void replace_status(pid_t pid)
 	replace_file("/proc/self/status", fd, text, (size_t)length);
 }
 
-/* Behind argc, the arguments and the environment; returns AT_ENTRY. */
+/* Edits the vector behind argc, the arguments and the environment. Returns AT_ENTRY. */
 static uint64_t edit_stack(pid_t pid)
 {
 	struct user_regs_struct regs;
@@ -273,10 +277,9 @@ static uint64_t edit_stack(pid_t pid)
 	return entry;
 }
 
-/* -- the instructions
- * ---------------------------------------------------------------------------- */
+/* -- the instructions -- */
 
-/* F3 [REX] 0F AE with mod=11 and /0 to /3, or 0F A2; returns the length, or 0. */
+/* Recognises F3 [REX] 0F AE with mod=11 and /0 to /3, and 0F A2. Returns the length, or 0. */
 static int recognise(const unsigned char *code, struct site *site)
 {
 	const int rex = code[0] == 0xf3 && (code[1] & 0xf0) == 0x40 ? code[1] : 0;
@@ -297,7 +300,7 @@ static int recognise(const unsigned char *code, struct site *site)
 	return rex ? 5 : 4;
 }
 
-/* The bytes that replace an instruction; empty if it stays. */
+/* Finds the bytes that replace an instruction. Returns 0 if the instruction is not replaced. */
 static int replacement(struct site *site)
 {
 	static const unsigned char ud2[2] = {0x0f, 0x0b}, hlt[2] = {0xf4, 0x90}, trap[2] = {0xcc};
@@ -314,7 +317,7 @@ static int replacement(struct site *site)
 	return 1;
 }
 
-/* From one instruction to the next, because the same bytes also occur in displacements and
+/* Goes from one instruction to the next, because the same bytes also occur in displacements and
  * constants. */
 static void patch_range(uint64_t from, uint64_t to)
 {
@@ -390,7 +393,7 @@ static int current_cpu(pid_t pid)
 	check(length > 0, path);
 	close(fd);
 
-	/* The 39th field; the second, in brackets, may contain blanks. */
+	/* The CPU is the 39th field. The second field, in brackets, may contain blanks. */
 	const char *at = strrchr(text, ')');
 
 	for (int field = 2; at && field < 39; field++)
@@ -406,7 +409,7 @@ static int applies_here(pid_t pid)
 
 static void answer_cpuid(pid_t pid, struct user_regs_struct *regs)
 {
-	uint32_t answer[4] = {0}; /* eax, ebx, ecx, edx */
+	uint32_t answer[4] = {0}; /* EAX, EBX, ECX, EDX */
 	const uint32_t leaf = (uint32_t)regs->rax, subleaf = (uint32_t)regs->rcx;
 
 	__cpuid_count(leaf, subleaf, answer[0], answer[1], answer[2], answer[3]);
@@ -429,8 +432,8 @@ static void execute(const struct site *site, enum how how, struct user_regs_stru
 
 	if (!site->wide)
 		value &= UINT32_MAX;
-	/* Not the same bit for both: a defective reader and a defective writer must not compensate
-	 * for each other. */
+	/* Reads and writes flip different bits. If both flipped the same bit, a read after a write
+	 * would give the right value. */
 	if (how == WRONG)
 		value ^= write ? 0x20 : 0x10;
 	if (how == NARROW && !site->wide)
@@ -438,7 +441,8 @@ static void execute(const struct site *site, enum how how, struct user_regs_stru
 	*(write ? base : reg) = value;
 }
 
-/* With paging of 4 levels, which every kernel gives a process that does not ask for more. */
+/* Addresses have 48 bits: every kernel gives a process 4 levels of paging unless it asks for
+ * more. */
 static int is_canonical(uint64_t address)
 {
 	const uint64_t top = address >> 47;
@@ -446,7 +450,7 @@ static int is_canonical(uint64_t address)
 	return top == 0 || top == 0x1ffff;
 }
 
-/* Emulates an instruction that is not simply replaced on each CPU. */
+/* What the instruction must do on this CPU, with this operand. */
 static enum how how_here(pid_t pid, const struct site *site, struct user_regs_struct *regs)
 {
 	const enum how how = applies_here(pid) ? site->how : RIGHT;
@@ -458,8 +462,8 @@ static enum how how_here(pid_t pid, const struct site *site, struct user_regs_st
 	return how;
 }
 
-/* The processor must raise the fault itself, at this instruction: the original bytes are restored
- * for one step. */
+/* The processor must raise the fault itself, at this address. So an instruction that faults
+ * replaces the breakpoint for one step. */
 static void raise_once(struct site *site, enum how how)
 {
 	const unsigned char ud2[2] = {0x0f, 0x0b}, hlt[2] = {0xf4, 0x90};
@@ -467,7 +471,7 @@ static void raise_once(struct site *site, enum how how)
 	write_memory(site->at, how == UNDEFINED ? ud2 : hlt, 2);
 }
 
-/* One of our breakpoints; returns whether it was one. */
+/* Serves a breakpoint of the launcher. Returns 0 for any other trap. */
 static int serve_breakpoint(pid_t pid)
 {
 	struct user_regs_struct regs;
@@ -496,8 +500,8 @@ static int serve_breakpoint(pid_t pid)
 	return 1;
 }
 
-/* A fault: of CPUID, which is emulated, or of a one-time fault. Returns the signal to continue
- * with. */
+/* Serves a fault of CPUID, which is emulated, or of an instruction that faults for one step.
+ * Returns the signal to continue with. */
 static int serve_fault(pid_t pid, int sig)
 {
 	struct user_regs_struct regs;
@@ -519,20 +523,18 @@ static int serve_fault(pid_t pid, int sig)
 	return sig;
 }
 
-/* -- system calls
- * -------------------------------------------------------------------------------- */
+/* -- system calls -- */
 
 static const struct {
 	const char *name;
 	long calls[2];
 } events[] = {
-	{"signal",
-	 {-1, -1}}, /* what sigreturn leaves in orig_rax is not its number: at its entry */
+	{"signal", {-1, -1}}, /* sigreturn changes orig_rax, so it is recognised at its entry */
 	{"syscall", {SYS_getppid, -1}},
 	{"yield", {SYS_sched_yield, -1}},
 	{"sleep", {SYS_nanosleep, SYS_clock_nanosleep}},
 	{"migrate", {SYS_sched_setaffinity, -1}},
-	{"fork", {-1, -1}}, /* not at a system call of the parent: in the child, when it starts */
+	{"fork", {-1, -1}}, /* the child loses its base when it starts */
 };
 
 #define EVENTS      ((int)(sizeof events / sizeof *events))
@@ -566,7 +568,7 @@ static void exchange_path(pid_t pid, struct user_regs_struct *regs)
 		if (strcmp(path, ask.files[i].from) != 0)
 			continue;
 		tracee_of(pid)->path = regs->rsi;
-		regs->rsi = regs->rsp - 1024; /* clear of the red zone */
+		regs->rsi = regs->rsp - 1024; /* below the red zone */
 		write_memory(regs->rsi, ask.files[i].to, PATH_SIZE);
 		set_regs(pid, regs);
 		return;
@@ -650,8 +652,7 @@ static void serve_call(pid_t pid)
 		leave_call(pid, &regs);
 }
 
-/* -- the program from its start to its end
- * -------------------------------------------------------- */
+/* -- the program from its start to its end -- */
 
 static pid_t start(char **argv)
 {
@@ -696,7 +697,7 @@ static void run_to(pid_t pid, uint64_t entry)
 	set_regs(pid, &regs);
 }
 
-/* Makes the program itself do the call, because the setting belongs to the process. */
+/* Makes the program itself do the system call, because the setting belongs to the process. */
 static void set_cpuid_faulting(pid_t pid)
 {
 	const unsigned char call[2] = {0x0f, 0x05};
@@ -758,7 +759,7 @@ static int serve(pid_t program)
 	pid_t pid = program;
 
 	for (;;) {
-		/* The process may have been killed meanwhile: then its end is reported next. */
+		/* If the process has been killed meanwhile, its end is reported next. */
 		ptrace(PTRACE_SYSCALL, pid, NULL, (long)sig);
 		sig = 0;
 		pid = waitpid(-1, &status, __WALL);
@@ -773,8 +774,7 @@ static int serve(pid_t program)
 	}
 }
 
-/* -- the command line
- * ---------------------------------------------------------------------------- */
+/* -- the command line -- */
 
 static int index_of(const char *word, size_t length, const char *const *names, int count)
 {
@@ -836,7 +836,7 @@ static void ask_file(const char *text)
 
 static void ask_uname(const char *text)
 {
-	/* In the order of struct utsname. */
+	/* The names are in the order of struct utsname. */
 	static const char *const fields[] = {"sysname", "nodename", "release", "version"};
 	const char *const value = behind(text, ':');
 

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 """The machines of the test suite: kernels, initial file systems, and QEMU runs.
 
-Every machine is emulated (-accel tcg): the tests are about what a processor says and does, and a
-virtual machine monitor in the host's kernel would answer in QEMU's place.
+Every machine is emulated (-accel tcg), because the tests depend on the emulated processor. A virtual machine monitor in
+the host's kernel would execute the instructions in place of QEMU.
 
     machine.py kernel --cache DIR [--package NAME]
     machine.py initrd OUTPUT PATH=FILE...
     machine.py boot --kernel FILE [--host MODE --host-elf FILE] [...]
 
-As a program it ends with 77, the status of a skipped test, when QEMU or a kernel is not available.
+As a program it exits with 77, the status of a skipped test, if QEMU or a kernel is not available.
 """
 
 import argparse
@@ -34,8 +34,8 @@ TIMED_OUT = 124
 CLOUD = aside.CLOUD
 GENERIC = "linux-image-amd64"
 
-# The processor of the report that the project began with, as QEMU's model of it.  SMAP is off
-# because the report's CR4 does not have it.
+# QEMU's model of the processor in the report that the project began with. SMAP is off, because CR4 in the report does not
+# have it.
 CPU_OF_REPORT = "EPYC,model-id=AMD EPYC 7281 16-Core Processor,-smap"
 
 
@@ -43,7 +43,7 @@ CPU_OF_REPORT = "EPYC,model-id=AMD EPYC 7281 16-Core Processor,-smap"
 
 
 def _resolve(package):
-    """Names the package that a kernel meta-package depends on: it changes with every release."""
+    """Names the package that a kernel meta-package depends on: the name changes with every release."""
     for line in fetched("apt-cache", "depends", package).splitlines():
         found = re.fullmatch(r"\s*Depends: (linux-image-\d\S+)", line)
         if found:
@@ -52,7 +52,7 @@ def _resolve(package):
 
 
 def _unpack(package, folder, into):
-    """Takes the kernel out of the one .deb in the folder, without installing anything."""
+    """Takes the kernel out of the only .deb in the folder, without installing anything."""
     archives = list(folder.glob("*.deb"))
     if len(archives) != 1:
         raise Unavailable(f"apt-get download {package} left {len(archives)} archives")
@@ -68,18 +68,18 @@ def _unpack(package, folder, into):
                 into.parent.mkdir(parents=True, exist_ok=True)
                 unfinished.replace(into)
                 break
-        # The data after the kernel is not needed; without a reader dpkg-deb ends by itself.
+        # The data after the kernel is not needed. Without a reader, dpkg-deb ends by itself.
         process.stdout.close()
     if not into.exists():
         raise Unavailable(f"{package} has no kernel in it")
 
 
 def kernel(cache, package=CLOUD):
-    """Returns the path of the kernel that a Debian kernel package stands for.
+    """Returns the path of the kernel that belongs to a Debian kernel package.
 
-    It is fetched by "apt-get download" into the folder `cache`, once.  When the package cannot be
-    resolved or fetched, the newest kernel that an earlier call left there for it will do; when
-    there is none either, Unavailable says why.
+    "apt-get download" fetches the package once, into the folder `cache`. If the package cannot be resolved or fetched,
+    the newest kernel that an earlier call has fetched for it is returned. If there is none, Unavailable gives the
+    reason.
     """
     shelf = pathlib.Path(cache).resolve() / package
     with locked(shelf):
@@ -118,8 +118,8 @@ def _newc(number, name, mode, content=b"", device=(0, 0)):
 def initrd(output, files):
     """Writes an initial file system of (path inside, file outside) pairs; returns its path.
 
-    One of the paths has to be /init.  Folders come by themselves, and /dev/console too, since the
-    kernel opens it before /init can mount anything.  The same files make the same bytes.
+    One of the paths must be /init. The function adds the folders, and /dev/console, which the kernel opens before /init
+    can mount anything. The same files always give the same bytes.
     """
     files = [(path.strip("/"), pathlib.Path(file)) for path, file in files]
     if "init" not in (path for path, _ in files):
@@ -147,7 +147,8 @@ def libraries(program):
 
 
 def with_libraries(files):
-    """The pairs for an initrd, and what their programs need: the loader at its own path, the rest in /lib."""
+    """The pairs for an initrd, and the libraries that their programs need: the loader at its own path, the others in
+    /lib."""
     needed = set().union(*(libraries(file) for _, file in files))
     return files + [(library if "ld-linux" in library else f"/lib/{pathlib.PurePath(library).name}", library)
                     for library in sorted(needed)]
@@ -158,16 +159,16 @@ def with_libraries(files):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """The output of a machine, and its end."""
+    """The output of a machine, and how it ended."""
 
-    log: str            # the serial line, without carriage returns and escape sequences
-    status: int | None  # QEMU's exit status; None when it was ended by `until` or the timeout
+    log: str            # the text of the serial line, without carriage returns and escape sequences
+    status: int | None  # QEMU's exit status; None if `until` or the timeout ended QEMU
     seconds: float
     timed_out: bool
     errors: str         # QEMU's standard error
 
     def section(self, name="fsgscheck"):
-        """Returns what a program run by init.c printed, and its status; None if it did not end."""
+        """Returns the output of a program that init.c ran, and its status; None if the program did not end."""
         name = re.escape(name)
         found = re.search(rf"^=== begin {name}\n(.*?)=== end {name} status=(\d+)$", self.log,
                           re.MULTILINE | re.DOTALL)
@@ -176,10 +177,10 @@ class Run:
 
 @functools.cache
 def qemu(with_host=False):
-    """Returns the command that is the emulator, as a list.
+    """Returns the command that starts the emulator, as a list.
 
-    The defective host must see its guest read CR4. QEMU 9 and later do not leave the guest there (seen in
-    10.0 and 11.1), so with them the host runs in Debian 12's QEMU 7.2, unpacked aside.
+    The defective host must intercept reads of CR4 by its guest. QEMU 9 and later do not exit to the host there (seen in
+    10.0 and 11.1). So with these versions the host runs in Debian 12's QEMU 7.2, which is unpacked into a folder.
     """
     path = shutil.which("qemu-system-x86_64")
     if not path:
@@ -195,7 +196,7 @@ def plain(raw):
 
 
 def _read(process, deadline, until):
-    """Collects the output to its end, to the deadline, or until a line matches; says which."""
+    """Collects the output until it ends, until the deadline, or until a line matches. Returns which of these happened."""
     raw = bytearray()
     while True:
         left = deadline - time.monotonic()
@@ -214,19 +215,19 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
          emulator=None):
     """Boots a machine, waits for its end, and returns a Run.
 
-    kernel      a Linux kernel or a Multiboot or PVH image; None when `extra` brings the boot medium
-    append      its command line
+    kernel      a Linux kernel, or a Multiboot or PVH image; None if `extra` has the boot medium
+    append      the kernel's command line
     initrd      Linux's initial file system
-    host        None for the plain machine, or the defective host's own command line behind
-                "host=", for example "lie" or "partial insn=wrgsbase"; needs host_elf
-    modules     Multiboot modules, as (file, arguments) pairs: further ones with a host, or those
-                of a kernel that is a Multiboot image itself
+    host        None for the plain machine, or the text behind "host=" on the defective host's command line, for example
+                "lie" or "partial insn=wrgsbase"; needs host_elf
+    modules     Multiboot modules, as (file, arguments) pairs: with a host they follow the kernel and the initrd, without
+                a host they are those of a kernel that is a Multiboot image
     debug_exit  add the isa-debug-exit device at port 0xf4
-    until       a regular expression: once the log matches, the machine is ended
-    timeout     seconds, after which the machine is ended
-    emulator    the command that is QEMU, as a list; the installed one unless given
+    until       a regular expression; when the log matches, the machine is ended
+    timeout     the machine is ended after this many seconds
+    emulator    the command that starts QEMU, as a list; by default the installed QEMU
 
-    Only the QEMU process started here is ever ended.
+    Only the QEMU process that this function has started is ended.
     """
     command = [*(emulator or qemu(with_host=host is not None)), "-accel", "tcg", "-M", machine, "-cpu", cpu, "-smp", str(smp),
                "-m", str(memory), "-nodefaults", "-display", "none", "-serial", "stdio",
@@ -235,8 +236,8 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
         command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
     with contextlib.ExitStack() as stack:
-        # QEMU reads "FILE ARGUMENTS,FILE..." in -initrd: neither a blank nor a comma in a folder's
-        # name may get there.  Links with plain names keep paths out of the guest's sight, too.
+        # QEMU reads "FILE ARGUMENTS,FILE..." in -initrd, so the name of a file or folder must not contain a blank or a
+        # comma. Links with plain names avoid that, and hide the paths from the guest.
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
         def link(name, file):
@@ -284,14 +285,15 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
 
 # -- user-mode Linux ----------------------------------------------------------------------------
 
-# Debian's 6.1 neither knows the extended state of recent processors nor keeps it: no AVX there.
+# Debian's user-mode Linux 6.1 neither knows nor saves the extended state of recent processors. So programs in it must not
+# use AVX.
 _NO_AVX = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-AVX_Fast_Unaligned_Load"
 
 
 def user_mode_linux(confine, init, program, arguments, timeout=30.0):
-    """Runs the program in user-mode Linux, with this machine's root as its own; returns a Run.
+    """Runs the program in user-mode Linux with this machine's root file system. Returns a Run.
 
-    `confine` hides the processor's extended state, which user-mode Linux would not find room for.
+    `confine` hides the processor's extended state, for which user-mode Linux has no room.
     """
     if not shutil.which("linux.uml"):
         raise Unavailable("user-mode-linux is not installed")
@@ -347,7 +349,7 @@ def _arguments():
 
 
 def main():
-    """Runs one action; returns the exit status."""
+    """Runs the action that the command line names. Returns the exit status."""
     arguments = _arguments()
     options = vars(arguments)
     action = options.pop("action")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Edits of C source by tokens: they outlive a reformat, other names of variables, and what is changed around them.
+"""Edits C source by tokens. An edit still fits after a reformat, after variables were renamed, and after changes around
+it.
 
-A pattern is C; in it $name stands for any expression or name, which the replacement can repeat. White space and
-comments do not count. It has to match once, in the function that is named, or in the file.
+A pattern is C code in which $name stands for any expression or name. The replacement can use $name, too. White space and
+comments are ignored. The pattern must match exactly once, in the named function or in the file.
 """
 
 import re
@@ -16,13 +17,13 @@ class NoFunction(ValueError):
 
 
 def tokens(text):
-    """Each token with its beginning and its end."""
+    """Each token, with its start and its end in the text."""
     return [(found[0], found.start(), found.end()) for found in TOKEN.finditer(text)
             if not found[0].startswith(('/*', '//'))]
 
 
 def closing(source, at):
-    """The index of the bracket that closes the one at an index."""
+    """The index of the bracket that closes the bracket at `index`."""
     depth = 0
     for index in range(at, len(source)):
         depth += (source[index][0] in OPEN) - (source[index][0] in CLOSE)
@@ -32,7 +33,7 @@ def closing(source, at):
 
 
 def body(source, function):
-    """The indices of a function's definition, from its name to its last brace."""
+    """The indices of the first and last token of a function's definition, from its name to its closing brace."""
     index = 0
     while index < len(source):
         if source[index][0] == function and source[index + 1][0] == '(':
@@ -44,7 +45,7 @@ def body(source, function):
 
 
 def matches(pattern, source, at, end, found):
-    """The end of a match of the pattern that begins at an index, or None; fills in the names."""
+    """The end of a match of the pattern at an index, or None. Stores what the names stand for."""
     if not pattern:
         return at
     word, rest = pattern[0], pattern[1:]
@@ -62,7 +63,7 @@ def matches(pattern, source, at, end, found):
 
 
 def replaced(text, function, pattern, replacement):
-    """The text with its one match of the pattern replaced."""
+    """The text, in which the only match of the pattern is replaced."""
     source, wanted = tokens(text), [word for word, _, _ in tokens(pattern)]
     begin, end = body(source, function) if function else (0, len(source))
     places = []

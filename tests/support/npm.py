@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Packages of npm, fetched by name: npm.py FOLDER PACKAGE... puts them into FOLDER/node_modules.
+"""Fetches packages of npm by name: npm.py FOLDER PACKAGE... puts them into FOLDER/node_modules.
 
-Two tests may need the same folder at the same time. The first one fetches, the other one waits, and neither sees a
-folder that is half full: npm works beside it, and a rename is the last step. Ends with 77, saying why, when the
-packages are not available.
+Two tests may need the same folder at the same time. The first test fetches while the second test waits. Neither sees a
+folder that is half full: npm works in another folder, which is renamed at the end. If the packages are not available, it
+exits with 77 and prints the reason.
 """
 
 import shutil
@@ -16,7 +16,7 @@ OPTIONS = ('--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '
 
 
 def packages(folder, *names):
-    """The folder of the modules. Fetched once, and again when other packages or versions are asked for."""
+    """The folder of the modules. It is fetched once, and again if other packages or versions are requested."""
     folder = Path(folder)
     wanted = '\n'.join(names)
     with locked(folder):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a Python test ends, as Meson counts it: 0, 1, or 77 with the reasons."""
+"""How a Python test reports its end to Meson: status 0, 1, or 77 with the reasons of the skips."""
 
 import sys
 import unittest
@@ -8,9 +8,9 @@ from support import SKIP, Unavailable
 
 
 def run():
-    """Runs the parts of the program's own file that its command line names, or all; does not return.
+    """Runs those test classes of the program's own file that the command line names, or all of them. Does not return.
 
-    Where a part was skipped the whole is a skip, with the reasons: what is missing on a machine must be seen.
+    If a part was skipped, the whole test is reported as skipped, with the reasons, so that missing software is noticed.
     """
     result = unittest.main(exit=False, verbosity=2).result
     for part, reason in result.skipped:
@@ -19,10 +19,10 @@ def run():
 
 
 def run_main(main):
-    """Runs a program that is no unittest; does not return. Its main() returns the exit status."""
+    """Runs a program that does not use unittest. Its main() returns the exit status. Does not return."""
     try:
         sys.exit(main())
     except Unavailable as missing:
-        # A line for the reader of the log and for TAP.
+        # A line for the reader of the log, in the form of TAP.
         print(f'1..0 # SKIP {missing}')
         sys.exit(SKIP)

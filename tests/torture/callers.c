@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* States that a caller may be in. Each row runs in its own process. */
+/* Checks by callers in unusual states. Each row runs in its own process. */
 #include "rows.h"
 #include "state.h"
 
@@ -12,7 +12,7 @@
 
 static struct fsgs_report reference;
 
-/* The result must be the same as for an ordinary caller. */
+/* The result must be the same as that of an ordinary caller. */
 static void expect_answer(const struct fsgs_report *r, const char *name)
 {
 	EXPECT(r->verdict == reference.verdict && r->proof == reference.proof &&
@@ -78,7 +78,7 @@ static void in_thread(void *(*body)(void *), void *argument, size_t size)
 	pthread_join(thread, NULL);
 }
 
-/* Not through check_unchanged(): its own frame is large. */
+/* Calls fsgs_check() directly, because check_unchanged() has a large stack frame. */
 static void *check_in_thread(void *argument)
 {
 	static struct fsgs_report r;
@@ -95,8 +95,8 @@ static void small_stack(const char *name)
 		  SLOW_TOOL || GREEDY_TOOL ? 1 << 18 : 16384);
 }
 
-/* The size of the kernel's signal frame, plus one kilobyte for a handler: less than any handler
- * has. The inaccessible page shows whether it is enough. */
+/* The stack has room for the kernel's signal frame and one kilobyte, which is less than an ordinary
+ * handler gets. The inaccessible page shows whether that is enough. */
 static void small_alternate_stack(const char *name)
 {
 	const size_t frame = getauxval(AT_MINSIGSTKSZ) ? getauxval(AT_MINSIGSTKSZ) : 2048;
@@ -188,7 +188,7 @@ static void *check_and_be_cancelled(void *argument)
 static void cancelled(const char *name)
 {
 	for (int i = 0; i < 200; i++) {
-		/* A thread that ends inside of such a tool keeps the tool's locks. */
+		/* A thread that ends inside of such a tool never releases the tool's locks. */
 		int type =
 			i % 2 || SLOW_TOOL ? PTHREAD_CANCEL_DEFERRED : PTHREAD_CANCEL_ASYNCHRONOUS;
 		pthread_t thread;
@@ -205,7 +205,7 @@ static void cancelled(const char *name)
 		EXPECT(type == PTHREAD_CANCEL_ASYNCHRONOUS || !atomic_load(&in_check),
 		       "%s inside a check", name);
 	}
-	/* Neither lock nor handlers stayed behind. */
+	/* The threads left neither the lock nor the library's handlers behind. */
 	check_as_usual(name);
 }
 
@@ -217,7 +217,7 @@ static void other_gs(const char *name)
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
 		struct fsgs_stub io = {.in = {bases[i]}};
 
-		/* Only the instruction can write bases of the kernel's half. */
+		/* arch_prctl does not set bases of the kernel's half; only the instruction can. */
 		if (reference.access[FSGS_SEGMENT_GS] == FSGS_ACCESS_INSTRUCTION)
 			fsgs_stub_wrgs64(&io);
 		else if (syscall(SYS_arch_prctl, ARCH_SET_GS, bases[i]))
@@ -247,8 +247,8 @@ static void limited(const char *name)
 	}
 }
 
-/* Process 1 of a container: the kernel protects it from signals that other processes send. Here
- * other processes signal a thread that runs no trial, while another thread runs one. */
+/* The caller is process 1 of a container. The kernel protects it from signals that other processes
+ * send. Here another process signals a thread that runs no trial, while another thread runs one. */
 static void *be_there(void *argument)
 {
 	for (;;)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several copies of the library in one process: plugins that know nothing of each other are loaded,
- * try at the same moment, and are unloaded at once. Afterwards every action is as before. In many
- * processes, since the moment counts.
+ * Several copies of the library in one process. Independent plugins are loaded, run trials at the
+ * same time, and are unloaded immediately. Afterwards every action must be as before. Failures
+ * depend on timing, so this is repeated in many processes.
  *
  *     copies PROCESSES PLUGIN PLUGIN...
  */
@@ -19,8 +19,9 @@
 
 enum { COPIES = 4, TRIALS = 3 };
 
-/* In every second process, threads raise faults of their own, and the plugins stay loaded until all
- * are handled: a program must not unload a handler that another thread has just entered. */
+/* In every second process, the threads also raise faults of their own. There the plugins stay
+ * loaded until all faults are handled: a program must not unload a handler that another thread has
+ * just entered. */
 static int raises;
 
 struct actions {
@@ -49,7 +50,8 @@ static void skip(int sig, siginfo_t *info, void *context)
 	atomic_fetch_add(&faults, 1);
 }
 
-/* Loads, runs a trial, unloads. Another path for the same file would not give another copy. */
+/* Loads a plugin, runs trials, and unloads the plugin. Each plugin is a file of its own, because
+ * dlopen() loads the same file only once. */
 static void *use(void *path)
 {
 	void *const plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);

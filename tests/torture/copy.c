@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin with a copy of the library of its own. */
+/* A plugin with its own copy of the library. */
 #include <fsgscheck.h>
 #include <linux/guard.h>
 
 int copy_try(int check);
 
-/* A check, or a trial that faults; 0, or what went wrong. */
+/* Runs a check, or a trial that faults. Returns 0, or a number that tells what went wrong. */
 __attribute__((visibility("default"))) int copy_try(int check)
 {
 	struct fsgs_report r;

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""How a decision is stored: every order in which threads can take the steps of lib/linux/access.c.
+"""A model of how a decision is stored: every order in which threads can take the steps of lib/linux/access.c.
 
-One step is one access to what threads share: the word `decided`, the counter `tickets`, what the program has forced, an
-element of fsgs_base_limit, and the machine, which a restore from a checkpoint replaces. One segment is modelled, and
-the answer of fsgs_usable() beside it. Fences are left out, since all of these accesses are sequentially consistent.
+One step is one access to something that threads share: the word `decided`, the counter `tickets`, the access that the
+program has forced, an element of fsgs_base_limit, or the machine, which a restore from a checkpoint replaces. The model
+has one segment and the answer of fsgs_usable(). It has no fences, because all these accesses are sequentially
+consistent.
 
-What has to hold:
+The properties:
 
-1. Once a refresh or a force that began after a change has returned, the decision is the new one, and stays so.
-2. A caller gets what it asked for, decided.
-3. What has been decided stays decided.
-4. A set by arch_prctl is believed only after it was seen to work, on this machine, since the decision.
-5. Once no thread decides, fsgs_base_limit says what the decision says.
+1. If a refresh or a force begins after a change, the decision is the new one when the refresh or force returns, and later.
+2. When a function returns, the fields that its caller asked for are decided.
+3. A field that has been decided stays decided.
+4. A set by arch_prctl is trusted only if, since the decision, a set on this machine was verified.
+5. When no thread is deciding, fsgs_base_limit agrees with the decision.
 
-Each seeded defect breaks one of them. So access.c needs all of this: the ticket, the second survey, the second look and
+Each seeded defect breaks one of these properties. So access.c needs the ticket, the second survey, the second look and
 the fields that are kept.
 """
 
@@ -27,7 +28,7 @@ INSTRUCTION, ARCH_PRCTL = 'instruction', 'arch_prctl'
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """What `decided` holds; None is undecided."""
+    """The content of the word `decided`. None means undecided."""
 
     ticket: int = 0
     access: typing.Optional[str] = None
@@ -44,20 +45,20 @@ class Thread:
     ticket: int = 0
     found: dict = dataclasses.field(default_factory=dict, hash=False)
     old: typing.Optional[Word] = None
-    worked: typing.Any = None      # the machine on which a set was seen to work
+    worked: typing.Any = None      # the machine on which this thread has verified a set
     changed: bool = False          # the machine has changed since this thread began
 
 
 @dataclasses.dataclass(frozen=True)
 class State:
     threads: tuple
-    machine: str = INSTRUCTION     # the access that a check finds there
+    machine: str = INSTRUCTION     # the machine, named by the access that a check finds there
     forced: typing.Optional[str] = None
     decided: Word = Word()
     tickets: int = 0
     limit: bool = False            # whether the inline forms use the instruction
-    settled: bool = False          # property 1 holds from here on
-    proof: typing.Any = None       # the machine on which arch_prctl was verified, if the bit is set
+    settled: bool = False          # from here on, property 1 must hold
+    proof: typing.Any = None       # if `trusted` is set: the machine on which arch_prctl was verified
 
 
 class Violated(Exception):
@@ -80,13 +81,14 @@ def stepped(state, me, **what):
 
 
 def after_a_change(state, **what):
-    """A thread that is deciding may be about to store the previous answer."""
+    """The state after a change. A thread that is deciding may still store the decision from before the change."""
     threads = tuple(dataclasses.replace(t, changed=True) for t in state.threads)
     return dataclasses.replace(state, threads=threads, settled=False, **what)
 
 
 def survey(state, wanted):
-    """A check determines all fields that are not decided by hand; the others need no check."""
+    """The result of a survey. A check determines all fields that the program has not forced. Forced fields need no
+    check."""
     found = {'access': state.forced} if state.forced else {}
     if 'usable' in wanted or ('access' in wanted and not state.forced):
         found = {'access': truth(state), 'usable': state.machine == INSTRUCTION}
@@ -94,7 +96,7 @@ def survey(state, wanted):
 
 
 class Model:
-    """The steps. `defect` is the one that is seeded."""
+    """The steps of the threads. `defect` names the seeded defect."""
 
     def __init__(self, defect=None):
         self.defect = defect
@@ -112,7 +114,7 @@ class Model:
         return dataclasses.replace(state, decided=Word(ticket=t.ticket, **new))
 
     def step(self, state, me):
-        """The next step of a thread, if any."""
+        """The states after the next step of a thread. There are none if it has ended or waits."""
         t = state.threads[me]
         if not t.left:
             return
@@ -165,7 +167,8 @@ class Model:
             stepped(state, me, at='idle', left=t.left[1:], old=None, found={}, ticket=0, changed=False), settled=settled)
 
     def set(self, state, me):
-        """set_by_prctl(): the word, the system call and its reading back, then fsgs_trust()."""
+        """The steps of set_by_prctl(): it loads the word, makes the system call, reads the base back, and calls
+        fsgs_trust()."""
         t = state.threads[me]
         if t.at == 'idle':
             if state.decided.access == ARCH_PRCTL and not state.decided.trusted:
@@ -230,7 +233,7 @@ def thread(*left):
 USE, USABLE, REFRESH = ('use', 'access'), ('use', 'usable'), ('update', 'access', 'usable')
 SET = ('set',)
 
-# The access that a check finds first, and the threads.
+# For each configuration: the access that a check finds at first, and the threads.
 CONFIGURATIONS = {
     'three first uses': (INSTRUCTION, thread(USE), thread(USABLE), thread(USE, USABLE)),
     'a restore beside a first use': (INSTRUCTION, thread(USE), thread(('restore', ARCH_PRCTL), REFRESH)),
@@ -243,7 +246,7 @@ CONFIGURATIONS = {
                                   thread(('restore', INSTRUCTION), REFRESH, ('restore', ARCH_PRCTL), REFRESH)),
 }
 
-# The defect, and the property that refutes it.
+# Each defect with the property that it breaks.
 DEFECTS = {
     'no ticket': 1,
     'the ticket after the survey': 1,

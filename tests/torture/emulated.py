@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Rows of the torture for which a machine may lack what an emulated one has: protection keys, and segments of the local
-descriptor table.
+"""Rows of the torture that need features of an emulated machine: protection keys, and segments of the local descriptor
+table.
 
-A caller's stack may have a key that its signal handlers have no right to. Without the feature each trial faults, and
-then a handler runs.
+The stack of a caller may have a protection key that its signal handlers may not use. The rows run on a processor with
+and on one without FSGSBASE. Without FSGSBASE each trial faults, so a handler runs.
 """
 
 import os
@@ -19,7 +19,7 @@ SECONDS = int(os.environ.get('FSGSCHECK_TORTURE_SECONDS', '0'))
 
 
 def boot(cpu, script, timeout):
-    """What the script printed, and its status."""
+    """The output of the script, and its exit status."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'script'
         path.write_text(f'export PATH=/bin LD_LIBRARY_PATH=/lib64:/lib\n{script}\n', encoding='ascii')
@@ -47,7 +47,7 @@ class Rows(unittest.TestCase):
 
 
 class Everything(unittest.TestCase):
-    """By hand: every row, and the threads for FSGSCHECK_TORTURE_SECONDS."""
+    """Runs every row by hand, and the threads for FSGSCHECK_TORTURE_SECONDS."""
 
     def test_hostile_and_threads(self):
         for what, cpu in CPUS.items():

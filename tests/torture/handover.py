@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How the signal handlers change hands: every order in which the steps of lib/linux/guard.c and handover.c can be taken.
+"""A model of how signal handlers are exchanged: every order of the steps of lib/linux/guard.c and handover.c.
 
-One step is one system call, or one access to what threads share; doc/handover.md has the properties by number, the
-correspondence, and what is left out. Each configuration is explored to its end. Each seeded defect has to be refuted by
-the property that the page names for it.
+One step is one system call, or one access to something that threads share. doc/handover.md has the numbered properties,
+tells which step of the model stands for which code, and lists what the model leaves out. All states of each
+configuration are explored. Each seeded defect must break the property that the page names for it.
 
     handover.py PAGE
 """
@@ -16,7 +16,8 @@ import typing
 
 NO_THREAD = -1
 
-# Actions: what an owner installs is a word; the library's handler is a copy of the library and the number of a variant.
+# Actions: a string stands for an action that an owner has installed. A pair stands for the library's handler: the copy of
+# the library, and the number of the variant.
 FIRST = 'first'
 
 
@@ -35,10 +36,10 @@ class Thread:
     put: typing.Any = None
     mine: typing.Any = None
     old: typing.Any = None
-    blocked: bool = False       # the signal
-    wants_blocked: bool = False  # ... by itself
+    blocked: bool = False       # the signal is blocked
+    wants_blocked: bool = False  # the thread itself has blocked the signal, outside of the library
     pending: int = 0            # signals for this thread
-    parked: int = 0             # guard.parked
+    parked: int = 0             # guard.parked: the signals that are held back
     replaced: bool = False      # another thread replaced the handler during this trial
     copy: int = 0               # the copy of the library that it checks with
 
@@ -47,15 +48,15 @@ class Thread:
 class State:
     threads: tuple
     disposition: typing.Any = FIRST
-    behind: tuple = ((), ())                  # of each copy of the library
+    behind: tuple = ((), ())                  # for each copy of the library: the action behind each variant
     lock: tuple = (NO_THREAD, NO_THREAD)
-    foreign: int = NO_THREAD                  # the thread that has the lock of the program itself
+    foreign: int = NO_THREAD                  # the thread that holds the program's own lock
     trying: tuple = (NO_THREAD, NO_THREAD)
     newest: str = FIRST                       # the action that another thread installed last, or that our handler passes signals to
-    recent: frozenset = frozenset((FIRST,))   # the newest action since the current exchange began
+    recent: frozenset = frozenset((FIRST,))   # all that `newest` was since the current exchange began
     exchanging: tuple = (False, False)
-    role: tuple = ('exchanging', 'exchanging')   # or 'owner' of the actions, or 'waiting' for another copy
-    beside: tuple = (None, None)                 # of a copy that waits: the handler that it has displaced
+    role: tuple = ('exchanging', 'exchanging')   # of each copy: or 'owner' of the actions, or 'waiting' for another copy
+    beside: tuple = (None, None)                 # for a copy that waits: the other copy's handler, which it has replaced
     received: int = 0
 
 
@@ -69,7 +70,7 @@ def holds(number, condition, words):
 
 
 class Model:
-    """The steps. `defect` is the one that is seeded."""
+    """The steps. `defect` names the seeded defect."""
 
     def __init__(self, defect=None, limit=False):
         self.defect, self.limit = defect, limit
@@ -77,7 +78,8 @@ class Model:
     # -- the kernel, and our handler --
 
     def deliver(self, state, who, kind):
-        """A signal for a thread, which is a fault of the `stub`, another `fault`, or was `sent`."""
+        """The state after a thread received a signal: a fault of the `stub`, another `fault`, or a signal that was
+        `sent`."""
         action = state.disposition
         if is_ours(action):
             copy, variant = action
@@ -97,7 +99,7 @@ class Model:
                       'a fault that is none of the trial was taken for one')
             action = state.behind[copy][variant]
         elif kind == 'sent' and state.threads[who].wants_blocked:
-            # A handler that came during the trial: see the page, "What cannot hold".
+            # Allowed only if a handler was installed during the trial: see "What cannot hold" on the page.
             holds(3, state.threads[who].replaced, 'a signal that the thread blocks was delivered')
         if kind == 'stub':
             holds(1, state.threads[who].replaced, 'a fault of the trial reached an owner')
@@ -122,7 +124,7 @@ class Model:
         return is_ours(action) and action[0] != copy and self.defect != 'another copy is not detected'
 
     def checker(self, state, me):
-        """fsgs_guard_enter(), fsgs_guard_run(), fsgs_guard_leave(): one trial after the other."""
+        """The steps of fsgs_guard_enter(), fsgs_guard_run() and fsgs_guard_leave(), for one trial after the other."""
         t = state.threads[me]
         if t.at == 'idle':
             if t.left and 'foreign lock' in t.left[0]:
@@ -140,7 +142,7 @@ class Model:
                                             trying=put(state.trying, t.copy, me))
                 yield change(state, me, at='look', parked=0, replaced=False)
         elif t.at == 'look':
-            # While another copy tries, this one waits.
+            # While another copy runs a trial, this copy waits.
             if not self.knows(state.disposition, t.copy):
                 yield change(self.exchanges(state, t.copy), me, at='install', expected=state.disposition,
                              put=state.disposition)
@@ -173,20 +175,20 @@ class Model:
         elif t.at == 'own fault':
             yield change(self.deliver(state, me, 'fault'), me, at='leave')
         elif t.at == 'leave':
-            # The mask, before the actions are exchanged.
+            # The mask changes before the actions are exchanged.
             yield change(state, me, at='read', blocked=True)
         elif t.at == 'read':
             now = state.disposition
             role = state.role[now[0]] if self.knows(now, t.copy) else None
             if role == 'exchanging':
-                return  # that copy will store its role in a moment
+                return  # the other copy will store its role in a moment
             if role == 'waiting' and self.defect == "another copy's handler stays":
                 role = 'owner'
             if role == 'owner' and self.defect == 'another copy is not asked':
                 role = 'waiting'
             if (is_ours(now) and now[0] == t.copy) or role == 'waiting' or self.defect == 'restored without a look':
-                # Not always the variant of this trial: another thread may have installed an earlier
-                # one again.
+                # This may be another variant than that of this trial, because another thread may have restored an earlier
+                # variant.
                 found = now if is_ours(now) and now[0] == t.copy else t.mine
                 yield change(self.exchanges(state, t.copy), me, at='restore', expected=now,
                              put=state.behind[t.copy][found[1]])
@@ -195,7 +197,7 @@ class Model:
         elif t.at == 'restore':
             out = state.disposition
             if self.defect is None and not self.limit and self.has_become_owner(state, out, t.copy):
-                return  # see the page, "What cannot hold"
+                return  # see "What cannot hold" on the page
             state = dataclasses.replace(state, disposition=t.put)
             if out == t.expected or self.knows(out, t.copy) or self.defect in (
                     'the replaced action is not compared', 'restored without a look'):
@@ -213,8 +215,8 @@ class Model:
                          blocked=t.blocked if self.defect == 'mask not restored' else t.wants_blocked)
 
     def has_become_owner(self, state, action, copy):
-        """Whether another copy replaced the actions after this one had read them, because a third thread installed an
-        action for it to replace."""
+        """Whether another copy became the owner of the actions after this copy had read them. That copy has replaced an
+        action which a third thread had installed in between."""
         if not self.knows(action, copy) or state.trying[action[0]] == NO_THREAD:
             return False
         return state.threads[state.trying[action[0]]].at not in ('too late', 'waiting')
@@ -231,8 +233,8 @@ class Model:
                                    recent=state.recent if any(exchanging) else frozenset((state.newest,)))
 
     def forker(self, state, me):
-        """fork(), before which a handler of the program takes a lock. The child's page with the library's lock is
-        empty."""
+        """The steps of fork(). Before it, a handler of the program takes a lock. In the child, the page with the
+        library's lock is empty."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
             if self.defect != 'a lock over fork':
@@ -243,12 +245,12 @@ class Model:
             if state.foreign == NO_THREAD:
                 yield change(dataclasses.replace(state, foreign=me), me, at='copy actions')
         elif t.at == 'copy actions':
-            # The kernel copies them before the memory.
+            # The kernel copies the actions before the memory.
             yield change(state, me, at='copy memory', put=state.disposition, old=state.recent | {state.newest})
         elif t.at == 'copy memory':
             action = t.put
             if is_ours(action):
-                # The inherited handler passes signals on there.
+                # The child inherits the library's handler, which passes signals on to this action.
                 action = state.behind[action[0]][action[1]]
             holds(6, action in t.old | state.recent, "a child's signals do not reach their owner")
             lock = state.lock[0] if self.defect == 'the lock inherited' else NO_THREAD
@@ -280,7 +282,7 @@ class Model:
             yield change(self.owner_installs(state, t.left[0]), me, left=t.left[1:])
 
     def saver(self, state, me):
-        """Installs an action, and later restores the action that it found, which may be ours."""
+        """Installs an action, and later restores the action that it has replaced, which may be ours."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
             found = state.disposition
@@ -289,7 +291,7 @@ class Model:
         elif t.at == 'put back':
             if is_ours(t.old):
                 holds(5, self.behind(state, t.old) == t.expected, 'a saved handler leads to somebody else')
-            # Not while the library shows this very action: see the page, "What cannot hold".
+            # Not while the library has installed this very action for a moment: see "What cannot hold" on the page.
             if not (any(state.exchanging) and not is_ours(t.old)):
                 yield change(self.owner_installs(state, t.old), me, at='idle', left=(), old=None, expected=None)
 
@@ -299,13 +301,13 @@ class Model:
             yield change(self.deliver(state, me, 'fault'), me, left=t.left[1:])
 
     def sender(self, state, me):
-        """tgkill() to the thread that it names."""
+        """Sends a signal by tgkill() to the thread that `left` names."""
         t = state.threads[me]
         if t.left:
             whom = t.left[0]
             yield change(change(state, whom, pending=state.threads[whom].pending + 1), me, left=t.left[1:])
 
-    # -- all together --
+    # -- all threads together --
 
     def steps(self, state):
         for me, t in enumerate(state.threads):
@@ -315,7 +317,7 @@ class Model:
                 yield me, 'signal', self.deliver(change(state, me, pending=t.pending - 1), me, 'sent')
 
     def check(self, state):
-        """What has to hold in each state."""
+        """Checks the properties that must hold in each state."""
         action = state.disposition
         if state.lock == (NO_THREAD, NO_THREAD):
             holds(4, self.behind(state, action) == state.newest,
@@ -338,7 +340,7 @@ def change(state, who, **what):
 
 
 def sent(threads):
-    """The number of signals and faults that each owner must receive."""
+    """The number of signals and faults that must reach owners."""
     return sum(len(t.left) for t in threads if t.kind in ('bystander', 'sender')) + sum(
         'own fault' in trial for t in threads if t.kind == 'checker' for trial in t.left)
 
@@ -407,7 +409,7 @@ CONFIGURATIONS = {
     'a fork that takes a lock': (checker(UNDER_LOCK, TRIAL), checker(TRIAL), other('forker', 1, 2)),
 }
 
-# The defect, and the property that refutes it.
+# Each defect with the property that it breaks.
 DEFECTS = {
     'no lock': 1,
     'the replaced action is not compared': 4,
@@ -427,8 +429,8 @@ DEFECTS = {
     'a lock over fork': 6,
 }
 
-# A known limit of sigaction(), described on the page. This shows that it still exists, with the
-# violated property.
+# Known limits of sigaction(), described on the page, with the property that each breaks. The test shows that they still
+# exist.
 LIMITS = {
     'an action that equals an older one': (4, (checker(TRIAL), other('replacer', 'second', FIRST))),
     'an action and another copy between two steps': (
@@ -437,7 +439,7 @@ LIMITS = {
 
 
 def refuted(defect, number):
-    """In which configuration the property does not hold, and how."""
+    """A configuration in which the defect breaks the property, and how. None if there is none."""
     for name, threads in CONFIGURATIONS.items():
         try:
             explore(threads, defect)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * States of a process in which the library has been found correct, one a row, as a regression test.
- * Each row runs in its own process.
+ * Checks in states of a process in which the library has never failed, as a regression test. One
+ * state is one row, and each row runs in its own process.
  *
  *     held [ROW]
  */
@@ -45,7 +45,7 @@ static _Noreturn void skip(const char *name, const char *why)
 	exit(EXIT_SKIP);
 }
 
-/* Whether the child ended by _exit(0). */
+/* Whether the child exited with status 0. */
 static int child_is_well(pid_t child)
 {
 	int status = -1;
@@ -67,7 +67,7 @@ static void with_stack(const char *name, int flags)
 	check_as_usual(name);
 }
 
-/* SS_AUTODISARM, which not every header has. */
+/* SS_AUTODISARM, defined here because some headers lack it. */
 static void stack_that_disarms(const char *name)
 {
 	with_stack(name, (int)0x80000000);
@@ -134,8 +134,8 @@ static void local_descriptors(const char *name)
 
 	if (syscall(SYS_modify_ldt, 1, &segment, sizeof segment) != 0)
 		skip(name, "no modify_ldt() here");
-	/* Seen in a virtual machine: the kernel accepts the segment, but the processor does not
-	 * support it. */
+	/* Seen in a virtual machine: the kernel accepts the segment, but the processor cannot load
+	 * it. */
 	__asm__("lar %1, %0" : "+r"(rights) : "r"(selector) : "cc");
 	if (!rights)
 		skip(name, "the processor does not know the segment that modify_ldt() made");
@@ -143,7 +143,7 @@ static void local_descriptors(const char *name)
 	check_as_usual(name);
 	__asm__ volatile("mov %%gs, %0" : "=r"(now));
 	EXPECT(now == selector, "%s: GS selector %#x", name, now);
-	/* FS: only the selector changes; the base is restored to the thread's. */
+	/* For FS only the selector changes: the system call sets the thread's own base again. */
 	__asm__ volatile("mov %0, %%fs\n\tsyscall"
 			 :
 			 : "r"(selector), "a"(SYS_arch_prctl), "D"(ARCH_SET_FS), "S"(fs)
@@ -183,7 +183,7 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *frames)
 	return _URC_NO_REASON;
 }
 
-/* The library has no unwind tables for it, but every unwinder must find its end. */
+/* The library has no unwind tables for its assembly, but every unwinder must end. */
 static void unwind(int sig)
 {
 	int frames = 0;
@@ -216,7 +216,7 @@ static void check_for(double seconds, const char *name)
 
 static void profiled(const char *name)
 {
-	/* Once outside a signal handler, because it loads a library on first use. */
+	/* The first call must be outside of a signal handler, because it loads a library. */
 	unwind(0);
 	tick(SIGPROF, unwind, 1000);
 	check_for(0.7, name);
@@ -317,7 +317,8 @@ static void serve_call(int sig, siginfo_t *info, void *context)
 	blocks_calls = 1;
 }
 
-/* The handler's own return must be allowed: at the address where rt_sigreturn() is called. */
+/* The filter must allow the handler's own return. It knows the return by its address, where
+ * rt_sigreturn() is called. */
 static void *restorer(void)
 {
 	struct {
@@ -346,7 +347,7 @@ static void dispatched_calls(const char *name)
 	blocks_calls = 0;
 	EXPECT(result == 0, "%s: %d", name, result);
 	EXPECT(atomic_load(&ticks) > 0, "%s: no call was served", name);
-	/* The check may be refused if each call raises a signal, but must not fail in another
+	/* If each call raises a signal, the check may be refused, but must not fail in another
 	 * way. */
 	EXPECT(r.refusal != FSGS_REFUSAL_NONE || r.verdict == reference.verdict,
 	       "%s: verdict %u, not %u", name, r.verdict, reference.verdict);
@@ -407,7 +408,7 @@ static void scheduling_classes(const char *name)
 	static const struct {
 		int policy, priority;
 	} classes[] = {{SCHED_BATCH, 0}, {SCHED_IDLE, 0}, {SCHED_FIFO, 50}, {SCHED_RR, 1}};
-	/* As sched_setattr(2) has it: 2 of 10 ms. */
+	/* The structure as in sched_setattr(2). The thread gets 2 ms in each 10 ms. */
 	struct {
 		uint32_t size, policy;
 		uint64_t flags;
@@ -435,7 +436,8 @@ static void scheduling_classes(const char *name)
 	if (syscall(SYS_sched_setattr, 0, &deadline, 0) == 0) {
 		struct fsgs_report r;
 
-		/* Such a thread cannot be moved, so the check on all CPUs cannot work. */
+		/* The kernel does not move such a thread to another CPU, so the check on all CPUs
+		 * cannot work. */
 		EXPECT(fsgs_check(&r, sizeof r, FSGS_CHECK_ALL_CPUS | FSGS_CHECK_CONTEXT) == 0,
 		       "%s: deadline", name);
 		expect_answer(&r, name);
@@ -445,7 +447,7 @@ static void scheduling_classes(const char *name)
 	EXPECT(tried >= 2, "%s: only %d classes", name, tried);
 }
 
-/* --- Floating point with every exception open --- */
+/* --- Floating point with every exception unmasked --- */
 
 static void unmasked_exceptions(const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hostile states of a process, one a row. Each row runs in a new process, because some faults occur
- * only at the first check. A row that hangs is ended by SIGALRM.
+ * Checks in hostile states of a process. One state is one row. Each row runs in a new process,
+ * because some failures occur only at the first check. SIGALRM ends a row that hangs.
  *
  *     hostile SHARED-LIBRARY [ROW]
  */
@@ -27,7 +27,7 @@
 
 static const char *shared_library;
 
-/* The report of an ordinary process; in memory shared by all rows. */
+/* The report of an ordinary process, in memory that all rows share. */
 static struct fsgs_report *reference;
 
 static void expect_answer(const struct fsgs_report *r, const char *name)
@@ -56,7 +56,7 @@ static pthread_t start(void *(*body)(void *), void *argument)
 	return thread;
 }
 
-/* Whether the child ended by _exit(0). */
+/* Whether the child exited with status 0. */
 static int child_is_well(pid_t child)
 {
 	int status = -1;
@@ -125,7 +125,7 @@ static void *check_under_their_lock(void *argument)
 	atomic_store(&has_theirs, 1);
 	while (!atomic_load(&forking))
 		sched_yield();
-	/* Until the fork waits for the lock. */
+	/* Waits until the fork waits for the lock. */
 	usleep(20000);
 	check_once(argument, 0);
 	pthread_mutex_unlock(&theirs);
@@ -251,7 +251,8 @@ static void large_process(const char *name)
 	struct fsgs_report r;
 
 	EXPECT(fsgs_check(&r, sizeof r, 0) == 0, "%s: fsgs_check", name);
-	/* Independent of the kernel's advertisement: the test runs where the instructions run. */
+	/* Simulates a kernel that advertises the instructions, so that the test runs wherever they
+	 * execute. */
 	r.hwcap2_fsgsbase = FSGS_ANSWER_YES;
 
 	const int runs = r.trials[FSGS_INSN_WRGSBASE].outcome == FSGS_OUTCOME_OK;
@@ -285,7 +286,7 @@ static void *check_without_memory(void *argument)
 	return argument;
 }
 
-/* A thread that was there before the library was loaded has no thread-local storage for it. */
+/* A thread that started before the library was loaded has no thread-local storage for it. */
 static void no_memory_left(const char *name)
 {
 	const pthread_t thread = start(check_without_memory, NULL);
@@ -306,10 +307,10 @@ static void no_memory_left(const char *name)
 	pthread_join(thread, NULL);
 }
 
-/* A garbage collector that detects writes by SIGSEGV. Its own data is elsewhere. */
+/* A garbage collector that detects writes by SIGSEGV. Its own data is not protected. */
 static struct barrier {
 	uintptr_t first, end;
-	char *stack_low; /* of a stack that grows page by page: the committed part */
+	char *stack_low; /* of a stack that grows page by page: the start of the committed part */
 	char *stack_end;
 	atomic_ulong faults;
 } * barrier;
@@ -333,7 +334,7 @@ static void serve_stack(int sig, siginfo_t *info, void *context)
 	(void)sig;
 	(void)context;
 	atomic_fetch_add(&barrier->faults, 1);
-	/* One page after the other. */
+	/* The stack grows by one page at a time. */
 	if (at != barrier->stack_low - PAGE || mprotect(at, PAGE, PROT_READ | PROT_WRITE))
 		_exit(3);
 	barrier->stack_low = at;
@@ -358,7 +359,7 @@ static void serve_faults(void (*handler)(int, siginfo_t *, void *))
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-/* A soft limit of the program, which also applies to the library. */
+/* A soft limit that the program sets for its own memory also limits the library. */
 extern char __data_start[], _end[];
 
 static void *protect_again(void *argument)
@@ -382,7 +383,7 @@ static void write_barrier(const char *name)
 		check_once(name, flags);
 	}
 	EXPECT(atomic_load(&barrier->faults) > 0, "%s: no fault was served", name);
-	/* And while it checks. */
+	/* Another thread protects the memory again while this thread checks. */
 	const pthread_t other = start(protect_again, NULL);
 
 	for (int i = 0; i < 1000; i++)
@@ -417,7 +418,7 @@ static void growing_stack(const char *name)
 	EXPECT(atomic_load(&barrier->faults) > 0, "%s: no page was committed", name);
 }
 
-/* --- Protection keys: a stack without the right to it in handlers --- */
+/* --- Protection keys: a stack that signal handlers may not use --- */
 
 static void check_with_key(void)
 {
@@ -463,8 +464,8 @@ static int make(const char *path, enum forgery forgery)
 	return failed ? -1 : 0;
 }
 
-/* In a new tmpfs over /tmp, and bind-mounted over the file to be replaced. Other systems lack Xen's
- * files, so these come with a whole /sys. */
+/* Puts the forgery into a new tmpfs over /tmp, and binds it over the file. On systems without Xen,
+ * the files of Xen come with a new /sys. */
 static int forge(const char *path, enum forgery forgery)
 {
 	static const char source[] = "/tmp/forged", sys[] = "/sys/";
@@ -489,7 +490,7 @@ static int put(const char *path, const char *text)
 	return failed ? -1 : 0;
 }
 
-/* A mount namespace; without root, inside a user namespace. */
+/* Makes a mount namespace. Without root it is made inside a user namespace. */
 static int own_mounts(void)
 {
 	char user[32], group[32];
@@ -523,11 +524,12 @@ static void forged_files(const char *name)
 			struct fsgs_report r;
 			sigset_t one;
 
-			/* SIGALRM is held back in a trial. */
+			/* A trial holds SIGALRM back, so only SIGKILL can end it. */
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			if (own_mounts() || forge(path, forgery))
 				_exit(EXIT_SKIP);
-			/* If a signal is pending, the library must find out its target. */
+			/* With a pending signal, the library must find out whether the thread or
+			 * the process is its target. */
 			sigemptyset(&one);
 			sigaddset(&one, SIGSEGV);
 			sigprocmask(SIG_BLOCK, &one, NULL);

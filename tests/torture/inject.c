@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tracer makes each instruction of the trial fault: as invalid opcode, as #GP, as a bus error;
- * every time it is reached, or the first time only. Afterwards both bases and everything else must
- * be as before, and the access must not be an instruction that failed. The survival check is left
- * out: it runs without the guard, and only instructions that the trial has found to work.
+ * A tracer makes each instruction of the trial fault: with invalid opcode, with #GP or with a bus
+ * error, every time or only the first time. Afterwards both bases and all other state must be as
+ * before, and the access must not use an instruction that failed. The survival check is left out:
+ * it runs without the guard, and executes only instructions that worked in the trial.
  */
 #include "state.h"
 
@@ -40,7 +40,7 @@ static _Noreturn void tracee(void)
 	}
 }
 
-/* Lets the tracee run to its next stop. */
+/* Lets the tracee run to its next SIGSTOP, and gives it the signal when it faults at `at`. */
 static int run(pid_t pid, int signal, uintptr_t at, long original, int once)
 {
 	int status, deliver = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stack with a protection key of its own. The kernel enters a handler without the right to it.
+ * A stack with a protection key of its own. When a signal handler starts, the kernel takes away the
+ * right to this key.
  *
- * A thread may use this stack for a while, but must not live on it: the C library puts the rseq
- * area beside the thread's stack. The kernel writes there after each preemption, and ends a thread
- * whose handler has no right to that area.
+ * A thread may use this stack for a while, but must not have it as its only stack. The C library
+ * puts the rseq area beside the stack of a thread, and the kernel writes there after each
+ * preemption. If a handler without the right is preempted, the kernel ends the thread.
  */
 #ifndef TORTURE_KEYED_STACK_H
 #define TORTURE_KEYED_STACK_H
@@ -32,7 +33,7 @@ static inline uint32_t read_pkru(void)
 	return value;
 }
 
-/* False: no protection keys here. */
+/* Makes the stack. Returns false if there are no protection keys here. */
 static inline bool keyed_stack_make(struct keyed_stack *stack)
 {
 	const size_t size = 1 << 18;
@@ -48,7 +49,7 @@ static inline bool keyed_stack_make(struct keyed_stack *stack)
 	return true;
 }
 
-/* The function must leave the rights as they are. */
+/* Calls the function on this stack. The function must not change the rights to keys. */
 static inline void keyed_stack_call(const struct keyed_stack *stack, void (*function)(void))
 {
 	const uint32_t rights = read_pkru() & ~(UINT32_C(3) << 2 * stack->key);

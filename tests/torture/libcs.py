@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The first check of a process meets fork(), on other C libraries.
+"""The first check of a process runs at the same time as fork(), with other C libraries.
 
 musl, and glibc from 2.28 to 2.35, hold a lock of their own while they run fork's handlers. A library that registers
-handlers at its first use waits there for ever. This system's C library is newer, and does not show it.
+handlers at its first use may wait there for ever. This system's C library is newer and does not have that problem.
 """
 
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 from support import SOURCE, Unavailable, aside, output, parts, run
 
 ROWS = ("first check in fork's handlers", "first check under a lock of fork's handlers")
-# The kernel headers are this system's. The other rows, which are not run, need a symbol of glibc's start files.
+# The kernel headers come from this system. `__data_start` is a symbol of glibc's start files that rows need which do not
+# run here.
 FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-DFSGS_STATIC', '-O1', '-fno-stack-protector', '-fvisibility=hidden', '-pthread',
          '-idirafter', '/usr/include', '-idirafter', '/usr/include/x86_64-linux-gnu',
          '-Wl,--defsym=__data_start=__bss_start',
@@ -39,12 +40,12 @@ class CLibraries(unittest.TestCase):
             self.rows(folder, 'musl-gcc')
 
     def test_glibc_2_31(self):
-        """Debian 11's, unpacked aside."""
+        """Uses Debian 11's packages, unpacked into a folder."""
         tree, version = aside.unpacked('libc6', 'libc6-dev', 'linux-libc-dev', release='bullseye')
         self.assertTrue(version.startswith('2.31-'), version)
         libraries, development = tree / 'lib/x86_64-linux-gnu', tree / 'usr/lib/x86_64-linux-gnu'
         with tempfile.TemporaryDirectory() as folder:
-            # The package's own links and its linker script lead to this system's libraries.
+            # The package's own links and its linker script lead to this system's libraries, so the test makes its own.
             for name in ('libpthread.so.0', 'libdl.so.2'):
                 (Path(folder) / name[:-2]).symlink_to(libraries / name)
             (Path(folder) / 'libc.so').write_text(f'GROUP({libraries}/libc.so.6 {development}/libc_nonshared.a '

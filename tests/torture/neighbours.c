@@ -23,7 +23,7 @@ static long change_ids(void)
 	return 1;
 }
 
-/* --- A lock that is held over fork(), and also by a thread that checks --- */
+/* --- A lock that is held during fork(), and also by a thread that checks --- */
 
 static pthread_mutex_t over_fork = PTHREAD_MUTEX_INITIALIZER;
 static atomic_long forks_with_check;
@@ -54,12 +54,13 @@ static long check_under_the_lock(void)
 	return 1;
 }
 
-/* --- A stack with a protection key of its own --- */
+/* --- A stack with its own protection key --- */
 
 static struct keyed_stack keyed;
 
-/* A handler that begins on this stack has no right to it. So the process's handlers use the
- * alternate stack meanwhile, and the other signals are blocked, also those of the C library. */
+/* A handler that begins on this stack has no right to the stack's key. So during the check the
+ * process's handlers use the alternate stack, and all other signals are blocked, also those of the
+ * C library. */
 static long check_with_key(void)
 {
 	const uint64_t all = UINT64_MAX;
@@ -78,7 +79,7 @@ static long check_with_key(void)
 	return possible;
 }
 
-/* --- Another copy of the library, whose data is write-protected repeatedly by a collector --- */
+/* --- Another copy of the library, while a collector repeatedly write-protects its data --- */
 
 typedef int check_fn(struct fsgs_report *report, size_t size, uint32_t flags);
 
@@ -120,7 +121,7 @@ bool neighbours_serve(const siginfo_t *info)
 
 	if (!atomic_load(&end) || at < atomic_load(&first) || at >= atomic_load(&end))
 		return false;
-	/* Not the C library's mprotect(), which may store errno. */
+	/* A raw system call, because the C library's mprotect() may store errno. */
 	__asm__ volatile("syscall"
 			 : "+a"(result)
 			 : "D"(at), "S"(PAGE), "d"(PROT_READ | PROT_WRITE)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs' habits that once made a check hang or crash. Each is one or more threads of the torture
- * by threads. */
+/* Behaviour of programs that once made a check hang or crash. Each behaviour is one or more threads
+ * of torture-threads. */
 #ifndef TORTURE_NEIGHBOURS_H
 #define TORTURE_NEIGHBOURS_H
 
@@ -8,23 +8,24 @@
 #include <stdbool.h>
 
 struct surroundings {
-	/* A check with the usual answer. */
+	/* Runs a check, which must have the usual answer. */
 	void (*check)(void);
-	/* The process's handlers stay until release(). Returns whether they serve faults now. */
+	/* From hold() to release() the process's handlers do not change. Returns whether they serve
+	 * faults now. */
 	bool (*hold)(void);
 	void (*release)(void);
-	/* Between the two: whether those handlers run on the alternate stack. */
+	/* To be called between the two: whether those handlers run on the alternate stack. */
 	bool (*on_alternate_stack)(void);
 	const char *library; /* another copy of the library; NULL: none */
 };
 
 void neighbours_start(const struct surroundings *given);
 
-/* Serves a fault at memory that a neighbour has protected: a write barrier. Without thread-local
+/* Serves a fault at memory that a neighbour has write-protected. Does not use thread-local
  * storage. */
 bool neighbours_serve(const siginfo_t *info);
 
-/* Ends them, prints the work of each, and requires that each has worked. */
+/* Ends the neighbours, prints how much each has done, and requires that each has done something. */
 void neighbours_end(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A table of cases, one a row. Each row runs in a new process. */
+/* A table of cases. Each row is one case, and runs in a new process. */
 #ifndef TORTURE_ROWS_H
 #define TORTURE_ROWS_H
 
@@ -12,8 +12,8 @@ struct torture_row {
 	void (*test)(const char *name);
 };
 
-/* Runs the wanted row; NULL: all. SIGALRM ends a row after that many seconds. Returns the program's
- * exit status. */
+/* Runs the wanted row, or all rows if it is NULL. SIGALRM ends a row after `seconds`. Returns the
+ * program's exit status. */
 static inline int torture_rows(const char *program, const struct torture_row *rows, size_t count,
 			       unsigned seconds, const char *wanted)
 {

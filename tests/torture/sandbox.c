@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each system call that a check makes is refused, one at a time: by an error, by SIGSYS, by death.
+ * A sandbox refuses each system call of a check, one at a time: by an error, by SIGSYS, or by the
+ * death of the process.
  *
- * By an error, the check still returns, with the same verdict or `unknown`, and the kernel shows
- * from outside that the process's signals are as they were. By death there is nothing to be done:
- * which calls those are is printed, and is in doc/handover.md. Each check is the first one of its
- * process, which has had no thread and no memory of malloc() before: a first one makes calls that
- * later ones do not.
+ * If a call fails with an error, the check must still return, with the same verdict or `unknown`.
+ * Another process reads from the kernel that the signals of the process are as before. If a call
+ * ends the process, the library cannot prevent that. The test prints these calls, and
+ * doc/handover.md lists them. Each check is the first one of its process, which has had no other
+ * thread and no memory of malloc(): a first check makes calls that later checks do not make.
  */
 #include "torture.h"
 
@@ -21,7 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-/* The request for each system call. */
+/* The kinds of checks, by the flags that they pass. */
 enum set { PLAIN, CONTEXT, ALL_CPUS, SURVIVAL, EVERYTHING, SETS };
 
 static const struct {
@@ -42,11 +43,11 @@ static const struct {
 static const struct call {
 	const char *name;
 	int number;
-	/* System calls that no process survives if they fail. When a thread begins or ends, the C
-	 * library itself ends the process, or hangs. No handler can continue if its return
-	 * fails. */
+	/* The kinds of checks in which no process survives if this call fails: when a thread begins
+	 * or ends, the C library itself ends the process, or hangs. No handler can continue if its
+	 * return fails. */
 	unsigned hopeless;
-	/* Made only if signals are put aside, so some are pending. */
+	/* The call is made only if signals are held back, so the test makes some pending. */
 	int put_aside;
 } calls[] = {
 	{"rt_sigprocmask", SYS_rt_sigprocmask, 0, 0},
@@ -126,7 +127,8 @@ static uint64_t thread_pointer(void)
 	return value;
 }
 
-/* The target of the caller's GS base: readable without a system call, which may be refused. */
+/* The GS base of the caller points to this value. It can be read without a system call, which may
+ * be refused. */
 #define BEHIND_GS UINT64_C(0x123456789abcdef)
 
 static const uint64_t behind_gs = BEHIND_GS;
@@ -139,7 +141,7 @@ static uint64_t read_behind_gs(void)
 	return value;
 }
 
-/* One for the process and one for the thread. */
+/* Makes two signals pending, one for the process and one for the thread. */
 static void make_pending(void)
 {
 	const uint64_t both = UINT64_C(1) << (SIGILL - 1) | UINT64_C(1) << (SIGBUS - 1);
@@ -149,7 +151,7 @@ static void make_pending(void)
 	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
 }
 
-/* With the caller's GS base as it is. */
+/* Checks. The caller has set a GS base. */
 static void check(uint32_t flags)
 {
 	shared->fs = thread_pointer();
@@ -188,7 +190,7 @@ static _Noreturn void child(const struct call *call, uint32_t how, uint32_t flag
 	_exit(0);
 }
 
-/* As the kernel reports it. */
+/* The state of the process's signals, as the kernel reports it to another process. */
 struct outside {
 	uint64_t for_thread, for_process, blocked, ignored, caught;
 	char cpus[256];
@@ -206,10 +208,10 @@ static uint64_t signals(const char *text, const char *name)
 	return strtoull(field(text, name), NULL, 16);
 }
 
-/* Without stdio: this process must have no memory of malloc(). */
+/* Does not use stdio, because this process must have no memory of malloc(). */
 static struct outside look_at(pid_t pid)
 {
-	/* The C library's own handlers, of signals 32 and 33, come with the first thread. */
+	/* The C library installs its own handlers, for signals 32 and 33, with the first thread. */
 	const uint64_t librarys = UINT64_C(3) << 31;
 	static char text[8192];
 	struct outside seen;
@@ -241,7 +243,8 @@ static struct outside look_at(pid_t pid)
 }
 
 /* A signal stays pending for its original target unless every call that sends it there is refused.
- * Then one for the process stays pending for the thread, and one for the thread is lost. */
+ * If so, a signal for the process stays pending for the thread, and a signal for the thread is
+ * lost. */
 static int same_pending(const struct call *call, const struct outside *a, const struct outside *b)
 {
 	if (call->number == SYS_kill)
@@ -286,7 +289,7 @@ static void expect_answer(const struct call *call, const char *how, enum set set
 	       sets[set].name);
 }
 
-/* 0, or the signal that ended the child. */
+/* Returns 0, or the signal that ended the child. */
 static int try(const struct call *call, uint32_t action, enum set set, const char *how)
 {
 	struct outside before, after;
@@ -325,7 +328,7 @@ static int try(const struct call *call, uint32_t action, enum set set, const cha
 		atomic_store(&shared->stage, 4);
 		for (int i = 0; i < 10000 && atomic_load(&shared->stage) < 5; i++)
 			usleep(200);
-		/* The child may be unable to exit. */
+		/* The sandbox may prevent the child from exiting. */
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		return 0;
@@ -333,7 +336,7 @@ static int try(const struct call *call, uint32_t action, enum set set, const cha
 	return WIFSIGNALED(status) ? WTERMSIG(status) : SIGKILL;
 }
 
-/* The answer without a sandbox, if there is one. */
+/* Gets the answer without a sandbox, if there is one. */
 static int find_reference(void)
 {
 	const pid_t pid = fork();
@@ -389,8 +392,8 @@ int main(void)
 		}
 		printf("%s%s\n", call->put_aside ? "; with signals put aside" : "",
 		       is_second_choice(call) ? ", and their siginfo refused" : "");
-		/* SIGSYS is used only for calls where the library expects it; false success only
-		 * for the call that is known for it. */
+		/* SIGSYS is tried only for the calls at which the library expects it. An answer of
+		 * success without an effect is tried only for arch_prctl, for which it is known. */
 		if (call->number == SYS_arch_prctl) {
 			by_trap = try(call, SECCOMP_RET_TRAP, CONTEXT, "trap");
 			by_error |= try(call, SECCOMP_RET_ERRNO | 0, CONTEXT, "nothing");

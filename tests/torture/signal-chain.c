@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process whose sigaction() is another library's: the signal chain of OpenJDK (libjsig,
- * preloaded). Once a virtual machine has installed its handlers, the chain keeps what the program
- * installs, and the machine's handler, which stays the kernel's, calls it. The library exchanges
- * actions with the kernel: it stands in for the machine's handler.
+ * A process in which another library replaces sigaction(): OpenJDK's signal chain (libjsig,
+ * preloaded). Once the Java virtual machine has installed its handlers, they stay installed in the
+ * kernel. The chain stores each handler that the program installs, and the machine's handler calls
+ * it. libfsgscheck exchanges actions with the kernel, so it stands in for the machine's handler.
  */
 #include "torture.h"
 
@@ -61,7 +61,7 @@ static void raise_in_thread(int machine, int program)
 	EXPECT(atomic_exchange(&by_program, 0) == program, "the program's handler");
 }
 
-/* In the kernel. */
+/* The handler that is installed in the kernel. */
 static uintptr_t installed(void)
 {
 	uintptr_t action[4] = {0};

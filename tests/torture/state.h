@@ -15,7 +15,7 @@
 #define EVERYTHING ((uint32_t)(FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS | FSGS_CHECK_SURVIVAL))
 
 struct state {
-	unsigned char actions[32][32]; /* the kernel's structures, of signals 1 to 31 */
+	unsigned char actions[32][32]; /* the kernel's structures for signals 1 to 31 */
 	uint64_t mask, fs, gs;
 	stack_t stack;
 	cpu_set_t cpus;
@@ -60,8 +60,8 @@ static inline void expect_unchanged(const struct state *before, const char *name
 	       "%s: floating-point control", name);
 }
 
-/* A check with every combination of these flags: 0 is returned, nothing is changed. Gives the last
- * report, that of all of them. */
+/* Checks with every combination of these flags. Each check must return 0 and change nothing.
+ * Returns the last report, which has all flags. */
 static inline struct fsgs_report check_unchanged(const char *name, uint32_t allowed)
 {
 	struct fsgs_report r;

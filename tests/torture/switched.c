@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A switch of threads in the middle of the trial, where the kernel does not keep what WRGSBASE
- * wrote: the marker is gone by chance, and that is no property of the machine.
+ * A switch of threads in the middle of a trial, under a kernel that does not save a base written by
+ * WRGSBASE. The trial's marker is then lost by chance, which must not count as a wrong value.
  */
 #include "torture.h"
 
@@ -11,11 +11,11 @@
 
 static int switches;
 
-/* The library's own calls come here: the program is linked with --wrap. */
+/* Linking with --wrap sends the library's own calls here. */
 int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
-/* Simulates a kernel that restores the base it knows before the marker is read. */
+/* Simulates a kernel that puts its own value of the base back before the marker is read. */
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	const int faulted = __real_fsgs_guard_run(context, stub, io);
@@ -49,7 +49,8 @@ int main(void)
 		{1, FSGS_ANSWER_NO, FSGS_OUTCOME_OK},
 		{2, FSGS_ANSWER_NO, FSGS_OUTCOME_OK},
 		{INT_MAX, FSGS_ANSWER_NO, FSGS_OUTCOME_WRONG_VALUE},
-		/* The kernel has advertised that it preserves the base. */
+		/* A kernel that advertises the instructions saves the base, so a lost marker is a
+		 * wrong value. */
 		{1, FSGS_ANSWER_YES, FSGS_OUTCOME_WRONG_VALUE},
 	};
 

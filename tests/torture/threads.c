@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 64 threads check at once, while others live: raise genuine faults, send signals in every way,
- * wait for them in every way, exchange handlers, fork, spawn and end. Every signal must reach its
- * owner exactly once with its siginfo intact, every check must give the same answer and leave the
- * thread as it was.
+ * 64 threads check at the same time. Other threads raise genuine faults, send signals in every way,
+ * wait for signals in every way, exchange handlers, fork, spawn and end. Every signal must reach
+ * its owner exactly once, with its siginfo intact. Every check must give the same answer, and must
+ * leave the state of its thread unchanged.
  *
- * A sender waits until its signal has arrived before it sends the next: two that are pending at
- * once coalesce in any process, and could not be counted.
+ * A sender sends its next signal only after the last one has arrived: two signals that are pending
+ * at the same time coalesce in any process, and could not be counted.
  *
- * With TORTURE_UNDEFINED the four instructions are UD2, as in tests/bench/failing.c: each check
- * recovers from four faults, which on a sound machine none does.
+ * With TORTURE_UNDEFINED the four instructions are replaced by UD2, as in tests/bench/failing.c. So
+ * each check recovers from four faults, which do not occur on a sound machine.
  */
 #include "neighbours.h"
 #include "torture.h"
@@ -32,7 +32,7 @@
 #include <core/stubs.h>
 #include <linux/guard.h>
 
-/* The library's own calls of fsgs_guard_run() come here: the program is linked with --wrap. */
+/* Linking with --wrap sends the library's own calls of fsgs_guard_run() here. */
 int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
@@ -89,16 +89,16 @@ static struct {
 	atomic_int expected; /* process id of the sender */
 } sources[SOURCES];
 
-/* The process's handlers for SIGILL and SIGSEGV, which change during the test. */
+/* The handlers of the process for SIGILL and SIGSEGV, which change from phase to phase. */
 enum phase {
 	WITH_INFO,
-	PLAIN, /* without SA_SIGINFO; leaves by siglongjmp() */
+	PLAIN, /* without SA_SIGINFO; the handler leaves by siglongjmp() */
 	ON_STACK,
 	NO_DEFER,
 	RESET_HAND,
 	IGNORED,
-	REPLACED, /* alternated by two threads all the time */
-	CHAINED,  /* the same, by a thread that saves the action that it finds and calls it */
+	REPLACED, /* a thread alternates two handlers all the time */
+	CHAINED,  /* a thread installs a handler that calls the previous handler */
 	PHASES
 };
 
@@ -124,7 +124,7 @@ static void arrived(int source)
 	const long n = atomic_fetch_add(&sources[source].received, 1) + 1;
 
 	atomic_fetch_add(&arrived_in[atomic_load(&phase)], 1);
-	/* The sender may already be at its next signal. */
+	/* The comparison is not exact, because the sender may already have sent its next signal. */
 	EXPECT(n <= atomic_load(&sources[source].sent), "%s arrived twice (%ld)",
 	       source_names[source], n);
 }
@@ -143,8 +143,9 @@ static void wait_for(int source)
 	}
 }
 
-/* A handler that first serves the write barrier. The library may store what it puts aside while its
- * thread has a foreign FS base: a handler of such a fault must not use thread-local storage. */
+/* A handler that first serves the write barrier. The library may store a held-back signal while its
+ * thread has a foreign FS base, and that store may fault. So the handler of such a fault must not
+ * use thread-local storage. */
 #define BEHIND_BARRIER(name)                                               \
 	static void name##_other(int sig, siginfo_t *info, void *context); \
 	static void name(int sig, siginfo_t *info, void *context)          \
@@ -158,7 +159,7 @@ static void check_mask(void)
 {
 	sigset_t mask;
 
-	/* The mask of the owner's action: SIGUSR2 by sa_mask. */
+	/* This mask includes SIGUSR2, which is in sa_mask of the owner's action. */
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	EXPECT(sigismember(&mask, SIGUSR2), "a handler without its mask");
 }
@@ -191,7 +192,7 @@ BEHIND_BARRIER(received)
 		EXPECT(info->si_code == SEGV_ACCERR, "si_code %d", info->si_code);
 		EXPECT(info->si_addr == wall + 4096 * source_here && regs[REG_RBX] == TOKEN,
 		       "SIGSEGV not from our load");
-		regs[REG_RIP] += 2; /* movb (%rax), %al */
+		regs[REG_RIP] += 2; /* the length of movb (%rax), %al */
 		arrived(source_here);
 	}
 	errno = error;
@@ -223,7 +224,7 @@ static void take_stack(void)
 
 BEHIND_BARRIER(received_on_stack)
 {
-	/* A sanitizer may put local variables elsewhere. */
+	/* The address of a local variable would not do: a sanitizer may put it elsewhere. */
 	const uintptr_t at = (uintptr_t)__builtin_frame_address(0);
 
 	EXPECT(!stack_here || at - (uintptr_t)stack_here < sizeof *stacks,
@@ -239,7 +240,7 @@ static void install(int sig, void (*handler)(int, siginfo_t *, void *), int flag
 	EXPECT(sigaction(sig, &action, NULL) == 0, "sigaction");
 }
 
-/* Handles one signal and then installs itself again, like a handler of System V. */
+/* Handles one signal and then installs itself again, as handlers of System V do. */
 static void received_once(int sig, siginfo_t *info, void *context)
 {
 	received(sig, info, context);
@@ -266,7 +267,8 @@ BEHIND_BARRIER(received_second)
 	received(sig, info, context);
 }
 
-/* A fault may come before the thread that has installed the chain says what it found. */
+/* A fault may come before the thread that installs the chain has stored the handler that it
+ * found. */
 static void (*_Atomic behind_chain)(int, siginfo_t *, void *) = received;
 
 BEHIND_BARRIER(received_by_chain)
@@ -280,8 +282,9 @@ BEHIND_BARRIER(received_by_chain)
 	depth--;
 }
 
-/* sigaction() cannot compare and exchange. A change that meets an exchange of the library takes
- * effect when that is over, so before a later check ends. */
+/* Waits until a new action is in effect. sigaction() cannot compare and exchange. If an action is
+ * installed while the library exchanges actions, it takes effect after the exchange. That is before
+ * the end of a check that begins later. */
 static void settle(void)
 {
 	struct fsgs_report r;
@@ -322,7 +325,8 @@ static void set_phase(int next)
 	pthread_rwlock_unlock(&phase_lock);
 }
 
-/* Also if this thread already holds it. Whether the process serves its faults now. */
+/* Prevents a change of phase. A thread may hold the phase several times. Returns whether the
+ * process serves faults now. */
 static bool hold_phase(void)
 {
 	if (holds++ == 0)
@@ -363,8 +367,8 @@ static void raise_genuine(int source)
 	source_here = -1;
 }
 
-/* Where the action is gone after one signal, or the signal is ignored, a fault of a second thread
- * would end the process, rightly. */
+/* After an action with SA_RESETHAND was used, and while the signal is ignored, a fault of a second
+ * thread would correctly end the process. */
 static int may_raise(int source)
 {
 	const int now = atomic_load(&phase);
@@ -407,7 +411,7 @@ static void queue(int source, int sig, int to_thread)
 		syscall(SYS_rt_sigqueueinfo, getpid(), sig, &info);
 }
 
-/* By kill(), from a separate process. */
+/* A separate process sends the signal by kill(). */
 static void kill_by_child(int source, int sig)
 {
 	int status = 0;
@@ -433,8 +437,8 @@ static void kill_by_child(int source, int sig)
 	close(turn[1]);
 }
 
-/* With handlers, in phases where one more SIGILL does no harm. The plain handler cannot distinguish
- * them. */
+/* Whether to send a SIGILL. It needs a handler, and one more SIGILL must do no harm. The plain
+ * handler cannot tell a sent signal from a fault. */
 static int may_send(void)
 {
 	const int now = atomic_load(&phase);
@@ -466,7 +470,7 @@ static void *sender(void *argument)
 	return argument;
 }
 
-/* SIGBUS and SIGSYS are blocked in every thread. */
+/* Every thread has blocked SIGBUS and SIGSYS. */
 static void *waiter(void *argument)
 {
 	const struct timespec moment = {0, 50000000};
@@ -534,8 +538,9 @@ static void *patient_sender(void *argument)
 
 /* --- Threads that change actions --- */
 
-/* Every other time it faults at once, and counts how often the handler before it was called: see
- * settle(). Never twice, never lost. */
+/* Installs another handler and faults. Each fault must be handled exactly once. In half of the
+ * turns the thread faults at once, and counts how often the earlier handler is still called: see
+ * settle(). */
 static void replace_and_fault(unsigned turn)
 {
 	struct sigaction action = {.sa_flags = SA_SIGINFO};
@@ -543,9 +548,9 @@ static void replace_and_fault(unsigned turn)
 	installed_here = 1 + turn % 2;
 	action.sa_sigaction = turn % 2 ? received_second : received_first;
 	sigaddset(&action.sa_mask, SIGUSR2);
-	/* The other times it settles before it faults, with another mask. The library installs an
-	 * action again for a moment, and cannot tell an equal new action from it (doc/handover.md).
-	 */
+	/* In the other half, the thread settles before it faults, and uses another mask. The
+	 * library installs an older action again for a moment, and cannot tell a new action from it
+	 * if both are equal (doc/handover.md). */
 	if (turn / 2 % 2)
 		sigaddset(&action.sa_mask, SIGUSR1);
 	EXPECT(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");
@@ -567,7 +572,7 @@ static void chain_and_fault(void)
 	sigaction(SIGSEGV, NULL, &found);
 	if (found.sa_sigaction == received) {
 		sigaction(SIGSEGV, &theirs, &found);
-		/* It may be the library's handler by now, which must lead to `received`. */
+		/* `found` may be the library's handler, which must lead to `received`. */
 		atomic_store(&behind_chain, found.sa_sigaction);
 		atomic_fetch_add(&replacements, 1);
 	}
@@ -591,8 +596,8 @@ static void *replacer(void *argument)
 	return argument;
 }
 
-/* Where the kernel did not enable the instructions, a context switch may lose a base during a
- * trial. */
+/* If the kernel did not enable the instructions, a context switch may lose a base during a trial.
+ * So only the verdict is compared. */
 static int same_answer(const struct fsgs_report *r, const struct fsgs_report *expected)
 {
 	if (expected->verdict == FSGS_VERDICT_UNADVERTISED)
@@ -603,8 +608,8 @@ static int same_answer(const struct fsgs_report *r, const struct fsgs_report *ex
 	       memcmp(r->trials, expected->trials, sizeof r->trials) == 0;
 }
 
-/* A check that waits 10 s for its turn is refused, as documented. An emulated machine may be that
- * slow, and only there is one of 20,000 allowed. */
+/* A check that waits 10 s for its turn is refused, as documented. Only an emulated machine may be
+ * that slow, and only there one refusal in 20,000 checks is allowed. */
 static atomic_long late;
 
 static int is_late(const struct fsgs_report *r)
@@ -616,7 +621,7 @@ static int is_late(const struct fsgs_report *r)
 	return is;
 }
 
-/* For neighbours. */
+/* The check for the neighbours. */
 static void check_as_always(void)
 {
 	struct fsgs_report r;
@@ -675,10 +680,10 @@ static void *spawner(void *argument)
 	return argument;
 }
 
-/* If another thread installs a handler during a trial, and the handler does not pass on foreign
- * signals, it gets the faults of the trial itself. So there are none at that time: no check that
- * faults on a sound machine, and on another neither a check while a phase begins nor a phase that
- * installs handlers all the time. */
+/* Whether each check faults on this machine. If another thread installs a handler during a trial,
+ * and that handler does not pass on other signals, it gets the faults of the trial. So where checks
+ * fault, no check runs while a phase begins, and the phases that install handlers all the time are
+ * left out. On a sound machine, no check faults. */
 static int each_check_faults(void)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
@@ -770,8 +775,8 @@ static void *checker(void *argument)
 			       "alternate stack");
 		}
 		atomic_fetch_add(&checks, 1);
-		/* Otherwise threads that change actions and check in between would rarely get the
-		 * lock. */
+		/* Without a pause, the threads that change actions and check in between would
+		 * rarely get the lock. */
 		if (round % 8 == 7)
 			usleep(1000);
 	}
@@ -786,7 +791,7 @@ static void start(pthread_t *thread, void *(*body)(void *), intptr_t argument)
 	}
 }
 
-/* A signal for the process may come to this thread, and must not cut a phase short. */
+/* A signal for the process may interrupt this thread, and must not make a phase shorter. */
 static void sleep_through(double seconds)
 {
 	const double end = torture_now() + seconds;
@@ -795,7 +800,7 @@ static void sleep_through(double seconds)
 		usleep(10000);
 }
 
-/* A phase without any signal has tested nothing. */
+/* A phase in which no signal arrives has tested nothing, so it lasts until one arrives. */
 static void stay_in_phase(int now, double seconds)
 {
 	const long before = atomic_load(&arrived_in[now]);
@@ -848,7 +853,7 @@ int main(int argc, char **argv)
 		if (!is_replaced(turn % PHASES) || !each_check_faults())
 			stay_in_phase(turn % PHASES, seconds / (int)PHASES / 2);
 	EXPECT(stays >= (each_check_faults() ? PHASES - 3 : PHASES), "only %d phases", stays);
-	/* The senders end first: the signals that they wait for must still arrive. */
+	/* The senders end first, because the signals that they wait for must still arrive. */
 	set_phase(WITH_INFO);
 	pthread_rwlock_wrlock(&phase_lock);
 	pthread_rwlock_unlock(&phase_lock);
@@ -895,7 +900,7 @@ int main(int argc, char **argv)
 	EXPECT(each_check_faults() && atomic_load(&recovered) >= 4 * atomic_load(&checks),
 	       "%ld faults, verdict %u", atomic_load(&recovered), reference.verdict);
 #endif
-	/* Ten thousand rounds of all threads are required only in the full-length test. */
+	/* Ten thousand rounds of each thread are required only in the full-length test. */
 	printf("%ld checks refused after 10 s\n", atomic_load(&late));
 	EXPECT(atomic_load(&late) <= 1 + atomic_load(&checks) / 20000, "too many");
 	EXPECT(seconds < 600 || SLOW_TOOL || atomic_load(&checks) >= 10000L * CHECKERS,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by the torture programs: plain C, so that nothing but them and the library touches
- * signals. */
+/* Code that the torture programs share. It is plain C, so that only the programs and the library
+ * change signals. */
 #ifndef TORTURE_H
 #define TORTURE_H
 
@@ -34,15 +34,15 @@
 #ifndef SLOW_TOOL
 #define SLOW_TOOL 0
 #endif
-/* A process that dies without memory of its own. */
+/* Whether a tool needs more memory than a process with small limits has. */
 #ifndef GREEDY_TOOL
 #define GREEDY_TOOL SLOW_TOOL
 #endif
 
-/* One for all files of a program. */
+/* One counter for all files of a program. */
 __attribute__((weak)) atomic_ulong torture_failures;
 
-/* Counts a failure and shows the first ones. */
+/* Counts a failure, and prints the first failures. */
 #define EXPECT(condition, ...)                                                          \
 	do {                                                                            \
 		if (!(condition) && atomic_fetch_add(&torture_failures, 1) < 20) {      \
@@ -60,7 +60,7 @@ static inline int torture_status(const char *name)
 	return failures ? 1 : 0;
 }
 
-/* How long the parts that have no end of their own go on. */
+/* How many seconds the parts run that have no end of their own. */
 static inline double torture_seconds(double usual)
 {
 	const char *text = getenv("FSGSCHECK_TORTURE_SECONDS");
@@ -68,8 +68,9 @@ static inline double torture_seconds(double usual)
 	return text ? atof(text) : usual;
 }
 
-/* For a process that does not end by exit(). It appends to the counter file: an unreadable file
- * would be replaced. */
+/* For a process that does not end by exit(). gcov merges the counters into the existing file. If
+ * the process may not read files, gcov would replace the file, so this function does nothing
+ * then. */
 static inline void torture_write_coverage(void)
 {
 #ifdef TORTURE_COVERAGE

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The auxiliary vector: good, truncated, hostile. */
+/* Tests of the reader of the auxiliary vector: good, truncated and hostile vectors. */
 #include <criterion/criterion.h>
 
 #include <elf.h>
@@ -33,8 +33,8 @@ Test(auxv, absent)
 		     "nothing after AT_NULL counts, and AT_HWCAP is not AT_HWCAP2");
 }
 
-/* A truncated copy is read up to its last whole pair, and never further; an entry that it lacks is
- * unknown. */
+/* A truncated copy is read up to its last whole pair, and never further. An entry that the copy
+ * lacks is unknown. */
 Test(auxv, truncated)
 {
 	static const unsigned long absent[] = {AT_PAGESZ, 4096, AT_NULL, 0};

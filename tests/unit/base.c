@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Base access: the same contract with each access, and the decision for one of them. */
+/* Base access: every access must fulfil the same contract. Also tests how the access is decided. */
 #include <criterion/criterion.h>
 
 #include <asm/prctl.h>
@@ -25,7 +25,7 @@
 #define SOME      UINT64_C(0x123456789000)
 #define OTHER     UINT64_C(0x00000badcafe000)
 
-/* In the flags register: a trap after each instruction. */
+/* The flag that raises a trap after each instruction. */
 #define TRAP_FLAG UINT64_C(0x100)
 
 static uint64_t kernels_gs(void)
@@ -41,7 +41,7 @@ static void set_gs(uint64_t base)
 	syscall(SYS_arch_prctl, ARCH_SET_GS, base);
 }
 
-/* The inline functions, and the functions for other languages. */
+/* The inline functions, and the functions that bindings for other languages call. */
 struct form {
 	const char *name;
 	int (*get)(uint64_t *base);
@@ -242,7 +242,7 @@ Test(base, environment_decides_until_refreshed)
 	}
 }
 
-/* The access in a report can be forced, also FSGS_ACCESS_NONE. */
+/* A program can force any access that a report can have, also FSGS_ACCESS_NONE. */
 Test(base, forced_to_none)
 {
 	uint64_t value = SOME;
@@ -276,7 +276,7 @@ Test(base, refresh_tells_of_a_change)
 	cr_expect_eq(fsgs_refresh(), 0, "that a set was verified is no change");
 }
 
-/* Elements beyond the segments are reserved, and no neighbour shares their cache line. */
+/* fsgs_base_limit has a cache line of its own. The elements after the two segments are reserved. */
 Test(base, limits_have_a_cache_line)
 {
 	cr_expect_eq(sizeof fsgs_base_limit, 64);
@@ -289,8 +289,8 @@ Test(base, limits_have_a_cache_line)
 		     FSGS_BASE_LIMIT_GS);
 }
 
-/* Accepted: all addresses below the bound. Refused: those of the upper half, and those that are not
- * canonical. */
+/* A set accepts all addresses below the bound. It refuses addresses of the upper half, and
+ * addresses that are not canonical. */
 Test(base, promised_addresses)
 {
 	static const uint64_t never[] = {UINT64_C(0x8000000000000000), UINT64_C(0xffff800000000000),
@@ -308,7 +308,7 @@ Test(base, promised_addresses)
 		}
 		for (size_t i = 0; i < sizeof never / sizeof *never; i++)
 			cr_expect_eq(fsgs_set_gs_base(never[i]), -EPERM);
-		/* If the program writes a base itself, it can be a base that a set refuses. */
+		/* The program itself can write a base that a set would refuse. */
 		if (access == FSGS_ACCESS_INSTRUCTION) {
 			uint64_t base = 0;
 
@@ -340,7 +340,7 @@ Test(base, word_of_the_program_counts_most)
 	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_INSTRUCTION);
 }
 
-/* A trial would replace the action of SIGILL for its length. */
+/* A trial would replace the action of SIGILL until the trial ends. */
 static volatile sig_atomic_t changed;
 
 static void *watch(void *stop)
@@ -413,8 +413,8 @@ Test(base, a_set_that_does_not_read_back_has_failed)
 	}
 }
 
-/* After a set has changed a base and read it back, each set is one system call. A new decision,
- * which may be about another kernel, ends that. */
+/* After a set has changed a base and the base was read back, each later set is one system call. A
+ * new decision may be about another kernel, so after it the next set is verified again. */
 Test(base, a_set_is_believed_once_it_was_seen_to_work)
 {
 	uint64_t value;
@@ -423,7 +423,7 @@ Test(base, a_set_is_believed_once_it_was_seen_to_work)
 	set_gs(OTHER);
 	cr_expect_eq(fsgs_set_gs_base(OTHER), 0);
 	cr_expect_eq(fsgs_set_gs_base(SOME), 0);
-	/* From here on, a get fails: a set that reads back would fail, too. */
+	/* From here on, a get fails. So a set that reads the base back would fail, too. */
 	filter_call(SYS_arch_prctl, ARCH_GET_GS, SECCOMP_RET_ERRNO | EPERM);
 	cr_expect_eq(fsgs_get_gs_base(&value), -ENOTSUP);
 	cr_expect_eq(fsgs_set_gs_base(OTHER), 0);
@@ -431,7 +431,7 @@ Test(base, a_set_is_believed_once_it_was_seen_to_work)
 	cr_expect_eq(fsgs_set_gs_base(SOME), -ENOTSUP, "another decision, another proof");
 }
 
-/* A set that changes nothing proves nothing. */
+/* A set that does not change the base proves nothing. */
 Test(base, a_set_of_what_is_there_already_proves_nothing)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
@@ -442,8 +442,8 @@ Test(base, a_set_of_what_is_there_already_proves_nothing)
 	cr_expect_eq(fsgs_set_gs_base(OTHER), -ENOTSUP);
 }
 
-/* Replaces the C library's getauxval(): a kernel that has not enabled the instructions, and a check
- * that can be paused in the middle. */
+/* Replaces the C library's getauxval(). It can stand for a kernel that has not enabled the
+ * instructions, and it can pause a check in the middle. */
 static atomic_int not_enabled, hold, held;
 
 unsigned long getauxval(unsigned long type)
@@ -485,7 +485,7 @@ Test(base, follows_the_check)
 	expect_limits();
 }
 
-/* The first use tests the system call, and survives a filter that kills. */
+/* The first use tests the system call. That must survive a filter that raises SIGSYS. */
 Test(base, no_access_where_the_filter_kills)
 {
 	atomic_store(&not_enabled, 1);
@@ -501,7 +501,7 @@ static void *look_again(void *argument)
 	return argument;
 }
 
-/* A check that began before the machine changed must not store its result last. */
+/* A check that began before the machine changed must not store its result after a later check. */
 Test(base, a_late_survey_gives_way)
 {
 	pthread_t late;
@@ -524,8 +524,8 @@ struct fs_visit {
 	uint64_t seen, after;
 };
 
-/* Between set and restore: nothing that uses thread-local storage, hence no canary and no sanitizer
- * in this function, no call but into the library, and no signal. */
+/* Between set and restore this function must not use thread-local storage, so it has no canary and
+ * no sanitizer. It calls nothing but the library, and no signal may arrive. */
 #if defined(__clang__)
 __attribute__((noinline, no_stack_protector, no_sanitize("all")))
 #else
@@ -590,7 +590,8 @@ Test(base, fs_goes_away_and_comes_back)
 
 static _Thread_local volatile int local;
 
-/* Operations that a thread must not do meanwhile: each ends the process. */
+/* Operations that a thread must not do while its FS base is foreign: each of them ends the
+ * process. */
 static void use_local(void)
 {
 	local = 1;
@@ -685,7 +686,7 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	expect_limits();
 }
 
-/* A second decision between any two instructions of the first: the processor stops after each
+/* A second decision between any two instructions of the first one: the processor traps after each
  * instruction, and the handler decides the other way. The later decision must be in force, for the
  * inline functions, too. */
 static volatile sig_atomic_t stepping;
@@ -726,7 +727,7 @@ Test(base, a_decision_may_come_inside_another)
 		cr_expect_eq(fsgs_base_limit[FSGS_SEGMENT_GS],
 			     access == FSGS_ACCESS_INSTRUCTION ? FSGS_BASE_LIMIT : 0, "step %ld",
 			     when);
-		/* Once the later decision is in force, it stays. */
+		/* Once the later decision is in force, it must stay so. */
 		was_later |= access == FSGS_ACCESS_ARCH_PRCTL;
 		cr_expect_eq(access,
 			     was_later && steps >= when ? FSGS_ACCESS_ARCH_PRCTL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgs_check() on the current machine: rules that hold on every machine. */
+/* Tests of fsgs_check() on the current machine, by rules that hold on every machine. */
 #include <criterion/criterion.h>
 
 #include <asm/prctl.h>
@@ -66,7 +66,7 @@ static const uint32_t every_flag = FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS | FS
 
 Test(check, leaves_nothing_changed)
 {
-	/* A GS base in use by the caller, and one of its own handlers. */
+	/* The caller uses a GS base, and has a handler of its own. */
 	syscall(SYS_arch_prctl, ARCH_SET_GS, 0x123456000UL);
 	signal(SIGILL, SIG_IGN);
 
@@ -119,7 +119,7 @@ Test(check, no_trial)
 	cr_expect_eq(r.proof, FSGS_PROOF_TRIED);
 }
 
-/* A word that is mis-spelt has no effect, and the report says so. */
+/* A word of the variable that the library does not know has no effect, and the report tells so. */
 Test(check, environment_that_is_not_known)
 {
 	static const struct {
@@ -152,8 +152,8 @@ Test(check, environment_that_is_not_known)
 	}
 }
 
-/* The CPU that the caller names, independent of its affinity; the caller's affinity does not
- * change. */
+/* The trial runs on the CPU that the caller names, even if the caller's affinity excludes that CPU.
+ * The caller's affinity does not change. */
 Test(check, one_cpu)
 {
 	struct fsgs_report r, here;
@@ -212,7 +212,8 @@ Test(check, refuses_bad_calls)
 		cr_assert_eq(((unsigned char *)&r)[i], 0x5a, "byte %zu was written", i);
 }
 
-/* An older program gets the members that it knows; a newer one gets zeroes for unknown members. */
+/* An older program gets the members that it knows. A newer program gets zeroes in the members that
+ * the library does not know. */
 Test(check, every_size_of_report)
 {
 	struct fsgs_report whole;
@@ -246,7 +247,7 @@ Test(check, restores_affinity)
 	cr_expect(CPU_EQUAL(&one, &after));
 }
 
-/* The result where CPUID faults, on a machine that may not support it. */
+/* The result if CPUID faults, simulated because this machine may not support CPUID faulting. */
 Test(check, asks_whether_cpuid_faults)
 {
 	struct fsgs_report r;
@@ -265,7 +266,7 @@ Test(check, forgets)
 	cr_expect_eq(fsgs_usable(), answer);
 }
 
-/* Points where all threads start together, and where none is in a check any more. */
+/* Barriers at which all threads start together, and at which no thread is in a check any more. */
 static pthread_barrier_t together;
 
 static void *check_often(void *failed)
@@ -300,8 +301,8 @@ Test(check, from_many_threads)
 	}
 }
 
-/* A thread that has been cancelled already ends where it asks for it, and not inside a check: a
- * thread that ended there would leave behind what the check has changed. */
+/* A thread that was cancelled must end where it calls pthread_testcancel(), and not inside a check.
+ * If it ended there, it would leave the state changed that the check restores. */
 struct cancelled {
 	uint32_t flags;
 	int checked;
@@ -332,8 +333,8 @@ Test(check, is_no_cancellation_point)
 	}
 }
 
-/* The threads of the library's own have a foreign GS base, and no handler of the process may see
- * it. */
+/* The library's own threads have a foreign GS base, so no handler of the process may run in
+ * them. */
 static const int sent_to_all[] = {SIGUSR1, SIGTERM, SIGURG};
 
 static atomic_long known[64];
@@ -353,7 +354,7 @@ static void note_unknown(int sig)
 		atomic_store(&in_unknown, sig);
 }
 
-/* Every thread that the process has now, by its kernel id. */
+/* Calls a function for every thread that the process has now, with the thread's kernel id. */
 static void each_thread(void (*visit)(long thread, int number))
 {
 	DIR *const directory = opendir("/proc/self/task");
@@ -384,7 +385,7 @@ static void send_to_unknown(long thread, int number)
 
 static void *send_to_all_unknown(void *together_with)
 {
-	pthread_barrier_wait(together_with); /* its address is known from here on */
+	pthread_barrier_wait(together_with); /* now this thread exists */
 	pthread_barrier_wait(together_with);
 	while (!atomic_load(&all_checked))
 		each_thread(send_to_unknown);
@@ -404,7 +405,7 @@ Test(check, no_handler_runs_in_the_librarys_threads)
 	pthread_barrier_wait(&together);
 	each_thread(remember);
 	pthread_barrier_wait(&together);
-	/* Its threads live for some milliseconds. */
+	/* The library's threads live for some milliseconds, so one check may be too short. */
 	for (int i = 0; i < 500 && atomic_load(&sent) < 30; i++) {
 		cr_assert_eq(fsgs_check(&r, sizeof r, FSGS_CHECK_SURVIVAL), 0);
 		survived |= r.survival_tried != 0;
@@ -417,8 +418,8 @@ Test(check, no_handler_runs_in_the_librarys_threads)
 	cr_expect_eq(atomic_load(&in_unknown), 0, "signal %d", atomic_load(&in_unknown));
 }
 
-/* A base of the kernel's half is written only if that kernel supports it, or if there is no real
- * kernel. */
+/* The canonical check writes a base of the kernel's half. It does so only if the kernel supports
+ * such a base, or if there is no real kernel. */
 Test(check, canonical_behind_other_kernels)
 {
 	static const struct {

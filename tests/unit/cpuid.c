@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CPUID of processors that are not available here: their leaves are injected. */
+/* The CPUID evidence of processors that are not available here. The tests inject their leaves. */
 #include <criterion/criterion.h>
 
 #include <core/stubs.h>
@@ -11,10 +11,10 @@ struct leaf {
 };
 
 struct fake {
-	const struct leaf *leaves; /* up to one of all zero registers and leaf UINT32_MAX */
-	uint32_t highest_basic;    /* returned by Intel beyond the last leaf */
+	const struct leaf *leaves; /* ends with an entry whose leaf is UINT32_MAX */
+	uint32_t highest_basic;    /* the leaf whose data Intel returns for higher leaves */
 	int asked_7;
-	int faults_from; /* the n-th execution and all later ones fault; 0 never */
+	int faults_from; /* execution n and all later ones fault; 0: none faults */
 	int executed;
 };
 
@@ -70,7 +70,8 @@ Test(cpuid, leaf_7_is_the_last)
 	cr_expect_str_eq(r.vendor, "GenuineIntel");
 }
 
-/* Below leaf 7 an Intel processor answers with its highest leaf: here one with bit 0 of EBX set. */
+/* For leaf 7, an Intel processor whose highest leaf is lower returns the data of its highest leaf.
+ * Here bit 0 of EBX is set in that data. */
 Test(cpuid, leaf_7_is_not_there)
 {
 	static const struct leaf leaves[] = {{0, {6, INTEL}}, {6, {0x77, 0xffffffff, 9, 0}}, END};
@@ -121,7 +122,7 @@ Test(cpuid, faults)
 		}                                                               \
 	}
 
-/* The machine of the report. */
+/* The machine of the crash report. */
 static const struct leaf hyperv_on_zen1[] = {
 	{0, {13, AMD}},
 	{7, {0, 0x9801a9, 0, 0}},
@@ -148,7 +149,7 @@ Test(cpuid, hyperv_on_zen1)
 	cr_expect_eq(r.hypervisor_version, 10 << 16);
 }
 
-/* KVM behind a Hyper-V interface is KVM: the advice for Hyper-V would be wrong. */
+/* KVM with a Hyper-V interface is still KVM: the advice for Hyper-V would be wrong. */
 Test(cpuid, kvm_with_hyperv_interface)
 {
 	static const struct leaf leaves[] = {
@@ -169,7 +170,7 @@ Test(cpuid, kvm_with_hyperv_interface)
 	cr_expect_str_eq(r.brand, "");
 }
 
-/* Without CPUID.1:ECX[31] the hypervisor leaves give the highest basic leaf's data. */
+/* If CPUID.1:ECX[31] is clear, the hypervisor leaves return the data of the highest basic leaf. */
 Test(cpuid, no_hypervisor)
 {
 	static const struct leaf leaves[] = {{0, {13, INTEL}},
@@ -185,7 +186,7 @@ Test(cpuid, no_hypervisor)
 	cr_expect_eq(r.model, 63);
 }
 
-/* Xen gives its version in a leaf of its own. */
+/* Xen returns its version in another leaf. */
 static const struct leaf xen[] = {{0, {13, INTEL}},
 				  {1, {0x000306f2, 0, 0x80000000, 0}},
 				  {7, {0, 1, 0, 0}},
@@ -206,7 +207,7 @@ Test(cpuid, xen_has_a_version)
 	cr_expect_eq(r.hypervisor_version, 4 << 16 | 14);
 }
 
-/* An interface that is too short to have the leaf of the version. */
+/* The hypervisor's leaves end before the leaf with the version. */
 Test(cpuid, short_hyperv_interface)
 {
 	static const struct leaf leaves[] = {
@@ -239,7 +240,8 @@ Test(cpuid, only_leaf_0)
 	cr_expect_eq(r.family, 0);
 }
 
-/* CPUID may fault at any execution: a text is then complete or empty, and an unread number is 0. */
+/* CPUID may fault at any execution. Each text is then complete or empty, and a number that was not
+ * read is 0. */
 Test(cpuid, faults_at_any_leaf)
 {
 	static const struct leaf *const machines[] = {hyperv_on_zen1, xen};

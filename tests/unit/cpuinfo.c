@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/cpuinfo: good, truncated, hostile, and in pieces of every size. */
+/* Tests of the reader of /proc/cpuinfo: good, truncated and hostile files, read in pieces of every
+ * size. */
 #include <criterion/criterion.h>
 
 #include <linux/linux.h>
@@ -60,7 +61,7 @@ Test(cpuinfo, first_and_last_word)
 	cr_expect_eq(feed("flags\t\t: fsgsbase\n", 3).flag, FSGS_ANSWER_YES);
 }
 
-/* An emulated file of another architecture, an empty one, a cut one. */
+/* Files without flags: one of another architecture, an empty one, and a truncated one. */
 Test(cpuinfo, no_flags_line)
 {
 	cr_expect_eq(feed("Features\t: fp asimd\n\n", 4).flag, FSGS_ANSWER_UNKNOWN);
@@ -104,7 +105,7 @@ Test(cpuinfo, endless_line)
 	cr_expect_eq(c.flag, FSGS_ANSWER_YES);
 }
 
-/* Other objects in place of a kernel file. */
+/* Objects of other types, at the path of a kernel file. */
 Test(cpuinfo, only_a_regular_file_is_opened)
 {
 	static const char fifo[] = "unit-cpuinfo.fifo";

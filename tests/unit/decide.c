@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The decision, row by row: what a process and what ring 0 can observe, and the right answer. */
+/* The decision, row by row: the evidence of a process or of ring 0, and the right answer. */
 #include <criterion/criterion.h>
 
 #include <fsgscheck/report.h>
@@ -46,7 +46,8 @@
 
 struct row {
 	const char *name;
-	/* Evidence. Left out: a 64-bit process on Linux 6.1 with AT_HWCAP2 present. */
+	/* The evidence. A row without it stands for a 64-bit process on Linux 6.1 with AT_HWCAP2
+	 * present. */
 	uint32_t cpuid, cpuinfo, hwcap2;
 	uint32_t trials[FSGS_INSNS];
 	struct fsgs_report more;
@@ -64,13 +65,14 @@ struct row {
 #define ABSENT            .hwcap2_present = N
 #define NO_CHECK          .canonical_check = N
 #define SET               .cr4_write = OK, .cr4_sticks = Y
-/* Set by code in ring 0 of the same system. */
+/* Results from code in ring 0 of the same system. */
 #define ASKED(outcome)    SET, .cr4_set = TRIALS(outcome), .cr4_cleared = TRIALS(UD)
 /* clang-format off */
 #define GVISOR_GS \
 	.fallback = {FSGS_FALLBACK_OK, FSGS_FALLBACK_DENIED}, .fallback_error = {0, 22}
 
-/* Each state of a process, by its row in the project's list of machine states. */
+/* Each state of a process. The names begin with the number of the state in the project's list of
+ * machine states. */
 static const struct row process_rows[] = {
 	{"A1 healthy", Y, Y, Y, ALL(OK), {0}, USABLE, USABLE, 0, INSN, INSN},
 	{"A1 not tried", Y, Y, Y, ALL(UNDONE), {0}, USABLE, USABLE, 0, INSN, INSN},
@@ -293,7 +295,7 @@ static struct fsgs_report evidence(const struct row *row)
 	if (r.vantage == FSGS_VANTAGE_PROCESS) {
 		if (!r.kernel_version)
 			r.kernel_version = LINUX(6, 1);
-		/* "no context" is the one row that does not know. */
+		/* Only the row "no context" does not know whether AT_HWCAP2 is present. */
 		if (!r.hwcap2_present && !strstr(row->name, "no context"))
 			r.hwcap2_present = row->hwcap2 ? Y : U;
 	}
@@ -332,7 +334,7 @@ static void check_row(const struct row *row)
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_VERDICT, r.verdicts[1]),
 			 fsgs_name(FSGS_LIST_VERDICT, row->gs), "%s: GS", row->name);
 	cr_expect_str_eq(seen, wanted, "%s: findings", row->name);
-	/* Also what FSGS_FINDINGS forgets. */
+	/* The comparison includes bits that FSGS_FINDINGS does not count. */
 	cr_expect_eq(r.findings, row->findings, "%s: findings", row->name);
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_ACCESS, r.access[0]),
 			 fsgs_name(FSGS_LIST_ACCESS, row->fs_access), "%s: FS access", row->name);
@@ -352,7 +354,7 @@ Test(decide, ring0)
 		check_row(&ring0_rows[i]);
 }
 
-/* Every row has its own kind of reason, and every verdict except usable has advice. */
+/* Every kind of state has its own reason, and every verdict except usable has advice. */
 Test(decide, words)
 {
 	const char *nothing = fsgs_reason(NULL, 0);
@@ -360,7 +362,7 @@ Test(decide, words)
 	for (size_t i = 0; i < sizeof process_rows / sizeof *process_rows; i++) {
 		struct fsgs_report r = evidence(&process_rows[i]);
 
-		r.cpus_checked = 1; /* by code of ours, not read from a file */
+		r.cpus_checked = 1; /* the trials were run here, and not read from a file */
 		fsgs_decide(&r, sizeof r);
 		cr_expect((fsgs_reason(&r, sizeof r) == nothing) ==
 				  (r.verdict == UNKNOWN && !(r.findings & F(UNPROVEN))),
@@ -394,7 +396,8 @@ static struct fsgs_report decided(const char *name)
 	return r;
 }
 
-/* The two most important sentences: before an upgrade, and before nofsgsbase is removed. */
+/* The two most important steps of the advice: one before an upgrade, one before nofsgsbase is
+ * removed. */
 Test(decide, warns_before_the_upgrade)
 {
 	struct fsgs_report old = decided("D4 before the upgrade"),
@@ -404,7 +407,7 @@ Test(decide, warns_before_the_upgrade)
 	cr_expect(strstr(fsgs_advice(&rescued, sizeof rescued, 0), "keep nofsgsbase"));
 }
 
-/* The same two sentences after a test in ring 0. */
+/* After a test in ring 0, the same two steps give the answer. */
 Test(decide, settles_the_upgrade)
 {
 	static const struct {
@@ -424,16 +427,15 @@ Test(decide, settles_the_upgrade)
 
 		cr_expect(strstr(fsgs_advice(&r, sizeof r, 0), first_steps[i].says), "%s: %s",
 			  first_steps[i].row, fsgs_advice(&r, sizeof r, 0));
-		/* The boot image has no open question to answer. */
+		/* The boot image has tried the instructions, so its advice must not recommend the
+		 * boot image. */
 		for (uint32_t n = 0; (step = fsgs_advice(&r, sizeof r, n)); n++)
 			cr_expect(!strstr(step, "boot image") || strstr(step, "move the VM"),
 				  "%s: %s", first_steps[i].row, step);
 	}
 }
 
-/* On the report's machine the guest's command line comes first, then Hyper-V's setting with its
- * cost. */
-/* All steps for a row, one behind the other. */
+/* All steps of the advice for a row, one after the other. */
 static const char *steps_for(const char *name)
 {
 	static char all[4096];
@@ -447,7 +449,8 @@ static const char *steps_for(const char *name)
 	return all;
 }
 
-/* Neither the image nor the module runs in a paravirtual guest, and it is no host. */
+/* The boot image and the kernel module do not run in a paravirtual guest, so the advice must not
+ * recommend them. Such a guest is not a host, either. */
 Test(decide, advice_on_xen_pv)
 {
 	const char *const steps = steps_for("D2 Xen PV");
@@ -459,7 +462,7 @@ Test(decide, advice_on_xen_pv)
 	cr_expect_null(strstr(steps, "no VM"));
 }
 
-/* If the hypervisor is known, the advice has no step for the case without one. */
+/* If the hypervisor is known, the advice has no step for a machine that is no VM. */
 Test(decide, advice_where_the_hypervisor_is_known)
 {
 	cr_expect_null(strstr(steps_for("D2 inside TCG"), "no VM"));
@@ -474,6 +477,8 @@ Test(decide, advice_in_a_sandbox)
 	cr_expect_null(strstr(steps, "force"));
 }
 
+/* On the machine of the crash report, the first step is the guest's command line. The next step is
+ * Hyper-V's setting, with what it costs. */
 Test(decide, advice_on_hyperv)
 {
 	struct fsgs_report r = evidence(&ring0_rows[2]);
@@ -481,12 +486,12 @@ Test(decide, advice_on_hyperv)
 	strcpy(r.hypervisor, "Microsoft Hv");
 	fsgs_decide(&r, sizeof r);
 	cr_expect(strstr(fsgs_advice(&r, sizeof r, 0), "nofsgsbase"));
-	r.cpus_checked = 1; /* in the boot image, not in a log */
+	r.cpus_checked = 1; /* the trials were run in the boot image, and not read from a log */
 	cr_expect(strstr(fsgs_advice(&r, sizeof r, 1), "x86-64-v2"));
 	cr_expect(strstr(fsgs_advice(&r, sizeof r, 2), "    Set-VMProcessor -VMName NAME"));
 }
 
-/* A truncated report knows less, and must not give advice for another machine. */
+/* A truncated report has less evidence, and must not give advice for another machine. */
 Test(decide, advice_from_a_cut_report)
 {
 	static const struct {
@@ -514,8 +519,8 @@ Test(decide, advice_from_a_cut_report)
 		}
 		cr_expect_eq(guest, rows[i].guest, "row %zu", i);
 		cr_expect_eq(host, rows[i].host, "row %zu", i);
-		/* Truncated before the members that show a VM: the first step applies to both
-		 * cases. */
+		/* Without the members that show a VM, the first step must apply to guests and to
+		 * hosts. */
 		step = fsgs_advice(&r, cut, 0);
 		cr_expect(step && strstr(step, "Guest: ") == step && strstr(step, "ring 0"), "%s",
 			  step);
@@ -532,7 +537,7 @@ Test(decide, proof)
 	cr_expect_eq(r.proof, FSGS_PROOF_ADVERTISED);
 }
 
-/* No evidence at all is `unknown`, and so is a report too short to hold any. */
+/* A report without evidence is `unknown`, and so is a report that is too short to have evidence. */
 Test(decide, nothing_known)
 {
 	struct fsgs_report r = {0};
@@ -553,7 +558,7 @@ Test(decide, nothing_known)
 	cr_expect_eq(r.verdict, UNKNOWN);
 }
 
-/* A verdict from a newer library. */
+/* The verdict is a number that only a newer library knows. */
 Test(decide, words_for_an_unknown_verdict)
 {
 	struct fsgs_report r = {.verdict = 8};

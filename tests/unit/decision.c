@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every combination of the evidence that fsgs_decide() turns on, and what must hold in each.
+ * Tests fsgs_decide() with every combination of the evidence that it uses. In each combination, a
+ * list of properties must hold.
  *
- * The verdict and the accesses turn on few members, which are combined in full, each
- * instruction's outcome on its own. The findings turn on many more, most of which ask only whether
- * any instruction did this or that: there all four outcomes are alike but for one. That the members
- * left out of the first have no say in it is a property, too, and is tried in the second.
+ * The verdict and the accesses depend on few members. These are combined in full, with every
+ * outcome of each of the four instructions. The findings depend on many more members. There, all
+ * four instructions have the same outcome, because most findings only ask whether any instruction
+ * had a certain outcome. That second part also shows that its additional members do not change the
+ * verdict and the accesses.
  *
  *   decision [STRIDE]
  */
@@ -22,11 +24,11 @@
 
 static const uint32_t all_outcomes = OUTCOMES * OUTCOMES * OUTCOMES * OUTCOMES;
 
-/* The property under test, for the message. */
+/* The property under test, for the message of a failure. */
 static const char *property;
 static const struct fsgs_report *state;
 
-/* The trials of the vantage. */
+/* The trials on which the decision is based: those of the process, or those in ring 0. */
 static const struct fsgs_trial *trials_of(const struct fsgs_report *r)
 {
 	return r->vantage == FSGS_VANTAGE_RING0 ? r->cr4_set : r->trials;
@@ -82,7 +84,8 @@ static int executed(const struct fsgs_report *r)
 	return count;
 }
 
-/* CR4, or what a process was told of the instructions in ring 0. */
+/* Whether a trial in ring 0 failed, or CR4 did. A process may have these results from the kernel
+ * module. */
 static int failed_in_ring0(const struct fsgs_report *r)
 {
 	int failures = is_failure(r->cr4_write) || r->cr4_sticks == N;
@@ -296,7 +299,8 @@ static void words_fit(const struct fsgs_report *r)
 }
 
 static unsigned long decisions;
-/* Every so many'th combination of all but the outcomes: a sanitizer takes its time. */
+/* Tries only each combination of this number, because a sanitizer makes the test slow. All outcomes
+ * are always combined. */
 static uint64_t stride = 1;
 
 static void decide(struct fsgs_report *r, int also_words)
@@ -328,7 +332,7 @@ static void decide(struct fsgs_report *r, int also_words)
 
 /* -- the combinations -- */
 
-/* Counts through numbers of different bases: the next digit of `code`. */
+/* Takes one digit from `code`. The digits of a number may have different bases. */
 static uint32_t digit(uint64_t *code, uint32_t base)
 {
 	const uint32_t value = (uint32_t)(*code % base);
@@ -376,8 +380,8 @@ static void verdicts_in_ring_0(void)
 {
 	struct fsgs_report r = {.vantage = FSGS_VANTAGE_RING0};
 
-	/* Of the trials with the bit clear one in a hundred combinations: they are alike to the
-	 * rule. */
+	/* Of the trials with the bit clear, one in a hundred combinations is tried: the rule does
+	 * not tell the instructions apart. */
 	for (uint64_t rest = 0; rest < (uint64_t)4 * 3 * OUTCOMES * 3 * 2 * 13; rest += stride) {
 		uint64_t code = rest;
 
@@ -398,7 +402,8 @@ static void verdicts_in_ring_0(void)
 	}
 }
 
-/* Processes with results from ring 0, mostly with all four instructions alike. */
+/* Processes that have results from ring 0. In the process itself, all four instructions have the
+ * same outcome. */
 static void verdicts_of_processes_that_asked(void)
 {
 	struct fsgs_report r = {
@@ -428,7 +433,7 @@ static void verdicts_of_processes_that_asked(void)
 	}
 }
 
-/* Also proves that only the members of the first combination affect verdict and access. */
+/* Also shows that only the members of the first part affect the verdict and the accesses. */
 static void findings_of_processes(void)
 {
 	static const char *const hypervisors[] = {"", "KVMKVMKVM", "Microsoft Hv", "TCGTCGTCGTCG"};
@@ -484,8 +489,8 @@ static void findings_of_processes(void)
 	}
 }
 
-/* One byte beyond a report of its size, or one before a member that it cuts, would be found by the
- * sanitizer; what it does not reach counts as not known. */
+/* The sanitizer would detect an access beyond the report's size, or to a member that is cut off.
+ * Such members count as unknown. */
 static void every_size(void)
 {
 	static const struct fsgs_report whole = {.vantage = FSGS_VANTAGE_PROCESS,

@@ -26,7 +26,7 @@ struct text {
 	size_t length;
 };
 
-/* An answer about a kernel, by default the current one. */
+/* Makes an answer of the module. By default, it is about the current kernel. */
 static struct text answer(const char *schema, const char *ring0, const char *release,
 			  const char *behind)
 {
@@ -42,7 +42,7 @@ static struct text answer(const char *schema, const char *ring0, const char *rel
 	return text;
 }
 
-/* nofsgsbase, seen by a process. */
+/* The report of a process under a kernel with nofsgsbase. */
 static struct fsgs_report switched_off(void)
 {
 	struct fsgs_report r = {
@@ -105,7 +105,7 @@ Test(ring0_ask, answers)
 	}
 }
 
-/* Refused with this word, and no part of it is used. */
+/* The command must refuse the answer, with this word in its message, and must use no part of it. */
 static void expect_refused(const char *word, const char *bytes, size_t length)
 {
 	const struct fsgs_report before = switched_off();
@@ -117,7 +117,7 @@ static void expect_refused(const char *word, const char *bytes, size_t length)
 	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
 }
 
-/* A truncated answer is invalid, wherever it ends. */
+/* A truncated answer is invalid, wherever it was cut. */
 Test(ring0_ask, cut_off)
 {
 	const struct text text = answer("1", SOUND, NULL, "");
@@ -149,7 +149,7 @@ Test(ring0_ask, other_schemas)
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		const struct text text = answer(others[i], SOUND, NULL, "\n");
 
-		expect_refused("another schema", text.bytes, text.length);
+		expect_refused("schema is not 1", text.bytes, text.length);
 	}
 }
 
@@ -180,7 +180,7 @@ Test(ring0_ask, something_behind)
 	cr_expect_null(ask(&r, blank.bytes, blank.length));
 }
 
-/* White space is allowed behind an answer, but not for ever. */
+/* White space is allowed after an answer, but its length is limited. */
 Test(ring0_ask, too_long)
 {
 	static char bytes[65537];
@@ -214,9 +214,9 @@ Test(ring0_ask, only_a_device_of_roots_own)
 		{S_IFCHR | 0400, 0, NULL},
 		{S_IFCHR | 0600, 0, NULL},
 		{S_IFCHR | 0444, 0, NULL},
-		{S_IFCHR | 0400, 1, "others than"},
-		{S_IFCHR | 0420, 0, "others than"},
-		{S_IFCHR | 0402, 0, "others than"},
+		{S_IFCHR | 0400, 1, "other than"},
+		{S_IFCHR | 0420, 0, "other than"},
+		{S_IFCHR | 0402, 0, "other than"},
 		{S_IFREG | 0400, 0, "not a character device"},
 		{S_IFIFO | 0400, 0, "not a character device"},
 		{S_IFBLK | 0400, 0, "not a character device"},
@@ -263,10 +263,10 @@ Test(ring0_ask, other_files)
 	expect_distrust("not a character device", path);
 	unlink(path);
 	expect_distrust("not a character device", "/proc/self");
-	/* Writable for all users. */
-	expect_distrust("others than", "/dev/zero");
+	/* The device is writable for all users. */
+	expect_distrust("other than", "/dev/zero");
 
-	/* Root's own and readable, like the module's, and never at an end. */
+	/* Like the module's device, this one belongs to root and is readable. It never ends. */
 	if (mknod(path, S_IFCHR | 0400, makedev(1, 5)) == 0) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0) {
@@ -275,7 +275,7 @@ Test(ring0_ask, other_files)
 		}
 		unlink(path);
 	}
-	/* A device without a driver. */
+	/* The device has no driver. */
 	if (mknod(path, S_IFCHR | 0400, makedev(239, 239)) == 0) {
 		expect_distrust("", path);
 		unlink(path);
@@ -283,7 +283,8 @@ Test(ring0_ask, other_files)
 	rmdir(folder);
 }
 
-/* A terminal is opened without becoming the controlling one, and no input arrives. */
+/* The command opens a terminal without making it the controlling terminal, and does not wait for
+ * input. */
 Test(ring0_ask, terminal)
 {
 	const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -292,14 +293,15 @@ Test(ring0_ask, terminal)
 	if (terminal < 0 || grantpt(terminal) || unlockpt(terminal))
 		cr_skip_test("no terminals here");
 	setsid();
-	/* By its mode, or because there is nothing to read yet. */
+	/* The command refuses the terminal for its mode, or because there is nothing to read
+	 * yet. */
 	expect_distrust("", ptsname(terminal));
 	cr_expect_eq(open("/dev/tty", O_RDONLY | O_CLOEXEC), -1,
 		     "it became the controlling terminal");
 	close(terminal);
 }
 
-/* Without the module nothing changes, and that is no error. */
+/* Without the module nothing changes, and that is not an error. */
 Test(ring0_ask, nobody_there)
 {
 	const struct fsgs_report before = switched_off();

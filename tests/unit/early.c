@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fsgs_check_early() in an IFUNC resolver, which runs while the program is being relocated. With a
- * static library there is no thread-local storage yet, hence no canary, either.
+ * Tests fsgs_check_early() in an IFUNC resolver, which runs while the program is being relocated.
+ * With a static library there is no thread-local storage yet, and so there is no canary.
  *
  *     early [PROGRAM-WITHOUT-LIBC]
  */
@@ -40,7 +40,7 @@ __attribute__((no_stack_protector, used)) static const char *(*resolve(void))(vo
 
 const char *chosen(void) __attribute__((ifunc("resolve")));
 
-/* The verdict of a program without a C library, which exits with 10 and it. */
+/* Runs a program without a C library. The program exits with 10 + the verdict. */
 static int verdict_of(const char *program)
 {
 	int status = 0;
@@ -59,7 +59,8 @@ static int differs(const char *what, long one, long other)
 	return one != other;
 }
 
-/* The same evidence after start-up. A trial could only lower the answer. */
+/* Compares the early verdict with the verdict of the same evidence after start-up. A trial is left
+ * out, because it could lower the verdict. */
 int main(int argc, char **argv)
 {
 	struct fsgs_report late;

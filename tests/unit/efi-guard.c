@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot guard's UEFI form under a firmware that may say anything: what it is told, it checks. */
+/* The boot guard's UEFI form with firmware that may pass any data. The guard must check what it
+ * gets. */
 #include <criterion/criterion.h>
 
 #include <setjmp.h>
@@ -12,7 +13,7 @@
 #include "../../examples/boot/machine.h"
 #include "../../examples/boot/serial.h"
 
-/* What the guard is linked with in the image. */
+/* The functions that the boot image links with the guard. */
 struct machine machine;
 static char said[2048];
 
@@ -35,14 +36,14 @@ void serial_fresh_line(void)
 {
 }
 
-/* The firmware: what it was asked for, and what it answers. */
+/* Simulated firmware: the arguments that it received, and the answers that it gives. */
 static jmp_buf left;
 static efi_status left_with;
 static const struct efi_path_node *volume, *asked;
 static struct efi_loaded_image guard_image, next_image;
 static int self, next, device, started;
 
-/* What a program of UEFI takes, its firmware keeps. */
+/* Memory that a UEFI program allocates stays allocated when the program returns. */
 static void *reserve(size_t size)
 {
 	static void *kept[8192];
@@ -111,7 +112,7 @@ static struct efi_boot_services services = {.allocate_pool = allocate_pool,
 					    .exit = leave};
 static struct efi_system_table table = {.output = &output, .boot = &services};
 
-/* Exactly as long as it says, so that a sanitizer sees what is read behind it. */
+/* A copy in a block of exactly this size, so that a sanitizer detects a read beyond it. */
 static void *exactly(const void *bytes, size_t size)
 {
 	void *const copy = reserve(size);
@@ -120,7 +121,8 @@ static void *exactly(const void *bytes, size_t size)
 	return copy;
 }
 
-/* Runs the guard with load options that no NUL ends, and a verdict; returns 0 where it left. */
+/* Runs the guard with a verdict, and with load options that do not end with a NUL. Returns 0 if the
+ * guard left by Exit(). */
 static int run(const void *bytes, size_t size, enum fsgs_verdict verdict)
 {
 	const char *words, *arguments;
@@ -148,7 +150,7 @@ static int run_words(const char *text, enum fsgs_verdict verdict)
 	return run(options, count * sizeof *options, verdict);
 }
 
-/* A disk's partition, as firmware has it: two nodes and the end. */
+/* A device path of a partition, as firmware gives it: two nodes and the end node. */
 static const uint8_t partition[] = {1, 1, 6, 0, 'a', 'b', 4, 1, 8, 0, 1, 2, 3, 4, 0x7f, 0xff, 4, 0};
 
 static void use_volume(const void *bytes, size_t size)
@@ -156,7 +158,7 @@ static void use_volume(const void *bytes, size_t size)
 	volume = exactly(bytes, size);
 }
 
-/* What the next image was given, in characters of one byte. */
+/* The load options that the next image received, with characters of one byte. */
 static const char *given(void)
 {
 	static char text[4096];
@@ -240,7 +242,8 @@ Test(efi_guard, refuses_where_it_came_from_no_volume)
 	cr_expect(left_with == EFI_NO_MAPPING && !asked);
 }
 
-/* Each length of the same text, odd ones too: the last half of a character counts as none. */
+/* Every length of the same options is tried. For an odd length, the last half of a character must
+ * be ignored. */
 Test(efi_guard, reads_options_of_any_length)
 {
 	static const efi_char text[] = {' ', 'g', 'u', 'a', 'r', 'd', ' ', 0x20ac, 'x', ' ', 'y'};
@@ -264,7 +267,7 @@ Test(efi_guard, returns_its_answer_without_a_path)
 	cr_expect(left_with == EFI_ABORTED && !started);
 }
 
-/* A unified kernel image: its header, one section's entry, and the section. */
+/* A unified kernel image with the header, the entry of one section, and the section. */
 #define PE           0x40
 #define SECTION      (PE + 24)
 #define COMMAND_LINE 0x80
@@ -295,7 +298,8 @@ Test(efi_guard, adds_to_the_own_line_of_a_unified_image)
 	cr_expect(!strcmp(given(), OWN " nofsgsbase"), "%s", given());
 }
 
-/* Every byte of its headers wrong in turn, and every length: nothing is read outside. */
+/* Each byte of the headers is set to wrong values, and each length is tried. The guard must not
+ * read outside of the image. */
 Test(efi_guard, reads_no_more_of_an_image_than_there_is)
 {
 	static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A user of the inline functions, for fast-path.py and inline-forms.py to look at. */
+/* A user of the inline functions. fast-path.py and inline-forms.py look at its compiled code. */
 #include <fsgscheck/base.h>
 
-/* As in code that runs while the FS base is foreign, in a unit whose other functions have a stack
- * protector and are instrumented. */
+/* With FOREIGN, these functions stand for code that runs while the FS base is foreign. The other
+ * functions of the unit have a stack protector and are instrumented. */
 #if defined(FOREIGN)
 #define USER __attribute__((no_stack_protector, no_instrument_function))
 

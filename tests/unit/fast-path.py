@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The inline functions are a load, a test and the instruction: no call on their fast path.
+"""Checks that the inline functions are compiled to a load, a test and the instruction, without a call on their fast path.
 
-    fast-path.py OBJDUMP LIBRARY-OF-USER.C
+    fast-path.py OBJDUMP LIBRARY
 
-Walks each function of user.c from its entry, as the processor does when no conditional jump is taken.
+LIBRARY is the compiled fast-path.c. Each of its functions is read from its entry, in the order in which the processor
+executes it when no conditional jump is taken.
 """
 import re
 import subprocess
@@ -11,8 +12,8 @@ import sys
 
 WANTED = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase',
           'user_set_gs': 'wrgsbase', 'user_set_fs': 'wrfsbase'}
-# The GOT's address, the load, the test, the jump, the instruction, the store, the result or one saved register,
-# RET. ENDBR, which -fcf-protection puts before all, is not counted.
+# At most these instructions: the GOT's address, the load, the test, the jump, the instruction, the store, the result or
+# one saved register, RET. ENDBR, which -fcf-protection puts first, is not counted.
 MOST = 9
 
 

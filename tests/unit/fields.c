@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions for bindings: the table of a report's fields, numbers from names, and the JSON. */
+/* Tests of the functions for bindings: the table of a report's fields, numbers from names, and the
+ * JSON. */
 #include <criterion/criterion.h>
 
 #include <fsgscheck.h>
 #include <string.h>
 
-/* Each byte of a report belongs to one field, and to no other. */
+/* Each byte of a report belongs to exactly one field. */
 Test(fields, cover_the_report)
 {
 	unsigned char covered[sizeof(struct fsgs_report)] = {0};
@@ -104,7 +105,7 @@ static struct fsgs_report report(void)
 	return r;
 }
 
-/* Like snprintf(): returns the whole length, and writes no byte beyond the buffer. */
+/* Like snprintf(), the function returns the whole length, and writes no byte beyond the buffer. */
 Test(fields, json_of_every_capacity)
 {
 	const struct fsgs_report r = report();
@@ -148,7 +149,7 @@ static void expect_json(const struct fsgs_report *r, size_t size, const char *pa
 	cr_expect(strstr(text, part), "no '%s' in\n%s", part, text);
 }
 
-/* Brand strings can hold anything: what comes out is UTF-8. */
+/* Brand strings can contain any bytes. The output must be UTF-8. */
 Test(fields, json_escapes)
 {
 	static const struct {
@@ -206,8 +207,7 @@ Test(fields, json_of_groups)
 	cr_expect(strstr(text, "\"cpus\": \"8-9,... (9 in all)\""));
 }
 
-/* With an auxiliary vector from the test: as a resolver or a program without a C library passes
- * it. */
+/* The test passes an auxiliary vector, as a resolver or a program without a C library does. */
 Test(fields, early_answer)
 {
 	static const unsigned long yes[] = {6, 4096, 26, 2, 0, 0}, no[] = {26, 0xfd, 0, 0, 26, 2},

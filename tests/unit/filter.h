@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A sandbox for the rest of a test's process. Skips the test where there are no seccomp filters. */
+/* Installs a sandbox for the rest of a test's process. Skips the test if there are no seccomp
+ * filters. */
 #ifndef UNIT_FILTER_H
 #define UNIT_FILTER_H
 
@@ -11,8 +12,8 @@
 
 #define ANY_ARGUMENT UINT32_MAX
 
-/* A system call, or only one with that first argument, is answered by this SECCOMP_RET_*: with
- * SECCOMP_RET_ERRNO | 0 it succeeds without doing anything. */
+/* This SECCOMP_RET_* answers a system call, or only calls with that first argument. With
+ * SECCOMP_RET_ERRNO | 0, the call succeeds without doing anything. */
 static void filter_call(uint32_t number, uint32_t first, uint32_t answer)
 {
 	struct sock_filter filter[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the guard installs and restores: actions, mask, alternate stack, errno, floating-point
- * control. */
+/* The state that the guard changes and restores: actions, mask, alternate stack, errno,
+ * floating-point control. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -40,7 +40,8 @@ Test(guard, keeps_errno)
 	cr_expect_eq(errno, 4711);
 }
 
-/* Delivery of a signal resets the floating-point control words; only sigreturn gives them back. */
+/* The kernel resets the floating-point control words when it delivers a signal. Only sigreturn
+ * restores them. */
 Test(guard, keeps_floating_point_control)
 {
 	struct fsgs_stub io = {0};
@@ -58,7 +59,8 @@ Test(guard, keeps_floating_point_control)
 	cr_expect_eq(control, wanted);
 }
 
-/* SIGILL blocked would kill; ignored and handled must come back as they were. */
+/* A blocked SIGILL would kill the process. An ignored or handled SIGILL must be ignored or handled
+ * again after the trial. */
 Test(guard, restores_any_action_and_mask)
 {
 	struct sigaction action = {.sa_handler = own_handler, .sa_flags = SA_RESTART | SA_NODEFER};
@@ -78,7 +80,8 @@ Test(guard, restores_any_action_and_mask)
 	expect_same(&before);
 }
 
-/* An alternate stack that disarms itself is armed again by sigreturn alone. */
+/* An alternate stack with SS_AUTODISARM is disarmed when a handler starts. Only sigreturn arms it
+ * again. */
 Test(guard, keeps_the_alternate_stack)
 {
 #ifndef SS_AUTODISARM
@@ -98,7 +101,7 @@ Test(guard, keeps_the_alternate_stack)
 	expect_same(&before);
 }
 
-/* A handler that the caller installs during a trial stays installed. */
+/* If the caller installs a handler during a trial, the handler stays installed. */
 Test(guard, leaves_a_new_handler)
 {
 	struct sigaction theirs = {.sa_handler = own_handler}, after;
@@ -110,7 +113,8 @@ Test(guard, leaves_a_new_handler)
 	cr_expect_eq(after.sa_handler, own_handler);
 }
 
-/* A dispatcher of system calls depends on the restorer that its handlers return through. */
+/* A program that dispatches system calls depends on the restorer that its handlers return through.
+ * So the library's handler has the same restorer. */
 Test(guard, returns_as_the_owner_does)
 {
 	struct {
@@ -129,7 +133,8 @@ Test(guard, returns_as_the_owner_does)
 	cr_expect_eq(meanwhile.restorer, before.restorer);
 }
 
-/* More different actions than there are variants: no trial, nothing changed. */
+/* With more different actions than the library has variants, there is no trial, and nothing is
+ * changed. */
 static void exhaust(int sig)
 {
 	struct sigaction action = {.sa_handler = own_handler}, after;
@@ -159,14 +164,14 @@ Test(guard, too_many_actions)
 	exhaust(SIGILL);
 }
 
-/* The handlers of the earlier signals are already installed. */
+/* For a later signal, the library has already installed its handlers of the earlier signals. */
 Test(guard, too_many_actions_of_a_later_signal)
 {
 	exhaust(SIGBUS);
 }
 
-/* The kernel's state while the guard is entered. With raw calls: the C library hides some flags and
- * the signals that it keeps for itself. */
+/* The kernel's signal state while the guard is entered. The test makes raw system calls, because
+ * the C library hides some flags and the signals that it uses itself. */
 struct kernel_action {
 	uintptr_t action;
 	unsigned long flags;
@@ -176,17 +181,17 @@ struct kernel_action {
 
 #define OWNERS_FLAGS ((unsigned long)(SA_ONSTACK | SA_RESTART | SA_NODEFER))
 
-/* All except SIGSYS, SIGTRAP, the signals of a write barrier, and those that the kernel does not
- * block. */
+/* The signals that are blocked while actions are exchanged: all except SIGSYS, SIGTRAP, the signals
+ * of a write barrier, and those that the kernel does not block. */
 static const uint64_t exchanging =
 	~(BIT(SIGSYS) | BIT(SIGTRAP) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGKILL) | BIT(SIGSTOP));
-/* During the trial. */
+/* The signals that are blocked during a trial. */
 static const uint64_t trying = ~(BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS) |
 				 BIT(SIGTRAP) | BIT(SIGKILL) | BIT(SIGSTOP));
 
 static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 {
-	struct kernel_action now = {0}; /* for tools that do not see what the kernel writes */
+	struct kernel_action now = {0}; /* some tools miss what the kernel writes */
 
 	cr_assert_eq(syscall(SYS_rt_sigaction, sig, NULL, &now, sizeof now.mask), 0);
 	cr_expect(now.action > 1, "no handler of signal %d", sig);
@@ -196,8 +201,8 @@ static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 	cr_expect_eq(now.mask, mask, "mask %#lx of signal %d", (unsigned long)now.mask, sig);
 }
 
-/* If there is no handler, the library's own blocks everything, restarts system calls, and uses the
- * alternate stack. */
+/* If the process has no handler, the library's handler blocks everything, restarts system calls,
+ * and uses the alternate stack. */
 static void installs_in_place_of(sighandler_t disposition)
 {
 	for (size_t i = 0; i < CAUGHT; i++)
@@ -218,7 +223,8 @@ Test(guard, holds_back_everything_where_there_is_no_handler)
 	installs_in_place_of(SIG_IGN);
 }
 
-/* If there is a handler, the library's runs with that handler's flags and mask. */
+/* If the process has a handler, the library's handler runs with the flags and the mask of that
+ * handler. */
 Test(guard, runs_as_the_owners_would)
 {
 	for (int round = 0; round < 16; round++) {
@@ -232,7 +238,8 @@ Test(guard, runs_as_the_owners_would)
 						       .flags = (unsigned long)flags};
 			struct sigaction with_restorer = {.sa_handler = own_handler};
 
-			/* The restorer belongs to the C library, the rest to the library. */
+			/* The restorer belongs to the C library, the other flags to this
+			 * library. */
 			sigaction(caught[i], &with_restorer, NULL);
 			syscall(SYS_rt_sigaction, caught[i], NULL, &action, sizeof action.mask);
 			action.flags &= ~OWNERS_FLAGS;
@@ -255,8 +262,8 @@ Test(guard, runs_as_the_owners_would)
 	}
 }
 
-/* Only these may interrupt a stub: its faults, SIGTRAP as the caller has it, and SIGSYS as one of
- * the four. */
+/* During a trial, only these signals may interrupt a stub: the signals of its faults, SIGTRAP
+ * unless the caller blocks it, and SIGSYS as one of the four. */
 Test(guard, blocks_all_but_its_own)
 {
 	const uint64_t caught_ones = BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Children that are made before, during and after a trial. */
+/* Children that a process makes before, during and after a trial. */
 #include <criterion/criterion.h>
 
 #include <pthread.h>
@@ -10,7 +10,7 @@
 
 #include "trying.h"
 
-/* Handlers that the caller registered for fork() may try. */
+/* Handlers that the caller registered for fork() may run trials. */
 static int in_prepare = -1, in_child = -1, in_parent = -1;
 
 static void ask_before(void)
@@ -32,7 +32,8 @@ Test(guard, handlers_of_fork_may_try)
 {
 	int status;
 
-	/* Registered before ours: runs in the child before the library has restored its state. */
+	/* Registered before the library's handlers, so the child's handler runs before the library
+	 * has restored its state there. */
 	pthread_atfork(ask_before, ask_in_parent, ask_in_child);
 	cr_expect_eq(ask(), 1);
 
@@ -47,7 +48,7 @@ Test(guard, handlers_of_fork_may_try)
 	cr_expect_eq(ask(), 1);
 }
 
-/* Such a handler takes a lock that another thread holds while it tries. */
+/* A handler of fork() takes a lock that another thread holds during its trial. */
 static pthread_mutex_t theirs = PTHREAD_MUTEX_INITIALIZER;
 
 static void take_theirs(void)
@@ -90,8 +91,8 @@ Test(guard, fork_takes_no_lock)
 	pthread_join(thread, NULL);
 }
 
-/* A child made in the middle of another thread's trial: its signals are its own, it may try, and
- * then its actions are its own. */
+/* A child that is made while another thread runs a trial. The child handles its own signals, may
+ * run a trial, and then has its own actions again. */
 static void *child_in_a_trial(void *argument)
 {
 	int *const way = argument;
@@ -114,7 +115,7 @@ static void *child_in_a_trial(void *argument)
 	return NULL;
 }
 
-/* Another thread makes a child in the middle of this thread's trial. */
+/* Another thread makes a child while this thread runs a trial. */
 static void makes_a_child(void *(*make)(void *), int flags, int way)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO | flags};
@@ -139,7 +140,7 @@ Test(guard, fork_in_another_thread)
 	makes_a_child(child_in_a_trial, 0, 1);
 }
 
-/* An action with SA_RESETHAND that has received its one signal is the default action in a child,
+/* An action with SA_RESETHAND has received its one signal. Then the child has the default action,
  * too. */
 static void *child_after_resethand(void *argument)
 {
@@ -165,7 +166,7 @@ Test(guard, resethand_stays_spent_in_a_child)
 	makes_a_child(child_after_resethand, (int)SA_RESETHAND, -1);
 }
 
-/* A crash handler that forks to write its report, in the trying thread. */
+/* A crash handler forks to write its report. It runs in the thread that runs the trial. */
 static volatile int reported = -1;
 
 static void fork_in_handler(int sig)
@@ -194,7 +195,7 @@ Test(guard, a_handler_inside_a_trial_may_fork)
 	cr_expect_eq(ask(), 1);
 }
 
-/* A handler that forks and returns in both processes: the trial goes on in both. */
+/* A handler forks and returns in both processes. The trial goes on in both. */
 static volatile int forked_into = -1;
 
 static void fork_and_return(int sig)

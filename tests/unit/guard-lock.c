@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock of the guard: trials that are nested, concurrent, or never end. */
+/* The guard's lock: trials that are nested, concurrent, or never end. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -16,8 +16,9 @@
 
 #include <linux/lock.h>
 
-/* A handler that runs inside this thread's own trial is refused. Volatile: the C library declares
- * raise() as a leaf, so the compiler assumes that it runs no code of this file. */
+/* A handler runs inside a trial of its own thread. Its trial must be refused. Volatile, because the
+ * C library declares raise() as a leaf function, so the compiler assumes that raise() runs no code
+ * of this file. */
 static volatile int inner;
 
 static void try_in_handler(int sig)
@@ -43,8 +44,8 @@ Test(guard, a_trial_inside_a_trial_is_refused)
 	cr_expect_eq(inner, 0);
 }
 
-/* A handler jumps out of a trial and never releases the lock: another thread gives up in the end,
- * and after it each thread at once. */
+/* A handler jumps out of a trial and never releases the lock. Another thread then waits 10 s and
+ * gives up. Later threads give up at once. */
 static sigjmp_buf out_of_trial;
 
 static void jump_out(int sig)
@@ -83,8 +84,8 @@ Test(guard, a_lock_that_is_not_given_back_is_waited_for_once)
 	cr_expect_leq(ended.tv_sec - begun.tv_sec, 4, "the second waited as long");
 }
 
-/* A thread that ends inside a trial never releases the lock, and is seen to be dead. */
-/* The owner is interrupted before it counts its turn, and a waiter sees the count of none. */
+/* The first owner of the lock is interrupted before it counts its turn, so a waiter sees that no
+ * turn has been counted. */
 Test(guard, a_first_owner_that_is_slow_is_waited_for)
 {
 	pthread_t thread;
@@ -111,7 +112,7 @@ static void *wait_by_name(void *argument)
 	return enter_and_leave(argument);
 }
 
-/* A waiter counts time, and not how often it was woken. */
+/* A waiter measures the time, and does not count how often it was woken. */
 Test(guard, signals_do_not_shorten_the_wait)
 {
 	pthread_t thread;
@@ -137,6 +138,7 @@ static void end_thread(int sig)
 	syscall(SYS_exit, 0);
 }
 
+/* A thread that ends inside a trial never releases the lock. A waiter must see that it is dead. */
 static void *end_in_trial(void *argument)
 {
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -158,8 +160,8 @@ Test(guard, a_dead_owner_loses_the_lock)
 	cr_expect_eq(ask(), 1);
 }
 
-/* A process that shares the memory of another shares the lock, and must not wait for it: the holder
- * may never run again. */
+/* A process that shares the memory of another process shares the lock, too. It must not wait for
+ * the lock, because the holder may never run again. */
 static int ask_beside(void *answer)
 {
 	*(int *)answer = fsgs_guard_enter();
@@ -192,7 +194,7 @@ Test(guard, a_process_in_the_same_memory_keeps_away)
 	cr_expect_eq(ask(), 1);
 }
 
-/* Threads whose first trials begin together, in processes that have not tried yet. */
+/* Several threads begin their first trials together, in processes that have not run one yet. */
 static void *ask_together(void *together)
 {
 	pthread_barrier_wait(together);

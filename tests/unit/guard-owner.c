@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults outside of a trial: the owner's handler runs as the kernel would have run it. */
+/* Faults that are not those of a trial: the owner's handler must run as if the kernel had called
+ * it. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static void look_at_mask(int sig, siginfo_t *info, void *context)
 	skip(sig, info, context);
 }
 
-/* The handler gets the mask that the kernel would have given it. */
+/* The handler runs with the mask that the kernel would have given it. */
 Test(guard, passes_on_with_the_owners_mask)
 {
 	struct sigaction action = {.sa_sigaction = look_at_mask, .sa_flags = SA_SIGINFO};
@@ -47,8 +48,8 @@ Test(guard, passes_on_with_the_owners_mask)
 	sigaddset(&action.sa_mask, SIGUSR1);
 	sigaction(SIGILL, &action, NULL);
 
-	/* The kernel's values, then the library's. The thread inherits the mask from before the
-	 * guard. */
+	/* The first fault shows the kernel's values, the second fault those of the library. The
+	 * thread inherits the mask from before the guard. */
 	in_another_thread();
 	const uint64_t wanted = atomic_exchange(&mask_in_handler, 0);
 
@@ -63,7 +64,7 @@ Test(guard, passes_on_with_the_owners_mask)
 	cr_expect_eq(atomic_load(&mask_in_handler), wanted);
 }
 
-/* SA_RESETHAND: once, then the default. */
+/* With SA_RESETHAND, the handler runs once, and then the default action applies. */
 Test(guard, passes_on_once_with_resethand)
 {
 	struct sigaction action = {.sa_sigaction = skip,
@@ -79,7 +80,8 @@ Test(guard, passes_on_once_with_resethand)
 	cr_expect_eq(after.sa_handler, SIG_DFL);
 }
 
-/* Without a handler, or ignored, a genuine fault still kills: by that signal. */
+/* If a signal has no handler or is ignored, a genuine fault still kills the process by that
+ * signal. */
 static void dies(sighandler_t handler)
 {
 	const pid_t child = fork();
@@ -105,8 +107,8 @@ Test(guard, a_fault_cannot_be_ignored)
 	dies(SIG_IGN);
 }
 
-/* A caller that saved the library's handler during a trial and installs it after the trial gets the
- * handler that was installed before. */
+/* A caller reads the library's handler during a trial, and installs it after the trial. It must
+ * lead to the handler that was installed before the trial. */
 Test(guard, serves_after_the_trial)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO}, ours;
@@ -124,8 +126,9 @@ Test(guard, serves_after_the_trial)
 	cr_expect_eq(atomic_load(&seen), 2);
 }
 
-/* A handler that was installed during a trial, and calls the library's, which it replaced: the
- * signal must not come back to it, however many trials later. */
+/* During a trial, the program installs a handler that calls the handler it has replaced, which is
+ * the library's. The library must not call the program's handler again for the same signal, not
+ * even in later trials. */
 static struct sigaction saved;
 static atomic_int chained;
 
@@ -159,7 +162,7 @@ Test(guard, a_chain_has_an_end)
 	}
 }
 
-/* Some handlers report to the interrupted code by errno. */
+/* Some handlers set errno to report to the interrupted code. */
 static void set_errno(int sig, siginfo_t *info, void *context)
 {
 	errno = EFAULT;
@@ -188,13 +191,13 @@ Test(guard, the_owner_may_change_errno)
 	cr_expect_eq(error, EFAULT);
 }
 
-/* The owner's handler runs on the stack that it asked for. */
+/* The owner's handler runs on the stack that the owner chose with SA_ONSTACK. */
 static char alternate[65536];
 static atomic_int on_alternate;
 
 static void look_at_stack(int sig, siginfo_t *info, void *context)
 {
-	/* A sanitizer may put local variables elsewhere. */
+	/* The address of a local variable would not do: a sanitizer may put it elsewhere. */
 	const uintptr_t at = (uintptr_t)__builtin_frame_address(0);
 
 	atomic_store(&on_alternate, at - (uintptr_t)alternate < sizeof alternate);
@@ -207,7 +210,7 @@ static void *genuine_with_stack(void *argument)
 
 	sigaltstack(&stack, NULL);
 	genuine(argument);
-	/* Some tools release resources when a thread ends. */
+	/* Some tools free the stack when the thread ends. */
 	stack.ss_flags = SS_DISABLE;
 	sigaltstack(&stack, NULL);
 	return NULL;
@@ -233,7 +236,7 @@ Test(guard, the_owner_chooses_the_stack)
 	runs_on(SA_ONSTACK);
 }
 
-/* A fault of the trying thread that is not a stub's belongs to the owner, too. */
+/* The trying thread faults outside of a stub. That fault belongs to the owner, too. */
 Test(guard, passes_on_its_own_threads_fault)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};

@@ -13,8 +13,8 @@
 #include "filter.h"
 #include "trying.h"
 
-/* If /proc does not show whether a signal is the thread's or the process's, it is still not
- * lost. */
+/* If /proc does not show whether a signal is pending for the thread or for the process, the signal
+ * must still not be lost. */
 Test(guard, a_sandbox_may_hide_whose_a_signal_is)
 {
 	const struct timespec now = {0, 0};
@@ -29,7 +29,8 @@ Test(guard, a_sandbox_may_hide_whose_a_signal_is)
 	cr_expect_eq(info.si_value.sival_int, 42);
 }
 
-/* The actions of some signals have been exchanged when that of the next is refused. */
+/* The sandbox refuses to change the action of one signal, when the actions of earlier signals have
+ * been exchanged. */
 Test(guard, a_sandbox_may_refuse_one_action)
 {
 	const struct state before = look();
@@ -45,7 +46,7 @@ Test(guard, a_sandbox_may_refuse_one_action)
 	cr_expect_eq(fsgs_guard_enter(), -EPERM, "the lock is free");
 }
 
-/* If siginfo cannot be repeated, the signal is repeated without it. */
+/* If a signal cannot be sent again with its siginfo, it is sent again without it. */
 Test(guard, a_sandbox_may_refuse_siginfo)
 {
 	const struct timespec now = {0, 0};
@@ -58,13 +59,13 @@ Test(guard, a_sandbox_may_refuse_siginfo)
 	filter_call(SYS_rt_sigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	filter_call(SYS_rt_tgsigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	cr_assert_eq(ask(), 1);
-	/* The thread's own signal is taken first. */
+	/* The kernel delivers the thread's own signal first. */
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
 }
 
-/* It stays pending for the process, although another thread met it. */
+/* The signal stays pending for the process, although another thread held it back. */
 Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
 {
 	const struct timespec now = {0, 0};
@@ -82,10 +83,9 @@ Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
 }
 
-/* It may refuse the mask that the trial needs, when the handlers are installed already: SIG_SETMASK
- * is not what takes the lock. Signals that are blocked by then stay blocked: no call is left to
- * unblock them.
- */
+/* The sandbox refuses the mask for the trial, after the handlers have been installed. It refuses
+ * only SIG_SETMASK, and the guard takes its lock with another operation. Signals that are blocked
+ * by then stay blocked, because no call is left that could unblock them. */
 Test(guard, a_sandbox_may_refuse_the_mask)
 {
 	const struct state before = look();
@@ -99,8 +99,8 @@ Test(guard, a_sandbox_may_refuse_the_mask)
 			     "handler of %d", caught[i]);
 }
 
-/* A sandbox serves system calls by SIGSYS. Calls that do not belong to the trial are the sandbox's,
- * in the trying thread, too. */
+/* This sandbox handles system calls by SIGSYS. It must get all calls that do not belong to the
+ * trial, also those of the trying thread. */
 static void serve(int sig, siginfo_t *info, void *context)
 {
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = 4711;

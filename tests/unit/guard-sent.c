@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals that were sent: a pending signal stays pending, and a signal that comes during a trial is
- * delivered after it. */
+/* Signals that are sent: a pending signal stays pending, and a signal that is sent during a trial
+ * is delivered after it. */
 #include <criterion/criterion.h>
 
 #include <pthread.h>
@@ -14,7 +14,7 @@
 
 #include "trying.h"
 
-/* A signal that was pending, for sigwait(), still is, with its siginfo. */
+/* A signal that was pending before a trial is still pending after it, with its siginfo. */
 Test(guard, a_blocked_signal_stays_pending)
 {
 	const struct timespec now = {0, 0};
@@ -37,7 +37,7 @@ Test(guard, a_blocked_signal_stays_pending)
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1, "each of them once");
 }
 
-/* A signal that is sent to the trying thread reaches the owner's handler, after the trial. */
+/* If a signal is sent to the trying thread, it reaches the owner's handler after the trial. */
 Test(guard, a_sent_signal_reaches_its_handler)
 {
 	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
@@ -53,7 +53,7 @@ Test(guard, a_sent_signal_reaches_its_handler)
 	cr_expect_eq(atomic_load(&code), SI_TKILL);
 }
 
-/* SIG_IGN holds for signals that a process or thread sends. */
+/* A signal with the action SIG_IGN stays ignored if a process or thread sends it during a trial. */
 static void *send(void *argument)
 {
 	sigset_t all;
@@ -77,8 +77,9 @@ Test(guard, a_sent_signal_stays_ignored)
 	cr_expect(1);
 }
 
-/* Sent by kill() to a process that blocks it in all threads, and found pending by a thread that is
- * not the first: the kernel lets only a thread of that id repeat it. */
+/* kill() sends the signal to a process that blocks it in all threads. A thread that is not the
+ * first one finds it pending. The kernel allows only the first thread to send it again with the
+ * same siginfo. */
 Test(guard, a_killed_signal_stays_pending_for_the_process)
 {
 	const struct timespec now = {0, 0};
@@ -121,7 +122,7 @@ Test(guard, both_pending_signals_stay_pending)
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
 }
 
-/* Not blocked, they arrive one after the other. */
+/* If the signals are not blocked, each of them is delivered. */
 Test(guard, each_sent_signal_reaches_its_handler)
 {
 	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
@@ -137,7 +138,8 @@ Test(guard, each_sent_signal_reaches_its_handler)
 	cr_expect_eq(atomic_load(&seen), 4);
 }
 
-/* Signals beyond what can be put aside coalesce, as pending ones do in the kernel. */
+/* If more signals arrive than can be held back, they coalesce, as pending signals do in the
+ * kernel. */
 Test(guard, many_sent_signals_coalesce)
 {
 	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
@@ -152,7 +154,8 @@ Test(guard, many_sent_signals_coalesce)
 	cr_expect_eq(atomic_load(&seen), 4);
 }
 
-/* A signal queued to this thread stays with it, although another thread does not block it. */
+/* A signal that is queued to this thread stays with it, although another thread does not block the
+ * signal. */
 static void *take_whatever_comes(void *argument)
 {
 	sigset_t none;
@@ -180,7 +183,7 @@ Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
 		usleep(1000);
 	pthread_sigqueue(pthread_self(), SIGILL, (union sigval){.sival_int = 42});
 	cr_assert_eq(ask(), 1);
-	usleep(50000); /* or this thread might be quicker */
+	usleep(50000); /* gives the other thread time to take the signal */
 	cr_expect_eq(sigtimedwait(&set, &info, &moment), SIGILL);
 	cr_expect_eq(info.si_code, SI_QUEUE);
 	cr_expect_eq(info.si_value.sival_int, 42);
@@ -188,7 +191,8 @@ Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
 	pthread_join(thread, NULL);
 }
 
-/* BUS_MCEERR_AO reports bad memory that no instruction has touched: no fault of a stub. */
+/* BUS_MCEERR_AO reports bad memory that no instruction has touched, so it is not a fault of a
+ * stub. */
 static siginfo_t told;
 
 static void note_info(int sig, siginfo_t *info, void *context)
@@ -215,7 +219,7 @@ Test(guard, puts_aside_news_of_bad_memory)
 	cr_expect_eq(told.si_code, BUS_MCEERR_AO);
 }
 
-/* A signal that is sent to another thread arrives there, and at once. */
+/* A signal that is sent to another thread arrives there at once. */
 static atomic_long seen_by;
 
 static void note_thread(int sig)
@@ -244,7 +248,7 @@ Test(guard, passes_on_another_threads_sent_signal)
 	cr_expect_eq(arrived, 1);
 }
 
-/* Two signals were put aside, and the handler of the first never returns. */
+/* Two signals were held back, and the handler of the first one never returns. */
 static sigjmp_buf way_out;
 
 static void leave(int sig)
@@ -259,7 +263,7 @@ Test(guard, a_handler_may_leave_with_another_signal_to_come)
 	struct sigaction second = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
 	struct fsgs_stub io = {0};
 
-	/* So that this signal is the first. */
+	/* SIGBUS is blocked in this handler, so the handler of SIGILL runs first. */
 	sigaddset(&first.sa_mask, SIGBUS);
 	sigaction(SIGILL, &first, NULL);
 	sigaction(SIGBUS, &second, NULL);
@@ -280,8 +284,8 @@ Test(guard, a_handler_may_leave_with_another_signal_to_come)
 	cr_expect_eq(ask(), 1);
 }
 
-/* The handler of a signal that was held back runs with the mask of its thread, whichever signal it
- * is. */
+/* The handler of a held-back signal runs with the mask of the signal's thread. That holds for each
+ * of the signals. */
 static uint64_t mask_in_handler;
 
 static void note_mask(int sig)
@@ -306,8 +310,9 @@ Test(guard, a_held_back_signal_has_its_threads_mask)
 	}
 }
 
-/* The first process of a container: the kernel protects it from the default action of a signal that
- * comes from its container. The library stands in for that action, so it must protect it, too. */
+/* The kernel protects the first process of a container from the default action of signals that
+ * come from the container. The library stands in for that action, so it must protect the
+ * process, too. */
 static atomic_long turns;
 static atomic_long other_thread;
 
@@ -348,7 +353,7 @@ static int as_first_process(void)
 		return 3;
 	if (write(go[1], &byte, 1) != 1 || waitpid(sender, &status, 0) != sender || status)
 		return 4;
-	/* The action has been restored in the kernel since, and so has received the signal. */
+	/* The kernel has the owner's action again, and the other thread has received the signal. */
 	wait_for_turns(2);
 
 	struct fsgs_stub io = {0};

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The inline forms are part of their caller, whatever the compiler was told to add to functions.
+"""Checks that the inline forms become part of their caller, whatever the compiler's options add to functions.
 
     inline-forms.py OBJDUMP INCLUDE SOURCE COMPILER...
 
-A caller that runs while the FS base is foreign has no stack protector and is not instrumented, and its unit may have
-both for all other functions. Compiles SOURCE as C and as C++ at each optimisation, position-independent and not, and
-looks at each function: it calls nothing but the functions of the library, and does not read the canary. The unit gets
-no function of the library's: a compiler could instrument it, and other copies of the library could bind to it.
+A caller that runs while the FS base is foreign has no stack protector and is not instrumented. The other functions of its
+unit may have both. SOURCE is compiled as C and as C++, with each optimisation, position-independent and not. Each
+compiled function may call only functions of the library, and must not read the canary. The unit must not define a
+function of the library, because the compiler could instrument it, and other copies of the library could bind to it.
 """
 import itertools
 import re
@@ -16,11 +16,11 @@ import tempfile
 from pathlib import Path
 
 INSTRUCTIONS = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase', 'user_set_gs': 'wrgsbase', 'user_set_fs': 'wrfsbase'}
-# Functions that are called off the fast path.
+# Functions of the library that are called off the fast path.
 LIBRARY = {'fsgs_get_base_value', 'fsgs_set_base', 'fsgs_ensure_base'}
 LANGUAGES = {'c': 'c11', 'c++': 'c++17'}
 CANARY = re.compile(r'%fs:0x28')
-# Options of a unit, each with what it adds to the function that is not exempt.
+# Options of a unit, each with the code that it adds to a function that is not exempt.
 ADDED = {
     '-fno-stack-protector': None,
     '-fstack-protector-strong': None,
@@ -30,14 +30,15 @@ ADDED = {
 
 
 def plain(symbol):
-    """The name in the source of a C++ symbol, or of a part of a function."""
+    """The name, in the source, of a C++ symbol or of a part of a function."""
     mangled = re.match(r'_Z(\d+)', symbol)
     name = symbol[mangled.end():][:int(mangled[1])] if mangled else symbol
     return re.sub(r'\.(cold|isra|constprop|part).*', '', name)
 
 
 def functions(listing):
-    """The lines of each function, relocations among them. What gcc splits off as cold belongs to it."""
+    """The lines of each function, including relocations. A part that gcc has split off as cold belongs to its
+    function."""
     found, name = {}, None
     for line in listing.splitlines():
         head = re.match(r'^[0-9a-f]+ <([^>]+)>:$', line)
@@ -49,7 +50,7 @@ def functions(listing):
 
 
 def called(lines):
-    """The targets of calls and of jumps that leave the function."""
+    """The targets of calls, and of jumps that leave the function."""
     targets = set()
     for line, after in zip(lines, [*lines[1:], '']):
         if re.search(r'\t(call|jmp)', line):
@@ -63,7 +64,7 @@ def called(lines):
 
 
 def look(listing):
-    """The errors of a unit, as sentences."""
+    """The errors in a unit, as sentences."""
     found = functions(listing)
     for name, instruction in INSTRUCTIONS.items():
         body = found[name]
@@ -92,7 +93,7 @@ def main():
                                      text=True, timeout=60).stdout
             tried += 1
             said = list(look(listing))
-            # Without this check, a unit to which the compiler adds nothing would pass.
+            # Without this check, the test would pass for an option that adds nothing to the unit.
             if ADDED[option] and not ADDED[option].search('\n'.join(functions(listing)['guarded'])):
                 said.append('the option is not in force')
             wrong += [f'{compiler} {language} {level} {pic} {option}: {what}' for what in said]

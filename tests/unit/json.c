@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The JSON writer: brand strings and log text can hold anything. */
+/* Tests of the JSON writer: brand strings and log text can contain any bytes. */
 #include <criterion/criterion.h>
 
 #include <json.h>
@@ -39,8 +39,8 @@ Test(json, utf8)
 {
 	expect("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
 	       "\"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"");
-	/* Lone and missing continuations, overlong forms, a surrogate, beyond the last code point,
-	 * cut. */
+	/* Continuation bytes alone or missing, overlong forms, a surrogate, a code point that is
+	 * too large, and a truncated character. */
 	expect("\x80", "\"\\ufffd\"");
 	expect("\xc3(", "\"\\ufffd(\"");
 	expect("\xc0\xaf", "\"\\ufffd\\ufffd\"");

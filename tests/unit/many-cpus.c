@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sweep over more CPUs than any test machine has: 1 to 4096 are simulated at the system call, and
- * each still gets its own trial. What must hold:
- *  - the cost is linear, and no memory is allocated, whatever the number;
- *  - an unusable CPU is left out, and the affinity of the caller is never touched;
- *  - the report of 4096 CPUs that do not agree is one screen.
+ * A check on more CPUs than any test machine has. Replaced system calls simulate 1 to 4096 CPUs,
+ * and each of them still gets its own trial. The properties:
+ *  - the cost is linear in the number of CPUs, and no memory is allocated;
+ *  - a CPU that cannot be used is left out, and the affinity of the caller never changes;
+ *  - the printed report about 4096 CPUs that do not agree fits on one screen.
  * The real CPUs of this machine are measured as well.
  */
 #include "output.h"
@@ -24,18 +24,18 @@
 #define CPUS          4096
 #define SCREEN_LINES  50
 #define SCREEN_WIDTH  100
-/* Allowed difference of the cost of one CPU between few and many. */
+/* The cost of one CPU among many may be this many times the cost of one CPU among few. */
 #define LINEAR_WITHIN 1.5
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
-/* The simulated machine; none when there are no CPUs. */
+/* The simulated machine. With 0 CPUs, nothing is simulated. */
 static struct {
 	unsigned cpus;
-	unsigned absent; /* this CPU cannot be used; CPUS: all can */
+	unsigned absent; /* the CPU that cannot be used; CPUS if all can be used */
 	unsigned long affinity[CPUS / 64];
-	unsigned of_caller; /* number of times that the affinity of the checking thread was set */
+	unsigned of_caller; /* how often the affinity of the checking thread was set */
 } simulated;
 
 static void allow(unsigned long *mask, unsigned cpus)
@@ -89,7 +89,7 @@ static void expect(int good, const char *what)
 	failures += !good;
 }
 
-/* Processor time, which does not count what other programs take. */
+/* Processor time, which does not include the time of other programs. */
 static double microseconds(void)
 {
 	struct timespec now;
@@ -98,7 +98,7 @@ static double microseconds(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* The least time of several sweeps. */
+/* The shortest time of several sweeps. */
 static double time_sweep(int rounds, uint32_t *checked)
 {
 	struct fsgs_cpu_group groups[MAX_GROUPS];
@@ -186,7 +186,7 @@ static void leave_one_out(void)
 	expect(simulated.of_caller == 0, "the caller's affinity is not touched");
 }
 
-/* Each CPU gives another result: more results than the report distinguishes. */
+/* Each CPU gives another result, so there are more results than the report distinguishes. */
 static void print_disagreement(void)
 {
 	struct result result = {

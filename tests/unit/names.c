@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The names are a contract: every number has one, no two are alike, none is gone. */
+/* The names are a contract: every number has a name, all names differ, and no name has been
+ * removed. */
 #include <criterion/criterion.h>
 
 #include <fsgscheck/report.h>
@@ -8,7 +9,7 @@
 static const struct {
 	uint32_t list;
 	uint32_t count;
-	const char *names; /* in their order */
+	const char *names; /* in the order of their numbers */
 } contract[] = {
 	{FSGS_LIST_VERDICT, 7,
 	 "unknown usable unsupported disabled unadvertised broken inconsistent"},
@@ -55,7 +56,8 @@ Test(names, contract)
 	cr_expect_null(fsgs_name(UINT32_MAX, 0));
 }
 
-/* One style: a sentence, with a capital where its first word is no name of the system. */
+/* Each description is one sentence. It begins with a capital, unless its first word is a name such
+ * as arch_prctl. */
 Test(names, describes_by_sentences)
 {
 	for (uint32_t list = FSGS_LIST_VERDICT; list <= FSGS_LIST_SEGMENT; list++)
@@ -69,7 +71,7 @@ Test(names, describes_by_sentences)
 		}
 }
 
-/* The constants are the numbers that the lists take, and have their bits in a report. */
+/* The constants are the numbers that fsgs_name() takes, and each has its bit in a report. */
 Test(names, of_events_and_signs)
 {
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_EVENT, FSGS_EVENT_SLEEP), "sleep");
@@ -90,7 +92,7 @@ Test(names, exit_statuses)
 	cr_expect_eq(fsgs_exit_status(UINT32_MAX), 3);
 }
 
-/* Every finding occurs with a finite list of advice, and every step names the side that has to
+/* With every finding the list of advice is finite, and every step names the side that has to
  * act. */
 Test(names, advice_names_a_side)
 {

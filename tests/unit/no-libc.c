@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fsgs_check_early() in a program that has no C library, before its own relocation: linked by
- * -static-pie, it is not relocated at all. Its exit status is 10 and the verdict.
+ * Tests fsgs_check_early() in a program without a C library, before relocation. Without start-up
+ * code, the program, linked with -static-pie, is never relocated. Its exit status is 10 + the
+ * verdict.
  */
 #include <fsgscheck.h>
 
 __attribute__((noreturn, used)) void entered(const unsigned long *stack);
 
-/* The initial stack: argc, argv, NULL, the environment, NULL, the auxiliary vector. */
+/* The initial stack has argc, argv, NULL, the environment, NULL, and the auxiliary vector. */
 __asm__(".globl _start\n"
 	"_start:\n"
 	"	xor %ebp, %ebp\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads of the kernel's files that return pieces, are interrupted, or fail; and uname() of other
- * kernels. The program replaces open(), read(), pread(), uname() and prctl() for that.
+ * Reads of the kernel's files that return only a part, are interrupted, or fail, and uname() of
+ * other kernels. For that the program replaces open(), read(), pread(), uname() and prctl().
  */
 #undef _FORTIFY_SOURCE /* its inline read() would hide ours */
 #include <criterion/criterion.h>
@@ -27,17 +27,17 @@
 static struct {
 	const char *path, *text; /* a file that is replaced */
 	size_t size;
-	const char *missing;           /* one that cannot be opened */
-	size_t piece;                  /* maximum length of one read */
-	int interrupted;               /* 1: every other read, 2: each */
-	int fails_at;                  /* the n-th read fails permanently */
-	const char *release, *version; /* of uname(); "" for a failure */
-	const unsigned long *auxv;     /* of PR_GET_AUXV */
-	int auxv_size;                 /* its content; 0: the kernel's own answer */
+	const char *missing;           /* a file that cannot be opened */
+	size_t piece;                  /* the maximum length of one read */
+	int interrupted;               /* 1: every other read is interrupted, 2: each read */
+	int fails_at;                  /* read n and all later ones fail; 0: none fails */
+	const char *release, *version; /* the answer of uname(); "" for a failure */
+	const unsigned long *auxv;     /* the answer of PR_GET_AUXV */
+	int auxv_size;                 /* its size; -1: it fails; 0: the kernel's own answer */
 	int reads;
 } fake;
 
-/* Criterion's own threads read, too. */
+/* Set while the library reads, because Criterion's own threads read files, too. */
 static _Thread_local int looking;
 
 #define NEXT(type, name) ((type)(uintptr_t)dlsym(RTLD_NEXT, name))
@@ -63,7 +63,7 @@ int open(const char *path, int flags, ...)
 	return openat(AT_FDCWD, path, flags, mode);
 }
 
-/* The rest of a request, or a negative errno. */
+/* The number of bytes that may be read, or a negative errno. */
 static ssize_t allowed(size_t size)
 {
 	if (!looking || !fake.piece)
@@ -98,7 +98,7 @@ ssize_t pread(int fd, void *buffer, size_t size, off_t at)
 	return syscall(SYS_pread64, fd, buffer, piece, at);
 }
 
-/* The names of these functions with -D_FORTIFY_SOURCE. */
+/* With -D_FORTIFY_SOURCE, the compiler calls these functions instead. */
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room);
 ssize_t __pread64_chk(int fd, void *buffer, size_t size, off_t at, size_t room);
 
@@ -190,7 +190,7 @@ Test(reading, in_pieces_with_interruptions)
 	}
 }
 
-/* A failed read means unknown, not "no". */
+/* A failed read gives unknown, not "no". */
 Test(reading, errors)
 {
 	char vendor[16];
@@ -206,7 +206,7 @@ Test(reading, errors)
 	cr_expect_str_eq(vendor, "");
 }
 
-/* A sandbox that interrupts each read does not keep the caller. */
+/* If a sandbox interrupts each read, the library gives up instead of reading for ever. */
 Test(reading, interrupted_for_ever)
 {
 	char vendor[16];
@@ -222,7 +222,7 @@ Test(reading, interrupted_for_ever)
 	cr_expect_eq(r.signs, 0);
 }
 
-/* If a read fails, the part that was read before does not show what the rest lacks. */
+/* If a later read fails, the part that was read does not show that an entry is absent. */
 Test(reading, error_in_the_middle)
 {
 	static const unsigned long zero[] = {AT_PAGESZ, 4096, AT_HWCAP2, 0, AT_NULL, 0};
@@ -255,15 +255,15 @@ Test(reading, no_files)
 	}
 }
 
-/* The kernel's copy decides if the process's copy is not sufficient; if it cannot be read, prctl()
- * does. */
+/* If the process's own copy is not sufficient, the kernel's copy in /proc decides. If that copy
+ * cannot be read, the answer of prctl() decides. */
 Test(reading, three_copies_of_the_vector)
 {
 	static const unsigned long with[] = {AT_PAGESZ, 4096, AT_HWCAP2, 2, AT_NULL, 0, 0, 0},
 				   zero[] = {AT_PAGESZ, 4096, AT_HWCAP2, 0, AT_NULL, 0, 0, 0},
 				   without[] = {AT_PAGESZ, 4096, AT_NULL, 0, AT_NULL, 0, 0, 0};
 	static const struct {
-		const unsigned long *file, *kernel; /* NULL: cannot be read */
+		const unsigned long *file, *kernel; /* NULL: this copy cannot be read */
 		uint32_t own, present;
 		int differs;
 	} rows[] = {
@@ -301,8 +301,8 @@ Test(reading, three_copies_of_the_vector)
 	}
 }
 
-/* A vector longer than any real one: the first part is read, from the file and from the kernel; the
- * rest might have the entry. */
+/* The vector is longer than any real one. Only its first part is read, from the file and from the
+ * kernel. The rest might have the entry. */
 Test(reading, a_long_vector)
 {
 	unsigned long pairs[512];
@@ -346,7 +346,7 @@ Test(reading, xen_and_a_tracer)
 	cr_expect_eq(look(vendor).signs, 0);
 	replace("/proc/self/status", traced, sizeof traced - 1);
 	cr_expect_eq(look(vendor).signs, FSGS_SIGN_BIT(FSGS_SIGN_TRACED));
-	/* A process may have any name, but not two lines of it. */
+	/* A process may have any name, but the name must not be read as another line. */
 	replace("/proc/self/status", not_traced, sizeof not_traced - 1);
 	cr_expect_eq(look(vendor).signs, 0);
 }

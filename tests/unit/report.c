@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The report's layout is ABI: a field that moves breaks every program that was compiled before. */
+/* The report's layout is part of the ABI: if a field moves, every program that was compiled before
+ * breaks. */
 #include <criterion/criterion.h>
 
 #include <fsgscheck.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps in ring 0 on machines that are not available: a model of CPUID, CR4, the MSRs and the
- * four instructions, with known and possible defects of hosts. */
+/* The steps in ring 0, on simulated machines: a model of CPUID, CR4, the MSRs and the four
+ * instructions, with known and possible defects of hosts. */
 #include <criterion/criterion.h>
 
 #include <core/stubs.h>
@@ -18,24 +18,24 @@ enum cr4_write { ACCEPTS = 0, REFUSES, DROPS };
 
 struct machine {
 	/* The machine's properties. */
-	int offers;           /* CPUID */
-	uint32_t max_leaf;    /* 7 unless set */
-	uint32_t cr4_write;   /* enum cr4_write: of the bit */
-	int never_clears;     /* once set, the real bit stays, whatever CR4 shows */
-	int runs_cleared;     /* the real bit does not matter */
-	uint32_t undefined;   /* bits of enum fsgs_insn */
-	uint32_t wrong_32;    /* the same: the 32-bit form does not zero-extend */
-	uint32_t wrong_store; /* the same: stores another value */
-	int drops_32_late;    /* the 32-bit writes of the comparison with the MSRs do nothing */
+	int offers;           /* CPUID offers FSGSBASE */
+	uint32_t max_leaf;    /* the highest leaf; 7 unless set */
+	uint32_t cr4_write;   /* the effect of setting the bit: enum cr4_write */
+	int never_clears;     /* once set, the real bit stays set, whatever CR4 shows */
+	int runs_cleared;     /* the instructions run even if the real bit is clear */
+	uint32_t undefined;   /* the instructions that raise #UD: bits of enum fsgs_insn */
+	uint32_t wrong_32;    /* those whose 32-bit form does not zero-extend */
+	uint32_t wrong_store; /* those that store a wrong value */
+	int drops_32_late;    /* 32-bit writes do nothing when bases are compared with MSRs */
 	int accepts_any;      /* no canonical check */
 	int no_msr;           /* RDMSR and WRMSR of the bases fault */
-	uint32_t msr_apart;   /* 1: WRMSR does not reach the base; 2: the instruction not the MSR */
-	uint32_t loses;       /* bits of enum fsgs_event */
+	uint32_t msr_apart;   /* 1: WRMSR does not set the base; 2: WR*BASE does not set the MSR */
+	uint32_t loses;       /* the events that lose a base: bits of enum fsgs_event */
 	int starts_set;       /* CR4 has the bit when the walk begins */
 	int no_timer;         /* HLT cannot be tried */
-	unsigned fails_after; /* limit of instructions, if not 0 */
-	unsigned works_after; /* the same, in the other direction */
-	unsigned faults_once; /* the n-th stub does not run, but the next one does */
+	unsigned fails_after; /* after this many instructions, all later ones fail; 0: never */
+	unsigned works_after; /* after this many instructions, all later ones work; 0: never */
+	unsigned faults_once; /* stub number n faults, and the next one runs; 0: none faults */
 	int bare;             /* the caller provides only the guard and CPUID */
 
 	/* The machine's state. */
@@ -190,8 +190,8 @@ static int exits(struct machine *m, struct fsgs_stub *io, uint32_t rd, uint32_t 
 	return 0;
 }
 
-/* The last announcement before a stub must name it, so that a machine that dies in it has printed
- * it. */
+/* The last step that was announced before a stub must name the stub, so that a machine that dies in
+ * the stub has printed it. */
 static const struct {
 	fsgs_stub_fn *stub;
 	const char *step, *or_step;
@@ -292,7 +292,7 @@ static void step(void *context, const char *text)
 	struct machine *const m = context;
 
 	m->step = text;
-	/* A hook may use the bases, as a kernel's printing does. */
+	/* A hook may use the bases, for example when a kernel prints. */
 	cr_expect_eq(m->base[FSGS_SEGMENT_FS], FS_BASE, "before '%s'", text);
 	cr_expect_eq(m->base[FSGS_SEGMENT_GS], GS_BASE, "before '%s'", text);
 }
@@ -402,7 +402,8 @@ static const struct row rows[] = {
 	{"R8 lost by CPUID and by HLT", {.offers = 1, .loses = FSGS_EVENT_BIT(FSGS_EVENT_CPUID) |
 		FSGS_EVENT_BIT(FSGS_EVENT_HALT)}, 0,
 	 FSGS_VERDICT_BROKEN, F(VALUE_LOST)},
-	/* The first sample is four instructions with the bit clear, the second four with it set. */
+	/* The first sample is four instructions with the bit clear, the second sample four with the
+	 * bit set. */
 	{"R10 stops after a sample", {.offers = 1, .fails_after = 8}, 0, FSGS_VERDICT_INCONSISTENT,
 	 F(INSN_UD)},
 	{"R10 begins after a sample", {.offers = 1, .undefined = ALL, .works_after = 8}, 0,
@@ -460,7 +461,8 @@ Test(ring0, rows)
 	}
 }
 
-/* A kernel that has the bit set needs it in the very next instruction, or in an NMI's first. */
+/* A kernel that has set the bit may use the instructions at any time, also in an NMI. So the walk
+ * must not clear the bit. */
 Test(ring0, takes_nothing_from_a_kernel_that_uses_it)
 {
 	for (int offers = 0; offers < 2; offers++) {
@@ -474,14 +476,14 @@ Test(ring0, takes_nothing_from_a_kernel_that_uses_it)
 	}
 }
 
-/* At whichever stub the machine begins to fail, the bases and CR4 are restored, and the verdict is
- * not usable. */
+/* If the machine begins to fail at any instruction, the bases and CR4 must be restored, and the
+ * verdict must not be usable. */
 Test(ring0, failing_at_any_instruction)
 {
 	struct machine healthy = {.offers = 1};
 
 	walk(&healthy, 0);
-	/* The last four have to fail. */
+	/* The last four instructions run with the bit clear, where they must fault. */
 	for (unsigned n = 1; n < healthy.executed - 4; n++) {
 		struct machine m = {.offers = 1, .fails_after = n};
 		const struct fsgs_report r = walk(&m, 0);
@@ -494,8 +496,8 @@ Test(ring0, failing_at_any_instruction)
 	}
 }
 
-/* Whichever stub faults once: the bases are restored, and so is CR4, unless that stub restores
- * it. */
+/* If any one stub faults once, the bases must be restored. CR4 must be restored, too, unless the
+ * fault was in the stub that restores it. */
 Test(ring0, any_stub_may_fault_once)
 {
 	static const struct {
@@ -548,7 +550,8 @@ Test(ring0, refuses_unknown_flags)
 	cr_expect_eq(r.verdict, 1234);
 }
 
-/* An older kernel gets the members that it knows; a newer one gets zeroes for unknown members. */
+/* An older kernel gets the members that it knows. A newer kernel gets zeroes in the members that
+ * the library does not know. */
 Test(ring0, every_size_of_report)
 {
 	struct machine m = {.offers = 1};
@@ -571,8 +574,8 @@ Test(ring0, every_size_of_report)
 	}
 }
 
-/* Hooks that an older caller does not know are not called, whatever the memory behind its structure
- * holds. */
+/* The library must not call hooks that an older caller does not know, whatever the memory behind
+ * the caller's structure contains. */
 Test(ring0, every_size_of_hooks)
 {
 	const size_t known = offsetof(struct fsgs_core_ops, get_base);
@@ -610,7 +613,7 @@ Test(ring0, tells_cpus_apart)
 	}
 }
 
-/* R2 and R4 differ in nothing but what CR4 reads. */
+/* The rows R2 and R4 differ only in the CR4 value that is read back. */
 Test(ring0, tells_a_dropped_bit_from_a_lie)
 {
 	struct machine drops = {.offers = 1, .cr4_write = DROPS};
@@ -620,7 +623,7 @@ Test(ring0, tells_a_dropped_bit_from_a_lie)
 	cr_expect(!fsgs_core_ring0_same(&a, &b, sizeof(struct fsgs_report)));
 }
 
-/* In a process the kernel's advertisement replaces an execution; in ring 0 nothing does. */
+/* In a process, the kernel's advertisement can replace a trial. In ring 0, nothing can. */
 Test(ring0, usable_needs_every_trial)
 {
 	struct machine m = {.offers = 1};

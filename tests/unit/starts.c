@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The order of the readers' table, in which a start is looked for by its first character. */
+/* The table of the readers' starts must be in an order in which a start can be found by its first
+ * character. */
 #include <criterion/criterion.h>
 
-/* The table is the readers' own. */
+/* Includes the readers' source, because their table is static. */
 #include <explain/readers.c>
 
 static struct explain e;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Results of many CPUs, grouped: one line for each distinct result, bounded whatever comes. */
+/* The results of many CPUs in groups: one line for each distinct result, with a limited number of
+ * groups. */
 #include <criterion/criterion.h>
 
 #include <linux/linux.h>
@@ -50,7 +51,8 @@ Test(sweep, four_thousand_cpus)
 	}
 }
 
-/* More results than room: the last group takes them, and every CPU is counted once. */
+/* If there are more results than groups, the last group gets the rest. Every CPU is counted
+ * once. */
 Test(sweep, more_results_than_room)
 {
 	struct fsgs_cpu_group groups[2];
@@ -68,7 +70,8 @@ Test(sweep, more_results_than_room)
 	cr_expect_eq(total, 6);
 }
 
-/* A trial that could not run on one CPU says nothing of it, and hides nothing of the others. */
+/* A trial that was refused on one CPU tells nothing about that CPU, and hides no difference between
+ * the others. */
 Test(sweep, a_refused_trial_is_no_difference)
 {
 	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED),
@@ -85,8 +88,8 @@ Test(sweep, a_refused_trial_is_no_difference)
 	cr_expect_eq(fsgs_cpu_differs(&known, &other), 1, "by CPUID alone");
 }
 
-/* A caller with an older or a newer structure: the members that it knows are filled in, and no byte
- * beyond. */
+/* For a caller with an older or a newer structure, the members that it knows are filled in, and no
+ * byte beyond its size is written. */
 Test(sweep, groups_of_any_size)
 {
 	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The writers of text into buffers: at every fill level they stay inside, and end the text. */
+/* Tests of the writers of text into buffers: however full a buffer is, they stay inside it and
+ * terminate the text. */
 #include <criterion/criterion.h>
 
 #include <output.h>
@@ -7,7 +8,7 @@
 
 #include "../../examples/boot/text.h"
 
-/* A line, and the memory after it. */
+/* A line, and the memory after it, which must not change. */
 struct fenced {
 	struct line line;
 	char fence[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The trial on machines that are not available: a model of the four instructions. Each may be
- * undefined, return a wrong value, or store nothing or another value, in either width. */
+/* The trial on simulated machines: a model of the four instructions. Each instruction may be
+ * undefined, return a wrong value, or store nothing or a wrong value, in either width. */
 #include <criterion/criterion.h>
 
 #include <core/stubs.h>
@@ -21,14 +21,14 @@ enum behaviour { WORKS = 0, FAULTS, LIES, FAULTS_32, LIES_32, SPOILS };
 
 struct machine {
 	uint32_t insn[FSGS_INSNS]; /* enum behaviour */
-	int signal;                /* of a fault */
+	int signal;                /* the signal of a fault */
 	int mute;                  /* there is no second access to GS */
 	int other_lies;            /* the second access gives a wrong GS base */
 	int checks_canonical;
 	uint32_t vantage;
 	int no_get, no_set;   /* the caller has no second access at all */
 	int cannot_set;       /* the second access refuses to write */
-	unsigned faults_once; /* the n-th instruction, when not 0 */
+	unsigned faults_once; /* instruction number n faults once; 0: none */
 	unsigned executed;
 	uint64_t base[FSGS_SEGMENTS];
 };
@@ -158,7 +158,7 @@ struct row {
 	const char *name;
 	struct machine machine;
 	uint32_t outcomes[FSGS_INSNS];
-	uint32_t width; /* of the one that failed */
+	uint32_t width; /* of the form that failed */
 };
 
 /* clang-format off */
@@ -234,8 +234,8 @@ Test(trial, each_instruction_on_its_own)
 	}
 }
 
-/* Every combination of behaviours: the bases are always restored, and a healthy instruction is
- * never blamed if its partner is healthy, too. */
+/* With every combination of behaviours the bases must be restored. A healthy instruction must not
+ * be blamed if its partner is healthy, too. */
 Test(trial, bases_survive_everything)
 {
 	const unsigned combinations = BEHAVIOURS * BEHAVIOURS * BEHAVIOURS * BEHAVIOURS;
@@ -246,8 +246,7 @@ Test(trial, bases_survive_everything)
 
 		for (unsigned i = 0, rest = code; i < FSGS_INSNS; i++, rest /= BEHAVIOURS)
 			m.insn[i] = rest % BEHAVIOURS;
-		/* A reader that returns a wrong GS base cannot be detected without a second
-		 * access. */
+		/* Without a second access, a wrong value of RDGSBASE cannot be detected. */
 		const int blind = m.mute && m.insn[FSGS_INSN_RDGSBASE] == LIES;
 
 		try_machine(&m);
@@ -275,7 +274,8 @@ Test(trial, canonical)
 	cr_expect_eq(try_machine(&broken).canonical_check, FSGS_ANSWER_UNKNOWN);
 }
 
-/* Each instruction faults once: both bases are restored, and no other instruction is blamed. */
+/* Each instruction faults once. Both bases must be restored, and no other instruction may be
+ * blamed. */
 Test(trial, any_instruction_may_fault_once)
 {
 	static const struct machine machines[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the guard share: the signal state of the process, a trial that faults, and
+/* Code that the tests of the guard share: the signal state of the process, a trial that faults, and
  * handlers. */
 #ifndef UNIT_TRYING_H
 #define UNIT_TRYING_H
@@ -15,7 +15,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* The state that a trial must restore. */
+/* The signal state that a trial must restore. */
 struct state {
 	struct sigaction actions[CAUGHT];
 	uint64_t mask;
@@ -62,7 +62,7 @@ static inline void own_handler(int sig)
 	(void)sig;
 }
 
-/* The number of signals that the handlers below received, and the si_code of the last. */
+/* The number of signals that the handlers below have received, and the si_code of the last one. */
 static atomic_int seen, code;
 
 static inline void count(int sig, siginfo_t *info, void *context)
@@ -76,11 +76,11 @@ static inline void count(int sig, siginfo_t *info, void *context)
 /* A handler that continues after the faulting UD2. */
 static inline void skip(int sig, siginfo_t *info, void *context)
 {
-	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* UD2 */
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* the length of UD2 */
 	count(sig, info, context);
 }
 
-/* A fault outside of a trial. */
+/* Raises a fault outside of a trial. */
 static inline void *genuine(void *argument)
 {
 	(void)argument;
@@ -98,7 +98,7 @@ static inline void in_another_thread(void)
 
 #define BIT(sig) (UINT64_C(1) << ((sig)-1))
 
-/* A whole trial. Returns 1 if its fault was caught, -1 if it was refused. */
+/* Runs a whole trial. Returns 1 if the guard caught its fault, -1 if it was refused. */
 static inline int ask(void)
 {
 	struct fsgs_stub io = {0};
@@ -111,14 +111,14 @@ static inline int ask(void)
 	return answer;
 }
 
-/* A thread that tries once, and stores the answer. */
+/* A thread that runs one trial, and stores the result. */
 static inline void *try_once(void *argument)
 {
 	*(int *)argument = ask();
 	return NULL;
 }
 
-/* Blocks these signals of the thread; returns the set, for sigtimedwait(). */
+/* Blocks these signals in the thread. Returns the set, for sigtimedwait(). */
 static inline sigset_t block(uint64_t bits)
 {
 	sigset_t set;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A static copy in the program, which exports all that it can, and the shared library beside it:
- * neither binds to the other, so what is decided in one is not decided in the other.
+ * The program has a static copy of the library, exports all its symbols, and loads the shared
+ * library. Neither copy may bind to the other, so a decision in one does not affect the other.
  *
  *     two-copies LIBFSGSCHECK.SO
  */

@@ -19,7 +19,8 @@ const char *explain_hint_text(const struct explain_hint *hint)
 		[EXPLAIN_HINT_NONE] = NULL,
 		[EXPLAIN_HINT_PROGRAM] =
 			"A program died of an invalid opcode, and the file does not show which "
-			"instruction it was. Run the program again under fsgscheck run, or read its core file:",
+			"instruction it was. Run the program again under fsgscheck run, or read "
+			"its core file:",
 		[EXPLAIN_HINT_CORE] =
 			"A program died of an invalid opcode, and its core file was kept. The "
 			"instruction is in it:",

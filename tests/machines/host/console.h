@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's messages, on the first serial port, which the guest uses afterwards. */
+/* The host's messages go to the first serial port. The guest uses this port afterwards. */
 #ifndef HOST_CONSOLE_H
 #define HOST_CONSOLE_H
 
@@ -10,8 +10,8 @@ void console_text(const char *text);
 void console_hex(uint64_t value);
 
 /*
- * Says why the host cannot go on, with @value in hexadecimal behind it, and ends the machine:
- * through QEMU's isa-debug-exit device where there is one (status 255), else by a reset.
+ * Prints why the host cannot continue, followed by @value in hexadecimal, and ends the machine. If
+ * there is QEMU's isa-debug-exit device, QEMU exits with status 255. Otherwise the machine resets.
  */
 _Noreturn void stop(const char *reason, uint64_t value);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The instructions that C cannot express, and their register bits. */
+/* Instructions that C cannot express, and the bits of registers that they use. */
 #ifndef HOST_CPU_H
 #define HOST_CPU_H
 
@@ -27,7 +27,7 @@
 #define CR4_FSGSBASE              (UINT64_C(1) << 16)
 #define CR4_OSXSAVE               (UINT64_C(1) << 18)
 
-/* CPUID leaves, and what of them matters here. */
+/* CPUID leaves, and their bits that matter here. */
 #define CPUID_FEATURES            1u
 #define CPUID_1_ECX_OSXSAVE       (1u << 27)
 #define CPUID_1_ECX_HYPERVISOR    (1u << 31)
@@ -38,15 +38,16 @@
 #define CPUID_EXT_ECX_SVM         (1u << 2)
 #define CPUID_EXTENDED_SVM        0x8000000au
 
-/* The end of entry.S's identity map: the host can read no memory beyond. */
+/* The end of the identity map of entry.S. The host cannot read memory beyond it. */
 #define MAPPED                    (UINT64_C(1) << 32)
 
-/* The calling convention of the functions in guest.S, independent of the compiler's own. */
+/* The calling convention of the functions in guest.S. It may differ from the compiler's own
+ * convention. */
 #define SYSV_ABI                  __attribute__((sysv_abi))
 
 enum vector { VECTOR_UD = 6, VECTOR_GP = 13 };
 
-/* The numbers of an instruction's register fields. */
+/* The numbers of the registers in an instruction's register fields. */
 enum gpr { GPR_RAX = 0, GPR_RCX = 1, GPR_RDX = 2, GPR_RBX = 3, GPR_RSP = 4, GPR_COUNT = 16 };
 
 struct cpuid {

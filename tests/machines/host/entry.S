@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way in, from 32-bit Multiboot to 64-bit C, and the way out to a Multiboot image.
+ * The entry of the host, from 32-bit Multiboot to 64-bit C, and the jump to a Multiboot image.
  */
 #include "layout.h"
 
@@ -13,8 +13,8 @@
 #define PAGE_2M       0x83 /* present, writable, large */
 
 /*
- * With address fields a loader takes the file as a flat image, so the file may be ELF64, which QEMU
- * otherwise refuses.  The test payload is built without them, too.
+ * If the header has address fields, a loader takes the file as a flat image. Then the file may be
+ * ELF64, which QEMU otherwise refuses. The test payload is also built without address fields.
  */
 #ifndef HEADER_FLAGS
 #define HEADER_FLAGS 0x00010003 /* modules on pages, memory map, address fields */
@@ -39,7 +39,7 @@ header:
 start32:
 	cli
 	cld
-	mov %eax, %ebp		/* the loader's magic; %ebx holds its information */
+	mov %eax, %ebp		/* the loader's magic; %ebx points to its information */
 
 	mov $bss_start, %edi
 	mov $image_end, %ecx
@@ -47,7 +47,7 @@ start32:
 	xor %eax, %eax
 	rep stosb
 
-	/* 4 GiB mapped one to one in pages of 2 MiB. */
+	/* Maps the first 4 GiB one to one, in pages of 2 MiB. */
 	movl $(pdpt + PAGE_TABLE), pml4
 	mov $(directories + PAGE_TABLE), %eax
 	mov $pdpt, %edi
@@ -99,8 +99,8 @@ start64:
 /*
  * void enter_multiboot(uint32_t entry, const void *information)
  *
- * Back to 32-bit protected mode without paging.  A far return leaves 64-bit code, since it needs
- * no pointer in memory.
+ * Enters the image in 32-bit protected mode without paging. A far return leaves 64-bit code,
+ * because it needs no pointer in memory.
  */
 	.globl enter_multiboot
 	.type enter_multiboot, @function
@@ -130,8 +130,8 @@ enter_multiboot:
 	.size enter_multiboot, . - enter_multiboot
 
 	/*
-	 * One descriptor table and one set of page tables serve the loader and the host alike:
-	 * neither is ever changed, and both lie in memory that the guest is told to leave alone.
+	 * The loader and the host share one descriptor table and one set of page tables. Neither is
+	 * ever changed, and both are in memory that the guest's memory map reserves.
 	 */
 	.section .rodata
 	.balign 8

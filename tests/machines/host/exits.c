@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's reaction to an intercepted operation of the guest. */
+/* Handles each operation of the guest that the host intercepts. */
 #include "console.h"
 #include "fsgs.h"
 #include "hyperv.h"
@@ -34,8 +34,8 @@ static void set_gpr_32(struct guest *guest, enum gpr number, uint32_t value)
 }
 
 /*
- * A base of the user half is lost as if the host had loaded a null selector: it becomes zero.
- * Kernel bases are kept, because otherwise the guest would crash before it notices the loss.
+ * A base of the user half becomes zero, as if the host had loaded a null selector. A base of the
+ * kernel's half is not changed, because the guest's kernel would crash at once.
  */
 static void lose_gs_base(void)
 {
@@ -51,7 +51,8 @@ static void exit_cpuid(struct guest *guest, const struct insn *insn)
 
 	if (leaf == CPUID_FEATURES) {
 		c.ecx |= CPUID_1_ECX_HYPERVISOR;
-		/* This bit mirrors CR4, and the current CR4 is the host's. */
+		/* The processor copies this bit from CR4, which is the host's CR4 here. The guest
+		 * must see its own. */
 		c.ecx &= ~CPUID_1_ECX_OSXSAVE;
 		if (guest->vmcb->cr4 & CR4_OSXSAVE)
 			c.ecx |= CPUID_1_ECX_OSXSAVE;
@@ -104,7 +105,7 @@ static void exit_cr4_write(struct guest *guest, const struct insn *insn)
 	skip(guest, insn);
 }
 
-/* The guest must not find out that SVME is set, nor clear it: VMRUN refuses a guest without it. */
+/* The guest must neither see nor clear SVME, because VMRUN refuses a guest without this bit. */
 static bool write_efer(struct vmcb *vmcb, uint64_t value)
 {
 	if (value & ~EFER_KNOWN)
@@ -115,7 +116,7 @@ static bool write_efer(struct vmcb *vmcb, uint64_t value)
 	return true;
 }
 
-/* False: #GP. */
+/* Returns false if the write must raise #GP. */
 static bool write_msr(struct guest *guest, uint32_t msr, uint64_t value)
 {
 	switch (msr) {
@@ -155,7 +156,8 @@ static void exit_rdmsr(struct guest *guest, const struct insn *insn)
 	skip(guest, insn);
 }
 
-/* Most of these are the kernel's own UD2, which marks its bugs and warnings. */
+/* Most of these exits are UD2 instructions, by which the guest's kernel marks its bugs and
+ * warnings. */
 static void exit_undefined(struct guest *guest)
 {
 	struct insn insn;
@@ -169,8 +171,8 @@ static void exit_undefined(struct guest *guest)
 		inject(guest, result == FSGS_PROTECTION ? VECTOR_GP : VECTOR_UD);
 }
 
-/* Exit code and bytes must agree. Otherwise the host would skip an instruction that it did not
- * understand. */
+/* The bytes must be the instruction that the exit code names. Otherwise the host would skip an
+ * instruction that it did not understand. */
 static struct insn expect(const struct guest *guest, uint8_t opcode)
 {
 	struct insn insn;

@@ -3,7 +3,8 @@
 
 #define MOD_REGISTER 3
 #define LOW_HALF     UINT64_C(0xffffffff)
-/* Added, not flipped: a kernel that saves and restores a base would undo a flip. */
+/* A wrong value differs by an addition. A flipped bit would be flipped back when a kernel saves and
+ * restores a base. */
 #define WRONG_BY     UINT64_C(0x1000)
 
 static bool is_ours(const struct guest *guest, const struct insn *insn)
@@ -20,7 +21,7 @@ static bool is_canonical(const struct vmcb *vmcb, uint64_t address)
 	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
-/* The FS and GS bases are not part of a VM switch: the MSRs hold the guest's values now. */
+/* VMRUN and exits do not switch the FS and GS bases, so the MSRs hold the guest's values. */
 bool fsgs_write_base(const struct vmcb *vmcb, uint32_t msr, uint64_t base)
 {
 	if (!is_canonical(vmcb, base))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The turn from machine to guest, and one run of the guest. For the ELF file and for the UEFI
- * program, whose compiler follows another calling convention: these functions are declared with
- * this one.
+ * Turns the running program into the guest, and runs the guest. The ELF file and the UEFI program
+ * both use these functions. Their compilers have different calling conventions, so the functions
+ * are declared with SYSV_ABI.
  */
 #include "layout.h"
 
@@ -10,8 +10,8 @@
 /*
  * void become_guest(struct vmcb *vmcb, void (*host_loop)(void), uint64_t host_cr3)
  *
- * Returns once, and in the guest: its stack and its next instruction are this caller's.  The code
- * that calls VMRUN continues in host_loop(), on its own stack and with interrupts off.
+ * Returns once, as the guest, which has the stack and the next instruction of the caller. The host
+ * continues in host_loop() on its own stack, with interrupts off, and executes VMRUN there.
  */
 	.globl become_guest
 become_guest:
@@ -39,8 +39,8 @@ become_guest:
 /*
  * void run_guest(struct vmcb *vmcb, uint64_t gpr[16])
  *
- * One VMRUN.  The processor itself carries RAX and RSP, through the VMCB; FS, GS and the kernel's
- * GS base it leaves in the registers, which is how they stay the guest's own.
+ * Executes VMRUN once. The processor itself switches RAX and RSP, which are in the VMCB. It does
+ * not switch FS, GS and the kernel's GS base, so these registers always hold the guest's values.
  */
 	.globl run_guest
 run_guest:

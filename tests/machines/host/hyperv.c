@@ -2,7 +2,7 @@
 #include "hyperv.h"
 #include "text.h"
 
-/* Numbers of the Hypervisor Top Level Functional Specification. */
+/* Numbers from the Hypervisor Top Level Functional Specification. */
 enum leaf {
 	LEAF_VENDOR,
 	LEAF_INTERFACE,
@@ -18,7 +18,7 @@ enum leaf {
 #define MSR_VP_INDEX      0x40000002u
 #define MSR_VP_ASSIST     0x40000073u
 
-/* Linux takes a host for Hyper-V only when it has these two. */
+/* Linux accepts a host as Hyper-V only if it has these two features. */
 #define FEATURE_HYPERCALL (1u << 5)
 #define FEATURE_VP_INDEX  (1u << 6)
 
@@ -50,7 +50,7 @@ struct cpuid hyperv_cpuid(uint32_t leaf)
 	}
 }
 
-/* The hypercall page belongs to the guest; the real host lays its own page over it. */
+/* Fills the guest's own page. The real Hyper-V would map a page of its own there. */
 static void fill_hypercall_page(uint64_t page)
 {
 	static const uint8_t invalid_hypercall_code[] = {
@@ -72,7 +72,7 @@ bool hyperv_read_msr(uint32_t msr, uint64_t *value)
 		*value = hypercall;
 		return true;
 	case MSR_VP_INDEX:
-		*value = 0; /* only the boot processor is a guest */
+		*value = 0; /* the virtual processor index: only the boot processor is a guest */
 		return true;
 	case MSR_VP_ASSIST:
 		*value = vp_assist;

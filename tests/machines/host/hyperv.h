@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The face that the guest sees: enough of Hyper-V for Linux to recognise and initialise. */
+/* The Hyper-V interface that the guest sees. It is just enough for Linux to recognise and
+ * initialise it. */
 #ifndef HOST_HYPERV_H
 #define HOST_HYPERV_H
 
@@ -11,7 +12,7 @@
 
 struct cpuid hyperv_cpuid(uint32_t leaf);
 
-/* The synthetic MSRs; false means that there is none of this number. */
+/* Read and write the synthetic MSRs. Return false if there is no MSR of this number. */
 bool hyperv_read_msr(uint32_t msr, uint64_t *value);
 bool hyperv_write_msr(uint32_t msr, uint64_t value);
 

@@ -18,8 +18,9 @@ bool insn_mode_64(const struct vmcb *vmcb)
 }
 
 /*
- * Long mode with four or five levels, and no paging at all.  Other paging modes are not supported:
- * neither Linux nor a Multiboot image uses them on the way to long mode.
+ * Translates an address of the guest in long mode with four or five levels, and without paging.
+ * Other paging modes are not supported, because neither Linux nor a Multiboot image uses them
+ * before it enters long mode.
  */
 static bool translate(const struct vmcb *vmcb, uint64_t linear, uint64_t *physical)
 {
@@ -51,7 +52,8 @@ static bool translate(const struct vmcb *vmcb, uint64_t linear, uint64_t *physic
 	return false;
 }
 
-/* Returns the number of readable bytes: the page after a short instruction may be absent. */
+/* Reads the instruction's bytes and returns their number. It may be less than LONGEST, because the
+ * page after a short instruction may be absent. */
 static unsigned int fetch(const struct vmcb *vmcb, uint8_t bytes[LONGEST])
 {
 	bool mode_64 = insn_mode_64(vmcb);
@@ -82,7 +84,7 @@ static bool is_known(uint8_t opcode)
 	       opcode == OPCODE_WRMSR;
 }
 
-/* Consumes one legacy prefix; false if the byte is not a prefix. */
+/* Consumes one legacy prefix. Returns false if the byte is not a prefix. */
 static bool take_prefix(struct insn *insn, uint8_t byte)
 {
 	switch (byte) {

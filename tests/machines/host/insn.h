@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the guest's current instruction.
+ * Reads the guest's current instruction.
  *
- * QEMU's SVM tells neither the next RIP nor the operands, so the host reads the bytes itself,
+ * QEMU's SVM reports neither the next RIP nor the operands, so the host reads the bytes itself,
  * through the guest's page tables.
  */
 #ifndef HOST_INSN_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include "svm.h"
 
-/* Second opcode bytes, behind 0x0f. */
+/* The opcode bytes after 0x0f. */
 #define OPCODE_MOV_FROM_CR 0x20
 #define OPCODE_MOV_TO_CR   0x22
 #define OPCODE_WRMSR       0x30
@@ -25,19 +25,19 @@
 
 struct insn {
 	uint8_t length;
-	uint8_t opcode; /* the byte behind 0x0f */
+	uint8_t opcode; /* the byte after 0x0f */
 	uint8_t repeat; /* the last of the REP and REPNE prefixes, or 0 */
-	uint8_t mod;    /* the ModRM fields, for the opcodes that have them; */
-	uint8_t reg;    /* REX extends the latter two */
+	uint8_t mod;    /* mod, reg and rm are ModRM fields, for opcodes with ModRM; */
+	uint8_t reg;    /* reg and rm include the bits of REX */
 	uint8_t rm;
 	bool wide; /* REX.W */
 	bool lock;
 };
 
-/* Is the guest in 64-bit mode, as opposed to compatibility or protected mode? */
+/* Whether the guest is in 64-bit mode, as opposed to compatibility or protected mode. */
 bool insn_mode_64(const struct vmcb *vmcb);
 
-/* Returns false when the bytes cannot be read or are none of the instructions above. */
+/* Returns false if the bytes cannot be read, or are none of the instructions above. */
 bool insn_at_rip(const struct vmcb *vmcb, struct insn *insn);
 
 #endif

@@ -4,8 +4,8 @@
 #define HOST_LAYOUT_H
 
 /*
- * The selectors of the one descriptor table.  Linux's 64-bit boot protocol asks for a flat code
- * segment at 0x10 and a flat data segment at 0x18; the 32-bit code segment is for Multiboot.
+ * The selectors of the host's descriptor table. Linux's 64-bit boot protocol requires a flat code
+ * segment at 0x10 and a flat data segment at 0x18. The 32-bit code segment is for Multiboot.
  */
 #define SELECTOR_CODE32        0x08
 #define SELECTOR_CODE64        0x10

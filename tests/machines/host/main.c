@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The order of events: read the command line, become a guest of the host it names (or not), and
- * then boot the first module as any boot loader would.  What the host is and is not: policy.c.
+ * The main function of the host. It reads the command line, becomes a guest of the host that the
+ * line names (except with "off"), and then boots the first module as any boot loader would.
+ * policy.c describes the hosts and what they model.
  */
 #include "../../../examples/boot/linux.h"
 #include "console.h"

@@ -9,23 +9,24 @@
 #define MODULE_MAX  8
 #define CMDLINE_MAX 2048
 
-/* The guest's memory map: the BIOS's, without the regions that it must not use. Host and modules
- * are kept. */
+/* The guest's memory map: the BIOS's map, in which the memory of the host and of the modules is
+ * reserved. */
 extern struct memory memory;
 
 extern struct multiboot_module modules[MODULE_MAX];
 extern unsigned int module_count;
 
-/* The first module's arguments, without its name.  They are the guest's command line. */
+/* The arguments of the first module, without its name. They are the guest's command line. */
 extern char modules_cmdline[CMDLINE_MAX];
 
 /*
- * Copies all of the loader's information that is needed later, since the guest may be loaded over
- * the rest of it.
+ * Copies the part of the loader's information that is needed later, because the guest may be loaded
+ * over that information.
  */
 void modules_init(const struct multiboot_info *info);
 
-/* Moves modules that lie where images are linked: GRUB puts modules at the lowest free address. */
+/* Moves modules away from the addresses at which images are linked. GRUB puts modules at the lowest
+ * free address. */
 void modules_move_up(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A loader for Multiboot images: those with address fields, whatever their file format, and 32-bit
- * ELF files.
+ * A loader for Multiboot images. It accepts images with address fields, whatever their file format,
+ * and 32-bit ELF files.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -119,7 +119,8 @@ static bool find_header(const uint8_t *image, uint32_t size, uint32_t *offset,
 	return false;
 }
 
-/* The map describes all memory; the two old numbers only the memory below the host. */
+/* The map describes all memory. The two numbers of the older form describe only the memory below
+ * the host. */
 static void fill_information(void)
 {
 	for (unsigned int i = 0; i < memory.map_count; i++) {
@@ -146,7 +147,7 @@ static void fill_information(void)
 	information.map = (uint32_t)(uintptr_t)map;
 }
 
-/* Invalid data from a boot loader, which an image must survive. */
+/* Makes the data invalid, as a defective boot loader would. An image must survive that. */
 static void spoil(const char *defect)
 {
 	struct multiboot_module *const handed = &modules[1];

@@ -30,7 +30,7 @@ struct multiboot_module {
 	uint32_t reserved;
 };
 
-/* @size counts the bytes behind itself. */
+/* @size is the number of bytes after this member. */
 struct multiboot_map_entry {
 	uint32_t size;
 	uint64_t base;
@@ -39,9 +39,9 @@ struct multiboot_map_entry {
 } __attribute__((packed));
 
 /*
- * Boots @image, with the first module's arguments as its command line and the modules behind the
- * first as its own, and does not return; returns when @image has no Multiboot header. What is
- * handed on is right, or has one named defect.
+ * Boots @image. Its command line is the arguments of the first module, and its modules are all
+ * further modules. Does not return, unless @image has no Multiboot header. The data for the image
+ * is valid, unless @defect names a defect.
  */
 void multiboot_boot(const struct multiboot_module *image, const char *defect);
 

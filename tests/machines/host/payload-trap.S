@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The payload's two fault handlers: store the vector and continue at the trial's address. */
+/* The payload's two fault handlers. They store the vector, and continue at the address that the
+ * trial has set. */
 
 	.text
 	.globl payload_trap_ud
 	.type payload_trap_ud, @function
 payload_trap_ud:
-	push $0			/* #UD has no error code; make the frames alike */
+	push $0			/* #UD has no error code; this makes both frames alike */
 	movq $6, payload_fault(%rip)
 	jmp resume
 	.size payload_trap_ud, . - payload_trap_ud

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring-0 half of the host's own test: a Multiboot image that tries what a kernel would rely on
- * and prints one word for each answer.  It checks nothing; selftest.py does.
+ * The ring-0 half of the host's own test: a Multiboot image that tries the features that a kernel
+ * relies on, and prints one word for each result. selftest.py checks the results.
  *
- * It shares the way in, the console and the link script with the host, and nothing with the
- * library.
+ * The image shares the entry code, the console and the link script with the host. It shares nothing
+ * with the library.
  */
 #include <stdbool.h>
 #include "console.h"
@@ -19,7 +19,7 @@
 #define LOW_HALF        UINT64_C(0xffffffff)
 
 #define HYPERVISOR_LEAF 0x40000000u
-#define MICROSOFT_HV    0x7263694du /* the first four letters */
+#define MICROSOFT_HV    0x7263694du /* the first four letters of "Microsoft Hv" */
 
 #define RESERVED_TYPE   2
 #define HOST_ADDRESS    0x2000000u
@@ -38,7 +38,8 @@ struct gate {
 
 #define GATE_INTERRUPT 0x8e
 
-/* payload-trap.S: stores a fault here and continues at the trial's address. */
+/* In payload-trap.S: the fault handlers store the vector in payload_fault, and continue at
+ * payload_resume. */
 extern uint64_t payload_resume;
 extern uint64_t payload_fault;
 void payload_trap_ud(void);
@@ -48,7 +49,7 @@ _Noreturn void host_main(uint32_t magic, const struct multiboot_info *info);
 
 static struct gate gates[VECTOR_GP + 1];
 
-/* Runs one instruction; afterwards payload_fault holds the vector, or 0. */
+/* Runs one instruction. Afterwards payload_fault holds the vector of its fault, or 0. */
 #define TRY(instruction, operand)                                                         \
 	do {                                                                              \
 		payload_fault = 0;                                                        \
@@ -126,7 +127,8 @@ static void try_writes(const char *suffix)
 	say(suffix, outcome(rdmsr(MSR_GS_BASE) == OTHER));
 }
 
-/* The 32-bit forms, a base across an exit, and the #GP for a non-canonical address. */
+/* Tries the 32-bit forms, whether a base survives an exit to the host, and the #GP for an address
+ * that is not canonical. */
 static void try_corners(void)
 {
 	uint64_t value = UINT64_MAX;
@@ -149,7 +151,8 @@ static void try_corners(void)
 	say("non-canonical", outcome(true));
 }
 
-/* A plain emulated machine without the feature hangs on the write; under a host it is safe. */
+/* Whether the bit of CR4 may be set. An emulated machine without the feature hangs at that write,
+ * but under a host the write is safe. */
 static bool offers_fsgsbase(bool under_host)
 {
 	bool offered = cpuid(CPUID_STRUCTURED_FEATURES, 0).ebx & CPUID_7_EBX_FSGSBASE;

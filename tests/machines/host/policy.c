@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The defective host: which hosts there are, and what is modelled.
+ * The defective hosts, and what they model.
  *
- * The story behind it: a Linux guest of Hyper-V on an AMD EPYC 7281 died in PID 0 with "invalid
- * opcode" on the first RDFSBASE that its kernel executed.  CPUID had offered FSGSBASE, and the
- * crash dump showed the bit set in CR4, which the kernel reads by "mov %cr4".
+ * A crash report was the reason for them: a Linux guest of Hyper-V on an AMD EPYC 7281 died in PID
+ * 0 with "invalid opcode" on the first RDFSBASE that its kernel executed. CPUID had offered
+ * FSGSBASE, and the crash dump showed the bit set in CR4, which the kernel reads by "mov %cr4".
  *
- * The mechanism modelled is a CR4 that is kept twice.  AMD's virtualisation has no CR4 mask and
- * no read shadow, and a host cannot intercept the four instructions.  It can intercept CR4 reads
- * and writes, show the guest the value that the guest wrote, and run the guest on another one.
+ * The hosts model a CR4 that exists twice. AMD's virtualisation has no CR4 mask and no read shadow,
+ * and a host cannot intercept the four instructions. But a host can intercept CR4 reads and writes,
+ * show the guest the value that the guest wrote, and run the guest with another value in CR4.
  * With the real bit clear and the shown bit set, the processor itself raises that #UD.  The host
  * injects nothing, and the guest is an unmodified kernel.
  *
- * Limits of the model.  Quote them with each result of this host:
+ * The model has these limits. Quote them with each result of this host:
  *
  * 1. The reported kernel has save_fsgs() inlined into copy_thread(), and dies there.  Debian's
  *    kernels die in current_save_fsgs(), called from copy_thread().
@@ -33,7 +33,7 @@
 #include "text.h"
 
 static const struct policy policies[] = {
-	/* No host: the operating system gets the machine as it is. */
+	/* Without a host: the operating system gets the machine as it is. */
 	{.name = "off"},
 
 	/* CPUID is right, and the bit has the effect that the guest expects. */
@@ -43,44 +43,47 @@ static const struct policy policies[] = {
 	 .cr4_write = CR4_WRITE_ACCEPT,
 	 .real_bit = REAL_BIT_AS_ASKED},
 
-	/* The reported crash: offered, accepted, shown in CR4, but without effect. */
+	/* The reported crash: CPUID offers the feature, and CR4 accepts and shows the bit, but the
+	 * bit has no effect. */
 	{.name = "lie",
 	 .launch = true,
 	 .cpuid = true,
 	 .cr4_write = CR4_WRITE_ACCEPT,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* The fix, Hyper-V's processor compatibility mode: consistently absent. */
+	/* The remedy, Hyper-V's processor compatibility mode: neither CPUID nor CR4 has the
+	 * feature. */
 	{.name = "hide",
 	 .launch = true,
 	 .cpuid = false,
 	 .cr4_write = CR4_WRITE_FAULT,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* CPUID offers what CR4 refuses: the guest's CPUID was edited without its CR4 mask. */
+	/* CPUID offers the feature, but CR4 refuses it: the host changed CPUID, but not the mask of
+	 * CR4. */
 	{.name = "refuse",
 	 .launch = true,
 	 .cpuid = true,
 	 .cr4_write = CR4_WRITE_FAULT,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* CPUID offers the feature, but CR4 drops the bit silently, as a paravirtual CR4 write
-	 * may. */
+	/* CPUID offers the feature, but CR4 drops the bit without a fault, as a paravirtual write
+	 * to CR4 may do. */
 	{.name = "drop",
 	 .launch = true,
 	 .cpuid = true,
 	 .cr4_write = CR4_WRITE_DISCARD,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* Not offered, but it runs: the host uses the feature and did not disable it for the
-	 * guest. */
+	/* CPUID does not offer the feature, but the instructions run: the host uses the feature
+	 * itself, and has not disabled it for the guest. */
 	{.name = "hidden",
 	 .launch = true,
 	 .cpuid = false,
 	 .cr4_write = CR4_WRITE_FAULT,
 	 .real_bit = REAL_BIT_SET},
 
-	/* The bit can be set and cleared but has no effect: the instructions run either way. */
+	/* The bit can be set and cleared, but has no effect: the instructions always run. */
 	{.name = "unenforced",
 	 .launch = true,
 	 .cpuid = true,
@@ -88,9 +91,9 @@ static const struct policy policies[] = {
 	 .real_bit = REAL_BIT_SET},
 
 	/*
-	 * A host that executes the instructions in software, and soundly.  It is the one machine
-	 * under QEMU where a base that is not canonical raises #GP, by instruction and by WRMSR,
-	 * as it does on every processor.
+	 * The host executes the instructions in software, and correctly. It is the only machine
+	 * under QEMU on which an instruction or WRMSR raises #GP for a base that is not canonical,
+	 * as on every processor.
 	 */
 	{.name = "software",
 	 .launch = true,
@@ -100,8 +103,8 @@ static const struct policy policies[] = {
 	 .emulation = EMULATE_ALL},
 
 	/*
-	 * A host that executes the instructions in software and lacks one of them.  Linux uses all
-	 * four at its first context switch, so only with "ring=3" does it live to show this.
+	 * The host executes the instructions in software, except one of them, which raises #UD.
+	 * Linux uses all four at its first context switch, so it survives only with "ring=3".
 	 */
 	{.name = "partial",
 	 .launch = true,
@@ -112,7 +115,7 @@ static const struct policy policies[] = {
 	 .chosen = WRGSBASE,
 	 .rings = RINGS_ALL},
 
-	/* The same with all four instructions; one of them moves a wrong value. */
+	/* The host executes all four instructions in software. One of them moves a wrong value. */
 	{.name = "wrong",
 	 .launch = true,
 	 .cpuid = true,
@@ -122,7 +125,8 @@ static const struct policy policies[] = {
 	 .chosen = RDGSBASE,
 	 .rings = RINGS_ALL},
 
-	/* The same, with one whose 32-bit form does not zero-extend. */
+	/* The host executes all four instructions in software. The 32-bit form of one does not
+	 * zero-extend. */
 	{.name = "narrow",
 	 .launch = true,
 	 .cpuid = true,
@@ -132,7 +136,8 @@ static const struct policy policies[] = {
 	 .chosen = RDGSBASE,
 	 .rings = RINGS_ALL},
 
-	/* The instructions work, but the base is not preserved across exits to the host. */
+	/* The instructions work, but a GS base of the user half is lost when the host handles
+	 * CPUID. */
 	{.name = "lose",
 	 .launch = true,
 	 .cpuid = true,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kind of the host: one row of the table in policy.c. */
+/* The behaviour of the host: one row of the table in policy.c. */
 #ifndef HOST_POLICY_H
 #define HOST_POLICY_H
 
@@ -9,27 +9,28 @@
 /* The four instructions, by the number in the reg field of their ModRM byte. */
 enum fsgs_insn { RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE, FSGS_INSN_COUNT };
 
-/* The effect of a guest's write to CR4 with the FSGSBASE bit set. */
+/* The effect when a guest writes CR4 with the FSGSBASE bit set. */
 enum cr4_write {
 	CR4_WRITE_ACCEPT,  /* the bit reads back as written */
 	CR4_WRITE_DISCARD, /* the write succeeds, the bit reads back as 0 */
-	CR4_WRITE_FAULT,   /* #GP */
+	CR4_WRITE_FAULT,   /* the write raises #GP */
 };
 
-/* The real CR4 bit while the guest runs. */
+/* The value of the real CR4 bit while the guest runs. */
 enum real_bit {
 	REAL_BIT_CLEAR,
 	REAL_BIT_SET,
 	REAL_BIT_AS_ASKED,
 };
 
-/* If the real bit is clear, all four raise #UD, which the host may intercept and emulate. */
+/* If the real bit is clear, all four instructions raise #UD. The host may intercept this fault and
+ * emulate them. */
 enum emulation {
 	EMULATE_NONE,       /* the guest gets the processor's #UD */
 	EMULATE_ALL,        /* all four run correctly */
-	EMULATE_BUT_FAIL,   /* three work, the chosen one raises #UD */
+	EMULATE_BUT_FAIL,   /* three run, the chosen one raises #UD */
 	EMULATE_BUT_WRONG,  /* all run, the chosen one moves a wrong value */
-	EMULATE_BUT_NARROW, /* the chosen one's 32-bit form keeps the upper half */
+	EMULATE_BUT_NARROW, /* all run, but the chosen one's 32-bit form does not zero-extend */
 };
 
 struct policy {
@@ -40,8 +41,8 @@ struct policy {
 	enum cr4_write cr4_write;
 	enum real_bit real_bit;
 	enum emulation emulation;
-	/* The instruction on which the emulation fails, and the privilege levels; "insn=" and
-	 * "ring=" change them. */
+	/* The instruction that is emulated wrongly, and the privilege levels where that happens.
+	 * The words "insn=" and "ring=" change them. */
 	enum fsgs_insn chosen;
 	uint8_t rings; /* a bit for each privilege level */
 };
@@ -50,9 +51,9 @@ struct policy {
 #define RINGS_ALL 0xfu
 
 /*
- * Reads "host=NAME", "insn=NAME" and "ring=N" off the command line.  A missing host= is "honest";
- * a name that is not in the table stops the machine, since a test must never pass on a misspelt
- * host.
+ * Reads "host=NAME", "insn=NAME" and "ring=N" from the command line. Without "host=" the host is
+ * "honest". A name that is not in the table stops the machine, because a test must not pass with a
+ * misspelt host.
  */
 struct policy policy_from_command_line(const char *line);
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Proves that each defective host is the machine that its name promises.
+"""Proves that each defective host behaves as policy.c describes it.
 
-It knows nothing of the library: what a host does is seen by a small image in ring 0 (payload.c),
-by a small program under a stock kernel (probe.c), and in what that kernel says when it dies.
+The test does not use the library. A small image in ring 0 (payload.c) and a small program under a stock kernel
+(probe.c) show what a host does. If that kernel dies, its messages show it.
 
-    selftest.py ring0 ...    the image in ring 0, under every host: a fifth of a second each
-    selftest.py linux ...    a stock kernel under the hosts: about two seconds each
+    selftest.py ring0 ...    runs the image in ring 0 under every host: a fifth of a second each
+    selftest.py linux ...    runs a stock kernel under the hosts: about two seconds each
 
-The output is TAP.  The status is 0, 1 when a case failed, and 77 when the emulator or the kernel is
-missing.  With --logs the serial logs of the cases that have a name there are written, too.
+The output is TAP. The status is 0, or 1 if a case failed, or 77 if the emulator or the kernel is missing. With --logs,
+the serial logs of the cases that name a log are written, too.
 """
 
 import argparse
@@ -28,11 +28,11 @@ INSTRUCTIONS = ("rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase")
 
 
 def answers(**changes):
-    """The payload's output on a correct machine, with changes ("_" stands for "-")."""
+    """The payload's output on a correct machine, with some changes ("_" in a name stands for "-")."""
     said = {"magic": "ok", "host-reserved": "1", "cmdline": "one, two", "modules": "0x1",
             "hyper-v": "1", "svm": "0", "efer-svme": "0", "cpuid": "1", "cr4-set": "ok",
             "cr4-read": "1", "rdgsbase-32": "ok", "wrgsbase-32": "ok", "survives-cpuid": "ok",
-            # Every processor raises #GP here; QEMU does not.
+            # Every processor raises #GP here, but QEMU does not.
             "non-canonical": "ok"}
     for name in INSTRUCTIONS:
         said[name] = "ok"
@@ -70,8 +70,7 @@ RING0 = [
     ("lose", answers(survives_cpuid="wrong")),
 ]
 
-# Options that the host must refuse with a message: (name, its command line, the processor, its
-# message).
+# Invalid options, which the host must refuse: (name, the host's command line, the processor, the message).
 REFUSALS = [
     ("a host of another name", "lies", "EPYC", "no such host"),
     ("an instruction of another name", "partial insn=swapgs", "EPYC", "no such instruction"),
@@ -82,12 +81,12 @@ REFUSALS = [
 
 
 def said(log):
-    """The payload's answers."""
+    """The results that the payload printed."""
     return dict(line.split("=", 1) for line in log.splitlines() if "=" in line and ": " not in line)
 
 
 def differences(expected, found):
-    """Compares answers; where several are right, they are expected as a set."""
+    """Compares the results. If several results are right, the expected one is a set."""
     problems = []
     for name, answer in expected.items():
         right = answer if isinstance(answer, set) else {answer}
@@ -134,7 +133,7 @@ def cases_ring0(options):
 
 
 def signs(cpuid, hwcap2, answer, **changes):
-    """The probe's output: CPUID, AT_HWCAP2, and the same answer for all trials except the changes."""
+    """The probe's output: CPUID, AT_HWCAP2, and the same result for all trials, except for the changes."""
     trials = [*INSTRUCTIONS, "gs-moves", "gs-zero-extends", "gs-survives-cpuid",
               "gs-survives-sleep"]
     found = {"cpuid": str(cpuid), "hwcap2": str(hwcap2)} | dict.fromkeys(trials, answer)
@@ -148,12 +147,12 @@ WRGSBASE_ILLEGAL = dict.fromkeys(("wrgsbase", "gs_moves", "gs_zero_extends", "gs
 RDGSBASE_WRONG = dict.fromkeys(("rdgsbase", "gs_moves", "gs_zero_extends", "gs_survives_cpuid",
                                 "gs_survives_sleep"), "wrong")
 
-# The instructions run, but the kernel does not know them and saves no base that they wrote. A sleep
-# always loses the base; in the other trials a context switch at the wrong moment does.
+# The instructions run, but the kernel does not support them, and saves no base that they wrote. A sleep always loses the
+# base. In the other trials, a context switch at the wrong moment loses it.
 UNSAVED = {"gs_moves": {"ok", "wrong"}, "gs_zero_extends": {"ok", "wrong"},
            "gs_survives_cpuid": {"ok", "wrong"}, "gs_survives_sleep": "wrong"}
 
-# The host, further kernel arguments, the probe's expected output, and the name of the log.
+# The host, additional arguments of the kernel, the probe's expected output, and the name of the log.
 ALIVE = [
     ("off", "", HEALTHY, None),
     ("honest", "", HEALTHY, "honest"),
@@ -168,7 +167,7 @@ ALIVE = [
     ("lose", "", signs(1, 1, "ok", gs_survives_cpuid="wrong"), None),
 ]
 
-# The kernel's last messages when it crashes; releases differ in the first one.
+# The kernel's last messages when it crashes. The first one differs between releases.
 INVALID_OPCODE = r"invalid opcode: 0000 \[#1\]"
 SAVE_FSGS = r"RIP: 0010:current_save_fsgs\+.*\n.*Code: .*<f3> 48 0f ae c0"
 COPY_THREAD = r"copy_thread\+"
@@ -178,11 +177,11 @@ BUILD = r"Hyper-V: Host Build 10\.0\.20348\.0-0-0"
 EARLY_GP = r"PANIC: early exception 0x0d"
 WRITE_CR4 = r"RIP: 0010:native_write_cr4\+"
 
-# The host that crashes the kernel, the messages, and whether CR4 then has the bit.
+# A host on which the kernel crashes, the messages, and whether CR4 then has the bit.
 DEAD = [
     ("lie", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], True, None),
     ("drop", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], False, None),
-    # A kernel that cannot set up its processor hangs without a message, or reboots.
+    # A kernel that cannot initialise its processor hangs without a message, or reboots.
     ("refuse", "earlyprintk=serial", [HYPER_V, EARLY_GP, WRITE_CR4], False, r"</TASK>$"),
 ]
 
@@ -244,7 +243,7 @@ def cases_linux(options):
 
 
 def run_cases(cases, logs):
-    """Runs them one after the other and prints TAP; returns the exit status."""
+    """Runs the cases one after the other, and prints TAP. Returns the exit status."""
     failed = 0
     cases = list(cases)
     print(f"1..{len(cases)}")
@@ -263,7 +262,7 @@ def run_cases(cases, logs):
 
 
 def main():
-    """Runs the group of cases that was asked for; returns the exit status."""
+    """Runs the requested group of cases. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("group", choices=("ring0", "linux"))
     parser.add_argument("--host-elf", type=pathlib.Path, required=True)

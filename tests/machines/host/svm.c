@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Becoming the host of oneself.
+ * The running program becomes the guest of its own host.
  *
- * There is no other machine to set up: the VMCB is filled in with the state that this very program
- * is in, and after VMRUN it goes on where it was, one level lower.  Guest memory is the memory,
- * devices are the devices, and interrupts go straight to the guest; only what the policy is about
- * is intercepted, and what would give the host away.
+ * The VMCB gets the current state of this program. After VMRUN the program continues where it was,
+ * as the guest. The guest uses the memory, the devices and the interrupts of the machine directly.
+ * The host intercepts only the operations that the policy changes, and those that would show the
+ * guest that there is a host.
  */
 #include <stddef.h>
 #include "console.h"
@@ -28,7 +28,8 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB layout");
 #define DATA_ATTRIBUTES   0xc93
 #define RFLAGS_RESERVED   0x2 /* always 1; the guest starts with interrupts off */
 
-/* The permission map has two bits for each MSR: read, write.  0xc0000000 begins at 2 KiB. */
+/* The permission map has two bits for each MSR: for reads and for writes. The part for 0xc0000000
+ * begins at 2 KiB. */
 #define MSR_MAP_SIZE      8192
 #define MSR_MAP_HIGH      2048
 #define MSR_MAP_HIGH_BASE 0xc0000000u
@@ -54,7 +55,8 @@ static void require_svm(void)
 		stop("the firmware has switched SVM off; VM_CR", rdmsr(MSR_VM_CR));
 }
 
-/* The host can show the bit on any processor, but can set it only if the processor has it. */
+/* The host can show the bit to the guest on any processor, but can set the real bit only if the
+ * processor has it. */
 static void require_fsgsbase(void)
 {
 	uint32_t highest = cpuid(0, 0).eax;
@@ -76,15 +78,17 @@ static void set_intercepts(enum emulation emulation)
 	vmcb.intercept_cr_read = 1 << 4;
 	vmcb.intercept_cr_write = 1 << 4;
 	vmcb.intercepts = INTERCEPT_CPUID | INTERCEPT_MSR | INTERCEPT_SHUTDOWN |
-			  /* The guest's EFER.SVME is really set, so these would run. */
+			  /* EFER.SVME is set while the guest runs, so these instructions would work
+			   * without an intercept. */
 			  INTERCEPT_INVLPGA | INTERCEPT_VMRUN | INTERCEPT_VMMCALL |
 			  INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI |
 			  INTERCEPT_SKINIT;
-	/* MSRs outside the map, the synthetic ones of Hyper-V among them, exit in any case. */
+	/* MSRs outside the map always exit, among them the synthetic MSRs of Hyper-V. */
 	intercept_msr(MSR_EFER, MSR_MAP_READ | MSR_MAP_WRITE);
 	if (emulation != EMULATE_NONE) {
 		vmcb.intercept_exceptions = 1u << VECTOR_UD;
-		/* QEMU checks neither the instructions' operand nor that of WRMSR. */
+		/* QEMU checks neither the operand of the instructions nor that of WRMSR, so the
+		 * host checks both. */
 		intercept_msr(MSR_FS_BASE, MSR_MAP_WRITE);
 		intercept_msr(MSR_GS_BASE, MSR_MAP_WRITE);
 		intercept_msr(MSR_KERNEL_GS_BASE, MSR_MAP_WRITE);
@@ -99,7 +103,7 @@ static void copy_own_state(void)
 	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("sidt %0" : "=m"(idtr));
 
-	/* The selectors stay as they are; all are flat, in 64-bit mode. */
+	/* The selectors do not change. All segments are flat, in 64-bit mode. */
 	vmcb.cs = (struct vmcb_segment){read_cs(), CODE64_ATTRIBUTES, UINT32_MAX, 0};
 	vmcb.ds = (struct vmcb_segment){read_ds(), DATA_ATTRIBUTES, UINT32_MAX, 0};
 	vmcb.es = (struct vmcb_segment){read_es(), DATA_ATTRIBUTES, UINT32_MAX, 0};
@@ -139,7 +143,7 @@ void svm_launch(const struct policy *policy, uint64_t host_cr3)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, (uintptr_t)host_save_area);
 
-	guest.vmcb = &vmcb; /* not earlier: the UEFI form runs in a copy */
+	guest.vmcb = &vmcb; /* set at run time, because the UEFI form runs in a copy */
 	guest.policy = *policy;
 	copy_own_state();
 	if (policy->real_bit == REAL_BIT_SET)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine as a guest: the VMCB (AMD64 Architecture Programmer's Manual 2, appendix B). */
+/* The state of the guest in a VMCB (AMD64 Architecture Programmer's Manual 2, appendix B). */
 #ifndef HOST_SVM_H
 #define HOST_SVM_H
 
@@ -53,7 +53,7 @@ struct vmcb {
 	uint8_t reserved_600[0x1000 - 0x600];
 } __attribute__((packed, aligned(4096)));
 
-/* Bits of vmcb.intercepts, and the exit codes they lead to. */
+/* Bits of vmcb.intercepts, and the exit codes of these intercepts. */
 #define INTERCEPT_CPUID       (UINT64_C(1) << 18)
 #define INTERCEPT_INVLPGA     (UINT64_C(1) << 26)
 #define INTERCEPT_MSR         (UINT64_C(1) << 28)
@@ -86,17 +86,17 @@ struct vmcb {
 struct guest {
 	struct vmcb *vmcb;
 	struct policy policy;
-	uint64_t gpr[GPR_COUNT]; /* by register number; RAX and RSP too while an exit is handled */
+	uint64_t gpr[GPR_COUNT]; /* by register number; RAX and RSP only during an exit */
 	uint64_t shown_cr4;      /* the FSGSBASE bit alone, as the guest reads it */
 };
 
 /*
- * Turns the caller into a guest of the host that @policy describes. The host runs on page tables
- * that the guest leaves alone, and that map the memory below MAPPED one to one.
+ * Turns the caller into a guest of the host that @policy describes. The host runs with its own page
+ * tables, which the guest does not change. They map the memory below MAPPED one to one.
  */
 void svm_launch(const struct policy *policy, uint64_t host_cr3);
 
-/* Deals with the exit that the VMCB describes; see exits.c. */
+/* Handles the exit that the VMCB describes; see exits.c. */
 void exits_handle(struct guest *guest);
 
 #endif

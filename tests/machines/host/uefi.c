@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host as a UEFI program: it becomes the host, and starts \next.efi with its own load options.
+ * The host as a UEFI program. It becomes the host, and starts \next.efi with the load options that
+ * it has itself received.
  *
  * An operating system reuses the memory of programs that firmware loaded. So the host continues in
  * a copy of itself in reserved memory. Its code addresses its data relative to itself, and the copy
@@ -28,7 +29,7 @@ efi_status efi_main(efi_handle image, struct efi_system_table *system);
 
 static uint64_t tables[2 + DIRECTORIES][ENTRIES] __attribute__((aligned(4096)));
 
-/* The 4 GiB that the host maps one to one. */
+/* Maps the first 4 GiB one to one, for the host. */
 static uint64_t make_tables(void)
 {
 	tables[0][0] = (uintptr_t)tables[1] | PAGE_TABLE;
@@ -39,7 +40,7 @@ static uint64_t make_tables(void)
 	return (uintptr_t)tables[0];
 }
 
-/* Runs in the copy. */
+/* Runs in the copy of this program. */
 static void launch(const struct policy *policy)
 {
 	uint64_t flags;

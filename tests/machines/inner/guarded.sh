@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
-# The first process of a guest that the boot guard started. The serial port of its monitor only sends, and has no
-# interrupt: only the kernel's early console can use it. That console prints alerts.
+# The first process of a guest that the boot guard started. The virtual serial port can only send and has no interrupt, so
+# only the kernel's early console can use it. That console prints messages of level alert.
 b=/bin/busybox
 $b mkdir -p /proc /sys
 $b mount -t devtmpfs dev /dev

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual machine monitor for KVM that knows just enough to start a PVH image: for a KVM that
- * itself runs in an emulated machine, where QEMU with its fifty libraries would be most of the
- * initial file system.
+ * A small virtual machine monitor for KVM that can only start a PVH image. It is for a KVM that
+ * runs in an emulated machine. There, QEMU with its fifty libraries would be most of the initial
+ * file system.
  *
  *   vmm [-c CPUS] [-f 0|1] [-a WORDS] IMAGE [MODULE]
  *
- *   -c  virtual processors, 1 unless told
- *   -f  what CPUID says of FSGSBASE, whatever KVM offers
+ *   -c  the number of virtual processors; the default is 1
+ *   -f  the FSGSBASE bit of CPUID, whatever KVM offers
  *   -a  the image's command line
  *
- * The guest has 192 MiB, a serial port that sends, the timer of a PC, and the port 0xf4. MODULE is
- * what Xen, too, hands a PVH image beside its command line. The exit status is what QEMU's
- * isa-debug-exit would make it; STATUS_REFUSED where KVM refuses, STATUS_SHUTDOWN after a triple
- * fault, STATUS_RESET after a reset by the keyboard controller.
+ * The guest has 192 MiB, a serial port that can only send, the timer of a PC, and the port 0xf4.
+ * MODULE is passed to the image as Xen passes a module. The exit status is the same as with QEMU's
+ * isa-debug-exit device. It is STATUS_REFUSED if KVM refuses, STATUS_SHUTDOWN after a triple fault,
+ * and STATUS_RESET after a reset by the keyboard controller.
  */
 #include <elf.h>
 #include <err.h>
@@ -55,7 +55,7 @@ enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71, STATUS_RESE
 #define LINE_IDLE       0x60 /* the transmitter is empty */
 #define DIVISOR_LATCH   0x80 /* in the line control register: COM1 is the divisor */
 #define EXIT_PORT       0xf4
-#define KEYBOARD        0x64 /* the controller, which resets a PC */
+#define KEYBOARD        0x64 /* the keyboard controller's port, by which a PC is reset */
 #define KEYBOARD_RESET  0xfe
 
 #define LOCAL_APIC      0xfee00000u
@@ -109,7 +109,7 @@ static uint32_t align4(uint32_t size)
 	return (size + 3) & ~3u;
 }
 
-/* The entry point in a note segment; 0 if there is none. */
+/* Finds the entry point in a note segment. Returns 0 if there is none. */
 static uint32_t find_entry(const uint8_t *notes, uint64_t size)
 {
 	for (uint64_t at = 0; at + sizeof(Elf64_Nhdr) <= size;) {
@@ -153,7 +153,8 @@ static uint32_t load(const char *path)
 	return entry;
 }
 
-/* At the end of memory, where a kernel that moves itself up from below does not come. */
+/* Loads the module at the end of memory, where it is safe from a kernel that moves itself to a
+ * higher address. */
 static struct module load_module(const char *path)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -192,7 +193,7 @@ static void finish_description(uint8_t *table, const char *signature, uint32_t s
 	finish_table(table, size, 9);
 }
 
-/* The ACPI tables that give the number of processors: RSDP, RSDT, MADT. */
+/* Makes the ACPI tables with the number of processors: RSDP, RSDT, MADT. */
 static void describe_processors(unsigned cpus)
 {
 	uint8_t *const rsdp = memory + TABLES, *const rsdt = rsdp + 0x100,
@@ -227,7 +228,7 @@ static void set_cpuid(int vm, int fd, uint32_t cpu)
 
 		if (leaf->function == 1) {
 			leaf->ebx = (leaf->ebx & 0xffffff) | cpu << 24;
-			leaf->ecx |= 1u << 31; /* a hypervisor */
+			leaf->ecx |= 1u << 31; /* there is a hypervisor */
 		} else if (leaf->function == 7 && leaf->index == 0 && forced >= 0) {
 			leaf->ebx = (leaf->ebx & ~1u) | (uint32_t)forced;
 		} else if (leaf->function == 0xb || leaf->function == 0x1f) {
@@ -238,7 +239,7 @@ static void set_cpuid(int vm, int fd, uint32_t cpu)
 	free(leaves);
 }
 
-/* As PVH wants it: 32-bit protected mode, flat segments, paging off. */
+/* The start as PVH requires it: 32-bit protected mode, flat segments, paging off. */
 static void set_start(int fd, uint32_t entry)
 {
 	const struct kvm_regs registers = {.rip = entry, .rbx = START_INFO, .rflags = 2};
@@ -262,7 +263,7 @@ static _Noreturn void end(int status)
 	_exit(status);
 }
 
-/* The serial port's registers that the guest writes. */
+/* The registers of the serial port that the guest can write. */
 static uint8_t line_control, scratch;
 
 static void send(uint16_t port, uint8_t value)
@@ -322,7 +323,8 @@ static void *serve(void *argument)
 	const struct processor *const processor = argument;
 
 	for (;;) {
-		/* EAGAIN: a processor that waited for its start-up interrupt has received it. */
+		/* EAGAIN: a processor that waited for its start-up interrupt has received this
+		 * interrupt. */
 		if (ioctl(processor->fd, KVM_RUN, 0) < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				err(STATUS_REFUSED, "KVM_RUN");
@@ -408,8 +410,8 @@ int main(int argc, char **argv)
 					 .map = MEMORY_MAP,
 					 .map_entries = sizeof map / sizeof map[0]};
 
-	/* Intel processors need memory for a task state segment; other processors do not support
-	 * the request. */
+	/* Intel processors need memory for a task state segment. On other processors, this request
+	 * fails without harm. */
 	ioctl(vm, KVM_SET_TSS_ADDR, (unsigned long)TASK_STATE_BASE);
 	CONTROL(vm, KVM_CREATE_IRQCHIP, NULL);
 	CONTROL(vm, KVM_CREATE_PIT2, &timer);

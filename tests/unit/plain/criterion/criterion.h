@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of Criterion that the unit tests use, as a replacement: every line that runs is
- * instrumented, nothing is allocated, and each test is a forked child, which all tools can follow.
+ * A replacement for the part of Criterion that the unit tests use. Every line that runs is
+ * instrumented, and nothing is allocated. Each test is a forked child, which all tools can follow.
  */
 #ifndef FSGSCHECK_PLAIN_CRITERION_H
 #define FSGSCHECK_PLAIN_CRITERION_H
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The time limit of a test. Tools make it slow, and so may the machine. */
+/* The time limit of a test. It is high, because tools and busy machines make tests slow. */
 #define PLAIN_SECONDS 120
 
 struct plain_test {
@@ -54,7 +54,8 @@ static inline void plain_check(int holds, int fatal, const char *file, int line,
 		_exit(1);
 }
 
-/* The empty string ends a text that may not be a format. */
+/* Each macro adds an empty string. It is the message if the caller passes none, and otherwise an
+ * argument that the message does not use. */
 #define PLAIN_(holds, fatal, condition, ...) \
 	plain_check(!!(holds), fatal, __FILE__, __LINE__, condition, __VA_ARGS__)
 #define PLAIN_TRUE(fatal, a, ...) PLAIN_(a, fatal, #a, __VA_ARGS__)
@@ -99,7 +100,7 @@ static int plain_runs(const struct plain_test *test)
 	if (child == 0) {
 		alarm(PLAIN_SECONDS);
 		test->run();
-		/* By exit(), where a tool looks for leaks. */
+		/* The child ends by exit(), because tools look for leaks there. */
 		exit(atomic_load(&plain_failures));
 	}
 	waitpid(child, &status, 0);
@@ -108,7 +109,7 @@ static int plain_runs(const struct plain_test *test)
 	return status == 0;
 }
 
-/* Arguments are the names of tests to be left out. */
+/* The arguments name tests to leave out. */
 int main(int argc, char **argv)
 {
 	int run = 0, failed = 0;
