@@ -307,7 +307,7 @@ const char *loader_linux(struct linux_boot *boot, const char *otherwise, char *c
 	if (why)
 		return why;
 	if (!count)
-		return "there is no module, which should be the kernel";
+		return "there is no module: the first module must be the kernel";
 	why = keep_modules(modules, count);
 	if (why)
 		return why;

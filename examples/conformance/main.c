@@ -329,8 +329,8 @@ static bool examine(void)
 	machine.half_safe = half_safe(r);
 	snprintf(why, sizeof why, "this machine has no FSGSBASE: CPUID %s it, AT_HWCAP2 %s it",
 		 r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers" : "does not offer",
-		 r->hwcap2_present == FSGS_ANSWER_NO ? "is absent and cannot promise"
-						     : "does not promise");
+		 r->hwcap2_present == FSGS_ANSWER_NO ? "is absent and cannot advertise"
+						     : "does not advertise");
 	machine.why = why;
 	return true;
 }

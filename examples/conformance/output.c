@@ -123,9 +123,9 @@ static void human_begin(unsigned total)
 		printf("  guest of %s\n", r->hypervisor);
 	printf("  CPUID %s, AT_HWCAP2 %s\n\n",
 	       r->cpuid_fsgsbase == FSGS_ANSWER_YES ? "offers it" : "does not offer it",
-	       r->hwcap2_fsgsbase == FSGS_ANSWER_YES ? "promises it"
+	       r->hwcap2_fsgsbase == FSGS_ANSWER_YES ? "advertises it"
 	       : r->hwcap2_present == FSGS_ANSWER_NO ? "is absent"
-						     : "does not promise it");
+						     : "does not advertise it");
 }
 
 /* Consecutive skips with one reason become one line. */

@@ -504,7 +504,7 @@ BOOTS = [
     # must be whole, and must not count a processor that finished later. How many processors are counted depends on how
     # busy this system is.
     Boot("given-up", UNKNOWN, EMULATED,
-         ("# CPU [12]: no sign of life after its last step: given up", r"not ok \d+ - [12] of 3 CPUs tested"),
+         ("# CPU [12]: no progress after its last step: given up", r"not ok \d+ - [12] of 3 CPUs tested"),
          cpus="[12]", image="hasty", smp="3", repeat=5),
     hosted("off", USABLE, EMULATED),
     hosted("honest", USABLE, HOSTED, "# hypervisor: Microsoft Hv, version 10.0, build 20348"),
