@@ -49,18 +49,22 @@
  * Assembly and code that a JIT emits may do what the inline functions do. The protocol is public:
  * for segment S, load the 64-bit number `fsgs_base_limit[S]`, once. If the base to be written is
  * below it, compared unsigned, WRFSBASE or WRGSBASE may write it. If that number is not 0, RDFSBASE
- * or RDGSBASE may read the base. Else call fsgs_set_base(), fsgs_ensure_base() or fsgs_get_base().
- * Load it each time: the library changes it when a decision changes. The guide for runtimes has the
- * code.
+ * or RDGSBASE may read the base. Else call fsgs_set_base(), fsgs_ensure_base(), fsgs_get_base() or
+ * fsgs_get_base_value(). Load the number each time: the library changes it when a decision changes.
+ * The guide for runtimes has the code.
  *
  * @par While the FS base is foreign
  * Thread-local storage, errno and the stack protector's canary live behind FS. From a set of a
- * foreign FS base until the thread's own is restored, a thread must not use thread-local storage,
- * call the C library, return from or call a function with a stack protector or a sanitizer, take a
- * signal, or bind a function lazily (link with `-z now`, or call the function once before). Of this
- * library it may call fsgs_get_base(), fsgs_get_base_value(), fsgs_set_base(), fsgs_ensure_base()
- * and the inline forms, for segments that have been used before: the first use calls the C library
- * to decide.
+ * foreign FS base until the thread's own is restored, a thread must not
+ *  - use thread-local storage, call the C library, or take a signal;
+ *  - call or return from a function with a stack protector, a sanitizer or other instrumentation;
+ *  - bind a function lazily: link with `-z now`, or compile with `-fno-plt`. An earlier call of an
+ *    inline form may have bound nothing, since its fast path calls nothing.
+ *
+ * Of this library it may call fsgs_get_base(), fsgs_get_base_value(), fsgs_set_base(),
+ * fsgs_ensure_base() and the inline forms, for segments that have been used before: the first use
+ * calls the C library to decide. It calls the inline forms by name: a pointer leads to an ordinary
+ * function, to which the compiler may add such code.
  *
  * @par Environment
  * `FSGSCHECK_BASE` is read whenever an access is decided: by the first use of a segment, by
@@ -215,18 +219,19 @@ FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
  */
 FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW FSGS_MUST_CHECK;
 
-/** @brief A base by value, or the reason why there is none: fsgs_get_base_value(). */
+/** @brief The result of fsgs_get_base_value(). */
 struct fsgs_base_value {
 	uint64_t base;     /**< The base; 0 on an error. */
-	int32_t error;     /**< What fsgs_get_base() returns. */
-	uint32_t reserved; /**< 0. */
+	int32_t error;     /**< 0, or the negative error of fsgs_get_base(). */
+	uint32_t reserved; /**< 0; to be ignored. */
 };
 
 /**
- * @brief fsgs_get_base() that needs no memory for its result.
+ * @brief fsgs_get_base() with its result in registers.
  *
- * The inline functions call it where their fast path is closed, and assembly may: the base is in
- * RAX, the error in EDX.
+ * The inline functions call it where their fast path is closed. Assembly can call it, too: in
+ * 64-bit x86 code the base is in RAX and the error in EDX. It is an ordinary call: caller-saved
+ * registers change, and the stack is aligned to 16 bytes.
  *
  * @param[in] segment  enum fsgs_segment.
  *

@@ -91,6 +91,11 @@ PLAIN = '''
 #else
 #define FSGS_NO_PROFILE
 #endif
+#if FSGS_HAS(xray_never_instrument)
+#define FSGS_NO_XRAY __attribute__((xray_never_instrument))
+#else
+#define FSGS_NO_XRAY
+#endif
 #if FSGS_HAS(no_split_stack) && defined(__x86_64__)
 #define FSGS_NO_SPLIT_STACK __attribute__((no_split_stack))
 #else
@@ -104,7 +109,7 @@ PLAIN = '''
 #define FSGS_PLAIN                                                                                 \\
 	__attribute__((no_instrument_function))                                                    \\
 	FSGS_NO_CANARY FSGS_NO_LOOP_CALLS FSGS_NO_SANITIZER FSGS_NO_COVERAGE FSGS_NO_PROFILE       \\
-	FSGS_NO_SPLIT_STACK
+	FSGS_NO_SPLIT_STACK FSGS_NO_XRAY
 
 #if defined(__clang__) && !defined(__OPTIMIZE__)
 /* It sets structures to zero by memset(): by this one, which needs no relocation. */
