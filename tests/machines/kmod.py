@@ -306,7 +306,7 @@ class Others(Machines):
         """Reading the answer fails, and fsgscheck does not report the verdict as proven."""
         steps = self.machine('stuck')
         self.assertEqual(steps['read'], ('', EIO))
-        self.assertIn('ring 0 was not asked: /dev/fsgscheck: CR4 did not go back', steps['check'][0])
+        self.assertIn('ring 0 was not asked: /dev/fsgscheck: CR4 did not return to its old value', steps['check'][0])
         self.unproven(steps.report('check'))
         was, then, end = re.search(r'CR4 was (\S+), then (\S+), and (\S+) when', steps['log'][0]).groups()
         self.assertEqual(int(then, 16) ^ int(was, 16), 1 << 16)
