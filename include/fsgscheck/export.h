@@ -44,9 +44,9 @@
 /** @endcond */
 
 /** A function that is always inlined, even without optimisation or into a caller with another
- *  stack protector setting. `-finstrument-functions` adds no calls to it, because these calls could run
- *  while the FS base is foreign. In C++ it has external linkage, for use in module units, and is
- *  hidden: shared libraries that take its address are not bound to each other. */
+ *  stack protector setting. `-finstrument-functions` adds no calls to it, because these calls could
+ *  run while the FS base is foreign. In C++ it has external linkage, for use in module units, and
+ *  is hidden: shared libraries that take its address are not bound to each other. */
 #if defined(__cplusplus)
 #define FSGS_INLINE \
 	inline __attribute__((always_inline, visibility("hidden"), no_instrument_function))
