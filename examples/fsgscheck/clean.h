@@ -5,8 +5,8 @@
 
 #include <fsgscheck/report.h>
 
-/* The hypervisor and the kernel choose some strings of a report. These strings must not control a
- * terminal, in any output format. */
+/* Filters the strings that come from CPUID and from the kernel, so that they cannot control a
+ * terminal in any output format. */
 void clean_report(struct fsgs_report *report);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * Reads what the kernel module of examples/kmod found in ring 0 of the running system.
  *
- * The device's path may lead to any file. A file that is not a character device of root, or that
- * others can write to, is refused, and the caller gets the reason. An answer from another version
- * of the module or about another kernel is refused, too.
+ * The device's path may lead to any file. A file is refused unless it is a character device that
+ * belongs to root and that only root may write to. An answer with another schema than 1, or about
+ * another kernel than the running one, is refused, too. The caller gets the reason.
  */
 #include "output.h"
 #include "explain/explain.h"
@@ -133,7 +133,7 @@ const char *ring0_ask(struct fsgs_report *report, const char *path)
 	/* O_NONBLOCK: the open must not wait for a FIFO or a terminal at this path. O_NOCTTY: a
 	 * terminal there must not become the controlling terminal. */
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat device = {0}; /* zeroed, as MemorySanitizer does not know what fstat() fills */
+	struct stat device = {0}; /* zeroed for MemorySanitizer, which does not know fstat() */
 	const char *why;
 
 	if (fd < 0)

@@ -21,8 +21,8 @@ static bool in_colour(FILE *out)
 	return !(no && *no) && isatty(fileno(out));
 }
 
-/* Uses the terminal's width if it is less than WIDTH: otherwise the terminal would break lines
- * inside words. */
+/* Returns the terminal's width if it is at least NARROWEST and less than WIDTH, else WIDTH. The
+ * terminal would break longer lines inside words. */
 static size_t line_width(FILE *out)
 {
 #ifdef TIOCGWINSZ
@@ -64,7 +64,7 @@ static void row(FILE *out, const char *source, const char *says, const char *mor
 {
 	size_t length = strlen(more);
 
-	/* Print no blanks at the end of a row. A hypervisor's signature may end in one: "bhyve
+	/* Print no blanks at the end of a row. A hypervisor's signature may end in a blank: "bhyve
 	 * bhyve ". */
 	while (length > 0 && more[length - 1] == ' ')
 		length--;

@@ -22,7 +22,7 @@ static size_t utf8_length(const unsigned char *s)
 		return 0;
 	for (size_t i = 1; i < length; i++)
 		if ((s[i] & 0xc0) != 0x80)
-			return 0; /* also if the text ends here */
+			return 0; /* also for the zero byte that ends the text */
 	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
 	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;

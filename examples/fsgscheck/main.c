@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Exit statuses besides those of fsgs_exit_status(). */
+/* Exit statuses of errors. fsgs_exit_status() returns the exit status of a verdict. */
 enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
 
 static const char usage[] = "usage: fsgscheck [--json|--tap|--prometheus|--quiet]\n"
@@ -87,8 +87,9 @@ static int run(uint32_t flags, print_result *print)
 		fprintf(stderr, "fsgscheck: the check could not run: %s\n", strerror(-error));
 		return CANNOT_RUN;
 	}
-	/* The kernel module executes the instructions in ring 0, so its device is read only if the
-	 * verdict leaves a question open. */
+	/* Read the device only if needed, because the kernel module then executes the instructions
+	 * in ring 0. If a process has tried them and the verdict is `disabled`, only ring 0 can
+	 * show whether the machine executes them. */
 	if (result.report.verdict == FSGS_VERDICT_DISABLED &&
 	    result.report.refusal == FSGS_REFUSAL_NONE) {
 		const char *why = ring0_ask(&result.report, RING0_DEVICE);

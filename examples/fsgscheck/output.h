@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Maximum number of groups of CPUs with distinct results in a sweep. If a machine has more groups,
- * one cause explains all of them. */
+/* Maximum number of groups of CPUs with distinct results in a sweep. More groups would not help to
+ * find the cause. */
 #define MAX_GROUPS 8
 
 struct result {
@@ -24,8 +24,9 @@ struct result {
  * there is no device. If the answer cannot be read or trusted, returns the reason and the next
  * step. */
 const char *ring0_ask(struct fsgs_report *report, const char *path);
-/* The two steps of ring0_ask(). ring0_distrust() returns why the file cannot be trusted as the
- * kernel's device for root, or NULL. ring0_take() reads the device. */
+/* The two steps of ring0_ask(). ring0_distrust() returns NULL if the file is a character device
+ * that belongs to root and that only root may write to, else the reason to refuse the file.
+ * ring0_take() reads the answer, adds its evidence and decides again. */
 struct stat;
 const char *ring0_distrust(const struct stat *device);
 const char *ring0_take(struct fsgs_report *report, int fd);
@@ -42,7 +43,7 @@ bool flushed(FILE *out);
 
 /* The parts of print_human() that do not depend on where the report comes from. */
 void print_verdict(FILE *out, const struct fsgs_report *report);
-/* As print_verdict(), with `words` in place of those of report_side(). */
+/* As print_verdict(), but prints `words` instead of the words of report_side(). */
 void print_verdict_words(FILE *out, const struct fsgs_report *report, const char *words);
 void print_findings(FILE *out, const struct fsgs_report *report);
 void print_advice(FILE *out, const struct fsgs_report *report);
@@ -72,7 +73,7 @@ static inline bool has_finding(const struct fsgs_report *report, uint32_t findin
 }
 
 /* Writes the CPUs of a group to `text`, such as "0-3,8". If the ranges do not name all CPUs, the
- * text ends with "...". */
+ * text ends with ",... (N in all)". */
 #define CPU_LIST_SIZE 256
 const char *cpu_list(const struct fsgs_cpu_group *group, char text[CPU_LIST_SIZE]);
 

@@ -17,7 +17,7 @@ uint32_t explain_number_of(uint32_t list, const char *name, uint32_t none)
 
 enum { SEEN_SCHEMA = 1, SEEN_VERDICT = 2 };
 
-/* Where a value of the JSON belongs in the report: a string, a name, a number or an answer. */
+/* A value in the JSON: its path, its form, and its place in the report. */
 struct field {
 	const char *path[4];
 	enum { STRING, NAME, NUMBER, ANSWER } form;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the side at fault, which the JSON and the first line of a page name. */
+/* Finds the side at fault. The first line of the output for people names it, and so does the JSON
+ * of `explain`. */
 #include "output.h"
 
 #define BIT(finding) FSGS_FINDING_BIT(FSGS_FINDING_##finding)
@@ -7,8 +8,8 @@
 /* Conditions for a row of the table, besides its verdict and findings. */
 enum { ALWAYS, TRIED, VIRTUAL };
 
-/* The first matching row is used. The side at fault is not always the side that has to act; the
- * advice names that side. */
+/* The first matching row is used. It has the side at fault. The side that has to act may be
+ * another: the advice names it. */
 static const struct {
 	uint32_t verdict;
 	uint64_t with; /* one of these findings is required; 0: none is required */

@@ -21,7 +21,7 @@ def packed(path):
 
 
 def inline(name):
-    """Text for a script or style element: must not contain its closing tag."""
+    """Reads the text of a script or style element. It must not contain a closing tag or a comment."""
     text = '\n' + (HERE / name).read_text(encoding='utf-8')
     assert not re.search(r'</(script|style)|<!--', text, re.I), name
     return text

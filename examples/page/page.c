@@ -3,9 +3,9 @@
  * `fsgscheck explain` for a caller that has bytes instead of files: the WebAssembly module of the
  * page.
  *
- * The caller puts bytes into the buffer and passes their number. The order of calls: for each file
- * page_file(), page_feed() until the file ends, and page_end_file(); at last page_json(). An
- * instance gives one answer only.
+ * The caller puts bytes into the buffer and passes their number. For each file, the caller calls
+ * page_file(), then page_feed() until the file ends, then page_end_file(). After the last file, it
+ * calls page_json() once.
  *
  * The module imports nothing. So it can access only its own memory, whatever it reads.
  */
@@ -47,7 +47,8 @@ void EXPORT(page_file)(uint32_t length)
 	found_begin_file(&found, file);
 }
 
-/* Reads bytes from the buffer. Returns how many lines of this file have ended. */
+/* Reads bytes from the buffer. Returns how many lines of this file the reader has counted: all that
+ * have ended, and an overlong line that has begun. */
 double EXPORT(page_feed)(uint32_t size)
 {
 	explain_feed(&explain, buffer, size);
@@ -87,9 +88,9 @@ const char *EXPORT(page_json)(void)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-/* The C library imports these functions, because its printf() reports a long double, which it does
- * not support, on standard error. Nothing here prints a long double. So these functions, which only
- * fail, replace the imports. */
+/* The C library imports these functions, because its printf() does not support long double and
+ * reports one on standard error. Nothing here prints a long double. So the imports are replaced by
+ * functions that only fail. */
 #define IMPORT(name) __imported_wasi_snapshot_preview1_##name
 
 int32_t IMPORT(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t written)

@@ -103,7 +103,7 @@ function stop() {
   byId('work').hidden = true;
 }
 
-const LONGEST_NAME = 80;  // bytes; the reader keeps 95
+const LONGEST_NAME = 80;  // bytes; the reader stores at most 95
 
 // A name as the reader returns it. The middle of a long name is left out.
 function plain(name) {
@@ -354,7 +354,7 @@ function card(source, lines, answer) {
   return made;
 }
 
-// A table that may be wider than the window.
+// Makes a table scroll if it is wider than the window.
 function scrolling(name, table) {
   return element('div', {class: 'wide', tabindex: '0', role: 'region', 'aria-label': name}, table);
 }
@@ -373,7 +373,8 @@ function sideBySide({table, lessons, sources}) {
     element('p', {}, 'What the differences (*) prove, and what they do not prove:'), list('lessons', lessons));
 }
 
-// The hosts that differ from most hosts, worst verdict first, and in the natural order of their names.
+// A table of the hosts that differ from most hosts. fleet() has sorted the groups, worst verdict first, and the names in
+// each group.
 function oddHosts(groups) {
   return element('table', {class: 'fleet'}, element('caption', {}, 'Hosts that differ from most'),
     element('thead', {}, element('tr', {}, ...['Host', 'Verdict', 'Whose fault'].map(name => element('th', {scope: 'col'}, name)))),
@@ -402,8 +403,8 @@ function fleet(explain) {
           ...groups.filter(({usual, verdict}) => !usual || ['bad', 'open'].includes(TONES[verdict])).map(group)];
 }
 
-// What the answer leaves out: crashes with another cause, crashes of which too little is left, and files that are
-// packed, have no evidence or were not read.
+// Lists what the answer leaves out: crashes with another cause, crashes with too little data, further results, and files
+// that are packed, have no evidence or could not be read. Adds the hint, if there is one.
 function rest(explain, unread) {
   const items = [];
   for (const name of unread)
@@ -428,7 +429,7 @@ function rest(explain, unread) {
   return items.length ? list('rest', items) : null;
 }
 
-// What to do about a log that shows nothing. Such a log does not prove that the machine works.
+// Says what to do if the files show nothing. Such files do not prove that the machine works.
 function nothing() {
   return titled('Nothing here shows whether FSGSBASE is the cause',
                 element('p', {}, 'Of a machine that dies at boot, give this page the lines of the crash: “invalid opcode”, RIP:, ' +
@@ -441,7 +442,7 @@ function readFiles(explain) {
   return `${count(explain.lines, 'line')} of ${read.length === 1 ? read[0].name : count(explain.files, 'file')} read.`;
 }
 
-// The source that the answer is about, if there are several.
+// Names the source or the group that the answer is about, if there are several.
 function worstPlace({explain, verdict, advice}) {
   const found = [...explain.sources, ...explain.groups].find(one => one.verdict === verdict && one.advice === advice);
   if (!found || explain.sources.length + explain.machines < 2 || !explain.evidence)
@@ -455,7 +456,7 @@ function show({answer, lines, unread}) {
   const title = explain.evidence ? headline(answer.verdict, explain.fault) : 'No evidence of FSGSBASE here';
   const inside = element('div', {class: 'inside'});
   const isFleet = explain.machines > ABREAST;
-  // For a fleet, the page shows groups of machines.
+  // In a fleet, the last ABREAST sources are machines. They get no cards, because fleet() shows machines in groups.
   const shown = isFleet ? explain.sources.slice(0, -ABREAST) : explain.sources;
   const differ = shown.some(({advice}) => advice !== answer.advice);
   byId('answer').replaceChildren(

@@ -22,7 +22,7 @@ void *memmem(const void *in, size_t size, const void *what, size_t length)
 	return NULL;
 }
 
-/* Linked with the report of a running machine, which this command never prints. */
+/* print_human() needs this function. It is linked, too, but this command never calls it. */
 char *strsignal(int signal)
 {
 	static char text[24];
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	return explain_command(argc, argv);
 }
 
-/* Does nothing: the programs of a core file are not on this machine. */
+/* Does nothing, because the modules of a core file's program are not on this machine. */
 struct explain;
 void read_module(struct explain *e);
 void read_module(struct explain *e)

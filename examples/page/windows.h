@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* The command opens every file with this flag. It means O_BINARY on Windows, because otherwise a
- * CTRL-Z would end the file. */
+/* The command opens every file with this flag. On Windows, the flag must mean O_BINARY, because
+ * otherwise a CTRL-Z would end the file. */
 #define O_CLOEXEC _O_BINARY
 
 void *memmem(const void *in, size_t size, const void *what, size_t length);

@@ -19,9 +19,9 @@ function stringAt(at) {
   return new TextDecoder().decode(all.subarray(at, all.indexOf(0, at)));
 }
 
-// Feeds one file to the reader. Returns the encoding of the file, whether the whole file could be read, and a mark
-// for each buffer. A mark serves to find a line again: it has the number of lines that ended before the buffer, and
-// the CR or LF whose second half may follow.
+// Feeds one file to the reader. Returns the encoding of the file, whether the whole file could be read, and a mark for each
+// buffer. Marks serve to find lines again. A mark has the number of lines that page_feed() had counted before the buffer,
+// and the CR or LF before the buffer, which may be the first half of CR LF or LF CR.
 async function feed({file, name: text}, report) {
   const name = new TextEncoder().encode(text);
   const marks = [];
@@ -29,7 +29,8 @@ async function feed({file, name: text}, report) {
   memory(buffer, name.length).set(name);
   exports.page_file(name.length);
   try {
-    // A folder, or a file that no longer exists, looks like an empty file until the whole file is read.
+    // A folder, or a file that no longer exists, has the size 0, like an empty file. Reading it as a whole fails; reading an
+    // empty slice may not.
     for (let at = 0, lines = 0; at < file.size || at === 0; at += room) {
       const bytes = new Uint8Array(await (file.size ? file.slice(at, at + room) : file).arrayBuffer());
       marks.push({at, lines, ended});
@@ -48,13 +49,14 @@ async function feed({file, name: text}, report) {
   return {encoding, marks, read};
 }
 
-// The wanted lines of a file, by their numbers from 1. Zero bytes are dropped, as the reader does, because otherwise
-// other bytes would count as ends of lines.
+// Gets the wanted lines of a file, by their numbers, which count from 1. Drops zero bytes, as the reader does. Otherwise a
+// zero byte between CR and LF would make two line ends of one.
 async function fetchLines(file, {encoding, marks}, wanted) {
   const lines = {};
   let last = null;
   for (const number of [...wanted].sort((a, b) => a - b)) {
-    // The last mark before which the line cannot have begun. So the line begins in the buffer of this mark.
+    // At this mark, the line before the wanted line had not ended, but at the next mark it had. So the wanted line begins in
+    // the buffer of this mark.
     const from = marks.findLast(mark => mark.lines < number - 1) || marks[0];
     if (from === last)
       continue;
@@ -74,7 +76,7 @@ async function fetchLines(file, {encoding, marks}, wanted) {
 
 // The lines that a source is based on, and the lines around them.
 async function excerpt(source, files, fed) {
-  // The name of the second machine in a file contains the number of its line.
+  // The names of further machines in a file contain their line numbers.
   const read = files.find(({name}) => name === source.name || `${name}:${source.line}` === source.name) ||
     (files.length === 1 && files[0]);
   const wanted = new Set();

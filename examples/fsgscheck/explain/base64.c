@@ -68,7 +68,7 @@ static struct text body(const char *line, size_t size)
 	rest = (struct text){at, t.end};
 	while (rest.at < rest.end && rest.at - at < 2 && *rest.at == '=')
 		rest.at++;
-	/* Only the end of a quotation may follow the digits. */
+	/* Only padding, blanks, or the end of a quotation or an element may follow the digits. */
 	return text_ends(rest) || strchr("\"',<", *rest.at) ? (struct text){t.at, at}
 							    : (struct text){t.at, t.at};
 }

@@ -159,7 +159,7 @@ static void take_boot_cpu(struct explain_boot *b, struct text t)
 	text_copy(&brand, "", b->brand, sizeof b->brand);
 }
 
-/* The Levenshtein distance: the number of letters to change, insert or delete. */
+/* The Levenshtein distance: the least number of letters to change, insert or delete. */
 static uint32_t distance(struct text a, const char *b)
 {
 	const size_t length = strlen(b);
@@ -182,8 +182,8 @@ static uint32_t distance(struct text a, const char *b)
 	return row[length];
 }
 
-/* Whether a word is a misspelt nofsgsbase. The kernel does not know such an option and passes it to
- * init. */
+/* Whether a word is a misspelt nofsgsbase, or fsgsbase=VALUE. The kernel does not know such an
+ * option and passes it to init. */
 static bool is_misspelt(struct text word)
 {
 	static const char right[] = "nofsgsbase", without[] = "fsgsbase";
@@ -236,7 +236,7 @@ static void take_version(struct explain *e, const struct explain_message *m, str
 	text_copy(&t, " ", release, sizeof release);
 	if (!explain_version(release))
 		return;
-	/* If the newest lines of the log come first, this is the last line about its boot. */
+	/* In a log with the newest line first, this line is the last one about a boot. */
 	if (explain_crash_is_reversed(e)) {
 		explain_boot_kernel(e, release);
 		explain_boot_end(e);

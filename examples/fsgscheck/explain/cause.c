@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the reason for a kernel's stop: the first line of a crash, a warning, or a backtrace of a
- * CPU. */
+/* Reads the line that tells why the kernel stopped or printed a dump. It is the first line of a
+ * crash, of a warning, or of a CPU's backtrace. */
 #include "explain.h"
 
 #include <string.h>

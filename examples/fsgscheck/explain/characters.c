@@ -101,7 +101,7 @@ static bool entity(struct source *s)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (text_skip(&t, names[i].name)) {
 			s->at = t.at;
-			/* If encoded twice, the ampersand begins another entity. */
+			/* If the text was encoded twice, the ampersand begins another entity. */
 			if (names[i].is == '&' &&
 			    entity(&(struct source){t.at - 1, s->end, s->to, s->start}))
 				return s->at = t.at - 1, entity(s);
@@ -130,7 +130,7 @@ static bool entity(struct source *s)
 	return true;
 }
 
-/* Skips the name, in upper or lower case, unless another letter follows. */
+/* Skips a tag's name, in upper or lower case, if a blank, "/" or ">" follows. */
 static bool skip_name(struct text *t, const char *name)
 {
 	struct text rest = *t;

@@ -18,10 +18,11 @@
 #define LEARNT      (EXPLAIN_COMMON_KEPT + 1)
 /* If no prefix has been found after this many lines, the file is read without one. */
 #define MOST_TRIES  65536
-/* The maximum number of words in a prefix, without levels and pairs of key and value. */
+/* The maximum number of words in a prefix. Levels and pairs of key and value do not count. */
 #define MOST_WORDS  6
 
-/* The maximum number of lines in a row without the prefix: another tool or a person wrote them. */
+/* Up to this many lines in a row may lack the prefix, because another tool or a person wrote
+ * them. */
 #define MOST_MISSES 3
 
 #define LEVEL       '!'
@@ -52,7 +53,7 @@ static size_t level_length(struct text t)
 struct shape {
 	uint32_t length;
 	char text[EXPLAIN_COMMON];
-	uint16_t end[EXPLAIN_COMMON]; /* for each character of the shape: its end in the line */
+	uint16_t end[EXPLAIN_COMMON]; /* for each character of the shape, the end in the line */
 };
 
 /* Gets the shape of a line, in which each number, level and run of blanks is one character. A "-"

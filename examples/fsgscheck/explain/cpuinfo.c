@@ -179,8 +179,8 @@ static void copy_once(struct text t, char *to, size_t size)
 		text_copy(&t, "", to, size);
 }
 
-/* Finds the value in: key, blanks, ":", value. A log line has no blank before the colon. Only the
- * last key of a record, which has no value, has no blank there either. */
+/* Finds the value in: key, blanks, ":", value. A log line has no blank before the colon, so a blank
+ * is required. The last key of a record has no blank there, because it has no value. */
 static bool find_value(struct text *t, bool last)
 {
 	const char *blank = t->at;

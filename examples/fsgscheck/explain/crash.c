@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-/* A dump has about 40 lines with the call trace, and some transports add ten lines for each. After
- * this many lines, a crash has ended. */
+/* A dump and its call trace have about 40 lines, and some transports add ten lines to each of them.
+ * After this many messages without a line of the crash, the crash has ended. */
 #define CRASH_LINES 1000
 
 static int insn_of(const struct explain_dump *d)
@@ -140,7 +140,8 @@ struct explain_crash *explain_crash_open(struct explain *e, const struct explain
 }
 
 /* Parses "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ...". A user can choose the
- * program's name, so the text after it is parsed from the end. */
+ * program's name, so the release is searched for only after the taint flags. It is the word before
+ * " #". */
 static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 {
 	uint32_t cpu;

@@ -42,7 +42,7 @@ enum explain_kind {
 
 #define EXPLAIN_KINDS 9
 
-/* Reasons why the result is limited: bit numbers of explain_source.notes. */
+/* Remarks about a source, mostly limits of what it shows: bit numbers of explain_source.notes. */
 enum explain_note {
 	EXPLAIN_NO_HEADER,      /* a dump without the line that names the cause */
 	EXPLAIN_NO_CODE,        /* invalid opcode without the code bytes */
@@ -51,11 +51,11 @@ enum explain_note {
 	EXPLAIN_MODULE,         /* the instruction is in a module */
 	EXPLAIN_OTHER_BITS,     /* a refused CR4 write that sets other bits, too */
 	EXPLAIN_NO_VALUE,       /* a refused CR4 write with an unknown value */
-	EXPLAIN_PINNED,         /* code other than CPU bring-up changed CR4.FSGSBASE */
+	EXPLAIN_PINNED,         /* CR4.FSGSBASE changed, by a module or because a CPU differs */
 	EXPLAIN_CLEARED,        /* clearcpuid: whether CPUID had the feature is unknown */
 	EXPLAIN_HYPERV_TRAIT,   /* Hyper-V is inferred from the flag and the microcode */
 	EXPLAIN_FLAG_ONLY,      /* only the flag in /proc/cpuinfo is known */
-	EXPLAIN_NO_SYMBOL,      /* CR4 and the faulting code's owner are unknown */
+	EXPLAIN_NO_SYMBOL,      /* CR4 does not show the bit, and the function is unknown */
 	EXPLAIN_STARTING,       /* the CPU was just being started: a kernel bug */
 	EXPLAIN_RAN_BEFORE,     /* the same kernel had executed the instructions for a long time */
 	EXPLAIN_MISSPELT,       /* an unknown option on the kernel's command line */
@@ -65,7 +65,7 @@ enum explain_note {
 	EXPLAIN_RUNNING,        /* the kernel lists the flag and executes the instructions */
 	EXPLAIN_INTERPRETED,    /* the host's instruction emulator lacks the instruction */
 	EXPLAIN_MISSING_MODEL,  /* this host cannot provide the feature to the guest */
-	EXPLAIN_BY_NAME,        /* a disassembler named the instruction; no bytes */
+	EXPLAIN_BY_NAME,        /* a disassembler named the instruction; its bytes are unknown */
 	EXPLAIN_NO_KERNEL,      /* the kernel under the program is unknown */
 	EXPLAIN_CPUID_ONLY,     /* only CPUID is known, not the kernel */
 	EXPLAIN_ASK,            /* the capabilities of the program's machine are unknown */
@@ -103,7 +103,7 @@ struct explain_source {
 	struct fsgs_report report;
 
 	/* Set for a crash of a kernel, a program or a host. */
-	char symbol[160];     /* RIP, as the kernel wrote it; empty when unknown */
+	char symbol[160];     /* the function at RIP, as the log names it; empty if unknown */
 	uint32_t has_insn;    /* insn is known */
 	uint32_t insn;        /* enum fsgs_insn */
 	uint32_t code_length; /* number of known bytes in code */
@@ -111,7 +111,7 @@ struct explain_source {
 	uint8_t has_cr4;
 	uint64_t cr4;
 	int32_t cpu;       /* -1 when unknown */
-	uint32_t uptime;   /* seconds, 0 when unknown */
+	uint32_t uptime;   /* seconds since boot, if EXPLAIN_RAN_BEFORE is noted; else 0 */
 	char misspelt[32]; /* the unknown option on the kernel's command line */
 
 	/* Set for lists of processors. */
@@ -125,8 +125,7 @@ struct explain_source {
 
 typedef void explain_take(void *context, const struct explain_source *source);
 
-/* A format that must be unpacked before it can be read: what it is, and the command that unpacks
- * it. */
+/* A file format that the reader does not read, and the command that makes text from such a file. */
 struct explain_packed {
 	const char *name;
 	const char *command; /* %s stands for the file; NULL if there is no command */
@@ -150,15 +149,15 @@ enum explain_encoding explain_encoding(const struct explain *e);
 /* If the current file is a core file without the bytes at RIP, returns the module that contains
  * them, else NULL. Call before explain_end_file(). A file on disk is this module if
  * explain_page_hash() of its first EXPLAIN_PAGE bytes equals the module's page_hash.
- * explain_core_code() adds its bytes. */
+ * explain_core_code() adds the bytes at RIP. */
 const struct explain_module *explain_core_module(const struct explain *e);
 uint64_t explain_page_hash(const unsigned char *page);
 void explain_core_code(struct explain *e, const unsigned char *code, size_t length);
 /* How to unpack the file that ended last, if it is packed; else NULL. */
 const struct explain_packed *explain_packed(const struct explain *e);
 
-/* notes.c: the sentence of a note, by bit number; a name for the evidence that is missing according
- * to a note, or NULL; the name of a mark. */
+/* notes.c. By bit number: the text of a note, and the name of the evidence that is missing
+ * according to the note, or NULL if none is missing. By enum explain_mark: the name of a mark. */
 const char *explain_note_text(uint32_t bit);
 const char *explain_note_missing(uint32_t bit);
 const char *explain_mark_name(uint32_t mark);

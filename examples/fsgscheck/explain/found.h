@@ -13,8 +13,8 @@
 #define MAX_PAGES              8
 /* Maximum number of machines in a table, one in each column. */
 #define MAX_COLUMNS            4
-/* Maximum number of groups of machines with the same verdict and findings. Machines that fit no
- * group are counted in the last one. */
+/* Maximum number of groups of machines with the same verdict and findings. If there are more
+ * groups, the last one also counts the machines of all further groups. */
 #define MAX_GROUPS_OF_MACHINES 64
 #define MAX_NAME               96
 #define FOUND_STANDARD_INPUT   "standard input"
@@ -99,8 +99,7 @@ void found_print_notes(FILE *out, const struct explain_source *s);
 void found_print_table(FILE *out, const struct found *found);
 void found_json(FILE *out, const struct found *found);
 
-/* Sentence `n` of the conclusions from a table of machines, and of their limits; NULL after the
- * last. */
+/* Sentence `n` about what a table of machines proves and does not prove; NULL after the last. */
 const char *found_lesson(const struct found *found, uint32_t n);
 
 /* Gets a row of the table: its title, and the text for one machine. Returns false after the last

@@ -94,7 +94,8 @@ static void take_error(struct explain *e, const struct explain_message *m, uint3
 	}
 }
 
-/* -- "RDFSBASE/RDGSBASE/WRFSBASE/WRGSBASE instr.   = 1 (1)": the guest's value, then the host's */
+/* -- VirtualBox's log. "RDFSBASE/RDGSBASE/WRFSBASE/WRGSBASE instr.   = 1 (1)" has the guest's
+ * value, then the host's. */
 
 static void take_offer(struct explain *e, const struct explain_message *m, struct text t)
 {

@@ -16,7 +16,7 @@
 /* Maximum depth of a path, and maximum size of a key in it. */
 #define JSON_PATH  4
 #define JSON_KEY   24
-/* Longer strings are truncated. */
+/* Size of `text`, into which longer strings are truncated. */
 #define JSON_TEXT  128
 
 enum json_type { JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL };
@@ -25,14 +25,14 @@ struct json_reader {
 	/* Called after each scalar, with its type. `text` has the text of a string or a number. */
 	void (*take)(void *context, const struct json_reader *reader, enum json_type type);
 	void *context;
-	/* Called for each byte of a string value while the string is read. take() then gets at most
-	 * its first JSON_TEXT bytes. May be NULL. */
+	/* Called for each byte of a string value, because take() gets only the beginning of a long
+	 * string. May be NULL. */
 	void (*put)(void *context, const struct json_reader *reader, char c);
 	void (*end)(void *context);    /* called when an object was closed; may be NULL */
 	uint32_t depth;                /* number of open containers */
 	char bracket[JSON_DEPTH];      /* the kind of each container */
 	char key[JSON_PATH][JSON_KEY]; /* the last key in each container; "" in an array */
-	char text[JSON_TEXT];          /* terminated */
+	char text[JSON_TEXT];          /* with a terminating zero byte */
 	uint32_t length;               /* length of text */
 	uint32_t state;
 	uint32_t digits;  /* remaining digits of an escape */

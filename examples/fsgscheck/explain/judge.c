@@ -14,8 +14,8 @@
  *     new value adds FSGSBASE and nothing else (general protection fault);
  *   - the kernel had enabled the instructions: CR4 shows the bit, or the code is in the kernel
  *     itself, which runs this code only after it has set the bit. A CPU that is just being started
- *     is an exception: before commit 05243d490bb7, the kernel ran patched code there before it set
- *     the bit.
+ *     is an exception: kernels without commit 05243d490bb7 ran patched code on such a CPU before
+ *     they set the bit.
  * The version of a kernel proves nothing about its code, because distributions backport the
  * feature. BUG() and UBSAN raise invalid opcode, too, but with other bytes (UD2, UD1).
  */
@@ -171,9 +171,9 @@ static enum meaning judge_protection(const struct explain_crash *c, struct expla
 	return OURS;
 }
 
-/* The first CPU sets the pinned bits of CR4. If another CPU wants a different FSGSBASE while it
- * starts, in its idle task, then its CPUID differs. A module can cause the same message on an idle
- * CPU, by an interrupt. Then the module is in the trace or has tainted the kernel. */
+/* The first CPU sets the pinned bits of CR4. If another CPU would set CR4.FSGSBASE differently
+ * while it starts, in its idle task, then its CPUID differs. A module can cause the same message on
+ * an idle CPU, by an interrupt. Then the module is in the trace or has tainted the kernel. */
 static void judge_pinned(const struct explain *e, const struct explain_crash *c,
 			 struct explain_source *s)
 {

@@ -20,8 +20,8 @@ void explain_decide_offer(struct explain_source *s)
 	struct fsgs_report *r = &s->report;
 
 	fsgs_decide(r, sizeof *r);
-	/* CPUID's offer alone leaves the same questions open as the kernel's flag alone, for which
-	 * fsgs_decide() makes these findings. */
+	/* If only CPUID's offer is known, the same questions are open as if only the kernel's flag
+	 * is known. For the flag, fsgs_decide() makes these findings itself. */
 	if (r->verdict == FSGS_VERDICT_UNKNOWN && r->cpuid_fsgsbase == FSGS_ANSWER_YES) {
 		r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_UNPROVEN);
 		if (strcmp(r->hypervisor, "Microsoft Hv") == 0 &&

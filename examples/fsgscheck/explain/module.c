@@ -16,8 +16,8 @@ void read_module(struct explain *e)
 	if (!module)
 		return;
 
-	/* The path comes from the core file and may lead to any file, which must not block the
-	 * open. */
+	/* The path comes from the core file and may lead to any file. O_NONBLOCK: the open must not
+	 * wait for a FIFO or a terminal. */
 	const int fd = open(module->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)

@@ -3,7 +3,8 @@
 #include "explain.h"
 
 static const struct {
-	const char *missing; /* its name, for programs; NULL if nothing is missing */
+	/* The name of the missing evidence, for programs; NULL if none is missing. */
+	const char *missing;
 	const char *text;
 } notes[EXPLAIN_NOTES] = {
 	[EXPLAIN_NO_HEADER] =

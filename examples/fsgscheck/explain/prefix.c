@@ -108,7 +108,7 @@ static bool level(struct text *t, struct explain_message *m)
 	return true;
 }
 
-/* Skips the line number of `grep -n`, "12:", which the line follows directly. */
+/* Skips the line number of `grep -n`, "12:", if the line follows without a blank. */
 static bool line_number(struct text *t)
 {
 	struct text rest = *t;
@@ -343,7 +343,7 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	return GOES_ON;
 }
 
-/* "(d1)": Xen writes this after its timestamp if guest 1 printed the line. */
+/* Skips "(d1)", which Xen writes after its timestamp if guest 1 printed the line. */
 static bool skip_domain(struct text *t)
 {
 	struct text rest = *t;
@@ -499,7 +499,7 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 	m->text = t;
 	if (m->stamped || explain_find_start(e, t))
 		return;
-	/* These words only look like a prefix, so the message begins before them. */
+	/* The skipped words only look like a prefix, so the message begins before them. */
 	m->weak = 0;
 	m->origin = 0;
 	for (m->text = all; m->text.at < all.end && strchr(">| \t", *m->text.at);)

@@ -257,8 +257,8 @@ void explain_readers_line(struct explain *e, const struct explain_message *m)
 	start->read(e, m, start->code, after);
 }
 
-/* Ends the file for each reader. Readers that describe a machine come last, because its kernel may
- * be named anywhere in the file. */
+/* Ends the file for each reader. explain_machine_end() comes last, because the readers before it
+ * use or complete the machine, and the machine's kernel may be named anywhere in the file. */
 void explain_readers_end(struct explain *e)
 {
 	explain_unwrap_end(e);

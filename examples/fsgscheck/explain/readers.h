@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of each layer and each reader. Each source file has its own structure, and only that
- * file writes to it. */
+/* The state of each layer and each reader. Each heading names the source file of the structures or
+ * functions below it. */
 #ifndef FSGSCHECK_READERS_H
 #define FSGSCHECK_READERS_H
 
@@ -37,7 +37,7 @@ struct explain_stream {
 		uint32_t foreign;   /* a program wrote this object's message */
 		uint32_t container; /* this object is a line of a container's log */
 		uint32_t has_lines; /* this string had a line end */
-		uint32_t skip;      /* this string is a user-chosen name */
+		uint32_t skip; /* this string is ignored, for example because users choose it */
 	} object;
 	struct {
 		uint32_t active, bits, count;
@@ -59,7 +59,7 @@ struct explain_common {
 	/* The first lines that began with shape. */
 	struct explain_kept {
 		uint64_t line;
-		uint32_t length; /* 0 if the line has been read */
+		uint32_t length; /* 0 if the line has been read or is too long */
 		char text[1024];
 	} kept[EXPLAIN_COMMON_KEPT];
 };
@@ -70,9 +70,9 @@ struct explain_message {
 	const struct explain_start *start; /* table entry that the message begins with, or NULL */
 	uint64_t line;                     /* number of the message's first line */
 	uint64_t last;                     /* number of the message's last line */
-	uint32_t tag;                      /* the caller that printk prints; 0 without */
-	uint32_t uptime;                   /* seconds since boot, from 1; 0 when unknown */
-	uint32_t clock;     /* uptime in milliseconds, to find the order of lines; 0 if unknown */
+	uint32_t tag;       /* the caller (thread or CPU) that printk prints; 0 if none */
+	uint32_t uptime;    /* 1 + seconds since boot; 0 if unknown */
+	uint32_t clock;     /* milliseconds since boot; 0 if unknown */
 	uint8_t stamped;    /* the line had the prefix of a log */
 	uint8_t foreign;    /* written by a program */
 	uint8_t quoted;     /* may be part of a name that an earlier message quotes */
@@ -84,13 +84,13 @@ struct explain_message {
 };
 
 struct explain_unwrap {
-	uint64_t origins[3];    /* origins of the messages before */
+	uint64_t origins[3];    /* origins of the last three messages */
 	uint32_t quoting;       /* maximum number of characters left in a quoted name */
 	uint32_t quoting_exact; /* a line with the same kernel clock is part of the name */
 	uint32_t quoting_open;  /* the quoted name of a file has not ended yet */
 	uint32_t quoting_prefix_length;
-	uint32_t faults;         /* number of programs' faults with a Code: line to come */
-	uint64_t faults_message; /* number of the last such fault's message */
+	uint32_t faults;         /* number of program faults for which a Code: line may follow */
+	uint64_t faults_message; /* number of the message about the last such fault */
 	uint32_t entry;          /* the journal entry is from the kernel */
 	uint32_t foreign;        /* the last line was from a program */
 	uint32_t indent;         /* column of a program's message; 0 for the kernel's */
@@ -125,9 +125,9 @@ struct explain_boot {
 	uint32_t hypervisor_version;
 	uint32_t family, model, stepping;
 	uint32_t is_xen_pv;
-	uint32_t disabled;    /* disabled by nofsgsbase; CPUID has the feature */
+	uint32_t disabled;    /* disabled by nofsgsbase; CPUID offers the feature */
 	uint32_t cleared;     /* disabled by clearcpuid */
-	uint32_t ours;        /* a crash of this boot has been passed to take() */
+	uint32_t ours;        /* take() has got a crash, so it does not get this boot, too */
 	uint32_t own_modules; /* an out-of-tree module is loaded */
 	char misspelt[32];
 	char kernel[72];
@@ -143,7 +143,7 @@ struct explain_dump {
 	char symbol[160];
 	uint8_t seen;  /* RIP is known */
 	uint8_t user;  /* of a program or of a 32-bit kernel, not of a 64-bit kernel */
-	uint8_t vague; /* may be a program's name: no kernel selector, or more than a symbol */
+	uint8_t vague; /* may be a program's name: it has no selector, or text after the symbol */
 	uint8_t has_cr4;
 	uint8_t code_length;
 	uint8_t code[EXPLAIN_CODE];
@@ -155,7 +155,7 @@ struct explain_dump {
 	uint64_t rip_line, code_line, cr4_line;
 };
 
-/* The reason for the kernel's stop. */
+/* Why the kernel stopped, or why it printed a dump. */
 enum explain_cause {
 	EXPLAIN_HEADERLESS, /* a dump whose beginning is missing */
 	EXPLAIN_INVALID_OPCODE,
@@ -169,9 +169,9 @@ enum explain_cause {
 /* Facts from the call trace and the lines around it: bits of explain_crash.trace. */
 enum explain_trace {
 	TRACE_MODULE = 1 << 0,   /* code of a module */
-	TRACE_CALL = 1 << 1,     /* another CPU asked for a function call, by an interrupt */
+	TRACE_CALL = 1 << 1,     /* another CPU requested a function call by an interrupt */
 	TRACE_RUNNING = 1 << 2,  /* the CPU had finished its bring-up */
-	TRACE_SAMPLED = 1 << 3,  /* an interrupt printed its backtrace */
+	TRACE_SAMPLED = 1 << 3,  /* an interrupt handler printed this trace */
 	TRACE_TAINTED = 1 << 4,  /* an out-of-tree module was loaded */
 	TRACE_CLEAN = 1 << 5,    /* no out-of-tree module was loaded */
 	TRACE_ENDED = 1 << 6,    /* "end trace": the kernel killed this task */
@@ -179,17 +179,17 @@ enum explain_trace {
 	TRACE_OPCODE = 1 << 8,   /* the handler of invalid opcode is on the stack */
 	TRACE_STOPPED = 1 << 9,  /* a watchdog or a driver stopped the machine */
 	TRACE_USER = 1 << 11,    /* a dump of a program or of a 32-bit kernel */
-	TRACE_BUG = 1 << 10,     /* the line before shows the kernel's own BUG() */
+	TRACE_BUG = 1 << 10,     /* a line shortly before reports the kernel's own BUG() */
 	TRACE_PICTURE = 1 << 12, /* letters in place of digits: read by OCR */
 	TRACE_QUOTED = 1 << 13   /* the crash's lines may be part of a quoted name */
 };
 
-/* The current crash. A kernel may print several dumps for one crash, and dumps of other CPUs in
- * between. */
+/* A crash that is being read. A kernel may print several dumps for one crash, and dumps of other
+ * CPUs in between. */
 struct explain_crash {
 	uint32_t open;
 	uint32_t cause; /* enum explain_cause */
-	uint32_t tag;   /* the caller that printk prints; 0 without */
+	uint32_t tag;   /* the caller (thread or CPU) that printk prints; 0 if none */
 	int32_t cpu;
 	uint32_t pid_known, pid;
 	uint32_t trace; /* bits of enum explain_trace */
@@ -212,7 +212,7 @@ struct explain_crash {
 #define EXPLAIN_CRASHES 4
 
 struct explain_crashes {
-	uint32_t parts; /* the parts of a pstore record are in the order newest first */
+	uint32_t parts; /* the newest part of a pstore record comes first */
 	uint32_t part;  /* number of the pstore part that was read last */
 	uint64_t bug_message;
 	char symbol[160]; /* the symbol at which crash(8) disassembled one of the instructions */
@@ -221,8 +221,8 @@ struct explain_crashes {
 	struct explain_crash slot[EXPLAIN_CRASHES];
 };
 
-/* -- trace.c: for each possible first and second character, the names in its table that have this
- * character there, as bits */
+/* -- trace.c: a set of names for each character: the names in its table with this first character,
+ * or with this second character. Each name is one bit. */
 struct explain_trace_names {
 	uint16_t first[256], second[256];
 };
@@ -245,8 +245,8 @@ struct explain_cpuinfo {
 		uint32_t flags_length;
 		char flags[4096]; /* room for all flags that Linux knows */
 	} now;
-	/* The earlier processors of the same list: how many have the flag, lack it, or have
-	 * truncated flags. */
+	/* Numbers of processors in the list so far that have the flag, lack it, or have truncated
+	 * flags. */
 	uint32_t with, without, cut;
 	uint32_t comparable;
 	uint32_t number, shape;
@@ -332,7 +332,7 @@ struct explain_core {
 	} segment[EXPLAIN_SEGMENTS];
 };
 
-/* -- hint.c: kinds of hints, in ascending rank: the more specific, the higher */
+/* -- hint.c: kinds of hints. A later kind is more specific, and has the higher rank. */
 enum explain_hint_kind { EXPLAIN_HINT_NONE, EXPLAIN_HINT_PROGRAM, EXPLAIN_HINT_CORE };
 struct explain_hint {
 	enum explain_hint_kind kind;
@@ -344,7 +344,7 @@ struct explain {
 	explain_take *take;
 	void *context;
 
-	uint64_t lines;    /* number of lines that have begun */
+	uint64_t lines;    /* number of lines so far, with the line that is being read */
 	uint64_t messages; /* number of messages read, at any depth of packing */
 	uint64_t crashes;  /* number of crashes seen */
 	uint64_t foreign;  /* crashes with another cause */
@@ -436,8 +436,8 @@ const char *explain_token_end(struct text t);
 bool explain_is_list_of(struct text t, const char *characters);
 
 /* -- common.c */
-/* Skips the common prefix of the file's lines, if it is known and this line has it. Returns whether
- * it did. */
+/* Skips the common prefix of the file's lines, if it is known and this line has it. Returns true if
+ * a prefix was skipped. */
 bool explain_common_skip(const struct explain_common *c, struct text *t);
 /* Learns from a line. Returns true if this line made the prefix known: then the stored lines can be
  * read, too. `was_read`: the line was recognised without a prefix. */
@@ -459,8 +459,8 @@ void explain_unwrap_line(struct explain *e, const char *line, size_t length, uin
 bool explain_unwrap_own(struct explain *e, const char *line, size_t length);
 void explain_unwrap_end(struct explain *e);
 
-/* -- readers.c: a start, which is an entry of the table of readers: how a message begins, and the
- * function that reads such messages. */
+/* -- readers.c. A start is an entry of the table of readers. It has the beginning of a message, and
+ * the function that reads messages with this beginning. */
 struct explain_start {
 	const char *text;
 	void (*read)(struct explain *e, const struct explain_message *m, uint32_t code,
@@ -510,7 +510,7 @@ enum {
 	CRASH_PROTECTION,
 	CRASH_PINNED,
 	CRASH_OTHER,
-	CRASH_OTHER_DIE, /* the line has the crash number */
+	CRASH_OTHER_DIE, /* the line may have a crash number, such as [#1] */
 	CRASH_BUG,
 	CRASH_SAMPLE,
 	CRASH_PANIC,

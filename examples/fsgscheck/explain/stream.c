@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From bytes to lines. Text that is packed in a line, as a JSON string or as base64, becomes a
+ * Splits bytes into lines. Text that is packed in a line, as a JSON string or as base64, becomes a
  * stream of its own, one level deeper.
  *
- * A line that is whole in the caller's buffer is read in place, unless it is too long. A line
- * across two buffers is copied, but at most EXPLAIN_LINE bytes of it. A JSON document may have
+ * A line that is whole in the caller's buffer is read in place, unless it is too long. Of a line
+ * across two buffers, at most the first EXPLAIN_LINE bytes are copied. A JSON document may have
  * several lines of any length, so its bytes go to the JSON reader as they arrive. Text that turns
  * out not to be JSON is read as a log line.
  */
@@ -280,7 +280,7 @@ static const char *json_follows(const struct explain_stream *s, struct text t)
 }
 
 /* Finds an object, or an array of strings. A bracket alone does not count, because nearly every
- * line of a log begins with one. */
+ * line of a log begins with a bracket. */
 static const char *find_json(const struct explain_stream *s, const char *line, size_t length)
 {
 	const struct text t = {line, line + length};

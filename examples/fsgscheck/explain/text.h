@@ -2,9 +2,9 @@
 /*
  * A part of a line, without a terminating zero.
  *
- * Where two wrapped lines were joined, the text has a joint: it is unknown whether a blank stood
- * there. A joint matches a blank. Inside a word or a number it matches nothing and is skipped. A
- * tab matches a blank, too, because editors and terminals replace one by the other.
+ * Where two wrapped lines were joined, the text has a joint, because it is unknown whether there
+ * was a blank. A joint matches a blank. Inside a word or a number it matches nothing and is
+ * skipped. A tab matches a blank, too, because editors and terminals replace one by the other.
  */
 #ifndef FSGSCHECK_TEXT_H
 #define FSGSCHECK_TEXT_H
@@ -22,8 +22,8 @@ struct text {
 
 bool text_skip_all(struct text *t, const char *what);
 
-/* Skips `what` if the text begins with it. Mostly the first character differs, which saves a
- * call. */
+/* Skips `what` if the text begins with it. Usually the first character differs, so that
+ * text_skip_all() need not be called. */
 static inline bool text_skip(struct text *t, const char *what)
 {
 	if (t->at < t->end && *t->at != *what && (unsigned char)*t->at > '\t')
@@ -47,13 +47,15 @@ static inline int text_hex_digit(char c) /* -1 if it is not a digit */
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Reads 1 to 16 hexadecimal digits, with or without "0x" before them. Returns how many it read. */
+/* Reads 1 to 16 hexadecimal digits, with or without "0x" before them. Returns the number of digits,
+ * 0 if there is none. */
 uint32_t text_hex(struct text *t, uint64_t *value);
 bool text_number(struct text *t, uint32_t *value);
 bool text_find(struct text *t, const char *what); /* skips all up to the end of the first `what` */
 /* Whether the text contains the word, between blanks or commas. */
 bool text_has_word(struct text t, const char *word);
-/* Copies up to a stop character or the end through text_filter(), and truncates the copy. */
+/* Skips the text before the first of the characters `stops`, or to the end. Copies the skipped text
+ * to `to` without joints, through text_filter(), truncated to `size` and to at most 256 bytes. */
 void text_copy(struct text *t, const char *stops, char *to, size_t size);
 void text_clean(const char *from, char *to, size_t size); /* text_filter() for a string */
 

@@ -4,8 +4,8 @@
  * transport's prefix, and joins wrapped messages.
  *
  * The prefix shows whether a message is from the kernel. The text after the prefix does not,
- * because a log also quotes names that users choose: of programs, files, devices and services. So a
- * message begins only where its transport's prefix ends, and nowhere else in the line.
+ * because a log also quotes names of programs, files, devices and services, which users choose. So
+ * a message begins only where its transport's prefix ends, and nowhere else in the line.
  */
 #include "explain.h"
 
@@ -231,9 +231,9 @@ static bool is_fault_code(struct explain *e, const struct explain_message *m,
 	return true;
 }
 
-/* Whether the first word of the message's prefix is the host's name: the last three messages began
- * with the same word. It is not if the kernel's own lines lack this word, or if the word comes
- * after the common prefix. */
+/* Whether the first word of the message's prefix counts as the host's name. It does if it is also
+ * the first word of the last three messages. It does not if the kernel's own lines lack it, or if
+ * the file's lines have a common prefix. */
 static bool is_origin(const struct explain *e, const struct explain_message *m)
 {
 	const struct explain_unwrap *u = &e->unwrap;

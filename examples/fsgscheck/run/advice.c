@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The reason why the instruction failed in this program, and changes to the program. fsgs_advice()
- * has the changes to the machine. */
+/* Finds the reason why the instruction failed in this program, and the changes to the program that
+ * help. fsgs_advice() returns the changes to the machine. */
 #include "death.h"
 
 #include <string.h>
@@ -94,8 +94,8 @@ const char *death_step(const struct death *d, const struct fsgs_report *report, 
 		return known;
 	if (source && n-- == 0)
 		return source;
-	/* The machine causes neither a wrong value nor CPUID faulting, so its advice does not
-	 * help. */
+	/* The machine causes neither a wrong value nor CPUID faulting, so the advice for the
+	 * machine does not help. */
 	return d->fault.cause == FAULT_UNDEFINED ? fsgs_advice(report, sizeof *report, n) : NULL;
 }
 

@@ -24,8 +24,8 @@
 /* The last two have the same meaning as in env(1). */
 enum { CANNOT_TRACE = 3, BAD_USAGE = 64, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
 
-/* If a signal is sent to the process group, the maximum time between its arrival at the front and
- * at the program. */
+/* Maximum time between the arrivals of a signal at the front and at the program, if it was sent to
+ * their process group. */
 #define GROUP_MILLISECONDS 20
 
 static const char usage[] =
@@ -60,7 +60,8 @@ struct started {
 	bool untraced_ok;
 };
 
-/* A name from the command line, for messages: a file's name may contain any character. */
+/* Filters a name from the command line for a message, because a file's name may contain any
+ * character. */
 static const char *shown(const char *name)
 {
 	static char clean[PATH_MAX];
@@ -77,8 +78,8 @@ static int cannot_execute(const char *program, int error)
 
 /* -- the program ------------------------------------------------------------------------------ */
 
-/* Runs in the new process: reports that it is ready, waits for the tracer, and executes the
- * program. If this fails, reports the errno. */
+/* Runs in the new process. Reports that the process is ready, waits until the tracer has attached,
+ * and executes the program. If execvp() fails, reports the errno. */
 static _Noreturn void become_program(const struct started *started, int words, pid_t tracer)
 {
 	int word = 0;
@@ -191,10 +192,10 @@ static int refuse(const struct started *started, int error)
 
 /* -- the front while the program runs -------------------------------------------------------- */
 
-/* Stops the front together with the program, so that the shell's job control works, unless the
- * program has continued meanwhile. The stop signal is blocked while it is raised. If the tracer
- * sends SIGCONT, because the program continues, SIGCONT discards the pending stop signal. SIGSTOP
- * cannot be blocked, so the tracer sends SIGSTOP to the front. */
+/* Stops the front after the program has stopped, so that the shell's job control works. If the
+ * program has continued meanwhile, the front does not stop. The raised stop signal stays pending
+ * while it is blocked, and a SIGCONT from the tracer discards it. SIGSTOP cannot be blocked, so the
+ * tracer sends SIGSTOP to the front. */
 static void stop_like(int signal, pid_t program)
 {
 	siginfo_t continued = {.si_pid = 0};
@@ -240,8 +241,8 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 
 	sigfillset(&all);
 	for (;;) {
-		/* A signal that is pending already may have arrived at any time since the last one
-		 * was received, so `since` stays. */
+		/* A signal that is pending already may have arrived at any time after the last
+		 * signal was received, so `since` stays. */
 		if (sigtimedwait(&all, &info, &(struct timespec){0}) < 0) {
 			if (sigwaitinfo(&all, &info) < 0)
 				continue;
@@ -261,7 +262,8 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 }
 
 /* Closes the caller's open files in the front and the tracer, so that only the program has them.
- * Otherwise a lock or a pipe would stay open after the program has closed it. */
+ * Otherwise a lock or a pipe would stay open after the program has closed it. The descriptors below
+ * `from` become /dev/null. The others up to 2, and `keep`, stay open. */
 static void close_others(int from, int keep)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -275,9 +277,9 @@ static void close_others(int from, int keep)
 	syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0);
 }
 
-/* Opens /dev/null in place of the descriptors 0 to 2 that the caller has closed. Otherwise the
- * command's own files would get these numbers. execve() closes them, so the program finds them
- * closed. */
+/* Opens /dev/null as each of the descriptors 0 to 2 that the caller has closed. Otherwise the
+ * command's own files would get these numbers. execve() closes these descriptors again, so the
+ * program starts with them closed. */
 static void open_standard(void)
 {
 	int fd;
@@ -361,7 +363,7 @@ static int run(const struct started *started, struct tracing *tracing)
 	}
 	close(program_words[1]);
 	/* The front must not ignore a signal, because an ignored signal does not become pending.
-	 * The program has its own actions. */
+	 * The program has already inherited the actions of the caller. */
 	for (int signal = 1; signal < NSIG; signal++)
 		if (signal != SIGKILL && signal != SIGSTOP)
 			(void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
@@ -371,8 +373,8 @@ static int run(const struct started *started, struct tracing *tracing)
 		end_child(tracer);
 		return refuse(started, error);
 	}
-	/* Let the program execute. The answer is an errno, or the stream ends because the program
-	 * runs. */
+	/* Let the new process execute the program. If execvp() fails, the process sends the errno.
+	 * If it succeeds, the socket is closed, and read() returns 0. */
 	if (write(program_words[0], &word, sizeof word) == sizeof word &&
 	    read(program_words[0], &word, sizeof word) == sizeof word) {
 		end_child(program);

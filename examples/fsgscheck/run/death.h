@@ -19,7 +19,7 @@
 
 /* The cause of the fault. */
 enum fault_cause {
-	FAULT_NONE,      /* another cause: nothing about FSGSBASE is known */
+	FAULT_NONE,      /* none of the causes below */
 	FAULT_UNDEFINED, /* one of the four instructions raised #UD */
 	FAULT_VALUE,     /* a write of a non-canonical address raised #GP (SDM vol. 2, WRFSBASE) */
 	FAULT_CPUID      /* CPUID faults in this process (ARCH_SET_CPUID) */
@@ -58,7 +58,7 @@ struct death {
 	bool handled; /* the program's own handler received the signal */
 };
 
-/* fault.c: decodes a fault, only from its arguments. `length` bytes of code at RIP are known. */
+/* fault.c: decodes a fault from the arguments alone. `code` has the first `length` bytes at RIP. */
 void fault_decode(struct fault *fault, const siginfo_t *info, const struct user_regs_struct *regs,
 		  const uint8_t *code, size_t length);
 
@@ -76,7 +76,8 @@ void place_module(pid_t thread, uint64_t address, struct place *place);
 /* advice.c */
 /* The reason why the instruction fails in this program. `report` has this machine's verdict. */
 const char *death_reason(const struct death *death, const struct fsgs_report *report);
-/* Step `n` of the advice: changes to the program, then to the machine; NULL after the last. */
+/* Step `n` of the advice, or NULL after the last step. Changes to the program come before changes
+ * to the machine. */
 const char *death_step(const struct death *death, const struct fsgs_report *report, uint32_t n);
 /* Decides again if the program ran in another mode than this process. */
 void death_verdict(const struct death *death, struct fsgs_report *report);
@@ -84,8 +85,8 @@ void death_verdict(const struct death *death, struct fsgs_report *report);
 /* print.c */
 void print_death(FILE *out, const struct death *death, const struct fsgs_report *report);
 void json_death(FILE *out, const struct death *death, const struct fsgs_report *report);
-/* Prints one line about a fault that the program's own handler receives, or about a repeated
- * death. */
+/* Prints one line about a fault that the program's own handler receives, or about a further death
+ * at the same place. */
 void print_fault(FILE *out, const struct death *death);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds out whether a program may trace other processes: whether its dynamic string table names
- * ptrace (ELF, chapter 5). */
+/* Finds out whether a program may trace other processes. It may if its dynamic string table
+ * contains the name ptrace (ELF, chapter 5). */
 #include "tracer.h"
 
 #include <elf.h>
@@ -13,7 +13,7 @@
 #define MAX_SEGMENTS 32
 #define MAX_DYNAMIC  128
 #define PIECE        16384
-#define MAX_KNOWN    16 /* number of stored programs; a build uses about ten */
+#define MAX_KNOWN    16 /* number of stored answers; a compilation uses about ten programs */
 
 static bool read_at(int fd, uint64_t at, void *to, size_t size)
 {
@@ -82,8 +82,8 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* As file_imports_ptrace(), but stores the answers: a compiler's string table has a megabyte, and a
- * build executes the compiler again and again. */
+/* As file_imports_ptrace(), but stores the answers: a compiler's string table has a megabyte, and
+ * `make` executes the compiler again and again. */
 static bool known_imports_ptrace(int fd)
 {
 	static struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stands for tracer.c in a build for another mode or processor, which cannot read the registers of
+/* Replaces tracer.c in a build that is not 64-bit x86 code: such code cannot read the registers of
  * 64-bit programs. */
 #include "tracer.h"
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define LINE 4352 /* the fields of a line of /proc/TID/maps, and a path */
+#define LINE 4352 /* bytes for a line of /proc/TID/maps: its fields and a path */
 
 void place_module(pid_t thread, uint64_t address, struct place *place)
 {

@@ -13,9 +13,9 @@ bool privilege_is_kept(void);
 /* Whether the file is such a program. */
 bool privilege_is_gained(const char *path);
 
-/* Call for a thread that has just executed such a program and was denied the privileges. Detaches,
- * and makes the thread execute the program again, untraced. If that is not possible, changes
- * nothing and returns false. */
+/* Call for a thread that has just executed such a program and was denied the privileges. Detaches
+ * from the thread, and makes it execute the program again, untraced. If that is not possible,
+ * changes nothing and returns false. */
 bool privilege_restart(pid_t thread);
 
 #endif

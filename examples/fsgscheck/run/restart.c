@@ -19,8 +19,8 @@ static bool read_word(int memory, uint64_t at, uint64_t *word)
 	return pread(memory, word, sizeof *word, (off_t)at) == sizeof *word;
 }
 
-/* Finds the arguments of execve() on the new stack, on which no code has run yet (psABI, figure
- * 3.9). */
+/* Finds the arguments of execve() on the new stack, which the new program has not changed yet
+ * (psABI, figure 3.9). */
 static bool read_stack(int memory, uint64_t at, uint64_t *path, uint64_t *argv, uint64_t *envp)
 {
 	uint64_t count, word, value;
@@ -64,7 +64,8 @@ bool privilege_restart(pid_t thread)
 	if (memory < 0)
 		return false;
 	regs.orig_rax = (unsigned long long)-1; /* the kernel must not restart the first execve() */
-	/* Write the code to this process's copy of the page, which the second execve() discards. */
+	/* Write the code to the traced process's copy of the page, which the second execve()
+	 * discards. */
 	if (read_stack(memory, regs.rsp, &path, &argv, &envp) &&
 	    pread(memory, old, sizeof old, (off_t)regs.rip) == sizeof old &&
 	    pwrite(memory, code, sizeof code, (off_t)regs.rip) == sizeof code) {

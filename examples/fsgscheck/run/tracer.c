@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tracer (ptrace(2)): passes all events on to the program, and examines faults at the
- * instructions. */
+/* The tracer (ptrace(2)): passes all events on to the program, and examines faults at the four
+ * instructions and at CPUID. */
 #include "tracer.h"
 #include "../explain/text.h"
 #include "death.h"
@@ -18,14 +18,15 @@
 /* PTRACE_O_EXITKILL is not set, so that programs outlive a tracer that is killed. */
 #define OPTIONS \
 	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
-/* For a program that may trace other processes: its children must stay untraced, but its threads
- * are traced. */
+/* Options for a program that may trace its children. The children must stay untraced, because a
+ * process can have only one tracer. The threads are traced. */
 #define OPTIONS_OF_TRACER (PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
-/* Maximum number of stored faults that a handler received and may not have left yet. If there are
- * more, the oldest is forgotten. */
+/* Maximum number of stored faults. A fault is stored while the program's own handler may still run
+ * because of it. If there are more, the oldest is forgotten. */
 #define MAX_CAUGHT        64
-/* Maximum number of places that are stored because a death there was printed in full. */
+/* Maximum number of stored places. The first death at a place is printed in full, and a further
+ * death there as one line. */
 #define MAX_PRINTED       32
 
 struct caught {
@@ -102,7 +103,7 @@ static void read_name(pid_t thread, char *name, size_t size)
 	text_clean(name, name, size);
 }
 
-/* Reads the bytes at RIP, as far as they are mapped. */
+/* Reads up to FAULT_CODE bytes at RIP, and returns how many of them are mapped. */
 static size_t read_code(pid_t thread, uint64_t rip, uint8_t code[FAULT_CODE])
 {
 	const size_t on_page = 4096 - (rip & 4095);
@@ -122,7 +123,8 @@ static size_t read_code(pid_t thread, uint64_t rip, uint8_t code[FAULT_CODE])
 	return got > 0 ? (size_t)got : 0;
 }
 
-/* Whether the signal is a fault at one of the instructions. */
+/* Whether the signal is a fault at one of the four instructions or at CPUID. If so, fills in `d`,
+ * except its places. */
 static bool read_fault(pid_t thread, struct death *d)
 {
 	uint8_t code[FAULT_CODE];
@@ -210,8 +212,8 @@ static void serve_handled(struct death *d, int signal)
 	c->frame = 0;
 	c->entering = true;
 	ptrace(PTRACE_SETOPTIONS, d->thread, NULL, options_for(d->thread) | PTRACE_O_TRACEEXIT);
-	/* The thread stops at the handler's first instruction. The kernel does not save the
-	 * single-step flag in the handler's frame. */
+	/* The thread stops at the handler's first instruction. It does not stop again after the
+	 * handler, because the kernel does not save the single-step flag in the handler's frame. */
 	if (ptrace(PTRACE_SINGLESTEP, d->thread, NULL, (long)signal) != 0)
 		c->thread = 0;
 }
@@ -307,8 +309,8 @@ static void serve_exec(pid_t thread)
 	go_on(thread, 0);
 }
 
-/* Whether the thread's stops count as the program's: those of the first thread, or of any thread if
- * the first has ended and so has no memory. */
+/* Whether the thread's stops count as the program's. The stops of the first thread do. After the
+ * first thread has ended, the stops of every thread do. A thread that has ended has no VmSize. */
 static bool stands_for_program(pid_t thread)
 {
 	return thread == tracing->program ||

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Shared by front and tracer. The front writes relayed, the tracer the rest. */
+/* Shared by front and tracer. The front writes `relayed`, and the tracer writes `seen`. */
 struct shared {
 	/* By signal number: sender and time of the latest signal to the program. */
 	struct {
