@@ -23,41 +23,41 @@ extern "C" {
  * happens. They can disagree.
  *
  * Which question to ask:
- *  - A runtime that moves a base asks fsgs_base_access() once at its start, for each segment that
- *    it moves, and compares with ::FSGS_ACCESS_INSTRUCTION.
+ *  - A runtime that changes a base asks fsgs_base_access() once at its start, for each segment that
+ *    it uses, and compares the answer with ::FSGS_ACCESS_INSTRUCTION.
  *  - A caller that wants one answer for all four instructions asks fsgs_usable().
  *  - A caller that wants to know why asks fsgs_check().
- *  - Code that runs before the C library does asks fsgs_check_early().
+ *  - Code that runs before the C library is initialised calls fsgs_check_early().
  * @{
  */
 
-/** @brief What fsgs_check() is asked to do besides the plain check. Flags may be combined. */
+/** @brief Options of fsgs_check(). They may be combined. */
 enum fsgs_check_flag {
-	/** Do not execute the instructions and install no signal handler. */
+	/** Execute none of the four instructions, and install no signal handler. */
 	FSGS_CHECK_NO_TRIAL = 1 << 0,
-	/** Collect also what findings and advice need: /proc/cpuinfo, the copies of the auxiliary
-	 *  vector, the makers of processor and hypervisor, the kernel's release, signs of tools,
-	 *  whether arch_prctl answers, and the canonical check. Reads files. */
+	/** Also collect the evidence that findings and advice need: /proc/cpuinfo, the copies of
+	 *  the auxiliary vector, the makers of processor and hypervisor, the kernel's release,
+	 *  signs of tools, whether arch_prctl answers, and the canonical check. Reads files. */
 	FSGS_CHECK_CONTEXT = 1 << 1,
 	/** Repeat CPUID and the trial on each CPU that this thread may run on. The library starts a
 	 *  thread that moves from CPU to CPU. */
 	FSGS_CHECK_ALL_CPUS = 1 << 2,
 	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches,
 	 *  sleep, fork and migrations. Runs in the library's own threads and in a child that shares
-	 *  the memory. Takes 1 to 50 ms, whatever the size of the process. Only where the kernel
-	 *  advertises the instructions and the trial succeeded. */
+	 *  the memory. Takes 1 to 50 ms, whatever the size of the process. Done only if the kernel
+	 *  advertises the instructions and the trial of RDGSBASE and WRGSBASE succeeded. */
 	FSGS_CHECK_SURVIVAL = 1 << 3
 };
 
 /** How many ranges of CPUs an fsgs_cpu_group can name. */
 #define FSGS_CPU_RANGES 8
 
-/** @brief CPUs that gave the same result. Owned by the caller, holds no pointers; passed with its
- *  size, only ever grows. */
+/** @brief CPUs that gave the same result. The caller allocates the structure and passes its size.
+ *  It holds no pointers. Later versions only add members at its end. */
 struct fsgs_cpu_group {
 	/** How many CPUs. */
 	uint32_t count;
-	/** How many of first and last are used. */
+	/** How many elements of first and last are used. */
 	uint32_t ranges;
 	/** First CPU of each range. */
 	uint32_t first[FSGS_CPU_RANGES];
@@ -80,24 +80,24 @@ struct fsgs_cpu_group {
 /**
  * @brief Collect evidence on this machine and decide.
  *
- * In this order: with ::FSGS_CHECK_CONTEXT the surroundings; AT_HWCAP2 bit 1 (Linux,
+ * Collects in this order: the surroundings, with ::FSGS_CHECK_CONTEXT; AT_HWCAP2 bit 1 (Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst); CPUID, where leaf 7 is queried only if it exists (SDM
- * vol. 2, CPUID); the trial of the four instructions; what else @p flags ask for; then
- * fsgs_decide(). Nothing is cached: each call collects the evidence again.
+ * vol. 2, CPUID); the trial of the four instructions; the other parts that @p flags ask for. Then
+ * decides as fsgs_decide() does. Nothing is cached: each call collects the evidence again.
  *
  * During the trial, a few microseconds long, SIGILL, SIGSEGV, SIGBUS and SIGSYS have a handler of
  * the library. Every other signal is blocked in the calling thread meanwhile, except SIGTRAP, which
- * debuggers need. A fault in other code is passed to the action that was installed before, with its
- * own flags and mask. When the call returns, the handlers, the mask, the bases and errno are
- * restored. The first check on several CPUs or of survival makes the process create a thread, which
- * initialises the C library's thread support, once.
+ * debuggers need. A fault in other code is passed to the action that was installed before, with
+ * that action's flags and mask. When the call returns, the handlers, the mask, the bases and errno
+ * are restored. A check with ::FSGS_CHECK_ALL_CPUS or ::FSGS_CHECK_SURVIVAL creates a thread. The
+ * first thread of a process initialises the C library's thread support.
  *
  * @param[out] report  Filled in as far as @p size reaches; a part beyond what this library knows is
  *                     zeroed.
  * @param[in]  size    `sizeof *report` in bytes.
  * @param[in]  flags   enum fsgs_check_flag, or 0.
  *
- * @retval 0    The report is filled in; any verdict can come with success.
+ * @retval 0    The report is filled in, whatever the verdict is.
  * @retval -22  (-EINVAL) @p report is NULL, @p size is below ::FSGS_REPORT_MIN, or @p flags has an
  *              unknown bit. Nothing was written or run.
  *
@@ -109,7 +109,7 @@ struct fsgs_cpu_group {
  * point. A check waits up to 10 s for a trial of another thread or of another copy of the library,
  * then continues without a trial (EDEADLK).
  * @par Early use
- * In a constructor; not in an IFUNC resolver or before relocation: fsgs_check_early().
+ * In a constructor; not in an IFUNC resolver or before relocation, where fsgs_check_early() works.
  * @par Environment
  * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. An unknown value of
  * `FSGSCHECK_TRIAL` or `FSGSCHECK_BASE` is ignored and reported as ::FSGS_FINDING_MISCONFIGURED.
@@ -118,7 +118,7 @@ struct fsgs_cpu_group {
  * @par Stack
  * 10 KiB, plus one signal frame (AT_MINSIGSTKSZ), unless that goes to the alternate stack.
  * @par Cost
- * Two CPUID instructions, each of which leaves the guest in a VM, and about 25 short system
+ * Two CPUID instructions, each of which exits to the hypervisor in a VM, and about 25 short system
  * calls; with ::FSGS_CHECK_CONTEXT 100 to 500 microseconds.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
@@ -142,8 +142,9 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size,
  * @param[in,out] count       In: how many groups there is room for, at least 1. Out: how many were
  *                            filled in.
  *
- * @retval 0    The report and the groups are filled in. No group, and fsgs_report.cpus_checked of
- *              0, if the affinity could not be read or changed, or no thread could be created.
+ * @retval 0    The report and the groups are filled in. If the affinity could not be read or
+ *              changed, or no thread could be created, @p *count and fsgs_report.cpus_checked are
+ *              0.
  * @retval -22  (-EINVAL) @p report, @p groups or @p count is NULL, @p *count is 0, @p size or
  *              @p group_size is below its minimum, or @p flags has an unknown bit. Nothing was
  *              written or run.
@@ -155,11 +156,11 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size,
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. Ignored in a process that runs with
- * raised privileges (AT_SECURE).
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. The variable is ignored in a process
+ * that runs with raised privileges (AT_SECURE).
  * @par Cost
- * Those of fsgs_check(), a thread, and for each CPU a migration, two CPUID instructions and a
- * trial.
+ * fsgs_check(), the creation of a thread, and for each CPU a migration, two CPUID instructions and
+ * a trial.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst; sched_setaffinity(2).
@@ -172,8 +173,8 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
 /**
  * @brief fsgs_check() on one CPU.
  *
- * @param[in]  cpu     The number of the CPU, as sched_setaffinity(2) counts them. The affinity of
- *                     the calling thread need not include it.
+ * @param[in]  cpu     The number of the CPU, as in sched_setaffinity(2). The affinity of the
+ *                     calling thread need not include it.
  * @param[out] report  Filled in as far as @p size reaches.
  * @param[in]  size    `sizeof *report` in bytes.
  * @param[in]  flags   enum fsgs_check_flag, without ::FSGS_CHECK_ALL_CPUS.
@@ -192,10 +193,10 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. Ignored in a process that runs with
- * raised privileges (AT_SECURE).
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. The variable is ignored in a process
+ * that runs with raised privileges (AT_SECURE).
  * @par Cost
- * Those of fsgs_check(), a thread and a migration.
+ * fsgs_check(), the creation of a thread, and a migration.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst; sched_setaffinity(2).
@@ -207,9 +208,9 @@ FSGS_API int fsgs_check_cpu(uint32_t cpu, struct fsgs_report *report, size_t siz
 /**
  * @brief Whether all four instructions may be used by this process: the cached answer.
  *
- * The first call does fsgs_check(); later ones read one variable until fsgs_refresh(). This is the
- * machine's answer: it ignores `FSGSCHECK_BASE` and fsgs_base_force(), and requires all four
- * instructions. A runtime that moves one segment asks fsgs_base_access() instead.
+ * The first call does fsgs_check(). Later calls read one variable, until fsgs_refresh() is called.
+ * This is the machine's answer: it ignores `FSGSCHECK_BASE` and fsgs_base_force(), and requires all
+ * four instructions. A runtime that uses one segment asks fsgs_base_access() instead.
  *
  * @retval 1  The verdict is ::FSGS_VERDICT_USABLE.
  * @retval 0  It is another verdict.
@@ -219,10 +220,10 @@ FSGS_API int fsgs_check_cpu(uint32_t cpu, struct fsgs_report *report, size_t siz
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
- * The first call reads `FSGSCHECK_TRIAL`, as fsgs_check(), and decides the access of each
+ * The first call reads `FSGSCHECK_TRIAL`, as fsgs_check() does, and decides the access of each
  * segment, for which it also reads `FSGSCHECK_BASE`.
  * @par Cost
- * A load and a test once the answer is there.
+ * A load and a test once the answer is cached.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst.
@@ -247,9 +248,9 @@ FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
  * @par Environment
  * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL` are read again.
  * @par Cost
- * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT if a segment is left to arch_prctl. None
- * if both accesses were set by fsgs_base_force() or `FSGSCHECK_BASE` and fsgs_usable() was never
- * called.
+ * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT if the first gives a segment the access
+ * arch_prctl. None if both accesses were set by fsgs_base_force() or `FSGSCHECK_BASE` and
+ * fsgs_usable() was never called.
  * @par Source
  * None: neither kernel nor hypervisor announces such a change (doc/limits.md).
  * @since 1.0

@@ -35,7 +35,8 @@ int main(void)
 	if (fsgs_get_gs_base(&before) || fsgs_set_gs_base((uintptr_t)heap) || save(&image) ||
 	    fsgs_set_gs_base(before))
 		return 1;
-	/* The child has the same memory and the bases of a new process, as a restored one has. */
+	/* The child stands for a restored process. It has the same memory, and a GS base of 0, as a
+	 * new process has. */
 	child = fork();
 	if (child == 0) {
 		if (fsgs_set_gs_base(0) || restore(&image) || fsgs_get_gs_base(&now))
@@ -44,7 +45,8 @@ int main(void)
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0 || status)
 		return 1;
-	/* WRGSBASE may have written a base that no set accepts: then the restore is refused. */
+	/* A program can write any base by WRGSBASE. If the library refuses the base, restore()
+	 * fails. */
 	image.gs = UINT64_C(0x800000000000);
 	error = restore(&image);
 	if (error != -1 /* -EPERM */ || fsgs_get_gs_base(&now) || now != before)

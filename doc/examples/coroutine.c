@@ -23,7 +23,7 @@ static int switch_task(struct task *from, struct task *to)
 
 	if (error)
 		return error;
-	/* -EPERM: by its own WRGSBASE, the task has written a base that no set accepts. */
+	/* -EPERM: the task has executed WRGSBASE itself, with a base that the library refuses. */
 	return fsgs_ensure_gs_base(to->gs);
 }
 

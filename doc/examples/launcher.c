@@ -11,8 +11,7 @@ int main(int argc, char **argv)
 	const uint32_t access = fsgs_base_access(FSGS_SEGMENT_GS);
 	uint64_t base;
 
-	if (argc <
-	    2) { /* The launcher: the variable holds for both segments, so they must agree. */
+	if (argc < 2) { /* The launcher: the variable sets both segments, so they must agree. */
 		char *const program[] = {argv[0], (char[]){"launched"}, NULL};
 
 		if (access == fsgs_base_access(FSGS_SEGMENT_FS) &&

@@ -10,7 +10,7 @@
 switch_gs:
 	mov	fsgs_base_limit@GOTPCREL(%rip), %rax
 	cmp	FSGS_BASE_LIMIT_GS(%rax), %rdi
-	jae	1f	/* unsigned: not the instruction, or too high a base */
+	jae	1f	/* unsigned: the access is not the instruction, or the base is too high */
 	FSGS_WRGSBASE %rdi
 	xor	%eax, %eax
 	ret

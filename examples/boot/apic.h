@@ -8,11 +8,12 @@
 /* Call first on each processor. Returns 0 if there is no controller. */
 int apic_start(void);
 
-/* Call last on the boot processor: restores the state before apic_start() and stops the other
- * processors. */
+/* Call last on the boot processor: restores the state that was there before apic_start(), and stops
+ * the other processors. */
 void apic_stop(void);
 
-/* A processor's identifier, or APIC_OTHERS for every processor except the caller. */
+/* The parameter `id` below is a processor's identifier, or APIC_OTHERS for every processor except
+ * the caller. */
 #define APIC_OTHERS UINT64_MAX
 
 /* Stops a processor until it is started again. */

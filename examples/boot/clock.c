@@ -13,10 +13,10 @@
 #define CONTROL_OUTPUT   0x20
 #define ROUNDS           2
 
-/* No time-stamp counter runs faster. If the PC's timer takes more ticks than this for one
- * millisecond, there is no such timer. */
+/* No time-stamp counter runs faster. If the counter advances by more than this in one millisecond
+ * of the PC's timer, there is no such timer. */
 #define TICKS_PER_MS_MAX UINT64_C(10000000)
-/* If the timer takes fewer ticks than this, it did not run for a millisecond. */
+/* If the counter advances by less than this, the timer did not run for a millisecond. */
 #define TICKS_PER_MS_MIN UINT64_C(100000)
 /* Used if no source gives the frequency. Time limits are then wrong by a factor of three at
  * most. */

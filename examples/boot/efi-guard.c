@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot guard as a UEFI program, by its load options:
+ * The boot guard as a UEFI program. The load options choose what it does:
  *
  * `guard` tests and returns to the caller, with success if the kernel needs no nofsgsbase, else
  * with an error status.

@@ -15,7 +15,8 @@ const char *efi_guard_options(efi_handle image, struct efi_system_table *system,
  * cannot be loaded. */
 int efi_guard_start(const struct efi_loaded_image *loaded, const char *arguments, uint64_t since);
 
-/* Continues the boot: starts the image, or returns to the caller. */
+/* Prints the guard's line, then starts the image that efi_guard_start() loaded. If it loaded none,
+ * exits to the program that started the guard. `tested` says whether the processors were tested. */
 _Noreturn void efi_guard_finish(int tested);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts that this program uses of the UEFI specification 2.10, and of the multiprocessor
- * services of its companion, the PI specification. Numbers in comments are those of chapters.
- * Members that are not used are only padding. */
+/* The parts of the UEFI specification 2.10 that this program uses, and the multiprocessor services
+ * of the PI specification. The numbers in comments are chapters. Members that are not used serve
+ * only as padding. */
 #ifndef BOOT_EFI_H
 #define BOOT_EFI_H
 

@@ -96,7 +96,7 @@ start32:
 	movl %eax, %ebp		/* EBP keeps the loader's magic, ESI its information */
 	movl %ebx, %esi
 
-	/* Without CPUID or its long-mode bit, a processor would reset below. */
+	/* Without CPUID or its long-mode bit, a processor would reset in the code that follows. */
 	pushfl
 	popl %eax
 	movl %eax, %ecx

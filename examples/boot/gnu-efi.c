@@ -8,7 +8,7 @@
 
 #include <fsgscheck/core.h>
 
-/* The part that is used of EFI_CPU_ARCH_PROTOCOL, UEFI Platform Initialization specification. */
+/* The part of EFI_CPU_ARCH_PROTOCOL (UEFI Platform Initialization specification) that is used. */
 struct cpu_arch_protocol {
 	void *before[5];
 	EFI_STATUS(EFIAPI *register_handler)

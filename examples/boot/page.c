@@ -78,8 +78,8 @@ static void put(int at_row, int column, const char *text, unsigned foreground, u
 			screen_make(*text++, foreground, background);
 }
 
-/* Wraps at words, beginning at the next free row; continued lines are indented like the text. The
- * last row is reserved. */
+/* Prints a paragraph from the next free row on. Wraps it at words, with continued lines indented
+ * like the text. The last row is reserved. */
 static void paragraph(const char *label, const char *text, unsigned colour)
 {
 	const int indent = MARGIN + (int)text_length(label);

@@ -17,8 +17,8 @@
 
 #define DEBUG_PORT        0xe9
 
-/* The number of polls before a character is written anyway. They take longer than a byte at 115200
- * baud. If the port does not respond, the test must continue. */
+/* The number of polls before a character is written anyway. This many polls take longer than the
+ * transfer of a byte at 115200 baud. If the port does not respond, the test must continue. */
 #define WAIT_LIMIT        100000
 
 static int have_com1, have_debug_port;

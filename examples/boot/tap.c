@@ -42,7 +42,7 @@ void tap_step(uint32_t cpu, const char *text)
 	screen_line(line.text);
 }
 
-/* "ok 3 - CPUs 0-3: " */
+/* Prints the beginning of a line, such as "ok 3 - CPUs 0-3: ". */
 static void begin(int good, const struct result *result)
 {
 	struct line line = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The instruction, arch_prctl and a load through the segment must agree on the base. ptrace.c tests
- * the fourth access. */
+ * the access by a tracer. */
 #include "suite.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static struct window *set_prctl(uint64_t s, uint64_t base)
 	return w;
 }
 
-/* a: segment, b: base, c: read by 0 the instruction, 1 arch_prctl */
+/* a: segment, b: base, c: the base is read by the instruction (0) or by arch_prctl (1) */
 static void set_is_read(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -324,8 +324,8 @@ unsigned tls_selector(uint32_t base)
 
 unsigned any_selector(unsigned entry, uint32_t base)
 {
-	/* The TLS entry that replaces each LDT entry, or 0. It is used again, because the kernel
-	 * has only three TLS entries. */
+	/* For each LDT entry, the TLS entry that replaces it, or 0. The TLS entry is used again,
+	 * because the kernel has only three of them. */
 	static unsigned known[8];
 	const int error = set_ldt(entry, base);
 	unsigned tls = known[entry % 8] ? known[entry % 8] : (unsigned)-1;
@@ -450,7 +450,7 @@ void end_window(pid_t child, const char *who)
 		snprintf(seen, sizeof seen, "killed by signal %d", WTERMSIG(status));
 	else
 		snprintf(seen, sizeof seen, "wait status 0x%x", (unsigned)status);
-	fail("exits in order", seen, "%s", who);
+	fail("exit status 0", seen, "%s", who);
 }
 
 /* Installs the signal handlers, which do not need FS and run on a stack of their own. */

@@ -136,8 +136,8 @@ static void cpuid(const struct test *t)
 	on_each(t, cpuid_on);
 }
 
-/* The GS base after a null selector must be the same on each CPU. Processors of different models
- * would differ here, too. */
+/* The GS base after a null selector must be the same on each CPU. It can differ if the machine
+ * mixes processors of different models. */
 static void null_on(const struct test *t, int cpu)
 {
 	static uint64_t first[2];

@@ -49,7 +49,7 @@ static void refuses(const struct test *t)
 	must_fault(attempt(t->a, t->b, RAX), t->b);
 }
 
-/* a: segment, b: the aspect to test */
+/* a: segment */
 static void delivery(const struct test *t)
 {
 	const struct window *const w = attempt(t->a, NOT_CANONICAL, RDX);
@@ -233,8 +233,8 @@ static void compat(const struct test *t)
 	expect(0x12345678, w->out[RAX] & 0xffffffff, "EAX after it");
 }
 
-/* a: segment, b: the base comes from 0 any descriptor, 1 a TLS descriptor, 2 the instruction, after
- * a descriptor. 32-bit code reads through the segment. */
+/* a: segment, b: the base comes from any descriptor (0), from a TLS descriptor (1), or from the
+ * instruction, after a descriptor (2). 32-bit code reads through the segment. */
 static void compat_load(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -300,7 +300,7 @@ static const char *landing(uint64_t rip)
 	return 0;
 }
 
-/* Notes the address of a trap. If the stub is single-stepped, only these addresses count. */
+/* Notes the address of a trap, for the case that single-steps its stub. */
 static void step(struct window *w, uint64_t rip)
 {
 	if (w->trails < TRAIL)

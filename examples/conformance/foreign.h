@@ -57,9 +57,9 @@ struct window {
 	uint16_t selector[2];
 	uint32_t set_by[2];
 	uint64_t set[2];
-	uint32_t reload[2]; /* 1: after the base, load the selector again */
+	uint32_t reload[2]; /* 1: load the selector again after the base was set */
 
-	/* After it. */
+	/* After the stub. */
 	void (*event)(struct window *w);
 	uint64_t argument[4]; /* of the event */
 	uint32_t want_load[2];
@@ -129,8 +129,8 @@ void foreign_signal(int signal, siginfo_t *info, void *context);
 extern struct window *foreign_now;
 extern struct foreign_fault *foreign_crash;
 
-/* System calls that kill their caller on this machine. Children find them, before the first case.
- * Such an arch_prctl is not made, and has the result -ENOSYS. */
+/* System calls that kill their caller on this machine. Before the first case, child processes try
+ * these calls. An arch_prctl call that kills is not made again: its result is -ENOSYS. */
 #define FOREIGN_CALL(get, segment) (1u << ((get)*2 + (segment)))
 #define FOREIGN_INT80              (1u << 4) /* the 32-bit entry */
 /* Any system call while GS holds another base than at the start of the process: a sandbox keeps its
@@ -160,7 +160,7 @@ void event_yield(struct window *w); /* until the rival had two turns */
 void event_spin(struct window *w);  /* spins until the rival had two turns */
 void event_sleep(struct window *w); /* argument 0: nanoseconds */
 void event_storm(struct window *w); /* argument 0: how many signals to this thread */
-void event_iret(struct window *w);  /* argument 0: faults on the return to user space */
+void event_iret(struct window *w);  /* argument 0: how many faults on the return to user space */
 void event_touch(struct window *w); /* argument 0: address, 1: pages */
 void event_hop(struct window *w);   /* moves to each CPU of cpu[] */
 void event_breakpoint(struct window *w);

@@ -233,8 +233,8 @@ static void handler_sees(const struct test *t)
 	expect(base, w->last.insn[s], "base of %s after it", segment_name(s));
 }
 
-/* a: segment, b: the signal is 0 sent, 1 a fault of the case itself. The base that the handler
- * writes stays, because a signal frame holds no base. */
+/* a: segment, b: the signal is sent (0) or comes from a trap of the case itself (1). The base that
+ * the handler writes stays, because a signal frame holds no base. */
 static void handler_changes(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -274,8 +274,8 @@ static bool core_registers(const char *path, struct user_regs_struct *regs)
 		memcpy(&segment, bytes + at, sizeof segment);
 		if (segment.p_type != PT_NOTE)
 			continue;
-		/* The kernel writes the NT_PRSTATUS of the dying thread first; its name is
-		 * "CORE". */
+		/* The kernel writes the NT_PRSTATUS of the dying thread first. The name of this
+		 * note is "CORE". */
 		if (segment.p_offset + sizeof note + 8 + sizeof status > (size_t)size)
 			return false;
 		memcpy(&note, bytes + segment.p_offset, sizeof note);

@@ -443,8 +443,8 @@ static int prepare_and_run(const struct options *options, const struct output *o
 		perror("fsgs-conformance: mmap");
 		return CANNOT_RUN;
 	}
-	/* Ignored signals are inherited from the parent. Then waiting for children would fail, and
-	 * no child would die of a signal. */
+	/* If the parent ignored these signals, this process inherits that. Then waiting for
+	 * children would fail, and no child would die of a signal. */
 	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
 		signal(defaults[i], SIG_DFL);
 	/* No core files, except in the cases that test them and raise the limit again. */

@@ -52,7 +52,7 @@ static void tap_line(const struct result *r, unsigned index)
 	putchar('\n');
 }
 
-/* A result that differs between runs. */
+/* Whether some runs of the case were skipped, and the others passed or were measured. */
 static bool partial(const struct result *r)
 {
 	return r->record.word != WORD_SKIP && r->record.word != WORD_FAIL && r->skipped_runs;

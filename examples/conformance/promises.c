@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What CPUID and the kernel, in AT_HWCAP2 and /proc/cpuinfo, say about the instructions. */
+/* Compares what CPUID offers, what the kernel advertises in AT_HWCAP2 and lists in /proc/cpuinfo,
+ * and whether the instructions run. */
 #include "suite.h"
 
 #include <cpuid.h>
@@ -31,8 +32,7 @@ static bool hwcap2_says(void)
 	return getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 }
 
-/* Whether the instructions run. Every other case requires that; here RDGSBASE is tried once
- * more. */
+/* Whether the instructions run: executes RDGSBASE. */
 static bool runs(void)
 {
 	struct window *const w = window_new();
@@ -75,7 +75,7 @@ static void hwcap2_cpuid(const struct test *t)
 	expect(1, cpuid_says(), "CPUID.(EAX=7,ECX=0):EBX[0] where AT_HWCAP2 bit 1 is set");
 }
 
-/* Whether a copy of the auxiliary vector has AT_HWCAP2 bit 1; -1 if it has no AT_HWCAP2. */
+/* The value of AT_HWCAP2 in a copy of the auxiliary vector; -1 if the copy has no AT_HWCAP2. */
 static int64_t in_vector(const Elf64_auxv_t *vector, size_t size)
 {
 	for (size_t i = 0; i < size / sizeof *vector && vector[i].a_type != AT_NULL; i++)

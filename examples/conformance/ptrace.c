@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The fourth access to a base: by a tracer. Tests every request that reads or writes one. */
+/* Access to a base by a tracer: tests every ptrace request that reads or writes a base. */
 #include "suite.h"
 
 #include <asm/prctl.h>
@@ -165,8 +165,8 @@ static void reads(const struct test *t)
 	go_on(child);
 }
 
-/* a: segment, b: set by 0 the instruction, 1 arch_prctl, c: base. Every request must read this
- * base. */
+/* a: segment, b: the base is set by the instruction (0) or by arch_prctl (1), c: base. Every
+ * request must read this base. */
 static void reads_all(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -248,7 +248,7 @@ static void limit(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment, b: 1 with a descriptor's selector. Reads all registers and writes them back: nothing
+/* a: segment, b: 1 for a descriptor's selector. Reads all registers and writes them back: nothing
  * may change. */
 static void round_trip(const struct test *t)
 {
@@ -451,7 +451,7 @@ static void writes_both(const struct test *t)
 	}
 }
 
-/* a: segment, b: 1 with a descriptor's selector. The tracer makes the process run code that clears
+/* a: segment, b: 1 for a descriptor's selector. The tracer makes the process run code that clears
  * its segments, then restores all of its registers and detaches. */
 static void redirect(const struct test *t)
 {

@@ -175,7 +175,8 @@ static void can_be_cleared(const struct test *t)
 	write_cr4(read_cr4() | CR4_FSGSBASE);
 }
 
-/* Clears and sets the bit several times: an implementation must not use a cached value of it. */
+/* Clears and sets the bit several times: an implementation must not use a cached value of the
+ * bit. */
 static void off_and_on(const struct test *t)
 {
 	const int s = segment_of(t->a);
@@ -183,11 +184,12 @@ static void off_and_on(const struct test *t)
 	for (int i = 0; i < 4; i++) {
 		write_cr4(read_cr4() & ~CR4_FSGSBASE);
 		insn(t->a, 64, BASE);
-		expect(VECTOR_UD, (uint64_t)window.fault.signal, "exception while it is clear");
+		expect(VECTOR_UD, (uint64_t)window.fault.signal,
+		       "exception after CR4.FSGSBASE was cleared");
 		write_cr4(read_cr4() | CR4_FSGSBASE);
 		wrmsr(msr_of(s), OTHER);
 		insn(t->a, 64, BASE);
-		expect(0, (uint64_t)window.fault.signal, "exception while it is set");
+		expect(0, (uint64_t)window.fault.signal, "exception after CR4.FSGSBASE was set");
 	}
 }
 
@@ -209,7 +211,7 @@ static void read_is_msr(const struct test *t)
 
 	wrmsr(msr_of(s), t->b);
 	insn(t->a, 64, 0);
-	expect(t->b, window.out[RAX], "the instruction after WRMSR");
+	expect(t->b, window.out[RAX], "base that the instruction reads after WRMSR");
 }
 
 static void write_is_msr(const struct test *t)
@@ -248,14 +250,16 @@ static void walking(const struct test *t)
 
 		if (is_write(t->a)) {
 			insn(t->a, 64, value);
-			expect(value, rdmsr(msr_of(s)), "RDMSR after a walking bit");
+			expect(value, rdmsr(msr_of(s)), "RDMSR after a write with one bit set");
 			insn(t->a, 64, ~value);
-			expect(~value, rdmsr(msr_of(s)), "RDMSR after a walking zero");
+			expect(~value, rdmsr(msr_of(s)), "RDMSR after a write with one bit clear");
 		} else {
 			wrmsr(msr_of(s), value);
-			expect(value, insn(t->a, 64, 0)->out[RAX], "a walking bit");
+			expect(value, insn(t->a, 64, 0)->out[RAX],
+			       "read of a base with one bit set");
 			wrmsr(msr_of(s), ~value);
-			expect(~value, insn(t->a, 64, 0)->out[RAX], "a walking zero");
+			expect(~value, insn(t->a, 64, 0)->out[RAX],
+			       "read of a base with one bit clear");
 		}
 	}
 }
@@ -462,9 +466,10 @@ static void null_agrees(const struct test *t)
 {
 	write64((int)t->a, KERNEL_BASE);
 	load_selector((int)t->a, 0);
-	/* May be kept or cleared, depending on the vendor; but both readers must agree. */
+	/* The base may be kept or cleared, depending on the vendor. But RDMSR and the instruction
+	 * must agree. */
 	expect(rdmsr(msr_of((int)t->a)), read64((int)t->a),
-	       "the instruction after a null selector");
+	       "base that the instruction reads after a null selector");
 }
 
 /* a: segment. Loads through the segment in ring 0, as a kernel accesses its per-CPU data. */

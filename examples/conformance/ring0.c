@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The runner of the suite's ring-0 half: an image that shares the boot image's entry, traps and
- * serial output. Each case runs on each processor, in turn; it fails if it fails on one of them.
- * Interrupts are off except during HLT.
+ * serial output. Each case runs on each processor, in turn. A case fails if it fails on one
+ * processor. Interrupts are off except during HLT.
  */
 #include "ring0.h"
 
@@ -45,7 +45,7 @@ static struct tally *current;
 static uint32_t processor, failures;
 int have_timer;
 static const char *skipped;
-/* The case that the processor in its turn announced last: index plus 1. */
+/* The case that the processor whose turn it is announced last: index plus 1. */
 static volatile uint32_t announced;
 /* The processor that hung; a hang of the boot processor is not detected. */
 static uint32_t hung;
@@ -362,7 +362,7 @@ void boot_main(uint32_t magic, const void *information)
 	choose(command_line(magic, information));
 	trap_start();
 	trap_use();
-	/* The fifth quadword of PVH's start_info is the address of firmware's tables. */
+	/* The fifth quadword of PVH's start_info is the address of ACPI's root pointer. */
 	present = acpi_processors(
 		magic != MULTIBOOT_LOADER && (uint32_t)*pvh == PVH_START_INFO ? pvh[4] : 0);
 	have_timer = apic_start();

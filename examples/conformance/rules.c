@@ -10,11 +10,11 @@
 #define FSGS       "Linux, Documentation/arch/x86/x86_64/fsgs.rst"
 #define QEMU       "QEMU (user and system emulation), which does not check the operand"
 #define XENPV      "Xen before 4.15, 64-bit paravirtual guests"
-#define UML        "user-mode Linux (after a switch FS is as arch_prctl set it)"
-#define GVISOR     "gVisor (GS is its own; its ptrace platform forgets the FS base at system calls)"
+#define UML        "user-mode Linux (a context switch restores the FS base that arch_prctl has set)"
+#define GVISOR     "gVisor (uses GS itself; its ptrace platform loses the FS base at system calls)"
 #define NO_REQUEST "; gVisor has no PTRACE_ARCH_PRCTL"
-/* Cases with the selectors 1 and 2, the trap flag or 32-bit code fail there, too. */
-#define DIES       "user-mode Linux (dies of a base beyond its own address space)"
+/* In user-mode Linux, cases with the selectors 1 and 2, the trap flag or 32-bit code fail, too. */
+#define DIES       "user-mode Linux (a base beyond its own address space kills the process)"
 
 const struct rule_text rules[RULES] = {
 	[RULE_OPERAND] = {"operand", "the operand may be any of the sixteen general registers",
@@ -25,21 +25,24 @@ const struct rule_text rules[RULES] = {
 			 SDM2 RD " and " WR ", Operation" APM, NULL},
 	[RULE_SELECTOR_KEPT] = {"selector-kept", "the segment registers keep their selectors",
 				SDM2 WR ", Operation (the base alone is loaded)" APM, NULL},
-	[RULE_LENGTH] = {"length", "4 bytes without REX, 5 bytes with it; execution goes on there",
+	[RULE_LENGTH] = {"length",
+			 "4 bytes without REX, 5 bytes with REX; execution continues after them",
 			 SDM2 RD " and " WR
 				 ", Opcode; vol. 3, 18.3.1.4 (Single-Step Exception Condition)",
-			 "user-mode Linux (the trap flag kills)"},
+			 "user-mode Linux (the trap flag kills the process)"},
 	[RULE_REX_IGNORED] = {"rex-ignored",
-			      "REX.R and REX.X do not matter to an opcode extension "
+			      "REX.R and REX.X have no effect on an opcode extension "
 			      "with a register operand",
 			      SDM2 "2.2.1.2 (More on REX Prefix Fields)", NULL},
 	[RULE_REX_PLACE] = {"rex-place", "a REX prefix that is not next to the opcode is ignored",
 			    SDM2 "2.2.1 (REX Prefixes)",
-			    "QEMU 7.2 to 10.0 (it counts in front of F3, too)"},
-	[RULE_PREFIX] = {"prefix",
-			 "redundant prefixes: not specified for these instructions, measured",
-			 SDM2 "2.1.1 (Instruction Prefixes)", NULL},
-	[RULE_VALUE] = {"value", "the base is what was written, in all of its bits",
+			    "QEMU 7.2 to 10.0 (a REX prefix in front of F3 has an effect, too)"},
+	[RULE_PREFIX] =
+		{"prefix",
+		 "the effect of redundant prefixes is unspecified for these instructions, so it is "
+		 "measured",
+		 SDM2 "2.1.1 (Instruction Prefixes)", NULL},
+	[RULE_VALUE] = {"value", "the base has all bits of the value that was written",
 			SDM2 RD " and " WR ", Operation" APM, DIES},
 	[RULE_ZERO_EXTEND_REGISTER] =
 		{"zero-extend-register", "a 32-bit read clears the upper half of the register",
@@ -49,7 +52,8 @@ const struct rule_text rules[RULES] = {
 	[RULE_ZERO_EXTEND_BASE] = {"zero-extend-base",
 				   "a 32-bit write clears the upper half of the base",
 				   SDM2 WR ", Description" APM, NULL},
-	[RULE_32_NO_GP] = {"no-gp-32", "a 32-bit write cannot be refused as not canonical",
+	[RULE_32_NO_GP] = {"no-gp-32",
+			   "a 32-bit write never raises #GP, because its value is always canonical",
 			   SDM2 WR ", 64-Bit Mode Exceptions" APM, NULL},
 	[RULE_LINEAR] =
 		{"linear",
@@ -60,14 +64,13 @@ const struct rule_text rules[RULES] = {
 		 DIES},
 	[RULE_EFFECTIVE] =
 		{"effective",
-		 "whether a non-canonical effective address faults if its sum with the base is "
-		 "canonical: vendors differ, so it is measured",
+		 "a non-canonical effective address whose sum with the base is canonical: vendors "
+		 "differ, so the result is measured",
 		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing: of the linear address); APM vol. "
 		 "1, 2.2.2 (Canonical "
 		 "Address Form: of a virtual-memory reference)",
 		 DIES},
-	[RULE_LEA] = {"lea", "LEA gives the effective address: the base is not part of it",
-		      SDM2 "LEA", NULL},
+	[RULE_LEA] = {"lea", "LEA gives the effective address, without the base", SDM2 "LEA", NULL},
 	[RULE_CANONICAL] = {"canonical", "#GP(0) if the source of a 64-bit write is not canonical",
 			    SDM2 WR ", 64-Bit Mode Exceptions" APM, QEMU},
 	[RULE_CANONICAL_KEEPS] =
@@ -76,8 +79,8 @@ const struct rule_text rules[RULES] = {
 		 QEMU},
 	[RULE_CANONICAL_WIDTH] =
 		{"canonical-width",
-		 "canonical in 57 but not in 48 bits: depends on the processor, "
-		 "measured",
+		 "an address that is canonical with 57 bits but not with 48 bits: processors "
+		 "differ, so the result is measured",
 		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing); Linux commit 9245fd6b8531 (KVM)",
 		 NULL},
 	[RULE_GP_SIGNAL] =
@@ -98,13 +101,13 @@ const struct rule_text rules[RULES] = {
 		 "(vector 14)"},
 	[RULE_COMPAT] = {"compat", "#UD in compatibility mode",
 			 SDM2 RD " and " WR ", Compatibility Mode Exceptions" APM,
-			 "user-mode Linux (32-bit code kills)"},
+			 "user-mode Linux (32-bit code kills the process)"},
 	[RULE_NULL_SELECTOR] =
 		{"null-selector",
-		 "whether loading a null selector clears the base differs by vendor, "
+		 "a null selector clears the base or keeps it: vendors differ, so the result is "
 		 "measured",
 		 "Linux, X86_BUG_NULL_SEG; APM, CPUID 8000_0021 EAX[6]",
-		 "user-mode Linux (selectors 1 and 2 kill)"},
+		 "user-mode Linux (the selectors 1 and 2 kill the process)"},
 	[RULE_DESCRIPTOR] =
 		{"descriptor",
 		 "loading a selector loads the zero-extended 32-bit base of its "
@@ -123,10 +126,10 @@ const struct rule_text rules[RULES] = {
 		 "arch_prctl and CLONE_SETTLS refuse an address of TASK_SIZE_MAX or more "
 		 "with EPERM and change nothing",
 		 "Linux, arch/x86/kernel/process_64.c, do_arch_prctl_64",
-		 "qemu-user and user-mode Linux (any address is taken)"},
+		 "qemu-user and user-mode Linux (any address is accepted)"},
 	[RULE_ANY_CANONICAL] =
 		{"any-canonical",
-		 "the instructions take any canonical address, the kernel's half too, "
+		 "the instructions accept any canonical address, also of the kernel's half, "
 		 "at any privilege level",
 		 SDM2 WR APM, DIES},
 	[RULE_PTRACE_READ] = {"ptrace-read", "a tracer reads the bases that the tracee has",
@@ -136,14 +139,15 @@ const struct rule_text rules[RULES] = {
 			       "Linux, arch/x86/kernel/ptrace.c, putreg",
 			       UML "; it has no PTRACE_SETREGSET for them" NO_REQUEST},
 	[RULE_PTRACE_SELECTOR] = {"ptrace-selector",
-				  "a tracer that writes a base leaves the selector alone",
+				  "a tracer's write of a base does not change the selector",
 				  "Linux, arch/x86/kernel/ptrace.c, putreg; selftest fsgsbase.c",
 				  "Linux before 5.9; user-mode Linux (selector of FS)"},
 	[RULE_PTRACE_LIMIT] = {"ptrace-limit",
 			       "a tracer cannot write a base of TASK_SIZE_MAX or more",
 			       "Linux, arch/x86/kernel/ptrace.c, putreg (EIO)",
-			       "user-mode Linux (any base is taken)" NO_REQUEST},
-	[RULE_INHERIT] = {"inherit", "a new process or thread has the bases of its maker",
+			       "user-mode Linux (any base is accepted)" NO_REQUEST},
+	[RULE_INHERIT] = {"inherit",
+			  "a new process or thread has the bases of the thread that created it",
 			  FSGS "; clone(2); arch/x86/kernel/process.c, copy_thread",
 			  XENPV "; " UML},
 	[RULE_SETTLS] = {"settls",
@@ -160,23 +164,22 @@ const struct rule_text rules[RULES] = {
 		 "Linux, arch/x86/kernel/signal_64.c (the frame holds no base)", UML},
 	[RULE_CORE] = {"core", "a core dump's NT_PRSTATUS holds the bases",
 		       "Linux, arch/x86/include/asm/elf.h, ELF_CORE_COPY_REGS", NULL},
-	[RULE_SURVIVE] = {"survive",
-			  "a base is as it was written until the thread itself changes it", FSGS,
-			  XENPV "; " UML "; " GVISOR},
-	[RULE_ENTRY] = {"entry", "the kernel's entry code works whatever GS base user space has",
+	[RULE_SURVIVE] = {"survive", "a base keeps its value until the thread itself changes it",
+			  FSGS, XENPV "; " UML "; " GVISOR},
+	[RULE_ENTRY] = {"entry", "the kernel's entry code works with any GS base of user space",
 			"Linux, Documentation/arch/x86/entry_64.rst; selftest syscall_arg_fault.c",
-			"kernels before 5.9 under modules that set CR4.FSGSBASE; user-mode Linux"},
+			"kernels before 5.9 with a module that sets CR4.FSGSBASE; user-mode Linux"},
 	[RULE_EVERY_CPU] = {"every-cpu", "the rules hold on each CPU",
-			    "Linux, HWCAP2_FSGSBASE is one promise for all CPUs",
+			    "Linux, HWCAP2_FSGSBASE (one bit for all CPUs)",
 			    "mixed hosts; Zhaoxin ZX-C before microcode 0x20e"},
-	[RULE_HWCAP2] = {"hwcap2",
-			 "AT_HWCAP2 bit 1 is set where, and only where, the instructions work",
-			 FSGS, "qemu-user, user-mode Linux and gVisor (run, and do not say so)"},
-	[RULE_CPUID] = {"cpuid", "#UD where CPUID.(EAX=7,ECX=0):EBX[0] is 0",
+	[RULE_HWCAP2] =
+		{"hwcap2", "AT_HWCAP2 bit 1 is set if, and only if, the instructions work", FSGS,
+		 "qemu-user, user-mode Linux and gVisor (the instructions run, but the bit is 0)"},
+	[RULE_CPUID] = {"cpuid", "the instructions raise #UD if CPUID.(EAX=7,ECX=0):EBX[0] is 0",
 			SDM2 RD " and " WR ", Exceptions; CPUID" APM,
-			"KVM on VMX with a host on nofsgsbase"},
+			"KVM on VMX, if the host was booted with nofsgsbase"},
 	[RULE_SOURCES] =
-		{"sources", "the kernel says the same in every place",
+		{"sources", "all places in which the kernel shows the feature agree",
 		 "Linux, getauxval(3), /proc/pid/auxv, prctl(2) PR_GET_AUXV, /proc/cpuinfo",
 		 "valgrind 3.19 (AT_HWCAP2)"},
 };

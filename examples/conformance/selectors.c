@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Selector and base: the effect of loading one on the other. */
+/* The effect of a selector load on the base, and of a write of the base on the selector. */
 #include "suite.h"
 
 #include <sys/mman.h>

@@ -108,7 +108,7 @@ void expect(uint64_t expected, uint64_t seen, const char *what, ...)
 /* Notes a deviation in words. */
 void fail(const char *expected, const char *seen, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Ends the case. If it noted a deviation before, it still fails. */
+/* Ends the case as skipped. A case that has noted a deviation still fails. */
 _Noreturn void skip(const char *why, ...) __attribute__((format(printf, 1, 2)));
 /* Adds a remark to a result without changing it. */
 void remark(const char *what, ...) __attribute__((format(printf, 1, 2)));
@@ -117,8 +117,8 @@ void classify(const char *what, ...) __attribute__((format(printf, 1, 2)));
 
 /* A window with the defaults: it sets nothing, and restores the bases of this process. */
 struct window *window_new(void);
-/* Runs foreign_window(). Skips the case if it would change the GS base that the sandbox needs:
- * need_gs(). */
+/* run_window() calls need_gs() and foreign_window(). need_gs() skips the case if the window would
+ * change a GS base that a sandbox needs. */
 void run_window(struct window *w);
 void need_gs(const struct window *w);
 /* Makes the window set the base of one segment by the instruction, to a user or a kernel
@@ -156,19 +156,19 @@ unsigned tls_selector(uint32_t base);
  * descriptor. */
 unsigned any_selector(unsigned entry, uint32_t base);
 
-/* Makes 32-bit code the window's stub: `size` bytes, nine at most, below 4 GiB, with the mode
- * switch there and back. The code is at w->stub + COMPAT_CODE. */
+/* Makes 32-bit code the window's stub: `size` bytes, nine at most, below 4 GiB, with the switches
+ * to 32-bit mode and back. The code is at w->stub + COMPAT_CODE. */
 #define COMPAT_CODE 16
 void compat_stub(struct window *w, const void *code, size_t size);
 
 /* Pins the calling thread; false on failure. */
 bool pin(int cpu);
-/* The CPUs that the run was given, ascending. */
+/* The CPUs on which this process may run, in ascending order. */
 size_t allowed_cpus(int *cpus, size_t room);
 
-/* Starts a child that runs the window; the child's exit status is the window's. */
+/* Starts a child that runs the window. If the window returns, the child exits with status 0. */
 pid_t start_window(struct window *w);
-/* Waits for the child. Notes a deviation if the child does not end normally. */
+/* Waits for the child. Notes a deviation unless the child exits with status 0. */
 void end_window(pid_t child, const char *who);
 
 /* The number of cases for which no child could be created. */

@@ -378,7 +378,7 @@ static void matrix(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment. The base is a descriptor's, and no write has replaced it. */
+/* a: segment. The base comes from a descriptor, and no write has replaced it. */
 static void descriptor_against(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -403,8 +403,8 @@ static void descriptor_against(const struct test *t)
 }
 
 /* a: segment, b: selector. One half of the windows loads the selector before the base is written,
- * the other half afterwards. All bases here against all bases of the rival, as in the kernel's
- * selftest. */
+ * the other half afterwards. Tests each base of this thread against each base of the rival, as in
+ * the kernel's selftest. */
 static void cross(const struct test *t)
 {
 	static const uint64_t local[] = {0, 1, UINT64_C(0x200000000), UINT64_C(0x7fff00001230)},
@@ -481,7 +481,7 @@ static void need_entry_code(void)
 		skip("without AT_HWCAP2 this is an emulator of processes: there is no entry code");
 }
 
-/* c: what enters the kernel while GS has a base of the kernel's half. */
+/* c: the event that enters the kernel while GS has a base of the kernel's half. */
 static void entry(const struct test *t)
 {
 	static an_event *const events[] = {event_syscalls,  event_int80, event_breakpoint,

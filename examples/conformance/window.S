@@ -209,7 +209,8 @@ window_sysenter:
 	.hidden window_end
 window_end:
 
-/* The tracer makes the process run this: it clears both segments and stops for the tracer. */
+/* The tracer makes the process run this code, which clears both segments and then stops for the
+ * tracer. */
 function window_zap
 	xorl %eax, %eax
 	movl %eax, %fs

@@ -12,7 +12,7 @@
  *
  * An NMI or a machine check may come during the test. The entry code of both was patched at boot
  * for a kernel without the feature, and does not look at CR4. If the sign bit of MSR_GS_BASE is
- * set, the entry code takes the value for the kernel's base (paranoid_entry() in
+ * set, the entry code takes the value to be the kernel's base (paranoid_entry() in
  * arch/x86/entry/entry_64.S). This rule holds during the test, because no base changes. A program
  * could break it by writing a value with the sign bit into its own GS base. But it would have to
  * run on this CPU while CR4.FSGSBASE is set (Documentation/arch/x86/x86_64/fsgs.rst), and nothing

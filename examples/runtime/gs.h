@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the examples of this folder access the GS base: through libfsgscheck, or, if compiled with
- * PLAIN_ARCH_PRCTL, by the system call alone, for comparison.
+ * How the examples of this folder access the GS base: through libfsgscheck. For comparison, a build
+ * with PLAIN_ARCH_PRCTL uses only the system call.
  */
 #ifndef FSGSCHECK_RUNTIME_GS_H
 #define FSGSCHECK_RUNTIME_GS_H

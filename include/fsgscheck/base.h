@@ -18,38 +18,39 @@
  * Each segment has an access of its own, one of enum fsgs_access: the instruction where
  * fsgs_check() allows it, else the arch_prctl(2) system call, else none. The first use of a segment
  * decides; fsgs_refresh() decides again. A runtime asks once at its start, for each segment that it
- * moves, whether `fsgs_base_access(segment) == FSGS_ACCESS_INSTRUCTION`, and chooses its code by
- * that.
+ * uses, whether `fsgs_base_access(segment) == FSGS_ACCESS_INSTRUCTION`, and chooses its code
+ * accordingly.
  *
  * A user or a program that knows which access works can set it: by the environment variable
  * `FSGSCHECK_BASE`, or by fsgs_base_force(), which takes precedence.
  *
  * The contract:
- *  - Every address below ::FSGS_BASE_LIMIT is accepted. A higher address of user space may be: a
- *    later library may raise the bound where the kernel has five levels of page tables. An address
- *    of the kernel's half, or a non-canonical address, never is. A refused address gives -EPERM
- *    before anything is written: the instruction would accept an address of the kernel's half, and
- *    some kernels and emulators crash on it.
+ *  - Every address below ::FSGS_BASE_LIMIT is accepted. A later library may also accept higher
+ *    addresses of user space, if the kernel has five levels of page tables. An address of the
+ *    kernel's half and a non-canonical address are never accepted. For a refused address, a set
+ *    returns -EPERM and writes nothing. The instruction would accept an address of the kernel's
+ *    half, and some kernels and emulators crash on such a base.
  *  - A get can therefore return a base that a set refuses, if code of the process wrote it by
  *    WRGSBASE itself. Code that saves and restores a base treats -EPERM at the restore as an error
- *    of that code. It can refuse to switch, or keep the base by not calling set for it.
- *  - arch_prctl is tested before it is trusted. A get that does not write the value has failed.
- *    After each decision, sets are read back until a set has changed a base and the change was
- *    read back. If nothing works the result is -ENOTSUP.
- *  - Whether a set leaves the segment's selector as it was (the instruction does) or zeroes it (the
- *    system call does) is unspecified.
+ *    of the code that wrote the base. It can refuse to switch, or leave the base as it is without a
+ *    set.
+ *  - arch_prctl is tested before it is trusted. If ARCH_GET does not write the value, the get
+ *    fails. After each decision, sets are read back until a set has changed a base and the change
+ *    was read back. If no access works, the result is -ENOTSUP.
+ *  - The effect of a set on the segment's selector is unspecified: the instruction keeps the
+ *    selector, and the system call zeroes it.
  *  - errno stays as it was.
  *
- * Each operation comes in two forms. fsgs_get_gs_base() and its siblings are inline: where the
- * access is the instruction they are one load, one comparison and that instruction. Else they call
- * the function fsgs_get_base_value(), fsgs_set_base() or fsgs_ensure_base(). Other languages call
- * fsgs_get_base(), fsgs_set_base() and fsgs_ensure_base().
+ * Each operation comes in two forms. fsgs_get_gs_base() and its siblings are inline. If the access
+ * is the instruction, they execute one load, one comparison and the instruction. Otherwise they
+ * call the function fsgs_get_base_value(), fsgs_set_base() or fsgs_ensure_base(). Other languages
+ * call fsgs_get_base(), fsgs_set_base() and fsgs_ensure_base().
  *
  * @par The fast path in other code
- * Assembly and code that a JIT emits may do what the inline functions do. The protocol is public:
- * for segment S, load the 64-bit number `fsgs_base_limit[S]`, once. If the base to be written is
- * below it, compared unsigned, WRFSBASE or WRGSBASE may write it. If that number is not 0, RDFSBASE
- * or RDGSBASE may read the base. Else call fsgs_set_base(), fsgs_ensure_base(), fsgs_get_base() or
+ * Assembly and code that a JIT emits may do what the inline functions do. The protocol is public.
+ * For segment S, load the 64-bit number `fsgs_base_limit[S]`, once. WRFSBASE or WRGSBASE may write
+ * a base that is below this number, compared unsigned. RDFSBASE or RDGSBASE may read the base if
+ * this number is not 0. Otherwise call fsgs_set_base(), fsgs_ensure_base(), fsgs_get_base() or
  * fsgs_get_base_value(). Load the number each time: the library changes it when a decision changes.
  * The guide for runtimes has the code.
  *
@@ -61,22 +62,22 @@
  *  - bind a function lazily: link with `-z now`, or compile with `-fno-plt`. An earlier call of an
  *    inline form may have bound nothing, since its fast path calls nothing.
  *
- * Of this library it may call fsgs_get_base(), fsgs_get_base_value(), fsgs_set_base(),
- * fsgs_ensure_base() and the inline forms, for segments that have been used before: the first use
- * calls the C library to decide. It calls the inline forms by name: a pointer leads to an ordinary
- * function, to which the compiler may add such code.
+ * Of the functions of this library, the thread may call fsgs_get_base(), fsgs_get_base_value(),
+ * fsgs_set_base(), fsgs_ensure_base() and the inline forms, for segments that have been used
+ * before: the first use calls the C library to decide. The thread must call the inline forms by
+ * name. A pointer leads to an ordinary function, to which the compiler may add instrumentation.
  *
  * @par Environment
  * `FSGSCHECK_BASE` is read whenever an access is decided: by the first use of a segment, by
  * fsgs_refresh() and by fsgs_base_force() with ::FSGS_BASE_AUTO. Values: `instruction`,
- * `arch_prctl` or `none`; `auto` and the empty string are as if unset, and so is every other value,
- * which fsgs_check() reports as ::FSGS_FINDING_MISCONFIGURED. Ignored under AT_SECURE. No thread
- * may change the environment meanwhile.
+ * `arch_prctl` or `none`; `auto` and the empty string count as unset. Any other value counts as
+ * unset, too, and fsgs_check() reports it as ::FSGS_FINDING_MISCONFIGURED. The variable is ignored
+ * under AT_SECURE. No thread may change the environment while it is read.
  * @{
  */
 
-/** The end of the addresses that every set accepts: TASK_SIZE_MAX of x86-64 Linux with four levels
- *  of page tables. In assembly a plain number. */
+/** Every set accepts the addresses below this limit, TASK_SIZE_MAX of x86-64 Linux with four levels
+ *  of page tables. In assembly it is a plain number. */
 #ifdef __ASSEMBLER__
 #define FSGS_BASE_LIMIT 0x00007ffffffff000
 #else
@@ -116,11 +117,12 @@ extern "C" {
 /** @endcond */
 
 /**
- * @brief For each enum fsgs_segment, the address below which the instruction may write its base.
+ * @brief For each enum fsgs_segment, the address below which the instruction may write the
+ *        segment's base.
  *
  * 0 while the access is not the instruction or is not decided. One load and one comparison check
- * both the access and the address. The library alone writes it, at any time, with one store of 64
- * bits for an element. See "The fast path in other code".
+ * both the access and the address. Only the library writes the array, at any time, with one 64-bit
+ * store for each element. See "The fast path in other code".
  *
  * This is the only data object that the library exports. Its size never changes. It has its own
  * cache line, also in a program that holds it by copy relocation. A function would cost more than
@@ -133,18 +135,19 @@ extern FSGS_API FSGS_BASE_LIMIT_CONST_ volatile uint64_t
 /**
  * @brief The access of a segment.
  *
- * A runtime asks once at its start, for each segment that it moves. The answer can be the
- * instruction without a trial, because CPUID and the kernel say so: if `FSGSCHECK_TRIAL=0` is set,
- * if no trial was possible, or if `FSGSCHECK_BASE` or fsgs_base_force() decided. A runtime that
- * wants proof calls fsgs_check() and compares fsgs_report.proof with ::FSGS_PROOF_TRIED.
+ * A runtime asks once at its start, for each segment that it uses. The answer can be the
+ * instruction without proof by a trial: if `FSGSCHECK_TRIAL=0` is set, if no trial was possible, or
+ * if `FSGSCHECK_BASE` or fsgs_base_force() decided. A runtime that wants proof calls fsgs_check()
+ * and compares fsgs_report.proof with ::FSGS_PROOF_TRIED.
  *
  * To say why the access is not the instruction, print fsgs_reason() and fsgs_advice() of a check.
- * If its fsgs_report.access differs from this answer, `FSGSCHECK_BASE` or fsgs_base_force()
- * decided instead.
+ * If that check's fsgs_report.access differs from this answer, `FSGSCHECK_BASE` or
+ * fsgs_base_force() decided instead.
  *
  * @param[in] segment  enum fsgs_segment.
  *
- * @return enum fsgs_access: ::FSGS_ACCESS_NONE if neither works, or @p segment is not one.
+ * @return enum fsgs_access: ::FSGS_ACCESS_NONE if no access works, or if @p segment is not a
+ *         segment.
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used.
@@ -174,10 +177,10 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  * @param[in] segment  enum fsgs_segment.
  * @param[in] access   ::FSGS_ACCESS_INSTRUCTION; ::FSGS_ACCESS_ARCH_PRCTL; ::FSGS_ACCESS_NONE, to
  *                     refuse with -ENOTSUP; or ::FSGS_BASE_AUTO, to undo an earlier call:
- *                     `FSGSCHECK_BASE` counts again, or else the check runs at once.
+ *                     `FSGSCHECK_BASE` counts again, or if it is unset, a check runs at once.
  *
- * @retval 0    It applies to every thread. If another thread is deciding at the same time, it
- *              applies when that thread has finished.
+ * @retval 0    The access applies to every thread. If another thread is deciding at the same time,
+ *              the access applies when that thread has finished.
  * @retval -22  (-EINVAL) @p segment or @p access is not one of those. Nothing changed.
  * @retval -95  (-ENOTSUP) This is not 64-bit x86 code with 64-bit pointers.
  *
@@ -188,8 +191,8 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  * @par Environment
  * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL` with ::FSGS_BASE_AUTO.
  * @par Cost
- * Some atomic stores; with ::FSGS_BASE_AUTO, unless `FSGSCHECK_BASE` decides, that of the first
- * use: fsgs_base_access().
+ * Some atomic stores. With ::FSGS_BASE_AUTO, unless `FSGSCHECK_BASE` decides, also the cost of a
+ * first use: see fsgs_base_access().
  * @since 1.0
  */
 FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
@@ -201,7 +204,7 @@ FSGS_API int fsgs_base_force(uint32_t segment, uint32_t access) FSGS_NOTHROW;
  * @param[out] base     The base; left alone on an error. Not NULL.
  *
  * @retval 0    @p *base is the base.
- * @retval -22  (-EINVAL) @p segment is not one.
+ * @retval -22  (-EINVAL) @p segment is not an enum fsgs_segment.
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or gives a wrong answer.
  *
  * @par Threads and signals
@@ -229,9 +232,9 @@ struct fsgs_base_value {
 /**
  * @brief fsgs_get_base() with its result in registers.
  *
- * The inline functions call it where their fast path is closed. Assembly can call it, too: in
+ * The inline functions call it if the access is not the instruction. Assembly can call it, too: in
  * 64-bit x86 code the base is in RAX and the error in EDX. It is an ordinary call: caller-saved
- * registers change, and the stack is aligned to 16 bytes.
+ * registers change, and the stack must be aligned to 16 bytes.
  *
  * @param[in] segment  enum fsgs_segment.
  *
@@ -254,16 +257,16 @@ FSGS_API struct fsgs_base_value fsgs_get_base_value(uint32_t segment) FSGS_NOTHR
 /**
  * @brief Write a base of the calling thread.
  *
- * For ::FSGS_SEGMENT_FS read first what must not be done until it is restored: "While the FS base
- * is foreign" in @ref base.
+ * Before a set of the FS base, read "While the FS base is foreign" in @ref base: it lists what the
+ * thread must not do until its own base is restored.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] base     The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ * @retval -1   (-EPERM) @p base is refused, for example because it is an address of the kernel's
  *              half. Nothing was written.
- * @retval -22  (-EINVAL) @p segment is not one.
+ * @retval -22  (-EINVAL) @p segment is not an enum fsgs_segment.
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
  *              the value does not read back.
  *
@@ -288,16 +291,16 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS_MU
 /**
  * @brief Write a base of the calling thread, unless it has the value already.
  *
- * A read is 2 to 15 times cheaper than a write on the processors measured. So use this where the
- * base often has the value already: in a sandbox that calls itself again, for example.
+ * A read is 2 to 15 times cheaper than a write on the processors that were measured. So use this
+ * where the base often has the value already: in a sandbox that calls itself again, for example.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] base     The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ * @retval -1   (-EPERM) @p base is refused, for example because it is an address of the kernel's
  *              half. Nothing was written.
- * @retval -22  (-EINVAL) @p segment is not one.
+ * @retval -22  (-EINVAL) @p segment is not an enum fsgs_segment.
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
  *              the value does not read back.
  *
@@ -310,7 +313,7 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS_MU
  * @par Environment
  * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * Those of fsgs_get_base(), and those of fsgs_set_base() if there is something to write.
+ * fsgs_get_base(), and fsgs_set_base() if the base has another value.
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
@@ -331,8 +334,8 @@ FSGS_INLINE int fsgs_may_write_(uint32_t segment, uint64_t base) FSGS_INLINE_NOT
 #endif
 }
 
-/* The instructions, volatile to stay in their order. A write changes what memory a segment-relative
- * access means, hence the clobber. */
+/* The instructions. They are volatile, so that the compiler keeps their order. A write changes the
+ * memory that a segment-relative access reaches, hence the memory clobber. */
 FSGS_INLINE uint64_t fsgs_read_fs_(void) FSGS_INLINE_NOTHROW
 {
 	uint64_t base = 0;
@@ -446,12 +449,12 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_get_gs_base(uint64_t *base) FSGS_INLINE_NOT
 /**
  * @brief fsgs_set_base() of ::FSGS_SEGMENT_FS, inline.
  *
- * Read first what must not be done until it is restored: @ref base.
+ * Read "While the FS base is foreign" in @ref base first.
  *
  * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ * @retval -1   (-EPERM) @p base is refused, for example because it is an address of the kernel's
  *              half. Nothing was written.
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
  *              the value does not read back.
@@ -486,7 +489,7 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_fs_base(uint64_t base) FSGS_INLINE_NOTH
  * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ * @retval -1   (-EPERM) @p base is refused, for example because it is an address of the kernel's
  *              half. Nothing was written.
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
  *              the value does not read back.
@@ -518,12 +521,12 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_gs_base(uint64_t base) FSGS_INLINE_NOTH
 /**
  * @brief fsgs_ensure_base() of ::FSGS_SEGMENT_FS, inline.
  *
- * Read first what must not be done until it is restored: @ref base.
+ * Read "While the FS base is foreign" in @ref base first.
  *
  * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ * @retval -1   (-EPERM) @p base is refused, for example because it is an address of the kernel's
  *              half. Nothing was written.
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
  *              the value does not read back.
@@ -538,8 +541,8 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_gs_base(uint64_t base) FSGS_INLINE_NOTH
  * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
  * By the instruction a load, a comparison and RDFSBASE, and WRFSBASE if there is something to
- * write; else one system call to read, and those of a set if there is something to write. The first
- * use of a segment costs as much as its decision: two fsgs_check() at most.
+ * write; else one system call to read, and the system calls of a set if there is something to
+ * write. The first use of a segment costs as much as its decision: two fsgs_check() at most.
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
@@ -559,7 +562,7 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_fs_base(uint64_t base) FSGS_INLINE_N
  * @param[in] base  The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
  *
  * @retval 0    The base is @p base.
- * @retval -1   (-EPERM) @p base is not an address that is accepted, such as one of the kernel's
+ * @retval -1   (-EPERM) @p base is refused, for example because it is an address of the kernel's
  *              half. Nothing was written.
  * @retval -95  (-ENOTSUP) No access works here: the system call is denied, or reports success but
  *              the value does not read back.
@@ -574,8 +577,8 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_fs_base(uint64_t base) FSGS_INLINE_N
  * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
  * By the instruction a load, a comparison and RDGSBASE, and WRGSBASE if there is something to
- * write; else one system call to read, and those of a set if there is something to write. The first
- * use of a segment costs as much as its decision: two fsgs_check() at most.
+ * write; else one system call to read, and the system calls of a set if there is something to
+ * write. The first use of a segment costs as much as its decision: two fsgs_check() at most.
  * @par Source
  * SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0

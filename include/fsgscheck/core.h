@@ -3,10 +3,11 @@
  * @file
  * @brief The freestanding core: the checks of ring 0, without an operating system.
  *
- * In `libfsgscheck-core.a` (pkg-config `fsgscheck-core`), which has no undefined symbol, uses
- * general registers only, no red zone, no thread-local storage and no allocation. The Linux library
- * is built from the same sources. None of this is exported by the shared library. The archive also
- * holds the functions of report.h: a kernel or boot program decides, explains and prints with them.
+ * The core is in `libfsgscheck-core.a` (pkg-config `fsgscheck-core`). This archive has no undefined
+ * symbol. It uses only general registers, no red zone, no thread-local storage and no allocation.
+ * The Linux library is built from the same sources, but the shared library exports none of the
+ * functions of this header. The archive also holds the functions of report.h, so that a kernel or
+ * boot program can decide and explain the result.
  */
 #ifndef FSGSCHECK_CORE_H
 #define FSGSCHECK_CORE_H
@@ -22,10 +23,11 @@ extern "C" {
  * @brief For kernels, boot programs and test harnesses: the walk through ring 0 with the caller's
  *        fault hook.
  *
- * An instruction under trial may raise an exception. Each sits in a *stub*: an assembly function
- * without a stack frame, with the addresses that may fault in one table. The caller's exception
- * handler (or signal handler) hands the saved RIP and RDI to fsgs_stub_recover(), which tells
- * whether the fault belongs to a stub, notes it, and gives the address to continue at.
+ * An instruction under trial may raise an exception. Each such instruction is in a *stub*, an
+ * assembly function without a stack frame. One table lists the addresses that may fault. The
+ * caller's exception handler (or signal handler) passes the saved RIP and RDI to
+ * fsgs_stub_recover(). This function tells whether the fault belongs to a stub. If it does, the
+ * function notes the fault and gives the address to continue at.
  * @{
  */
 
@@ -38,30 +40,31 @@ extern "C" {
 #define FSGS_STUB
 #endif
 
-/** @brief The argument block of a stub, in RDI. Never grows. A caller's `run` hook reads and writes
- *  fault and code alone. */
+/** @brief The argument block of a stub, passed in RDI. Its size never changes. A caller's `run`
+ *  hook may access only the members `fault` and `code`. */
 struct fsgs_stub {
 	/** Operands. */
 	uint64_t in[2];
 	/** Results. */
 	uint64_t out[4];
-	/** The base before a stub that changes it. */
+	/** The base before the stub changed it. */
 	uint64_t old;
 	/** The step that the stub reached. */
 	uint32_t step;
 	/** Zero. */
 	uint32_t reserved;
-	/** By fsgs_stub_recover(): signal or vector. */
+	/** Set by fsgs_stub_recover(): the signal or the vector. */
 	int32_t fault;
-	/** By fsgs_stub_recover(): si_code or error code. */
+	/** Set by fsgs_stub_recover(): the si_code or the error code. */
 	int32_t code;
 };
 
-/** A stub: 0 when every instruction ran, 1 when one faulted (only where the hook continues at the
- *  address that fsgs_stub_recover() gives; a hook may also never return into the stub). */
+/** A stub. Returns 0 if every instruction ran. Returns 1 if an instruction faulted and the handler
+ *  continued at the address that fsgs_stub_recover() gives. A handler that continues elsewhere
+ *  leaves the stub for good. */
 typedef FSGS_STUB int fsgs_stub_fn(struct fsgs_stub *io);
 
-/** UD2: always faults, to test a hook. */
+/** Executes UD2, which always faults, to test a hook. */
 fsgs_stub_fn fsgs_stub_undefined;
 
 /**
@@ -70,8 +73,8 @@ fsgs_stub_fn fsgs_stub_undefined;
  * @param[in,out] rip    The saved instruction pointer. On success, the address to continue at: the
  *                       stub then returns 1.
  * @param[in]     rdi    The saved RDI.
- * @param[in]     fault  The exception vector or the signal, to be noted.
- * @param[in]     code   The error code or si_code, to be noted.
+ * @param[in]     fault  The exception vector or the signal, which is stored in the argument block.
+ * @param[in]     code   The error code or si_code, which is stored, too.
  *
  * @return The stub's argument block, with the fault noted; NULL if @p rip is not an instruction of
  *         a stub, so the fault belongs to other code. Nothing is changed then.
@@ -91,26 +94,28 @@ fsgs_stub_fn fsgs_stub_undefined;
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault,
 				    int32_t code) FSGS_NOTHROW;
 
-/** @brief The functions that the caller provides to the core. Every member may be NULL. Passed with
- *  its size, only ever grows: a hook that an older caller does not know counts as NULL. */
+/** @brief The functions that the caller provides to the core. Every member may be NULL. The caller
+ *  passes the size of the structure. Later versions only add hooks at its end, and a hook beyond
+ *  the passed size counts as NULL. */
 struct fsgs_core_ops {
 	/** Passed to each function. */
 	void *context;
 
-	/** Runs one stub under the guard. Returns 0 when it ran, 1 when it faulted, with the fault
-	 *  noted in @p io. NULL: the stub is called directly, which is right wherever the exception
-	 *  handler continues at the address of fsgs_stub_recover(). */
+	/** Runs one stub under the guard. Returns 0 if the stub ran, or 1 if it faulted, with the
+	 *  fault noted in @p io. NULL: the stub is called directly, which is right if the exception
+	 *  handler continues at the address that fsgs_stub_recover() gives. */
 	int (*run)(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
-	/** Executes CPUID. Returns 0, or 1 when it faults. NULL: by a stub. */
+	/** Executes CPUID. Returns 0, or 1 if CPUID faults. NULL: the core executes CPUID in a
+	 *  stub. */
 	int (*cpuid)(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4]);
 
 	/** Reads a base from another source than the instructions: the MSR, arch_prctl, a self
 	 *  pointer. Returns 0 or a negative error. NULL: there is no other source. */
 	int (*get_base)(void *context, uint32_t segment, uint64_t *base);
 
-	/** Writes a base without the instructions; used only to restore a base that an instruction
-	 *  failed to restore. Returns 0 or a negative error. */
+	/** Writes a base without the instructions. The core passes only the base that the segment
+	 *  had before the trial, to restore it. Returns 0 or a negative error. */
 	int (*set_base)(void *context, uint32_t segment, uint64_t base);
 
 	/** Ring 0: called before each step, so that the last output names the step at which a
@@ -124,7 +129,7 @@ struct fsgs_core_ops {
 	int (*halt)(void *context);
 };
 
-/** The smallest hooks that the core accepts. */
+/** The smallest size of struct fsgs_core_ops that the core accepts. */
 #define FSGS_CORE_OPS_MIN sizeof(void *)
 
 /** @brief Flags of fsgs_core_ring0(); may be combined. */
@@ -135,23 +140,23 @@ enum fsgs_ring0_flag {
 	/** Write to each base only the value that it already has: for a kernel that needs its bases
 	 *  and continues to run. Leaves out the 32-bit forms, the canonical check and the survival
 	 *  checks. If CR4 bit 16 is already set, CR4 is not written and no instruction is tried. An
-	 *  NMI may come, except on a machine that stores a wrong value: from WRGSBASE to the WRMSR
-	 *  that repairs it, a few instructions later, the GS base is foreign. */
+	 *  NMI may come, except on a machine that stores a wrong value. There the GS base is
+	 *  foreign for a few instructions, from WRGSBASE to the WRMSR that repairs it. */
 	FSGS_RING0_KEEP = 1 << 1
 };
 
 /**
  * @brief Check this CPU from ring 0: fills in the evidence half of a report.
  *
- * CPUID; the four instructions with CR4 bit 16 clear, where they must raise \#UD; setting the bit,
- * and reading it back; the trial in both widths, checked against MSR_FS_BASE and MSR_GS_BASE; the
- * non-canonical write; whether a base outlives CPUID, port I/O and HLT; the four instructions
- * again, to notice a result that changes; and once more with the bit clear. CR4 and both bases are
- * then restored. The bit is never set where CPUID does not offer it, except with
- * ::FSGS_RING0_FORCE; where it is found set without an offer, CR4 is left alone.
+ * The steps are: CPUID; the four instructions with CR4 bit 16 clear, where they must raise \#UD;
+ * setting the bit, and reading it back; the trial in both widths, checked against MSR_FS_BASE and
+ * MSR_GS_BASE; the non-canonical write; whether a base outlives CPUID, port I/O and HLT; the four
+ * instructions again, to notice a result that changes; and once more with the bit clear. CR4 and
+ * both bases are then restored. If CPUID does not offer the feature, the bit is not set, except
+ * with ::FSGS_RING0_FORCE. If the bit is already set without that offer, CR4 is left alone.
  *
- * Does not decide: call fsgs_decide() next, with several CPUs after setting cpus_differ by
- * fsgs_core_ring0_same().
+ * Does not decide: call fsgs_decide() next. With several CPUs, compare their reports by
+ * fsgs_core_ring0_same() first, and set fsgs_report.cpus_differ.
  *
  * @param[out] report    Filled in as far as @p size reaches; a part beyond what this core knows is
  *                       zeroed.
@@ -166,9 +171,9 @@ enum fsgs_ring0_flag {
  *              ::FSGS_REPORT_MIN or @p ops_size below ::FSGS_CORE_OPS_MIN. Nothing was done.
  *
  * @par Interrupts
- * Off, on this CPU, from before the call to after it; an NMI or a machine check whose handler uses
- * FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must already
- * lead to fsgs_stub_recover(). 64-bit mode, CPL 0, 4 KiB of stack.
+ * Interrupts must be off on this CPU during the whole call. An NMI or a machine check whose handler
+ * uses FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must
+ * already lead to fsgs_stub_recover(). The call needs 64-bit mode, CPL 0 and 4 KiB of stack.
  * @par Early use
  * Everywhere.
  * @par Cost
@@ -186,8 +191,8 @@ int fsgs_core_ring0(struct fsgs_report *report, size_t size, const struct fsgs_c
 /**
  * @brief Whether two CPUs gave the same result in ring 0.
  *
- * Compares the evidence that fsgs_decide() uses: CPUID's offer, CR4, every outcome, the canonical
- * check.
+ * Compares the evidence that fsgs_decide() uses: CPUID's offer, CR4, every outcome, whether
+ * repeated samples differ, the canonical check.
  *
  * @param[in] a     The evidence of one CPU.
  * @param[in] b     The evidence of the other CPU.

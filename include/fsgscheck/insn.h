@@ -3,10 +3,10 @@
  * @file
  * @brief The four instructions: the one place in the tree that spells them.
  *
- * Usable from C and from assembly. The assembler knows the mnemonics whatever instruction set the
- * compiler was told to generate, so none of this needs `-mfsgsbase`. The operand chooses the form:
- * a 64-bit register gives F3 REX.W 0F AE /digit, a 32-bit register F3 0F AE /digit, with mod=11.
- * The digit is the number of the instruction in enum fsgs_insn.
+ * Usable from C and from assembly. The assembler knows the mnemonics even if the compiler may not
+ * generate these instructions. So the macros do not need `-mfsgsbase`. The operand chooses the
+ * form: a 64-bit register gives F3 REX.W 0F AE /digit, a 32-bit register F3 0F AE /digit, with
+ * mod=11. The digit is the number of the instruction in enum fsgs_insn.
  *
  * Source: SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE.
  */

@@ -21,11 +21,11 @@ extern "C" {
  * @defgroup report The report
  * @brief Evidence, verdict and findings in one structure without pointers.
  *
- * The numbers of every enumeration are part of the ABI and are never reused. Zero is neutral in
- * every list that is evidence or decision: it claims nothing, so a part that an older library did
- * not fill in claims nothing. A newer library may return a number that is not listed here; each
- * enumeration says how to treat it. Instructions, segments, findings, events and signs are numbered
- * from 0, for use as an index or as the number of a bit.
+ * The numbers of every enumeration are part of the ABI and are never reused. In the enumerations of
+ * evidence and decision, zero claims nothing. So a field that an older library did not fill in
+ * claims nothing. A newer library may return a number that is not listed here; each enumeration
+ * says how to treat it. Instructions, segments, findings, events and signs are numbered from 0, for
+ * use as an index or as the number of a bit.
  * @{
  */
 
@@ -47,7 +47,7 @@ enum fsgs_segment {
 	FSGS_SEGMENT_GS = 1  /**< GS: free for the program's use. */
 };
 
-/** How many such segments there are. */
+/** How many segments there are. */
 #define FSGS_SEGMENTS 2
 
 /** @brief What the evidence adds up to. Treat an unknown number as ::FSGS_VERDICT_UNKNOWN. */
@@ -64,8 +64,8 @@ enum fsgs_verdict {
 /** @brief The access of a segment: how its base is read and written. Treat an unknown number as
  *  ::FSGS_ACCESS_NONE. */
 enum fsgs_access {
-	FSGS_ACCESS_NONE = 0,        /**< Neither works here. */
-	FSGS_ACCESS_INSTRUCTION = 1, /**< By RDFSBASE and its siblings. */
+	FSGS_ACCESS_NONE = 0,        /**< Neither the instructions nor arch_prctl work here. */
+	FSGS_ACCESS_INSTRUCTION = 1, /**< By the FSGSBASE instructions. */
 	FSGS_ACCESS_ARCH_PRCTL = 2   /**< By arch_prctl(2); in ring 0, by the MSRs. */
 };
 
@@ -93,7 +93,7 @@ enum fsgs_answer {
 	FSGS_ANSWER_YES = 2      /**< The source says yes. */
 };
 
-/** @brief The kind of code, decided when the library was compiled. Treat an unknown number as
+/** @brief The kind of code for which the library was compiled. Treat an unknown number as
  *  ::FSGS_MODE_NOT_X86. */
 enum fsgs_mode {
 	FSGS_MODE_UNKNOWN = 0, /**< Not known. */
@@ -114,14 +114,14 @@ enum fsgs_fallback {
 	FSGS_FALLBACK_UNKNOWN = 0, /**< Not tried. */
 	FSGS_FALLBACK_OK = 1,      /**< It answers, and nothing contradicts the answer. */
 	FSGS_FALLBACK_DENIED = 2,  /**< It fails: see fsgs_report.fallback_error. */
-	FSGS_FALLBACK_LIES = 3     /**< It reports success and a wrong value, or does nothing. */
+	FSGS_FALLBACK_LIES = 3 /**< It reports success, but gives a wrong value or does nothing. */
 };
 
 /** @brief Why the instructions were not tried in a process. Treat an unknown number as
  *  ::FSGS_REFUSAL_SYSTEM. */
 enum fsgs_refusal {
 	FSGS_REFUSAL_UNKNOWN = 0,     /**< Nothing is known of a trial in a process. */
-	FSGS_REFUSAL_NONE = 1,        /**< They were tried. */
+	FSGS_REFUSAL_NONE = 1,        /**< The instructions were tried. */
 	FSGS_REFUSAL_MODE = 2,        /**< There is nothing to try: not 64-bit x86 code. */
 	FSGS_REFUSAL_FLAG = 3,        /**< The caller passed ::FSGS_CHECK_NO_TRIAL. */
 	FSGS_REFUSAL_ENVIRONMENT = 4, /**< FSGSCHECK_TRIAL=0 is set. */
@@ -131,10 +131,11 @@ enum fsgs_refusal {
 /** @brief Details of a verdict. Each is a bit number in fsgs_report.findings. Ignore an unknown
  *  bit, or print its number: the verdict takes it into account. */
 enum fsgs_finding {
-	/** The kernel knows the CPU flag but is older than its use (Linux 5.9). */
+	/** The kernel lists the CPU flag, but is too old to enable the feature (before Linux
+	 *  5.9). */
 	FSGS_FINDING_KERNEL_TOO_OLD = 0,
 	FSGS_FINDING_SWITCHED_OFF = 1,       /**< Disabled by nofsgsbase, clearcpuid or a policy. */
-	FSGS_FINDING_UNPROVEN = 2,           /**< A process cannot show whether it would run. */
+	FSGS_FINDING_UNPROVEN = 2,           /**< Not known whether the instructions would run. */
 	FSGS_FINDING_UPGRADE_RISK = 3,       /**< Unproven on Hyper-V with an AMD processor. */
 	FSGS_FINDING_WRONG_MODE = 4,         /**< Not 64-bit x86 code. */
 	FSGS_FINDING_CPUS_DIFFER = 5,        /**< Not all CPUs gave the same result. */
@@ -146,7 +147,7 @@ enum fsgs_finding {
 	FSGS_FINDING_ARCH_PRCTL_DENIED = 11, /**< arch_prctl fails. */
 	FSGS_FINDING_ARCH_PRCTL_LIES = 12,   /**< arch_prctl gives wrong answers. */
 	FSGS_FINDING_INSTRUMENTED = 13,      /**< A tool changes the evidence in this process. */
-	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< Runs, but the kernel did not enable it. */
+	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< They run without being enabled by the kernel. */
 	FSGS_FINDING_INSN_UD = 15,           /**< Ring 0: undefined although the CR4 bit is set. */
 	FSGS_FINDING_CR4_REFUSED = 16,       /**< Ring 0: setting the bit in CR4 faults. */
 	FSGS_FINDING_CR4_DROPPED = 17,       /**< Ring 0: the bit does not stay set in CR4. */
@@ -208,18 +209,19 @@ struct fsgs_trial {
 	uint32_t outcome;
 	/** Operand width in bits, 64 or 32, of the form that failed; 0 if none did. */
 	uint32_t width;
-	/** The signal that it raised, in ring 0 the exception vector; else 0. */
+	/** The signal that the instruction raised, in ring 0 the exception vector; 0 if it raised
+	 *  none. */
 	int32_t signal;
-	/** That signal's si_code, in ring 0 the error code; else 0. */
+	/** The si_code of that signal, in ring 0 the error code; 0 if there is no signal. */
 	int32_t code;
 };
 
 /**
  * @brief One check: first the decision, then the evidence for it.
  *
- * Allocated by the caller, holds no pointers, and is passed together with its size. It only ever
- * grows, at its end: a program that was compiled against an older header passes a smaller size and
- * gets the fields of that header. Strings are terminated by a zero byte and empty when unknown.
+ * The caller allocates the structure and passes its size. It holds no pointers. Later versions only
+ * add fields at its end: a program that was compiled against an older header passes a smaller size
+ * and gets the fields of that header. A string ends with a zero byte, and is empty if unknown.
  */
 struct fsgs_report {
 	/* Decision: written by fsgs_decide(). */
@@ -261,9 +263,9 @@ struct fsgs_report {
 	int32_t refusal_error;
 	/** enum fsgs_answer: WRGSBASE of 1<<63 raised \#GP. */
 	uint32_t canonical_check;
-	/** Bits: ::FSGS_EVENT_BIT of enum fsgs_event. */
+	/** The events that were tested. Bits: ::FSGS_EVENT_BIT of enum fsgs_event. */
 	uint32_t survival_tried;
-	/** Bits: ::FSGS_EVENT_BIT of enum fsgs_event. */
+	/** The events at which a base was lost. Bits: ::FSGS_EVENT_BIT of enum fsgs_event. */
 	uint32_t survival_lost;
 	/** enum fsgs_fallback, for FS and for GS. */
 	uint32_t fallback[FSGS_SEGMENTS];
@@ -283,10 +285,9 @@ struct fsgs_report {
 	uint32_t cr4_write;
 	/** enum fsgs_answer, ring 0: CR4 bit 16 reads back as 1. */
 	uint32_t cr4_sticks;
-	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. In the report of a process
-	 *  it is not filled in by the library. A caller with results from ring 0 of the running
-	 *  system sets this, cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide()
-	 *  again. */
+	/** The trials in ring 0 with CR4 bit 16 set, by enum fsgs_insn. A check in a process does
+	 *  not fill them in. A caller that has results from ring 0 of the running system sets
+	 *  cr4_set, cr4_write, cr4_sticks and cr4_cleared, and calls fsgs_decide() again. */
 	struct fsgs_trial cr4_set[FSGS_INSNS];
 	/** The trials in ring 0 with CR4 bit 16 clear, by enum fsgs_insn. */
 	struct fsgs_trial cr4_cleared[FSGS_INSNS];
@@ -300,15 +301,15 @@ struct fsgs_report {
 	uint32_t hypervisor_present;
 	/** Hyper-V: CPUID.40000002H:EAX, 0 if unknown. */
 	uint32_t hypervisor_build;
-	/** Hyper-V: major<<16 | minor; Xen: the same, from its CPUID leaf 1, in a paravirtual guest
-	 * from /sys/hypervisor/version. */
+	/** Hyper-V and Xen: major<<16 | minor; 0 if unknown. In a paravirtual Xen guest, this is
+	 * read from /sys/hypervisor/version, otherwise from CPUID. */
 	uint32_t hypervisor_version;
 	/** CPU vendor, 12 characters. */
 	char vendor[16];
 	/** CPU brand string, 48 characters at most. */
 	char brand[56];
-	/** Hypervisor signature, 12 characters; "XenVMMXenVMM" in a paravirtual Xen guest, too,
-	 *  where CPUID is the processor's own. */
+	/** Hypervisor signature, 12 characters. In a paravirtual Xen guest it is "XenVMMXenVMM",
+	 *  too, although CPUID does not show Xen there. */
 	char hypervisor[16];
 	/** Kernel release, as uname(2) gives it. */
 	char kernel[72];
@@ -365,16 +366,18 @@ FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
  *
  * For IFUNC resolvers, dynamic loaders, and programs without a C library. Touches no thread-local
  * storage, no errno and nothing that needs a relocation, makes no system call and reads no
- * environment. In the core archive as well. Proof is ::FSGS_PROOF_ADVERTISED at most.
+ * environment. The core archive has this function, too. The proof is always
+ * ::FSGS_PROOF_ADVERTISED.
  *
- * CPUID runs unguarded: if a tool makes it fault, the program has already died in its loader.
+ * CPUID runs unguarded: if a tool made CPUID fault, the program would already have died in its
+ * loader.
  *
  * @param[out] report  Filled in as far as @p size reaches; a part beyond what this library knows is
  *                     zeroed.
  * @param[in]  size    `sizeof *report` in bytes.
- * @param[in]  auxv    The auxiliary vector: pairs of `unsigned long`, up to one of type 0
+ * @param[in]  auxv    The auxiliary vector: pairs of `unsigned long`, up to a pair of type 0
  *                     (AT_NULL). The kernel puts it behind the environment on the initial stack. A
- *                     resolver in a program with a C library makes one: `{AT_HWCAP2,
+ *                     resolver in a program with a C library makes such a vector: `{AT_HWCAP2,
  *                     getauxval(AT_HWCAP2), AT_NULL, 0}`. NULL counts as not known.
  *
  * @retval 0    The report is filled in.
@@ -387,7 +390,7 @@ FSGS_API int fsgs_decide(struct fsgs_report *report, size_t size) FSGS_NOTHROW;
  * @par Stack
  * 2 KiB.
  * @par Cost
- * Two CPUID instructions, each of which leaves the guest in a VM.
+ * Two CPUID instructions, each of which exits to the hypervisor in a VM.
  * @par Source
  * SDM vol. 2, CPUID; Linux, Documentation/arch/x86/x86_64/fsgs.rst; System V ABI, AMD64 supplement,
  * process initialization.
@@ -564,7 +567,8 @@ enum fsgs_type {
 	FSGS_TYPE_TEXT = 4    /**< Characters up to a zero byte. */
 };
 
-/** @brief A field of struct fsgs_report. The caller owns it and passes its size; it only grows. */
+/** @brief Describes a field of struct fsgs_report. The caller allocates the structure and passes
+ *  its size. Later versions only add members at its end. */
 struct fsgs_field {
 	/** enum fsgs_type. */
 	uint32_t type;
@@ -594,7 +598,7 @@ struct fsgs_field {
  * @param[out] field   Filled in as far as @p size reaches.
  * @param[in]  size    `sizeof *field` in bytes.
  *
- * @return Its name as in struct fsgs_report, with a dot for a member of a trial, such as
+ * @return The field's name as in struct fsgs_report, with a dot for a member of a trial, such as
  *         `trials.outcome`; a static string. NULL when there is no such field, @p field is NULL or
  *         @p size is below ::FSGS_FIELD_MIN: counting @p number up to the first NULL enumerates the
  *         fields.
@@ -649,7 +653,7 @@ FSGS_API int fsgs_json(const struct fsgs_report *report, size_t size,
 /**
  * @brief The version of the library that is running.
  *
- * @return Its ::FSGS_VERSION, for comparison with that of the headers.
+ * @return The library's ::FSGS_VERSION, for comparison with that of the headers.
  *
  * @par Threads and signals
  * Safe everywhere.

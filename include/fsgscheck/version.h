@@ -9,7 +9,7 @@
 #ifndef FSGSCHECK_VERSION_H
 #define FSGSCHECK_VERSION_H
 
-#define FSGS_VERSION_MAJOR 1 /**< Incompatible changes; the soname follows it. */
+#define FSGS_VERSION_MAJOR 1 /**< Incompatible changes. Also the number of the soname. */
 #define FSGS_VERSION_MINOR 0 /**< Compatible additions. */
 #define FSGS_VERSION_PATCH 0 /**< Fixes only. */
 

@@ -251,7 +251,7 @@ static void put_ring0(struct text *text, const struct fsgs_report *r)
 	json_end(text, '}');
 }
 
-/* "0-3,8". If some CPUs are in no range, also how many CPUs there are in all. */
+/* Writes the CPUs as "0-3,8". If some CPUs are in no range, adds the number of all CPUs. */
 static void put_cpu_list(struct text *text, const struct fsgs_cpu_group *group)
 {
 	element(text, "cpus");

@@ -8,7 +8,7 @@
 /* Freestanding code has no errno.h; Linux fixes this number for every architecture. */
 #define FSGS_EINVAL          22
 
-/* Same format as fsgs_report.kernel_version: the first kernel with AT_HWCAP2 on x86. */
+/* The first kernel with AT_HWCAP2 on x86, in the format of fsgs_report.kernel_version. */
 #define FSGS_LINUX_HWCAP2    ((4u << 16) | (11u << 8))
 
 /* The bit of AT_HWCAP2. */
@@ -43,7 +43,7 @@ static inline void fsgs_report_clear(struct fsgs_report *report)
 		r[i] = 0;
 }
 
-/* Evidence that an older header does not know counts as not known. */
+/* Loads a report of any size. Evidence beyond that size counts as not known. */
 static inline void fsgs_report_load(struct fsgs_report *to, const struct fsgs_report *from,
 				    size_t size)
 {

@@ -9,7 +9,7 @@
 #define HYPERVISOR_FIRST 0x40000000u
 #define HYPERVISOR_STEP  0x100u
 /* If KVM or Xen shows a Hyper-V interface at the first leaf base, its own leaves are at the second.
- * Linux looks as far as 0x40010000, but no known product is beyond these few bases. */
+ * Linux looks as far as 0x40010000, but no known product has its leaves beyond these few bases. */
 #define HYPERVISOR_BASES 4u
 
 static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
@@ -114,7 +114,7 @@ static void put_hypervisor(struct fsgs_report *report, const struct fsgs_core_op
 		for (int i = 0; i < 3; i++)
 			put_register(signature + 4 * i, regs[1 + i]);
 		/* A leaf base that does not exist reads as zero, or as the highest basic leaf. So
-		 * only a known signature replaces the one at the first base. */
+		 * only a known signature replaces the signature of the first base. */
 		enum fsgs_product product = fsgs_product(signature);
 
 		if (n > 0 && product == FSGS_PRODUCT_OTHER)

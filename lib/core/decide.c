@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decision: from evidence to verdict, findings and access. Pure.
+ * The decision: derives the verdict, the findings and the access from the evidence. It is a pure
+ * function.
  *
- * Two sources say only what is intended: CPUID (the hypervisor or the processor offers) and, in a
- * process, AT_HWCAP2 (the kernel enabled). Only execution shows what is true. So a trial can veto
- * an advertised feature, but never promote a feature that is not advertised: if the kernel does not
- * know the instructions, a GS base that users can write is a way into that kernel. Without a trial
- * the advertised state stands, with proof `advertised`.
+ * CPUID shows only what the processor or the hypervisor offers. In a process, AT_HWCAP2 shows only
+ * what the kernel enabled. Only an execution shows that the instructions work. So a failed trial
+ * overrules an advertised feature. A successful trial does not make an unadvertised feature usable:
+ * in a kernel that is not prepared for the instructions, a GS base that users can write is a
+ * security hole. Without a trial, CPUID and AT_HWCAP2 decide, and the proof is `advertised`.
  *
- * What the evidence cannot distinguish must not be claimed. `disabled` does not say whether the
- * machine would execute the instructions: only ring 0 can tell, and its evidence may be in the
- * report. `unadvertised` is a privilege risk only if every sign says that the kernel is a real one.
+ * The decision must not claim what the evidence cannot show. The verdict `disabled` does not say
+ * whether the machine would execute the instructions. Only ring 0 can tell, and a report may
+ * contain evidence from ring 0. The verdict `unadvertised` becomes a privilege risk only if no sign
+ * points to an emulator, a sandbox or a tool.
  */
 #include "core.h"
 
@@ -76,7 +78,8 @@ static int lost(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_VALUE_LOST;
 }
 
-/* CPUID offers the feature, and CR4 or an instruction fails. */
+/* Whether CR4 or an instruction failed in ring 0. The callers have checked that the feature is
+ * offered or advertised. */
 static int broken_in_ring0(const struct fsgs_report *r, unsigned segment)
 {
 	return failed(r->cr4_write) || r->cr4_sticks == FSGS_ANSWER_NO ||
@@ -118,7 +121,7 @@ static uint32_t decide_ring0(const struct fsgs_report *r, unsigned segment)
 		return FSGS_VERDICT_UNKNOWN;
 	if (broken_in_ring0(r, segment))
 		return FSGS_VERDICT_BROKEN;
-	/* In ring 0 no advertisement replaces an execution. */
+	/* In ring 0, `usable` requires that both instructions were executed. */
 	return any(not_tried, r->cr4_set, segment) ? FSGS_VERDICT_UNKNOWN : FSGS_VERDICT_USABLE;
 }
 
@@ -170,7 +173,7 @@ static int is_emulated(const struct fsgs_report *r, int instrumented)
 	       r->kernel_version >= FSGS_LINUX_HWCAP2;
 }
 
-/* gVisor: its kernel string is known, or arch_prctl serves FS but not GS, as in gVisor. */
+/* Whether this is gVisor: its kernel string was found, or arch_prctl serves FS but not GS. */
 static int is_sandboxed(const struct fsgs_report *r)
 {
 	return (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_GVISOR)) ||
@@ -179,8 +182,8 @@ static int is_sandboxed(const struct fsgs_report *r)
 		r->fallback_error[FSGS_SEGMENT_GS] == FSGS_EINVAL);
 }
 
-/* Whether an undefined instruction was reported as ILL_ILLOPC, 1: hardware and kernel report it as
- * ILL_ILLOPN, 2. */
+/* Whether an undefined instruction was reported as ILL_ILLOPC (1). The kernel reports it as
+ * ILL_ILLOPN (2), so a tool made this signal. */
 static int odd_signal(const struct fsgs_report *r)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
@@ -203,7 +206,8 @@ static int is_instrumented(const struct fsgs_report *r)
 	    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML)) &&
 	    fsgs_product(r->hypervisor) != FSGS_PRODUCT_TCG)
 		return 1;
-	/* No tool of this process can have changed what ring 0 saw. */
+	/* Without AT_HWCAP2, `broken` comes from ring 0, and no tool of this process can have
+	 * changed that evidence. */
 	if (r->verdict != FSGS_VERDICT_BROKEN || r->hwcap2_fsgsbase != FSGS_ANSWER_YES)
 		return 0;
 	if (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_TRACED))
@@ -226,8 +230,9 @@ static uint64_t when(int condition, enum fsgs_finding finding)
 	return condition ? FSGS_FINDING_BIT(finding) : 0;
 }
 
-/* Xen before 4.14 does not offer the feature to paravirtual guests. CPUID bypasses Xen there and
- * shows the processor's bit. If the instructions run, Xen is that old, too (XSA-293). */
+/* Xen before 4.14 does not offer the feature to paravirtual guests. In such a guest, CPUID bypasses
+ * Xen and shows the processor's bit. If the instructions run there, Xen is older than 4.14, too
+ * (XSA-293). */
 static int xen_lacks_it(const struct fsgs_report *r)
 {
 	if (!(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -246,9 +251,9 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	 * the next check may begin on another CPU. */
 	if (r->cpus_differ == FSGS_ANSWER_YES)
 		return 0;
-	/* If an emulator runs the instructions, this shows nothing about the kernel in it. If they
-	 * are undefined, that kernel did not enable them: an emulated machine obeys CR4, and a
-	 * process emulator has no CR4. */
+	/* If an emulator runs the instructions, that shows nothing about the guest's kernel. If
+	 * they are undefined, the guest's kernel did not enable them: an emulator of a whole
+	 * machine obeys CR4. An emulator of a process has no CR4 and always runs them. */
 	if (around->emulated && !any_at_all(undefined, r->trials))
 		return 0;
 	return when(r->cpuinfo_flag == FSGS_ANSWER_YES, FSGS_FINDING_KERNEL_TOO_OLD) |

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The fields of the report, for code without its header. Each member is listed once, here. */
+/* Describes the fields of the report, for code that cannot include its header. Each member is
+ * listed only here. */
 #include "core.h"
 
 struct row {

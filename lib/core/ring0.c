@@ -7,9 +7,9 @@
  * machine may not survive it.
  *
  * An instruction is first executed with the value that its base already has. For a caller that
- * needs its bases this is all. Markers follow only after all four instructions have run. So both
- * bases are unchanged at the faults that must be expected, and a caller's exception handler may use
- * them.
+ * needs its bases this is all. Otherwise, markers follow after all four instructions were executed
+ * once. So both bases are unchanged at the faults that must be expected, and a caller's exception
+ * handler may use them.
  */
 #include "core.h"
 
@@ -83,7 +83,8 @@ static uint32_t outcome_of(int faulted, const struct fsgs_stub *io)
 	return io->fault == UNDEFINED ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
 }
 
-/* Executes one instruction without changing its base, and returns the base in out[0]. */
+/* Executes one instruction by a stub that keeps the base and stores it in out[0]. Stores the
+ * outcome in `trial`. */
 static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_stub_fn *stub,
 		       uint64_t base)
 {
@@ -100,7 +101,7 @@ static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_stub_fn
 	trial->width = trial->outcome == FSGS_OUTCOME_OK ? 0 : 64;
 }
 
-/* Each instruction once. Writes store the value that the base already has. */
+/* Executes each instruction once. Writes store the value that the base already has. */
 static void sample(struct walk *walk, struct fsgs_trial trials[FSGS_INSNS])
 {
 	const uint64_t fs = walk->base[FSGS_SEGMENT_FS], gs = walk->base[FSGS_SEGMENT_GS];
@@ -120,8 +121,8 @@ static int has_raised(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
 }
 
-/* While the bit is clear, no instruction may run, neither before nor after it was set. Keeps the
- * worse result. */
+/* Samples the instructions while the CR4 bit is clear: no instruction may run, neither before nor
+ * after the bit was set. Of the two samples, the worse result is kept. */
 static void sample_cleared(struct walk *walk)
 {
 	struct fsgs_trial *const cleared = walk->report->cr4_cleared;
@@ -235,7 +236,7 @@ static void check_halt(struct walk *walk)
 	put_back_bases(walk);
 }
 
-/* Tries the instructions if CPUID offers them or if they were found to run. */
+/* Runs the tests that need the CR4 bit set. With `keep`, runs only two samples. */
 static void try_set(struct walk *walk)
 {
 	struct fsgs_report *report = walk->report;

@@ -183,8 +183,8 @@ stub fsgs_stub_undefined
 stub_end fsgs_stub_undefined
 #endif
 
-/* The stubs below are for ring 0 only. In a process each of these instructions raises #GP, so they
- * are never called there. */
+/* The stubs below are for ring 0 only. In a process, RDMSR, WRMSR, an access to CR4 and INB raise
+ * #GP, so these stubs are never called there. */
 
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101

@@ -9,12 +9,13 @@
 #pragma GCC visibility push(hidden)
 
 /* The steps of the stubs fsgs_stub_mark_fs() and fsgs_stub_mark_gs(), in their order; other stubs
- * use some of them. Named after the GS instructions; the FS stub has the same steps. */
+ * use some of them. The comments name the GS instructions; the FS stub executes the FS instructions
+ * in the same steps. */
 enum fsgs_step {
 	FSGS_STEP_SAVE = 1,     /* RDGSBASE r64: the old base, into old. */
 	FSGS_STEP_WRITE64 = 2,  /* WRGSBASE r64 of in[0]. */
 	FSGS_STEP_READ64 = 3,   /* RDGSBASE r64, into out[0]. */
-	FSGS_STEP_READ32 = 4,   /* RDGSBASE r32 into a register of ones, into out[1]. */
+	FSGS_STEP_READ32 = 4,   /* RDGSBASE r32 into a register of all ones, then to out[1]. */
 	FSGS_STEP_WRITE32 = 5,  /* WRGSBASE r32 of in[1]. */
 	FSGS_STEP_REREAD64 = 6, /* RDGSBASE r64, into out[2]. */
 	FSGS_STEP_RESTORE = 7,  /* WRGSBASE r64 of old. */
@@ -26,8 +27,8 @@ fsgs_stub_fn fsgs_stub_rdfs64; /* RDFSBASE r64, to out[0]. */
 fsgs_stub_fn fsgs_stub_rdgs64; /* RDGSBASE r64, to out[0]. */
 fsgs_stub_fn fsgs_stub_wrfs64; /* WRFSBASE r64 of in[0]. */
 fsgs_stub_fn fsgs_stub_wrgs64; /* WRGSBASE r64 of in[0]. */
-/* Save, mark with in[0] and in[1] in both widths, read back, restore: enum fsgs_step. Not for a
- *  process, where thread-local storage lives behind FS. */
+/* Saves the base, writes in[0] in 64 bits and in[1] in 32 bits, reads both back, and restores the
+ *  base: enum fsgs_step. Not for a process, which addresses thread-local storage through FS. */
 fsgs_stub_fn fsgs_stub_mark_fs;
 /* The same for GS. */
 fsgs_stub_fn fsgs_stub_mark_gs;
@@ -45,27 +46,27 @@ fsgs_stub_fn fsgs_stub_wrcr4; /* Ring 0. CR4, from in[0]. */
 fsgs_stub_fn fsgs_stub_rewrite_fs;
 /* The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_rewrite_gs;
-/* Ring 0. The instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to
+/* Ring 0. Tests the instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to
  *  out[0]; WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how
  *  far it came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
 fsgs_stub_fn fsgs_stub_msr_fs;
 /* The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_msr_gs;
-/* Ring 0. A base over exits to a hypervisor: saves, writes in[0], reads it after CPUID to out[0]
- *  and after a read of I/O port 80H to out[1], restores. */
+/* Ring 0. Tests a base over exits to a hypervisor. Saves the base and writes in[0]. Reads the base
+ *  after CPUID to out[0], and after a read of I/O port 80H to out[1]. Restores the base. */
 fsgs_stub_fn fsgs_stub_exits_fs;
 /* The same for GS. */
 fsgs_stub_fn fsgs_stub_exits_gs;
-/* CPUID: the feature bit, read only if its leaf exists. Fills in cpuid_max_leaf, cpuid_fsgsbase and
- * vendor; on a fault, cpuid_faulting. Leaf 7 is queried only when the maximum basic leaf is at
- * least 7: below that, Intel processors return the data of their highest leaf (SDM vol. 2,
- * CPUID). */
+/* Reads the feature bit from CPUID, if its leaf exists. Fills in cpuid_max_leaf, cpuid_fsgsbase and
+ * vendor; on a fault, cpuid_faulting. Leaf 7 is queried only if the maximum basic leaf is at least
+ * 7: for a leaf above the maximum, Intel processors return the data of the highest leaf (SDM vol.
+ * 2, CPUID). */
 void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops);
 
-/* CPUID: the makers of the processor and the hypervisor, for the advice. Fills in family, model,
- * stepping, brand, hypervisor and its build and version. The hypervisor leaves are read only where
- * CPUID.1:ECX[31] says that they exist. A KVM or Xen signature at 40000100H takes precedence over
- * the Hyper-V interface at 40000000H. Call after fsgs_core_cpuid(). */
+/* Reads the makers of the processor and the hypervisor from CPUID, for the advice. Fills in family,
+ * model, stepping, brand, hypervisor and its build and version. The hypervisor leaves are read only
+ * where CPUID.1:ECX[31] says that they exist. A KVM or Xen signature at 40000100H takes precedence
+ * over the Hyper-V interface at 40000000H. Call after fsgs_core_cpuid(). */
 void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *ops);
 
 /* The trial of the four instructions on this CPU: fills in trials. Each is executed in its 64-bit

@@ -5,7 +5,8 @@
  * Before this code runs, the caller's guard must be in place, so that a fault in a stub comes back
  * as a result. Nothing asynchronous that uses FS or GS may interrupt this thread. Reading is tried
  * before writing, because the old base must be restored after a write. If a read cannot give the
- * old base, the caller's other access may give it. No base is written whose old value is not known.
+ * old base, the caller's other access may give it. A base is never written if its old value is not
+ * known.
  */
 #include "core.h"
 
@@ -19,8 +20,8 @@ _Static_assert(offsetof(struct fsgs_stub, fault) == 64, "FAULT");
 /* Canonical with every paging width, in the user half, with bits in both halves and no two bytes
  * alike: a truncated, sign-extended or shifted copy has another value. */
 #define MARKER64 UINT64_C(0x000051e7c3a59b20)
-/* For the 32-bit form: bit 31 is set, so that a sign extension shows. The bits above must not reach
- * the base. */
+/* For the 32-bit form: bit 31 is set, so that a sign extension shows. The bits above bit 31 must
+ * not reach the base. */
 #define MARKER32 UINT64_C(0xd00dfeed8badf00d)
 #define LOW_HALF UINT64_C(0xffffffff)
 
@@ -89,8 +90,8 @@ static void restore_base(const struct fsgs_core_ops *ops, uint32_t segment, uint
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* The reading instruction gives a wrong value, so it cannot show a marker. Writes the base that the
- * other access gave, and reads it by that access. */
+/* Called if the reading instruction faults or gives a wrong value, so that it cannot show a marker.
+ * Writes the base that the other access gave, and reads it by that access. */
 static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			    uint32_t segment, uint64_t base)
 {
@@ -110,8 +111,8 @@ static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_o
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* The same for FS. A wrong value must be replaced before code that uses FS runs, so this is done
- * only if the other access has just shown that it can write. */
+/* try_write_blind() for FS. A wrong value must be replaced before code that uses FS runs. So
+ * WRFSBASE is tried only if the other access has just shown that it can write. */
 static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			   uint64_t base)
 {
@@ -121,8 +122,8 @@ static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_op
 	(void)ops->set_base(ops->context, FSGS_SEGMENT_FS, base);
 }
 
-/* RDFSBASE, then WRFSBASE of the same value: thread-local storage, errno and the stack protector's
- * canary are addressed through FS. */
+/* Tries RDFSBASE, then WRFSBASE with the same value, because thread-local storage, errno and the
+ * stack protector's canary are addressed through FS. */
 static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
 	struct fsgs_trial *rd = trial_of(report, FSGS_INSN_RDFSBASE);
@@ -161,7 +162,8 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 	}
 }
 
-/* The marker stub ran to its end: its readings show whether the reader and the writer are right. */
+/* Called if the marker stub ran to its end. The values that it read show whether the reading and
+ * the writing instruction are right. */
 static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, uint32_t segment,
 		  const struct fsgs_stub *io, const uint64_t *known)
 {
@@ -230,7 +232,7 @@ static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *o
 		set_fault(wr, &io, report->vantage, 64);
 		rd->outcome = FSGS_OUTCOME_OK;
 		break;
-	default: /* the 64-bit read fails after the 32-bit read worked */
+	default: /* a 64-bit read faults after an earlier one worked */
 		set_fault(rd, &io, report->vantage, 64);
 		wr->outcome = FSGS_OUTCOME_OK;
 		break;

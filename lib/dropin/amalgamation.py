@@ -41,7 +41,7 @@ PROLOGUE = {
     'fsgscheck-core': '',
 }
 
-# What follows the header.
+# Definitions that each source file adds after the header.
 NUMBERS = {
     'fsgscheck': '',
     'fsgscheck-core': '''\
@@ -160,7 +160,7 @@ def lists():
 
 
 def plain(text):
-    """The same text with FSGS_PLAIN before each function definition, which clang-format ends with a brace alone."""
+    """The same text with FSGS_PLAIN before each function definition. clang-format puts its brace on a line of its own."""
     lines = text.split('\n')
     for number in [at for at, line in enumerate(lines) if line == '{']:
         first = number - 1

@@ -202,8 +202,8 @@ int fsgs_usable(void)
 int fsgs_refresh(void)
 {
 	const uint32_t before = atomic_load(&decided);
-	/* Includes the verdict only if a caller has asked for it: if both segments are decided by
-	 * hand, no check is needed. */
+	/* Updates the answer of fsgs_usable() only if a caller has asked for it: otherwise, if both
+	 * segments are decided by hand, no check is needed. */
 	const uint32_t wanted =
 		ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) | (before & USABLE ? USABLE : 0);
 

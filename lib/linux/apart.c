@@ -13,8 +13,8 @@ struct errand {
 	void *argument;
 };
 
-/* glibc signals every thread for setuid() and similar calls, and pthread_join() would wait for the
- * answer. So these signals stay unblocked here, even if the caller has blocked them. */
+/* For setuid() and similar calls, glibc sends a signal to every thread and waits until each has
+ * handled it. So these signals stay unblocked here, even if the caller has blocked them. */
 static void *run_errand(void *argument)
 {
 	const struct errand *const errand = argument;

@@ -4,9 +4,9 @@
  *
  * Everything here may run while the FS base is foreign. Until it is restored, nothing may touch
  * thread-local storage. So this file is compiled without stack protector and sanitizers, and it
- * calls no other code except the decision, which was made before. The results of the system call
- * are checked: some kernels return 0 and do nothing (Asterinas, enarx), return the base instead of
- * storing it, or give a wrong base (WSL1).
+ * calls no other code than access.c, which reads the decision that was made before. The results of
+ * the system call are checked: some kernels return 0 and do nothing (Asterinas, enarx), return the
+ * base instead of storing it, or give a wrong base (WSL1).
  */
 #include "linux.h"
 

@@ -9,8 +9,8 @@
  *    meanwhile stays.
  *  - No signal gets lost. The trying thread runs with SIGILL and the other caught signals
  *    unblocked, because a fault whose signal is blocked kills the process. So a signal that is sent
- *    to the thread may arrive here although it would have stayed pending, for sigwait() or a
- *    signalfd. It is held back and sent again after the trial.
+ *    to the thread may arrive here although, without the trial, it would have stayed pending for
+ *    sigwait() or a signalfd. It is held back and sent again after the trial.
  *
  * The handler does not jump. It changes the registers of the interrupted stub, so that its return
  * leads to the stub's end (handlers.S). Delivery of a signal changes MXCSR, the x87 control word,
@@ -33,8 +33,8 @@
 #include <string.h>
 #include <ucontext.h>
 
-/* If more signals than this arrive during one trial, they coalesce, as pending signals do in the
- * kernel. */
+/* If more signals of one kind than this arrive during a trial, the further ones are dropped, as the
+ * kernel does while a signal is pending. */
 #define PARKED 4
 
 /* State of the thread that runs the trial; written under the lock. It is not on that thread's
@@ -42,7 +42,7 @@
 static struct {
 	uint64_t name;                  /* the owner in the lock */
 	kernel_sigset mask;             /* to be restored */
-	kernel_sigset own;              /* already pending for this thread alone */
+	kernel_sigset own;              /* pending for this thread before the trial */
 	atomic_int parked[FSGS_CAUGHT]; /* how many signals were held back */
 	siginfo_t info[FSGS_CAUGHT][PARKED];
 } guard;

@@ -42,8 +42,8 @@ fsgs_handlers:
 	.endr
 	.size fsgs_handlers, . - fsgs_handlers
 
-/* The next handler is entered by a jump. It may run for ever; meanwhile no return address leads
- * into this library, so it may be unloaded. */
+/* The handler that fsgs_guard_handle() returns is entered by a jump. That handler may run for ever.
+ * Meanwhile no return address leads into this library, so the library may be unloaded. */
 	.type fsgs_handle, @function
 fsgs_handle:
 	.cfi_startproc
@@ -70,7 +70,7 @@ fsgs_handle:
 	.size fsgs_handle, . - fsgs_handle
 
 /* Byte for byte the sequence of the GNU C library, by which unwinders and debuggers recognise a
- * signal frame. They look up the address before it. */
+ * signal frame. They look up the address before the sequence, hence the NOP. */
 	.balign 16
 	nop
 	.globl fsgs_sigreturn
@@ -83,7 +83,7 @@ fsgs_sigreturn:
 
 /*
  * Calls a function whose guarded instructions may fault. The registers describe the call to the
- * handler of any copy of the library. RBX is a mark, and R13 the stack pointer at these
+ * handler of any copy of the library. RBX is a mark, and R13 the stack pointer at the guarded
  * instructions. R15 is the table of their addresses. R12 is the address to continue at, with RAX
  * the signal and RDX its si_code. The handler changes registers only: the stack may have a
  * protection key that is closed in handlers.

@@ -8,10 +8,11 @@
  * installs or calls long after the trial, still leads to the action that it replaced, without a
  * lock and without a wait. It runs with that action's mask and flags, which the kernel applies.
  *
- * Two copies of the library in one process know nothing of each other but the mark before each
- * handler's entry. The action of the first signal is their lock. The copy that replaces an action
- * that is not a library's owns the actions, and other copies wait until it has restored that
- * action. The handler of a copy that waits passes everything on to the handler that it replaced.
+ * Two copies of the library in one process recognise each other only by the mark before each
+ * handler's entry. The action of the first signal is their lock. A copy that finds other code's
+ * action there, and replaces it, owns the actions. Other copies wait until this copy has restored
+ * the action. The handler of a copy that waits passes everything on to the handler that it
+ * replaced.
  *
  * The handler does not use the FS base, because a fault may come from a thread whose FS base is
  * foreign. Hence no errno, no pthread_self(), and no stack protector in this file.
@@ -65,7 +66,8 @@ static atomic_uint installed[FSGS_CAUGHT];
  * back. */
 static atomic_int displaced[FSGS_CAUGHT];
 
-/* In a waiting copy: the handler of the first signal that this copy replaced; otherwise 0. */
+/* While this copy waits: the other copy's handler of the first signal, in place of which this
+ * copy's handler is installed. Otherwise 0. */
 static atomic_uintptr_t beside;
 
 /* In handlers.S. */
@@ -404,7 +406,8 @@ static int install_handler(int slot, struct kernel_action expected, struct kerne
 	return error;
 }
 
-/* Continues to wait. `found` is the current action of the first signal. */
+/* One step of the wait: installs our handler if the other copy has ended its trial. `found` is the
+ * current action of the first signal. */
 static int wait_longer(const struct kernel_action *found, int pauses)
 {
 	int tries = 1;
@@ -437,8 +440,8 @@ static int look_and_install_once(int slot, int pauses)
 		return wait_longer(&found, pauses);
 	variant = which_of_ours(&found);
 	if (variant < FSGS_VARIANTS) {
-		/* Inherited by fork from the parent's trial, where the SA_RESETHAND action received
-		 * its signal. */
+		/* Our handler was inherited by fork from the parent's trial, in which the
+		 * SA_RESETHAND action received its signal. */
 		if (atomic_load(&installed[slot]) == 3 + 2 * variant) {
 			restore(slot);
 			return TOO_LATE;

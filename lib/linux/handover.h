@@ -8,7 +8,7 @@
 #define FSGSCHECK_LIB_HANDOVER_H
 
 /* The number of different actions of one signal that the library can replace: far more than a
- * process ever has. If they are used up, there is no trial. */
+ * process ever has. If all are used, there is no trial. */
 #define FSGS_VARIANTS     64
 
 /* The distance between handlers in handlers.S. */
@@ -24,21 +24,22 @@
 #ifndef __ASSEMBLER__
 #include <signal.h>
 
-/* The number of signals that a trial catches. A slot is a signal's index in this list. */
+/* The number of signals that a trial catches. A slot is a signal's index in fsgs_caught. */
 #define FSGS_CAUGHT 4
 
 #pragma GCC visibility push(hidden)
 
-/* In this order: for #UD; for #GP and CPUID faulting; for faults that some virtual machines raise
- * instead; for seccomp. */
+/* SIGILL, for #UD; SIGSEGV, for #GP and CPUID faulting; SIGBUS, for faults that some virtual
+ * machines raise instead; SIGSYS, for seccomp. */
 extern const int fsgs_caught[FSGS_CAUGHT];
 
-/* Call with the guard's lock held and with EXCHANGING blocked. Returns 0, or a negative errno with
- * every action restored; -EDEADLK if another copy of the library does not end its trial. */
+/* Replaces the actions of all signals of fsgs_caught. Call with the guard's lock held and with
+ * EXCHANGING blocked. Returns 0, or a negative errno with every action restored; -EDEADLK if
+ * another copy of the library does not end its trial. */
 int fsgs_handover_take(void);
 
-/* Undoes fsgs_handover_take(), also in a child that inherited it. An action that another thread
- * installed meanwhile stays. */
+/* Undoes fsgs_handover_take(), also in a child that inherited the handlers. An action that another
+ * thread installed meanwhile stays. */
 void fsgs_handover_give_back(void);
 
 /* Before the library is unloaded: restores the actions if handlers may have been left behind. Makes

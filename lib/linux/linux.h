@@ -22,8 +22,9 @@ struct fsgs_hwcap2 {
 	uint64_t value;
 };
 
-/* Reads pairs of native words up to AT_NULL or to the end; an incomplete last pair is ignored. An
- * entry is absent only if AT_NULL was found without it; a truncated copy leaves it unknown. */
+/* Reads pairs of native words up to AT_NULL or to the end; an incomplete last pair is ignored.
+ * AT_HWCAP2 counts as absent only if AT_NULL was found; in a truncated copy its presence is
+ * unknown. */
 struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size);
 
 /* Fills in hwcap2_fsgsbase, and hwcap2_present if it can be known without reading a file. */
@@ -37,7 +38,8 @@ void fsgs_auxv_compare(struct fsgs_report *report);
 /* Takes /proc/cpuinfo in pieces of any size and keeps only what is needed of the first
  * processor. */
 struct fsgs_cpuinfo {
-	/* enum fsgs_answer: `fsgsbase` among the flags; unknown without such a line. */
+	/* enum fsgs_answer: `fsgsbase` is among the flags; unknown if there is no line with
+	 * flags. */
 	uint32_t flag;
 	uint32_t field;  /* the kind of the current line */
 	uint32_t length; /* length of the current word */
@@ -49,7 +51,7 @@ struct fsgs_cpuinfo {
 
 void fsgs_cpuinfo_feed(struct fsgs_cpuinfo *cpuinfo, const char *text, size_t size);
 
-/* Fills in cpuinfo_flag and FSGS_SIGN_UML. Returns the vendor in the kernel's words. */
+/* Fills in cpuinfo_flag and FSGS_SIGN_UML. Stores the vendor as the kernel names it. */
 void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
 
 /* surroundings.c: evidence for findings and advice. */
@@ -59,8 +61,9 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
  * only. The file may have any length: the reader sets the limit. */
 int fsgs_open_file(const char *path);
 
-/* read(2), or pread(2) if an offset is given. The call is repeated after an interruption, which a
- * file of FUSE can report, but with a limit: a sandbox can report an interruption each time. */
+/* read(2), or pread(2) if an offset is given. After an interruption, which a FUSE file can report,
+ * the call is repeated. The number of repeats is limited, because a sandbox can report an
+ * interruption each time. */
 ssize_t fsgs_read_file(int fd, void *to, size_t size, off_t at);
 #define FSGS_WHERE_IT_IS (-1)
 
@@ -69,15 +72,16 @@ uint32_t fsgs_kernel_version(const char *release);
 
 /* Fills in kernel, kernel_version and signs. */
 void fsgs_surroundings(struct fsgs_report *report);
-/* Sets the hypervisor to Xen in paravirtual guests, where CPUID is the processor's own. Call after
+/* Sets the hypervisor to Xen in paravirtual guests, where CPUID does not show Xen. Call after
  * fsgs_identify(). */
 void fsgs_name_paravirtual(struct fsgs_report *report);
 
 /* trial.c, or no-trial.c if the code is not 64-bit x86. */
 
-/* Evidence that may fault is collected between these two calls, by functions that take this
- * structure. If the trial is refused there is no guard: `ops` is empty, and CPUID runs unguarded.
- * If CPUID faulted, the loader of this program would have died already. */
+/* Code that may fault collects evidence between fsgs_guarded_begin() and fsgs_guarded_end(), in
+ * functions that take this structure. If the trial is refused there is no guard: `ops` is empty,
+ * and CPUID runs unguarded. If CPUID faulted, the loader of this program would have died
+ * already. */
 struct fsgs_guarded {
 	struct fsgs_core_ops ops; /* for functions of the core */
 	uint64_t thread_pointer;  /* the FS base, read before the trial */
@@ -103,7 +107,7 @@ void fsgs_try_canonical(struct fsgs_report *report, const struct fsgs_guarded *g
 void fsgs_try_fallback(struct fsgs_report *report, const struct fsgs_guarded *guarded);
 
 /* Touches the stack page by page from the top, for stacks that are committed in this order. Call
- * before lower stack is used. */
+ * before lower parts of the stack are used. */
 static inline __attribute__((always_inline)) void fsgs_touch(volatile char *low, size_t size)
 {
 	for (size_t at = size; at > 0; at = at > 4096 ? at - 4096 : 0)
@@ -120,21 +124,23 @@ void fsgs_survive(struct fsgs_report *report);
 
 /* environment.c */
 
-/* FSGSCHECK_TRIAL: 0 for no trial, 1, or -1 for a value that is not known, which counts as 1. */
+/* The value of FSGSCHECK_TRIAL: 0 for no trial, 1 for a trial, -1 for an unknown value, which
+ * counts as 1. */
 int fsgs_environment_trial(void);
 
-/* FSGSCHECK_BASE: enum fsgs_access, or FSGS_BASE_AUTO; and whether the value is a known one. */
+/* The value of FSGSCHECK_BASE: enum fsgs_access, or FSGS_BASE_AUTO. Sets `known` to 0 if the value
+ * is unknown, else to 1. */
 uint32_t fsgs_environment_access(int *known);
 
 /* access.c: the word that holds all decisions. */
 
-/* Returns the word, after deciding the access of this segment if it is undecided; and the access of
- * a segment in that word. */
+/* fsgs_decided() returns the word. If the access of this segment is undecided, it decides first.
+ * fsgs_access_in() returns the access of a segment in such a word. */
 uint32_t fsgs_decided(uint32_t segment);
 uint32_t fsgs_access_in(uint32_t word, uint32_t segment);
 
-/* Whether arch_prctl has set this segment's base, verified by reading it back, since the decision;
- * and the function that records it. */
+/* fsgs_trusted_in(): whether arch_prctl has changed this segment's base since the decision, and the
+ * change was read back. fsgs_trust() records this. */
 int fsgs_trusted_in(uint32_t word, uint32_t segment);
 void fsgs_trust(uint32_t word, uint32_t segment);
 

@@ -4,9 +4,9 @@
  *
  * A mutex of the C library is not sufficient. The owner may be in another process that shares the
  * memory (vfork, CLONE_VM) and be killed there; the kernel releases robust mutexes of registered
- * threads only. Also, a handler of SIGTRAP or SIGSYS may check inside a check of its own thread. It
- * must be refused instead of waiting, so the lock names the owner. Thread-local storage cannot do
- * this: a library that is loaded at run time would have to allocate it.
+ * threads only. Also, a handler of SIGTRAP or SIGSYS may check inside a check of its own thread.
+ * This check must be refused instead of waiting, so the lock stores the owner. Thread-local storage
+ * cannot store it: a library that is loaded at run time would have to allocate it.
  */
 #include "lock.h"
 
@@ -67,8 +67,8 @@ static int wait_for_change(uint64_t owner)
 	result = system_call(SYS_futex, (long)(uintptr_t)&fsgs_process.owner, FUTEX_WAIT_PRIVATE,
 			     (long)(uint32_t)owner, (long)(uintptr_t)&step);
 	atomic_fetch_sub(&fsgs_process.waiting, 1);
-	/* The call does not report the remaining time. Pause, since signals may come faster
-	 * than steps end. */
+	/* A signal ended the wait early, and the call does not report the remaining time. Pause,
+	 * since signals may come faster than steps end. */
 	if (result == -EINTR)
 		wait_for(STEP_NS);
 	return result != -EAGAIN;

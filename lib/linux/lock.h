@@ -39,11 +39,13 @@ extern union fsgs_process {
 	_Alignas(FSGS_PAGE) char page[FSGS_PAGE];
 } fsgs_process;
 
-/* Stores the owner word of this thread and returns 0. Returns -EDEADLK if this thread already has
- * the lock, or if its owner does not release it in time. The lock of a dead owner is taken over. */
+/* Takes the lock, stores the owner word in `name`, and returns 0. Returns -EDEADLK if this thread
+ * already has the lock, or if its owner does not release it in time. The lock of a dead owner is
+ * taken over. */
 int fsgs_lock_take(uint64_t *name);
 
-/* Does nothing if another thread owns the lock, as in a child forked during a trial. */
+/* Releases the lock. Does nothing if another thread owns it, as in a child forked during a
+ * trial. */
 void fsgs_lock_release(uint64_t name);
 
 /* 1 while the owner lives; 0 if the lock is free or its owner is dead; -EDEADLK if the calling

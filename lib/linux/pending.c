@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds out whether a pending signal is for the thread or for the process. Neither sigpending() nor
- * its siginfo tells. */
+ * the signal's siginfo tells. */
 #include "signals.h"
 
 #include <fcntl.h>

@@ -62,8 +62,7 @@ static int pin(int cpu)
 	return sched_setaffinity(0, sizeof set, &set);
 }
 
-/* True if both instructions run on this CPU, since CPUs may differ. Writes only the current
- * value. */
+/* True if RDGSBASE and WRGSBASE run on this CPU: CPUs may differ. Writes only the current value. */
 static int runs_here(void)
 {
 	struct fsgs_stub io = {0};
@@ -137,7 +136,7 @@ static void outlive_cpuid(struct arena *arena)
 	fsgs_guard_leave();
 }
 
-/* Counts only if the rival has run in between. */
+/* A result counts only if the rival has written its base in between. */
 static void outlive_rival(struct arena *arena)
 {
 	const struct timespec moment = {0, SLEEP_NS};
@@ -221,7 +220,7 @@ static void outlive_migrations(struct arena *arena, const cpu_set_t *allowed)
 	}
 }
 
-/* Stays on the new CPU if the instructions run there. */
+/* Pins this thread to its current CPU. True if the instructions run there. */
 static int settle(struct arena *arena)
 {
 	arena->cpu = sched_getcpu();

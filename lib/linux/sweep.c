@@ -136,7 +136,7 @@ static void *sweep(void *argument)
 		fsgs_guarded_end(&guarded);
 		if (!report->cpus_checked++)
 			known = one;
-		/* Not compared by the groups: a caller may have room for only one group. */
+		/* The groups cannot show a difference if the caller has room for only one group. */
 		differ |= fsgs_cpu_differs(&known, &one);
 		fsgs_cpu_group_add(sweep->groups, cpu, &one);
 	}

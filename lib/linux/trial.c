@@ -12,9 +12,9 @@
 #define ARCH_GET_CPUID 0x1011
 #endif
 
-/* The ABI keeps the thread pointer at its own address, so that code can read it without the base
- * (System V AMD64 TLS, variant II). This needs no system call and is independent of the
- * instructions. A pointer of x32 has 32 bits. */
+/* The ABI stores the thread pointer at the address to which it points, so %fs:0 gives it (System V
+ * AMD64 TLS, variant II). This needs no system call and is independent of the instructions. A
+ * pointer of x32 has 32 bits. */
 static uint64_t thread_pointer(void)
 {
 	uintptr_t self;
@@ -23,7 +23,8 @@ static uint64_t thread_pointer(void)
 	return self;
 }
 
-/* How many times a wrong value is tried again, since a thread switch may have caused it. */
+/* How many times the trial is repeated after a wrong value, which a thread switch may have
+ * caused. */
 #define CHANCES 4
 
 /* Once the FS base may be foreign, this code must not use memory addressed through FS: no
@@ -62,18 +63,18 @@ static int hook_set_base(void *context, uint32_t segment, uint64_t base)
 }
 
 /* Under a kernel that is not aware of the instructions, a base of the kernel's half is dangerous
- * even for a moment: its entry code trusts the sign of the GS base. User-mode Linux is known to
- * crash. */
+ * even for a moment, because the kernel's entry code relies on the sign of the GS base. User-mode
+ * Linux is known to crash. */
 static int may_flash(const struct fsgs_report *report)
 {
 	if (report->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
 		return 0;
 	if (report->hwcap2_fsgsbase == FSGS_ANSWER_YES)
 		return 1;
-	/* If the AT_HWCAP2 entry is absent, the kernel is an emulator's if a genuine kernel of this
+	/* An absent AT_HWCAP2 entry points to an emulator of processes, if a genuine kernel of this
 	 * version would have the entry, or if the copies of the vector differ. A genuine kernel
-	 * older than the entry may have a module that lets programs use the instructions. The
-	 * signature of QEMU's emulation does not exclude that, since QEMU also emulates whole
+	 * that is older than the entry may have a module that lets programs use the instructions.
+	 * QEMU's signature does not exclude such a kernel, since QEMU also emulates whole
 	 * machines. */
 	return report->hwcap2_present == FSGS_ANSWER_NO &&
 	       (report->kernel_version >= FSGS_LINUX_HWCAP2 ||
@@ -123,8 +124,8 @@ void fsgs_try_canonical(struct fsgs_report *report, const struct fsgs_guarded *g
 		fsgs_core_canonical(report, &guarded->ops);
 }
 
-/* Compares arch_prctl with a base that is known from another source. Only reads: after a wrong
- * answer it is not trusted with a write. */
+/* Compares arch_prctl with a base that is known from another source. Only reads, because an
+ * arch_prctl that gives a wrong answer must not write a base. */
 static void ask_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
 {
 	uint64_t value = FSGS_SENTINEL;

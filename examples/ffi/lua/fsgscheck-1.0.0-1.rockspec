@@ -14,7 +14,7 @@ description = {
 	license = 'MIT',
 }
 supported_platforms = { 'linux' }
--- By LuaJIT, which is Lua 5.1.
+-- The module needs LuaJIT, which implements Lua 5.1.
 dependencies = { 'lua == 5.1' }
 build = {
 	type = 'builtin',

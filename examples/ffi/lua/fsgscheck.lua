@@ -34,7 +34,7 @@ const char *fsgs_version_string(void);
 char *strerror(int error);
 ]]
 
--- The library's version; the soname has its first number.
+-- The library's version. Its first number is part of the soname.
 local VERSION = '1.0.0'
 
 local function load()
@@ -74,7 +74,7 @@ local function given(status, value)
 	return value
 end
 
--- Checks the range, because ffi would truncate: a segment of 2^32 is not FS. A uint64_t always fits a base.
+-- Checks the range, because ffi would truncate: a segment of 2^32 would become FS. A uint64_t always fits a base.
 local function fit(number, bits)
 	if ffi.istype('uint64_t', number) and bits == 64 then
 		return number
@@ -94,7 +94,7 @@ function M.name(list, value)
 	return name ~= nil and ffi.string(name) or nil
 end
 
--- The word for a result; a number that the library does not know counts as 0: unknown, none, not tried.
+-- The word for a result. A number that the library does not know counts as 0, which claims the least.
 local function result(list, value)
 	return M.name(list, value) or M.name(list, 0)
 end
@@ -122,7 +122,7 @@ end
 
 local types = { 'uint32_t *', 'int32_t *', 'uint32_t *', 'char *' }
 
--- Every field of the library by its name: text, a number, or a table with the numbers of its elements as keys.
+-- Every field of the report by its name: text, a number, or a table with the numbers of its elements as keys.
 local function read(buffer)
 	local raw, field = {}, ffi.new 'struct fsgs_field'
 	for number = 0, math.huge do
@@ -139,10 +139,11 @@ local function read(buffer)
 	end
 end
 
---- Collects evidence and decides. Any verdict can come with success.
--- The report has the words `verdict`, `proof`, `verdicts.fs`, `verdicts.gs`, `access.fs`, `access.gs` and, by the name of an
--- instruction, `outcomes`; the lists `findings` and `advice`; the answers `cpuid` and `hwcap2` (nil if unknown); the texts
--- `vendor`, `kernel` and `reason`. `raw` has every field of the library, also findings without a name.
+--- Collects evidence and decides. No verdict is an error, not even `broken`.
+-- The report has the words `verdict`, `proof`, `verdicts.fs`, `verdicts.gs`, `access.fs` and `access.gs`; the table
+-- `outcomes`, with a word for the name of each instruction; the lists `findings` and `advice`; the answers `cpuid` and
+-- `hwcap2` (nil if unknown); the texts `vendor`, `kernel` and `reason`. `raw` has every field of the report, also findings
+-- without a name.
 -- @param[opt] flags the sum of NO\_TRIAL, CONTEXT, ALL\_CPUS and SURVIVAL
 -- @return a report, or nil, a message and the errno
 function M.check(flags)

@@ -56,9 +56,9 @@ export interface Report {
 	findings: string[];
 	/** The word of {@link Outcome} for each word of {@link Insn}. */
 	outcomes: Record<string, string>;
-	/** What CPUID offers; null if unknown. */
+	/** Whether CPUID offers the instructions; null if unknown. */
 	cpuid: boolean | null;
-	/** What the kernel advertises; null if unknown. */
+	/** Whether the kernel advertises the instructions; null if unknown. */
 	hwcap2: boolean | null;
 	/** The processor's vendor. */
 	vendor: string;
@@ -68,12 +68,12 @@ export interface Report {
 	reason: string;
 	/** What to do, cheapest first; empty on a healthy machine. */
 	advice: string[];
-	/** Every field of the library by its name: text, a number (a bigint if it has 64 bits), or an array of numbers. */
+	/** Every field of the report by its name: text, a number (a bigint if it has 64 bits), or an array of numbers. */
 	raw: Record<string, string | number | bigint | number[] | bigint[]>;
 }
 
 /**
- * Collects evidence and decides. Any verdict can come without an exception.
+ * Collects evidence and decides. No verdict causes an exception, not even `broken`.
  *
  * @param flags - members of {@link Check}
  * @throws Error with `code` and `errno` for a flag that the library does not know

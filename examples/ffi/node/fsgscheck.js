@@ -14,7 +14,7 @@ const koffi = require('koffi');
 const util = require('util');
 const { version: VERSION } = require('./package.json');
 
-// The package has the library's version; the soname has its first number.
+// The package and the library have the same version. The first number of the version is part of the soname.
 function load() {
 	const soname = `libfsgscheck.so.${VERSION.split('.')[0]}`;
 	try {
@@ -53,7 +53,7 @@ const Segment = Object.freeze({ FS: 0, GS: 1 });
 const List = Object.freeze({ VERDICT: 1, FINDING: 2, OUTCOME: 3, INSN: 4, ACCESS: 5, PROOF: 6 });
 const answer = (value) => [null, false, true][value] ?? null;
 
-// The word for a result; a number that the library does not know counts as 0, in these lists unknown, none or not tried.
+// The word for a result. A number that the library does not know counts as 0, which claims the least in each of these lists.
 const result = (list, value) => C.name(list, value) ?? C.name(list, 0);
 
 // {NAME: 'name', ...}, in the order of the numbers.
@@ -78,7 +78,7 @@ function succeed(call, status) {
 	throw Object.assign(new Error(`${code}: ${call}`), { code, errno: status, syscall: call });
 }
 
-// Check the range of 32-bit numbers and of 64-bit BigInts, because koffi would truncate: 2n ** 64n is not 0.
+// Check the range of 32-bit numbers and of 64-bit BigInts, because koffi would truncate them: 2n ** 64n would become 0.
 function u32(value) {
 	if (!Number.isInteger(value))
 		throw new TypeError(`not an integer: ${value}`);
@@ -96,7 +96,7 @@ function u64(value) {
 	return number;
 }
 
-// Every field of the library by its name: text, a number (a BigInt if it has 64 bits), or an array.
+// Every field of the report by its name: text, a number (a BigInt if it has 64 bits), or an array.
 function read(report) {
 	const raw = {};
 	for (let number = 0, f = {}, name; (name = C.field(number, f, koffi.sizeof(field))) !== null; number++) {
@@ -114,8 +114,8 @@ function advice(report) {
 	return steps;
 }
 
-// Collects evidence and decides. Any verdict can come without an exception. Bits of findings that have no name are in
-// raw.findings.
+// Collects evidence and decides. No verdict causes an exception, not even `broken`. raw.findings also has the bits of
+// findings that have no name.
 function check(flags = 0) {
 	const report = Buffer.alloc(Number(C.reportSize()));
 	succeed('fsgs_check', C.check(report, report.length, u32(flags)));
@@ -143,7 +143,7 @@ function baseAccess(segment) {
 	return result(List.ACCESS, C.baseAccess(u32(segment)));
 }
 
-// A base of the calling thread, as a BigInt.
+// Returns a base of the calling thread, as a BigInt.
 function getBase(segment) {
 	const base = [null];
 	succeed('fsgs_get_base', C.getBase(u32(segment), base));

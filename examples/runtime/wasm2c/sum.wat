@@ -1,5 +1,5 @@
 ;; SPDX-License-Identifier: MIT
-;; One memory, exported: what wasm2c needs to address it through GS.
+;; The module exports its only memory. wasm2c addresses only such a memory through GS.
 (module
   (memory (export "memory") 1)
   ;; fill(n): byte i becomes i, for i below n

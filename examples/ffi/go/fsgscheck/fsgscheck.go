@@ -151,7 +151,7 @@ func failed(status C.int) error {
 	return syscall.Errno(-status)
 }
 
-// Check collects evidence and decides. Any verdict can come with a nil error.
+// Check collects evidence and decides. The error does not depend on the verdict: it is nil even for Broken.
 func Check(flags Flags) (*Report, error) {
 	var raw C.struct_fsgs_report
 	size := C.size_t(unsafe.Sizeof(raw))

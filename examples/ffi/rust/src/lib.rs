@@ -109,8 +109,8 @@ macro_rules! words {
     };
 }
 
-/// For enumerations whose 0 means unknown, none or not tried: a number that this module does not
-/// list counts as 0.
+/// For enumerations in which 0 claims the least: a number that this module does not list counts
+/// as 0.
 macro_rules! results {
     ($($name:ident)*) => {
         $(impl From<u64> for $name {
@@ -171,11 +171,11 @@ pub enum Segment {
 pub struct Options {
     /// Do not execute the instructions.
     pub no_trial: bool,
-    /// Also collect what a person wants to know: names, surroundings.
+    /// Also collect the evidence that findings and advice need.
     pub context: bool,
-    /// Try on every CPU that this thread may use.
+    /// Try the instructions on every CPU that this thread may use.
     pub all_cpus: bool,
-    /// Test whether the bases survive what the kernel does.
+    /// Test whether a GS base survives system calls, signals and other events.
     pub survival: bool,
 }
 
@@ -265,11 +265,11 @@ impl Report {
             .filter(move |bit| bits >> bit & 1 == 1)
             .filter_map(|bit| text(unsafe { sys::fsgs_name(sys::FSGS_LIST_FINDING, bit) }))
     }
-    /// What CPUID offers; None if unknown.
+    /// Whether CPUID offers the instructions; None if unknown.
     pub fn cpuid(&self) -> Option<bool> {
         answer(self.number("cpuid_fsgsbase", 0))
     }
-    /// What the kernel advertises; None if unknown.
+    /// Whether the kernel advertises the instructions; None if unknown.
     pub fn hwcap2(&self) -> Option<bool> {
         answer(self.number("hwcap2_fsgsbase", 0))
     }
@@ -311,7 +311,7 @@ fn check_flags(flags: u32) -> io::Result<Report> {
     }
 }
 
-/// Collect evidence and decide. Any verdict can come with success.
+/// Collect evidence and decide. No verdict is an error, not even `Broken`.
 pub fn check(options: Options) -> io::Result<Report> {
     check_flags(options.flags())
 }

@@ -18,7 +18,7 @@ import operator
 import os
 import sys
 
-# The library's version; the soname has its first number.
+# The library's version. Its first number is part of the soname.
 __version__ = '1.0.0'
 
 
@@ -85,7 +85,7 @@ class _Word(enum.IntEnum):
 
 
 class _Result(_Word):
-    """An enumeration whose 0 means unknown, none or not tried. A number without a name counts as 0."""
+    """An enumeration in which 0 claims the least. A number without a name counts as 0."""
 
     @classmethod
     def _missing_(cls, value):
@@ -132,7 +132,7 @@ def _fields():
 
 
 class Report:
-    """One check: the decision and the evidence. `raw` has every field of the library, by its name."""
+    """One check: the decision and the evidence. `raw` has every field of the report, by its name."""
 
     def __init__(self, report):
         self._report = report
@@ -168,8 +168,8 @@ def _raise(error):
 
 
 def _fit(value, bits):
-    """Checks the range, because ctypes would truncate: a base of 1 << 64 is not 0, and a segment of 1 << 32 is not
-    FS."""
+    """Checks the range, because ctypes would truncate: a base of 1 << 64 would become 0, and a segment of 1 << 32 would
+    become FS."""
     value = operator.index(value)
     if not 0 <= value < 1 << bits:
         raise OverflowError(f'{value} is not an unsigned number of {bits} bits')
@@ -177,7 +177,7 @@ def _fit(value, bits):
 
 
 def check(flags=0):
-    """Collect evidence and decide. Any verdict can come with success."""
+    """Collect evidence and decide. No verdict raises an exception, not even BROKEN."""
     report = ctypes.create_string_buffer(_library.fsgs_report_size())
     _raise(_library.fsgs_check(report, len(report), _fit(flags, 32)))
     return Report(report)

@@ -38,7 +38,7 @@ public final class Fsgscheck {
     /** The two segments that have a base: enum fsgs_segment. FS is the C library's: leave it alone. */
     public enum Segment { FS, GS }
 
-    /** The lists of names: the first of enum fsgs_list. */
+    /** The lists of names: the first members of enum fsgs_list. */
     enum Words { NONE, VERDICT, FINDING, OUTCOME, INSN, ACCESS, PROOF }
 
     /** What the evidence adds up to. */
@@ -114,7 +114,7 @@ public final class Fsgscheck {
         String strerror(int error);
     }
 
-    /** The library's version; the soname has its first number. */
+    /** The library's version. Its first number is part of the soname. */
     static final String VERSION = "1.0.0";
 
     private static final Api LIBRARY = load("libfsgscheck.so." + VERSION.substring(0, VERSION.indexOf('.')));
@@ -141,7 +141,7 @@ public final class Fsgscheck {
         }
     }
 
-    /** A number that is not listed counts as the first member of its enum: unknown, none or not tried. */
+    /** A number that is not listed counts as the first member of the enum, which claims the least. */
     private static <E> E of(E[] values, int number) {
         return values[number >= 0 && number < values.length ? number : 0];
     }
@@ -150,7 +150,7 @@ public final class Fsgscheck {
         return value == 1 || value == 2 ? Optional.of(value == 2) : Optional.empty();
     }
 
-    /** The place of each field of a report, by the field's name. The library lists the fields as struct fsgs_field. */
+    /** The place of each field of a report, by the field's name. The library describes each by a struct fsgs_field. */
     private static Map<String, int[]> fields() {
         Map<String, int[]> fields = new HashMap<>();
         int[] field = new int[8];
@@ -179,14 +179,14 @@ public final class Fsgscheck {
             return Objects.requireNonNull(FIELDS.get(name), name);
         }
 
-        /** One element of any field of the library. */
+        /** One element of any field of the report. */
         public long number(String name, int index) {
             int[] field = field(name);
             long at = field[1] + (long) index * field[4];
             return field[2] == Long.BYTES ? memory.getLong(at) : memory.getInt(at);
         }
 
-        /** A field of the library that holds text. */
+        /** A field of the report that holds text. */
         public String text(String name) {
             return memory.getString(field(name)[1], "UTF-8");
         }
@@ -237,12 +237,12 @@ public final class Fsgscheck {
                     .filter(Objects::nonNull).collect(Collectors.toList());
         }
 
-        /** What CPUID offers; empty if unknown. */
+        /** Whether CPUID offers the instructions; empty if unknown. */
         public Optional<Boolean> cpuid() {
             return answer(number("cpuid_fsgsbase", 0));
         }
 
-        /** What the kernel advertises; empty if unknown. */
+        /** Whether the kernel advertises the instructions; empty if unknown. */
         public Optional<Boolean> hwcap2() {
             return answer(number("hwcap2_fsgsbase", 0));
         }
@@ -279,7 +279,7 @@ public final class Fsgscheck {
         return new Report(memory);
     }
 
-    /** Collects evidence and decides. Any verdict can come without an exception. */
+    /** Collects evidence and decides. No verdict causes an exception, not even {@code BROKEN}. */
     public static Report check(Check... flags) {
         return check(Arrays.stream(flags).mapToInt(Check::bit).reduce(0, (a, b) -> a | b));
     }
