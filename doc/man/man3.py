@@ -68,7 +68,8 @@ def functions(header, group):
 
 
 def types(header, group, kind):
-    """Name, comment and members of each enumeration or structure."""
+    """Name, comment and members of each enumeration or structure, except those with a trailing underscore in the name,
+    which only the headers use."""
     for text in groups(header, group):
         for comment, name, inside in re.findall(rf'/\*\*((?:(?!\*/).)*)\*/\n{kind} (\w+) \{{\n(.*?)\n\}};', text, re.S):
             if not name.endswith('_'):
@@ -191,7 +192,8 @@ def date(version):
 
 
 def wrapped(prototype):
-    """The lines of a prototype, broken between parameters, for a terminal of 60 columns with text from the eighth on."""
+    """The lines of a prototype, broken between parameters, so that they fit on a terminal of 60 columns. The text of a
+    page begins in column 8."""
     whole = prototype.replace(' ', '\0').replace(',\0', ', ')
     return [line.replace('\0', ' ') for line in textwrap.wrap(whole, 52, subsequent_indent=' ' * 8)]
 

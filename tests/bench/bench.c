@@ -41,9 +41,10 @@ static uint64_t home; /* the thread's FS base */
 /* -- access: the raw instruction, the two forms of the library, and the system call -- */
 
 /*
- * The load and the test before the instruction cost a cycle or nothing. This depends on the offset
- * of the loop in its 64 bytes of code, and so does the time of the raw loop. A caller's code may
- * have any offset, so both loops are measured at sixteen offsets, and their minima are compared.
+ * The library's inline form has a load and a test before the instruction. They cost one cycle or
+ * none, depending on the offset of the loop in its 64 bytes of code. The time of the raw loop
+ * depends on this offset, too. A caller's code may have any offset, so both loops are measured at
+ * sixteen offsets, and their minima are compared.
  */
 #define PLACES 16
 #define AT(name, place, body)                                                             \
@@ -146,8 +147,8 @@ static void automatic(void)
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_INSTRUCTION);
 }
 
-/* The library trusts arch_prctl only after a set has changed the base. This row's sets change
- * nothing, so each of them is read back. */
+/* The library trusts arch_prctl only after a set has changed the base. The sets of this row store
+ * the value that the base already has, so the library reads the base back after each of them. */
 static void by_prctl(void)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
@@ -161,9 +162,9 @@ static void by_trusted_prctl(void)
 }
 
 /*
- * A get while another CPU writes to memory near the limit, as if the program's own data were there.
- * Writes before and after the cache line of fsgs_base_limit must not slow the get down. Writes
- * within the line of a limit show what that would cost.
+ * Measures a get while another CPU writes to memory near the limit, where a program may have its
+ * own data. Writes before and after the cache line of fsgs_base_limit must not slow the get down.
+ * Writes within the cache line of shared_line.limit show the cost of a shared line.
  */
 static struct {
 	_Alignas(64) uint64_t limit;
@@ -178,8 +179,8 @@ PLACED(get_shared,
 
 enum burst { NONE, AROUND_OWN_LINE, WITHIN_SHARED_LINE };
 
-/* In cycles of the time stamp counter. If more time passes between two writes, the writer was
- * interrupted. */
+/* In cycles of the time stamp counter. If more than AWAY passes between two writes, the writer was
+ * interrupted. A burst of writes takes BURST. */
 #define AWAY  UINT64_C(10000)
 #define BURST UINT64_C(400000)
 
@@ -208,7 +209,7 @@ static void write_burst(enum burst burst)
 	const uint64_t start = ticks();
 	uint64_t last = start, t;
 
-	__asm__("" : "+r"(own)); /* hides from the compiler that these addresses are outside */
+	__asm__("" : "+r"(own)); /* hides the accesses beyond the array from the compiler */
 	atomic_store(&written_at, start);
 	atomic_fetch_add(&bursts, 1);
 	do {
@@ -369,8 +370,8 @@ static void check_floor(unsigned times)
 	}
 }
 
-/* After the fork in another row, the first write to each data page copies the page. A check before
- * the sample takes that time, which is not part of a check. */
+/* After the fork in another row, the first write to each data page copies the page. This check runs
+ * before the sample, so that the copies are not measured. */
 static void check_once(void)
 {
 	check(1);
@@ -512,7 +513,7 @@ enum {
 #define FAST 4000
 #define CALL 200
 
-/* The initialisers name every member, also those that a kind of row does not use. */
+/* The initialisers name every member, including members that a kind of row does not use. */
 #define FLOOR(name, body, times)                                     \
 	{                                                            \
 		name, body, times, NO_FLOOR, NO_BOUND, 0, NULL, NULL \
@@ -599,8 +600,8 @@ static const int instruction_rows[] = {
 	CHECK_FLOOR,
 };
 
-/* Tests the instructions themselves: even if the kernel does not enable them, they may run and take
- * as long. */
+/* Whether the four instructions work here. The test is a trial, because the instructions may run,
+ * at the same speed, although the kernel does not enable them. */
 static int instructions_run(void)
 {
 	struct fsgs_report report;

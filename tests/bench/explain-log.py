@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Compares the time of `explain` on logs of 1 GiB with the time of grep for one fixed string: minimum of three rounds,
-in turns.
+"""Compares the time of `explain` on logs of 1 GiB with the time of grep for one fixed string. The two commands run
+alternately, and the minimum of three rounds counts.
 
     explain-log.py COMMAND
 
@@ -35,8 +35,8 @@ def seconds(*arguments, **other):
 
 
 def peak(path):
-    """The peak memory of the command in KiB. The second file is a pipe with a small buffer, so it is read only after the
-    first file."""
+    """The peak memory in KiB after the command has read the file. The standard input is larger than a pipe's buffer, so
+    the write returns only after the file was read."""
     with subprocess.Popen([command, 'explain', path, '-'], stdin=subprocess.PIPE,
                           stdout=subprocess.DEVNULL) as child:
         child.stdin.write(b'\n' * (1 << 20))
@@ -46,7 +46,8 @@ def peak(path):
 
 
 def measure(name, text, last, wanted):
-    """The times of grep and `explain` for a file that repeats one text and ends with another."""
+    """Runs grep and `explain` on a file that repeats one text and ends with another. Returns the ratio of their times,
+    and the peak memory of `explain`."""
     with tempfile.NamedTemporaryFile() as log:
         while log.tell() + len(text) + len(last) < size:
             log.write(text)

@@ -104,7 +104,7 @@ static void deliveries_and_floor(unsigned times)
 		floor_begin();
 		floor_get_gs(); /* the trial reads the base before it writes */
 		deliveries(1);
-		floor_get_gs(); /* after a write that it cannot read back, the trial reads again */
+		floor_get_gs(); /* the trial could not read its write back */
 		floor_end();
 	}
 }

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The structure that rt_sigaction takes from the kernel's callers. */
+/* The kernel's own layout of struct sigaction, which rt_sigaction takes. */
 struct action {
 	void (*handler)(int);
 	unsigned long flags;

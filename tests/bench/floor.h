@@ -7,8 +7,8 @@
 #ifndef FSGSCHECK_BENCH_FLOOR_H
 #define FSGSCHECK_BENCH_FLOOR_H
 
-/* The floor without the arch_prctl calls of fsgs_core_trial(), whose number depends on what the
- * trial finds. */
+/* The floor without the arch_prctl calls of fsgs_core_trial(). The number of these calls depends on
+ * what the trial finds. */
 void floor_begin(void);
 void floor_end(void);
 

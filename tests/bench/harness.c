@@ -12,7 +12,7 @@ enum { RUNS = 5, ROUNDS = 320, WARM_UP = 5 };
 
 struct figures {
 	double ns;    /* median over the runs */
-	double floor; /* median time of its floor */
+	double floor; /* median time of the row's floor */
 	double ratio; /* median of the runs' ratios */
 	double measured[RUNS];
 	int ok;

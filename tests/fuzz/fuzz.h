@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The function that libFuzzer calls, and replay.c, too. */
+/* libFuzzer and replay.c call this function. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

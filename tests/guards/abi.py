@@ -97,7 +97,7 @@ class Symbols(unittest.TestCase):
         self.assertEqual(imported & forbidden, set())
 
     def test_no_constructor(self):
-        """The only array entries belong to the C runtime (frame_dummy, __do_global_dtors_aux), except one destructor."""
+        """Apart from one destructor, all array entries belong to the C runtime (frame_dummy, __do_global_dtors_aux)."""
         for section, size in re.findall(r'\.(init_array|fini_array|ctors|preinit_array)\s+\w+\s+\w+ \w+ (\w+)',
                                         output('readelf', '-SW', SHARED)):
             self.assertLessEqual(int(size, 16), 16 if section == 'fini_array' else 8, section)
@@ -306,7 +306,8 @@ class Headers(unittest.TestCase):
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_a_copy_of_the_limits_has_its_own_line(self):
-        """Without position-independent code, the linker copies the limits into the program's own data (copy relocation)."""
+        """Without position-independent code, the linker copies the limits into the program's own data (copy relocation).
+        The copy must fill one cache line."""
         text = ('#include <fsgscheck/base.h>\n#include <stdio.h>\nint main(void)\n{\nuint64_t base;\n'
                 'if (fsgs_get_gs_base(&base)) return 1;\nprintf("%p %zu", (void *)fsgs_base_limit, sizeof fsgs_base_limit);\n}\n')
         with tempfile.TemporaryDirectory() as directory:

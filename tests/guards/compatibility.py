@@ -23,7 +23,7 @@ BASELINE = TESTS / 'guards/libfsgscheck.abi'
 HEADERS = ('fsgscheck.h', 'fsgscheck/report.h', 'fsgscheck/base.h')
 FLAGS = ['-g', '-O0', '-std=c11', '-D_GNU_SOURCE', '-fPIC', '-shared', '-pthread', '-fno-stack-protector']
 
-# Bits of abidiff's exit status. The test fails after an error, or if another bit is set.
+# Bits of abidiff's exit status. If a bit of ERROR is set, abidiff itself has failed.
 ERROR, CHANGE = 3, 12
 
 
@@ -59,8 +59,8 @@ def dump(tree, work, compiler='gcc'):
 
 
 def as_seen_by_an_old_program(text, baseline):
-    """The interface as a program sees it that was compiled with the baseline. Such a program passes the structures' old
-    sizes, so newer members at the end are removed."""
+    """The interface as a program compiled with the baseline sees it. Such a program passes the structures' old sizes, so
+    newer members at the end are removed."""
     new, old = ElementTree.fromstring(text), ElementTree.fromstring(baseline)
     for name in ('fsgs_report', 'fsgs_cpu_group'):
         was, one = (next(c for c in root.iter('class-decl') if c.get('name') == name) for root in (old, new))

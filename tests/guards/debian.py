@@ -19,7 +19,7 @@ from pathlib import Path
 
 from support import SOURCE, archive
 
-# A kernel with a small package of headers.
+# The headers of a kernel. This package is smaller than those of other kernels.
 HEADERS = 'linux-headers-cloud-amd64'
 
 
@@ -107,13 +107,14 @@ def fresh_debian(root, source):
 
 
 def inside(root, *command, **options):
-    """Runs a command in that Debian. /proc is mounted there while the command runs."""
+    """Runs a command in the Debian at `root`. /proc is mounted there while the command runs."""
     return run('unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', root, *command,
                stdout=subprocess.PIPE, text=True, **options).stdout
 
 
 def install(packages, root):
-    """Installs the packages. fsgscheck must answer there, and a program must run that was built with the packages' files.
+    """Installs the packages in the Debian at `root`. There, fsgscheck must print a report, and a program that was built
+    with the packages' files must run.
 
     This system's compiler builds the program.
     """
@@ -135,8 +136,8 @@ def install(packages, root):
 
 
 def register(root):
-    """When the package is installed, also a second time, DKMS knows the module and can build it. Purging the package
-    removes everything."""
+    """DKMS must list the module and build it after the package is installed, and again after a second installation.
+    Purging the package must remove everything."""
     inside(root, 'sh', '-c', 'dpkg -i /var/cache/fsgscheck-dkms_*.deb')
     module, = (path.name.replace('-', '/') for path in (root / 'usr/src').glob('fsgscheck-*'))
     said = inside(root, 'dkms', 'status')

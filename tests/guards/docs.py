@@ -25,8 +25,8 @@ MADE = {'tests/machines/peers.md', 'doc/html', 'examples/fsgscheck/fsgscheck', '
 WORDS = 'inout,fsgs,gs,te,ist,bu,alse,nd,crate,useable,ags'
 STRICT = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', f'-I{SOURCE}/include']
 
-# Pages whose samples are whole programs. The samples of ring0.md belong into other projects' source code. The first of
-# them is compiled here.
+# In the pages of WHOLE, each sample is a whole program. The samples of ring0.md are parts of a kernel, so only the first
+# sample is compiled, with the declarations of RING0.
 WHOLE = [SOURCE / 'README.md', SOURCE / 'doc/README.md', *sorted((SOURCE / 'doc').glob('guide-*.md'))]
 RING0 = ('#include <fsgscheck/core.h>\nvoid print(const char *text);\nvoid interrupts_off(void);\n'
          'void interrupts_on(void);\nvoid test_fsgsbase(void);\n')
@@ -109,7 +109,7 @@ class Samples(unittest.TestCase):
         self.compile(RING0 + samples(SOURCE / 'doc/ring0.md')[0], '-c', '-Wno-unused-parameter')
 
     def test_pages_show_the_files(self):
-        """If a page links a sample's file before the sample, the sample is equal to the file."""
+        """If a page links to a file of doc/examples before a sample, the sample must be equal to the file."""
         seen = set()
         for page in WHOLE:
             for name, text in re.findall(r'\]\(examples/([\w.-]+)\)[^\n]*:\n(?:\n {4}[^\n]+\n)?\n```\w+\n(.*?)^```',
@@ -291,7 +291,7 @@ class Pages(unittest.TestCase):
             self.assertIsNone(re.search(r'(?:^|\s)\*{1,2}`', prose(page)), page.name)
 
     def test_words(self):
-        """No page contains these words. doc/contributing.md names the words to use instead."""
+        """No page contains a word of BANNED. doc/contributing.md names the words to use instead."""
         banned = re.compile(r'\b(?:' + '|'.join(word.replace(' ', r'\s+') for word in BANNED) + r')\b', re.I)
         for page in PLAIN:
             found = [match[0] for match in banned.finditer(prose(page))]
@@ -299,7 +299,7 @@ class Pages(unittest.TestCase):
                 self.assertEqual(found, [])
 
     def test_words_in_sources(self):
-        """No source file contains these words either, not even across a line end."""
+        """No source file contains a word of BANNED, not even across a line end."""
         banned = re.compile(r'\b(?:' + '|'.join(BANNED) + r')\b', re.I)
         for folder in ('include', 'lib', 'examples'):
             for path in (SOURCE / folder).rglob('*'):
@@ -334,7 +334,7 @@ class Pages(unittest.TestCase):
         self.assertEqual(int(told[1]), len(states))
 
     def test_lines_that_name_the_library(self):
-        """The pages give the number of lines of a program that name the library."""
+        """Two pages say how many lines of a program name the library. The numbers must be right."""
         for page, file in (('guide-runtimes.md', 'runtime/wasm2c/host.c'), ('ring0.md', 'boot/gnu-efi.c')):
             program = SOURCE / 'examples' / file
             lines = re.findall(r'^.*(?:\bfsgs_|\bFSGS_|<fsgscheck).*$', program.read_text(encoding='utf-8'), re.M)
@@ -343,7 +343,8 @@ class Pages(unittest.TestCase):
                 self.assertIn(f'{len(lines)} lines of `{program.name}` name', said)
 
     def test_terminal_picture(self):
-        """The README's picture of a terminal has the lines of the command's page, perhaps without the hypervisor."""
+        """The README's picture of a terminal has the same labels as the command's output here. Only `hypervisor` may be
+        missing in one of them."""
         done = subprocess.run([FSGSCHECK], capture_output=True, text=True, check=False, timeout=60)
         picture = re.search(r'^```\n(FSGSBASE: .*?)^```', (SOURCE / 'README.md').read_text(encoding='utf-8'), re.M | re.S)
         here, there = ({line[2:16].strip() for line in page.splitlines() if line.startswith('  ')} - {'hypervisor'}

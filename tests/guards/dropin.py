@@ -54,7 +54,8 @@ class Compiled(unittest.TestCase):
 
 class DropIn(Compiled):
     def row(self, compiler, flags, runner):
-        """The form compiles without a warning, with -O2 the core too, and a program that uses it prints an answer."""
+        """The form compiles without a warning, and a program that uses it prints a verdict. With -O2, the form of the
+        core must compile, too."""
         for tool in (compiler, *(runner or ())[:1]):
             if not shutil.which(tool):
                 self.skipTest(f'{tool} is not installed')
@@ -108,7 +109,7 @@ class DropIn(Compiled):
         names = [f'fsgs_{what}_{segment}_base' for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')]
         text = '#include "fsgscheck.h"\nextern "C" int user(uint64_t *base)\n{\n\treturn ' + ' + '.join(
             f'{name}({"base" if "get" in name else "*base"})' for name in names) + ';\n}\n'
-        # Pointers to these functions need a function of each.
+        # A pointer to an inline function makes the compiler emit the function.
         text += ''.join(f'__typeof__(&{name}) volatile table_{name} = {name};\n' for name in names)
         made = self.compiled('gcc', 'fsgscheck', '-fPIC')
         for compiler, language in (('gcc', 'c'), ('clang', 'c'), ('g++', 'c++'), ('clang++', 'c++')):
@@ -154,7 +155,7 @@ int main(void)
 
 
 class Units(Compiled):
-    """The unit tests pass with the drop-in form that each compiler makes."""
+    """The unit tests pass with the drop-in form as compiled by each compiler."""
 
     def test_rows(self):
         tests, explain = Path(os.environ['BUILD']) / 'tests/unit', Path(os.environ['EXPLAIN'])
@@ -162,7 +163,7 @@ class Units(Compiled):
             # The tests' objects need this system's C library, so musl is left out.
             if runner != [] or compiler == 'musl-gcc' or not shutil.which(compiler):
                 continue
-            # Meson compiles the tests with this flag, with which they replace open64() in place of open().
+            # Meson compiles the tests with this flag, so they replace open64() instead of open().
             own = ['-D_FILE_OFFSET_BITS=64', *to_compile(flags)]
             made = {form: self.compiled(compiler, form, *own) for form in ('fsgscheck', 'fsgscheck-core')}
             for name in os.environ['UNITS'].split():

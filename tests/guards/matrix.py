@@ -62,7 +62,7 @@ def static_pie(build):
     if done.returncode:
         return 'FAIL', done.stdout
     command = build / 'command'
-    # Leaves out the files that need elfutils, and the replacement of the tracer for systems without it.
+    # Leaves out the file that needs elfutils, and the file that replaces the tracer on other systems.
     sources = sorted(path for path in (SOURCE / 'examples/fsgscheck').rglob('*.c')
                      if path.name not in ('place-dwarf.c', 'no-tracer.c'))
     done = call('musl-gcc', '-std=c11', '-D_GNU_SOURCE', '-fPIE', '-nostartfiles',

@@ -31,7 +31,8 @@ INCLUDE = [f'-I{SOURCE / folder}' for folder in ('include', 'lib', 'lib/core', '
 SHORT = {'handler not restored on the fault path', 'mask not restored', 'RIP not looked at', 'no lock',
          'SA_ONSTACK left out', 'errno changed', 'FS written with a foreign value', 'an ignored signal is not ignored'}
 
-# A kernel that does not support the instructions restores its own base at each fault, so there this defect has no effect.
+# Defects without an effect under a kernel that does not support the instructions, because such a kernel restores its own
+# base at each fault.
 KEPT = {'GS not put back after a fault'}
 
 LOCK = [('fsgs_lock_take', 'prepare();', 'prepare(); return acquired();'),

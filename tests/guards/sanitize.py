@@ -32,7 +32,7 @@ LEFT_OUT = {
     'memory': {'reading', 'text', 'efi-guard', 'base', 'check', 'sweep', 'trial', *GUARD, *TORTURE},
     # valgrind runs none of the four instructions and handles signals itself.
     'memcheck': {'base', 'check', 'reading', 'device', 'text', *GUARD, *TORTURE},
-    # helgrind looks for races, and only these programs have threads.
+    # helgrind looks for races. Only `check` runs under helgrind, because in it several threads check at the same time.
     'helgrind': {*UNITS, *TORTURE} - {'check'},
     # ThreadSanitizer 14 itself fails if a signal arrives at a child of vfork(), or at a thread that ends.
     'thread': {'sandbox', 'threads', 'threads-undefined'},
@@ -84,8 +84,8 @@ def configured(tool, targets):
 
 
 def unmarked(build):
-    """The objects without the mark. One such object disables CET for the whole process. The linked files cannot be
-    checked, because the distribution's C library may add unmarked objects.
+    """The library's objects without CET's mark. One such object disables CET for the whole process. The linked files
+    cannot be checked, because the distribution's C library may add unmarked objects.
     """
     return [path for path in sorted((build / 'lib').rglob('*.o')) if 'IBT, SHSTK' not in output('readelf', '-n', path)]
 

@@ -62,7 +62,7 @@ def container(line):
 
 
 def partial_records(line, size=50):
-    """A line as a container runtime logs it: in pieces, because it cuts long lines."""
+    """A line in the pieces into which a container runtime cuts long lines."""
     pieces = [line[i:i + size] for i in range(0, max(1, len(line)), size)]
     return ''.join(f'2025-07-23T10:11:12.123456789Z stdout {"F" if piece is pieces[-1] else "P"} {piece}\n'
                    for piece in pieces)

@@ -174,7 +174,7 @@ class Usage(unittest.TestCase):
         self.assertRegex(run('--version').stdout, r'^fsgscheck \d+\.\d+\.\d+\n$')
 
     def test_script_takes_the_callers_paths(self):
-        """examples/run installs and builds elsewhere, but resolves its arguments in the caller's directory."""
+        """examples/run works in its own source tree, but resolves its arguments in the caller's directory."""
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(os.path.join(folder, 'tree', 'examples'))
             os.makedirs(os.path.join(folder, 'tree', 'tests'))

@@ -102,7 +102,7 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_every_case_finishes(self):
-        """Every case finishes, also on a machine that breaks rules: a case that dies tells nothing about its own rule."""
+        """Every case finishes, even on a machine that breaks rules. A case that dies would not judge its own rule."""
         for number, case in cases(run('--json', '--repeat', '2')).items():
             self.assertNotIn('did not finish', case.get('what', ''), f'{number}: {case}')
 
@@ -161,7 +161,7 @@ class Native(unittest.TestCase):
         self.assertIn('stopped after 1 seconds', case['note'])
 
     def test_one_process(self):
-        """With --no-fork the result is the same, also for a case that is skipped."""
+        """With --no-fork, each case has the same result, even a case that is skipped."""
         for number in (201, 541, 902):
             apart, here = (cases(run('--json', '--only', str(number), *more))[number] for more in ((), ('--no-fork',)))
             for case in (apart, here):
@@ -330,7 +330,7 @@ class Machines(unittest.TestCase):
 
 @unittest.skipUnless(CONFINE and advertised(), 'this kernel does not advertise FSGSBASE, or has no filters')
 class Sandboxed(unittest.TestCase):
-    """The suite does not make a call that a sandbox refuses, and does not report the refusal as a deviation."""
+    """If a sandbox refuses a call, the suite must not report a deviation."""
 
     def test_refused_arch_prctl(self):
         for how, reason in (('eperm', 'not permitted'), ('enosys', 'not implemented'), ('trap', 'ends who')):
@@ -346,7 +346,8 @@ class Sandboxed(unittest.TestCase):
 
 
     def test_unaware_kernels(self):
-        """Without AT_HWCAP2, the kernel is an emulator's if it is current, and may be genuine and crash before 4.11."""
+        """A kernel without AT_HWCAP2 belongs to an emulator if its release is 4.11 or later. A kernel before 4.11 may be
+        genuine, and some cases would crash it, so they skip."""
         if not LAUNCH:
             self.skipTest('this build has no launcher (libzydis-dev)')
         for release, asked in (('6.1.0-13-amd64', True), ('4.11.0', True), ('4.10.17', False),
@@ -432,7 +433,7 @@ class Risky(unittest.TestCase):
 
 
 class Foreign(unittest.TestCase):
-    """Code that runs with foreign bases must not use data behind FS."""
+    """Code that runs with foreign bases must not access memory through FS or GS."""
 
     @unittest.skipUnless(shutil.which('objdump') and shutil.which('nm'), 'binutils are not installed')
     def test_code(self):

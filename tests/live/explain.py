@@ -242,7 +242,7 @@ class Evidence(Case):
                                      cr4='00000000000000b0', symbol='native_write_cr4+0x6/0x60'),
                         'broken', ['cr4-refused'])
 
-    # The evidence is found however much text is before it, and however many files there are.
+    # `explain` finds the evidence after much other text, and in each of many files.
     def test_late(self):
         before = ''.join(f'usb 1-{i}: new high-speed USB device\n' for i in range(5000))
         for text in (before + STORY, STORY * 200):
@@ -300,7 +300,7 @@ class Evidence(Case):
                   ['insn-ud'])
 
     def test_no_symbol(self):
-        """A symbol that is cut off may have been a module's, which does not matter if the bit is set in CR4."""
+        """A symbol that is cut off may be that of a module. This does not matter if CR4.FSGSBASE is set."""
         for symbol in ('', 'current_save', '0xffffffff8107a1c0'):
             self.note(HEAD + crash(cr4='00000000001406b0', symbol=symbol), 'unknown', 'missing or cut off')
             self.note(HEAD + crash(cr4='0000', symbol=symbol), 'unknown', 'missing or cut off')
@@ -689,7 +689,7 @@ class Programs(Case):
             self.assertEqual(report['explain']['sources'][0]['advice'], report['advice'])
 
     def test_steps_of_the_guest(self):
-        """The advice has a first step and a different next step for the case that the first one helped."""
+        """The advice has two steps for the guest. The second step is for a guest that the first step has helped."""
         guest = [step for step in self.report(STORY)['advice'].split('\n') if step.startswith('Guest: ')]
         self.assertEqual([step.split()[1:4] for step in guest], [['for', 'one', 'boot,'], ['when', 'the', 'kernel']])
 

@@ -93,7 +93,7 @@ int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 		disable(report);
 	if (is("mixed"))
 		mix(report);
-	/* Without FSGS_CHECK_CONTEXT the caller is the library itself, whose own checks never give
+	/* Without FSGS_CHECK_CONTEXT, the caller is the library itself. Its own checks never return
 	 * such numbers. */
 	if (is("future") && (flags & FSGS_CHECK_CONTEXT))
 		advance(report);

@@ -3,9 +3,9 @@
 program.
 
 The facts program prints one fact a line. Its report must be equal to that of `fsgscheck --json`. Each word, field and
-number that the binding has copied must be that of the library or the header. It also counts the threads that got the
-same report. All of this runs with the library that was built. Tests that depend on the machine run again with a library
-that reports other machines (ffi-shim.c).
+number that the binding has copied must be that of the library or the header. The facts program also counts the threads
+that got the same report. All of this runs with the library that was built. Tests that depend on the machine run again
+with a library that reports other machines (ffi-shim.c).
 """
 
 import ctypes
@@ -435,7 +435,7 @@ def split(lines):
     return facts
 
 
-# What the values count as that ffi-shim.c reports for `future`. The command has no names for them.
+# The facts that a binding must print for the state `future`. The command has no names for the numbers of this state.
 FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'base_access.gs': 'none',
           'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 21 | 1 << 40 | 1 << 63)}
 
@@ -516,8 +516,8 @@ def copies(binding, facts, truth):
 
 
 def look(state, binding, demos, truth):
-    """The errors on one machine. With an empty `state`, it is the real one. `demos` has the output that the demo has
-    printed already."""
+    """The errors on one machine: the real machine if `state` is empty, or else a machine of ffi-shim.c. `demos` has the
+    output that the demo has already printed."""
     environment = {**binding.environment, 'SHIM_STATE': state}
     if state:
         environment['LD_LIBRARY_PATH'] = str(SHIM.parent)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each output of the command, read by the program for which it is meant: fleet.py CLASS."""
+"""Tests that each output of the command can be read by the program for which it is meant: fleet.py CLASS."""
 
 import copy
 import json
@@ -75,7 +75,7 @@ class Tap(unittest.TestCase):
 
     @needs('prove', 'qemu-x86_64')
     def test_prove_fails(self):
-        """The output of a processor without the instructions."""
+        """prove reports a failure on a processor without the instructions."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'command')
             with open(path, 'w', encoding='utf-8') as file:
@@ -94,7 +94,7 @@ def read_json(path):
 
 
 class Json(unittest.TestCase):
-    """Our output conforms to the published schema, as jq and a validator judge it."""
+    """Our output conforms to the published schema, according to jq and to a validator."""
 
     def documents(self):
         for options in ((), ('--all-cpus', '--survival'), ('--no-trial',)):
@@ -379,7 +379,7 @@ class Ansible(unittest.TestCase):
         with open(dead, 'w', encoding='utf-8') as file:
             file.write(f'#!/bin/sh\nexec {COMMAND} explain --json {CRASH}\n')
         os.chmod(dead, 0o755)
-        # A host whose answer has no valid verdict does not end the survey of the other hosts.
+        # If a host's answer has no valid verdict, the survey of the other hosts continues.
         for name, answer in (('mute', '{"schema": 1}'), ('list', '{"verdict": ["usable"]}')):
             with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
                 file.write(f"#!/bin/sh\necho '{answer}'\n")

@@ -7,8 +7,8 @@
  *   mutate --list
  *
  * The processor itself executes each instruction: the original bytes are restored for one step, and
- * the mutation acts before or after that step. So the mutation "none" is a control: with it the
- * program must behave as without this tracer, except that no other tracer can trace it.
+ * the mutation acts before or after that step. So the mutation "none" is a control: the program
+ * must behave as it does without this tracer, except that no other tracer can trace the program.
  */
 #include <asm/prctl.h>
 #include <errno.h>

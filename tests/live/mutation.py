@@ -94,7 +94,7 @@ def main():
             bad.append(f'{mutation}: not noticed by {sorted(missed)}')
         if wrong and row in EXACT:
             bad.append(f'{mutation}: also fails {sorted(wrong)}')
-    # A case whose rival thread never ran must be skipped.
+    # A case must be skipped if its rival thread never ran.
     alone = run('rivals-held', '7[34]?') | run('rivals-held', '75[12]')
     if judged := sorted(n for n, result in alone.items() if result != 'skip'):
         bad.append(f'judged without a rival: {judged}')

@@ -292,8 +292,8 @@ test('UTF-16 from PowerShell, and the mark of UTF-8 with CR LF', async () => {
   }
 });
 
-// Zero bytes of a disk or a console, appended text in another encoding, and line ends and a long line at the place
-// where one buffer of the worker ends and the next one begins.
+// Logs with zero bytes from a disk or a console, with appended text in another encoding, and with line ends or a long
+// line across two buffers of the worker.
 test('the lines that prove it, whatever stands before them', chromium, async () => {
   const text = fs.readFileSync(story, 'latin1'), crlf = text.replaceAll('\n', '\r\n'), buffer = 1 << 20;
   const cases = {
@@ -368,7 +368,7 @@ test('of several files, those without evidence are named', chromium, async () =>
   assert.match(shown.text, /^3 of 4 files without evidence of FSGSBASE:$/m);
 });
 
-// The command and the page name the side at fault with the same words, also for a group of machines.
+// The command and the page must use the same words for the side at fault of a group of machines.
 test('a group of a fleet that nothing was tried on', chromium, async () => {
   const cpuinfo = (version, flag) => `Linux vm ${version}-18-amd64 #1 SMP x86_64 GNU/Linux\nprocessor\t: 0\nvendor_id\t: AuthenticAMD\n` +
     `cpu family\t: 23\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nstepping\t: 2\nflags\t\t: fpu syscall nx lm ${flag} avx2\nbugs\t\t: null_seg\n`;
@@ -650,7 +650,7 @@ test('no request leaves', async () => {
     await new Promise(resolve => setTimeout(resolve, 100));
   assert.equal(came, 1);
   server.close();
-  failures.length = 0; // they were the errors of the refused requests
+  failures.length = 0; // only the refused requests have failed
 });
 
 test.after(async () => {

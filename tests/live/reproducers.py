@@ -27,7 +27,7 @@ def in_user_mode_linux(program):
 
 
 def in_gvisor(program):
-    """Runs the program in gVisor, on the platform that the file's name tells. runsc needs root."""
+    """Runs the program in gVisor, on the platform that the file's name gives. runsc needs root."""
     try:
         tree, _ = aside.unpacked('runsc', release='bookworm-backports')
     except machine.Unavailable as reason:
@@ -74,7 +74,8 @@ class Reproducers(unittest.TestCase):
 
 
     def test_qemu_wrmsr(self):
-        """This reproducer needs ring 0, so it boots as an image on QEMU, and on the one machine here that checks WRMSR."""
+        """This reproducer needs ring 0, so it boots as an image. It fails on QEMU, and passes on the host `software`,
+        which checks WRMSR."""
         source = REPRODUCERS / 'qemu-wrmsr.S'
         self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30)
         if not shutil.which('qemu-system-x86_64'):

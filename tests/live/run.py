@@ -183,7 +183,7 @@ class Invisible(Bounded):
                 for before in ([], RUN):
                     folder = self.folder()
                     done = execute(*before, *command, cwd=folder, env={**os.environ, 'HOME': folder})
-                    # Without the command, a negative code tells the signal. The command exits with 128 + the signal.
+                    # Without the command, a negative code gives the signal. The command exits with 128 + the signal.
                     code = 128 - done.returncode if done.returncode < 0 else done.returncode
                     seen.append((code, done.stdout, done.stderr,
                                  sorted(set(os.listdir(folder)) - {'trace', 'sock'})))
@@ -344,7 +344,7 @@ class Signals(Bounded):
             self.assertIn(f'TERM {os.getpid()}\n', started.end())
 
     def test_first_thread_has_ended(self):
-        """The command continues with a program whose first thread has ended."""
+        """The command stops and continues with its program even if the program's first thread has ended."""
         started = Started('python3', '-c', 'import ctypes, threading, time\n'
                           'threading.Thread(target=lambda: (print("ready", flush=True), time.sleep(60))).start()\n'
                           'ctypes.CDLL(None).pthread_exit(None)')

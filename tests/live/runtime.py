@@ -4,9 +4,9 @@
     runtime.py [--native-only] PROGRAM FSGSCHECK
 
 A state is a machine (this machine, an emulated one, or one under a tool) and the access: chosen by the library, or
-forced. The program prints `ok: ... by ACCESS`. If the library chooses, it must be the access that the command reports
-in the same state. If the instruction is forced, the program must run where the instruction runs, and must die of SIGILL
-elsewhere. That shows that the program really uses the instruction, and that this test can fail.
+forced. The program prints `ok: ... by ACCESS`. If the library chooses the access, the choice must be the access that the
+command reports in the same state. If the instruction is forced, the program must run where the instruction runs, and must
+die of SIGILL elsewhere. That shows that the program really uses the instruction, and that this test can fail.
 """
 import json
 import os

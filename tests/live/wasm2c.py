@@ -36,7 +36,8 @@ def build(root, library, scratch, tools):
             ['node', os.path.join(tools, 'wat2wasm'), os.path.join(own, 'sum.wat'), '-o', wasm],
             ['node', os.path.join(tools, 'wasm2c'), wasm, '-o', generated]):
         subprocess.run(command, check=True, stdout=sys.stderr, timeout=120)
-    # The generated code restores the GS base after each use, or uses GS alone.
+    # With WASM_RT_SEGUE_FREE_SEGMENT=0, the generated code restores the GS base after each use. With 1, it assumes that
+    # no other code uses GS.
     for name, option in ((client, '-DWASM_RT_SEGUE_FREE_SEGMENT=0'), (client + '-free', '-DWASM_RT_SEGUE_FREE_SEGMENT=1')):
         for command in (
                 ['clang', '-O2', '-mfsgsbase', option, *include, '-c', generated, '-o', name + '-sum.o'],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a program without a system call. A seccomp filter refuses the call, also after exec.
+ * Runs a program for which a system call fails or does nothing. The seccomp filter that answers the
+ * call stays in force after exec.
  *
  *   without WHAT... -- PROGRAM [ARGUMENT...]
  *

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks the boot image's files: the image links the core's objects, is small, and the ISO is also a disk."""
+"""Checks that the boot image is small and links the core's objects, and that the ISO can start as a disk, too."""
 
 import argparse
 import pathlib
@@ -29,7 +29,7 @@ def sizes(nm, file):
 
 
 def undefined(tools):
-    """The symbols that the core as one object needs from others."""
+    """The symbols that the core needs from other code."""
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder) / "core.o"
         output(tools.ld, "-r", "--whole-archive", tools.core, "-o", whole)

@@ -3,8 +3,8 @@
 """Compares two times on the same machine: from power-on to the boot image's verdict, and from power-on to a kernel's
 user space.
 
-Both are measured in turns, and the minimum of some rounds counts. The image must be eight times as fast as the kernel,
-and must answer within a second.
+The two times are measured alternately, and the minimum of some rounds counts. The image must be eight times as fast as
+the kernel, and must answer within a second.
 """
 
 import argparse

@@ -37,7 +37,7 @@ def without_multiboot(image, folder):
 
 
 def patched(image, patches, folder):
-    """A patched copy of the image, for a failure that a machine can hardly have."""
+    """A patched copy of the image, for a failure that no emulated machine has."""
     content = image.read_bytes()
     for patch in patches:
         old, new = (bytes.fromhex(part) for part in patch.split("="))

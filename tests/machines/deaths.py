@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Programs that die at an FSGSBASE instruction on machines that do not have it, under `fsgscheck run`.
+"""Runs programs that die at an FSGSBASE instruction, under `fsgscheck run`. The machine does not enable the instructions,
+or the program is 32-bit code.
 
     deaths.py --init FILE --command FILE --victim FILE --source FILE --wasm2c DIR --cache DIR
 
@@ -73,7 +74,8 @@ DEATHS = {
 }
 I386 = {'i386': (['victim-i386', *VICTIM[1:]], 'victim-i386', 'execute', 'call')}
 
-# Each machine with its description and its programs.
+# For each machine: its settings, the verdict and the finding that `fsgscheck run` must report for 64-bit programs, and
+# the programs.
 MACHINES = {
     'switched off': ({'append': 'nofsgsbase'}, 'disabled', 'switched-off', {**DEATHS, **I386}),
     'hidden': ({'cpu': 'EPYC,-fsgsbase'}, 'unsupported', None,

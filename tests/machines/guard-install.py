@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Installs the boot guard in a Debian with GRUB, and boots it before, after, and after uninstall.
+"""Boots a Debian with GRUB before the boot guard is installed, while it is installed, and after it is uninstalled.
 
 One disk has GRUB for BIOS and for UEFI. The commands that change grub.cfg run inside the machine, as an operator would
 run them. The test needs root and debootstrap, and takes many minutes, so it is run by hand.
@@ -92,8 +92,8 @@ def run(*command):
 
 
 def make(root):
-    """Makes a Debian, whose initrd has only the modules that this test needs: an emulator takes half a minute to unpack a
-    full initrd."""
+    """Makes a Debian. Its initrd has only the modules that this test needs, because an emulator takes half a minute to
+    unpack a full initrd."""
     for name, text in (("etc/initramfs-tools/conf.d/small", "MODULES=list\nBUSYBOX=no\nCOMPRESS=gzip\n"),
                        ("usr/share/initramfs-tools/modules.d/small", "virtio_pci\nvirtio_blk\next4\n")):
         (root / name).parent.mkdir(parents=True)
@@ -163,7 +163,7 @@ def disk(root, folder):
 
 
 class Debian:
-    """A machine with such a disk."""
+    """A machine with the disk that disk() makes, or with a copy of it."""
 
     copies = 0
 
@@ -180,8 +180,8 @@ class Debian:
         return Debian(self.kernel, self.initrd, file)
 
     def act(self, action):
-        """Boots the kernel directly, and runs a command as root. Our own commands run twice. Returns a digest of /boot
-        and /etc."""
+        """Boots the kernel directly, and runs a command as root. The guard's scripts `install` and `uninstall` run twice
+        in a row. Returns a digest of /boot and /etc."""
         done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=TIMEOUT, memory=1024,
                             append=f"console=ttyS0 panic=-1 quiet no_timer_check root=/dev/vda2 init=/opt/init fsgs.do={action}")
         tree = re.search(r"=== tree (\w+)", done.log)
@@ -190,7 +190,7 @@ class Debian:
 
     def boot(self, what, firmware, guarded, word=False, said="", first="init"):
         """Boots the disk once, and counts an error if the result is not as expected. If the machine resets, it boots
-        again, so the log may have several boots. Then the last one must be as expected.
+        again, so the log may have several boots. The last boot must be as expected.
         """
         extra = [*self.drive, "-action", "reboot=reset"]
         if firmware == "uefi":

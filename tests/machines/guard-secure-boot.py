@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Tests the boot guard on firmware with Secure Boot: which programs the firmware accepts, and which it refuses.
 
-OVMF's package has firmware variables that trust one key for tests, and it has this key. Shim and GRUB, or systemd-boot,
-then the guard and the kernel are either signed with this key or not signed.
+OVMF's package contains firmware variables that trust one key for tests, and the key itself. The test signs the loaders
+(shim and GRUB, or systemd-boot) with this key. CASES says whether it also signs the guard and the kernel.
 """
 
 import pathlib

@@ -3,9 +3,9 @@
 """Boots a distribution's kernel through the boot guard, in each form of the guard.
 
     guard.py FORM HOST... [--smp N]   boots once on each host
-    guard.py bad-input                tests malformed modules, kernels and command lines, each of which must end as
-    defined guard.py bad-options              tests malformed load options and images of UEFI guard.py cost [--smp N]
-    measures the guard's time, and the time of a boot with and without it
+    guard.py bad-input                tests malformed modules, kernels and command lines
+    guard.py bad-options              tests malformed load options and images of UEFI
+    guard.py cost [--smp N]           measures the guard's time, and the time of a boot with and without the guard
 
 FORM is direct (the emulator is the boot loader), bios (GRUB on a disk), uefi-if (GRUB asks the guard and starts the
 kernel), uefi-chain (the guard starts the kernel), or plain (without the guard). HOST is a mode of the defective host.
@@ -61,7 +61,7 @@ def need(tool, package):
 
 
 class Files:
-    """The files on a medium, with their sources."""
+    """The kernel and the initrd that the guard boots, and the kernel's arguments."""
 
     def __init__(self, options, folder):
         self.options, self.folder = options, pathlib.Path(folder)

@@ -35,7 +35,7 @@ class XenLinux(Case):
 
 
 class BochsForms(Bochs):
-    """The forms of the boot image that Bochs can boot, on the processors that Bochs has models of."""
+    """The forms of the boot image that Bochs can boot, on two of Bochs's processor models."""
 
     test_linux = test_kvm = test_guard = test_ring0_suite = None
 

@@ -60,7 +60,8 @@ def _bring_libraries(root, environment):
 
 
 def headers(cache, release, suites=None):
-    """The build folder of a kernel, whose packages are unpacked below `cache` instead of into the root directory."""
+    """The build folder of a kernel. The kernel's packages are unpacked below `cache` instead of into the root
+    directory."""
     root = pathlib.Path(cache).resolve() / release
     tree = root / 'usr/src' / f'linux-headers-{release}'
     with locked(root):

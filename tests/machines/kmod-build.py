@@ -42,8 +42,8 @@ class Build(unittest.TestCase):
             self.skipTest(str(reason))
 
     def clean(self, which, suites):
-        """The build must print no warning, also with the additional warnings for new code and with the kernel's object
-        checker."""
+        """The build must print no warning. This includes the additional warnings for new code (W=1) and the warnings of
+        the kernel's object checker."""
         release, module, said = self.build(which, suites, 'W=1')
         self.assertEqual(complaints(said), [])
         self.assertIn('license=Dual MIT/GPL'.encode(), module.read_bytes())

@@ -25,8 +25,8 @@ SCHEMA = kbuild.SOURCE / 'doc/fsgscheck.schema.json'
 NEWER = 'linux-image-6.12-cloud-amd64'
 EACCES, EBUSY, EIO, ENODEV, EPERM = 13, 16, 5, 19, 1
 
-# Harmless messages of a kernel: about any external module, about any machine of this age, and about a refusal of this
-# module.
+# Harmless messages of a kernel: about any external module, about any processor of this generation, and about a refusal of
+# this module.
 HARMLESS = re.compile('Speculative Return Stack Overflow|loading out-of-tree module|module verification failed'
                       '|fsgscheck: not loaded: |fsgscheck: CPU 0: (CR4 was|not asked)')
 
@@ -201,7 +201,7 @@ class Machines(unittest.TestCase):
                 self.assertEqual(status, 0, f'{name}: {said}')
 
     def settles(self, kernel):
-        """Tests the sound machine and the defective one under such a kernel."""
+        """Tests the sound machine and the defective machine under one kernel."""
         sound = self.machine(f'{kernel}-sound')
         self.loaded(sound)
         self.proven(sound.report('check.2' if 'check.2' in sound else 'check'))
@@ -346,7 +346,8 @@ class Refused(Machines):
         self.assertEqual(steps.report('check')['verdict'], 'usable')
 
     def test_leaves_a_cpu_alone_where_the_kernel_uses_it(self):
-        """The machine is in the state after a CPU came online without the module's knowledge."""
+        """The module is loaded although the kernel uses the instructions. This is the state after a CPU came online
+        without the module's knowledge."""
         steps = self.machine('pressed')
         self.assertEqual([steps[name][1] for name in ('load', 'read', 'unload')], [0, EBUSY, 0])
         self.assertIn('CPU 0: not asked: the kernel uses FSGSBASE there', steps['log'][0])

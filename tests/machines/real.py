@@ -58,7 +58,7 @@ def passed(text):
 
 
 def guest(arguments):
-    """A line of a job that runs the monitor. Its output is between two lines that mark it."""
+    """A line of a job that runs the monitor. The job prints a marker line before and after the monitor's output."""
     return f'echo "=== guest {arguments}"; /vmm {arguments}; echo "=== status $?"\n'
 
 
@@ -106,7 +106,7 @@ class Case(unittest.TestCase):
 
 def guarded(text):
     """The parts of the boot guard's last line, whether nofsgsbase ends the kernel's command line, and fsgscheck's verdict
-    then."""
+    under that kernel."""
     found = re.search(r'^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+) guard=(\S+) ms=\d+\n'
                       r'(?:.*\n)*?.*=== cmdline (.*)\n(?:.*\n)*?.*?FSGSBASE: (\w+)', text, re.M)
     if not found:
@@ -140,7 +140,8 @@ class Kvm(Case):
         self.assertEqual(status, 35)
 
     def test_refused(self):
-        """With nofsgsbase on the host, KVM refuses CR4 to a guest that is offered the feature, and the advice tells why."""
+        """With nofsgsbase on the host, KVM does not let a guest set CR4.FSGSBASE, even if CPUID offers the feature. The
+        advice gives the reason."""
         run = self.kvm(guest('-f 1 /image') + guest('-f 1 -c 2 /image'), append='nofsgsbase')
         for text, status in guests(run):
             self.assertRegex(text, r'(?m)^fsgscheck: verdict=broken findings=cr4-refused cpus=[12]$')
@@ -153,7 +154,7 @@ class KvmGuard(Kvm):
     """The boot guard starts a Linux on KVM: with CPUID as KVM reports it, and with the FSGSBASE bit forced on."""
 
     test_guests = test_refused = None
-    # The only device of the monitor is a serial port that can only send, and it has no ACPI tables that Linux could use.
+    # The monitor's only device is a serial port that can only send. The guest has no ACPI tables that Linux could use.
     words = '-a "guard earlyprintk=ttyS0,keep quiet panic=-1 acpi=off nohz=off highres=off nokaslr mitigations=off"'
 
     def linux(self):
@@ -243,9 +244,9 @@ class Gvisor(Case):
     """gVisor, a kernel in user space. It reserves some registers, so cases about them are skipped. No case may crash
     without a known reason."""
 
-    # If the processor checks operands, a process that returns to a stack pointer that is not canonical dies in these
-    # cases. The other deviations: a signal frame has no exception vector, PTRACE_ARCH_PRCTL is missing, a tracer cannot
-    # remove a selector, GS belongs to gVisor, and AT_HWCAP2 does not advertise FSGSBASE.
+    # In these cases, a process returns to a stack pointer that is not canonical. It dies if the processor checks
+    # operands. The other deviations: a signal frame has no exception vector, PTRACE_ARCH_PRCTL is missing, a tracer
+    # cannot remove a selector, GS belongs to gVisor, and AT_HWCAP2 does not advertise FSGSBASE.
     not_canonical_stack = {219, 220}
     deviations = {246, 507, 509, 511, 535, 543, 544, 553, 561, 702, 902}
 
@@ -287,7 +288,7 @@ class Gvisor(Case):
 
 class GvisorWhole(Gvisor):
     """The whole suite in gVisor, in an emulated machine with a kernel that advertises the instructions. This system's
-    kernel may not."""
+    kernel may not advertise them."""
 
     test_command = test_nothing_dies = None
 
@@ -416,7 +417,7 @@ xenconsoled --log=guest --log-dir=/var/log/xen
 
 class Versions(Case):
     """Each reproducer of QEMU, valgrind and user-mode Linux runs on newer versions. doc/conformance.md must name the
-    defects that are mended there."""
+    defects that a newer version no longer has."""
 
     releases = ('trixie', 'sid')
     mended = {'qemu-rex': ('sid',), 'uml-fork-ldt': ('trixie', 'sid'), 'uml-fs-lost': ('trixie', 'sid'), 'uml-ptrace': ('sid',)}
@@ -445,8 +446,9 @@ class Versions(Case):
                        env={'VALGRIND_LIB': str(tree / 'usr/libexec/valgrind')})
 
     def uml(self, release):
-        """Makes a root directory with user-mode Linux and its C library. A dynamic linker must not start user-mode Linux,
-        because its memory must follow its program."""
+        """Makes a root directory with user-mode Linux and its C library. The program needs its memory directly after
+        itself in the address space. So it cannot be started as an argument of the dynamic linker, as aside.command()
+        starts other programs."""
         tree, version = self.available(aside.unpacked, 'user-mode-linux', release=release, libraries=True)
         root = self.folder / release
         for name in ('bin', 'proc', 'dev', 'lib64', 'tmp'):
@@ -508,7 +510,7 @@ class Versions(Case):
                 self.assertEqual(not line[1], release in self.mended.get(name, ()), line[0])
 
     def test_x2apic(self):
-        """The image works although the firmware leaves x2APIC mode on, as with APIC IDs of more than eight bits."""
+        """The image works although the firmware leaves x2APIC mode on, as it does on machines with APIC IDs above 255."""
         version, emulator = self.available(aside.qemu_system, 'trixie')
         run = self.timed(f'QEMU {version}, 288 CPUs',
                          machine.boot(IMAGE, emulator=emulator, cpu='max', memory=256, smp=288, timeout=240))

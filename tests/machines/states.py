@@ -48,7 +48,7 @@ class Failed(Exception):
 
 
 class Programs:
-    """The builds of the command and of the peers' program in which a state may run."""
+    """The builds of the command and of the peers' program that run in the states."""
 
     def __init__(self, **others):
         self.others = others
@@ -188,7 +188,7 @@ def _split(section):
 
 
 def ask_system(state, programs, arguments):
-    """The same answers, in an emulated machine."""
+    """The same answers as from ask_process(), in an emulated machine."""
     words = ["console=ttyS0", "panic=-1", "quiet", "fsgs.run=/peers",
              "fsgs.args=" + ",".join(["/fsgscheck", *arguments]), *state.append.split()]
     host = {}
@@ -209,7 +209,7 @@ def ask_system(state, programs, arguments):
 
 
 def ask_uml(_, programs, arguments):
-    """The same answers, in user-mode Linux."""
+    """The same answers as from ask_process(), in user-mode Linux."""
     run = machine.user_mode_linux(programs.command("confine"), programs.command("init"),
                                   programs.peers("static"),
                                   [programs.command("static"), *arguments], timeout=SECONDS)
@@ -425,7 +425,8 @@ def page_row(case, said):
 
 
 def _score(name, answers):
-    """For each peer, how many of its answers were right; `answers` has (case, right or not)."""
+    """The row of one peer: how many of its answers were right, without and with the states that a tracer makes. `answers`
+    has (case, right or not)."""
     cells = []
     for cases in ([case for case in table.CASES if case not in table.LAUNCHED], table.CASES):
         right = [whether for case, whether in answers if case in cases]

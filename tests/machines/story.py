@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Repeats the crash that the project began with: a VM whose CPUID and CR4 had FSGSBASE died at boot on its first
+"""Repeats the crash that the project began with. CPUID and CR4 of a VM had FSGSBASE, but the VM died at boot on its first
 rdfsbase. Each of our tools must name the cause.
 
 Prints TAP. Exits with 77 if QEMU or the kernel is not available."""

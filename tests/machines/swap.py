@@ -3,7 +3,7 @@
 """Breaks the decision on purpose, and expects the cases of the table to fail.
 
 Two verdicts change places in decide_process(), and the command is linked with this code. Every state that a process can
-be put into is entered with that command. Exactly the cases whose verdict is one of the two must fail.
+be put into is entered with that command. The cases with one of the two verdicts must fail, and no other case.
 """
 
 import os

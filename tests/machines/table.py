@@ -53,7 +53,7 @@ class Case:
     name: str
     about: str          # a short description
     machine: object
-    safe: bool          # whether a program here may in truth use the instructions
+    safe: bool          # whether a program in this state may use the instructions
     verdict: str        # the verdict that fsgscheck must report ...
     findings: str = ""  # ... with exactly these findings
     access: str = None  # one access for both segments, or "FS GS"; by default it follows from the verdict
@@ -241,7 +241,7 @@ def one_of_four(insn, how):
 
 
 def lost(event):
-    """The state in which one event changes a base, and the tracer hides itself."""
+    """The state in which one event changes the GS base, and the tracer hides itself."""
     return Case(f"lost-{event}", f"the GS base is lost at the event {event}",
                 launched(f"--lose={event} --untraced",
                          needs=("fsgsbase", *(["cpus"] if event == "migrate" else []))),
@@ -293,8 +293,8 @@ LAUNCHED = [
          False, DISABLED, "kernel-too-old unproven"),
     Case("switched-off", "nofsgsbase", launched(f"{H0} {P0} {ALL_UD}"),
          False, DISABLED, "switched-off unproven"),
-    # In such a guest, CPUID shows the processor below Xen. The hypervisor's name comes from the sign, and the advice is
-    # that for such a guest.
+    # In a paravirtual guest, CPUID shows the processor below Xen. So the hypervisor's name must come from
+    # /sys/hypervisor.
     Case("xen-pv-switched-off", "nofsgsbase in a paravirtual guest of Xen 4.17",
          launched(f"{H0} {P0} {ALL_UD} " + signature("TCGTCGTCGTCG") + " --file=/sys/hypervisor/guest_type={xen-pv}"
                   " --file=/sys/hypervisor/version/major={xen-major} --file=/sys/hypervisor/version/minor={xen-minor}"),

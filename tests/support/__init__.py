@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Code that the suites share. Meson sets PYTHONPATH (tests/meson.build), so no test file inserts a path.
+"""Code that the suites share. Meson sets PYTHONPATH (tests/meson.build), so no test file changes sys.path.
 
 A test finds the project's programs by variables of its environment. Its `depends` in meson.build builds these programs.
 """
@@ -68,8 +68,8 @@ def cpu_flags():
 
 
 def advertised():
-    """Whether this kernel advertises FSGSBASE. Only then do the rules for such a kernel apply. Does not use the
-    library."""
+    """Whether this kernel advertises FSGSBASE. Tests of a kernel that supports the instructions need this. Does not use
+    the library."""
     words = memoryview(Path('/proc/self/auxv').read_bytes()).cast('N')
     hwcap2 = dict(zip(words[::2], words[1::2])).get(26, 0)
     return bool(hwcap2 & 2) and 'fsgsbase' in cpu_flags()

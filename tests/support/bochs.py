@@ -65,7 +65,7 @@ def medium(cd, start, files):
 
 
 def boot(cd, *, model, until, cpus=1, memory=64, timeout=120.0, program=None):
-    """Runs the CD until the serial line matches, because a guest cannot end Bochs. Returns a Run."""
+    """Runs the CD until a line of the serial port matches `until`, because a guest cannot end Bochs. Returns a Run."""
     command, share = program or installed()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors:
         folder = pathlib.Path(folder)

@@ -8,8 +8,8 @@
  * HOW is the answer of a seccomp filter to the system call: eperm, enosys or trap (SIGSYS). With
  * arch_prctl=, the filter still allows what a C library needs to start: ARCH_SET_FS and the codes
  * for shadow stacks. With xstate=, a tracer cannot read the extended processor state. User-mode
- * Linux 6.1 has no room for that state of recent processors, and works without it if the kernel
- * refuses it.
+ * Linux 6.1 has no room for that state of recent processors, but works if the kernel refuses to
+ * return the state.
  */
 #include <asm/prctl.h>
 #include <elf.h>

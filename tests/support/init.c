@@ -55,7 +55,8 @@ static void read_cmdline(void)
 	fclose(file);
 }
 
-/* Finds the two words by splitting the command line in place. The results point into it. */
+/* Splits the command line in place and reads its words fsgs.run=, fsgs.args= and fsgs.end=off.
+ * `run` and `args` point into it. */
 static void find_words(char **run, char **args, int *end)
 {
 	char *state = NULL;

@@ -120,8 +120,8 @@ struct site {
 static struct site sites[MAX_SITES];
 static int site_count;
 
-/* The tracee of an open() whose path was replaced. The register with the path must be restored when
- * the call returns. */
+/* A tracee in a call of open() with a replaced path. When the call returns, the register with the
+ * path gets its old value. */
 struct tracee {
 	pid_t pid;
 	uint64_t path;
@@ -249,7 +249,7 @@ static void replace_status(pid_t pid)
 	replace_file("/proc/self/status", fd, text, (size_t)length);
 }
 
-/* Edits the vector behind argc, the arguments and the environment. Returns AT_ENTRY. */
+/* Edits the vector, which is after argc, the arguments and the environment. Returns AT_ENTRY. */
 static uint64_t edit_stack(pid_t pid)
 {
 	struct user_regs_struct regs;

@@ -218,10 +218,10 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
     kernel      a Linux kernel, or a Multiboot or PVH image; None if `extra` has the boot medium
     append      the kernel's command line
     initrd      Linux's initial file system
-    host        None for the plain machine, or the text behind "host=" on the defective host's command line, for example
+    host        None for the plain machine, or the text after "host=" on the defective host's command line, for example
                 "lie" or "partial insn=wrgsbase"; needs host_elf
-    modules     Multiboot modules, as (file, arguments) pairs: with a host they follow the kernel and the initrd, without
-                a host they are those of a kernel that is a Multiboot image
+    modules     Multiboot modules, as (file, arguments) pairs. With a host, they follow the kernel and the initrd. Without
+                a host, they belong to a kernel that is a Multiboot image.
     debug_exit  add the isa-debug-exit device at port 0xf4
     until       a regular expression; when the log matches, the machine is ended
     timeout     the machine is ended after this many seconds
@@ -285,8 +285,7 @@ def boot(kernel, *, append="", initrd=None, host=None, host_elf=None, modules=()
 
 # -- user-mode Linux ----------------------------------------------------------------------------
 
-# Debian's user-mode Linux 6.1 neither knows nor saves the extended state of recent processors. So programs in it must not
-# use AVX.
+# Debian's user-mode Linux 6.1 does not save the extended state of recent processors. So programs in it must not use AVX.
 _NO_AVX = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-AVX_Fast_Unaligned_Load"
 
 

@@ -23,7 +23,7 @@ def tokens(text):
 
 
 def closing(source, at):
-    """The index of the bracket that closes the bracket at `index`."""
+    """The index of the bracket that closes the bracket at the index `at`."""
     depth = 0
     for index in range(at, len(source)):
         depth += (source[index][0] in OPEN) - (source[index][0] in CLOSE)
@@ -33,7 +33,7 @@ def closing(source, at):
 
 
 def body(source, function):
-    """The indices of the first and last token of a function's definition, from its name to its closing brace."""
+    """The index of a function's name in its definition, and the index after the definition's closing brace."""
     index = 0
     while index < len(source):
         if source[index][0] == function and source[index + 1][0] == '(':

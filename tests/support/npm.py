@@ -2,8 +2,8 @@
 """Fetches packages of npm by name: npm.py FOLDER PACKAGE... puts them into FOLDER/node_modules.
 
 Two tests may need the same folder at the same time. The first test fetches while the second test waits. Neither sees a
-folder that is half full: npm works in another folder, which is renamed at the end. If the packages are not available, it
-exits with 77 and prints the reason.
+folder that is half full: npm works in another folder, which is renamed at the end. If the packages are not available,
+this program exits with 77 and prints the reason.
 """
 
 import shutil

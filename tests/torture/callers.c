@@ -188,7 +188,7 @@ static void *check_and_be_cancelled(void *argument)
 static void cancelled(const char *name)
 {
 	for (int i = 0; i < 200; i++) {
-		/* A thread that ends inside of such a tool never releases the tool's locks. */
+		/* A thread that ends inside a slow tool's code never releases the tool's locks. */
 		int type =
 			i % 2 || SLOW_TOOL ? PTHREAD_CANCEL_DEFERRED : PTHREAD_CANCEL_ASYNCHRONOUS;
 		pthread_t thread;

@@ -2,8 +2,8 @@
 """Rows of the torture that need features of an emulated machine: protection keys, and segments of the local descriptor
 table.
 
-The stack of a caller may have a protection key that its signal handlers may not use. The rows run on a processor with
-and on one without FSGSBASE. Without FSGSBASE each trial faults, so a handler runs.
+The stack of a caller may have a protection key that its signal handlers may not use. The rows run on two processors. One
+of them has no FSGSBASE, so there each trial faults and a handler runs.
 """
 
 import os
@@ -47,7 +47,7 @@ class Rows(unittest.TestCase):
 
 
 class Everything(unittest.TestCase):
-    """Runs every row by hand, and the threads for FSGSCHECK_TORTURE_SECONDS."""
+    """Runs every row, and the threads for FSGSCHECK_TORTURE_SECONDS. This test is run by hand."""
 
     def test_hostile_and_threads(self):
         for what, cpu in CPUS.items():

@@ -55,7 +55,7 @@ class State:
     newest: str = FIRST                       # the action that another thread installed last, or that our handler passes signals to
     recent: frozenset = frozenset((FIRST,))   # all that `newest` was since the current exchange began
     exchanging: tuple = (False, False)
-    role: tuple = ('exchanging', 'exchanging')   # of each copy: or 'owner' of the actions, or 'waiting' for another copy
+    role: tuple = ('exchanging', 'exchanging')   # each copy's role: 'exchanging', 'owner', or 'waiting' for another copy
     beside: tuple = (None, None)                 # for a copy that waits: the other copy's handler, which it has replaced
     received: int = 0
 

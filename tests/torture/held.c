@@ -317,8 +317,8 @@ static void serve_call(int sig, siginfo_t *info, void *context)
 	blocks_calls = 1;
 }
 
-/* The filter must allow the handler's own return. It knows the return by its address, where
- * rt_sigreturn() is called. */
+/* The filter must allow the handler's own return. It recognises the return by the address from
+ * which rt_sigreturn() is called. */
 static void *restorer(void)
 {
 	struct {
@@ -436,8 +436,8 @@ static void scheduling_classes(const char *name)
 	if (syscall(SYS_sched_setattr, 0, &deadline, 0) == 0) {
 		struct fsgs_report r;
 
-		/* The kernel does not move such a thread to another CPU, so the check on all CPUs
-		 * cannot work. */
+		/* The kernel does not move a deadline thread to another CPU, so the check on all
+		 * CPUs cannot work. */
 		EXPECT(fsgs_check(&r, sizeof r, FSGS_CHECK_ALL_CPUS | FSGS_CHECK_CONTEXT) == 0,
 		       "%s: deadline", name);
 		expect_answer(&r, name);

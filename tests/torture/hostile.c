@@ -359,7 +359,8 @@ static void serve_faults(void (*handler)(int, siginfo_t *, void *))
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-/* A soft limit that the program sets for its own memory also limits the library. */
+/* The bounds of the program's data. The library is linked statically, so the collector also
+ * protects the library's data. */
 extern char __data_start[], _end[];
 
 static void *protect_again(void *argument)

@@ -59,8 +59,8 @@ static long check_under_the_lock(void)
 static struct keyed_stack keyed;
 
 /* A handler that begins on this stack has no right to the stack's key. So during the check the
- * process's handlers use the alternate stack, and all other signals are blocked, also those of the
- * C library. */
+ * process's handlers use the alternate stack, and all other signals are blocked, including those of
+ * the C library. */
 static long check_with_key(void)
 {
 	const uint64_t all = UINT64_MAX;

@@ -14,7 +14,8 @@ struct surroundings {
 	 * faults now. */
 	bool (*hold)(void);
 	void (*release)(void);
-	/* To be called between the two: whether those handlers run on the alternate stack. */
+	/* Returns whether these handlers run on the alternate stack. Must be called between hold()
+	 * and release(). */
 	bool (*on_alternate_stack)(void);
 	const char *library; /* another copy of the library; NULL: none */
 };

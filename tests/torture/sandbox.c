@@ -162,7 +162,7 @@ static void check(uint32_t flags)
 	shared->gs_after = read_behind_gs();
 }
 
-/* Calls that are made only if both calls that keep the siginfo are refused. */
+/* Whether the library makes the call only if both calls that keep the siginfo are refused. */
 static int is_second_choice(const struct call *call)
 {
 	return call->number == SYS_kill || call->number == SYS_tgkill;
@@ -243,8 +243,8 @@ static struct outside look_at(pid_t pid)
 }
 
 /* A signal stays pending for its original target unless every call that sends it there is refused.
- * If so, a signal for the process stays pending for the thread, and a signal for the thread is
- * lost. */
+ * If all of them are refused, a signal for the process stays pending for the thread, and a signal
+ * for the thread is lost. */
 static int same_pending(const struct call *call, const struct outside *a, const struct outside *b)
 {
 	if (call->number == SYS_kill)
@@ -336,7 +336,8 @@ static int try(const struct call *call, uint32_t action, enum set set, const cha
 	return WIFSIGNALED(status) ? WTERMSIG(status) : SIGKILL;
 }
 
-/* Gets the answer without a sandbox, if there is one. */
+/* Stores the report of a check without a sandbox, and the verdict without a trial. Returns 0 if the
+ * check fails. */
 static int find_reference(void)
 {
 	const pid_t pid = fork();
@@ -392,8 +393,9 @@ int main(void)
 		}
 		printf("%s%s\n", call->put_aside ? "; with signals put aside" : "",
 		       is_second_choice(call) ? ", and their siginfo refused" : "");
-		/* SIGSYS is tried only for the calls at which the library expects it. An answer of
-		 * success without an effect is tried only for arch_prctl, for which it is known. */
+		/* SIGSYS is tried only for the calls at which the library expects it. Success
+		 * without an effect is tried only for arch_prctl, because sandboxes are known to
+		 * answer this call so. */
 		if (call->number == SYS_arch_prctl) {
 			by_trap = try(call, SECCOMP_RET_TRAP, CONTEXT, "trap");
 			by_error |= try(call, SECCOMP_RET_ERRNO | 0, CONTEXT, "nothing");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A process in which another library replaces sigaction(): OpenJDK's signal chain (libjsig,
- * preloaded). Once the Java virtual machine has installed its handlers, they stay installed in the
- * kernel. The chain stores each handler that the program installs, and the machine's handler calls
- * it. libfsgscheck exchanges actions with the kernel, so it stands in for the machine's handler.
+ * preloaded). Once the Java virtual machine (JVM) has installed its handlers, they stay installed
+ * in the kernel. The chain stores each handler that the program installs later, and the JVM's
+ * handler calls the stored handler. libfsgscheck exchanges actions by system calls, so during a
+ * trial its handler replaces the JVM's handler.
  */
 #include "torture.h"
 

@@ -15,7 +15,7 @@ static int switches;
 int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
-/* Simulates a kernel that puts its own value of the base back before the marker is read. */
+/* Simulates a kernel that restores its own value of the base before the marker is read. */
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	const int faulted = __real_fsgs_guard_run(context, stub, io);

@@ -224,7 +224,8 @@ static void take_stack(void)
 
 BEHIND_BARRIER(received_on_stack)
 {
-	/* The address of a local variable would not do: a sanitizer may put it elsewhere. */
+	/* Not the address of a local variable, because a sanitizer may put the variable
+	 * elsewhere. */
 	const uintptr_t at = (uintptr_t)__builtin_frame_address(0);
 
 	EXPECT(!stack_here || at - (uintptr_t)stack_here < sizeof *stacks,
@@ -267,8 +268,8 @@ BEHIND_BARRIER(received_second)
 	received(sig, info, context);
 }
 
-/* A fault may come before the thread that installs the chain has stored the handler that it
- * found. */
+/* Initially `received`, because a fault may come before chain_and_fault() has stored the handler
+ * that it replaced. */
 static void (*_Atomic behind_chain)(int, siginfo_t *, void *) = received;
 
 BEHIND_BARRIER(received_by_chain)
@@ -608,8 +609,8 @@ static int same_answer(const struct fsgs_report *r, const struct fsgs_report *ex
 	       memcmp(r->trials, expected->trials, sizeof r->trials) == 0;
 }
 
-/* A check that waits 10 s for its turn is refused, as documented. Only an emulated machine may be
- * that slow, and only there one refusal in 20,000 checks is allowed. */
+/* A check that waits 10 s for its turn is refused, as documented. An emulated machine may be that
+ * slow, so one refusal in 20,000 checks is allowed there. */
 static atomic_long late;
 
 static int is_late(const struct fsgs_report *r)
@@ -800,7 +801,7 @@ static void sleep_through(double seconds)
 		usleep(10000);
 }
 
-/* A phase in which no signal arrives has tested nothing, so it lasts until one arrives. */
+/* Without a signal, a phase would test nothing, so each phase lasts until a signal has arrived. */
 static void stay_in_phase(int now, double seconds)
 {
 	const long before = atomic_load(&arrived_in[now]);

@@ -60,7 +60,7 @@ static inline int torture_status(const char *name)
 	return failures ? 1 : 0;
 }
 
-/* How many seconds the parts run that have no end of their own. */
+/* The number of seconds for which a part without an end of its own runs. */
 static inline double torture_seconds(double usual)
 {
 	const char *text = getenv("FSGSCHECK_TORTURE_SECONDS");

@@ -242,7 +242,7 @@ Test(base, environment_decides_until_refreshed)
 	}
 }
 
-/* A program can force any access that a report can have, also FSGS_ACCESS_NONE. */
+/* A program can force any access that a report can have, including FSGS_ACCESS_NONE. */
 Test(base, forced_to_none)
 {
 	uint64_t value = SOME;
@@ -340,7 +340,8 @@ Test(base, word_of_the_program_counts_most)
 	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_INSTRUCTION);
 }
 
-/* A trial would replace the action of SIGILL until the trial ends. */
+/* Whether watch() has seen an action of SIGILL other than SIG_IGN. A trial would replace this
+ * action. */
 static volatile sig_atomic_t changed;
 
 static void *watch(void *stop)
@@ -485,7 +486,7 @@ Test(base, follows_the_check)
 	expect_limits();
 }
 
-/* The first use tests the system call. That must survive a filter that raises SIGSYS. */
+/* The first use tries the system call, and must survive a filter that raises SIGSYS. */
 Test(base, no_access_where_the_filter_kills)
 {
 	atomic_store(&not_enabled, 1);
@@ -686,9 +687,9 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	expect_limits();
 }
 
-/* A second decision between any two instructions of the first one: the processor traps after each
- * instruction, and the handler decides the other way. The later decision must be in force, for the
- * inline functions, too. */
+/* A second decision interrupts the first one. The processor traps after each instruction of the
+ * first decision, and after instruction number `when` the handler forces the other access. Each
+ * number is tried. The later decision must be in force, for the inline functions, too. */
 static volatile sig_atomic_t stepping;
 static long steps, when;
 

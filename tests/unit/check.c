@@ -119,7 +119,8 @@ Test(check, no_trial)
 	cr_expect_eq(r.proof, FSGS_PROOF_TRIED);
 }
 
-/* A word of the variable that the library does not know has no effect, and the report tells so. */
+/* If a variable has a value that the library does not support, the report has the finding
+ * `misconfigured`. */
 Test(check, environment_that_is_not_known)
 {
 	static const struct {
@@ -266,7 +267,7 @@ Test(check, forgets)
 	cr_expect_eq(fsgs_usable(), answer);
 }
 
-/* Barriers at which all threads start together, and at which no thread is in a check any more. */
+/* The threads meet here before their checks, and again when no thread is in a check any more. */
 static pthread_barrier_t together;
 
 static void *check_often(void *failed)
@@ -302,7 +303,7 @@ Test(check, from_many_threads)
 }
 
 /* A thread that was cancelled must end where it calls pthread_testcancel(), and not inside a check.
- * If it ended there, it would leave the state changed that the check restores. */
+ * Inside a check, the state that the check restores at its end is still changed. */
 struct cancelled {
 	uint32_t flags;
 	int checked;

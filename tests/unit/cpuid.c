@@ -70,8 +70,8 @@ Test(cpuid, leaf_7_is_the_last)
 	cr_expect_str_eq(r.vendor, "GenuineIntel");
 }
 
-/* For leaf 7, an Intel processor whose highest leaf is lower returns the data of its highest leaf.
- * Here bit 0 of EBX is set in that data. */
+/* If the highest leaf of an Intel processor is below 7, the processor returns the data of its
+ * highest leaf for leaf 7. Here, bit 0 of EBX is set in the data of leaf 6. */
 Test(cpuid, leaf_7_is_not_there)
 {
 	static const struct leaf leaves[] = {{0, {6, INTEL}}, {6, {0x77, 0xffffffff, 9, 0}}, END};

@@ -46,8 +46,8 @@
 
 struct row {
 	const char *name;
-	/* The evidence. A row without it stands for a 64-bit process on Linux 6.1 with AT_HWCAP2
-	 * present. */
+	/* The evidence. evidence() fills in what `more` leaves at 0: 64-bit mode, a process, Linux
+	 * 6.1, and AT_HWCAP2 as present if `hwcap2` is known. */
 	uint32_t cpuid, cpuinfo, hwcap2;
 	uint32_t trials[FSGS_INSNS];
 	struct fsgs_report more;
@@ -407,7 +407,7 @@ Test(decide, warns_before_the_upgrade)
 	cr_expect(strstr(fsgs_advice(&rescued, sizeof rescued, 0), "keep nofsgsbase"));
 }
 
-/* After a test in ring 0, the same two steps give the answer. */
+/* After a test in ring 0, the first step says whether to upgrade, or to add or keep nofsgsbase. */
 Test(decide, settles_the_upgrade)
 {
 	static const struct {
@@ -450,7 +450,7 @@ static const char *steps_for(const char *name)
 }
 
 /* The boot image and the kernel module do not run in a paravirtual guest, so the advice must not
- * recommend them. Such a guest is not a host, either. */
+ * recommend them. The advice must have no step for a machine that is no VM, either. */
 Test(decide, advice_on_xen_pv)
 {
 	const char *const steps = steps_for("D2 Xen PV");
@@ -478,7 +478,7 @@ Test(decide, advice_in_a_sandbox)
 }
 
 /* On the machine of the crash report, the first step is the guest's command line. The next step is
- * Hyper-V's setting, with what it costs. */
+ * Hyper-V's setting, and what the setting costs. */
 Test(decide, advice_on_hyperv)
 {
 	struct fsgs_report r = evidence(&ring0_rows[2]);

@@ -299,7 +299,7 @@ static void words_fit(const struct fsgs_report *r)
 }
 
 static unsigned long decisions;
-/* Tries only each combination of this number, because a sanitizer makes the test slow. All outcomes
+/* Only one of `stride` combinations is tried, because a sanitizer makes the test slow. All outcomes
  * are always combined. */
 static uint64_t stride = 1;
 

@@ -244,7 +244,7 @@ static void expect_distrust(const char *word, const char *path)
 	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
 }
 
-/* Other objects with the device's name: the command neither blocks nor trusts them. */
+/* Other objects with the device's name. The command must neither wait for them nor trust them. */
 Test(ring0_ask, other_files)
 {
 	const struct text text = answer("1", SOUND, NULL, "\n");

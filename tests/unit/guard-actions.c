@@ -238,8 +238,7 @@ Test(guard, runs_as_the_owners_would)
 						       .flags = (unsigned long)flags};
 			struct sigaction with_restorer = {.sa_handler = own_handler};
 
-			/* The restorer belongs to the C library, the other flags to this
-			 * library. */
+			/* The C library's restorer, then the flags and the mask of this round. */
 			sigaction(caught[i], &with_restorer, NULL);
 			syscall(SYS_rt_sigaction, caught[i], NULL, &action, sizeof action.mask);
 			action.flags &= ~OWNERS_FLAGS;
@@ -262,8 +261,8 @@ Test(guard, runs_as_the_owners_would)
 	}
 }
 
-/* During a trial, only these signals may interrupt a stub: the signals of its faults, SIGTRAP
- * unless the caller blocks it, and SIGSYS as one of the four. */
+/* During a trial, only these signals may interrupt a stub: the four signals that the guard catches,
+ * and SIGTRAP unless the caller blocks it. */
 Test(guard, blocks_all_but_its_own)
 {
 	const uint64_t caught_ones = BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS);

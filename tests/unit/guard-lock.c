@@ -16,9 +16,9 @@
 
 #include <linux/lock.h>
 
-/* A handler runs inside a trial of its own thread. Its trial must be refused. Volatile, because the
- * C library declares raise() as a leaf function, so the compiler assumes that raise() runs no code
- * of this file. */
+/* A handler runs inside a trial of its own thread. The handler's own trial must be refused. `inner`
+ * is volatile, because the C library declares raise() as a leaf function, so the compiler assumes
+ * that raise() runs no code of this file. */
 static volatile int inner;
 
 static void try_in_handler(int sig)

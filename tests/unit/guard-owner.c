@@ -197,7 +197,8 @@ static atomic_int on_alternate;
 
 static void look_at_stack(int sig, siginfo_t *info, void *context)
 {
-	/* The address of a local variable would not do: a sanitizer may put it elsewhere. */
+	/* Not the address of a local variable, because a sanitizer may put the variable
+	 * elsewhere. */
 	const uintptr_t at = (uintptr_t)__builtin_frame_address(0);
 
 	atomic_store(&on_alternate, at - (uintptr_t)alternate < sizeof alternate);

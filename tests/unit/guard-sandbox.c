@@ -100,7 +100,7 @@ Test(guard, a_sandbox_may_refuse_the_mask)
 }
 
 /* This sandbox handles system calls by SIGSYS. It must get all calls that do not belong to the
- * trial, also those of the trying thread. */
+ * trial, including those of the trying thread. */
 static void serve(int sig, siginfo_t *info, void *context)
 {
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = 4711;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads of the kernel's files that return only a part, are interrupted, or fail, and uname() of
- * other kernels. For that the program replaces open(), read(), pread(), uname() and prctl().
+ * other kernels. To simulate them, the program replaces open(), read(), pread(), uname() and
+ * prctl().
  */
 #undef _FORTIFY_SOURCE /* its inline read() would hide ours */
 #include <criterion/criterion.h>
@@ -33,7 +34,7 @@ static struct {
 	int fails_at;                  /* read n and all later ones fail; 0: none fails */
 	const char *release, *version; /* the answer of uname(); "" for a failure */
 	const unsigned long *auxv;     /* the answer of PR_GET_AUXV */
-	int auxv_size;                 /* its size; -1: it fails; 0: the kernel's own answer */
+	int auxv_size;                 /* size of auxv; -1: the call fails; 0: the kernel answers */
 	int reads;
 } fake;
 

@@ -461,7 +461,7 @@ Test(ring0, rows)
 	}
 }
 
-/* A kernel that has set the bit may use the instructions at any time, also in an NMI. So the walk
+/* A kernel that has set the bit may use the instructions at any time, even in an NMI. So the walk
  * must not clear the bit. */
 Test(ring0, takes_nothing_from_a_kernel_that_uses_it)
 {

@@ -18,7 +18,7 @@
  *    kernels die in current_save_fsgs(), called from copy_thread().
  * 2. What happened inside the reported host is not known.  A shadowed CR4 is one mechanism that
  *    yields the same symptoms; an instruction emulator that lacks the opcodes, a bit lost between
- *    nested hypervisors, or the silicon would do so too.
+ *    nested hypervisors, or the silicon could yield them, too.
  * 3. Only the boot processor is a guest.  Processors that it starts run on the bare machine, so
  *    only processor 0 shows the defect.
  * 4. The Hyper-V identity (build 20348 and its features) is invented.  The report does not record

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Proves that each defective host behaves as policy.c describes it.
 
-The test does not use the library. A small image in ring 0 (payload.c) and a small program under a stock kernel
-(probe.c) show what a host does. If that kernel dies, its messages show it.
+The test does not use the library. A small image in ring 0 (payload.c) and a small program under a stock kernel (probe.c)
+show what a host does. If that kernel dies, its last messages show what the host did.
 
     selftest.py ring0 ...    runs the image in ring 0 under every host: a fifth of a second each
     selftest.py linux ...    runs a stock kernel under the hosts: about two seconds each
@@ -177,7 +177,8 @@ BUILD = r"Hyper-V: Host Build 10\.0\.20348\.0-0-0"
 EARLY_GP = r"PANIC: early exception 0x0d"
 WRITE_CR4 = r"RIP: 0010:native_write_cr4\+"
 
-# A host on which the kernel crashes, the messages, and whether CR4 then has the bit.
+# A host on which the kernel crashes, additional arguments of the kernel, its messages, whether CR4 then has the bit, and
+# the line at which the test ends the machine (None: the machine ends itself).
 DEAD = [
     ("lie", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], True, None),
     ("drop", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], False, None),

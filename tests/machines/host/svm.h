@@ -87,7 +87,7 @@ struct guest {
 	struct vmcb *vmcb;
 	struct policy policy;
 	uint64_t gpr[GPR_COUNT]; /* by register number; RAX and RSP only during an exit */
-	uint64_t shown_cr4;      /* the FSGSBASE bit alone, as the guest reads it */
+	uint64_t shown_cr4;      /* only the FSGSBASE bit, as the guest reads it */
 };
 
 /*
