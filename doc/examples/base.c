@@ -14,7 +14,7 @@ int main(void)
 	}
 	/* Code that was compiled for GS runs here. */
 	if (fsgs_set_gs_base(before))
-		return 1; /* no set accepts the old base: see base.h */
+		return 1; /* fsgs_set_gs_base() refuses the old base: base.h says when */
 	printf("GS base by %s\n", fsgs_name(FSGS_LIST_ACCESS, fsgs_base_access(FSGS_SEGMENT_GS)));
 	return 0;
 }

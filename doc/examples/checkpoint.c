@@ -44,7 +44,7 @@ int main(void)
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0 || status)
 		return 1;
-	/* WRGSBASE may have written a base that no set accepts: then the restore is refused. */
+	/* WRGSBASE can write a base that fsgs_set_gs_base() refuses. Then the restore fails. */
 	image.gs = UINT64_C(0x800000000000);
 	error = restore(&image);
 	if (error != -1 /* -EPERM */ || fsgs_get_gs_base(&now) || now != before)
