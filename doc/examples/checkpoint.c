@@ -45,8 +45,7 @@ int main(void)
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0 || status)
 		return 1;
-	/* A program can write any base by WRGSBASE. If the library refuses the base, restore()
-	 * fails. */
+	/* WRGSBASE can write a base that fsgs_set_gs_base() refuses. Then the restore fails. */
 	image.gs = UINT64_C(0x800000000000);
 	error = restore(&image);
 	if (error != -1 /* -EPERM */ || fsgs_get_gs_base(&now) || now != before)

@@ -16,14 +16,14 @@ static struct task tasks[2];
 static ucontext_t home;
 static int failed;
 
-/* Saves the GS base of the task that stops, and sets that of the task that continues. */
+/* Saves the GS base of the task that stops, and sets the base of the task that continues. */
 static int switch_task(struct task *from, struct task *to)
 {
 	const int error = fsgs_get_gs_base(&from->gs);
 
 	if (error)
 		return error;
-	/* -EPERM: the task has executed WRGSBASE itself, with a base that the library refuses. */
+	/* -EPERM: the task has written, by WRGSBASE, a base that fsgs_ensure_gs_base() refuses. */
 	return fsgs_ensure_gs_base(to->gs);
 }
 

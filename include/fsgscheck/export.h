@@ -10,8 +10,9 @@
  * Marks a function or object that the shared library exports. The version script lists the same
  * names.
  *
- * With the static library define `FSGS_STATIC`, as `pkg-config --static --cflags fsgscheck` does:
- * its symbols are then hidden, so that two copies in one process do not bind to each other.
+ * Define `FSGS_STATIC` for the static library, as `pkg-config --static --cflags fsgscheck` does.
+ * The library's symbols are then hidden, so that two copies in one process do not bind to each
+ * other.
  */
 #if defined(FSGS_STATIC)
 #define FSGS_API __attribute__((visibility("hidden")))
@@ -43,10 +44,10 @@
 #endif
 /** @endcond */
 
-/** A function that is always inlined, even without optimisation or into a caller with another
- *  stack protector setting. `-finstrument-functions` adds no calls to it, because these calls could
- *  run while the FS base is foreign. In C++ it has external linkage, for use in module units, and
- *  is hidden: shared libraries that take its address are not bound to each other. */
+/** A function that is always inlined, even without optimisation, and even into a caller with
+ *  another stack protector setting. `-finstrument-functions` adds no calls to it, because these
+ *  calls could run while the FS base is foreign. In C++ it has external linkage, for use in module
+ *  units, and is hidden: shared libraries that take its address are not bound to each other. */
 #if defined(__cplusplus)
 #define FSGS_INLINE \
 	inline __attribute__((always_inline, visibility("hidden"), no_instrument_function))
@@ -56,7 +57,7 @@
 		__attribute__((always_inline, no_instrument_function, unused, nothrow))
 #endif
 
-/** ::FSGS_NOTHROW at the definition of such a function. */
+/** ::FSGS_NOTHROW for the definition of a function that is ::FSGS_INLINE. */
 #if defined(__cplusplus)
 #define FSGS_INLINE_NOTHROW FSGS_NOTHROW
 #else

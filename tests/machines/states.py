@@ -368,13 +368,12 @@ PAGE = """\
 <!-- SPDX-License-Identifier: MIT -->
 # Comparison with other checks
 
-May a program use the FSGSBASE instructions here? This page compares `fsgscheck` with five other checks,
-its peers: GCC's builtin, two macros of glibc, the bare bit of `AT_HWCAP2`, and the flag in
-`/proc/cpuinfo`. Each line is a live process in one machine state, in which all of them are asked. A peer
-is right if its yes or no agrees with the column "truth". `fsgscheck` is right if it says `usable` exactly
-where the truth is yes, and if its findings, accesses and exit status are those that the tests' table
-demands. "–" means that the peer does not exist in that build, and is not counted. Lines marked * are not
-counted for the peers.
+May a program use the FSGSBASE instructions here? This page compares `fsgscheck` with five other checks, its peers:
+GCC's builtin, two macros of glibc, the bare bit of `AT_HWCAP2`, and the flag in `/proc/cpuinfo`. Each line of a
+table of states is one machine state, in which a live process makes all these checks. A peer is right if its yes or
+no agrees with the column "truth". `fsgscheck` is right if it says `usable` exactly where the truth is yes, and if
+its findings, accesses and exit status are those that the tests' table demands. "–" means that the peer does not
+exist in that build, and is not counted. Lines marked * are not counted for the peers.
 
 The tests write this page. `tests/run --suite states` enters the states of `tests/machines/table.py` and writes the
 page to `tests/machines/peers.md` in the build directory. The last test of the suite, `states-peers-page`, compares
