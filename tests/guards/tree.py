@@ -8,7 +8,7 @@ import collections
 import re
 import unittest
 
-from support import TESTS, parts
+from support import TESTS, output, parts
 
 FOLDERS = 9
 LINES = 6  # this many equal lines in a row count as repeated code
@@ -33,6 +33,11 @@ class Tree(unittest.TestCase):
         for path in FILES:
             with self.subTest(file=path.name):
                 self.assertNotRegex(path.read_text(encoding='utf-8'), r'\bsys\.path\b')
+
+    def test_packages_of_a_suite(self):
+        """Every suite installs the packages that the build needs."""
+        printed = output('sh', '-c', '. tests/install-packages.sh; packages_of no-such-suite', cwd=TESTS.parent).split()
+        self.assertEqual(printed, ['gcc', 'libc6-dev', 'meson', 'ninja-build', 'pkg-config', 'python3'])
 
     def test_no_lines_stand_twice(self):
         places = collections.defaultdict(dict)

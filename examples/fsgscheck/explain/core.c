@@ -182,10 +182,12 @@ static void take_name(struct explain_core *c)
 {
 	const char character = (char)c->bytes[0];
 
-	if (c->name_index == 0 && character && c->name_length < sizeof c->module.path - 1)
-		c->module.path[c->name_length++] = character;
-	else if (c->name_index == 0 && character)
-		c->name_length = 0; /* too long: no name */
+	if (c->name_index == 0 && character) {
+		if (c->name_length < sizeof c->module.path - 1)
+			c->module.path[c->name_length++] = character;
+		else
+			c->module.path[0] = '\0'; /* too long: no name */
+	}
 	if (!character && c->name_index-- == 0)
 		next_note(c);
 	else if (c->from + 1 < c->notes_end)

@@ -60,14 +60,9 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 	    (memchr(rest.at, 'O', (size_t)(rest.end - rest.at)))) {
 		*strict = true; /* a timestamp read by OCR */
 	} else if (text_number(&rest, &seconds) && text_skip(&rest, ".")) {
-		const char *digits = rest.at;
-
 		if (!text_number(&rest, &fraction) || rest.at != rest.end)
 			return false;
-		for (ptrdiff_t n = rest.at - digits; n > 3; n--)
-			fraction /= 10;
 		m->uptime = seconds + 1;
-		m->clock = seconds * 1000 + fraction;
 		*strict = true;
 	} else if (in.at < in.end && (*in.at == 'T' || *in.at == 'C')) {
 		const uint32_t kind = *in.at == 'T' ? 1 : 2;
@@ -174,7 +169,6 @@ static bool record(struct text *t, struct explain_message *m)
 		return false;
 	m->foreign |= priority >> 3 != 0;
 	m->uptime = number / 1000000 + 1;
-	m->clock = number / 1000;
 	m->stamped = 1;
 	t->at = end + 1;
 	return true;
@@ -389,8 +383,6 @@ static bool plain_clock(struct text *t, struct explain_message *m)
 	    !text_is_digit(at[5]) || !text_is_digit(at[6]))
 		return false;
 	m->uptime = seconds + 1;
-	m->clock = seconds * 1000 + (uint32_t)(at[1] - '0') * 100 + (uint32_t)(at[2] - '0') * 10 +
-		   (uint32_t)(at[3] - '0');
 	m->stamped = 1;
 	t->at = at + 9;
 	return true;
@@ -421,7 +413,7 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 
 	if (explain_find_own(t, m))
 		return;
-	m->uptime = m->clock = m->stamped = 0;
+	m->uptime = m->stamped = 0;
 
 	for (int words = 0; words < PREFIX_WORDS; words++) {
 		while (t.at < t.end && (is_filling(*t.at) || (*t.at & 0x80)))

@@ -72,7 +72,6 @@ struct explain_message {
 	uint64_t last;                     /* number of the message's last line */
 	uint32_t tag;       /* the caller (thread or CPU) that printk prints; 0 if none */
 	uint32_t uptime;    /* 1 + seconds since boot; 0 if unknown */
-	uint32_t clock;     /* milliseconds since boot; 0 if unknown */
 	uint8_t stamped;    /* the line had the prefix of a log */
 	uint8_t foreign;    /* written by a program */
 	uint8_t quoted;     /* may be part of a name that an earlier message quotes */
