@@ -257,8 +257,8 @@ FSGS_API struct fsgs_base_value fsgs_get_base_value(uint32_t segment) FSGS_NOTHR
 /**
  * @brief Write a base of the calling thread.
  *
- * Before a set of the FS base, read "While the FS base is foreign" in @ref base: it lists what the
- * thread must not do until its own base is restored.
+ * Before a set of the FS base, read "While the FS base is foreign" in @ref base. This section lists
+ * what the thread must not do until its own base is restored.
  *
  * @param[in] segment  enum fsgs_segment.
  * @param[in] base     The base: an address below ::FSGS_BASE_LIMIT, mapped or not.
