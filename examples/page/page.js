@@ -432,10 +432,10 @@ function rest(explain, unread) {
 // Says what to do if the files show nothing. Such files do not prove that the machine works.
 function nothing() {
   return titled('Nothing here shows whether FSGSBASE is the cause',
-                element('p', {}, 'Of a machine that dies at boot, give this page the lines of the crash: “invalid opcode”, RIP:, ' +
+                element('p', {}, 'If a machine dies at boot, give this page the lines of its crash: “invalid opcode”, RIP:, ' +
                         'Code: and CR4:. A log from the disk of the machine often ends before them; its serial console ' +
                         'shows them.'),
-                element('p', {}, 'If there are none, let the boot image test the machine:'), imageButton());
+                element('p', {}, 'If there are no such lines, let the boot image test the machine:'), imageButton());
 }
 
 function readFiles(explain) {

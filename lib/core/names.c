@@ -22,7 +22,7 @@
 #define FINDING_WORDS \
 	WORD("kernel-too-old", \
 	     "The kernel lists the feature but does not enable it. Kernels before Linux 5.9 " \
-	     "behave so.") \
+	     "do this.") \
 	WORD("switched-off", \
 	     "CPUID offers the feature and the kernel does not list it: it was switched " \
 	     "off by nofsgsbase, clearcpuid or a policy.") \

@@ -300,7 +300,7 @@ const char *found_lesson(const struct found *found, uint32_t n)
 			  "does not show that they run."
 		: like.same_flag
 			? "No file lists fsgsbase."
-			: "Not all list fsgsbase: where it is missing it was masked by the "
+			: "Not all list fsgsbase: where it is missing, it was masked by the "
 			  "hypervisor, switched off in the kernel, or is not in the processor; the "
 			  "files do not say which.",
 		like.tried ? "Where the instructions were tried, that counts more than any flag."
@@ -386,9 +386,9 @@ const char *found_packed_command(const struct found_packed *packed, char text[2 
 }
 
 const char found_unread_text[] =
-	"Missing are the bytes of its Code: line, from the one in angle brackets on, or all of its "
-	"registers. A serial console, netconsole, pstore or kdump keeps them; without them, boot "
-	"once with nofsgsbase. If that boots, FSGSBASE was the cause.";
+	"The bytes of its Code: line, from the byte in angle brackets on, are missing, or all of "
+	"its registers are. A serial console, netconsole, pstore or kdump keeps them. Without "
+	"them, boot once with nofsgsbase. If the kernel boots, FSGSBASE was the cause.";
 
 const struct side *found_side(const struct explain_source *s)
 {
@@ -398,7 +398,7 @@ const struct side *found_side(const struct explain_source *s)
 	} rows[] = {
 		{EXPLAIN_NOTE(STARTING), {"guest", "the fault of the guest's kernel"}},
 		{EXPLAIN_NOTE(NOT_ENABLED), {"guest", "the fault of the code that used it"}},
-		{EXPLAIN_NOTE(PINNED), {"unknown", "something changed CR4, and not the host"}},
+		{EXPLAIN_NOTE(PINNED), {"unknown", "something other than the host changed CR4"}},
 		{EXPLAIN_NOTE(MISSING_MODEL), {"host", "this host cannot give it to the guest"}},
 		{EXPLAIN_NOTE(RUNNING), {"none", "as the running kernel shows; not tried"}},
 	};

@@ -14,7 +14,7 @@ static const struct {
 	[EXPLAIN_NO_CODE] =
 		{"code",
 		 "The kernel stopped where it uses these instructions, but the bytes of the Code: "
-		 "line, from the one in angle brackets on, are missing, cut off or misread, so "
+		 "line, from the byte in angle brackets on, are missing, cut off or misread, so "
 		 "the instruction is not known."},
 	[EXPLAIN_NO_CR4] =
 		{"cr4", "CR4 is missing. Without it, a failing instruction and a dropped CR4 bit "
@@ -55,7 +55,7 @@ static const struct {
 		{NULL,
 		 "This CPU was just being started, and the kernel had not yet set "
 		 "CR4.FSGSBASE on it. Kernels without commit 05243d490bb7 (April 2026) run "
-		 "the instructions too early there: a fault of the guest's kernel, not of the "
+		 "the instructions too early: this is a fault of the guest's kernel, not of the "
 		 "host. Update that kernel; until then boot it with nofsgsbase."},
 	[EXPLAIN_RAN_BEFORE] =
 		{NULL, "This kernel had executed the instructions at each context switch since it "

@@ -155,7 +155,7 @@ static void say_refused(const char *program, int error)
 	fprintf(stderr, "fsgscheck: %s was not started: ", shown(program));
 	if (tracer > 0)
 		fprintf(stderr,
-			"process %ld traces this one already; start fsgscheck outside of it",
+			"process %ld traces fsgscheck already; start it outside that tracer",
 			tracer);
 	else if (error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM)
 		fprintf(stderr,
@@ -164,7 +164,7 @@ static void say_refused(const char *program, int error)
 			strerror(error));
 	else if (yama >= 2)
 		fprintf(stderr, "kernel.yama.ptrace_scope is %ld and forbids ptrace; %s", yama,
-			yama == 2 ? "run fsgscheck as root" : "it can be lowered only by a reboot");
+			yama == 2 ? "run fsgscheck as root" : "only a reboot can lower it");
 	else if (status_number("Seccomp:") == 2)
 		fprintf(stderr,
 			"a seccomp filter refuses ptrace (%s); in a container, allow it: "
