@@ -357,7 +357,7 @@ static void repeat(const struct test *test, const struct options *options, struc
 		if (record->word > result->record.word)
 			result->record = *record;
 		if (!asked)
-			break; /* tests that this machine or run does not allow stay skipped */
+			break; /* not possible here: a repetition would be skipped, too */
 	}
 	result->seconds = seconds() - begin;
 }

@@ -66,9 +66,9 @@ const struct rule_text rules[RULES] = {
 		{"effective",
 		 "a non-canonical effective address whose sum with the base is canonical: vendors "
 		 "differ, so the result is measured",
-		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing: of the linear address); APM vol. "
-		 "1, 2.2.2 (Canonical "
-		 "Address Form: of a virtual-memory reference)",
+		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing: the linear address must be "
+		 "canonical); APM vol. 1, 2.2.2 (Canonical Address Form: the address of a memory "
+		 "reference must be canonical)",
 		 DIES},
 	[RULE_LEA] = {"lea", "LEA gives the effective address, without the base", SDM2 "LEA", NULL},
 	[RULE_CANONICAL] = {"canonical", "#GP(0) if the source of a 64-bit write is not canonical",
@@ -129,8 +129,8 @@ const struct rule_text rules[RULES] = {
 		 "qemu-user and user-mode Linux (any address is accepted)"},
 	[RULE_ANY_CANONICAL] =
 		{"any-canonical",
-		 "the instructions accept any canonical address, also of the kernel's half, "
-		 "at any privilege level",
+		 "the instructions accept any canonical address, including those of the kernel's "
+		 "half, at any privilege level",
 		 SDM2 WR APM, DIES},
 	[RULE_PTRACE_READ] = {"ptrace-read", "a tracer reads the bases that the tracee has",
 			      FSGS "; arch/x86/kernel/ptrace.c, getreg",

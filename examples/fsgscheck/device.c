@@ -112,8 +112,8 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 	if (answer.schema == SCHEMA_MISSING || answer.report.cr4_write == FSGS_OUTCOME_NOT_TRIED)
 		return no_answer;
 	if (uname(&system) || strcmp(answer.report.kernel, system.release) != 0)
-		return "an answer about another kernel than the guest's own; build the module "
-		       "for it, and load that";
+		return "the answer is about a different kernel; build the module for the running "
+		       "kernel, and load it";
 	report->cr4_write = answer.report.cr4_write;
 	report->cr4_sticks = answer.report.cr4_sticks;
 	memcpy(report->cr4_set, answer.report.cr4_set, sizeof report->cr4_set);

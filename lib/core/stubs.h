@@ -52,8 +52,9 @@ fsgs_stub_fn fsgs_stub_rewrite_gs;
 fsgs_stub_fn fsgs_stub_msr_fs;
 /* The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_msr_gs;
-/* Ring 0. Tests a base over exits to a hypervisor. Saves the base and writes in[0]. Reads the base
- *  after CPUID to out[0], and after a read of I/O port 80H to out[1]. Restores the base. */
+/* Ring 0. Tests whether a base survives exits to a hypervisor. Saves the base and writes in[0].
+ *  Then out[0] is the base after CPUID, and out[1] the base after a read of I/O port 80H. Restores
+ *  the base. */
 fsgs_stub_fn fsgs_stub_exits_fs;
 /* The same for GS. */
 fsgs_stub_fn fsgs_stub_exits_gs;

@@ -2,10 +2,10 @@
 /*
  * Evidence: the features that the kernel enabled, from AT_HWCAP2.
  *
- * getauxval() reads the process's own copy, on the stack, as every other program does. It cannot
- * tell an absent entry from an entry of zero. /proc/self/auxv is the kernel's copy. PR_GET_AUXV
- * (Linux 6.4) reads the kernel's copy even if a tool replaces the file. A kernel that enabled
- * nothing provides the entry with the value zero; emulators leave it out.
+ * getauxval(), which other programs use, reads the copy on the process's own stack. Its value is 0
+ * for an absent entry, too, and this code does not look at errno. /proc/self/auxv is the kernel's
+ * copy. PR_GET_AUXV (Linux 6.4) reads the kernel's copy even if a tool replaces the file. A kernel
+ * that enabled nothing provides the entry with the value zero; emulators leave it out.
  */
 #include "../core/core.h"
 #include "linux.h"

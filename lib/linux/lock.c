@@ -67,8 +67,9 @@ static int wait_for_change(uint64_t owner)
 	result = system_call(SYS_futex, (long)(uintptr_t)&fsgs_process.owner, FUTEX_WAIT_PRIVATE,
 			     (long)(uint32_t)owner, (long)(uintptr_t)&step);
 	atomic_fetch_sub(&fsgs_process.waiting, 1);
-	/* A signal ended the wait early, and the call does not report the remaining time. Pause,
-	 * since signals may come faster than steps end. */
+	/* A signal ended the wait early, and the call does not report the remaining time. Wait a
+	 * whole step, because the caller counts this return as one. Otherwise frequent signals
+	 * would use up all steps at once. */
 	if (result == -EINTR)
 		wait_for(STEP_NS);
 	return result != -EAGAIN;

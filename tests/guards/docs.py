@@ -73,7 +73,7 @@ class Samples(unittest.TestCase):
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_base_access(self):
-        """The samples that change a base run with each access, many times if a kernel may lose the base."""
+        """Each sample that changes a base works with each access. If the kernel may lose the base, one success in 40 runs is enough."""
         verdict = json.loads(subprocess.run([FSGSCHECK, '--json'], capture_output=True, check=False, timeout=60).stdout)['verdict']
         runs = {'arch_prctl': 1, 'instruction': {'usable': 1, 'unadvertised': 40}.get(verdict, 0)}
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):

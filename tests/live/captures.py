@@ -267,7 +267,7 @@ def characters(log):
 
 
 def wrapped(log):
-    """The name and the text of each form that tools wrap, number or pack."""
+    """Each form that a log has after a tool has wrapped, numbered or packed it: the form's name and its text."""
     for clock, lines in (('', log.lines), ('no clock, ', log.bare)):
         text = '\n'.join(lines) + '\n'
         for width in (60, 80):

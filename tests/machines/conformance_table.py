@@ -186,7 +186,9 @@ def render(runs, cases):
             shown = ', '.join(map(str, numbers[:12])) + (' …' if len(numbers) > 12 else '')
             out.append(f'* {shown} (`{case["name"]}`): {clean(case["note"])}')
         out.append('')
-    out += ['## What the kernel selftest checks, and which cases cover it', '', '| item | cases |', '|---|---|']
+    out += ['## What the kernel selftest checks, and which cases cover it', '',
+            '[Conformance](conformance.md) defines K1 to K15. The number before the colon is the number of cases.', '',
+            '| item | cases |', '|---|---|']
     for n in range(1, 16):
         covering = [str(c['number']) for c in cases if f'K{n}' in c['covers']]
         out.append(f'| K{n} | {len(covering)}: {", ".join(covering)} |')

@@ -171,7 +171,8 @@ def _run(words, environment=None):
 def ask_process(state, programs, arguments):
     """Returns the answers of the peers, and fsgscheck's report and status, in the state of a process."""
     require(state.needs)
-    # The peers' program is built quickly, so it runs first: this kernel may be unable to run such programs.
+    # The peers' program runs first, because its build is short. If this kernel cannot run programs of this kind, such as
+    # 32-bit programs, the test skips before the long build of fsgscheck.
     answers, _ = run_process(state, programs.peers, [])
     return answers, *run_process(state, programs.command, arguments)
 

@@ -203,8 +203,8 @@ def launched(options, needs=("fsgsbase",)):
 
 ALL_UD = " ".join(f"--insn={insn}:ud" for insn in INSTRUCTIONS)
 NO_CPUID = "--cpuid=7:ebx:0xfffffffe:0"
-# Options that change AT_HWCAP2 in all its copies. Together with P0, which removes the flag from /proc/cpuinfo, the state
-# is that of a kernel that was told not to enable the instructions.
+# Both change AT_HWCAP2 in all its copies. H0 with P0, which removes the flag from /proc/cpuinfo, is a kernel that was told
+# not to enable the instructions. ABSENT is an emulator.
 H0, ABSENT = "--hwcap2=0 --everywhere", "--hwcap2=absent --everywhere"
 P0 = "--file=/proc/cpuinfo={cpuinfo-without}"
 OLD = "--uname=release:5.4.0-42-generic"

@@ -160,7 +160,7 @@ Test(ring0_ask, other_kernels)
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		const struct text text = answer("1", SOUND, others[i], "\n");
 
-		expect_refused("another kernel", text.bytes, text.length);
+		expect_refused("a different kernel", text.bytes, text.length);
 	}
 }
 

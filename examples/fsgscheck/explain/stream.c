@@ -374,7 +374,7 @@ static bool split(struct explain_stream *s)
 	return true;
 }
 
-/* Stores a part of a line that is not whole in the caller's buffer. */
+/* Appends a part of a line to s->line. The caller's buffer does not hold the whole line. */
 static void keep(struct explain_stream *s, const char *text, size_t size)
 {
 	const size_t room = EXPLAIN_LINE - s->length;
