@@ -438,7 +438,7 @@ static void cross(const struct test *t)
 		expect(t->b, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
 		if (i < 16)
 			expect(base, w->before.insn[s], "base of %s before", segment_name(s));
-		expect(w->before.insn[s], w->last.insn[s], "base of %s beside one of 0x%llx",
+		expect(w->before.insn[s], w->last.insn[s], "base of %s while its rival has 0x%llx",
 		       segment_name(s), (unsigned long long)remote[i / 4 % 4]);
 		expect(OTHER, w->last.insn[!s], "base of %s", segment_name(!s));
 	}

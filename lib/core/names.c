@@ -117,7 +117,7 @@
 
 #define REFUSAL_WORDS \
 	WORD("unknown", "Nothing is known of a trial.") \
-	WORD("none", "There is no reason: the instructions were tried.") \
+	WORD("none", "The trial was not refused: the instructions were tried.") \
 	WORD("mode", "This is not 64-bit x86 code.") \
 	WORD("flag", "The caller asked for no trial.") \
 	WORD("environment", "FSGSCHECK_TRIAL=0 is set.") \
