@@ -86,7 +86,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 {
 	static struct line line; /* another processor reads this */
 
-	/* The verdict has already been printed. The exception may be an NMI, for example. */
+	/* The image is ending already, so this exception, which may be an NMI, does not matter. */
 	if (ended)
 		return;
 	line_text(&line, "unexpected exception ");
@@ -135,8 +135,8 @@ static void check_others(void)
 	for (uint32_t cpu = 1; cpu <= others; cpu++) {
 		why = smp_run(cpu);
 		if (why) {
-			/* The last printed step names the failure. Other CPUs would most likely
-			 * fail in the same way. */
+			/* The other CPUs would most likely fail in the same way, so they are not
+			 * tested. Because `present` counts them, the verdict is not `usable`. */
 			tap_step(cpu, why);
 			if (machine.present < others + 1)
 				machine.present = others + 1;
