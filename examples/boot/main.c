@@ -22,7 +22,8 @@ static uint32_t flags;
 static int have_apic;
 static int ended;
 
-/* Set if the image runs as the boot guard: it prints only its last line, and continues the boot. */
+/* Set if the image runs as the boot guard: it prints one line instead of the steps and the page,
+ * and continues the boot. */
 static int guarding;
 static uint64_t guard_since;
 static struct linux_boot kernel;
@@ -98,8 +99,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	ended = 1;
 	if (!guarding)
 		end(machine_give_up(line.text));
-	/* The exception came while the boot loader's data was read, so there is no kernel to
-	 * start. */
+	/* The exception came before the kernel was found, so there is no kernel to start. */
 	if (!kernel.kernel_size)
 		guard_stop(line.text);
 	tap_comment(line.text);

@@ -124,7 +124,7 @@ uint32_t smp_start(uint32_t present)
 		apic_startup(APIC_OTHERS);
 		(void)have_come(others, present ? MISSING_MS : SETTLED_MS);
 	}
-	/* A processor that starts after this halts without being registered. */
+	/* From now on, a processor that arrives late halts without being registered. */
 	smp_turn = SMP_NOBODY;
 	return put_in_order();
 }
