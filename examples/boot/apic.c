@@ -25,8 +25,8 @@
 #define SPURIOUS_ENABLE   0x100
 #define TIMER_MASKED      0x10000
 #define DIVIDE_BY_1       0x0b
-#define COMMAND_INIT      0x00004500 /* level-triggered, assert */
-#define COMMAND_STARTUP   0x00004600 /* level-triggered, assert; low byte: the page to start at */
+#define COMMAND_INIT      0x00004500 /* edge-triggered, assert */
+#define COMMAND_STARTUP   0x00004600 /* edge-triggered, assert; low byte: the page to start at */
 #define COMMAND_OTHERS    0x000c0000 /* all excluding self */
 #define COMMAND_PENDING   0x00001000
 #define COMMAND_POLLS     1000
@@ -42,7 +42,7 @@
  * is for the processor whose turn it is. */
 static volatile int timer_fired[2];
 
-/* The interrupt masks before apic_start(). apic_stop() restores them. */
+/* The values of these registers before apic_start(). apic_stop() restores them. */
 static uint8_t pic_masks[2];
 static uint32_t spurious;
 

@@ -22,7 +22,8 @@ void apic_init(uint64_t id);
 /* Starts a processor at TRAMPOLINE if it waits for a startup interrupt. */
 void apic_startup(uint64_t id);
 
-/* Sleeps for a fraction of a millisecond. Returns at once if there is no timer. */
+/* Sleeps until the timer interrupts, about 10 ms at most. Does not sleep if the timer does not
+ * run. */
 void apic_wait(void);
 
 /* The core's halt hook: executes HLT until the timer interrupts. Returns 0, or -1 if the timer does

@@ -13,8 +13,8 @@
 #define CONTROL_OUTPUT   0x20
 #define ROUNDS           2
 
-/* No time-stamp counter runs faster. If the counter advances by more than this in one millisecond
- * of the PC's timer, there is no such timer. */
+/* No time-stamp counter runs faster than this. If the counter advances by more in one millisecond
+ * of the PC's timer, the machine has no such timer. */
 #define TICKS_PER_MS_MAX UINT64_C(10000000)
 /* If the counter advances by less than this, the timer did not run for a millisecond. */
 #define TICKS_PER_MS_MIN UINT64_C(100000)

@@ -13,7 +13,7 @@ void clock_use(uint64_t ticks_per_ms);
 
 uint64_t clock_now(void);
 
-/* Milliseconds since a value of clock_now(). */
+/* The milliseconds since clock_now() returned `then`. */
 uint64_t clock_ms_since(uint64_t then);
 
 void clock_wait_us(uint32_t microseconds);

@@ -165,7 +165,8 @@ static void take_own_options(const struct efi_loaded_image *image)
 			continue;
 		while (used < size && base[address + used] >= ' ' && base[address + used] < 0x80)
 			used++;
-		/* Non-ASCII options cannot be converted back, so they are left unchanged. */
+		/* take() makes one character of each byte, which is right only for ASCII. A command
+		 * line with other bytes is not copied. */
 		if (used == size || base[address + used] < ' ')
 			take(NULL, base + address, used);
 		return;

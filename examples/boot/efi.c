@@ -28,7 +28,7 @@ static struct table_register firmware_exceptions;
 static uint32_t flags;
 
 /* Set while another processor is tested. Only the boot processor may call firmware's services, so
- * the screen is not written then. */
+ * nothing is written to the screen while this is set. */
 static int other_at_work;
 
 /* Nothing may interrupt a stub: firmware's handlers would run while the bases hold a marker. */
@@ -95,8 +95,8 @@ static efi_char to_unicode(screen_cell cell)
 	return c == SCREEN_BLOCK ? UNICODE_BLOCK : c;
 }
 
-/* Much firmware copies the screen to the serial port, too. The leading # makes the line a comment
- * in the TAP output there. */
+/* Much firmware copies the screen to the serial port, too. The leading # makes the copied line a
+ * comment in the TAP output. */
 void screen_line(const char *text)
 {
 	efi_char line[SCREEN_COLUMNS + 1] = {'#', ' '};

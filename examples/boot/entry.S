@@ -138,8 +138,8 @@ start32:
 	enter_long_mode start64
 	.size start32, . - start32
 
-/* Prints that the processor has no 64-bit mode, on the screen and the serial port. Only this code
- * runs on such a processor. */
+/* Prints that the processor has no 64-bit mode, on the screen, the serial port and the debug port.
+ * No C code can run on such a processor. */
 	.type no_long_mode, @function
 no_long_mode:
 	movl $VGA_BLANKS, %eax

@@ -29,7 +29,7 @@ size_t guard_place(const char *line);
 #define GUARD_ADDITION        " nofsgsbase"
 #define GUARD_ADDITION_LENGTH (sizeof GUARD_ADDITION - 1)
 
-/* The one line that the guard prints. */
+/* Appends the line that the guard prints about its decision. */
 void guard_line(struct line *line, int added, uint64_t ms);
 
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes the hybrid ISO: BIOS and UEFI machines boot the image from it, as from a CD or a disk.
+"""Makes the hybrid ISO, which BIOS and UEFI machines boot as a CD or as a disk.
 
 On a BIOS, GRUB starts the ELF image. UEFI firmware starts the UEFI program from a FAT file system,
 which is also a partition.

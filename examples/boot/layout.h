@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Constants that assembly, C and the linker script share. */
+/* Constants that assembly and C share. */
 #ifndef BOOT_LAYOUT_H
 #define BOOT_LAYOUT_H
 
@@ -12,8 +12,8 @@
  * loader. */
 #define TRAMPOLINE       0x8000
 
-/* The maximum number of other processors; the bit that marks a stored identifier; the value of
- * smp_turn while no processor has its turn. */
+/* The maximum number of other processors; the bit that marks a stored identifier; a value of
+ * smp_turn that gives no processor a turn. */
 #define SMP_MAX          1024
 #define SMP_KNOWN_BIT    32
 #define SMP_NOBODY       0xffffffff

@@ -42,8 +42,8 @@ struct linux_boot {
 /* Whether the image is a Linux kernel of any version. */
 int linux_is_kernel(uint64_t image, uint64_t size);
 
-/* The longest command line that the kernel accepts, without the final zero; 0 if it is not a
- * kernel. */
+/* The length of the longest command line that the kernel accepts, without the final zero. 0 if the
+ * image is not a kernel. */
 uint32_t linux_command_line_limit(uint64_t image, uint64_t size);
 
 /* The size of the kernel in the image: a signature or other data may follow the kernel. 0 if the

@@ -11,7 +11,7 @@
 #define MACHINE_EXIT_BASE 16
 
 /* The maximum number of distinct results. A machine with more results has one cause for all of
- * them, so further results are not stored. */
+ * them, so further results are not stored. Their processors are listed with the last result. */
 #define RESULTS           8
 
 /* The maximum number of ranges of consecutive processors. A list with more ranges ends in "...". */
@@ -41,8 +41,8 @@ void machine_step(void *context, const char *text);
  * points to the processor's number. The flags are those of enum fsgs_ring0_flag. */
 void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t flags);
 
-/* Stores the result of a processor that has finished its test. The caller may be another
- * processor. */
+/* Stores the result of processor `cpu`, which has finished its test. Another processor may call
+ * this. */
 void machine_file(uint32_t cpu, const struct fsgs_report *report);
 
 /* Computes the total of the results. */

@@ -22,7 +22,8 @@ static uint32_t flags;
 static int have_apic;
 static int ended;
 
-/* Set if the image runs as the boot guard: it prints only its last line, and continues the boot. */
+/* Set if the image runs as the boot guard: it prints one line instead of the steps and the page,
+ * and continues the boot. */
 static int guarding;
 static uint64_t guard_since;
 static struct linux_boot kernel;
@@ -86,7 +87,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 {
 	static struct line line; /* another processor reads this */
 
-	/* The verdict has already been printed. The exception may be an NMI, for example. */
+	/* The image is ending already, so this exception, which may be an NMI, does not matter. */
 	if (ended)
 		return;
 	line_text(&line, "unexpected exception ");
@@ -98,8 +99,7 @@ void trap_unexpected(uint64_t vector, uint64_t rip)
 	ended = 1;
 	if (!guarding)
 		end(machine_give_up(line.text));
-	/* The exception came while the boot loader's data was read, so there is no kernel to
-	 * start. */
+	/* The exception came before the kernel was found, so there is no kernel to start. */
 	if (!kernel.kernel_size)
 		guard_stop(line.text);
 	tap_comment(line.text);
@@ -135,8 +135,8 @@ static void check_others(void)
 	for (uint32_t cpu = 1; cpu <= others; cpu++) {
 		why = smp_run(cpu);
 		if (why) {
-			/* The last printed step names the failure. Other CPUs would most likely
-			 * fail in the same way. */
+			/* The other CPUs would most likely fail in the same way, so they are not
+			 * tested. Because `present` counts them, the verdict is not `usable`. */
 			tap_step(cpu, why);
 			if (machine.present < others + 1)
 				machine.present = others + 1;

@@ -38,8 +38,8 @@ int memory_is_ram(const struct memory *memory, uint64_t base, uint64_t size);
 /* Whether the whole region is RAM, mapped and unused. */
 int memory_is_free(const struct memory *memory, uint64_t base, uint64_t size);
 
-/* The lowest free address that is not below `from`; 0 if there is none. `align` is a power of
- * two. */
+/* The lowest aligned address, not below `from`, at which `size` bytes are free; 0 if there is none.
+ * `align` is a power of two. */
 uint64_t memory_find(const struct memory *memory, uint64_t from, uint64_t size, uint64_t align);
 
 #endif

@@ -141,7 +141,7 @@ static void put_steps(const struct fsgs_report *r)
 	for (uint32_t i = 0; (step = fsgs_advice(r, sizeof *r, i)); i++) {
 		struct line label = {0};
 
-		/* A command belongs to the step before it, and must not look like its text. */
+		/* A command belongs to the step before it, so it gets no number. */
 		if (step[0] != ' ') {
 			line_number(&label, ++number);
 			line_text(&label, ". ");
@@ -152,7 +152,7 @@ static void put_steps(const struct fsgs_report *r)
 	}
 }
 
-/* One line for each distinct result, if there is more than one. */
+/* Lists the distinct results in one paragraph, if there is more than one. */
 static void put_results(void)
 {
 	struct line tested = {0};

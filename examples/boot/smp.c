@@ -7,9 +7,8 @@
 #include "smp.h"
 #include "text.h"
 
-/* If no further processor arrives for this long, the missing processors are not expected any
- * more. A busy host delays a processor by less than this. Processors that firmware lists get
- * more time. */
+/* smp_start() stops waiting if no further processor arrives for SETTLED_MS. A busy host delays a
+ * processor by less. If firmware lists the processors, the limit is MISSING_MS. */
 #define SETTLED_MS 300
 #define MISSING_MS 3000
 
@@ -71,7 +70,7 @@ int smp_on_turn(void)
 }
 
 /* Sorts the identifiers and removes gaps: a processor may have reserved its place without having
- * stored its identifier yet. Returns how many there are. */
+ * stored its identifier yet. Returns the number of identifiers. */
 static uint32_t put_in_order(void)
 {
 	uint32_t count = 0;
@@ -125,7 +124,7 @@ uint32_t smp_start(uint32_t present)
 		apic_startup(APIC_OTHERS);
 		(void)have_come(others, present ? MISSING_MS : SETTLED_MS);
 	}
-	/* A processor that starts later finds that it is not its turn. */
+	/* From now on, a processor that arrives late halts without being registered. */
 	smp_turn = SMP_NOBODY;
 	return put_in_order();
 }

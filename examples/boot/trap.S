@@ -2,7 +2,7 @@
 /*
  * Calls the exception handler in C, and returns from the exception. The ELF image and the UEFI
  * program share this file. The compiler of the UEFI program uses another calling convention by
- * default, so trap() is declared with that of System V.
+ * default, so trap() is declared with the convention of System V.
  */
 #include "layout.h"
 

@@ -46,15 +46,15 @@ struct parameter {
 	uint64_t value;
 };
 
-/* Xen writes its code into this page. */
+/* Xen writes the code of its hypercalls into this page. */
 static uint8_t hypercalls[4096] __attribute__((aligned(4096)));
 static int have_hypercalls;
 static volatile struct ring *ring;
 static uint32_t event;
 static int reader_gone;
 
-/* The current line in the first domain, which has no ring. Xen prints the text there, one line at a
- * time. */
+/* The current line. Used in the first domain, which has no ring: Xen itself prints the text, one
+ * line at a time. */
 static struct line line;
 
 static uint32_t leaves(void)
@@ -97,7 +97,7 @@ static void wake_reader(void)
 	(void)hypercall(CALL_EVENT_CHANNEL, EVENT_CHANNEL_SEND, (uintptr_t)&port, 0);
 }
 
-/* Waits until at most this many characters are left in the ring. Returns 0 on success. */
+/* Waits until at most `waiting` characters are left in the ring. Returns 0 on success. */
 static int wait_for_reader(uint32_t waiting)
 {
 	const uint64_t then = clock_now();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the side at fault. The first line of the output for people names it, and so does the JSON
- * of `explain`. */
+/* Finds the side at fault. The first line of the output for people contains the side's words. The
+ * JSON of `explain` contains both its name and its words. */
 #include "output.h"
 
 #define BIT(finding) FSGS_FINDING_BIT(FSGS_FINDING_##finding)

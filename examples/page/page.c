@@ -88,9 +88,9 @@ const char *EXPORT(page_json)(void)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-/* The C library imports these functions, because its printf() does not support long double and
- * reports one on standard error. Nothing here prints a long double. So the imports are replaced by
- * functions that only fail. */
+/* The C library imports these functions: its printf() does not support long double, and would
+ * report that on standard error. This module prints no long double, so the functions below replace
+ * the imports and only fail. */
 #define IMPORT(name) __imported_wasi_snapshot_preview1_##name
 
 int32_t IMPORT(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t written)

@@ -22,7 +22,7 @@ void *memmem(const void *in, size_t size, const void *what, size_t length)
 	return NULL;
 }
 
-/* print_human() needs this function. It is linked, too, but this command never calls it. */
+/* print_human() needs strsignal(). This command links print_human(), but never calls it. */
 char *strsignal(int signal)
 {
 	static char text[24];

@@ -29,8 +29,8 @@ async function feed({file, name: text}, report) {
   memory(buffer, name.length).set(name);
   exports.page_file(name.length);
   try {
-    // A folder, or a file that no longer exists, has the size 0, like an empty file. Reading it as a whole fails; reading an
-    // empty slice may not.
+    // A folder, or a file that no longer exists, has the size 0, like an empty file. So a file of the size 0 is read as a
+    // whole, which fails for a folder or a missing file. Reading an empty slice of them may succeed.
     for (let at = 0, lines = 0; at < file.size || at === 0; at += room) {
       const bytes = new Uint8Array(await (file.size ? file.slice(at, at + room) : file).arrayBuffer());
       marks.push({at, lines, ended});

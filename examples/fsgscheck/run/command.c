@@ -98,7 +98,8 @@ static _Noreturn void become_program(const struct started *started, int words, p
 	_exit(NOT_FOUND);
 }
 
-/* The path at which execvp() finds the program; the name itself if it is not found. */
+/* The path at which execvp() finds the program. `name` itself if it has a slash, if PATH is not
+ * set, or if the program is not found. */
 static const char *find_program(const char *name, char *path, size_t size)
 {
 	const char *at = getenv("PATH");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds out whether a program may trace other processes. It may if its dynamic string table
- * contains the name ptrace (ELF, chapter 5). */
+/* Finds out whether a program imports ptrace(), and so may trace other processes. Such a program's
+ * dynamic string table contains the name ptrace (ELF, chapter 5). */
 #include "tracer.h"
 
 #include <elf.h>

@@ -87,8 +87,8 @@ static int take_frame(Dwfl_Frame *frame, void *context)
 }
 
 /* Opens a module's file through /proc/TID/root: if the program runs in another mount namespace or
- * after chroot(2), the path may lead to another file here. If the path leads to the same file here,
- * uses the path itself, because debug files are searched for next to it. */
+ * after chroot(2), the path may lead to another file for the tracer. If the path leads the tracer
+ * to the same file, uses the path itself, because debug files are searched for next to it. */
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
 		    char **file, Elf **elf)
 {
@@ -115,10 +115,9 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Finds the debug file as libdwfl does, but opens none if there is something else than a regular
- * file at its place, next to the module or in the folder .debug. The program chooses the debug
- * file's name. A FIFO with this name would block the tracer, and the dying program would never
- * end. */
+/* Finds the debug file as libdwfl does. But if the debug file next to the module or in the folder
+ * .debug is not a regular file, opens no debug file. The program chooses the debug file's name. A
+ * FIFO with this name would block the tracer, and the dying program would never end. */
 static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
 			  const char *file, const char *link, GElf_Word crc, char **found)
 {

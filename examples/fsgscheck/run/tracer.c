@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tracer (ptrace(2)): passes all events on to the program, and examines faults at the four
+/* The tracer (ptrace(2)): lets the program receive all its signals, and examines faults at the four
  * instructions and at CPUID. */
 #include "tracer.h"
 #include "../explain/text.h"
@@ -266,8 +266,8 @@ static void serve_signal(pid_t thread, int signal)
 	go_on(thread, signal);
 }
 
-/* If a thread ends inside its handler, the fault killed it. A thread that has left its handler has
- * its stack pointer above the frame or on another stack. */
+/* If a thread ends inside its handler, neither with status 0 nor by SIGKILL, the fault killed it. A
+ * thread that has left its handler has its stack pointer above the frame or on another stack. */
 static void serve_exit(pid_t thread)
 {
 	struct caught *c = find_caught(thread);

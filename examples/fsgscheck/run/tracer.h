@@ -16,7 +16,8 @@
 
 /* Shared by front and tracer. The front writes `relayed`, and the tracer writes `seen`. */
 struct shared {
-	/* By signal number: sender and time of the latest signal to the program. */
+	/* By signal number: sender and time of the latest signal to the program. Signals that the
+	 * front passes on do not count. */
 	struct {
 		_Atomic pid_t sender;
 		_Atomic int64_t when;
