@@ -43,6 +43,11 @@ static efi_char *options;
 static char *words;
 static size_t length;
 
+/* The image's own command line applies, and has characters that are not ASCII. The image would
+ * accept options that replace it, but versions of it differ in how they read such characters. So
+ * nofsgsbase cannot be added. */
+static int fixed;
+
 static void show(const char *text)
 {
 	efi_char line[sizeof(struct line) + 3];
@@ -165,10 +170,10 @@ static void take_own_options(const struct efi_loaded_image *image)
 			continue;
 		while (used < size && base[address + used] >= ' ' && base[address + used] < 0x80)
 			used++;
-		/* take() makes one character of each byte, which is right only for ASCII. A command
-		 * line with other bytes is not copied. */
 		if (used == size || base[address + used] < ' ')
 			take(NULL, base + address, used);
+		else
+			fixed = 1;
 		return;
 	}
 }
@@ -294,6 +299,12 @@ void efi_guard_finish(int tested)
 	if (!next)
 		leave(added ? EFI_ABORTED : 0);
 
+	if (added && fixed) {
+		complain("the kernel needs nofsgsbase, but its image has a command line that is "
+			 "not ASCII: add it there",
+			 0);
+		leave(EFI_ABORTED);
+	}
 	if (added)
 		add();
 	if (length && !firmware->boot->handle_protocol(next, &loaded_guid, (void **)&image)) {

@@ -298,6 +298,25 @@ Test(efi_guard, adds_to_the_own_line_of_a_unified_image)
 	cr_expect(!strcmp(given(), OWN " nofsgsbase"), "%s", given());
 }
 
+Test(efi_guard, leaves_an_own_line_that_is_not_ascii)
+{
+	uint8_t image[UNIFIED_SIZE];
+
+	unify(image);
+	image[COMMAND_LINE + 6] = 0xc3;
+	use_volume(partition, sizeof partition);
+	next_image.base = exactly(image, sizeof image);
+	next_image.size = sizeof image;
+	/* Options from the boot entry replace the line, so they can be changed. */
+	cr_expect(!run_words("guard /linux.efi root=/dev/vda2", FSGS_VERDICT_BROKEN));
+	cr_expect(!strcmp(given(), "root=/dev/vda2 nofsgsbase"), "%s", given());
+	next_image.options = NULL;
+	cr_expect(!run_words("guard /linux.efi", FSGS_VERDICT_USABLE));
+	cr_expect(!left_with && !given()[0], "%s", given());
+	cr_expect(!run_words("guard /linux.efi", FSGS_VERDICT_BROKEN));
+	cr_expect(left_with == EFI_ABORTED && !given()[0], "%s", given());
+}
+
 /* Each byte of the headers is set to wrong values, and each length is tried. The guard must not
  * read outside of the image. */
 Test(efi_guard, reads_no_more_of_an_image_than_there_is)
