@@ -90,7 +90,7 @@ static bool is_base64(const struct explain_stream *s, struct text t)
 bool explain_base64_take(struct explain_stream *s, const char *line, size_t size)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
-	/* Refuse a line with a bracket early: nearly every line of a kernel log begins with one. */
+	/* Refuse a line that begins with a bracket early: nearly every line of a log does. */
 	const struct text t =
 		to && size && *line != '[' ? body(line, size) : (struct text){line, line};
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Converts the encoding of a file. UTF-8 stays, and UTF-16 of either byte order becomes UTF-8.
- * Compressed files and most binary files are not read, only named. Core files are read. Zero bytes
- * are dropped, because serial consoles and journals pad with them. So if ASCII text was appended to
- * a file as UTF-16, it is read, too.
+ * Files in the formats of `magics`, such as compressed files, are not read, only named. core.c
+ * reads core files. Zero bytes are dropped, because serial consoles and journals pad with them. So
+ * if ASCII text was appended to a file as UTF-16, it is read, too.
  */
 #include "explain.h"
 

@@ -34,7 +34,7 @@ static struct explain_crash *take_cause(struct explain *e, const struct explain_
 	return c;
 }
 
-/* Whether the text is the error code and the number of crashes: "0000 [#1]". OCR may turn 0 into O
+/* Whether the text is an error code and a crash number: "0000 [#1]". OCR may turn 0 into O
  * and 1 into l. */
 static bool is_count(struct text t)
 {

@@ -21,7 +21,7 @@ static bool any(vector v)
 	return memcmp(&v, &zero, sizeof v) != 0;
 }
 
-/* Groups of characters. One comparison finds a group, together with a few other characters. */
+/* Groups of characters. One or two comparisons find a group, together with a few others. */
 struct groups {
 	vector low, quotes, angles, slashes;
 };
@@ -29,7 +29,7 @@ struct groups {
 static inline void look(struct groups *g, vector v)
 {
 	g->low |= (vector)((signed_vector)v < ' ');                         /* < ' ' and >= 0x80 */
-	g->quotes |= (vector)((vector)(v - '"') <= 5) | (vector)(v == '`'); /* " # $ % & ' */
+	g->quotes |= (vector)((vector)(v - '"') <= 5) | (vector)(v == '`'); /* " # $ % & ' ` */
 	g->angles |= (vector)((v & 0xfe) == '<');                           /* < = */
 	g->slashes |= (vector)((v & 0xfd) == '\\');                         /* \ ^ */
 }

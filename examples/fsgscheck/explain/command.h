@@ -6,7 +6,7 @@
 int explain_command(int argc, char **argv);
 
 /* If the current core file lacks the bytes at RIP, reads them from the module's file, provided that
- * this file has not changed since the program died. */
+ * the first page of this file equals the one in the core file. */
 struct explain;
 void read_module(struct explain *e);
 

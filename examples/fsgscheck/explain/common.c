@@ -53,7 +53,7 @@ static size_t level_length(struct text t)
 struct shape {
 	uint32_t length;
 	char text[EXPLAIN_COMMON];
-	uint16_t end[EXPLAIN_COMMON]; /* for each character of the shape, the end in the line */
+	uint16_t end[EXPLAIN_COMMON]; /* where each character of the shape ends in the line */
 };
 
 /* Gets the shape of a line, in which each number, level and run of blanks is one character. A "-"
@@ -90,8 +90,8 @@ static void shape_of(struct text t, uint32_t most, struct shape *s)
 	}
 }
 
-/* Where a prefix may end: after a blank or a mark, and before the kernel's own timestamp or level,
- * which prefix.c parses. */
+/* The maximum length of a prefix of this shape. A prefix ends after a blank or a mark, and before
+ * the kernel's own timestamp or level, which prefix.c parses. */
 static uint32_t boundary(const char *shape, uint32_t length)
 {
 	static const char *const own[] = {"[0.0]", "[ 0.0]", "[0.0][", "<0>"};

@@ -160,8 +160,8 @@ static void take_file(struct explain_core *c)
 	const uint64_t begin = number(c->bytes, 8), end = number(c->bytes + 8, 8),
 		       page = number(c->bytes + 16, 8);
 
-	/* The address at which the file's first page is mapped. Mappings with rising file pages
-	 * belong to the same module. */
+	/* A mapping of the file's first page begins a module. The module's other mappings
+	 * follow. */
 	if (page == 0)
 		c->base = begin;
 	if (c->rip >= begin && c->rip < end && !c->has_module) {

@@ -180,7 +180,7 @@ static void copy_once(struct text t, char *to, size_t size)
 }
 
 /* Finds the value in: key, blanks, ":", value. A log line has no blank before the colon, so a blank
- * is required. The last key of a record has no blank there, because it has no value. */
+ * is required. The last key of a record, "power management", has no blank there. */
 static bool find_value(struct text *t, bool last)
 {
 	const char *blank = t->at;

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* A dump and its call trace have about 40 lines, and some transports add ten lines to each of them.
+/* A dump and its call trace have about 40 lines, and some transports add ten lines to each line.
  * After this many messages without a line of the crash, the crash has ended. */
 #define CRASH_LINES 1000
 
@@ -219,7 +219,8 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 static void take_panic(struct explain *e, struct explain_crash *c, const struct explain_message *m)
 {
 	/* Messages of a kernel that panics because it killed a task, and not because of a watchdog
-	 * or a driver. They are incomplete, because a screen's right edge may cut them off. */
+	 * or a driver. The table has only a part of each, because a screen's right edge may cut
+	 * off the rest. */
 	static const char *const deaths[] = {"Attempted to kill the i", "Fatal exce"};
 	bool died = false;
 
@@ -252,8 +253,8 @@ static void take_part(struct explain *e, struct text t)
 }
 
 /* The right edge of a picture may cut off bytes of a wrapped line. So in a function that uses the
- * instructions, bytes that were joined from several lines count only if they are one of the
- * four. */
+ * instructions, bytes that were joined from several lines are dropped if they are another
+ * instruction. */
 static void drop_cut_code(struct explain_dump *d, const struct explain_message *m)
 {
 	if (m->joined && explain_is_ours(d->symbol) && insn_of(d) == -1)
@@ -308,7 +309,8 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 	}
 }
 
-/* A line that may be part of a name adds nothing to an open crash, but it may begin a crash. */
+/* Whether to use a line that may be part of a name. It may begin a crash, but it adds nothing to an
+ * open crash, unless such lines are already part of that crash. */
 static bool may_take_quoted(const struct explain *e, uint32_t tag, uint32_t code)
 {
 	if (code == CRASH_OPCODE || code == CRASH_EARLY || code == CRASH_PROTECTION)

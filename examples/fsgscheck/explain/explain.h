@@ -14,7 +14,7 @@
  *   readers.c   passes each message to its reader; has the table of readers
  *
  * A reader fills a report with the evidence that it recognises in the text. fsgs_decide() decides
- * the report, so verdicts and findings have the same words as elsewhere.
+ * the report, as it does for a report about this machine.
  */
 #ifndef FSGSCHECK_EXPLAIN_H
 #define FSGSCHECK_EXPLAIN_H
@@ -45,7 +45,7 @@ enum explain_kind {
 /* Remarks about a source, mostly limits of what it shows: bit numbers of explain_source.notes. */
 enum explain_note {
 	EXPLAIN_NO_HEADER,      /* a dump without the line that names the cause */
-	EXPLAIN_NO_CODE,        /* invalid opcode without the code bytes */
+	EXPLAIN_NO_CODE,        /* a fault without the code bytes */
 	EXPLAIN_NO_CR4,         /* one of the four instructions, but CR4 is unknown */
 	EXPLAIN_NOT_ENABLED,    /* #UD where the kernel had not enabled the instructions */
 	EXPLAIN_MODULE,         /* the instruction is in a module */
@@ -53,7 +53,7 @@ enum explain_note {
 	EXPLAIN_NO_VALUE,       /* a refused CR4 write with an unknown value */
 	EXPLAIN_PINNED,         /* CR4.FSGSBASE changed, by a module or because a CPU differs */
 	EXPLAIN_CLEARED,        /* clearcpuid: whether CPUID had the feature is unknown */
-	EXPLAIN_HYPERV_TRAIT,   /* Hyper-V is inferred from the flag and the microcode */
+	EXPLAIN_HYPERV_TRAIT,   /* Hyper-V is inferred from the hypervisor flag and the microcode */
 	EXPLAIN_FLAG_ONLY,      /* only the flag in /proc/cpuinfo is known */
 	EXPLAIN_NO_SYMBOL,      /* CR4 does not show the bit, and the function is unknown */
 	EXPLAIN_STARTING,       /* the CPU was just being started: a kernel bug */
@@ -156,8 +156,9 @@ void explain_core_code(struct explain *e, const unsigned char *code, size_t leng
 /* How to unpack the file that ended last, if it is packed; else NULL. */
 const struct explain_packed *explain_packed(const struct explain *e);
 
-/* notes.c. By bit number: the text of a note, and the name of the evidence that is missing
- * according to the note, or NULL if none is missing. By enum explain_mark: the name of a mark. */
+/* notes.c. The text of a note; the name of the evidence that is missing according to the note, or
+ * NULL if none is missing; the name of a mark. `bit`: enum explain_note. `mark`: enum
+ * explain_mark. */
 const char *explain_note_text(uint32_t bit);
 const char *explain_note_missing(uint32_t bit);
 const char *explain_mark_name(uint32_t mark);

@@ -8,8 +8,8 @@
 #include "../output.h"
 #include "explain.h"
 
-/* Maximum number of distinct crashes and boots with a page of their own. Equal results share a
- * page, so a machine in a boot loop needs only one. */
+/* Maximum number of distinct crashes, boots, hosts' messages and programs' deaths with a page of
+ * their own. Equal results share a page, so a machine in a boot loop needs only one. */
 #define MAX_PAGES              8
 /* Maximum number of machines in a table, one in each column. */
 #define MAX_COLUMNS            4
@@ -70,7 +70,7 @@ struct found {
 };
 
 /* Call found_begin_file() before and found_end_file() after each file. `name` must stay valid until
- * then. */
+ * found_end_file() returns. */
 void found_begin_file(struct found *found, const char *name);
 void found_add(struct found *found, const struct explain_source *source);
 void found_end_file(struct found *found, struct explain *explain, bool all_read);

@@ -77,7 +77,7 @@ static void end_surrogate(struct json_reader *r)
 	r->high = 0;
 }
 
-/* Ends a \u escape. U+0000 is replaced, too, because it would end the text. */
+/* Ends a \u escape. Replaces lone surrogates, and U+0000, which would end the text. */
 static void end_code(struct json_reader *r)
 {
 	const uint32_t code = r->code;

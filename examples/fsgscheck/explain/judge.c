@@ -6,9 +6,9 @@
  * (arch/x86/kernel/{traps,dumpstack,process_64}.c, arch/x86/mm/extable.c and
  * arch/x86/kernel/cpu/common.c of Linux):
  *   - the kernel stopped at this dump: its header reports invalid opcode or a general protection
- *     fault. If the header is lost, a line after the dump must show that the kernel killed a task
- *     or panicked. The register forms of the instructions raise only invalid opcode, so the dump
- *     itself then shows the reason;
+ *     fault. If the header is lost, other lines must show that the kernel stopped: see
+ *     stopped_here(). The register forms of the instructions raise only invalid opcode, so the
+ *     dump itself then shows the reason;
  *   - the dump is of the kernel in 64-bit mode, not of the program that called the kernel;
  *   - the marked bytes are one of the four instructions (invalid opcode), or a write to CR4 whose
  *     new value adds FSGSBASE and nothing else (general protection fault);
@@ -61,8 +61,8 @@ static bool stopped_here(const struct explain_crash *c, const struct explain_dum
 {
 	if (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE))
 		return true;
-	/* If interrupts were disabled, this dump is not the backtrace that a timer's interrupt
-	 * prints. */
+	/* The backtrace that a timer's interrupt prints shows that interrupts were enabled. This
+	 * dump does not. */
 	return d->has_cr4 && d->interrupts != FSGS_ANSWER_YES;
 }
 
@@ -82,7 +82,8 @@ static enum meaning judge_bytes_missing(const struct explain_crash *c, struct ex
 		s->notes |= EXPLAIN_NOTE(NO_HEADER);
 	if (explain_is_ours(d->symbol))
 		return OURS;
-	/* Without a symbol, the crash may have happened anywhere. */
+	/* Outside the functions that use the instructions, a dump without its header proves
+	 * nothing. Without a symbol, the crash may have happened in one of these functions. */
 	if (c->cause == EXPLAIN_HEADERLESS)
 		return !d->seen && (c->trace & TRACE_PANICKED) ? UNREAD : NOTHING;
 	return d->symbol[0] < 'A' && d->code_length == 0 ? OURS : UNREAD;
@@ -171,9 +172,9 @@ static enum meaning judge_protection(const struct explain_crash *c, struct expla
 	return OURS;
 }
 
-/* The first CPU sets the pinned bits of CR4. If another CPU would set CR4.FSGSBASE differently
- * while it starts, in its idle task, then its CPUID differs. A module can cause the same message on
- * an idle CPU, by an interrupt. Then the module is in the trace or has tainted the kernel. */
+/* The first CPU sets the pinned bits of CR4. If another CPU causes the message while it starts, in
+ * its idle task, the CPUID of this CPU differs. A module can cause the message on an idle CPU, too,
+ * by an interrupt. Then the module is in the trace or has tainted the kernel. */
 static void judge_pinned(const struct explain *e, const struct explain_crash *c,
 			 struct explain_source *s)
 {
@@ -255,7 +256,7 @@ void explain_judge(struct explain *e, struct explain_crash *c)
 	s.mark[EXPLAIN_MARK_CODE] = d->code_length || d->named ? d->code_line : 0;
 	s.mark[EXPLAIN_MARK_CR4] = d->has_cr4 ? d->cr4_line : 0;
 	s.mark[EXPLAIN_MARK_END] = c->end_line;
-	/* The advice for ring 0 names the boot image, which would not answer anything here. */
+	/* The advice for ring 0 names the boot image, which would not help in these cases. */
 	if (s.notes & (EXPLAIN_NOTE(STARTING) | EXPLAIN_NOTE(NOT_ENABLED) | EXPLAIN_NOTE(PINNED)))
 		s.report.vantage = FSGS_VANTAGE_PROCESS;
 	fsgs_decide(&s.report, sizeof s.report);

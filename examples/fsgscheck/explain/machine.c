@@ -21,7 +21,7 @@ void explain_decide_offer(struct explain_source *s)
 
 	fsgs_decide(r, sizeof *r);
 	/* If only CPUID's offer is known, the same questions are open as if only the kernel's flag
-	 * is known. For the flag, fsgs_decide() makes these findings itself. */
+	 * is known. For the flag, fsgs_decide() makes the findings below. */
 	if (r->verdict == FSGS_VERDICT_UNKNOWN && r->cpuid_fsgsbase == FSGS_ANSWER_YES) {
 		r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_UNPROVEN);
 		if (strcmp(r->hypervisor, "Microsoft Hv") == 0 &&

@@ -22,9 +22,9 @@ static void decide_tool(struct explain_source *s)
 	r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_INSTRUMENTED);
 }
 
-/* Uses an earlier report about the machine, or a description of it in the same text. A debugger's
- * output is not sufficient to call that machine broken: only evidence that explains the fault is
- * used. */
+/* Uses an earlier report about the machine, or a description of the machine in the same file. Only
+ * evidence that explains the fault is used, because a debugger's output does not prove that the
+ * machine is broken. */
 static bool take_machine(struct explain *e, struct explain_source *s)
 {
 	const struct explain_machine *m = &e->machine;

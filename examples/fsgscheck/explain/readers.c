@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of readers: how messages begin, and which reader gets them. A new form of evidence
- * needs a new file and a few lines here.
+ * needs a new file and a few lines in this table.
  */
 #include "explain.h"
 

@@ -23,7 +23,7 @@ struct explain_stream {
 	uint32_t depth;
 	uint32_t length;   /* number of bytes of the current line in `line` */
 	uint32_t overlong; /* the line was longer than the buffer */
-	uint32_t how;      /* classes of the line: bits LINE_... of unwrap.c */
+	uint32_t how;      /* kinds of the line: bits LINE_... (see below) */
 	uint32_t counted;  /* the current line has been counted */
 	uint32_t not_json; /* 1: the line is not JSON; 2: it is base64 */
 	char ended;        /* the CR or LF that ended the last line; 0 after a pair of them */
@@ -49,10 +49,10 @@ struct explain_stream {
 #define EXPLAIN_COMMON      320
 #define EXPLAIN_COMMON_KEPT 3
 struct explain_common {
-	uint32_t barred; /* no prefix is learnt: the kernel's own lines have none */
+	uint32_t barred; /* no prefix is learnt or skipped any more */
 	uint32_t learnt; /* shape holds a prefix */
 	uint32_t tries;
-	uint32_t lines;  /* number of lines that began with shape */
+	uint32_t lines;  /* number of lines in `kept` */
 	uint32_t misses; /* number of lines in a row that did not begin with shape */
 	uint32_t length; /* length of shape */
 	char shape[EXPLAIN_COMMON];
@@ -85,7 +85,7 @@ struct explain_message {
 struct explain_unwrap {
 	uint64_t origins[3];    /* origins of the last three messages */
 	uint32_t quoting;       /* maximum number of characters left in a quoted name */
-	uint32_t quoting_exact; /* a line with the same kernel clock is part of the name */
+	uint32_t quoting_exact; /* a line with the same kernel timestamp is part of the name */
 	uint32_t quoting_open;  /* the quoted name of a file has not ended yet */
 	uint32_t quoting_prefix_length;
 	uint32_t faults;         /* number of program faults for which a Code: line may follow */
@@ -104,15 +104,15 @@ struct explain_unwrap {
 	char quoting_prefix[64]; /* the prefix of the line that quotes a name */
 };
 
-/* What the next line of a wrapped message must look like if no prefix shows where a message
- * begins. */
+/* What the next line must look like to continue a message. A line with a prefix never continues
+ * one. If the message has a prefix, the last three kinds accept any line without one. */
 enum explain_wrap {
 	WRAP_NEVER,
 	WRAP_CODE,  /* bytes */
 	WRAP_REGS,  /* a value */
 	WRAP_NAME,  /* a symbol */
 	WRAP_WORDS, /* flags, features */
-	WRAP_TEXT   /* any text, but only if a prefix shows it */
+	WRAP_TEXT   /* accepted only if the message has a prefix */
 };
 
 /* -- boot.c: what the log has reported about the current boot so far */
@@ -126,7 +126,7 @@ struct explain_boot {
 	uint32_t is_xen_pv;
 	uint32_t disabled;    /* disabled by nofsgsbase; CPUID offers the feature */
 	uint32_t cleared;     /* disabled by clearcpuid */
-	uint32_t ours;        /* take() has got a crash, so it does not get this boot, too */
+	uint32_t ours;        /* a crash showed the evidence: do not pass the boot to take() */
 	uint32_t own_modules; /* an out-of-tree module is loaded */
 	char misspelt[32];
 	char kernel[72];
@@ -142,7 +142,7 @@ struct explain_dump {
 	char symbol[160];
 	uint8_t seen;  /* RIP is known */
 	uint8_t user;  /* of a program or of a 32-bit kernel, not of a 64-bit kernel */
-	uint8_t vague; /* may be a program's name: it has no selector, or text after the symbol */
+	uint8_t vague; /* RIP may be a program's name: no selector, or text after the symbol */
 	uint8_t has_cr4;
 	uint8_t code_length;
 	uint8_t code[EXPLAIN_CODE];
@@ -178,7 +178,7 @@ enum explain_trace {
 	TRACE_OPCODE = 1 << 8,   /* the handler of invalid opcode is on the stack */
 	TRACE_STOPPED = 1 << 9,  /* a watchdog or a driver stopped the machine */
 	TRACE_USER = 1 << 11,    /* a dump of a program or of a 32-bit kernel */
-	TRACE_BUG = 1 << 10,     /* a line shortly before reports the kernel's own BUG() */
+	TRACE_BUG = 1 << 10,     /* shortly before the crash, a line reports a BUG() */
 	TRACE_PICTURE = 1 << 12, /* letters in place of digits: read by OCR */
 	TRACE_QUOTED = 1 << 13   /* the crash's lines may be part of a quoted name */
 };
@@ -196,7 +196,7 @@ struct explain_crash {
 	uint32_t reversed; /* its lines are in reverse order */
 	uint32_t parts;    /* parts of a pstore record are in reverse order */
 	uint32_t rank;     /* rank of the last register line, to find the order */
-	uint32_t falling;  /* how often in a row the rank fell by one */
+	uint32_t falling;  /* how often the rank fell by one since it last rose */
 	uint64_t rank_message;
 	uint64_t line;
 	uint64_t header_line, end_line;
@@ -206,8 +206,8 @@ struct explain_crash {
 	struct explain_dump loose; /* registers without a RIP */
 };
 
-/* Maximum number of crashes that are read at the same time, because several CPUs may print dumps at
- * once. CONFIG_PRINTK_CALLER prints the caller, which distinguishes them. */
+/* Maximum number of crashes that are read at the same time. Several CPUs may print dumps at once.
+ * The caller that CONFIG_PRINTK_CALLER adds to each line tells their dumps apart. */
 #define EXPLAIN_CRASHES 4
 
 struct explain_crashes {
@@ -220,8 +220,8 @@ struct explain_crashes {
 	struct explain_crash slot[EXPLAIN_CRASHES];
 };
 
-/* -- trace.c: a set of names for each character: the names in its table with this first character,
- * or with this second character. Each name is one bit. */
+/* -- trace.c: for each character, the names in trace.c's table that have it as their first or
+ * second character. Bit n stands for name n. */
 struct explain_trace_names {
 	uint16_t first[256], second[256];
 };
@@ -233,7 +233,7 @@ struct explain_cpuinfo {
 	struct explain_processor {
 		uint32_t open;
 		uint32_t number, has_number;
-		uint32_t lists; /* enum fsgs_answer: fsgsbase is listed; unknown if cut off */
+		uint32_t lists; /* enum fsgs_answer: is fsgsbase listed? unknown if cut off */
 		uint32_t has_flags;
 		uint32_t after; /* number of keys after the flags */
 		uint32_t shape; /* a hash of its keys */
@@ -288,7 +288,7 @@ struct explain_program {
 	uint32_t died;       /* the program died of SIGILL */
 	uint32_t tool;       /* an emulator without the instruction ran the program */
 	uint32_t core;       /* systemd has the program's core file */
-	uint32_t named;      /* an instruction was named, perhaps another than the four */
+	uint32_t named;      /* a debugger named an instruction, perhaps none of the four */
 	uint32_t translated; /* Rosetta translated the program */
 	uint32_t has_pc;
 	uint64_t pc;
@@ -353,7 +353,7 @@ struct explain {
 
 	const char *findings[FSGS_FINDINGS]; /* the findings' names */
 	uint8_t starts[256];   /* by first character: 1 + index of its first start in the table */
-	uint64_t seconds[256]; /* by first character: the possible second ones, as bits */
+	uint64_t seconds[256]; /* by first character: bits for the second characters */
 	struct explain_bytes bytes;
 	struct explain_stream stream[EXPLAIN_DEPTH];
 	struct explain_unwrap unwrap;
@@ -394,9 +394,9 @@ uint32_t explain_plain(uint32_t code);
 uint32_t explain_plain_byte(unsigned char byte);
 
 /* -- characters.c */
-/* Classes of characters that need decoding. */
+/* Classes of characters. All but the last may need decoding. */
 enum {
-	CHARACTERS_ESCAPES = 1 << 0, /* ESC and backspace */
+	CHARACTERS_ESCAPES = 1 << 0, /* ESC, backspace and VT */
 	CHARACTERS_ENTITIES = 1 << 1,
 	CHARACTERS_TAGS = 1 << 2,
 	CHARACTERS_EQUALS = 1 << 3,
@@ -409,7 +409,7 @@ enum {
 };
 /* The classes of the characters in these bytes. */
 uint32_t explain_characters_in(const char *bytes, size_t size);
-/* Further encodings to undo, besides escapes, entities and Unicode. */
+/* Further bits for explain_characters(): what else to decode, and how. */
 enum {
 	CHARACTERS_QUOTED = 1 << 10,  /* quoted-printable */
 	CHARACTERS_LITERAL = 1 << 11, /* \n and \t */
@@ -454,7 +454,7 @@ enum {
 /* `how`: bits of this enumeration. */
 void explain_unwrap_line(struct explain *e, const char *line, size_t length, uint32_t how);
 /* As explain_unwrap_line(), but faster, for a line of the kernel's own log that is neither wrapped
- * nor encoded, like most lines. For any other line, does nothing and returns false. */
+ * nor encoded, like most lines. If it returns false, it has done nothing. */
 bool explain_unwrap_own(struct explain *e, const char *line, size_t length);
 void explain_unwrap_end(struct explain *e);
 
@@ -592,8 +592,8 @@ uint32_t explain_flags(struct text t, bool whole);
 
 /* -- machine.c */
 enum { MACHINE_UNAME, MACHINE_RELEASE, MACHINE_OTHER };
-/* Decides a source from a list of flags, from CPUID or from a host, which may show only that the
- * feature is offered. */
+/* Decides a source that may show only that the feature is offered: a list of flags, CPUID's output,
+ * or a host's log. */
 void explain_decide_offer(struct explain_source *s);
 explain_read explain_machine_read;
 void explain_machine_kernel(struct explain *e, const char *release, uint64_t line);
@@ -668,7 +668,8 @@ void explain_report_scalar(struct explain *e, const struct json_reader *reader,
 void explain_report_field(struct fsgs_report *r, const struct json_reader *reader,
 			  enum json_type type);
 void explain_report_finding(const struct explain *e, struct fsgs_report *r, const char *name);
-/* The number of a name in an enum fsgs_list; `none` if the name is unknown. */
+/* The number that `name` has in a list (`list`: enum fsgs_list); `none` if the list has no such
+ * name. */
 uint32_t explain_number_of(uint32_t list, const char *name, uint32_t none);
 
 #endif

@@ -3,8 +3,8 @@
  * Splits bytes into lines. Text that is packed in a line, as a JSON string or as base64, becomes a
  * stream of its own, one level deeper.
  *
- * A line that is whole in the caller's buffer is read in place, unless it is too long. Of a line
- * across two buffers, at most the first EXPLAIN_LINE bytes are copied. A JSON document may have
+ * A line that is whole in the caller's buffer is read in place, unless it is too long. If a line
+ * spans two buffers, at most its first EXPLAIN_LINE bytes are copied. A JSON document may have
  * several lines of any length, so its bytes go to the JSON reader as they arrive. Text that turns
  * out not to be JSON is read as a log line.
  */
@@ -311,7 +311,7 @@ static bool begin_json(struct explain_stream *s, const char *text, size_t size, 
 	return take_json(s, t.at, (size_t)(t.end - t.at));
 }
 
-/* Passes on a line, or a part of it, with its classes. */
+/* Passes a line, or a part of a line, to unwrap.c, with its bits LINE_... */
 static void unwrap(struct explain_stream *s, const char *line, size_t length)
 {
 	explain_unwrap_line(s->e, line, length, s->how | (s->depth ? LINE_PACKED : 0u));
@@ -374,7 +374,8 @@ static bool split(struct explain_stream *s)
 	return true;
 }
 
-/* Appends a part of a line to s->line. The caller's buffer does not hold the whole line. */
+/* Appends a part of a line to s->line. The line is too long, or the caller's buffer does not hold
+ * the whole line. */
 static void keep(struct explain_stream *s, const char *text, size_t size)
 {
 	const size_t room = EXPLAIN_LINE - s->length;
@@ -419,7 +420,7 @@ static void end_kept(struct explain_stream *s)
 	s->how = 0;
 }
 
-/* Whether this character belongs to the line end before: CR LF and LF CR are one line end. */
+/* Whether this character ends the same line as the one before: CR LF or LF CR is one line end. */
 static bool is_second_half(struct explain_stream *s, char c, bool empty)
 {
 	const bool second =

@@ -35,8 +35,8 @@ uint32_t explain_plain(uint32_t code)
 	return code;
 }
 
-/* As explain_plain(), for a byte that is not valid UTF-8. Such a byte is read as Windows-1252,
- * which contains almost all of ISO 8859-1. */
+/* As explain_plain(), for a byte that is not valid UTF-8. Such a byte is read as ISO 8859-1,
+ * except for the two angle quotation marks of Windows-1252. */
 uint32_t explain_plain_byte(unsigned char byte)
 {
 	return byte == 0x8b ? '<' : byte == 0x9b ? '>' : explain_plain(byte);

@@ -137,7 +137,8 @@ static void append(struct explain *e, const struct explain_message *m)
 #define LONGEST_PARAMETER 4096
 
 /* Whether the message may begin with a program's name: "NAME[123]: segfault at", "traps: NAME[123]
- * trap invalid opcode". The name may contain a line end, so its beginning may be missing here. */
+ * trap invalid opcode". The name may contain a line end, so the text may lack the name's
+ * beginning. */
 static bool may_name_program(struct text t)
 {
 	const size_t length = (size_t)(t.end - t.at);
@@ -219,8 +220,8 @@ static bool is_fault_code(struct explain *e, const struct explain_message *m,
 	if (e->messages - u->faults_message > FAULT_LINES || start->code == CRASH_OPCODE ||
 	    start->code == CRASH_EARLY || start->code == CRASH_PROTECTION)
 		u->faults = 0;
-	/* A RIP: line that is certainly the kernel's begins a dump of the kernel, so no line of a
-	 * program follows. */
+	/* A RIP: line that is certainly the kernel's begins a dump of the kernel, so the next Code:
+	 * line is not a program's. */
 	if (start->code == CRASH_RIP && text_skip(&t, start->text)) {
 		explain_dump_rip(&d, t, false);
 		u->faults = d.vague ? u->faults : 0;
@@ -284,7 +285,7 @@ static bool take_field(struct explain_unwrap *u, struct text *line, struct expla
 /* No start in the table of readers is longer. */
 #define LONGEST_START 64
 
-/* Whether the text may be a part of a start, with the rest on the next line. */
+/* Whether the text may be the beginning of a start, with the rest on the next line. */
 static bool may_continue(const struct explain *e, struct text t)
 {
 	return t.end - t.at < LONGEST_START && explain_starts_with(e, t);
@@ -442,8 +443,8 @@ static void take_message(struct explain *e, struct text line)
 
 /* -- Lines */
 
-/* Whether a message of the kernel is no evidence, like most. read_message() would only pass it on
- * to an open crash. */
+/* Whether a message of the kernel is no evidence, which is the usual case. read_message() would
+ * only pass such a message to an open crash. */
 static bool is_ordinary(const struct explain *e, const struct explain_message *m)
 {
 	return !m->start && !e->unwrap.held_kind && !e->machine.ask_release && !e->program.tool &&
@@ -533,8 +534,8 @@ static bool has_quoted(struct text t)
 			return true;
 		if (t.end - at > 4 && at > t.at && memcmp(at, "=3A ", 4) == 0 && at[-1] >= '0')
 			return true;
-		/* In lower case these digits occur in many numbers, so only "=3c" and "=3e" around
-		 * a byte count. */
+		/* In lower case, these digits occur in many numbers. So they count only as "=3c"
+		 * and "=3e" around a byte. */
 		if (t.end - at > 7 && memcmp(at, "=3c", 3) == 0 && memcmp(at + 5, "=3e", 3) == 0)
 			return true;
 		at++;
@@ -657,7 +658,7 @@ static uint32_t encoded(const char *line, size_t length, uint32_t how)
 
 	if (how & LINE_PACKED)
 		return seen;
-	/* These characters are frequent in the kernel's own lines, so check the next character,
+	/* "<", "=" and "#" are frequent in the kernel's own lines, so check the next character,
 	 * too. */
 	if ((seen & CHARACTERS_TAGS) &&
 	    !followed_by(line, length, '<', "/abcdefhiklmopstuABCDEFHIKLMOPSTU"))
