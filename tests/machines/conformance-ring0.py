@@ -14,7 +14,7 @@ import conformance_table as table
 
 IMAGE, HANG, HOST = os.environ['IMAGE'], os.environ['HANG'], os.environ['HOST']
 
-# The cases that fail because QEMU checks neither the operand of a write nor that of WRMSR.
+# The cases that fail because QEMU does not check whether the operand of WRFSBASE, WRGSBASE and WRMSR is canonical.
 CANONICAL = set(range(1050, 1059))
 # The exit statuses of QEMU: 2 * (16 + the kselftest status) + 1.
 PASS, FAIL, CRASH, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 3, 4))

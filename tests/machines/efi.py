@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tests the sample for EFI programs, examples/boot/gnu-efi.c. gnu-efi builds it with the installed archive and with the
-drop-in form of the core. Firmware starts it."""
+"""Builds the sample for EFI programs, examples/boot/gnu-efi.c, with gnu-efi: once with the core's static library, and once
+with the drop-in form of the core. Firmware starts each program."""
 
 import os
 import pathlib

@@ -81,8 +81,8 @@ def headers(cache, release, suites=None):
         if suites == NEWER:
             _bring_libraries(root, environment)
         if suites:
-            # Such a kernel needs a compiler that this machine does not have. This script calls gcc without the unknown
-            # options.
+            # A kernel of another release needs a compiler that this machine does not have. This script calls gcc without
+            # the unknown options.
             _program(tree / 'compiler', f'for word; do shift; case $word in {"|".join(UNKNOWN)}) ;;'
                                         ' *) set -- "$@" "$word" ;; esac; done\nexec gcc "$@"')
         (root / 'complete').touch()

@@ -18,7 +18,7 @@ machine = kbuild.machine
 KMOD = kbuild.SOURCE / 'examples/kmod'
 CACHE = pathlib.Path(os.environ['CACHE']) / 'headers'
 
-# Harmless messages: a build step was skipped, or another compiler built the kernel.
+# Harmless messages: a build step was skipped, or another version of a tool built the kernel.
 HARMLESS = re.compile(r'Skipping BTF generation|the compiler differs from the one|The kernel was built by|You are using'
                       '|pahole version differs')
 

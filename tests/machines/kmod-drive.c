@@ -6,11 +6,12 @@
  *   read            prints /dev/fsgscheck
  *   check, page     runs /fsgscheck --json, or /fsgscheck
  *   user-STEP       performs one of these steps without privileges
- *   cycle-N         loads, reads and unloads, N times, while a program keeps every CPU busy
- *   log             prints the kernel's messages about the module, and its warnings and errors
+ *   cycle-N         loads, reads and unloads, N times, while processes keep all CPUs busy
+ *   log             prints the kernel's warnings and errors, and its messages about the module
  *
  * During all steps, this thread has a GS base of its own. It prints a message if a step has changed
- * its GS or FS base. The programs that keep the CPUs busy do the same.
+ * its GS or FS base. It prints the same message if a process that keeps a CPU busy has detected a
+ * changed base.
  *
  * The output of a step is between two lines like those of tests/support/init.c. The status in the
  * second line is 0 or an errno, or the exit status of a program.
@@ -93,8 +94,8 @@ static uint64_t base_of(int question)
 	return base;
 }
 
-/* Starts a process that uses both bases and enters the kernel. The process ends only if a base has
- * changed. */
+/* Starts a process that uses both bases and enters the kernel in a loop. The process ends by itself
+ * only if a base has changed. */
 static pid_t make_busy(void)
 {
 	static __thread volatile uint64_t behind_fs;
@@ -158,8 +159,8 @@ static int print_log(void)
 	log[length] = '\0';
 	for (char *line = strtok_r(log, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
 		for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-			/* Lines with the kernel's command line are left out, because they contain
-			 * the name, too. */
+			/* Lines that quote the kernel's command line are left out: they are no
+			 * messages about the module. */
 			if (strstr(line, wanted[i]) && !strstr(line, "ommand line")) {
 				puts(line);
 				break;

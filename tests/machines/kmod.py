@@ -43,17 +43,17 @@ SETTLED = {
 }
 OTHERS = {
     'refuse': (machine.CLOUD, 'refuse', 1, OFF, 'load check unload log'),
-    # This host stores another value into the base that the kernel itself uses.
+    # This host stores a wrong value into the base that the kernel itself uses.
     'wrong': (machine.CLOUD, 'wrong insn=wrgsbase', 1, OFF, 'load check unload log'),
     'clearcpuid': (machine.CLOUD, 'lie', 1, 'clearcpuid=fsgsbase', 'load check unload log'),
-    # This module leaves the bit set, as a module must do if it cannot clear the bit.
+    # In this module, the core leaves the bit set, as on a machine on which the bit cannot be cleared.
     'stuck': (machine.CLOUD, None, 1, OFF, 'load read check unload log'),
     # Only the boot CPU is inside the host.
     'cpus-differ': (machine.CLOUD, 'lie', 2, OFF, 'load check unload log'),
     'newer-sound': (NEWER, None, 2, OFF, 'load check unload log'),
     'newer-lie': (NEWER, 'lie', 1, OFF, 'load check unload log'),
 }
-# Kernels before 5.9 do not use the instructions, so they run without nofsgsbase.
+# The oldest kernels are from before 5.9 and do not use the instructions, so they need no nofsgsbase.
 OLDER = {
     'older-sound': (machine.CLOUD, None, 1, OFF, 'check load read check unload cycle-10 check log'),
     'older-lie': (machine.CLOUD, 'lie', 1, OFF, 'load check unload log'),
@@ -106,7 +106,7 @@ def boot(kernel, module, name, what, work):
 
 # Defective modules: the file, the original text, and the replacement.
 EDITS = {
-    # This module sets the bit where the correct core clears it.
+    # This module sets CR4.FSGSBASE where the correct core clears it.
     'stuck': ('core/ring0.c', 'if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) ==', 'if (write_cr4(walk, cr4 | CR4_FSGSBASE) =='),
     # This module loads although the kernel uses the instructions.
     'pressed': ('main.c', 'if (used) {', 'if (used && !THIS_MODULE) {'),
@@ -164,7 +164,7 @@ class Machines(unittest.TestCase):
         return steps
 
     def nothing_else_is_left_behind(self):
-        """The kernel printed only general messages about modules, and no base has changed."""
+        """The kernel printed only harmless messages, and no base has changed."""
         for name in self.machines:
             if isinstance(self.seen[name], machine.Unavailable):
                 continue

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints the answers of other detection code as one line of JSON. If there are arguments, it then
- * runs them as a command, so that a machine boots only once.
+ * Prints the answers of other detection code as one line of JSON. Then it runs its arguments as a
+ * command, if there are any, so that one boot is enough for both programs.
  *
  * true and false are a peer's answers to "may I use the instructions?"; null means that the peer
  * does not exist in this build.

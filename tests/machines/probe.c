@@ -4,7 +4,7 @@
  * source of evidence.
  *
  * The probe shares no code with the library, so that the machines are verified independently of the
- * library. It does not check its results; selftest.py does.
+ * library. It only prints its results; selftest.py compares them with the expected results.
  */
 #include <cpuid.h>
 #include <setjmp.h>
@@ -63,8 +63,8 @@ static uint64_t thread_pointer(void)
 }
 
 /*
- * Each instruction is tried in its own case, because a fault ends the case. To read the value that
- * WRGSBASE stored, only RDGSBASE is used.
+ * Each instruction has a case of its own, because a fault ends the case. The last four cases use
+ * RDGSBASE to read the value that WRGSBASE stored.
  */
 enum trial {
 	TRIAL_RDFSBASE,

@@ -182,7 +182,7 @@ class KvmGuard(Kvm):
 
 
 class Bochs(Case):
-    """Bochs checks whether operands are canonical, so no case fails there."""
+    """Bochs checks whether operands are canonical, so no case of the suite fails on it."""
 
     intel, program = 'corei7_haswell_4770', None
 
@@ -244,8 +244,8 @@ class Gvisor(Case):
     """gVisor, a kernel in user space. It reserves some registers, so cases about them are skipped. No case may crash
     without a known reason."""
 
-    # In these cases, a process returns to a stack pointer that is not canonical. It dies if the processor checks
-    # operands. The other deviations: a signal frame has no exception vector, PTRACE_ARCH_PRCTL is missing, a tracer
+    # In the cases 219 and 220, a process returns to a stack pointer that is not canonical. The process dies if the processor
+    # checks operands. The other deviations: a signal frame has no exception vector, PTRACE_ARCH_PRCTL is missing, a tracer
     # cannot remove a selector, GS belongs to gVisor, and AT_HWCAP2 does not advertise FSGSBASE.
     not_canonical_stack = {219, 220}
     deviations = {246, 507, 509, 511, 535, 543, 544, 553, 561, 702, 902}

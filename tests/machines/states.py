@@ -146,7 +146,8 @@ def run_process(state, resolve, arguments):
         return re.sub(r"\{([a-z0-9-]+)\}", lambda found: resolve(found[1]), word)
 
     words = [fill(word) for word in shlex.split(state.command)] + arguments
-    # Only the state's own variables are passed, because Meson sets variables for the loader and the allocator.
+    # Only these three variables and the state's own are passed, because Meson sets variables for the loader and the
+    # allocator.
     environment = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
     environment |= {key: fill(value) for key, value in state.environment}
     run = _run(words, environment)
@@ -286,7 +287,7 @@ OUTCOMES = {"right": "ok", **{how: table.OUTCOME_OF[how] for how in ("ud", "gp",
 
 
 def decide(offered, hwcap2, outcomes):
-    """The decision once more, written from its description. It is for a process under a tracer on a healthy machine."""
+    """A second implementation of the decision, written from its description. It assumes a tracer and a healthy machine."""
     def segment(letter):
         own = [outcomes[insn] for insn in table.INSTRUCTIONS if insn[2] == letter]
         if hwcap2 == "promised" and not offered:
@@ -343,7 +344,7 @@ def run_every(name, programs):
 
 
 def run_sites(programs):
-    """The tracer must change exactly these instructions, and no bytes that only look like one."""
+    """The tracer must find exactly the instructions that a disassembler finds, and no bytes that only look like them."""
     static = programs.command("static")
     found = _run([programs.command("launch"), "--sites", "--", static]).stdout.decode()
     code = _run(["objdump", "-d", "--no-show-raw-insn", static]).stdout.decode()

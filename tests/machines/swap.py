@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Breaks the decision on purpose, and expects the cases of the table to fail.
 
-Two verdicts change places in decide_process(), and the command is linked with this code. Every state that a process can
-be put into is entered with that command. The cases with one of the two verdicts must fail, and no other case.
+Two verdicts change places in decide_process(), and the static command is linked with this code. All cases in which a
+process runs the static command are repeated with it. The cases with one of the two verdicts must fail, and no other case.
 """
 
 import os

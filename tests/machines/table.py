@@ -203,8 +203,8 @@ def launched(options, needs=("fsgsbase",)):
 
 ALL_UD = " ".join(f"--insn={insn}:ud" for insn in INSTRUCTIONS)
 NO_CPUID = "--cpuid=7:ebx:0xfffffffe:0"
-# Both change AT_HWCAP2 in all its copies. H0 with P0, which removes the flag from /proc/cpuinfo, is a kernel that was told
-# not to enable the instructions. ABSENT is an emulator.
+# H0 and ABSENT change AT_HWCAP2 in all its copies. H0 with P0, which removes the flag from /proc/cpuinfo, models a kernel
+# that was told not to enable the instructions. ABSENT models an emulator.
 H0, ABSENT = "--hwcap2=0 --everywhere", "--hwcap2=absent --everywhere"
 P0 = "--file=/proc/cpuinfo={cpuinfo-without}"
 OLD = "--uname=release:5.4.0-42-generic"
@@ -482,7 +482,7 @@ BOOTS = [
     Boot("elf-no-exit-device", USABLE, EMULATED, until=r"^fsgscheck: .* cpus=\d+$"),
     Boot("pvh", USABLE, EMULATED, way="pvh", **FOUR),
     Boot("pvh-microvm", USABLE, EMULATED, way="pvh", machine="microvm"),
-    # The other processors hang in their first instruction, so the machine is not usable.
+    # The other processors hang in their first instruction, so the verdict is unknown.
     Boot("elf-silent-cpus", UNKNOWN, EMULATED,
          (r"not ok \d+ - 1 of 4 CPUs tested", r"not ok \d+ - verdict is unknown",
           "# advice: Guest: run the test again with one CPU; .*"),

@@ -155,6 +155,6 @@ def command(tree, program):
 def qemu_system(release):
     """The version of a release's QEMU, and the command that runs it, in the form that machine.boot() takes."""
     tree, version = unpacked('qemu-system-x86', release=release, libraries=True)
-    # QEMU looks for its modules beside the running file. Here the running file is the loader.
+    # QEMU looks for its modules beside the running file, which is the dynamic loader. So a variable names their folder.
     return version, ['env', f'QEMU_MODULE_DIR={tree}/usr/lib/x86_64-linux-gnu/qemu', *command(tree, 'usr/bin/qemu-system-x86_64'),
                      '-L', str(tree / 'usr/share/seabios'), '-L', str(tree / 'usr/share/qemu')]

@@ -12,8 +12,8 @@ from support import machine, output
 
 GRUB_MODULES = ('biosdisk', 'iso9660', 'multiboot', 'linux', 'serial', 'terminal', 'search', 'search_fs_file')
 
-# This display does not wait for a viewer. Debian's package has no display that shows nothing. Times are those of the
-# emulated machine.
+# The display rfb, with timeout=0, does not wait for a viewer. Debian's package has no display that shows nothing. With
+# sync=none, times are those of the emulated machine.
 SETTINGS = '''\
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1
 config_interface: textconfig

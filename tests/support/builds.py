@@ -8,7 +8,7 @@ from pathlib import Path
 from support import SOURCE, locked, output
 
 
-# These parts take long to configure and build, and have tests of their own.
+# Options that leave out parts which take long to configure and build, and have tests of their own.
 PLAIN = ('-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled', '-Dboot-iso=disabled', '-Dpage=disabled',
          '-Dwindows=disabled')
 

@@ -6,10 +6,10 @@
  *           -- PROGRAM ...
  *
  * HOW is the answer of a seccomp filter to the system call: eperm, enosys or trap (SIGSYS). With
- * arch_prctl=, the filter still allows what a C library needs to start: ARCH_SET_FS and the codes
- * for shadow stacks. With xstate=, a tracer cannot read the extended processor state. User-mode
- * Linux 6.1 has no room for that state of recent processors, but works if the kernel refuses to
- * return the state.
+ * arch_prctl=, the filter still allows what a C library needs to start: ARCH_SET_FS, and the codes
+ * from 0x2000, among them those for shadow stacks. With xstate=, a tracer cannot read the extended
+ * processor state. User-mode Linux 6.1 has no room for that state of recent processors, but works
+ * if the kernel refuses to return the state.
  */
 #include <asm/prctl.h>
 #include <elf.h>

@@ -2,7 +2,7 @@
 /*
  * A library to preload. It changes the state of its process before main().
  *
- *   FOREIGN=sigill   Installs a SIGILL handler of the process. The handler must not receive a fault
+ *   FOREIGN=sigill   Installs a handler for SIGILL. The handler must not receive a fault
  *                    of a trial. After main() it must receive a SIGILL that the process raises.
  *                    Otherwise the exit status is 99.
  *   FOREIGN=cpuid    Makes CPUID fault (ARCH_SET_CPUID). No handler emulates CPUID.
@@ -71,7 +71,8 @@ static int wrapped_main(int argc, char **argv, char **environment)
 	return real_main(argc, argv, environment);
 }
 
-/* Called before main(), but after the dynamic linker and the constructors have used CPUID. */
+/* Replaces main() by wrapped_main(), which runs after the dynamic linker and the constructors have
+ * used CPUID. */
 int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end)
 {

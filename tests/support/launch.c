@@ -12,15 +12,16 @@
  *                            the upper half)
  *   --cpuid=LEAF:REG:KEEP:SET  changes a register that CPUID returns: REG & KEEP | SET, with
  *                            numbers as in C
- *   --cpuid-faulting         changes CPUID by ARCH_SET_CPUID, as a record-and-replay debugger does
+ *   --cpuid-faulting         makes CPUID fault (ARCH_SET_CPUID) and emulates it, as a
+ *                            record-and-replay debugger does
  *   --cpu=N                  applies --insn and --cpuid only while the program runs on CPU N
  *   --lose=EVENT             sets the GS base to 0 at an event: syscall, signal, yield, sleep, fork
  *                            or migrate
  *   --file=PATH=OTHER        opens OTHER when the program opens PATH
- *   --uname=FIELD:TEXT       changes a field of uname(): release or version
+ *   --uname=FIELD:TEXT       changes a field of uname(): sysname, nodename, release or version
  *   --untraced               removes the tracer from /proc/self/status
  *   --arch_prctl=CODE:HOW    makes one code of arch_prctl fail (einval) or use a wrong value (lies)
- *   --sites                  prints how many instructions of each kind it found, and ends
+ *   --sites                  prints how many instructions of each kind the launcher found, and ends
  *
  * The launcher finds the instructions by their bytes in the executable mappings, when the program
  * has reached its entry and all its libraries are loaded. If the processor itself must raise a
@@ -120,8 +121,8 @@ struct site {
 static struct site sites[MAX_SITES];
 static int site_count;
 
-/* A tracee in a call of open() with a replaced path. When the call returns, the register with the
- * path gets its old value. */
+/* A traced thread. During a call of openat() with a replaced path, `path` is the old value of the
+ * register with the path, which is restored when the call returns. Otherwise `path` is 0. */
 struct tracee {
 	pid_t pid;
 	uint64_t path;
@@ -196,8 +197,7 @@ static void edit_auxv(Elf64_auxv_t *auxv, size_t count)
 		memset(&auxv[to++], 0, sizeof *auxv);
 }
 
-/* Reads a file of /proc/PID into `text`. Returns a new empty file, which the program can open by
- * its path. */
+/* Reads a file of /proc/PID into `text`. Returns a new empty file for the edited text. */
 static int copy_file(pid_t pid, const char *name, char *text, size_t size, ssize_t *length)
 {
 	char path[64];
@@ -249,7 +249,8 @@ static void replace_status(pid_t pid)
 	replace_file("/proc/self/status", fd, text, (size_t)length);
 }
 
-/* Edits the vector, which is after argc, the arguments and the environment. Returns AT_ENTRY. */
+/* Edits the auxiliary vector on the stack, which is after argc, the arguments and the environment.
+ * Returns AT_ENTRY. */
 static uint64_t edit_stack(pid_t pid)
 {
 	struct user_regs_struct regs;
@@ -441,8 +442,7 @@ static void execute(const struct site *site, enum how how, struct user_regs_stru
 	*(write ? base : reg) = value;
 }
 
-/* Addresses have 48 bits: every kernel gives a process 4 levels of paging unless it asks for
- * more. */
+/* Assumes 4 levels of paging, with addresses of 48 bits. */
 static int is_canonical(uint64_t address)
 {
 	const uint64_t top = address >> 47;
@@ -759,7 +759,8 @@ static int serve(pid_t program)
 	pid_t pid = program;
 
 	for (;;) {
-		/* If the process has been killed meanwhile, its end is reported next. */
+		/* If the process has been killed, this call fails, and waitpid() returns the end of
+		 * the process. */
 		ptrace(PTRACE_SYSCALL, pid, NULL, (long)sig);
 		sig = 0;
 		pid = waitpid(-1, &status, __WALL);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Edits C source by tokens. An edit still fits after a reformat, after variables were renamed, and after changes around
+"""Edits C source by tokens. An edit still applies after a reformat, after variables were renamed, and after changes around
 it.
 
 A pattern is C code in which $name stands for any expression or name. The replacement can use $name, too. White space and
@@ -45,7 +45,7 @@ def body(source, function):
 
 
 def matches(pattern, source, at, end, found):
-    """The end of a match of the pattern at an index, or None. Stores what the names stand for."""
+    """The end of a match of the pattern at the index `at`, or None. Stores in `found` where the text of each $name is."""
     if not pattern:
         return at
     word, rest = pattern[0], pattern[1:]

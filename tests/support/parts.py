@@ -8,7 +8,7 @@ from support import SKIP, Unavailable
 
 
 def run():
-    """Runs those test classes of the program's own file that the command line names, or all of them. Does not return.
+    """Runs the tests of the program's own file: those that the command line names, or all. Does not return.
 
     If a part was skipped, the whole test is reported as skipped, with the reasons, so that missing software is noticed.
     """

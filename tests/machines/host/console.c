@@ -12,7 +12,7 @@
 
 #define STATUS_TRANSMIT_EMPTY 0x20
 
-/* A missing serial port reads as all ones or never becomes ready, so waits have a limit. */
+/* If there is no serial port, its status may never become ready, so waits have a limit. */
 #define WAIT_LIMIT            100000
 
 #define DEBUG_EXIT_PORT       0xf4

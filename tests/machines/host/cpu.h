@@ -38,7 +38,8 @@
 #define CPUID_EXT_ECX_SVM         (1u << 2)
 #define CPUID_EXTENDED_SVM        0x8000000au
 
-/* The end of the identity map of entry.S. The host cannot read memory beyond it. */
+/* The end of the identity map that entry.S and uefi.c make. The host cannot read memory above this
+ * address. */
 #define MAPPED                    (UINT64_C(1) << 32)
 
 /* The calling convention of the functions in guest.S. It may differ from the compiler's own
@@ -54,7 +55,7 @@ struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
 
-/* The operand of SGDT and SIDT. */
+/* The operand of SGDT, SIDT and LIDT. */
 struct table_register {
 	uint16_t limit;
 	uint64_t base;

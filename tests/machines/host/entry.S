@@ -99,8 +99,8 @@ start64:
 /*
  * void enter_multiboot(uint32_t entry, const void *information)
  *
- * Enters the image in 32-bit protected mode without paging. A far return leaves 64-bit code,
- * because it needs no pointer in memory.
+ * Enters the image in 32-bit protected mode without paging. A far return switches to 32-bit code:
+ * unlike a far jump, it needs no pointer in memory.
  */
 	.globl enter_multiboot
 	.type enter_multiboot, @function
@@ -130,8 +130,9 @@ enter_multiboot:
 	.size enter_multiboot, . - enter_multiboot
 
 	/*
-	 * The loader and the host share one descriptor table and one set of page tables. Neither is
-	 * ever changed, and both are in memory that the guest's memory map reserves.
+	 * The host, and this program while it is the host's guest, share one descriptor table and
+	 * one set of page tables. Neither is ever changed, and both are in memory that the guest's
+	 * memory map reserves.
 	 */
 	.section .rodata
 	.balign 8

@@ -35,7 +35,7 @@ static void set_gpr_32(struct guest *guest, enum gpr number, uint32_t value)
 
 /*
  * A base of the user half becomes zero, as if the host had loaded a null selector. A base of the
- * kernel's half is not changed, because the guest's kernel would crash at once.
+ * kernel's half is not changed: without it, the guest's kernel would crash at once.
  */
 static void lose_gs_base(void)
 {
@@ -51,8 +51,8 @@ static void exit_cpuid(struct guest *guest, const struct insn *insn)
 
 	if (leaf == CPUID_FEATURES) {
 		c.ecx |= CPUID_1_ECX_HYPERVISOR;
-		/* The processor copies this bit from CR4, which is the host's CR4 here. The guest
-		 * must see its own. */
+		/* The processor copied this bit from the host's CR4. The guest must see the bit of
+		 * its own CR4. */
 		c.ecx &= ~CPUID_1_ECX_OSXSAVE;
 		if (guest->vmcb->cr4 & CR4_OSXSAVE)
 			c.ecx |= CPUID_1_ECX_OSXSAVE;
@@ -105,7 +105,7 @@ static void exit_cr4_write(struct guest *guest, const struct insn *insn)
 	skip(guest, insn);
 }
 
-/* The guest must neither see nor clear SVME, because VMRUN refuses a guest without this bit. */
+/* Keeps SVME set, because VMRUN refuses a guest without this bit. exit_rdmsr() hides the bit. */
 static bool write_efer(struct vmcb *vmcb, uint64_t value)
 {
 	if (value & ~EFER_KNOWN)
@@ -171,8 +171,8 @@ static void exit_undefined(struct guest *guest)
 		inject(guest, result == FSGS_PROTECTION ? VECTOR_GP : VECTOR_UD);
 }
 
-/* The bytes must be the instruction that the exit code names. Otherwise the host would skip an
- * instruction that it did not understand. */
+/* Reads the instruction at RIP. Stops the machine if this is not the instruction that the exit code
+ * names, because the host must not skip an unknown instruction. */
 static struct insn expect(const struct guest *guest, uint8_t opcode)
 {
 	struct insn insn;

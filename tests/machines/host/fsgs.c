@@ -4,7 +4,7 @@
 #define MOD_REGISTER 3
 #define LOW_HALF     UINT64_C(0xffffffff)
 /* A wrong value differs by an addition. A flipped bit would be flipped back when a kernel saves and
- * restores a base. */
+ * restores the base a second time. */
 #define WRONG_BY     UINT64_C(0x1000)
 
 static bool is_ours(const struct guest *guest, const struct insn *insn)

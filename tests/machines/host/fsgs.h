@@ -6,7 +6,7 @@
 #include "insn.h"
 
 enum fsgs_result {
-	FSGS_NOT_OURS,   /* not emulated: another instruction, or an encoding that raises #UD */
+	FSGS_NOT_OURS,   /* not emulated; the host must raise #UD */
 	FSGS_DONE,       /* emulated; the host must skip the instruction */
 	FSGS_PROTECTION, /* the base is not canonical: the host must raise #GP(0) */
 };

@@ -10,8 +10,8 @@
 /*
  * void become_guest(struct vmcb *vmcb, void (*host_loop)(void), uint64_t host_cr3)
  *
- * Returns once, as the guest, which has the stack and the next instruction of the caller. The host
- * continues in host_loop() on its own stack, with interrupts off, and executes VMRUN there.
+ * The program returns from this function once, as the guest, with its old stack. The host continues
+ * in host_loop() on a stack of its own, with interrupts off. host_loop() executes VMRUN.
  */
 	.globl become_guest
 become_guest:

@@ -50,7 +50,7 @@ struct cpuid hyperv_cpuid(uint32_t leaf)
 	}
 }
 
-/* Fills the guest's own page. The real Hyper-V would map a page of its own there. */
+/* Fills the guest's page for hypercalls. The real Hyper-V would map its own page at that place. */
 static void fill_hypercall_page(uint64_t page)
 {
 	static const uint8_t invalid_hypercall_code[] = {

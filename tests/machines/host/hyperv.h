@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Hyper-V interface that the guest sees. It is just enough for Linux to recognise and
- * initialise it. */
+/* The Hyper-V interface that the guest sees: only what Linux needs to recognise and initialise
+ * Hyper-V. */
 #ifndef HOST_HYPERV_H
 #define HOST_HYPERV_H
 

@@ -9,8 +9,8 @@
 #define MODULE_MAX  8
 #define CMDLINE_MAX 2048
 
-/* The guest's memory map: the BIOS's map, in which the memory of the host and of the modules is
- * reserved. */
+/* The guest's memory map: the BIOS's map, in which the memory of the host is reserved. The memory
+ * of the modules counts as in use, so nothing is loaded over them. */
 extern struct memory memory;
 
 extern struct multiboot_module modules[MODULE_MAX];

@@ -151,8 +151,8 @@ static void try_corners(void)
 	say("non-canonical", outcome(true));
 }
 
-/* Whether the bit of CR4 may be set. An emulated machine without the feature hangs at that write,
- * but under a host the write is safe. */
+/* Prints whether CPUID offers FSGSBASE. Returns whether the image may set CR4.FSGSBASE: an emulated
+ * machine without the feature hangs at this write, but under a host the write is safe. */
 static bool offers_fsgsbase(bool under_host)
 {
 	bool offered = cpuid(CPUID_STRUCTURED_FEATURES, 0).ebx & CPUID_7_EBX_FSGSBASE;

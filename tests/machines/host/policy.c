@@ -91,9 +91,9 @@ static const struct policy policies[] = {
 	 .real_bit = REAL_BIT_SET},
 
 	/*
-	 * The host executes the instructions in software, and correctly. It is the only machine
-	 * under QEMU on which an instruction or WRMSR raises #GP for a base that is not canonical,
-	 * as on every processor.
+	 * The host executes the instructions in software, and correctly. Under QEMU, only the hosts
+	 * that execute them in software raise #GP for a base that is not canonical, as every
+	 * processor does.
 	 */
 	{.name = "software",
 	 .launch = true,

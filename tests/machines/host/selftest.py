@@ -177,12 +177,12 @@ BUILD = r"Hyper-V: Host Build 10\.0\.20348\.0-0-0"
 EARLY_GP = r"PANIC: early exception 0x0d"
 WRITE_CR4 = r"RIP: 0010:native_write_cr4\+"
 
-# A host on which the kernel crashes, additional arguments of the kernel, its messages, whether CR4 then has the bit, and
-# the line at which the test ends the machine (None: the machine ends itself).
+# A host on which the kernel crashes, additional arguments of the kernel, its messages, whether the CR4 in its messages has
+# the FSGSBASE bit, and the line at which the test ends the machine (None: the machine ends itself).
 DEAD = [
     ("lie", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], True, None),
     ("drop", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], False, None),
-    # A kernel that cannot initialise its processor hangs without a message, or reboots.
+    # This kernel cannot initialise its processor. It prints only on its early console, and then hangs or reboots.
     ("refuse", "earlyprintk=serial", [HYPER_V, EARLY_GP, WRITE_CR4], False, r"</TASK>$"),
 ]
 

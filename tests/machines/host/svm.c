@@ -87,8 +87,8 @@ static void set_intercepts(enum emulation emulation)
 	intercept_msr(MSR_EFER, MSR_MAP_READ | MSR_MAP_WRITE);
 	if (emulation != EMULATE_NONE) {
 		vmcb.intercept_exceptions = 1u << VECTOR_UD;
-		/* QEMU checks neither the operand of the instructions nor that of WRMSR, so the
-		 * host checks both. */
+		/* QEMU does not check whether the operands of the four instructions and of WRMSR
+		 * are canonical, so the host checks them. */
 		intercept_msr(MSR_FS_BASE, MSR_MAP_WRITE);
 		intercept_msr(MSR_GS_BASE, MSR_MAP_WRITE);
 		intercept_msr(MSR_KERNEL_GS_BASE, MSR_MAP_WRITE);

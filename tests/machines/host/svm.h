@@ -86,13 +86,14 @@ struct vmcb {
 struct guest {
 	struct vmcb *vmcb;
 	struct policy policy;
-	uint64_t gpr[GPR_COUNT]; /* by register number; RAX and RSP only during an exit */
+	uint64_t gpr[GPR_COUNT]; /* by register number; RAX and RSP are valid only during an exit */
 	uint64_t shown_cr4;      /* only the FSGSBASE bit, as the guest reads it */
 };
 
 /*
- * Turns the caller into a guest of the host that @policy describes. The host runs with its own page
- * tables, which the guest does not change. They map the memory below MAPPED one to one.
+ * Turns the caller into a guest of the host that @policy describes. The host runs with the page
+ * tables at @host_cr3. They map the memory below MAPPED one to one, and the guest must not change
+ * them.
  */
 void svm_launch(const struct policy *policy, uint64_t host_cr3);
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The compiler may call these two by itself. The boot image defines them. */
+/* The compiler may add calls of these two functions. examples/boot/text.c defines them. */
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memset(void *to, int byte, size_t size);
 

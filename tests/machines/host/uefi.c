@@ -4,7 +4,7 @@
  * it has itself received.
  *
  * An operating system reuses the memory of programs that firmware loaded. So the host continues in
- * a copy of itself in reserved memory. Its code addresses its data relative to itself, and the copy
+ * a copy of itself in reserved memory. The code addresses its data relative to RIP, and the copy
  * uses no pointers into the original.
  */
 #include <stddef.h>

@@ -53,7 +53,7 @@ enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71, STATUS_RESE
 #define LINE_STATUS     (COM1 + 5)
 #define SCRATCH         (COM1 + 7)
 #define LINE_IDLE       0x60 /* the transmitter is empty */
-#define DIVISOR_LATCH   0x80 /* in the line control register: the port COM1 is the divisor */
+#define DIVISOR_LATCH   0x80 /* line control: while it is set, the port COM1 is the divisor */
 #define EXIT_PORT       0xf4
 #define KEYBOARD        0x64 /* the keyboard controller's port, by which a PC is reset */
 #define KEYBOARD_RESET  0xfe
@@ -263,7 +263,7 @@ static _Noreturn void end(int status)
 	_exit(status);
 }
 
-/* The registers of the serial port that the guest can write. */
+/* The registers of the serial port that the guest can write and read back. */
 static uint8_t line_control, scratch;
 
 static void send(uint16_t port, uint8_t value)
