@@ -16,8 +16,8 @@ packages_of() {
 		/^[^#]/ && wanted' tests/packages | sort -u
 }
 
-# configure DIRECTORY [OPTION...] makes a build directory. If the directory exists, Meson looks again for packages that
-# were installed since.
+# configure DIRECTORY [OPTION...] makes a build directory. If the directory exists, Meson configures it again when options
+# are given, or when packages were installed after the last configuration.
 configure() {
 	directory=$1
 	shift

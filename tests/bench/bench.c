@@ -42,7 +42,7 @@ static uint64_t home; /* the thread's FS base */
 
 /*
  * The library's inline form has a load and a test before the instruction. They cost one cycle or
- * none, depending on the offset of the loop in its 64 bytes of code. The time of the raw loop
+ * none, depending on the offset of the loop in a block of 64 bytes. The time of the raw loop
  * depends on this offset, too. A caller's code may have any offset, so both loops are measured at
  * sixteen offsets, and their minima are compared.
  */
@@ -115,8 +115,8 @@ static void ensure_other(unsigned times)
 		fsgs_ensure_gs_base(i % 2 ? A : B);
 }
 
-/* Shows whether a single function that gets and sets would be faster: it cannot be faster than
- * these two instructions. */
+/* Shows whether a single function that gets and sets could be faster: such a function has to
+ * execute at least these two instructions. */
 static void raw_swap(unsigned times)
 {
 	uint64_t before;
@@ -147,8 +147,9 @@ static void automatic(void)
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_INSTRUCTION);
 }
 
-/* The library trusts arch_prctl only after a set has changed the base. The sets of this row store
- * the value that the base already has, so the library reads the base back after each of them. */
+/* The library trusts arch_prctl only after a set has changed the base. The sets of the row
+ * FALLBACK_FIRST_SET store the value that the base already has, so the library reads the base back
+ * after each set. */
 static void by_prctl(void)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
@@ -240,7 +241,7 @@ static void *write_bursts(void *unused)
 	return unused;
 }
 
-/* Starts the writer on another CPU than the last one, where the measuring thread runs. Returns
+/* Starts the writer on any allowed CPU except the last, on which the measuring thread runs. Returns
  * nonzero if there is no other CPU. */
 static int start_writer(void)
 {
@@ -513,7 +514,8 @@ enum {
 #define FAST 4000
 #define CALL 200
 
-/* The initialisers name every member, including members that a kind of row does not use. */
+/* The initialisers have a value for every member, even for members that a kind of row does not
+ * use. */
 #define FLOOR(name, body, times)                                     \
 	{                                                            \
 		name, body, times, NO_FLOOR, NO_BOUND, 0, NULL, NULL \
@@ -584,7 +586,7 @@ static struct row rows[ROWS] = {
 	[LIBCPUID] = OPTIONAL(CHECK, NO_LIBCPUID, "libcpuid cpu_identify", libcpuid),
 };
 
-/* Rows that execute the instructions. */
+/* Rows that are left out if the instructions do not run. */
 static const int instruction_rows[] = {
 	RAW_SWAP,     GET_AND_SET,
 	RAW_RDGS,     RAW_RDFS,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The time of a check in which all instructions fault. On a machine that has the instructions,
- * every stub of the four instructions is replaced by the stub that executes UD2. The library's own
- * guard and trial then handle the same faults as on a machine without the instructions. Linked with
+ * The time of a check in which all instructions fault. Every stub of the four instructions is
+ * replaced by the stub that executes UD2. So the library's own guard and trial handle the same
+ * faults on any machine as on a machine without the instructions. Linked with
  * the static library, because the shared library does not export the guard.
  *
  *     failing [FILE.json]
@@ -30,7 +30,8 @@ static int run_undefined(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io
 	return fsgs_guard_run(context, fsgs_stub_undefined, io);
 }
 
-/* FS is read from its self pointer and GS by arch_prctl, as in lib/linux/trial.c. */
+/* Gets the FS base from the pointer at %fs:0, and the GS base by arch_prctl, as in
+ * lib/linux/trial.c. */
 static int get_base(void *context, uint32_t segment, uint64_t *base)
 {
 	(void)context;
@@ -104,7 +105,7 @@ static void deliveries_and_floor(unsigned times)
 		floor_begin();
 		floor_get_gs(); /* the trial reads the base before it writes */
 		deliveries(1);
-		floor_get_gs(); /* the trial could not read its write back */
+		floor_get_gs(); /* stands for arch_prctl(ARCH_SET_FS), which the trial calls */
 		floor_end();
 	}
 }

@@ -36,7 +36,7 @@ void floor_begin(void)
 		syscall(SYS_rt_sigaction, caught[i], &same, &found, sizeof mask);
 	}
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
-	/* The results are stored, so that the compiler does not remove the CPUID instructions. */
+	/* keep() uses the results, so that the compiler does not remove the CPUID instructions. */
 	__cpuid(0, regs[0], regs[1], regs[2], regs[3]);
 	keep(regs[0]);
 	__cpuid_count(7, 0, regs[0], regs[1], regs[2], regs[3]);

@@ -2,9 +2,9 @@
 /*
  * Timing for the benchmarks.
  *
- * Every figure is the minimum of many short samples. The samples of all rows are interleaved, so
- * that a disturbance hits every row alike. A ratio is computed within one run. The table prints the
- * medians of several runs.
+ * In each run, the time of a row is the minimum of many short samples. The samples of all rows are
+ * interleaved, so that a disturbance hits every row alike. Each ratio is computed from the times of
+ * one run. The table prints the medians of several runs.
  */
 #ifndef FSGSCHECK_BENCH_HARNESS_H
 #define FSGSCHECK_BENCH_HARNESS_H
@@ -35,7 +35,7 @@ struct row {
 };
 
 /* Measures, prints the table, writes the JSON file if its name is given. Returns what main()
- * returns: 0 when every bound holds, 1 when one does not. */
+ * returns: 0 if every bound holds, 1 if a bound does not hold or the file cannot be written. */
 int bench(const char *title, const struct row *rows, size_t count, const char *json);
 
 /* Forces the compiler to compute the value. */

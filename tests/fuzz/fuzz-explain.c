@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes the reader of `explain`. Its result must not depend on the sizes of the pieces, and its
- * output must be well formed. The first byte of the input chooses the pieces. */
+/* Fuzzes the reader of `explain`. Its result must not depend on the size of the pieces in which the
+ * log is read, and its output must be well formed. The first byte of the input sets this size. */
 #include "fuzz.h"
 
 #include <explain/explain.h>
@@ -46,7 +46,8 @@ static void take(void *context, const struct explain_source *s)
 	is_text(r->brand, sizeof r->brand);
 	is_text(r->hypervisor, sizeof r->hypervisor);
 	is_text(r->kernel, sizeof r->kernel);
-	/* The verdict may be `broken` only if the log has the bytes of an instruction. */
+	/* A crash may give the verdict `broken` only if the log has the bytes or the name of the
+	 * instruction. */
 	if (s->kind == EXPLAIN_CRASH && r->verdict == FSGS_VERDICT_BROKEN)
 		check((s->notes & EXPLAIN_NOTE(BY_NAME)) ||
 		      explain_decode_insn(s->code, s->code_length) >= 0 ||

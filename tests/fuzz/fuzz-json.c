@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes the JSON reader. Text must always be terminated, paths must stay in bounds, and an
- * accepted document must be balanced. A document that ends early must not be accepted. */
+/* Fuzzes the JSON reader. Text must always be terminated, and paths must stay in bounds. A document
+ * must be accepted exactly at the bracket that closes its outermost object or array. */
 #include "fuzz.h"
 
 #include <explain/json-reader.h>

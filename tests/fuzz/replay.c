@@ -3,8 +3,8 @@
  * Runs a fuzz target without a fuzzer: replay SECONDS FILE...
  *
  * First runs every file unchanged. Until the time is over, it then runs files with random changes:
- * other bytes, cuts, and pieces of one file in another. The sequence is the same in each run. A
- * failure prints its place in the sequence.
+ * other bytes, cuts, and pieces of one file in another. Each run makes the same changes in the same
+ * order.
  */
 #include "fuzz.h"
 

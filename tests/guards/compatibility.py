@@ -44,7 +44,7 @@ def build(tree, work, compiler='gcc'):
     sources = [path for path in sorted((tree / 'lib').rglob('*'))
                if path.suffix in ('.c', '.S') and path.name != 'no-trial.c']
     library = work / f'{compiler}.so'
-    # abidw sorts by path. With this path, witness.c comes after lib, wherever the tree is.
+    # abidw sorts by path. The debug information gives witness.c a path in the tree, where it always comes after lib.
     output(compiler, *FLAGS, f'-I{tree}/include', f'-fdebug-prefix-map={work}/witness.c={tree}/witness.c',
         f'-Wl,--version-script={work}/witness.map', '-Wl,-soname,libfsgscheck.so.1', *sources, work / 'witness.c', '-o', library)
     return library

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measures which lines and branches of lib/ the quick tests execute, and fails if there are too few.
+"""Measures which lines and branches of lib/ the unit tests and the tests of TRACED execute, and fails if there are too few.
 
 Each line that is not executed must be between two comments, GCOV_EXCL_START: REASON and GCOV_EXCL_STOP, or must have
 GCOV_EXCL_LINE: REASON at its end, as in lcov and gcovr. The test also fails if an excluded line is executed, unless the
@@ -9,7 +9,8 @@ These are their kinds:
 - a system call that fails although it has just succeeded with the same arguments;
 - a compare-and-exchange in which another thread was faster, and a thread that reads while another thread stores: the
   torture of 64 threads takes these branches, but is not counted;
-- an owner of a trial inside fork(): only handlers that programs register for fork() see it, and children end by _exit();
+- a trial whose owner is inside fork(): only handlers that programs register for fork() see this state, and children end
+  by _exit();
 - limits that no kernel or processor exceeds: 4 GiB in one word of /proc/cpuinfo, CPU numbers beyond CPU_SETSIZE;
 - a caller of the core that lacks a hook, together with a broken instruction: the tests cover the missing hook alone, and the
   broken instruction with the hook.
@@ -45,8 +46,8 @@ def measure(build):
     builds.meson(build, '-Db_coverage=true', '-Dbuildtype=debug', targets=['lib/libfsgscheck.a'])
     for counters in build.rglob('*.gcda'):
         counters.unlink()
-    # The tests write their counters into the directory in which the programs were built, so this needs its own build
-    # directory.
+    # The tests write their counters into the directory in which the programs were built, so the measurement needs its own
+    # build directory.
     skipped = tests(build, '--suite', 'unit', '--no-suite', 'enumeration') + tests(build, *TRACED)
     # This script checks the markers itself, because gcovr does not report whether an excluded line was executed.
     output('gcovr', '--root', SOURCE, '--filter', SOURCE / 'lib', '--exclude-throw-branches',

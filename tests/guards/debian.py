@@ -39,8 +39,7 @@ def build(work):
     shutil.copytree(SOURCE / 'doc/debian', work / name / 'debian')
     log = (work / 'build.log').open('w', encoding='utf-8')
     try:
-        # Builds without debugging symbols and optimisation, and with fast compression, because these tests do not need
-        # them.
+        # To save time, builds without debugging symbols and optimisation, and uses the fastest level of compression.
         run('dpkg-buildpackage', '-us', '-uc', cwd=work / name, stdout=log, stderr=log,
             env={**os.environ, 'DEB_BUILD_OPTIONS': 'noautodbgsym noopt', 'DPKG_DEB_COMPRESSOR_LEVEL': '0'})
     except subprocess.CalledProcessError:
@@ -136,7 +135,7 @@ def install(packages, root):
 
 
 def register(root):
-    """DKMS must list the module and build it after the package is installed, and again after a second installation.
+    """Installs the package of the module a second time. DKMS must then list the module, and must be able to build it.
     Purging the package must remove everything."""
     inside(root, 'sh', '-c', 'dpkg -i /var/cache/fsgscheck-dkms_*.deb')
     module, = (path.name.replace('-', '/') for path in (root / 'usr/src').glob('fsgscheck-*'))

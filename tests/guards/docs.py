@@ -66,14 +66,14 @@ class Samples(unittest.TestCase):
         self.assertTrue(done.stdout.strip())
 
     def test_examples(self):
-        """The files in doc/examples, which the pages show."""
+        """The files in doc/examples, which the pages show, compile and run."""
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
             with self.subTest(example=example.name):
                 self.run_it(example.read_text(encoding='utf-8'), *beside(example))
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_base_access(self):
-        """Each sample that changes a base works with each access. If the kernel may lose the base, one success in 40 runs is enough."""
+        """Each sample that changes a base works with each access, once in 40 runs if the kernel may lose the base."""
         verdict = json.loads(subprocess.run([FSGSCHECK, '--json'], capture_output=True, check=False, timeout=60).stdout)['verdict']
         runs = {'arch_prctl': 1, 'instruction': {'usable': 1, 'unadvertised': 40}.get(verdict, 0)}
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
@@ -355,7 +355,7 @@ class Pages(unittest.TestCase):
 
 
 class Tools(unittest.TestCase):
-    """The parts of the pages that other programs read."""
+    """The checks that Doxygen and codespell make."""
 
     @unittest.skipUnless(shutil.which('doxygen'), 'doxygen is not installed')
     def test_reference_in_a_folder_with_a_space(self):

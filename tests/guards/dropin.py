@@ -15,8 +15,8 @@ MADE = Path(os.environ['DROPIN'])
 SAMPLE = SOURCE / 'doc/examples/usable.c'
 I386, AARCH64 = '/usr/i686-linux-gnu', '/usr/aarch64-linux-gnu'
 SANITIZED = ['-O1', '-fsanitize=address,undefined']
-# Flags with which a host project may compile all its files. Functions that run while the FS base is foreign must not be
-# instrumented even then.
+# Flags with which a host project may compile all its files. Even with these flags, functions that run while the FS base is
+# foreign must not be instrumented.
 INSTRUMENTED = (['-fstack-protector-all', '-finstrument-functions'], SANITIZED, ['-fsanitize=thread'])
 ADDED = r'\b(__stack_chk_fail|__(?:asan_report|ubsan_handle|tsan_func|tsan_read|tsan_write|cyg_profile)\w*)'
 # The ways in which host projects compile the form: the compiler, its flags, and the program that runs the result. None

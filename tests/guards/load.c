@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Loads the library, checks, and unloads the library, a thousand times. No memory may remain
- * allocated. */
+/* Loads the library, runs a check, and unloads the library, a thousand times. Afterwards, memory,
+ * mappings, descriptors, threads, signal handlers and the mask must be as before. */
 #include <fsgscheck.h>
 
 #include <dirent.h>
@@ -92,8 +92,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	/* In the first rounds the C library allocates memory that it keeps, so counting begins
-	 * here. */
+	/* In the first rounds the C library allocates memory that it keeps, so `before` is taken
+	 * after WARM_UP rounds. */
 	memset(&before, 0, sizeof before);
 	for (int i = 0; i < TIMES + WARM_UP; i++) {
 		if (check_once(argv[1]))

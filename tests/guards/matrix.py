@@ -4,7 +4,8 @@
     PYTHONPATH=tests python3 tests/guards/matrix.py [--fast | --list | NAME...]        all rows take some minutes
 
 Each row has its own build directory, in which the unit tests and the tests of the command run. Criterion does not exist
-for musl, so the rows with musl run only the tests of the command.
+for musl, so the rows with musl run only the tests of the command. The row `musl static-pie` only builds the command and
+runs it once.
 """
 
 import argparse

@@ -219,7 +219,7 @@ def cut(line, width):
 
 
 def docker(lines, size):
-    """A line in Docker's json-file log: a long line is split, and only the last piece has a line end."""
+    """The lines in Docker's json-file log: a long line is split, and only its last piece has a line end."""
     return ''.join(json.dumps({'log': piece, 'stream': 'stdout', 'time': '2025-07-23T10:11:12.1Z'}) + '\n'
                    for line in lines for piece in cut(line + '\n', size))
 
@@ -322,8 +322,7 @@ def dmesg_json(text):
 
 
 class Crash(Case):
-    """The same crash in every form: `explain` must find the cause, and must not report CR4 or other evidence as
-    missing."""
+    """The same crash in every form: `explain` must find the cause, and may report only the header as missing."""
 
     def setUp(self):
         self.log = Log(LOG[0])
@@ -398,7 +397,7 @@ DMESG_OPTIONS = ['', '-T', '-x', '-T -x', '-r', '-d', '-e', '-t', '-H -P --color
 
 @unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
 class Tools(Crash):
-    """The crash as the real tools print it. The tools run in each test."""
+    """The crash as the real tools print it. Each test runs the tools."""
 
     def run_tool(self, *command, **other):
         done = subprocess.run(command, capture_output=True, timeout=60, check=False, **other)
@@ -726,7 +725,7 @@ class Facts(Case):
                 self.assertIn(note or '', notes)
 
     def test_words(self):
-        """The first line of the output gives the verdict and the side at fault."""
+        """The line FSGSBASE gives the verdict, and the side at fault or what the verdict rests on."""
         for text, words in ((HEAD + crash(), 'broken, the host\'s fault'),
                             (HEAD + crash(cr4='00000000000000f0', **STARTING), 'unknown, the fault of the guest'),
                             (uname('6.1.0') + LSCPU.format('fsgsbase'), 'usable, as the running kernel shows'),
@@ -803,7 +802,7 @@ class Processors(Case):
 
 
 class Linear(Case):
-    """Twice the input takes twice the time, even in the worst cases with nested data, and no more memory."""
+    """Twice the input takes at most about three times the time, even for the inputs that take longest."""
 
     WORST = {
         'quotes': lambda n: b'> ' * (n // 2),

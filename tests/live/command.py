@@ -60,7 +60,7 @@ class Json(unittest.TestCase):
     def test_all_cpus(self):
         report = json.loads(run('--json', '--all-cpus', '--survival').stdout)
         self.assertEqual(sum(group['count'] for group in report['cpus']), len(os.sched_getaffinity(0)))
-        # A kernel that does not enable the instructions does not save bases, so survival is not tested there.
+        # A kernel that does not enable the instructions does not save bases, so under it the command tests no survival.
         self.assertEqual(report.get('survival', {}).get('lost'), [] if advertised() else None)
 
     @unittest.skipIf(STATIC == COMMAND, 'a setuid program does not find its uninstalled library')
@@ -123,7 +123,7 @@ class Human(unittest.TestCase):
             lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
             sentences = [line for line in lines if not re.match(r'  \S+ {2,}', line)]
             self.assertLessEqual(max(map(len, sentences)), columns)
-        # With an unknown width, or one below 40 or above 80 columns, the lines are the same as in a file.
+        # If the width is unknown, below 40 or above 80 columns, the lines are the same as in a file.
         for columns in (0, 5, 200):
             lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
             self.assertEqual(lines, run().stdout.splitlines())

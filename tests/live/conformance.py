@@ -140,7 +140,7 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_descriptor_that_the_processor_does_not_see(self):
-        """A case skips if the kernel accepts a descriptor but does not load the table, where the selector would fault."""
+        """A case skips if the kernel accepts a descriptor but does not load the table, because its selector would fault."""
         seen = cases(run('--json', '--only', '33', wrapper=[WITHOUT, 'ldt-ignored', 'set_thread_area', '--']))
         self.assertEqual(seen[33]['result'], 'skip')
         self.assertIn('LSL finds no descriptor', seen[33]['note'])
@@ -161,7 +161,7 @@ class Native(unittest.TestCase):
         self.assertIn('stopped after 1 seconds', case['note'])
 
     def test_one_process(self):
-        """With --no-fork, each case has the same result, even a case that is skipped."""
+        """With --no-fork, each case has the same result as in its own process, even a case that is skipped."""
         for number in (201, 541, 902):
             apart, here = (cases(run('--json', '--only', str(number), *more))[number] for more in ((), ('--no-fork',)))
             for case in (apart, here):
@@ -399,7 +399,7 @@ class UserMode(unittest.TestCase):
         there = machine.user_mode_linux(CONFINE, os.environ['INIT'], os.environ['STATIC'], ['--tap'], timeout=100)
         text, status = there.section('fsgs-conformance-static')
         self.assertEqual(status, 1)
-        # Effects of a context switch on FS: two cases that fail, and a case that must pass.
+        # Three cases about FS must fail, and one case about GS must pass.
         self.assertRegex(text, r'not ok \d+ - 561 ')
         self.assertRegex(text, r'\nok \d+ - 562 ')
         self.assertRegex(text, r'not ok \d+ - 557 ')
@@ -439,7 +439,7 @@ class Foreign(unittest.TestCase):
     def test_code(self):
         text = subprocess.run(['objdump', '-d', FOREIGN], capture_output=True, text=True, check=True,
                               timeout=60).stdout
-        # Only these functions may use FS and GS, because they test them.
+        # Only these functions may use FS and GS, because their purpose is to test the segments.
         function, places = None, set()
         for line in text.splitlines():
             if match := re.match(r'[0-9a-f]+ <(\w+)>:', line):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A library that reports another machine, for the tests of the bindings. On a healthy machine, most
- * fields of a report are empty or the same for FS and GS, so a binding that confuses the two would
- * not be noticed.
+ * fields of a report are empty or the same for FS and GS, so the tests would not notice a binding
+ * that confuses two fields.
  *
  * SHIM_STATE chooses the machine. The shim edits the evidence of this machine and decides again.
  * After fsgs_refresh() it reports this machine, as if the process had been restored on it.
@@ -67,7 +67,8 @@ static void mix(struct fsgs_report *report)
 	fsgs_decide(report, sizeof *report);
 }
 
-/* Numbers of a later library. This library has a name for one of them. */
+/* Numbers of a later library. fsgs_name() below has a name for one of them, the finding
+ * FSGS_FINDINGS. */
 static void advance(struct fsgs_report *report)
 {
 	report->verdict = 42;

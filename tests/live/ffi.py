@@ -69,7 +69,8 @@ def install(prefix):
 
 
 class Binding:
-    """A binding's package. The language's own tools make and install it. Only koffi needs a network.
+    """A binding's package. The language's own tools make and install it. Only the test of Node needs a network: npm fetches
+    koffi and typedoc.
 
     `here` is a copy of the binding's folder, in which the commands of its README run. `clean` has the installed
     package, the demo and the facts program, as a user would have them, and nothing else of the folder.
@@ -116,7 +117,7 @@ class Binding:
         """Installs the package into `clean`."""
 
     def start_without(self):
-        """Runs or builds a first use without the library."""
+        """Runs or builds the demo without the library."""
         return attempt(*self.demo, cwd=self.clean, **{**self.environment, 'LD_LIBRARY_PATH': ''})
 
     def readme(self):

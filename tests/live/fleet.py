@@ -281,7 +281,7 @@ class Prometheus(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ''))
 
     def test_textfile_fails(self):
-        """If the command is missing, the script leaves no file behind, and an old file stays."""
+        """If the command is missing, the script fails and leaves no file behind."""
         with tempfile.TemporaryDirectory() as folder:
             done = run(os.path.join(FLEET, 'fsgscheck-textfile'), folder,
                        env={**os.environ, 'FSGSCHECK': '/no/such/command'})
@@ -306,7 +306,7 @@ class Prometheus(unittest.TestCase):
             self.assertEqual(file.read(), 'old\n')
 
     def test_textfile_on_a_full_disk(self):
-        """A limit on the size of files, in blocks of 512 bytes, simulates a full disk."""
+        """A limit of 512 bytes on the size of files simulates a full disk."""
         with tempfile.TemporaryDirectory() as folder:
             script = f'{COMMAND} --prometheus; exit 3'
             child = self.textfile(folder, script, preexec_fn=lambda: (

@@ -6,9 +6,10 @@
  *   mutate MUTATION PROGRAM [ARGUMENT...]     exit status: that of the program
  *   mutate --list
  *
- * The processor itself executes each instruction: the original bytes are restored for one step, and
- * the mutation acts before or after that step. So the mutation "none" is a control: the program
- * must behave as it does without this tracer, except that no other tracer can trace the program.
+ * The processor itself executes each instruction that the mutation does not replace: the original
+ * byte is restored for one step, and the mutation acts before or after that step. So the mutation
+ * "none" is a control: the program must behave as it does without this tracer, except that no other
+ * tracer can trace the program.
  */
 #include <asm/prctl.h>
 #include <errno.h>
@@ -444,8 +445,8 @@ static void scan(const unsigned char *text, size_t size, uint64_t address)
 			rex = text[at++];
 		if (text[at] != 0x0f || text[at + 1] != 0xae || text[at + 2] >> 5 != 6)
 			continue;
-		/* Leaves out the copy that runs in compatibility mode. It is followed by a far
-		 * jump, and is not executed here. */
+		/* Leaves out the code for compatibility mode, which ends with a far jump. Only a
+		 * copy of this code, at another address, is executed. */
 		if (text[at + 3] == 0xea)
 			continue;
 		site.insn = text[at + 2] >> 3 & 3;
@@ -531,7 +532,8 @@ static void inject(pid_t pid, int signal, int code)
 	ptrace(PTRACE_SETSIGINFO, pid, 0, &info);
 }
 
-/* Handles one of our breakpoints. Returns the signal to continue with. */
+/* Handles one of our breakpoints. Returns the signal to continue with, or -1 if the process has
+ * ended. */
 static int instruction(pid_t pid, const struct site *site, struct user_regs_struct *regs)
 {
 	struct user_regs_struct before, changed;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The program and the shared library must use the same fsgs_base_limit, however the program was
- * compiled. Without position-independent code, the linker moves the object into the program (a copy
- * relocation), and the library must use it there.
+ * compiled. Without position-independent code, the linker makes a copy of the object in the program
+ * (a copy relocation), and the library must use this copy.
  */
 #include <fsgscheck/base.h>
 

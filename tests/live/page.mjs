@@ -512,7 +512,7 @@ test('files are added only to those that were asked for', chromium, async () => 
   assert.equal((await answered()).json.explain.machines, 0);
 });
 
-// A browser would take long to lay out so much text in the field, so the page does not put it there.
+// A browser would take long to lay out so much text, so the page does not put this text into the field.
 test('20 MB that are pasted into the field', chromium, async () => {
   await open();
   const longest = await page.evaluate(async text => {

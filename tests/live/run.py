@@ -358,7 +358,7 @@ class Signals(Bounded):
         self.assertEqual(started.process.returncode, 128 + signal.SIGKILL)
 
     def test_some_to_the_group(self):
-        """Each signal arrives once, even if the command's front process delays each of them."""
+        """Each signal to the process group arrives once, although the front process passes each of them on with a delay."""
         sent = [signal.SIGUSR1, signal.SIGRTMIN, signal.SIGCONT]
         started = Started(TELLER, start_new_session=True)
         for number in sent:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # A validator for the part of JSON Schema that doc/fsgscheck.schema.json uses. Prints the paths at which a document
-# breaks it.
+# breaks the schema.
 #   jq --slurpfile schema doc/fsgscheck.schema.json -f schema.jq REPORT
 def is($name): if $name == "integer" then type == "number" and floor == . else type == $name end;
 def broken($s; $at):

@@ -7,7 +7,7 @@
  *
  *   fork             fails with EAGAIN, as if a limit of processes were reached
  *   modify_ldt       fails with ENOSYS, as in a kernel that is built without it
- *   set_thread_area  fails with ENOSYS: the call of 32-bit code, which 64-bit code makes, too
+ *   set_thread_area  fails with ENOSYS if made as a 32-bit call, as the suite makes it
  *   ldt-ignored      modify_ldt reports success and changes nothing
  */
 #include <errno.h>
