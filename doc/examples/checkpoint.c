@@ -16,8 +16,8 @@ static int save(struct image *image)
 	return fsgs_get_gs_base(&image->gs);
 }
 
-/* Called in the restored process. The last decision is about the old machine, so no thread may move
- * a base before fsgs_refresh() has returned. */
+/* Called in the restored process. The last decision is about the old machine, so no thread may
+ * access a base before fsgs_refresh() has returned. */
 static int restore(const struct image *image)
 {
 	(void)fsgs_refresh();
@@ -45,7 +45,8 @@ int main(void)
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0 || status)
 		return 1;
-	/* WRGSBASE can write a base that fsgs_set_gs_base() refuses. Then the restore fails. */
+	/* WRGSBASE can write a base that fsgs_set_gs_base() refuses. restore() fails for such a
+	 * base. */
 	image.gs = UINT64_C(0x800000000000);
 	error = restore(&image);
 	if (error != -1 /* -EPERM */ || fsgs_get_gs_base(&now) || now != before)

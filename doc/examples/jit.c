@@ -54,7 +54,7 @@ int main(void)
 		return 1;
 	if (set_gs(before) || set_gs(FSGS_BASE_LIMIT) != -1 || set_gs(~UINT64_C(0)) != -1)
 		return 1; /* -EPERM */
-	/* A later decision needs no new code. */
+	/* The emitted code also follows a later decision. */
 	if (fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_NONE) ||
 	    set_gs(before) != -95 /* -ENOTSUP */)
 		return 1;

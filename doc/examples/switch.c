@@ -28,7 +28,7 @@ int main(void)
 		return 1;
 	if (switch_gs(FSGS_BASE_LIMIT) != -1 || enter(~UINT64_C(0), guest) != -1)
 		return 1; /* -EPERM: nothing was written, and the guest has not run */
-	/* A new decision takes effect at once, here only for GS. */
+	/* A forced access takes effect at once. */
 	if (fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_NONE) || switch_gs(before) != -95 ||
 	    fsgs_base_force(FSGS_SEGMENT_GS, FSGS_BASE_AUTO))
 		return 1;

@@ -536,7 +536,7 @@ static bool may_run(const struct test *test, bool risky)
 	return false;
 }
 
-/* The result of a case that finished. */
+/* Sets the result of a case that finished. */
 static void judge(void)
 {
 	if (record->failures)
@@ -587,7 +587,7 @@ bool run_case(const struct test *test, const struct options *options)
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
 	}
-	/* Kills the rivals and tracees that a failed case left behind. */
+	/* Kills the rivals and tracees that the case may have left behind. */
 	kill(-child, SIGKILL);
 	if (record->finished)
 		judge();

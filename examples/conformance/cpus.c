@@ -93,7 +93,8 @@ static void lock(const struct test *t)
 	on_each(t, lock_on);
 }
 
-/* The base is set on one CPU and read on every other. a: segment */
+/* a: segment. Sets the base on one CPU and reads it on another, for all pairs of the first 16
+ * CPUs. */
 static void carried(const struct test *t)
 {
 	int cpus[MANY];

@@ -9,7 +9,7 @@
 #define LOW   UINT64_C(0xffffffff)
 
 /* A value that no register holds by chance. RSP gets a canonical value, because some machines
- * cannot return from a trap or an interrupt to another RSP: the process would end. */
+ * cannot return from a trap or an interrupt to a non-canonical RSP: the process would end. */
 static uint64_t filler(unsigned reg)
 {
 	return (reg == RSP ? UINT64_C(0xffffa50000000000) : UINT64_C(0xa5a5000000000000)) |

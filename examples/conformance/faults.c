@@ -175,7 +175,7 @@ static struct window *bare(uint64_t code)
 	return w;
 }
 
-/* a: 0 UD2, 1 LOCK. UD2 is the reference: the four instructions must have the same result. */
+/* a: 0 UD2, 1 LOCK RDGSBASE. #UD must arrive in the same form from both. */
 static void undefined(const struct test *t)
 {
 	judge_undefined(

@@ -28,12 +28,13 @@ uint32_t foreign_runs;
 
 /* The selector of 64-bit user code. The C library does not define it; Linux fixes it. */
 #define USER_CS     0x33
-/* How often the events yield, or how long they spin, until the rival has run: longer than any
- * scheduler's time slice. If the rival never runs, the case must not hang. */
+/* Limits of the wait for the rival: how often event_yield() yields, and how long event_spin()
+ * spins. Both exceed any scheduler's time slice. Without a limit, a case would hang if the rival
+ * never ran. */
 #define MANY_YIELDS 200000
 #define SPIN_NS     400000000
-/* How long the events wait for a child that only reads its bases. This limit is a time, because on
- * a busy machine many yields take little time. */
+/* How long fork_and() waits for a new thread to read its bases. This limit is a time, not a number
+ * of yields, because on a busy machine many yields take little time. */
 #define THREAD_NS   UINT64_C(10000000000)
 
 static long call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -96,8 +97,8 @@ long foreign_prctl(int get, int segment, uint64_t argument)
  * another base at each return from a system call. */
 static uint64_t given;
 
-/* Calls arch_prctl for the window itself. GS has the sandbox's base during the call, and the case's
- * base afterwards. */
+/* Calls arch_prctl. If FOREIGN_GS_CALL is set, GS holds the sandbox's base during the call, and the
+ * case's base again afterwards. */
 static long lent_prctl(int get, int segment, uint64_t argument)
 {
 	uint64_t wanted;
@@ -623,7 +624,7 @@ void event_store(struct window *w)
 				 : "memory");
 }
 
-/* A child only looks at its bases and counts one turn. */
+/* Runs in the child: reads its bases and counts one turn. */
 static void in_child(void *argument)
 {
 	struct window *const w = argument;

@@ -26,7 +26,7 @@ struct foreign_fault {
 struct sight {
 	uint64_t insn[2]; /* RDFSBASE, RDGSBASE */
 	uint64_t prctl[2];
-	int64_t error[2];     /* of arch_prctl; prctl is 0 after an error */
+	int64_t error[2];     /* of arch_prctl; after an error, prctl is not a base */
 	uint64_t load[2];     /* the value at offset 0 of the segment, if the case reads it */
 	uint16_t selector[6]; /* ES CS SS DS FS GS */
 };
@@ -148,7 +148,7 @@ uint64_t foreign_own_gs(void);
 extern uint32_t foreign_runs; /* the instructions run here */
 
 /* The rival of a window: another process or thread on the same CPU. Sets its own bases repeatedly,
- * counts turns in *w, and yields. Never returns. */
+ * counts turns in *w, and yields. When w->stop is set, the rival exits. Never returns. */
 void foreign_rival(struct window *w);
 /* The same for a thread that shares the memory. */
 void foreign_rival_thread(void *w);

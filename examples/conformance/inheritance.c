@@ -250,7 +250,7 @@ static void handler_changes(const struct test *t)
 	expect_got(CHILD_GS, &w->last, s, " after the handler");
 }
 
-/* The pr_reg of the first NT_PRSTATUS of a core file. */
+/* Reads the pr_reg of the first NT_PRSTATUS of a core file. False if there is none. */
 static bool core_registers(const char *path, struct user_regs_struct *regs)
 {
 	static char bytes[1 << 16];
@@ -274,8 +274,8 @@ static bool core_registers(const char *path, struct user_regs_struct *regs)
 		memcpy(&segment, bytes + at, sizeof segment);
 		if (segment.p_type != PT_NOTE)
 			continue;
-		/* The kernel writes the NT_PRSTATUS of the dying thread first. The name of this
-		 * note is "CORE". */
+		/* The kernel writes the NT_PRSTATUS of the dying thread first. Its name, "CORE",
+		 * takes 8 bytes. */
 		if (segment.p_offset + sizeof note + 8 + sizeof status > (size_t)size)
 			return false;
 		memcpy(&note, bytes + segment.p_offset, sizeof note);
@@ -288,7 +288,8 @@ static bool core_registers(const char *path, struct user_regs_struct *regs)
 	return false;
 }
 
-/* The core file's path, if the pattern is a plain name in the current directory. */
+/* Reads the name that the kernel gives to core files. Skips the case if it is not a plain name in
+ * the current directory. */
 static void core_pattern(char *pattern, int room)
 {
 	FILE *const file = fopen("/proc/sys/kernel/core_pattern", "re");
@@ -317,7 +318,8 @@ static void die_with_core(struct window *w, const char *directory)
 	_exit(78);
 }
 
-/* Removes the directory with all files in it: emulators write core files of their own there. */
+/* Removes the directory and the files in it. An emulator may have written a core file of its
+ * own. */
 static void empty(const char *directory)
 {
 	DIR *const files = opendir(directory);

@@ -264,8 +264,8 @@ static void stray_rsp(unsigned unused)
 			 : "rbx", "memory");
 }
 
-/* Makes one arch_prctl call. A filter may answer it with SIGSYS. FS is set to its current value.
- * The child does not need GS. */
+/* Makes one arch_prctl call. A filter may answer it with SIGSYS. FS is set to its current value,
+ * and GS to 0, because the child does not need GS. */
 static void each_prctl(unsigned which)
 {
 	const int get = (int)(which >> 1), s = (int)(which & 1);

@@ -11,7 +11,8 @@ static char *text;
 static size_t length;
 static FILE *cases;
 
-/* The text of an attribute or an element. XML allows no control characters, not even escaped. */
+/* Writes the text of an attribute or an element. XML forbids most control characters even if
+ * escaped, so blanks replace all but newlines. */
 static void put_escaped(FILE *to, const char *from)
 {
 	for (; *from; from++) {

@@ -128,7 +128,7 @@ static void human_begin(unsigned total)
 						     : "does not advertise it");
 }
 
-/* Consecutive skips with one reason become one line. */
+/* Prints a skip only if its reason differs from that of the skip before. */
 static void human_result(const struct result *r, unsigned index)
 {
 	static char last[sizeof r->record.note];

@@ -284,8 +284,8 @@ static void bad_selector(const struct test *t)
 	const long error = request(PTRACE_POKEUSER, child, offset_selector(s), 7);
 
 	expect(0, (uint64_t)peek(child, BY_USER, s, &base), "%s", reading[BY_USER]);
-	/* The base that is read must be a user address. Before, FS had the C library's base and GS
-	 * had zero. */
+	/* The base that is read must be a user address. Before the request, FS had the C library's
+	 * base and GS had zero. */
 	expect(0, base >> 47, "upper bits of the base that is read");
 	classify("writing selector 7: %s, then reading gives 0x%llx",
 		 error ? strerror(errno) : "ok", (unsigned long long)base);

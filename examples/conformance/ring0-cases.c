@@ -99,8 +99,8 @@ static void write64(int segment, uint64_t base)
 extern const char wrmsr_at[], wrmsr_on[], cr4_at[], cr4_on[];
 #pragma GCC visibility pop
 
-/* The boot image's trap.c asks the core whether a fault belongs to a stub. There is no core here,
- * so the window answers. */
+/* The boot image's trap.c asks the core whether a fault belongs to a stub. This image has no core,
+ * so this function answers for the window's stubs. */
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
 	const uint64_t at = *rip;

@@ -45,7 +45,7 @@ static struct tally *current;
 static uint32_t processor, failures;
 int have_timer;
 static const char *skipped;
-/* The case that the processor whose turn it is announced last: index plus 1. */
+/* The case that the current processor announced last: index plus 1. 0: none yet. */
 static volatile uint32_t announced;
 /* The processor that hung; a hang of the boot processor is not detected. */
 static uint32_t hung;
@@ -180,7 +180,7 @@ static void hang_here(const struct test *t)
 
 static void run_all(uint32_t cpu)
 {
-	/* Setting the bit where CPUID does not offer it hangs some emulators. */
+	/* Some emulators hang if CR4.FSGSBASE is set although CPUID does not offer it. */
 	const char *why = offered() ? NULL : "CPUID does not offer FSGSBASE";
 
 	processor = cpu;
@@ -192,8 +192,8 @@ static void run_all(uint32_t cpu)
 			continue;
 		current = &tallies[i];
 		failures = 0;
-		/* ring0_can_be_set() tests that the bit can be set, so it runs even if that failed
-		 * here. */
+		/* ring0_can_be_set() tests that the bit can be set, so it runs even if setting the
+		 * bit has just failed. */
 		skipped = ring0_tests[i].run == ring0_can_be_set && offered() ? NULL : why;
 		if (!skipped) {
 			announce(&ring0_tests[i]);
@@ -267,8 +267,7 @@ static void blame(uint32_t cpu)
 	current->failed++;
 }
 
-/* Names the processors that were not tested, with the reason, so that they do not count as
- * passed. */
+/* Reports the processors that were not tested, so that they do not count as passed. */
 static void tell_missing(uint32_t cpus, uint32_t present)
 {
 	struct line line = {0};

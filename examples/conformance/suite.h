@@ -15,10 +15,10 @@
 /* The exit statuses of kselftest. 64 is EX_USAGE of sysexits.h. */
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4, CANNOT_RUN = 3, BAD_USAGE = 64 };
 
-/* The result of a case; a higher number is worse. */
+/* The result of a case. If a case runs several times, the highest number counts. */
 enum word {
 	WORD_NONE = 0,
-	WORD_SKIP, /* could not be tested here, with the reason */
+	WORD_SKIP, /* could not be tested; the note holds the reason */
 	WORD_PASS, /* the rule holds */
 	/* Measured where vendors differ: there is no rule to break, and the note holds the
 	 * result. */

@@ -209,7 +209,7 @@ static void hops(const struct test *t)
 	}
 }
 
-/* A process that is stopped and continued from outside. */
+/* A process stops itself by SIGSTOP, and its parent continues it. */
 static void stops(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -458,7 +458,7 @@ static int sampling(void)
 	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0UL);
 }
 
-/* A base of the kernel's half while non-maskable interrupts come at any instruction. */
+/* Bases of every class, while non-maskable interrupts come at any instruction. */
 static void nmi(const struct test *t)
 {
 	const int fd = sampling();
@@ -474,7 +474,7 @@ static void nmi(const struct test *t)
 		skip("the counter does not count");
 }
 
-/* A process emulator has no entry code to test, and its own faults are a separate matter. */
+/* A process emulator has no entry code to test. */
 static void need_entry_code(void)
 {
 	if (machine.report.hwcap2_present == FSGS_ANSWER_NO)
@@ -533,8 +533,8 @@ static void entry_argument(const struct test *t)
 
 	need_entry_code();
 	/* Intel processors raise #UD for SYSCALL in 32-bit code. QEMU 7.2 executes it on Intel
-	 * models, too, for which Linux has set no entry point: the guest's kernel crashes with any
-	 * base. */
+	 * models, too. Linux sets no entry point for it on Intel processors, so the guest's kernel
+	 * would crash with any base. */
 	if (t->c && strcmp(machine.report.vendor, "GenuineIntel") == 0)
 		skip("SYSCALL in 32-bit code is not defined on this processor");
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guards the core's stubs by the kernel's exception table, whose handler leaves the vector in EAX.
- * lib/core/stubs.S includes this file.
+ * Guards the core's stubs by the kernel's exception table. When an instruction faults, the kernel
+ * leaves the vector in EAX. lib/core/stubs.S includes this file.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>

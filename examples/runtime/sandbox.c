@@ -7,7 +7,7 @@
  * leads out of the sandbox. The difficult part is the change between guest and host. Each call into
  * the guest and each call back to the host changes the GS base, and host code must always run with
  * the host's own base. Here two guests run in turn and call the host in the middle of their work.
- * They would notice at once if they saw each other's memory or the host's.
+ * If a guest saw the other guest's memory or the host's, its sum would be wrong.
  */
 #include "gs.h"
 

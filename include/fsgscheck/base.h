@@ -226,7 +226,7 @@ FSGS_API int fsgs_get_base(uint32_t segment, uint64_t *base) FSGS_NOTHROW FSGS_M
 struct fsgs_base_value {
 	uint64_t base;     /**< The base; 0 on an error. */
 	int32_t error;     /**< 0, or the negative error of fsgs_get_base(). */
-	uint32_t reserved; /**< 0; to be ignored. */
+	uint32_t reserved; /**< 0; ignore this member. */
 };
 
 /**

@@ -147,7 +147,7 @@ enum fsgs_finding {
 	FSGS_FINDING_ARCH_PRCTL_DENIED = 11, /**< arch_prctl fails. */
 	FSGS_FINDING_ARCH_PRCTL_LIES = 12,   /**< arch_prctl gives wrong answers. */
 	FSGS_FINDING_INSTRUMENTED = 13,      /**< A tool changes the evidence in this process. */
-	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< They run without being enabled by the kernel. */
+	FSGS_FINDING_PRIVILEGE_RISK = 14,    /**< Runs although the kernel did not enable it. */
 	FSGS_FINDING_INSN_UD = 15,           /**< Ring 0: undefined although the CR4 bit is set. */
 	FSGS_FINDING_CR4_REFUSED = 16,       /**< Ring 0: setting the bit in CR4 faults. */
 	FSGS_FINDING_CR4_DROPPED = 17,       /**< Ring 0: the bit does not stay set in CR4. */

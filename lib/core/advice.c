@@ -2,8 +2,8 @@
 /*
  * Reasons and advice: the same sentences for the library, the command, the boot image and the page.
  * They are in advice.def, each with its condition. Here they become a list of conditions, and a
- * structure with one member for each text in the same order, which needs no relocation. One string
- * for all would be longer than C11 5.2.4.1 requires compilers to accept.
+ * structure with one member for each text, in the same order. Such a structure needs no relocation.
+ * One string with all texts would be longer than C11 5.2.4.1 requires compilers to accept.
  */
 #include "core.h"
 
@@ -24,7 +24,7 @@ enum {
 	TRIED = 4,     /* all four instructions were tried */
 	OFFERED = 8,   /* CPUID offers the instructions */
 	MAYBE_VM = 16, /* may be a guest with its own ring 0: no evidence against it */
-	ASKED = 32,    /* ring 0 was tested, by itself or through a process */
+	ASKED = 32,    /* the report has evidence from ring 0 */
 	UNASKED = 64,
 	PARAVIRTUAL = 128, /* a guest without its own ring 0 */
 	MAYBE_BARE = 256,  /* no sign of a hypervisor */

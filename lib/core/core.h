@@ -86,8 +86,7 @@ static inline const char *fsgs_next_string(const char *text)
 	return text;
 }
 
-/* The kinds of processor and hypervisor that the decision and the advice distinguish, by
- * signature. */
+/* The hypervisors that the decision and the advice distinguish, by signature. */
 enum fsgs_product {
 	FSGS_PRODUCT_OTHER,
 	FSGS_PRODUCT_HYPERV,

@@ -192,8 +192,7 @@ static int odd_signal(const struct fsgs_report *r)
 	return 0;
 }
 
-/* Whether a tool changes the evidence. This is reported only with a verdict that a healthy machine
- * does not have. */
+/* Whether a tool changes the evidence. This is not reported with the verdict `usable`. */
 static int is_instrumented(const struct fsgs_report *r)
 {
 	if (r->verdict == FSGS_VERDICT_USABLE)
@@ -206,14 +205,15 @@ static int is_instrumented(const struct fsgs_report *r)
 	    !(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_UML)) &&
 	    fsgs_product(r->hypervisor) != FSGS_PRODUCT_TCG)
 		return 1;
-	/* Without AT_HWCAP2, `broken` comes from ring 0, and no tool of this process can have
-	 * changed that evidence. */
+	/* If AT_HWCAP2 does not advertise the feature, `broken` comes from ring 0, and no tool of
+	 * this process can have changed that evidence. */
 	if (r->verdict != FSGS_VERDICT_BROKEN || r->hwcap2_fsgsbase != FSGS_ANSWER_YES)
 		return 0;
 	if (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_TRACED))
 		return 1;
-	/* A kernel that lists the flag executes the instructions at each context switch. If they
-	 * faulted there, it would have crashed. So a tool makes them fault in this process. */
+	/* A kernel that advertises and lists the feature executes the instructions at each context
+	 * switch. If they faulted there, it would have crashed. So a tool makes them fault in this
+	 * process. */
 	return r->cpuinfo_flag == FSGS_ANSWER_YES && any_at_all(raised, r->trials);
 }
 

@@ -3,8 +3,8 @@
  * The walk through ring 0: with CR4.FSGSBASE clear, set, and clear again.
  *
  * A guest kernel relies on CPUID, sets CR4.FSGSBASE and executes the instructions. On a defective
- * host each of these steps can fail. So each step is taken by itself and announced before: the
- * machine may not survive it.
+ * host each of these steps can fail. So each step is taken by itself, and announced first, because
+ * the machine may not survive the step.
  *
  * An instruction is first executed with the value that its base already has. For a caller that
  * needs its bases this is all. Otherwise, markers follow after all four instructions were executed
@@ -150,7 +150,7 @@ static void compare_samples(struct walk *walk, const struct fsgs_trial sampled[F
 }
 
 /* Writes the old base by the instruction and by the MSR: after a defective instruction the MSR
- * repairs it. */
+ * repairs the base. */
 static void put_back(struct walk *walk, uint32_t segment, enum fsgs_insn writer, fsgs_stub_fn *stub)
 {
 	struct fsgs_stub io = {.in = {walk->base[segment]}};
@@ -184,8 +184,8 @@ static int all_ran(const struct walk *walk)
 	return 1;
 }
 
-/* Compares the instruction and the MSR for one base. After the trial a fault here is ignored: the
- * samples report it. */
+/* Compares the instruction and the MSR for one base. A fault is ignored: the last sample reports
+ * it. */
 static void check_msr(struct walk *walk, fsgs_stub_fn *stub, enum fsgs_insn rd, enum fsgs_insn wr)
 {
 	struct fsgs_stub io = {.in = {MARKER_BY_MSR, MARKER_BY_INSN}};
@@ -323,7 +323,7 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 	announce(walk, "read CR4 and the bases");
 	if (read_cr4(walk, &cr4))
 		return;
-	/* The caller's kernel uses the instructions, so CR4 must not be cleared, not even for a
+	/* The caller's kernel uses the instructions, so the bit must not be cleared, not even for a
 	 * moment. */
 	if (walk->keep && (cr4 & CR4_FSGSBASE))
 		return;

@@ -26,7 +26,8 @@
 /* An entry in the table of fsgs_stub_recover(), relative to itself: the object needs no relocation
  * at run time. */
 #define FSGS_GUARD(insn) TABLE_SECTION; .balign 4; .long insn - .; .text
-/* Empty: in ring 0 and in processes, a stub that faulted continues at fsgs_stub_fault. */
+/* Empty: a stub that faulted continues at fsgs_stub_fault, or under the guard of a Linux process at
+ * fsgs_stub_faulted (lib/linux/handlers.S). */
 #define FSGS_FAULT
 #endif
 
@@ -123,10 +124,10 @@ read_stub fsgs_stub_rdgs64 FSGS_RDGSBASE
 write_stub fsgs_stub_wrfs64 FSGS_WRFSBASE
 write_stub fsgs_stub_wrgs64 FSGS_WRGSBASE
 
-/* The base is foreign between WRITE64 and RESTORE, so no code there may enter a kernel. A kernel
- * that does not know the instructions would use the foreign base. A sandbox that keeps its own
- * state behind GS would use it, too. The first two instructions take every expected fault while the
- * base still has its old value. */
+/* The base is foreign between WRITE64 and RESTORE, so no code between these two steps may enter a
+ * kernel. A kernel that does not know the instructions would use the foreign base. A sandbox that
+ * keeps its own state behind GS would use it, too. The first two instructions take every expected
+ * fault while the base still has its old value. */
 	.macro mark_stub name rd wr
 	stub \name
 	movl $1, STEP(%rdi)
@@ -309,7 +310,8 @@ exits_stub fsgs_stub_exits_fs FSGS_RDFSBASE FSGS_WRFSBASE
 exits_stub fsgs_stub_exits_gs FSGS_RDGSBASE FSGS_WRGSBASE
 
 #if !defined(FSGS_STUB_HEADER)
-/* fsgs_stub_recover() continues every stub that faulted here. */
+/* The address that fsgs_stub_recover() gives: a stub that faulted continues at this label and
+ * returns 1. */
 	.globl fsgs_stub_fault
 #if defined(__ELF__)
 	.hidden fsgs_stub_fault

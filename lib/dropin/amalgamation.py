@@ -142,7 +142,7 @@ def read(path):
 
 
 def lists():
-    """For each list of lib/meson.build: (file, condition of the preprocessor or '')."""
+    """The files of each list of lib/meson.build, as pairs: a file, and its preprocessor condition or ''."""
     found, conditions, name = {}, [], ''
     for line in read(LIB / 'meson.build').splitlines():
         words = line.split()
@@ -160,7 +160,10 @@ def lists():
 
 
 def plain(text):
-    """The same text with FSGS_PLAIN before each function definition. clang-format puts its brace on a line of its own."""
+    """The same text with FSGS_PLAIN before each function definition.
+
+    clang-format puts the opening brace of a function on a line of its own.
+    """
     lines = text.split('\n')
     for number in [at for at, line in enumerate(lines) if line == '{']:
         first = number - 1

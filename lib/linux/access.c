@@ -3,10 +3,10 @@
  * The decided access of each segment and the answer of fsgs_usable(), kept until fsgs_refresh().
  *
  * One word holds all of these, and the ticket of the survey that found them. Surveys run without a
- * lock, so an earlier survey must not overwrite what a later survey has stored. The accessors see
- * the old access or the new access, but never an undecided one: they would start a survey, which a
- * thread with a foreign FS base could not survive. tests/torture/deciding.py takes these steps in
- * every order.
+ * lock, so an earlier survey must not overwrite what a later survey has stored. Once an access is
+ * decided, the accessors see the old access or the new access, but never an undecided one. For an
+ * undecided access they would start a survey, which a thread with a foreign FS base could not
+ * survive. tests/torture/deciding.py takes the steps of these functions in every order.
  */
 #define FSGS_BASE_LIMIT_CONST_ /* this file writes fsgs_base_limit */
 

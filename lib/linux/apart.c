@@ -14,7 +14,7 @@ struct errand {
 };
 
 /* For setuid() and similar calls, glibc sends a signal to every thread and waits until each has
- * handled it. So these signals stay unblocked here, even if the caller has blocked them. */
+ * handled it. So the new thread unblocks these signals, which the caller may have blocked. */
 static void *run_errand(void *argument)
 {
 	const struct errand *const errand = argument;

@@ -13,8 +13,8 @@
 #define ARCH_GET_FS   0x1003
 #define ARCH_GET_GS   0x1004
 
-/* No kernel returns this as a base, because it is not canonical. If it is still there, the kernel
- * wrote nothing. */
+/* No kernel returns this as a base, because it is not canonical. If a variable still holds it after
+ * the call, the kernel wrote nothing. */
 #define FSGS_SENTINEL UINT64_C(0x8a5e000000005eb1)
 
 /* Always inlined, because it is used while the FS base is foreign. */

@@ -5,8 +5,8 @@
  * This flag is from the kernel's capability set, not from raw CPUID: kernels before 5.9 list it
  * without enabling the feature; nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it
  * tells an old kernel from a disabled feature. The file grows with every CPU and every flag, so it
- * is read as a stream, up to the end of the first processor. If that end is missing, the file
- * counts as unknown.
+ * is read as a stream, up to the end of the first processor. If that end is not found within
+ * CPUINFO_SIZE bytes, the flag counts as unknown.
  */
 #include "linux.h"
 

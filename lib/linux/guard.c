@@ -166,9 +166,9 @@ int fsgs_guard_enter(void)
 	return (int)error;
 }
 
-/* Whether a signal that was held back is sent again to the process, or else to the thread. If the
- * thread does not block the signal, it is sent to the thread. If the thread blocks the signal, it
- * is sent to its original target, where it stays pending. */
+/* Whether a signal that was held back is sent again to the process, or else to the thread. The
+ * thread gets a signal of tgkill(), and a signal that was pending for the thread before the trial.
+ * It also gets the first signal of a kind that it does not block. All others go to the process. */
 static int is_for_process(int slot, int nth, const siginfo_t *info, kernel_sigset mask,
 			  kernel_sigset own)
 {
@@ -200,7 +200,8 @@ void fsgs_guard_leave(void)
 	}
 	fsgs_lock_release(name);
 	/* Sends the first signal of each kind while all are blocked, since a handler may leave by a
-	 * jump. Sends the rest when the first is no longer pending. */
+	 * jump. Sends the rest after that: while the first is pending, the kernel would drop
+	 * them. */
 	if (any)
 		change_mask(SIG_BLOCK, caught_set(), NULL);
 	for (int i = 0; i < FSGS_CAUGHT; i++)

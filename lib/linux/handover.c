@@ -9,10 +9,9 @@
  * lock and without a wait. It runs with that action's mask and flags, which the kernel applies.
  *
  * Two copies of the library in one process recognise each other only by the mark before each
- * handler's entry. The action of the first signal is their lock. A copy that finds other code's
- * action there, and replaces it, owns the actions. Other copies wait until this copy has restored
- * the action. The handler of a copy that waits passes everything on to the handler that it
- * replaced.
+ * handler's entry. The action of the first signal is their lock. A copy that replaces other
+ * code's action of this signal owns all actions. Other copies wait until this copy has restored the
+ * action. The handler of a copy that waits passes everything on to the handler that it replaced.
  *
  * The handler does not use the FS base, because a fault may come from a thread whose FS base is
  * foreign. Hence no errno, no pthread_self(), and no stack protector in this file.
@@ -66,8 +65,8 @@ static atomic_uint installed[FSGS_CAUGHT];
  * back. */
 static atomic_int displaced[FSGS_CAUGHT];
 
-/* While this copy waits: the other copy's handler of the first signal, in place of which this
- * copy's handler is installed. Otherwise 0. */
+/* While this copy waits, the other copy's handler of the first signal: this copy's handler is
+ * installed in its place. Otherwise 0. */
 static atomic_uintptr_t beside;
 
 /* In handlers.S. */
@@ -399,8 +398,8 @@ static int install_handler(int slot, struct kernel_action expected, struct kerne
 		expected = action;
 		found = out;
 	}
-	/* The second exchange failed: put the other thread's action back, which the first exchange
-	 * removed. */
+	/* After the first exchange, no variant was left or an exchange failed: put the other
+	 * thread's action back, which the last exchange removed. */
 	if (atomic_exchange(&installed[slot], 0))
 		replace(slot, &expected, &found);
 	return error;
@@ -465,7 +464,7 @@ static int look_and_install(int slot)
 			break;
 		pause_for_other_copy(pauses);
 	}
-	/* The wait timed out. */
+	/* The wait failed or timed out: remove this copy's handler. */
 	if (slot == FIRST && atomic_load(&beside)) {
 		if (exchange_action(slot, NULL, &now) == 0 && which_of_ours(&now) < FSGS_VARIANTS)
 			replace(slot, &now, &waited_for);

@@ -35,8 +35,8 @@ void fsgs_auxv_compare(struct fsgs_report *report);
 
 /* cpuinfo.c: /proc/cpuinfo. */
 
-/* Takes /proc/cpuinfo in pieces of any size and keeps only what is needed of the first
- * processor. */
+/* The state of fsgs_cpuinfo_feed(), which takes /proc/cpuinfo in pieces of any size. Holds what is
+ * needed of the first processor. */
 struct fsgs_cpuinfo {
 	/* enum fsgs_answer: `fsgsbase` is among the flags; unknown if there is no line with
 	 * flags. */
@@ -67,7 +67,8 @@ int fsgs_open_file(const char *path);
 ssize_t fsgs_read_file(int fd, void *to, size_t size, off_t at);
 #define FSGS_WHERE_IT_IS (-1)
 
-/* "6.1.0-56-amd64" to 6<<16 | 1<<8 | 0; 0 when it does not begin with two numbers. */
+/* Converts "6.1.0-56-amd64" to 6<<16 | 1<<8 | 0. Returns 0 if `release` does not begin with two
+ * numbers. */
 uint32_t fsgs_kernel_version(const char *release);
 
 /* Fills in kernel, kernel_version and signs. */
@@ -78,9 +79,9 @@ void fsgs_name_paravirtual(struct fsgs_report *report);
 
 /* trial.c, or no-trial.c if the code is not 64-bit x86. */
 
-/* Code that may fault collects evidence between fsgs_guarded_begin() and fsgs_guarded_end(), in
- * functions that take this structure. If the trial is refused there is no guard: `ops` is empty,
- * and CPUID runs unguarded. If CPUID faulted, the loader of this program would have died
+/* The functions that take this structure may fault while they collect evidence. Call them between
+ * fsgs_guarded_begin() and fsgs_guarded_end(). If the trial is refused, there is no guard: `ops` is
+ * empty, and CPUID runs unguarded. If CPUID faulted, the loader of this program would have died
  * already. */
 struct fsgs_guarded {
 	struct fsgs_core_ops ops; /* for functions of the core */
@@ -114,9 +115,9 @@ static inline __attribute__((always_inline)) void fsgs_touch(volatile char *low,
 		low[at - 1] = 0;
 }
 
-/* apart.c: runs a function in a separate thread and waits for its end. No handler of the process
- * runs in that thread, except those of SIGSYS and SIGTRAP. If the thread cannot be created, returns
- * the error of pthread_create(). */
+/* apart.c: runs a function in a separate thread and waits for its end. That thread blocks all
+ * signals except SIGSYS, SIGTRAP, SIGSEGV, SIGBUS and the C library's own signals. If the thread
+ * cannot be created, returns the error of pthread_create(). */
 int fsgs_apart(void *(*body)(void *), void *argument);
 
 /* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */

@@ -26,7 +26,8 @@
 #define RIVAL    UINT64_C(0x0000051e9e0ffee0)
 
 #define SLEEP_NS 2000000
-/* How many times the trial waits for the rival, which shares its CPU with other threads, too. */
+/* How many times outlive_rival() waits for the rival, which shares its CPU with other threads,
+ * too. */
 #define YIELDS   4096
 #define SLEEPS   16
 
@@ -122,8 +123,8 @@ static void outlive_signal(struct arena *arena)
 	fsgs_guard_leave();
 }
 
-/* In a VM, CPUID is the shortest exit to the hypervisor. If CPUID faults, the fault is a signal as
- * above. */
+/* In a VM, CPUID is the shortest exit to the hypervisor. If CPUID faults, the fault is a signal, as
+ * in outlive_signal(). */
 static void outlive_cpuid(struct arena *arena)
 {
 	struct fsgs_stub io = {0};
@@ -177,8 +178,8 @@ static long fork_and_compare(uint64_t base)
 				 "setne %%dil\n\t"
 				 "movl %[exit_group], %%eax\n\t"
 				 "syscall\n\t"
-				 /* A sandbox denied exit. The child must not continue with the code
-				  * of the process. */
+				 /* A sandbox denied exit_group(). The child must not continue with
+				  * the code of the process. */
 				 "movl %[exit], %%eax\n\t"
 				 "syscall\n\t"
 				 "ud2\n"

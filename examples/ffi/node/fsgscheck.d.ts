@@ -23,7 +23,7 @@ export type Words<Name extends string> = Readonly<Record<Name, string>>;
 export const Verdict: Words<
 	'UNKNOWN' | 'USABLE' | 'UNSUPPORTED' | 'DISABLED' | 'UNADVERTISED' | 'BROKEN' | 'INCONSISTENT'>;
 
-/** What refines a verdict. */
+/** A detail of a verdict. */
 export const Finding: Words<
 	'KERNEL_TOO_OLD' | 'SWITCHED_OFF' | 'UNPROVEN' | 'UPGRADE_RISK' | 'WRONG_MODE' | 'CPUS_DIFFER' | 'CPUID_MASKED'
 	| 'EMULATED' | 'NO_CANONICAL_CHECK' | 'VALUE_LOST' | 'SANDBOXED' | 'ARCH_PRCTL_DENIED' | 'ARCH_PRCTL_LIES'
@@ -95,7 +95,7 @@ export function getBase(segment: number): bigint;
 /** Writes the base of a segment in the calling thread. FS is the C library's: leave it alone. */
 export function setBase(segment: number, base: bigint | number): void;
 
-/** Writes the base only if it has another value: cheaper if it often has the value already. */
+/** Writes the base only if it has another value. Cheaper than setBase() if the base often has the value already. */
 export function ensureBase(segment: number, base: bigint | number): void;
 
 /** The sentence that explains a number of a list; null for a number that the library does not know. */

@@ -155,7 +155,7 @@ function setBase(segment, base) {
 	succeed('fsgs_set_base', C.setBase(u32(segment), u64(base)));
 }
 
-// Writes a base only if it has another value: cheaper if it often has the value already.
+// Writes a base only if it has another value. Cheaper than setBase() if the base often has the value already.
 function ensureBase(segment, base) {
 	succeed('fsgs_ensure_base', C.ensureBase(u32(segment), u64(base)));
 }

@@ -2,9 +2,9 @@
 
 // Package fsgscheck tells whether the FSGSBASE instructions can really be used here: libfsgscheck by cgo.
 //
-// Any goroutine may call any function at any time. A check is one C call: the goroutine stays on its thread
-// meanwhile, and signals that the Go runtime needs reach it. A base belongs to a thread: call runtime.LockOSThread
-// before GetBase, and keep the thread until SetBase.
+// Any goroutine may call any function at any time. A check is one C call: the goroutine stays on its thread meanwhile,
+// and the Go runtime still gets the signals that it needs. A base belongs to a thread: call runtime.LockOSThread before
+// GetBase, and keep the thread until SetBase.
 package fsgscheck
 
 // #cgo LDFLAGS: -lfsgscheck
@@ -57,7 +57,7 @@ const (
 	Inconsistent Verdict = C.FSGS_VERDICT_INCONSISTENT
 )
 
-// Access is how a base is to be read and written. A number that the library does not know becomes None.
+// Access is how a base is read and written. A number that the library does not know becomes None.
 type Access uint32
 
 const (
@@ -86,7 +86,7 @@ const (
 	Tried      Proof = C.FSGS_PROOF_TRIED
 )
 
-// Finding refines a verdict, Insn is one of the four instructions.
+// Finding is a detail of a verdict, and Insn is one of the four instructions.
 type (
 	Finding uint32
 	Insn    uint32
@@ -211,8 +211,8 @@ func SetBase(segment Segment, base uint64) error {
 	return failed(C.fsgs_set_base(C.uint32_t(segment), C.uint64_t(base)))
 }
 
-// EnsureBase writes a base of the calling thread only if it has another value: cheaper if it often has the value
-// already.
+// EnsureBase writes a base of the calling thread only if the base has another value. This is cheaper than SetBase if
+// the base often has the value already.
 func EnsureBase(segment Segment, base uint64) error {
 	return failed(C.fsgs_ensure_base(C.uint32_t(segment), C.uint64_t(base)))
 }

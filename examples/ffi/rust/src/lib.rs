@@ -160,7 +160,7 @@ results! { Verdict Outcome Access Proof }
 /// The two segments that have a base of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// The C library keeps its thread pointer there.
+    /// Holds the thread pointer of the C library.
     Fs = sys::FSGS_SEGMENT_FS as isize,
     /// Free for programs.
     Gs = sys::FSGS_SEGMENT_GS as isize,
@@ -203,7 +203,7 @@ fn answer(value: u64) -> Option<bool> {
     }
 }
 
-/// The place and the name of each field of the library.
+/// The name and the description of each field of a report.
 pub fn fields() -> impl Iterator<Item = (&'static str, sys::Field)> {
     (0..).map_while(|number| {
         let mut field = sys::Field::default();
@@ -240,7 +240,7 @@ impl Report {
     pub fn verdict_of(&self, segment: Segment) -> Verdict {
         Verdict::from(self.number("verdicts", segment as u32))
     }
-    /// How the base of a segment is to be read and written.
+    /// How the base of a segment is read and written.
     pub fn access(&self, segment: Segment) -> Access {
         Access::from(self.number("access", segment as u32))
     }
@@ -348,7 +348,8 @@ pub fn set_gs_base(base: u64) -> io::Result<()> {
     result(unsafe { sys::fsgs_set_base(Segment::Gs as u32, base) })
 }
 
-/// Write the GS base only if it has another value: cheaper if it often has the value already.
+/// Write the GS base only if it has another value. Cheaper than `set_gs_base()` if the base often has the value
+/// already.
 pub fn ensure_gs_base(base: u64) -> io::Result<()> {
     // SAFETY: neither Rust nor the C library uses GS on this system.
     result(unsafe { sys::fsgs_ensure_base(Segment::Gs as u32, base) })

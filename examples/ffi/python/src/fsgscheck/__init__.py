@@ -211,7 +211,7 @@ def set_base(segment, base):
 
 
 def ensure_base(segment, base):
-    """Write a base only if it has another value: cheaper if it often has the value already."""
+    """Write a base only if it has another value. Cheaper than set_base() if the base often has the value already."""
     _raise(_library.fsgs_ensure_base(_fit(segment, 32), _fit(base, 64)))
 
 

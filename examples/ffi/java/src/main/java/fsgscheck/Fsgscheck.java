@@ -22,8 +22,8 @@ import java.util.stream.IntStream;
  * Can the FSGSBASE instructions really be used here? libfsgscheck by JNA.
  *
  * <p>Any thread may call any method at any time. The JVM uses SIGSEGV itself. During a trial, the library passes the
- * JVM's signals to the JVM. {@code java -Xcheck:jni} warns of a changed handler if it looks during a trial. After the
- * trial the JVM's handler is installed again.
+ * JVM's signals to the JVM. {@code java -Xcheck:jni} warns of a changed handler if the JVM checks its handlers during a
+ * trial. After the trial the JVM's handler is installed again.
  */
 public final class Fsgscheck {
     /** The flags of a check: enum fsgs_check_flag. */
@@ -44,7 +44,7 @@ public final class Fsgscheck {
     /** What the evidence adds up to. */
     public enum Verdict { UNKNOWN, USABLE, UNSUPPORTED, DISABLED, UNADVERTISED, BROKEN, INCONSISTENT }
 
-    /** What refines a verdict. */
+    /** A detail of a verdict. */
     public enum Finding {
         KERNEL_TOO_OLD, SWITCHED_OFF, UNPROVEN, UPGRADE_RISK, WRONG_MODE, CPUS_DIFFER, CPUID_MASKED, EMULATED,
         NO_CANONICAL_CHECK, VALUE_LOST, SANDBOXED, ARCH_PRCTL_DENIED, ARCH_PRCTL_LIES, INSTRUMENTED,
@@ -58,7 +58,7 @@ public final class Fsgscheck {
     /** The four instructions. */
     public enum Insn { RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE }
 
-    /** How a base is to be read and written. */
+    /** How a base is read and written. */
     public enum Access { NONE, INSTRUCTION, ARCH_PRCTL }
 
     /** What the verdict rests on. */
@@ -205,7 +205,7 @@ public final class Fsgscheck {
             return result(Verdict.values(), "verdicts", segment.ordinal());
         }
 
-        /** How the base of a segment is to be read and written. */
+        /** How the base of a segment is read and written. */
         public Access access(Segment segment) {
             return result(Access.values(), "access", segment.ordinal());
         }
@@ -311,7 +311,7 @@ public final class Fsgscheck {
         succeed("fsgs_set_base", LIBRARY.fsgs_set_base(segment.ordinal(), base));
     }
 
-    /** Writes a base only if it has another value: cheaper if it often has the value already. */
+    /** Writes a base only if it has another value. Cheaper than setBase() if the base often has the value already. */
     public static void ensureBase(Segment segment, long base) {
         succeed("fsgs_ensure_base", LIBRARY.fsgs_ensure_base(segment.ordinal(), base));
     }

@@ -33,7 +33,7 @@ public final class Facts {
         int tries = 0;
 
         for (int i = 0; i < 200_000; i++) {
-            length(arrays[0]); // until the method is compiled without a test for null
+            length(arrays[0]); // many calls, so that the JVM compiles the method without a test for null
         }
         for (; !done || tries < 1000; tries++) {
             try {
