@@ -205,7 +205,8 @@ static void cancelled(const char *name)
 		EXPECT(type == PTHREAD_CANCEL_ASYNCHRONOUS || !atomic_load(&in_check),
 		       "%s inside a check", name);
 	}
-	/* The threads left neither the lock nor the library's handlers behind. */
+	/* Fails if a cancelled thread still holds the lock, or has left the library's handlers
+	 * installed. */
 	check_as_usual(name);
 }
 
@@ -248,7 +249,8 @@ static void limited(const char *name)
 }
 
 /* The caller is process 1 of a container. The kernel protects it from signals that other processes
- * send. Here another process signals a thread that runs no trial, while another thread runs one. */
+ * send. One thread of the caller checks while another process sends SIGILL without a pause. The
+ * other thread, which runs no trial, may receive such a signal during a trial. */
 static void *be_there(void *argument)
 {
 	for (;;)

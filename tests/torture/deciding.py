@@ -57,7 +57,7 @@ class State:
     decided: Word = Word()
     tickets: int = 0
     limit: bool = False            # whether the inline forms use the instruction
-    settled: bool = False          # from here on, property 1 must hold
+    settled: bool = False          # a survey that began after the last change has returned, so property 1 must hold
     proof: typing.Any = None       # if `trusted` is set: the machine on which arch_prctl was verified
 
 
@@ -114,7 +114,7 @@ class Model:
         return dataclasses.replace(state, decided=Word(ticket=t.ticket, **new))
 
     def step(self, state, me):
-        """The states after the next step of a thread. There are none if it has ended or waits."""
+        """The states after the next step of a thread. There are none if the thread has ended."""
         t = state.threads[me]
         if not t.left:
             return

@@ -47,7 +47,7 @@ class Rows(unittest.TestCase):
 
 
 class Everything(unittest.TestCase):
-    """Runs every row, and the threads for FSGSCHECK_TORTURE_SECONDS. This test is run by hand."""
+    """Runs every row, and the program `threads` for FSGSCHECK_TORTURE_SECONDS. This test is run by hand."""
 
     def test_hostile_and_threads(self):
         for what, cpu in CPUS.items():

@@ -52,7 +52,7 @@ class State:
     lock: tuple = (NO_THREAD, NO_THREAD)
     foreign: int = NO_THREAD                  # the thread that holds the program's own lock
     trying: tuple = (NO_THREAD, NO_THREAD)
-    newest: str = FIRST                       # the action that another thread installed last, or that our handler passes signals to
+    newest: str = FIRST                       # the action that another thread has installed; for our handler: that behind it
     recent: frozenset = frozenset((FIRST,))   # all that `newest` was since the current exchange began
     exchanging: tuple = (False, False)
     role: tuple = ('exchanging', 'exchanging')   # each copy's role: 'exchanging', 'owner', or 'waiting' for another copy
@@ -187,8 +187,8 @@ class Model:
             if role == 'owner' and self.defect == 'another copy is not asked':
                 role = 'waiting'
             if (is_ours(now) and now[0] == t.copy) or role == 'waiting' or self.defect == 'restored without a look':
-                # This may be another variant than that of this trial, because another thread may have restored an earlier
-                # variant.
+                # The installed variant may differ from the variant of this trial, because another thread may have restored
+                # an earlier variant.
                 found = now if is_ours(now) and now[0] == t.copy else t.mine
                 yield change(self.exchanges(state, t.copy), me, at='restore', expected=now,
                              put=state.behind[t.copy][found[1]])
@@ -233,8 +233,8 @@ class Model:
                                    recent=state.recent if any(exchanging) else frozenset((state.newest,)))
 
     def forker(self, state, me):
-        """The steps of fork(). Before it, a handler of the program takes a lock. In the child, the page with the
-        library's lock is empty."""
+        """The steps of fork(). Before the fork, a handler of the program takes a lock. In the child, the page with the
+        library's lock is filled with zeros."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
             if self.defect != 'a lock over fork':
@@ -282,7 +282,7 @@ class Model:
             yield change(self.owner_installs(state, t.left[0]), me, left=t.left[1:])
 
     def saver(self, state, me):
-        """Installs an action, and later restores the action that it has replaced, which may be ours."""
+        """Installs an action, and later restores the action that it has replaced, which may be our handler."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
             found = state.disposition
@@ -291,7 +291,8 @@ class Model:
         elif t.at == 'put back':
             if is_ours(t.old):
                 holds(5, self.behind(state, t.old) == t.expected, 'a saved handler leads to somebody else')
-            # Not while the library has installed this very action for a moment: see "What cannot hold" on the page.
+            # Waits while the library exchanges actions, because it may have installed an equal action for a moment: see
+            # "What cannot hold" on the page.
             if not (any(state.exchanging) and not is_ours(t.old)):
                 yield change(self.owner_installs(state, t.old), me, at='idle', left=(), old=None, expected=None)
 
@@ -439,7 +440,7 @@ LIMITS = {
 
 
 def refuted(defect, number):
-    """A configuration in which the defect breaks the property, and how. None if there is none."""
+    """A configuration in which the defect breaks the property, and how. None if no configuration does."""
     for name, threads in CONFIGURATIONS.items():
         try:
             explore(threads, defect)

@@ -67,7 +67,7 @@ static void with_stack(const char *name, int flags)
 	check_as_usual(name);
 }
 
-/* SS_AUTODISARM, defined here because some headers lack it. */
+/* The number is the flag SS_AUTODISARM, which some headers lack. */
 static void stack_that_disarms(const char *name)
 {
 	with_stack(name, (int)0x80000000);
@@ -238,7 +238,7 @@ static void fast_timer(const char *name)
 	EXPECT(atomic_load(&ticks) > 100, "%s: %d ticks", name, atomic_load(&ticks));
 }
 
-/* --- Each instruction alone --- */
+/* --- Single steps --- */
 
 static void single_stepped(const char *name)
 {
@@ -317,8 +317,8 @@ static void serve_call(int sig, siginfo_t *info, void *context)
 	blocks_calls = 1;
 }
 
-/* The filter must allow the handler's own return. It recognises the return by the address from
- * which rt_sigreturn() is called. */
+/* The code from which the handler of SIGSYS calls rt_sigreturn(). The kernel must not dispatch this
+ * call, and recognises it by the address. */
 static void *restorer(void)
 {
 	struct {
@@ -436,8 +436,8 @@ static void scheduling_classes(const char *name)
 	if (syscall(SYS_sched_setattr, 0, &deadline, 0) == 0) {
 		struct fsgs_report r;
 
-		/* The kernel does not move a deadline thread to another CPU, so the check on all
-		 * CPUs cannot work. */
+		/* The kernel does not move a deadline thread to another CPU. The check of all CPUs
+		 * must return 0 all the same. */
 		EXPECT(fsgs_check(&r, sizeof r, FSGS_CHECK_ALL_CPUS | FSGS_CHECK_CONTEXT) == 0,
 		       "%s: deadline", name);
 		expect_answer(&r, name);

@@ -125,7 +125,7 @@ static void *check_under_their_lock(void *argument)
 	atomic_store(&has_theirs, 1);
 	while (!atomic_load(&forking))
 		sched_yield();
-	/* Waits until the fork waits for the lock. */
+	/* Gives fork() time to reach the lock and wait for it. */
 	usleep(20000);
 	check_once(argument, 0);
 	pthread_mutex_unlock(&theirs);
@@ -286,7 +286,8 @@ static void *check_without_memory(void *argument)
 	return argument;
 }
 
-/* A thread that started before the library was loaded has no thread-local storage for it. */
+/* The thread starts before the library is loaded, so it has no thread-local storage for the
+ * library. No memory is left to allocate it. */
 static void no_memory_left(const char *name)
 {
 	const pthread_t thread = start(check_without_memory, NULL);
@@ -310,7 +311,7 @@ static void no_memory_left(const char *name)
 /* A garbage collector that detects writes by SIGSEGV. Its own data is not protected. */
 static struct barrier {
 	uintptr_t first, end;
-	char *stack_low; /* of a stack that grows page by page: the start of the committed part */
+	char *stack_low; /* the start of the committed part of a stack that grows by pages */
 	char *stack_end;
 	atomic_ulong faults;
 } * barrier;
@@ -465,8 +466,9 @@ static int make(const char *path, enum forgery forgery)
 	return failed ? -1 : 0;
 }
 
-/* Puts the forgery into a new tmpfs over /tmp, and binds it over the file. On systems without Xen,
- * the files of Xen come with a new /sys. */
+/* Replaces the file by a forgery. The forgery is made in a new tmpfs over /tmp, and bound over the
+ * file. A file below /sys is one of Xen, and exists on no other system. So its forgery is made in a
+ * new tmpfs over /sys, under its own name. */
 static int forge(const char *path, enum forgery forgery)
 {
 	static const char source[] = "/tmp/forged", sys[] = "/sys/";
@@ -525,7 +527,8 @@ static void forged_files(const char *name)
 			struct fsgs_report r;
 			sigset_t one;
 
-			/* A trial holds SIGALRM back, so only SIGKILL can end it. */
+			/* A trial blocks SIGALRM. If this child hangs in a trial, SIGKILL ends it
+			 * when its parent has ended. */
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			if (own_mounts() || forge(path, forgery))
 				_exit(EXIT_SKIP);

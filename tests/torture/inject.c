@@ -40,7 +40,8 @@ static _Noreturn void tracee(void)
 	}
 }
 
-/* Lets the tracee run to its next SIGSTOP, and gives it the signal when it faults at `at`. */
+/* Lets the tracee run to its next SIGSTOP. Gives it the signal when it faults at `at`. With `once`,
+ * restores the instruction at the first such fault. */
 static int run(pid_t pid, int signal, uintptr_t at, long original, int once)
 {
 	int status, deliver = 0;

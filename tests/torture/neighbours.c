@@ -79,7 +79,7 @@ static long check_with_key(void)
 	return possible;
 }
 
-/* --- Another copy of the library, while a collector repeatedly write-protects its data --- */
+/* --- Another copy of the library, and a thread that write-protects the copy's data --- */
 
 typedef int check_fn(struct fsgs_report *report, size_t size, uint32_t flags);
 

@@ -208,7 +208,7 @@ static uint64_t signals(const char *text, const char *name)
 	return strtoull(field(text, name), NULL, 16);
 }
 
-/* Does not use stdio, because this process must have no memory of malloc(). */
+/* Does not use fopen(), because this process must have no memory of malloc(). */
 static struct outside look_at(pid_t pid)
 {
 	/* The C library installs its own handlers, for signals 32 and 33, with the first thread. */
@@ -393,9 +393,9 @@ int main(void)
 		}
 		printf("%s%s\n", call->put_aside ? "; with signals put aside" : "",
 		       is_second_choice(call) ? ", and their siginfo refused" : "");
-		/* SIGSYS is tried only for the calls at which the library expects it. Success
-		 * without an effect is tried only for arch_prctl, because sandboxes are known to
-		 * answer this call so. */
+		/* SIGSYS is tried only for arch_prctl, because the library expects SIGSYS only at
+		 * this call. Success without an effect is tried only for arch_prctl, too, because
+		 * sandboxes are known to answer it in this way. */
 		if (call->number == SYS_arch_prctl) {
 			by_trap = try(call, SECCOMP_RET_TRAP, CONTEXT, "trap");
 			by_error |= try(call, SECCOMP_RET_ERRNO | 0, CONTEXT, "nothing");

@@ -60,8 +60,8 @@ static inline void expect_unchanged(const struct state *before, const char *name
 	       "%s: floating-point control", name);
 }
 
-/* Checks with every combination of these flags. Each check must return 0 and change nothing.
- * Returns the last report, which has all flags. */
+/* Checks with every combination of the flags in `allowed`. Each check must return 0 and change
+ * nothing. Returns the report of the last check, which has all these flags. */
 static inline struct fsgs_report check_unchanged(const char *name, uint32_t allowed)
 {
 	struct fsgs_report r;

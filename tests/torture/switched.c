@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A switch of threads in the middle of a trial, under a kernel that does not save a base written by
- * WRGSBASE. The trial's marker is then lost by chance, which must not count as a wrong value.
+ * Simulates a switch of threads in the middle of a trial, under a kernel that does not save a base
+ * written by WRGSBASE. The trial may then lose its marker by chance. Only a marker that is lost
+ * each time counts as a wrong value.
  */
 #include "torture.h"
 
@@ -11,7 +12,8 @@
 
 static int switches;
 
-/* Linking with --wrap sends the library's own calls here. */
+/* With --wrap, the linker replaces fsgs_guard_run() by __wrap_fsgs_guard_run() in the library,
+ * too. */
 int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 64 threads check at the same time. Other threads raise genuine faults, send signals in every way,
- * wait for signals in every way, exchange handlers, fork, spawn and end. Every signal must reach
- * its owner exactly once, with its siginfo intact. Every check must give the same answer, and must
- * leave the state of its thread unchanged.
+ * 64 threads (8 under slow tools) check at the same time. Other threads raise genuine faults, send
+ * signals in every way, wait for signals in every way, replace handlers, fork, spawn and end. Every
+ * signal must reach its owner exactly once, with its siginfo intact. Every check must give the same
+ * answer, and must leave the state of its thread unchanged.
  *
  * A sender sends its next signal only after the last one has arrived: two signals that are pending
  * at the same time coalesce in any process, and could not be counted.
  *
  * With TORTURE_UNDEFINED the four instructions are replaced by UD2, as in tests/bench/failing.c. So
- * each check recovers from four faults, which do not occur on a sound machine.
+ * each check recovers from at least four faults, which do not occur on a sound machine.
  */
 #include "neighbours.h"
 #include "torture.h"
@@ -32,7 +32,8 @@
 #include <core/stubs.h>
 #include <linux/guard.h>
 
-/* Linking with --wrap sends the library's own calls of fsgs_guard_run() here. */
+/* With --wrap, the linker replaces fsgs_guard_run() by __wrap_fsgs_guard_run() in the library,
+ * too. */
 int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
@@ -159,7 +160,7 @@ static void check_mask(void)
 {
 	sigset_t mask;
 
-	/* This mask includes SIGUSR2, which is in sa_mask of the owner's action. */
+	/* While a handler runs, SIGUSR2 is blocked, because it is in sa_mask of each action. */
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	EXPECT(sigismember(&mask, SIGUSR2), "a handler without its mask");
 }
@@ -224,8 +225,8 @@ static void take_stack(void)
 
 BEHIND_BARRIER(received_on_stack)
 {
-	/* Not the address of a local variable, because a sanitizer may put the variable
-	 * elsewhere. */
+	/* The frame's address shows which stack is in use. A local variable's address does not,
+	 * because a sanitizer may put the variable elsewhere. */
 	const uintptr_t at = (uintptr_t)__builtin_frame_address(0);
 
 	EXPECT(!stack_here || at - (uintptr_t)stack_here < sizeof *stacks,
@@ -283,9 +284,9 @@ BEHIND_BARRIER(received_by_chain)
 	depth--;
 }
 
-/* Waits until a new action is in effect. sigaction() cannot compare and exchange. If an action is
- * installed while the library exchanges actions, it takes effect after the exchange. That is before
- * the end of a check that begins later. */
+/* Waits until a new action is in effect. sigaction() cannot compare and exchange. So an action that
+ * is installed while the library exchanges actions takes effect only after the exchange. When a
+ * check that begins later has returned, that exchange has ended. */
 static void settle(void)
 {
 	struct fsgs_report r;
@@ -327,7 +328,7 @@ static void set_phase(int next)
 }
 
 /* Prevents a change of phase. A thread may hold the phase several times. Returns whether the
- * process serves faults now. */
+ * handlers of this phase serve the write barrier. */
 static bool hold_phase(void)
 {
 	if (holds++ == 0)
@@ -368,8 +369,9 @@ static void raise_genuine(int source)
 	source_here = -1;
 }
 
-/* After an action with SA_RESETHAND was used, and while the signal is ignored, a fault of a second
- * thread would correctly end the process. */
+/* While the signal is ignored, any fault correctly ends the process. With SA_RESETHAND, so does a
+ * second fault before the handler of the first one has installed itself again. In that phase, only
+ * one thread raises each signal. */
 static int may_raise(int source)
 {
 	const int now = atomic_load(&phase);
@@ -610,7 +612,7 @@ static int same_answer(const struct fsgs_report *r, const struct fsgs_report *ex
 }
 
 /* A check that waits 10 s for its turn is refused, as documented. An emulated machine may be that
- * slow, so one refusal in 20,000 checks is allowed there. */
+ * slow. On such a machine, one refusal is allowed, and one more for each 20,000 checks. */
 static atomic_long late;
 
 static int is_late(const struct fsgs_report *r)
@@ -901,9 +903,9 @@ int main(int argc, char **argv)
 	EXPECT(each_check_faults() && atomic_load(&recovered) >= 4 * atomic_load(&checks),
 	       "%ld faults, verdict %u", atomic_load(&recovered), reference.verdict);
 #endif
-	/* Ten thousand rounds of each thread are required only in the full-length test. */
 	printf("%ld checks refused after 10 s\n", atomic_load(&late));
 	EXPECT(atomic_load(&late) <= 1 + atomic_load(&checks) / 20000, "too many");
+	/* Only the full-length test requires 10,000 checks for each checking thread. */
 	EXPECT(seconds < 600 || SLOW_TOOL || atomic_load(&checks) >= 10000L * CHECKERS,
 	       "only %ld checks", atomic_load(&checks));
 	return torture_status("threads");

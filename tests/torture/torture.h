@@ -60,7 +60,8 @@ static inline int torture_status(const char *name)
 	return failures ? 1 : 0;
 }
 
-/* The number of seconds for which a part without an end of its own runs. */
+/* The number of seconds for which a program runs its endless parts: FSGSCHECK_TORTURE_SECONDS, or
+ * `usual` if that is not set. */
 static inline double torture_seconds(double usual)
 {
 	const char *text = getenv("FSGSCHECK_TORTURE_SECONDS");
@@ -69,8 +70,8 @@ static inline double torture_seconds(double usual)
 }
 
 /* For a process that does not end by exit(). gcov merges the counters into the existing file. If
- * the process may not read files, gcov would replace the file, so this function does nothing
- * then. */
+ * the process may not read files, gcov would replace the file. In that case, this function does
+ * nothing. */
 static inline void torture_write_coverage(void)
 {
 #ifdef TORTURE_COVERAGE

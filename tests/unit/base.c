@@ -340,8 +340,8 @@ Test(base, word_of_the_program_counts_most)
 	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_INSTRUCTION);
 }
 
-/* Whether watch() has seen an action of SIGILL other than SIG_IGN. A trial would replace this
- * action. */
+/* Whether watch() has seen an action of SIGILL other than SIG_IGN. A trial would replace
+ * SIG_IGN. */
 static volatile sig_atomic_t changed;
 
 static void *watch(void *stop)

@@ -66,7 +66,7 @@ static const uint32_t every_flag = FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS | FS
 
 Test(check, leaves_nothing_changed)
 {
-	/* The caller uses a GS base, and has a handler of its own. */
+	/* The caller uses a GS base, and ignores SIGILL. */
 	syscall(SYS_arch_prctl, ARCH_SET_GS, 0x123456000UL);
 	signal(SIGILL, SIG_IGN);
 
@@ -153,8 +153,8 @@ Test(check, environment_that_is_not_known)
 	}
 }
 
-/* The trial runs on the CPU that the caller names, even if the caller's affinity excludes that CPU.
- * The caller's affinity does not change. */
+/* fsgs_check_cpu() runs the trial on the CPU that the caller names. The caller's affinity does not
+ * change. */
 Test(check, one_cpu)
 {
 	struct fsgs_report r, here;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The CPUID evidence of processors that are not available here. The tests inject their leaves. */
+/* Tests the CPUID evidence of processors that are not available. The tests inject the leaves of
+ * these processors. */
 #include <criterion/criterion.h>
 
 #include <core/stubs.h>
@@ -186,7 +187,7 @@ Test(cpuid, no_hypervisor)
 	cr_expect_eq(r.model, 63);
 }
 
-/* Xen returns its version in another leaf. */
+/* Xen returns its version in another leaf than Hyper-V. */
 static const struct leaf xen[] = {{0, {13, INTEL}},
 				  {1, {0x000306f2, 0, 0x80000000, 0}},
 				  {7, {0, 1, 0, 0}},

@@ -105,7 +105,7 @@ Test(cpuinfo, endless_line)
 	cr_expect_eq(c.flag, FSGS_ANSWER_YES);
 }
 
-/* Objects of other types, at the path of a kernel file. */
+/* The library must not open objects of other types as a file of the kernel. */
 Test(cpuinfo, only_a_regular_file_is_opened)
 {
 	static const char fifo[] = "unit-cpuinfo.fifo";

@@ -71,8 +71,8 @@ struct row {
 #define GVISOR_GS \
 	.fallback = {FSGS_FALLBACK_OK, FSGS_FALLBACK_DENIED}, .fallback_error = {0, 22}
 
-/* Each state of a process. The names begin with the number of the state in the project's list of
- * machine states. */
+/* Each state of a process. Rows whose names begin with the same letter and number, such as A1, are
+ * variants of one machine state. */
 static const struct row process_rows[] = {
 	{"A1 healthy", Y, Y, Y, ALL(OK), {0}, USABLE, USABLE, 0, INSN, INSN},
 	{"A1 not tried", Y, Y, Y, ALL(UNDONE), {0}, USABLE, USABLE, 0, INSN, INSN},
@@ -295,7 +295,8 @@ static struct fsgs_report evidence(const struct row *row)
 	if (r.vantage == FSGS_VANTAGE_PROCESS) {
 		if (!r.kernel_version)
 			r.kernel_version = LINUX(6, 1);
-		/* Only the row "no context" does not know whether AT_HWCAP2 is present. */
+		/* By default, AT_HWCAP2 is present if `hwcap2` is known. In the rows "no context",
+		 * it stays unknown whether AT_HWCAP2 is present. */
 		if (!r.hwcap2_present && !strstr(row->name, "no context"))
 			r.hwcap2_present = row->hwcap2 ? Y : U;
 	}
@@ -354,7 +355,8 @@ Test(decide, ring0)
 		check_row(&ring0_rows[i]);
 }
 
-/* Every kind of state has its own reason, and every verdict except usable has advice. */
+/* Each row has a reason, unless its verdict is unknown and it lacks the finding `unproven`. Each
+ * row has advice, unless its verdict is usable or unsupported, or in ring 0 unknown. */
 Test(decide, words)
 {
 	const char *nothing = fsgs_reason(NULL, 0);
@@ -427,8 +429,8 @@ Test(decide, settles_the_upgrade)
 
 		cr_expect(strstr(fsgs_advice(&r, sizeof r, 0), first_steps[i].says), "%s: %s",
 			  first_steps[i].row, fsgs_advice(&r, sizeof r, 0));
-		/* The boot image has tried the instructions, so its advice must not recommend the
-		 * boot image. */
+		/* Ring 0 has been tried on this host. So the advice may recommend the boot image
+		 * only for another host, to which the VM could be moved. */
 		for (uint32_t n = 0; (step = fsgs_advice(&r, sizeof r, n)); n++)
 			cr_expect(!strstr(step, "boot image") || strstr(step, "move the VM"),
 				  "%s: %s", first_steps[i].row, step);

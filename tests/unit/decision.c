@@ -4,10 +4,10 @@
  * list of properties must hold.
  *
  * The verdict and the accesses depend on few members. These are combined in full, with every
- * outcome of each of the four instructions. The findings depend on many more members. There, all
- * four instructions have the same outcome, because most findings only ask whether any instruction
- * had a certain outcome. That second part also shows that its additional members do not change the
- * verdict and the accesses.
+ * outcome of each of the four instructions. The findings depend on many more members. In their
+ * combinations, all four instructions have the same outcome, because most findings only ask whether
+ * any instruction had a certain outcome. These combinations also show that the further members do
+ * not change the verdict and the accesses.
  *
  *   decision [STRIDE]
  */
@@ -84,8 +84,8 @@ static int executed(const struct fsgs_report *r)
 	return count;
 }
 
-/* Whether a trial in ring 0 failed, or CR4 did. A process may have these results from the kernel
- * module. */
+/* Whether a trial in ring 0 failed, or setting the bit in CR4 did. A process may have these results
+ * from the kernel module. */
 static int failed_in_ring0(const struct fsgs_report *r)
 {
 	int failures = is_failure(r->cr4_write) || r->cr4_sticks == N;

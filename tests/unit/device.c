@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command with valid and invalid answers of the kernel module. */
+/* Tests how the command reads valid and invalid answers of the kernel module. */
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
@@ -105,7 +105,8 @@ Test(ring0_ask, answers)
 	}
 }
 
-/* The command must refuse the answer, with this word in its message, and must use no part of it. */
+/* The command must refuse the answer with a message that contains `word`, and must use no part of
+ * the answer. */
 static void expect_refused(const char *word, const char *bytes, size_t length)
 {
 	const struct fsgs_report before = switched_off();
@@ -180,7 +181,7 @@ Test(ring0_ask, something_behind)
 	cr_expect_null(ask(&r, blank.bytes, blank.length));
 }
 
-/* White space is allowed after an answer, but its length is limited. */
+/* White space is allowed after an answer, but the command accepts at most 65536 bytes in all. */
 Test(ring0_ask, too_long)
 {
 	static char bytes[65537];
@@ -266,7 +267,8 @@ Test(ring0_ask, other_files)
 	/* The device is writable for all users. */
 	expect_distrust("other than", "/dev/zero");
 
-	/* Like the module's device, this one belongs to root and is readable. It never ends. */
+	/* Like the module's device, this one belongs to root and is readable. Its content never
+	 * ends. */
 	if (mknod(path, S_IFCHR | 0400, makedev(1, 5)) == 0) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0) {
@@ -301,7 +303,7 @@ Test(ring0_ask, terminal)
 	close(terminal);
 }
 
-/* Without the module nothing changes, and that is not an error. */
+/* Without the module, the report does not change, and there is no error. */
 Test(ring0_ask, nobody_there)
 {
 	const struct fsgs_report before = switched_off();

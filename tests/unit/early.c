@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests fsgs_check_early() in an IFUNC resolver, which runs while the program is being relocated.
- * With a static library there is no thread-local storage yet, and so there is no canary.
+ * In a static program, there is no thread-local storage yet, and so there is no canary.
  *
  *     early [PROGRAM-WITHOUT-LIBC]
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot guard's UEFI form with firmware that may pass any data. The guard must check what it
- * gets. */
+/* The boot guard's UEFI form with firmware that may pass any data. The guard must check what
+ * the firmware passes. */
 #include <criterion/criterion.h>
 
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include "../../examples/boot/machine.h"
 #include "../../examples/boot/serial.h"
 
-/* The functions that the boot image links with the guard. */
+/* Replacements for the parts of the boot image that the guard uses. */
 struct machine machine;
 static char said[2048];
 

@@ -2,8 +2,9 @@
 /* A user of the inline functions. fast-path.py and inline-forms.py look at its compiled code. */
 #include <fsgscheck/base.h>
 
-/* With FOREIGN, these functions stand for code that runs while the FS base is foreign. The other
- * functions of the unit have a stack protector and are instrumented. */
+/* With FOREIGN, the functions that are marked USER stand for code that runs while the FS base is
+ * foreign. guarded() stands for the other functions of the unit. They may have a stack protector or
+ * be instrumented, as the compiler's options say. */
 #if defined(FOREIGN)
 #define USER __attribute__((no_stack_protector, no_instrument_function))
 

@@ -12,9 +12,9 @@
 
 #define ANY_ARGUMENT UINT32_MAX
 
-/* Answers a system call by `answer`, a SECCOMP_RET_*, if the first argument is `first`. With
- * ANY_ARGUMENT, it answers every such call. With SECCOMP_RET_ERRNO | 0, the call succeeds without
- * doing anything. */
+/* Makes the kernel answer a system call by `answer`, a SECCOMP_RET_*, if the call's first argument
+ * is `first`. With ANY_ARGUMENT, the first argument may have any value. With SECCOMP_RET_ERRNO | 0,
+ * the call succeeds without doing anything. */
 static void filter_call(uint32_t number, uint32_t first, uint32_t answer)
 {
 	struct sock_filter filter[] = {

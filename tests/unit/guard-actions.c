@@ -59,8 +59,8 @@ Test(guard, keeps_floating_point_control)
 	cr_expect_eq(control, wanted);
 }
 
-/* A blocked SIGILL would kill the process. An ignored or handled SIGILL must be ignored or handled
- * again after the trial. */
+/* If SIGILL stayed blocked, the fault of the trial would kill the process. After the trial, the
+ * mask and each action must be as before. */
 Test(guard, restores_any_action_and_mask)
 {
 	struct sigaction action = {.sa_handler = own_handler, .sa_flags = SA_RESTART | SA_NODEFER};
@@ -164,7 +164,8 @@ Test(guard, too_many_actions)
 	exhaust(SIGILL);
 }
 
-/* For a later signal, the library has already installed its handlers of the earlier signals. */
+/* Before the library finds too many actions of SIGBUS, it has installed its handlers of the earlier
+ * signals. */
 Test(guard, too_many_actions_of_a_later_signal)
 {
 	exhaust(SIGBUS);
@@ -201,8 +202,8 @@ static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 	cr_expect_eq(now.mask, mask, "mask %#lx of signal %d", (unsigned long)now.mask, sig);
 }
 
-/* If the process has no handler, the library's handler blocks everything, restarts system calls,
- * and uses the alternate stack. */
+/* If the process has no handler, the library's handler blocks the set `exchanging`, restarts system
+ * calls, and uses the alternate stack. */
 static void installs_in_place_of(sighandler_t disposition)
 {
 	for (size_t i = 0; i < CAUGHT; i++)
@@ -223,8 +224,8 @@ Test(guard, holds_back_everything_where_there_is_no_handler)
 	installs_in_place_of(SIG_IGN);
 }
 
-/* If the process has a handler, the library's handler runs with the flags and the mask of that
- * handler. */
+/* If the process has a handler, the library's handler runs with the mask and the flags of that
+ * handler, but without SA_RESETHAND. */
 Test(guard, runs_as_the_owners_would)
 {
 	for (int round = 0; round < 16; round++) {
@@ -238,7 +239,8 @@ Test(guard, runs_as_the_owners_would)
 						       .flags = (unsigned long)flags};
 			struct sigaction with_restorer = {.sa_handler = own_handler};
 
-			/* The C library's restorer, then the flags and the mask of this round. */
+			/* The first call installs the C library's restorer. The last call sets the
+			 * flags and the mask of this round. */
 			sigaction(caught[i], &with_restorer, NULL);
 			syscall(SYS_rt_sigaction, caught[i], NULL, &action, sizeof action.mask);
 			action.flags &= ~OWNERS_FLAGS;

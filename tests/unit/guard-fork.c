@@ -32,8 +32,9 @@ Test(guard, handlers_of_fork_may_try)
 {
 	int status;
 
-	/* Registered before the library's handlers, so the child's handler runs before the library
-	 * has restored its state there. */
+	/* The library must be ready in a child from the beginning. The handlers are registered
+	 * before the first trial. So in the child, they run before any handler that a trial could
+	 * register. */
 	pthread_atfork(ask_before, ask_in_parent, ask_in_child);
 	cr_expect_eq(ask(), 1);
 

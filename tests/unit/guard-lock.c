@@ -112,7 +112,7 @@ static void *wait_by_name(void *argument)
 	return enter_and_leave(argument);
 }
 
-/* A waiter measures the time, and does not count how often it was woken. */
+/* A signal ends a sleep of a waiter early. The waiter must still wait for the whole time. */
 Test(guard, signals_do_not_shorten_the_wait)
 {
 	pthread_t thread;
@@ -160,8 +160,8 @@ Test(guard, a_dead_owner_loses_the_lock)
 	cr_expect_eq(ask(), 1);
 }
 
-/* A process that shares the memory of another process shares the lock, too. It must not wait for
- * the lock, because the holder may never run again. */
+/* A process that shares the memory of another process shares the lock, too. It must soon give up,
+ * because the thread that holds the lock may be waiting for this process. */
 static int ask_beside(void *answer)
 {
 	*(int *)answer = fsgs_guard_enter();

@@ -48,8 +48,9 @@ Test(guard, passes_on_with_the_owners_mask)
 	sigaddset(&action.sa_mask, SIGUSR1);
 	sigaction(SIGILL, &action, NULL);
 
-	/* The first fault shows the kernel's values, the second fault those of the library. The
-	 * thread inherits the mask from before the guard. */
+	/* The first fault shows the mask that the kernel sets. The second fault shows the mask in a
+	 * handler that the library calls. Both threads must inherit the mask from before the
+	 * trial. */
 	in_another_thread();
 	const uint64_t wanted = atomic_exchange(&mask_in_handler, 0);
 
@@ -107,8 +108,8 @@ Test(guard, a_fault_cannot_be_ignored)
 	dies(SIG_IGN);
 }
 
-/* A caller reads the library's handler during a trial, and installs it after the trial. It must
- * lead to the handler that was installed before the trial. */
+/* A caller reads the library's handler during a trial, and installs it after the trial. The
+ * library's handler must then call the handler that was installed before the trial. */
 Test(guard, serves_after_the_trial)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO}, ours;
@@ -197,8 +198,8 @@ static atomic_int on_alternate;
 
 static void look_at_stack(int sig, siginfo_t *info, void *context)
 {
-	/* Not the address of a local variable, because a sanitizer may put the variable
-	 * elsewhere. */
+	/* The frame's address shows which stack is in use. A local variable's address does not,
+	 * because a sanitizer may put the variable elsewhere. */
 	const uintptr_t at = (uintptr_t)__builtin_frame_address(0);
 
 	atomic_store(&on_alternate, at - (uintptr_t)alternate < sizeof alternate);

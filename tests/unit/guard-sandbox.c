@@ -84,8 +84,8 @@ Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
 }
 
 /* The sandbox refuses the mask for the trial, after the handlers have been installed. It refuses
- * only SIG_SETMASK, and the guard takes its lock with another operation. Signals that are blocked
- * by then stay blocked, because no call is left that could unblock them. */
+ * only SIG_SETMASK. The guard blocks signals before the exchange by SIG_BLOCK, which works. These
+ * signals stay blocked, because the guard could unblock them only by SIG_SETMASK. */
 Test(guard, a_sandbox_may_refuse_the_mask)
 {
 	const struct state before = look();

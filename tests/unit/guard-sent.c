@@ -77,9 +77,10 @@ Test(guard, a_sent_signal_stays_ignored)
 	cr_expect(1);
 }
 
-/* kill() sends the signal to a process that blocks it in all threads. A thread that is not the
- * first one finds it pending. The kernel allows only the first thread to send it again with the
- * same siginfo. */
+/* All threads of the process block the signal that kill() sends. A thread other than the first runs
+ * a trial, holds the signal back and sends it again. To keep the siginfo, this thread must name
+ * itself as the target: with the id of the process as the target, the kernel allows that only to
+ * the first thread. */
 Test(guard, a_killed_signal_stays_pending_for_the_process)
 {
 	const struct timespec now = {0, 0};
@@ -263,7 +264,7 @@ Test(guard, a_handler_may_leave_with_another_signal_to_come)
 	struct sigaction second = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
 	struct fsgs_stub io = {0};
 
-	/* SIGBUS is blocked in this handler, so the handler of SIGILL runs first. */
+	/* The handler of SIGILL blocks SIGBUS. Otherwise the handler of SIGBUS would run first. */
 	sigaddset(&first.sa_mask, SIGBUS);
 	sigaction(SIGILL, &first, NULL);
 	sigaction(SIGBUS, &second, NULL);
@@ -311,8 +312,8 @@ Test(guard, a_held_back_signal_has_its_threads_mask)
 }
 
 /* The kernel protects the first process of a container from the default action of signals that
- * come from the container. The library stands in for that action, so it must protect the
- * process, too. */
+ * other processes of the container send. During a trial, the library's handler replaces the default
+ * action, so it must protect the process, too. */
 static atomic_long turns;
 static atomic_long other_thread;
 
@@ -353,7 +354,7 @@ static int as_first_process(void)
 		return 3;
 	if (write(go[1], &byte, 1) != 1 || waitpid(sender, &status, 0) != sender || status)
 		return 4;
-	/* The kernel has the owner's action again, and the other thread has received the signal. */
+	/* Waits until the other thread has received the signal, in the library's handler. */
 	wait_for_turns(2);
 
 	struct fsgs_stub io = {0};

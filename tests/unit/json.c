@@ -39,8 +39,8 @@ Test(json, utf8)
 {
 	expect("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
 	       "\"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"");
-	/* Continuation bytes alone or missing, overlong forms, a surrogate, a code point that is
-	 * too large, and a truncated character. */
+	/* A continuation byte alone, a missing one, overlong forms, a surrogate, a code point that
+	 * is too large, a byte that UTF-8 never uses, and a truncated character. */
 	expect("\x80", "\"\\ufffd\"");
 	expect("\xc3(", "\"\\ufffd(\"");
 	expect("\xc0\xaf", "\"\\ufffd\\ufffd\"");

@@ -35,7 +35,7 @@ static struct {
 	unsigned cpus;
 	unsigned absent; /* the CPU that cannot be used; CPUS if all can be used */
 	unsigned long affinity[CPUS / 64];
-	unsigned of_caller; /* how often the affinity of the checking thread was set */
+	unsigned of_caller; /* how often the caller's thread set its affinity */
 } simulated;
 
 static void allow(unsigned long *mask, unsigned cpus)
@@ -186,7 +186,7 @@ static void leave_one_out(void)
 	expect(simulated.of_caller == 0, "the caller's affinity is not touched");
 }
 
-/* Each CPU gives another result, so there are more results than the report distinguishes. */
+/* The CPUs have more different results than a report can distinguish. */
 static void print_disagreement(void)
 {
 	struct result result = {

@@ -92,8 +92,8 @@ Test(names, exit_statuses)
 	cr_expect_eq(fsgs_exit_status(UINT32_MAX), 3);
 }
 
-/* With every finding the list of advice is finite, and every step names the side that has to
- * act. */
+/* With every finding, the list of advice is finite. Each step names the side that has to act, or is
+ * an indented command. */
 Test(names, advice_names_a_side)
 {
 	struct fsgs_report r = {0};

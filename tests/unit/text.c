@@ -62,7 +62,7 @@ Test(text, every_fill_level)
 		}
 }
 
-/* The maximum number of ranges, with the largest numbers. */
+/* Each possible number of ranges, with the largest CPU numbers. */
 Test(text, list_of_cpus)
 {
 	struct {

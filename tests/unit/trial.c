@@ -234,8 +234,7 @@ Test(trial, each_instruction_on_its_own)
 	}
 }
 
-/* With every combination of behaviours the bases must be restored. A healthy instruction must not
- * be blamed if its partner is healthy, too. */
+/* With every combination of behaviours, the bases must be restored. */
 Test(trial, bases_survive_everything)
 {
 	const unsigned combinations = BEHAVIOURS * BEHAVIOURS * BEHAVIOURS * BEHAVIOURS;
@@ -274,8 +273,8 @@ Test(trial, canonical)
 	cr_expect_eq(try_machine(&broken).canonical_check, FSGS_ANSWER_UNKNOWN);
 }
 
-/* Each instruction faults once. Both bases must be restored, and no other instruction may be
- * blamed. */
+/* One executed instruction of the trial faults, each of them in turn. Both bases must be restored,
+ * and at most one of the four instructions may be blamed. */
 Test(trial, any_instruction_may_fault_once)
 {
 	static const struct machine machines[] = {
