@@ -79,7 +79,7 @@ struct window {
 	uint32_t trails;
 	uint64_t trail[TRAIL]; /* RIP of the traps of a single-stepped stub */
 	uint64_t low, low_end; /* the memory of a stub below 4 GiB */
-	uint32_t astray;       /* 1: the stub ends by a fault at any address */
+	uint32_t astray;       /* 1: a fault at any address ends the stub */
 	uint32_t bad_cs;       /* not 0: the selector of CS that SIGUSR1's handler returns with */
 
 	/* For rivals and migrations. */

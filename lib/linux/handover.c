@@ -123,8 +123,8 @@ void *fsgs_handover_pass(int slot, unsigned variant, siginfo_t *info)
 
 	if (slot == FIRST && atomic_load(&beside))
 		return (void *)atomic_load(&beside);
-	/* SA_RESETHAND applies only while our handler is installed. A caller of a saved handler has
-	 * to apply the flags of that action itself. */
+	/* SA_RESETHAND of the replaced action counts only while our handler is installed. If a
+	 * program saved our handler and calls it, the program must apply the flags itself. */
 	if ((old->flags & SA_RESETHAND) &&
 	    !atomic_compare_exchange_strong(&installed[slot], &unspent, unspent + 1) &&
 	    unspent == 3 + 2 * variant) { /* GCOV_EXCL_START: the process ends by the signal. */
@@ -173,8 +173,8 @@ static int same(const struct kernel_action *a, const struct kernel_action *b)
 static unsigned variant_for(int slot, const struct kernel_action *found)
 {
 	const unsigned known = atomic_load(&variants[slot]);
-	/* Another thread saved our handler and installed it again: it still passes signals to the
-	 * same action. */
+	/* If the action is our own handler, another thread saved it and installed it again. This
+	 * handler still passes signals to the action of its variant. */
 	unsigned variant = which_of_ours(found);
 
 	if (variant < FSGS_VARIANTS)

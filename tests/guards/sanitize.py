@@ -32,7 +32,7 @@ LEFT_OUT = {
     'memory': {'reading', 'text', 'efi-guard', 'base', 'check', 'sweep', 'trial', *GUARD, *TORTURE},
     # valgrind runs none of the four instructions and handles signals itself.
     'memcheck': {'base', 'check', 'reading', 'device', 'text', *GUARD, *TORTURE},
-    # helgrind looks for races. Only `check` runs under helgrind, because in it several threads check at the same time.
+    # helgrind looks for races. Of the unit tests, only `check` runs under helgrind: in it, several threads check at the same time.
     'helgrind': {*UNITS, *TORTURE} - {'check'},
     # ThreadSanitizer 14 itself fails if a signal arrives at a child of vfork(), or at a thread that ends.
     'thread': {'sandbox', 'threads', 'threads-undefined'},

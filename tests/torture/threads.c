@@ -369,9 +369,9 @@ static void raise_genuine(int source)
 	source_here = -1;
 }
 
-/* While the signal is ignored, any fault correctly ends the process. With SA_RESETHAND, so does a
- * second fault before the handler of the first one has installed itself again. In that phase, only
- * one thread raises each signal. */
+/* While the signal is ignored, no thread may fault, because any fault correctly ends the process.
+ * With SA_RESETHAND, a second fault ends the process if it comes before the first fault's handler
+ * has installed itself again. So only one thread raises each signal then. */
 static int may_raise(int source)
 {
 	const int now = atomic_load(&phase);

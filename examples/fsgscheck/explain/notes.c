@@ -72,9 +72,10 @@ static const struct {
 		{"flags", "The list of flags is cut off or too short, so it does not show whether "
 			  "fsgsbase is missing."},
 	[EXPLAIN_NOT_COMPARABLE] =
-		{NULL, "Some processors list the flag and some do not. But these are not complete "
-		       "records of one machine in one list, so they do not prove that its CPUs "
-		       "differ."},
+		{NULL,
+		 "Some processors list the flag and some do not. This does not prove that the CPUs "
+		 "of one machine differ: the list is incomplete, or it may be from several "
+		 "machines."},
 	[EXPLAIN_RUNNING] = {NULL,
 			     "A kernel of Linux 5.9 or later that lists the flag executes the "
 			     "instructions at each context switch, and this kernel was running. No "

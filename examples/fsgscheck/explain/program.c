@@ -199,8 +199,8 @@ static void take_jvm_frame(struct explain *e, struct text t)
 	text_copy(&t, " ", s->symbol, sizeof s->symbol);
 }
 
-/* Reads the row of bytes that contains the program counter: "0x00007f3b2c0b1130: 48 89 c7 f3 48 0f
- * ae df ...". */
+/* Reads a row of bytes: "0x00007f3b2c0b1130: 48 89 c7 f3 48 0f ae df ...". Keeps the bytes from the
+ * program counter on, which the next row may continue. */
 static void take_row(struct explain *e, const struct explain_message *m, struct text t)
 {
 	struct explain_program *p = &e->program;
