@@ -22,7 +22,8 @@ struct foreign_fault {
 	uint64_t error;
 };
 
-/* The bases and selectors at one moment, read by every access that needs no other process. */
+/* The bases and selectors at one moment, as the process itself reads them: by the instructions, by
+ * arch_prctl and by a load. */
 struct sight {
 	uint64_t insn[2]; /* RDFSBASE, RDGSBASE */
 	uint64_t prctl[2];

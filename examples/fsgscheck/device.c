@@ -20,7 +20,7 @@
 #define LONGEST 65536
 
 static const char no_answer[] =
-	"not an answer of the guest's kernel module; load the module of this fsgscheck's version";
+	"not an answer of the guest's kernel module; load the module that came with this fsgscheck";
 
 struct answer {
 	struct fsgs_report report;

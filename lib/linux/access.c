@@ -17,10 +17,10 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-/* The parts of the word. First fields of two bits, 0 while undecided: for each segment enum
- * fsgs_access plus 1, and for fsgs_usable() its answer plus 1. Then one bit for each segment:
- * arch_prctl has set its base and the new value was read back. A new decision clears that bit. The
- * rest is the ticket. */
+/* The word, from bit 0. Three fields of two bits, each 0 while undecided: the access of FS, the
+ * access of GS (enum fsgs_access plus 1) and the answer of fsgs_usable() (plus 1). Then one bit for
+ * each segment: arch_prctl has set its base, and the new value was read back. A new decision clears
+ * that bit. The higher bits are the ticket. */
 #define ACCESS_SHIFT(segment) (2 * (segment))
 #define ACCESS(segment)       (3u << ACCESS_SHIFT(segment))
 #define FIELD(access)         ((access) + 1u)

@@ -71,11 +71,11 @@ static int may_flash(const struct fsgs_report *report)
 		return 0;
 	if (report->hwcap2_fsgsbase == FSGS_ANSWER_YES)
 		return 1;
-	/* An absent AT_HWCAP2 entry points to an emulator of processes, if a genuine kernel of this
-	 * version would have the entry, or if the copies of the vector differ. A genuine kernel
-	 * that is older than the entry may have a module that lets programs use the instructions.
-	 * QEMU's signature does not exclude such a kernel, since QEMU also emulates whole
-	 * machines. */
+	/* A missing AT_HWCAP2 entry is a sign of an emulator of processes in two cases: a genuine
+	 * kernel of this version would have the entry, or the copies of the vector differ.
+	 * Otherwise it is no sign: a genuine kernel from before the entry may have a module that
+	 * lets programs use the instructions. This also holds under QEMU's signature, since QEMU
+	 * emulates whole machines, too. */
 	return report->hwcap2_present == FSGS_ANSWER_NO &&
 	       (report->kernel_version >= FSGS_LINUX_HWCAP2 ||
 		report->signs & FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS));

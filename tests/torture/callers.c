@@ -248,9 +248,10 @@ static void limited(const char *name)
 	}
 }
 
-/* The caller is process 1 of a container. The kernel protects it from signals that other processes
- * send. One thread of the caller checks while another process sends SIGILL without a pause. The
- * other thread, which runs no trial, may receive such a signal during a trial. */
+/* The caller is process 1 of a container. The kernel drops a signal that another process of the
+ * container sends to it, as long as the signal has no handler. During a trial SIGILL has the
+ * library's handler, so the kernel delivers it, perhaps to the thread that runs no trial. The
+ * process must survive this. */
 static void *be_there(void *argument)
 {
 	for (;;)

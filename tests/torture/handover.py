@@ -52,7 +52,7 @@ class State:
     lock: tuple = (NO_THREAD, NO_THREAD)
     foreign: int = NO_THREAD                  # the thread that holds the program's own lock
     trying: tuple = (NO_THREAD, NO_THREAD)
-    newest: str = FIRST                       # the action that another thread has installed; for our handler: that behind it
+    newest: str = FIRST                       # the newest action of another thread; if it is our handler: the one behind it
     recent: frozenset = frozenset((FIRST,))   # all that `newest` was since the current exchange began
     exchanging: tuple = (False, False)
     role: tuple = ('exchanging', 'exchanging')   # each copy's role: 'exchanging', 'owner', or 'waiting' for another copy

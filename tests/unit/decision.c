@@ -433,7 +433,8 @@ static void verdicts_of_processes_that_asked(void)
 	}
 }
 
-/* Also shows that only the members of the first part affect the verdict and the accesses. */
+/* Also shows that only the first members of a report, FSGS_REPORT_MIN bytes, affect the verdict and
+ * the accesses. */
 static void findings_of_processes(void)
 {
 	static const char *const hypervisors[] = {"", "KVMKVMKVM", "Microsoft Hv", "TCGTCGTCGTCG"};

@@ -238,7 +238,8 @@ Test(guard, the_owner_chooses_the_stack)
 	runs_on(SA_ONSTACK);
 }
 
-/* The trying thread faults outside of a stub. That fault belongs to the owner, too. */
+/* The thread of the trial faults outside of a stub. This fault, too, goes to the handler that the
+ * program installed. */
 Test(guard, passes_on_its_own_threads_fault)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};

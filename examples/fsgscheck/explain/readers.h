@@ -641,7 +641,7 @@ enum {
 	PROGRAM_TRAP
 };
 explain_read explain_program_read;
-/* Reads a line that begins with no start of the table. */
+/* Reads a line whose beginning is not in the table of readers. */
 void explain_program_line(struct explain *e, const struct explain_message *m);
 void explain_program_end(struct explain *e);
 
