@@ -103,9 +103,12 @@ static void deliveries_and_floor(unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
 		floor_begin();
-		floor_get_gs(); /* the trial reads the base before it writes */
+		floor_get_gs(); /* the trial reads the GS base before it writes GS */
 		deliveries(1);
-		floor_get_gs(); /* stands for arch_prctl(ARCH_SET_FS), which the trial calls */
+		/* These two stand for arch_prctl(ARCH_SET_FS), which the trial calls before and after
+		 * WRFSBASE. */
+		floor_get_gs();
+		floor_get_gs();
 		floor_end();
 	}
 }

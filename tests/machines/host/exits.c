@@ -6,9 +6,9 @@
 #include "insn.h"
 #include "svm.h"
 
-#define EFER_KNOWN         (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
+#define EFER_KNOWN  (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
 
-#define HIGHEST_LOWER_HALF (UINT64_C(1) << 63)
+#define KERNEL_HALF (UINT64_C(1) << 63)
 
 static void inject(struct guest *guest, enum vector vector)
 {
@@ -39,7 +39,7 @@ static void set_gpr_32(struct guest *guest, enum gpr number, uint32_t value)
  */
 static void lose_gs_base(void)
 {
-	if (!(rdmsr(MSR_GS_BASE) & HIGHEST_LOWER_HALF))
+	if (!(rdmsr(MSR_GS_BASE) & KERNEL_HALF))
 		wrmsr(MSR_GS_BASE, 0);
 }
 
