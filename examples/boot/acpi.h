@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Returns the number of processors that firmware lists as enabled; 0 if there is no such list. If
- * the loader gives no root pointer (0), searches for it at the addresses where a BIOS stores it. */
+ * `root_pointer` is 0, searches for ACPI's root pointer where a BIOS stores it. */
 uint32_t acpi_processors(uint64_t root_pointer);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define REG_EOI           0x0b0
 #define REG_SPURIOUS      0x0f0
-#define REG_REQUESTED     0x200 /* the first of eight, 16 bytes apart, for 32 vectors each */
+#define REG_REQUESTED     0x200 /* the first of 8 registers, 16 bytes apart, for 32 vectors each */
 #define REG_COMMAND       0x300
 #define REG_COMMAND_HIGH  0x310
 #define REG_TIMER         0x320
@@ -38,11 +38,11 @@
 #define PIC1_MASK         0x21
 #define PIC2_MASK         0xa1
 
-/* Element 0 is for the boot processor, which sleeps during the turn of another processor. Element 1
- * is for the processor whose turn it is. */
+/* Set by the timer's interrupt: element 0 for the boot processor, element 1 for the processor whose
+ * turn it is. Both may wait at the same time. */
 static volatile int timer_fired[2];
 
-/* The values of these registers before apic_start(). apic_stop() restores them. */
+/* Registers as they were before apic_start(). apic_stop() restores them. */
 static uint8_t pic_masks[2];
 static uint32_t spurious;
 

@@ -2,8 +2,8 @@
 /*
  * The boot guard as a UEFI program. The load options choose what it does:
  *
- * `guard` tests and returns to the caller, with success if the kernel needs no nofsgsbase, else
- * with an error status.
+ * `guard` tests the processors and returns to the program that started it: with success if the
+ * kernel needs no nofsgsbase, else with an error status.
  *
  * `guard PATH [OPTIONS]` starts the image PATH from the volume that holds this program. It passes
  * OPTIONS, and adds nofsgsbase if the kernel needs it.
@@ -43,9 +43,8 @@ static efi_char *options;
 static char *words;
 static size_t length;
 
-/* The image's own command line applies, and has characters that are not ASCII. The image would
- * accept options that replace it, but versions of it differ in how they read such characters. So
- * nofsgsbase cannot be added. */
+/* Set if the next image uses its own command line, and this is not ASCII. nofsgsbase could be added
+ * only to a copy that replaces it, but unified kernel images read non-ASCII copies differently. */
 static int fixed;
 
 static void show(const char *text)
@@ -122,8 +121,8 @@ static void take(const efi_char *text, const uint8_t *bytes, size_t limit)
 {
 	size_t count = 0;
 
-	/* The caller chooses the size of the options, but the text may be shorter. Allocate no
-	 * more than the text needs. */
+	/* The limit may come from the program that started this one, and the text may be much
+	 * shorter. Allocate no more than the text needs. */
 	while (count < limit && (text ? text[count] : bytes[count]))
 		count++;
 	options = allocate((count + GUARD_ADDITION_LENGTH + 1) * sizeof *options);

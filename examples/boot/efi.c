@@ -189,7 +189,7 @@ static void check_all(void)
 		if (turn.cpu == self)
 			continue;
 		status = mp->start_one(mp, check_other, turn.cpu, NULL, TEST_LIMIT, &turn, NULL);
-		/* Firmware has stopped this CPU, which hangs. The next CPU would most likely hang,
+		/* This CPU hung, so firmware has stopped it. The next CPU would most likely hang,
 		 * too. */
 		if (status == EFI_TIMEOUT)
 			break;

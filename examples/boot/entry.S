@@ -249,8 +249,8 @@ other32:
 
 /*
  * At its first start, a processor stores its identifier and halts. At a later start it runs its
- * turn if smp_turn is its own number, and else halts again. Only one processor runs at a time, so
- * one stack is enough.
+ * turn if smp_turn is its own number, and else halts again. Only turns use the stack, and only one
+ * processor has a turn at a time. So one stack is enough.
  */
 	.code64
 	.type other64, @function

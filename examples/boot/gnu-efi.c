@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An EFI program for 64-bit firmware, built with gnu-efi. Firmware's own protocol calls the fault
- * handler, so the program needs no assembly and no exception table.
+ * An EFI program for 64-bit firmware, built with gnu-efi. Firmware itself calls the fault handler,
+ * so the program needs no assembly and no exception table.
  */
 #include <efi.h>
 #include <efilib.h>

@@ -29,7 +29,7 @@ struct linux_screen {
 struct linux_boot {
 	uint64_t kernel, kernel_size; /* a bzImage */
 	uint64_t initrd, initrd_size; /* used in place; 0 for none */
-	const char *command_line;     /* read in place by the running kernel; 0 for none */
+	const char *command_line;     /* read in place by the running kernel; "" for none */
 	uint64_t root_pointer;        /* of ACPI; with 0 the kernel searches for it */
 	struct linux_screen screen;
 	/* The regions in use must include the data above and this program, so that linux_load()

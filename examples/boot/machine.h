@@ -10,8 +10,8 @@
  * failure status. */
 #define MACHINE_EXIT_BASE 16
 
-/* The maximum number of distinct results. A machine with more results has one cause for all of
- * them, so further results are not stored. Their processors are listed with the last result. */
+/* The maximum number of distinct results. So many results have a common cause, so further results
+ * are not stored. Their processors are listed with the last stored result. */
 #define RESULTS           8
 
 /* The maximum number of ranges of consecutive processors. A list with more ranges ends in "...". */
@@ -51,7 +51,7 @@ void machine_add_up(void);
 /* Computes the total, prints everything and shows the page. Returns the exit status. */
 int machine_finish(void);
 
-/* Ends a test that has no result, and prints the reason. */
+/* Ends a test that has no result, and prints the reason. Returns the exit status. */
 int machine_give_up(const char *why);
 
 /* "fsgscheck boot image 1.2.3" */

@@ -27,7 +27,8 @@ static const uint64_t limit_ms = SMP_LIMIT_MS;
 #define ANSWER_MS  20
 
 /* Shared with entry.S: each processor's identifier, with SMP_KNOWN_BIT set; how many processors
- * have arrived and have been registered; the number of the processor whose turn it is. */
+ * have arrived; how many have stored their identifier; the number of the processor whose turn it
+ * is. */
 volatile uint64_t smp_known[SMP_MAX];
 volatile uint32_t smp_arrived, smp_registered, smp_turn;
 extern const uint8_t trampoline[], trampoline_end[];

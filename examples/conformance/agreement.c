@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #define BASE         UINT64_C(0x00004e8f21d7b650)
-/* TASK_SIZE_MAX with four and with five levels of page tables. The cases find out which of the two
+/* TASK_SIZE_MAX with four and with five levels of page tables. limit() finds out which of the two
  * holds. */
 #define TASK_SIZE_48 UINT64_C(0x00007ffffffff000)
 #define TASK_SIZE_57 UINT64_C(0x00fffffffffff000)

@@ -347,8 +347,8 @@ unsigned any_selector(unsigned entry, uint32_t base)
  * too short to be interrupted. */
 static bool takes_gs_along(const struct window *w)
 {
-	/* When a system call returns, the sandbox loads each non-null selector again, which clears
-	 * the base. */
+	/* On the return from a system call, the sandbox loads a non-null selector again, which
+	 * replaces the base. */
 	if (w->load_selector[GS] && w->selector[GS])
 		return true;
 	if (w->event == event_selector && w->argument[0] == GS && !w->argument[1])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes that must fault: the form of the fault, and the state that must not change. */
+/* Instructions that must fault: the form of the fault, and the state that must not change. */
 #include "suite.h"
 
 #include <stdio.h>

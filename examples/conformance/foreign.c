@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Code that runs while the bases are foreign. It is compiled freestanding, without stack protector
- * and instrumentation. It uses FS and GS only where they are tested, and calls no library.
+ * or instrumentation. It uses FS and GS only where they are tested, and calls no library.
  */
 #include "foreign.h"
 
@@ -340,7 +340,7 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 			set_cs(u, w->bad_cs);
 		return;
 	}
-	/* The kernel could not return to the context that the handler asked for. */
+	/* The kernel's IRET faulted, because the handler had put bad_cs into CS. */
 	if (w && w->bad_cs && cs_of(u) == w->bad_cs) {
 		note(&w->fault, signal, info, u);
 		w->turns++;

@@ -54,11 +54,11 @@ struct window {
 	uint64_t stub; /* 0: nothing is executed */
 
 	/* Before the stub. */
-	uint32_t load_selector[2]; /* 1: load the selector below first */
+	uint32_t load_selector[2]; /* 1: load `selector` before the base is set */
 	uint16_t selector[2];
 	uint32_t set_by[2];
 	uint64_t set[2];
-	uint32_t reload[2]; /* 1: load the selector again after the base was set */
+	uint32_t reload[2]; /* 1: load `selector` after the base was set */
 
 	/* After the stub. */
 	void (*event)(struct window *w);
@@ -73,17 +73,17 @@ struct window {
 	struct foreign_fault fault; /* of the stub, or of the event's own access */
 	int64_t result;             /* of the event */
 
-	/* Parameters of the signal handler. */
+	/* Parameters and results of the signal handler. */
 	uint32_t change_in_handler[2];
 	uint64_t handler_base[2];
-	volatile uint32_t signals; /* how many signals it received */
+	volatile uint32_t signals; /* how many signals the handler received */
 	uint32_t trails;
 	uint64_t trail[TRAIL]; /* RIP of the traps of a single-stepped stub */
 	uint64_t low, low_end; /* the memory of a stub below 4 GiB */
 	uint32_t astray;       /* 1: a fault at any address ends the stub */
-	uint32_t bad_cs;       /* not 0: the selector of CS that SIGUSR1's handler returns with */
+	uint32_t bad_cs;       /* not 0: the handler of SIGUSR1 returns with this selector in CS */
 
-	/* For rivals and migrations. */
+	/* For rivals, children and moves between CPUs. */
 	volatile uint64_t turns;
 	volatile uint32_t stop;
 	uint32_t cpus;
@@ -124,18 +124,18 @@ enum odd {
 /* Sets the bases, executes the stub, runs the event, reads everything, and restores the bases. */
 void foreign_window(struct window *w);
 
-/* The handler of every signal of the suite. A fault in a stub ends the stub. An
- * unexpected fault is noted in *foreign_crash, and ends the process. */
+/* The handler of all signals that the suite catches. A fault in a stub ends the stub. An unexpected
+ * fault is noted in *foreign_crash, and ends the process. */
 void foreign_signal(int signal, siginfo_t *info, void *context);
 extern struct window *foreign_now;
 extern struct foreign_fault *foreign_crash;
 
 /* System calls that kill their caller on this machine. Before the first case, child processes try
- * these calls. An arch_prctl call that kills is not made again: its result is -ENOSYS. */
+ * these calls. foreign_prctl() does not repeat a call that kills, and returns -ENOSYS. */
 #define FOREIGN_CALL(get, segment) (1u << ((get)*2 + (segment)))
 #define FOREIGN_INT80              (1u << 4) /* the 32-bit entry */
-/* Any system call while GS holds another base than at the start of the process: a sandbox keeps its
- * own data behind GS. The window then puts the sandbox's base into GS during its own calls. */
+/* Any system call while the GS base differs from that at the start of the process: a sandbox keeps
+ * its own data behind GS. The window then puts the sandbox's base into GS during its own calls. */
 #define FOREIGN_GS_CALL            (1u << 5)
 extern uint32_t foreign_deadly;
 long foreign_prctl(int get, int segment, uint64_t argument);
@@ -157,7 +157,7 @@ void foreign_rival_thread(void *w);
 /* Events. */
 void event_syscalls(struct window *w);
 void event_int80(struct window *w);
-void event_yield(struct window *w); /* until the rival had two turns */
+void event_yield(struct window *w); /* yields until the rival had two turns */
 void event_spin(struct window *w);  /* spins until the rival had two turns */
 void event_sleep(struct window *w); /* argument 0: nanoseconds */
 void event_storm(struct window *w); /* argument 0: how many signals to this thread */

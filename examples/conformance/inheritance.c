@@ -129,7 +129,7 @@ static void settls(const struct test *t)
 	expect(FS_BASE, w->last.insn[FS], "FS base of its maker");
 }
 
-/* Whether the FS selector of the new thread is cleared, as by ARCH_SET_FS. */
+/* Measures whether CLONE_SETTLS clears the FS selector of the new thread, as ARCH_SET_FS does. */
 static void settls_selector(const struct test *t)
 {
 	struct window *const w = maker(THREAD | CLONE_SETTLS);
@@ -158,8 +158,8 @@ static void settls_limit(const struct test *t)
 	       "clone with a thread pointer of 0x%llx", (unsigned long long)KERNEL_BASE);
 }
 
-/* a: segment, b: 1 with a selector. A tracer reads the base before the new program's first
- * instruction. */
+/* a: segment, b: 1 with a descriptor's selector. A tracer reads the base before the new program's
+ * first instruction. */
 static void exec_traced(const struct test *t)
 {
 	static char path[] = "/proc/self/exe", option[] = "--version";
@@ -217,7 +217,7 @@ static void exec_seen(const struct test *t)
 	expect(0, (uint64_t)w->result, "error of execve");
 }
 
-/* a: segment, b: kernel half */
+/* a: segment, b: 1 with a base of the kernel's half */
 static void handler_sees(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -331,7 +331,7 @@ static void empty(const char *directory)
 	rmdir(directory);
 }
 
-/* a: segment, b: kernel half */
+/* a: segment, b: 1 with a base of the kernel's half */
 static void core(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgs-conformance: the rules of FSGSBASE, case by case. */
+/* fsgs-conformance: tests the rules of FSGSBASE, case by case. */
 #include "suite.h"
 #include "clean.h"
 #include "explain/text.h"
@@ -279,8 +279,8 @@ static void each_prctl(unsigned which)
 }
 
 /* Whether a base of the kernel's half is safe. The conditions are those of the library's canonical
- * check: may_flash() in lib/linux/trial.c. Here a kernel that names another vendor than CPUID is
- * one more sign of a process emulator. */
+ * check: may_flash() in lib/linux/trial.c. Here, FSGS_SIGN_VENDOR_DIFFERS is one more sign of a
+ * process emulator. */
 static bool half_safe(const struct fsgs_report *r)
 {
 	if (r->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -357,7 +357,7 @@ static void repeat(const struct test *test, const struct options *options, struc
 		if (record->word > result->record.word)
 			result->record = *record;
 		if (!asked)
-			break; /* not possible here: a repetition would be skipped, too */
+			break; /* the case must not be run, so a repetition would be skipped, too */
 	}
 	result->seconds = seconds() - begin;
 }
@@ -443,8 +443,8 @@ static int prepare_and_run(const struct options *options, const struct output *o
 		perror("fsgs-conformance: mmap");
 		return CANNOT_RUN;
 	}
-	/* If the parent ignored these signals, this process inherits that. Then waiting for
-	 * children would fail, and no child would die of a signal. */
+	/* The parent may have made this process ignore these signals. Then waiting for children
+	 * would fail, and no child would die of SIGQUIT, SIGILL or SIGSYS. */
 	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
 		signal(defaults[i], SIG_DFL);
 	/* No core files, except in the cases that test them and raise the limit again. */

@@ -139,7 +139,7 @@ static pid_t stopped(struct window *w)
 		fail("stops", "ended", "the tracee");
 		skip("no tracee");
 	}
-	/* If the runner dies, the child must die, too. */
+	/* If this process dies, the child must die, too. */
 	request(PTRACE_SETOPTIONS, child, 0, PTRACE_O_EXITKILL);
 	return child;
 }
@@ -248,7 +248,7 @@ static void limit(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment, b: 1 for a descriptor's selector. Reads all registers and writes them back: nothing
+/* a: segment, b: 1 with a descriptor's selector. Reads all registers and writes them back: nothing
  * may change. */
 static void round_trip(const struct test *t)
 {
@@ -324,7 +324,7 @@ static pid_t attach_to_spinning(struct window *w)
 	return child;
 }
 
-/* a: segment, b: 1 with a selector, c: the signal for PTRACE_DETACH to deliver, or 0. */
+/* a: segment, b: 1 with a descriptor's selector, c: the signal that PTRACE_DETACH delivers, or 0 */
 static void attach(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -376,7 +376,7 @@ static void single_step(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment. The tracer writes two bases by different requests: the second base must count. */
+/* a: segment. The tracer writes two bases by different requests. The second base must stay. */
 static void writes_in_turn(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -451,7 +451,7 @@ static void writes_both(const struct test *t)
 	}
 }
 
-/* a: segment, b: 1 for a descriptor's selector. The tracer makes the process run code that clears
+/* a: segment, b: 1 with a descriptor's selector. The tracer makes the process run code that clears
  * its segments, then restores all of its registers and detaches. */
 static void redirect(const struct test *t)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The cases of the ring-0 half, and their helpers. They use the same window as the cases in user
- * space. The stack pointer is not tried as an operand, because an exception would be pushed at its
- * address.
+ * space. The stack pointer is not tried as an operand, because in ring 0 an exception is pushed to
+ * the address in it.
  */
 #include "ring0.h"
 
@@ -29,7 +29,7 @@
 #define NOT_CANONICAL (UINT64_C(1) << 63)
 #define LOW           UINT64_C(0xffffffff)
 
-static struct window window; /* processors take turns */
+static struct window window; /* one for all processors, which take turns */
 static uint8_t scratch[512] __attribute__((aligned(16)));
 
 uint64_t read_cr4(void)
@@ -99,8 +99,8 @@ static void write64(int segment, uint64_t base)
 extern const char wrmsr_at[], wrmsr_on[], cr4_at[], cr4_on[];
 #pragma GCC visibility pop
 
-/* The boot image's trap.c asks the core whether a fault belongs to a stub. This image has no core,
- * so this function answers for the window's stubs. */
+/* The boot image's trap.c calls this function for each #UD and #GP. Here it replaces the core's and
+ * recovers from faults of the window's stubs, of try_wrmsr() and of try_cr4(). */
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
 	const uint64_t at = *rip;
@@ -203,7 +203,7 @@ static void base_outlives_cr4(const struct test *t)
 	expect(KERNEL_BASE, read64((int)t->a), "base afterwards");
 }
 
-/* -- agreement with the MSRs: a is the segment or the instruction */
+/* -- agreement with the MSRs: a is the instruction, b the base */
 
 static void read_is_msr(const struct test *t)
 {
@@ -348,7 +348,7 @@ static void swap_leaves_fs(const struct test *t)
 	swapgs();
 }
 
-/* Executes SWAPGS many times with different bases, as the kernel's paranoid entry does. */
+/* Executes SWAPGS many times, each time with another GS base. */
 static void swap_loop(const struct test *t)
 {
 	(void)t;
@@ -398,7 +398,7 @@ static void lock(const struct test *t)
 	expect(OTHER, rdmsr(msr_of(s)), "MSR afterwards");
 }
 
-/* -- survival: a is FS, GS or 2 for KERNEL_GS_BASE */
+/* -- survival: a is FS, GS or 2 for KERNEL_GS_BASE, b the event */
 
 static void exit_by_cpuid(void)
 {

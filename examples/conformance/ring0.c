@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The runner of the suite's ring-0 half: an image that shares the boot image's entry, traps and
- * serial output. Each case runs on each processor, in turn. A case fails if it fails on one
+ * serial output. Each case runs on each processor, in turn. A case fails if it fails on any
  * processor. Interrupts are off except during HLT.
  */
 #include "ring0.h"
@@ -47,11 +47,11 @@ int have_timer;
 static const char *skipped;
 /* The case that the current processor announced last: index plus 1. 0: none yet. */
 static volatile uint32_t announced;
-/* The processor that hung; a hang of the boot processor is not detected. */
+/* The processor that hung, or 0. A hang of the boot processor is not detected. */
 static uint32_t hung;
 
 static struct tally tallies[RING0_MOST];
-/* The case that "only=NUMBER" on the command line asks for: index plus 1. 0: all cases. */
+/* The case that "only=NUMBER" on the command line selects: index plus 1. 0: all cases. */
 static size_t chosen;
 
 static void say(const char *text)
@@ -150,7 +150,7 @@ static int offered(void)
 	return ebx & 1;
 }
 
-/* The next step may kill the machine, so the case is printed before it. */
+/* Prints the name of a case before the case runs, because the case may kill the machine. */
 static void announce(const struct test *t)
 {
 	struct line line = {0};

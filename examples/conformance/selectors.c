@@ -9,7 +9,7 @@
 #define HIGH_BASE 0x90001000u
 #define LOW       UINT64_C(0xffffffff)
 
-/* a: segment, b: selector, c: by POP */
+/* a: segment, b: selector, c: loaded by MOV (0) or by POP (1) */
 static void null_load(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -124,8 +124,8 @@ void need_gs(const struct window *w);
 /* Makes the window set the base of one segment by the instruction, to a user or a kernel
  * address. */
 void window_base(struct window *w, int segment, uint64_t base);
-/* Makes the window set the base by arch_prctl, for cases in which an instruction under test reads
- * it. */
+/* Makes the window set the base by arch_prctl: for cases that then test an instruction on this
+ * base, or that test arch_prctl. */
 void window_prctl(struct window *w, int segment, uint64_t base);
 /* Notes a deviation unless ARCH_GET returns this base. If ARCH_GET fails, there is no check. */
 void expect_got(uint64_t expected, const struct sight *sight, int segment, const char *when);

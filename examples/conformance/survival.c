@@ -20,7 +20,7 @@
 #define SLEEP_NS  200000
 #define TICKS_NS  6000000
 #define STACK     (64 * 1024)
-/* After this many windows without the rival, the case stops waiting for it. */
+/* The case is skipped if the rival ran in none of its first PATIENCE windows. */
 #define PATIENCE  2
 
 /* Classes of bases, on both sides of the boundaries that kernels distinguish. */
@@ -286,7 +286,7 @@ struct meetings {
 	unsigned windows, met;
 };
 
-/* Ends the rival. If it never ran, the case has no result. */
+/* Ends the rival. Skips the case if the rival never ran. */
 static void part(struct window *rival, const struct meetings *meetings)
 {
 	rival->stop = 1;
@@ -297,7 +297,8 @@ static void part(struct window *rival, const struct meetings *meetings)
 		       meetings->met, meetings->windows);
 }
 
-/* Runs a window beside the rival. Only windows in which the rival ran count. */
+/* Runs a window beside the rival. Returns whether the rival ran: if not, the window proves
+ * nothing. */
 static bool beside(struct window *w, struct window *rival, struct meetings *meetings)
 {
 	const uint64_t turns = rival->turns;
@@ -378,7 +379,7 @@ static void matrix(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment. The base comes from a descriptor, and no write has replaced it. */
+/* a: segment, c: enum rival. The base comes from a descriptor, and no write has replaced it. */
 static void descriptor_against(const struct test *t)
 {
 	const int s = (int)t->a;

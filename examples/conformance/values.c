@@ -70,7 +70,7 @@ static void write32(const struct test *t)
 	judge(w, s, t->b);
 }
 
-/* a: segment. The upper halves are such that a 64-bit write would be refused. */
+/* a: segment. With 48-bit addresses, a 64-bit write of each of these values would fault. */
 static void write32_no_gp(const struct test *t)
 {
 	static const uint64_t upper[] = {UINT64_C(0x8000000000000000), UINT64_C(0x0100000000000000),

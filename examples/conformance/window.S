@@ -182,7 +182,7 @@ window_odd:
 	bytes 0xf0, 0xf3	/* LOCK, 32-bit form */
 	bytes 0xf3, 0x4c	/* REX.WR */
 	bytes 0xf3, 0x4a	/* REX.WX */
-	bytes 0x48, 0xf3	/* REX.W in front of F3, where it does not count */
+	bytes 0x48, 0xf3	/* REX.W in front of F3, where it must have no effect */
 	bytes 0x66, 0xf3, 0x48	/* operand size */
 	bytes 0x67, 0xf3, 0x48	/* address size */
 	bytes 0xf2, 0xf3, 0x48	/* REPNE, REP: the last is the mandatory prefix */

@@ -7,8 +7,8 @@
  * write, because the kernel's own writes keep pinned bits as they were at boot. Then it executes
  * the four instructions under the exception table. Each write stores the value that the base
  * already has. At the end it restores CR4. On a healthy machine no base changes. On a machine that
- * stores another value, the MSR restores the old base at once. A CPU on which the bit is already
- * set is left unchanged, because its kernel uses the instructions.
+ * stores another value, a write to the MSR restores the old base at once. A CPU on which the bit is
+ * already set is left unchanged, because its kernel uses the instructions.
  *
  * An NMI or a machine check may come during the test. The entry code of both was patched at boot
  * for a kernel without the feature, and does not look at CR4. If the sign bit of MSR_GS_BASE is
