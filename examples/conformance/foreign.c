@@ -213,13 +213,15 @@ static void look(struct window *w, struct sight *sight)
 }
 
 /* Restores the bases by the system call, which is not under test, or by the instruction if the call
- * is denied. */
+ * is denied. Makes the selectors null again, because a sandbox may use the thread, with its
+ * selectors, for the next process. */
 static void put_back(struct window *w)
 {
 	if (foreign_deadly & FOREIGN_GS_CALL)
 		w->own[FSGS_SEGMENT_GS] = given;
 	for (int s = 0; s < 2; s++) {
-		if (w->load_selector[s] || w->reload[s])
+		if (w->load_selector[s] || w->reload[s] ||
+		    (w->event == event_selector && w->argument[0] == (unsigned)s))
 			load_selector(s, 0);
 		if (set_prctl(s, w->own[s]) < 0)
 			write_base(s, w->own[s]);

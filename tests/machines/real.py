@@ -88,10 +88,10 @@ class Case(unittest.TestCase):
         self.assertFalse(run.timed_out, f'{name} did not end:\n{run.log[-2000:]}\n{run.errors}')
         return run
 
-    def build(self, source):
+    def build(self, source, *options):
         """Builds a reproducer."""
         program = self.folder / source.stem
-        subprocess.run(['gcc', '-O1', '-static', '-o', program, source], check=True, timeout=60)
+        subprocess.run(['gcc', '-O1', '-static', *options, '-o', program, source], check=True, timeout=60)
         return program
 
     def inner(self, job, files, modules=()):
@@ -287,19 +287,41 @@ class Gvisor(Case):
 
 
 class GvisorWhole(Gvisor):
-    """The whole suite in gVisor, in an emulated machine with a kernel that advertises the instructions. This system's
-    kernel may not advertise them."""
+    """The whole suite and the reproducers in gVisor, in an emulated machine with a kernel that advertises the instructions.
+    This system's kernel may not advertise them."""
 
     test_command = test_nothing_dies = None
 
-    def test_suite(self):
+    def in_a_machine(self, jobs, files):
+        """Runs programs in gVisor. `jobs` has (name, platform, command) triples."""
         kernel, _ = self.available(aside.kernel)
-        job = ('ip link set lo up\necho "=== begin suite"; cd /tmp; /runsc --ignore-cgroups --network=none --root=/run/gv '
-               '--platform=systrap do --force-overlay=true /suite --tap --limit 200; echo "=== end suite status=$?"\n')
-        initrd = self.inner(job, [('runsc', self.sandbox()), ('suite', SUITE)])
-        run = self.timed('gVisor in Linux in QEMU', machine.boot(
+        job = 'ip link set lo up\ncd /tmp\n' + ''.join(
+            f'echo "=== begin {name}"; /runsc --ignore-cgroups --network=none --root=/run/gv --platform={platform} '
+            f'do --force-overlay=true {command}; echo "=== end {name} status=$?"\n' for name, platform, command in jobs)
+        initrd = self.inner(job, [('runsc', self.sandbox()), *files])
+        return self.timed('gVisor in Linux in QEMU', machine.boot(
             kernel, initrd=initrd, smp=2, memory=1536, timeout=850, until=r'^=== end\n',
             append='console=ttyS0 panic=-1 quiet'))
+
+    def test_reproducers(self):
+        """With the argument gs, the processes after the first die at different times. So only the first is checked."""
+        expected = {('gvisor-fs-lost', 'ptrace', ''): r'not ok: the FS base is 0x[0-9a-f]+ after a system call',
+                    ('gvisor-gs-call', 'systrap', ''): r'not ok: SIGSEGV at a system call',
+                    ('gvisor-selector', 'systrap', ''): r'not ok: wait status 0x0, then 0x100',
+                    ('gvisor-selector', 'systrap', ' gs'): r'not ok: wait status 0xb, then 0x\w+',
+                    ('gvisor-selector', 'ptrace', ''): r'ok: wait status 0x0, then 0x0',
+                    ('hwcap2', 'systrap', ''): r'not ok: runs, AT_HWCAP2 bit 1 is 0'}
+        files = [(name, self.build(REPRODUCERS / f'{name}.c', '-fno-stack-protector'))
+                 for name in sorted({name for name, _, _ in expected})]
+        run = self.in_a_machine([(str(number), platform, f'/{name}{words}')
+                                 for number, (name, platform, words) in enumerate(expected)], files)
+        for number, (case, line) in enumerate(expected.items()):
+            text, _ = run.section(str(number))
+            print(f'# {case[1]}, {case[0]}{case[2]}: {text.strip()}')
+            self.assertRegex(text, rf'\A{line}\n\Z', case)
+
+    def test_suite(self):
+        run = self.in_a_machine([('suite', 'systrap', '/suite --tap --limit 200')], [('suite', SUITE)])
         text, status = run.section('suite')
         # Case 43 fails because QEMU 7.2 accepts a REX prefix before F3.
         self.assertEqual(failed(text) - TCG_USER - {43}, self.deviations, text)
