@@ -1,37 +1,119 @@
 # SPDX-License-Identifier: MIT
-"""More machines of the kind of real.py, run by hand: Linux as Xen's dom0, all forms of the image on Bochs, and newer
-versions of Bochs."""
+"""More machines of the kind of real.py, run by hand: Linux as Xen's dom0, all forms of the image in guests of KVM and Xen
+and on Bochs, and newer versions of Bochs."""
 
 import json
 import os
+import pathlib
+import re
 
-from real import COMMAND, IMAGE, SUITE, TCG_USER, XEN_CPU, Bochs, Case, Xen, failed, guests, last_line, passed
+from real import COMMAND, IMAGE, SUITE, TCG_USER, XEN_CPU, Bochs, Case, Kvm, Xen, XenGuard, failed, guests, last_line, passed
 from support import aside, machine, parts
 
 ISO = os.environ['ISO']
 LIBRARIES = '/usr/lib/x86_64-linux-gnu'
 
 
+CPUS = (1, 2, 4)
+
+
 class XenLinux(Case):
-    """Linux as Xen's first guest, which is paravirtual: runs the command, and the ring-3 half of the suite."""
+    """Linux as Xen's first guest runs the command, and the ring-3 half of the suite."""
 
     package, release, hypervisor = Xen.package, Xen.release, Xen.hypervisor
 
-    def test_suite(self):
+    def dom0(self, name, xen='', **settings):
         file, version = self.hypervisor()
         kernel, _ = self.available(aside.kernel, machine.GENERIC)
         job = ('echo "=== begin command"; /fsgscheck --json; echo "=== end command status=$?"\n'
                'echo "=== begin suite"; /suite --tap --limit 200; echo "=== end suite status=$?"\n')
         initrd = self.inner(job, [('fsgscheck', COMMAND), ('suite', SUITE)])
-        run = self.timed(f'Linux as the first guest of Xen {version}', machine.boot(
-            file, append='console=com1 com1=115200,8n1 dom0_mem=640M', cpu=XEN_CPU, smp=2, memory=1280, timeout=850,
-            modules=[(kernel, 'console=hvc0 panic=-1 quiet'), (initrd, '')], until=r'^=== end\n'))
+        run = self.timed(f'Linux as the first guest of Xen {version}, {name}', machine.boot(
+            file, append=f'console=com1 com1=115200,8n1 dom0_mem=640M {xen}', cpu=XEN_CPU, smp=2, memory=1280, timeout=420,
+            modules=[(kernel, 'console=hvc0 panic=-1 quiet'), (initrd, '')], until=r'^=== end\n', **settings))
         report = json.loads(run.section('command')[0])
         text, _ = run.section('suite')
         self.assertEqual((report['verdict'], report['cpuid']['hypervisor']), ('usable', 'XenVMMXenVMM'), report)
         # QEMU does not check operands, and accepts a REX prefix before F3.
         self.assertEqual(failed(text), TCG_USER | {43}, text)
         self.assertGreater(len(passed(text)), 330)
+
+    def test_paravirtual(self):
+        self.dom0('PV')
+
+    def test_pvh(self):
+        self.dom0('PVH', 'dom0=pvh', machine='q35,kernel-irqchip=split', extra=['-device', 'amd-iommu'])
+
+
+class XenForms(XenGuard):
+    """The image in guests that xl starts: PVH guests, and HVM guests that boot the ISO by a BIOS."""
+
+    test_guests = None
+
+    def verdicts(self, names, kind, files, memory):
+        """Starts guests with 1, 2 and 4 CPUs, with and without the feature, and checks what they print."""
+        settings, expected = {}, []
+        for name, verdict, hidden in (('offered', 'usable', ''), ('hidden', 'unsupported', 'cpuid="host,fsgsbase=0"')):
+            for cpus in CPUS:
+                settings[f'{name}{cpus}'] = f'vcpus={cpus}\n{hidden}\n{kind}'
+                expected.append((verdict, cpus))
+        run = self.guests_of_xen(f'the image, {names},', settings, files, memory, 800)
+        texts = [text for text, _ in guests(run)]
+        self.assertEqual(len(texts), len(expected), run.log)
+        for text, (verdict, cpus) in zip(texts, expected):
+            self.assertIn('# hypervisor: XenVMMXenVMM', text)
+            self.assertRegex(text, rf'(?m)^fsgscheck: verdict={verdict} findings=\S* cpus={cpus}\n\Z')
+
+    def test_pvh(self):
+        self.verdicts('PVH guests', 'type="pvh"\nkernel="/image"\nmemory=64', [('image', IMAGE)], 640)
+
+    def test_hvm(self):
+        """QEMU is the device model of each guest."""
+        tree, _ = self.available(aside.unpacked, 'qemu-system-xen', libraries=True)
+        model = tree / 'usr/libexec/xen-qemu-system-i386'
+        firmware, _ = self.available(aside.unpacked, 'xen-utils-4.17', release='bookworm', only=['*/boot/hvmloader'])
+        loader = next(firmware.glob('**/hvmloader'))
+        data = [(f'usr/share/{file.relative_to(tree / "usr/share")}', file) for folder in ('qemu/keymaps', 'seabios')
+                for file in (tree / 'usr/share' / folder).rglob('*') if file.is_file()]
+        self.verdicts('HVM guests', 'type="hvm"\nmemory=96\nboot="d"\nserial="file:{log}"\nvga="none"\nusb=0\n'
+                      'disk=["/iso,raw,hdc,ro,cdrom"]',
+                      [('iso', ISO), (str(loader.relative_to(firmware)), loader),
+                       *self.with_libraries(tree, [('usr/libexec/xen-qemu-system-i386', model)]), *data], 900)
+
+
+class KvmForms(Kvm):
+    """QEMU is the monitor of the guests. They boot the ELF by QEMU's own loader, and the ISO by a BIOS and by UEFI."""
+
+    test_guests = test_refused = None
+
+    def test_image(self):
+        emulator = pathlib.Path('/usr/bin/qemu-system-x86_64')
+        firmware = pathlib.Path('/usr/share/ovmf/OVMF.fd')
+        if not emulator.exists() or not firmware.exists():
+            self.skipTest('qemu-system-x86 or ovmf is not installed')
+        # While a guest with UEFI has several CPUs, the outer QEMU aborts: QEMU 7.2, 10.0 and 11.1 fail an assertion in
+        # tcg_handle_interrupt() or cpu_interrupt().
+        forms = {'ELF': ('-kernel /image', CPUS), 'ISO by a BIOS': ('-cdrom /iso', CPUS),
+                 'ISO by UEFI': ('-bios /firmware -cdrom /iso', (1,))}
+        expected = {}
+        job = ''
+        for form, (words, counts) in forms.items():
+            for feature, verdict in (('', 'usable'), (',-fsgsbase', 'unsupported')):
+                for cpus in counts:
+                    name = f'{form}, {cpus} CPUs{feature}'
+                    expected[name] = (verdict, cpus)
+                    job += (f'echo "=== guest {name}"; timeout 200 {emulator} -accel kvm -M q35 -cpu EPYC{feature} -smp {cpus} -m 128 '
+                            f'-nodefaults -display none -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=4 '
+                            f'{words} </dev/null 2>/dev/null; echo "=== status $?"\n')
+        data = [(f'usr/share/{folder}/{file.name}', file) for folder in ('qemu', 'seabios')
+                for file in pathlib.Path('/usr/share', folder).glob('*.bin')]
+        run = self.kvm(job, files=machine.with_libraries([(str(emulator), emulator)]) + [('iso', ISO), ('firmware', firmware), *data],
+                       timeout=850, memory=1536)
+        texts = guests(run)
+        self.assertEqual(len(texts), len(expected), run.log)
+        for (name, (verdict, cpus)), (text, status) in zip(expected.items(), texts):
+            self.assertRegex(text, rf'(?m)^fsgscheck: verdict={verdict} findings=\S* cpus={cpus}$', name)
+            self.assertEqual(status, 33 if verdict == 'usable' else 35, name)
 
 
 class BochsForms(Bochs):
@@ -41,7 +123,7 @@ class BochsForms(Bochs):
 
     def test_image(self):
         for model, verdict in ((self.intel, 'usable'), ('corei7_sandy_bridge_2600k', 'unsupported')):
-            for cpus in (1, 2, 4):
+            for cpus in CPUS:
                 until = r'^fsgscheck: verdict=.*\n'
                 for run in (self.image(f'image, {model}, {cpus} CPUs', IMAGE, until, model=model, cpus=cpus),
                             self.boot(f'ISO, {model}, {cpus} CPUs', ISO, until=until, model=model, cpus=cpus)):

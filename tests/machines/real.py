@@ -132,13 +132,13 @@ def guarded(text):
 class Kvm(Case):
     """KVM on an emulated processor with SVM, with images as its guests."""
 
-    def kvm(self, job, append='', files=(('ring0', RING0),), timeout=150):
+    def kvm(self, job, append='', files=(('ring0', RING0),), timeout=150, memory=512):
         kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-amd'))
         initrd = self.inner(job, [('vmm', VMM), ('image', IMAGE), *files], modules)
         # With the periodic tick off, TCG 7.2 sometimes loses a local interrupt around VMRUN, and the kernel never wakes
         # up.
         return self.timed('KVM on SVM', machine.boot(
-            kernel, initrd=initrd, timeout=timeout, until=r'^=== end\n',
+            kernel, initrd=initrd, timeout=timeout, memory=memory, until=r'^=== end\n',
             append=f'console=ttyS0 panic=-1 quiet no_timer_check nohz=off highres=off {append}'))
 
     def test_guests(self):
@@ -406,39 +406,45 @@ xen-init-dom0
 xenconsoled --log=guest --log-dir=/var/log/xen
 """
 
-    def tools(self):
-        """Xen's tools with their libraries, as files for an initial file system."""
-        tree, _ = self.available(aside.unpacked, 'xen-utils-4.17', release='bookworm', libraries=True,
-                                 only=['./usr/lib/xen-4.17/bin/*', '*/lib*.so*', '*/ld-linux*'])
+    def with_libraries(self, tree, programs):
+        """Unpacked programs and their libraries, as files for an initial file system."""
         folders = [tree / 'usr/lib/x86_64-linux-gnu', tree / 'lib/x86_64-linux-gnu']
-        programs = [tree / 'usr/lib/xen-4.17/bin' / name for name in self.programs]
-        listed = output('env', f'LD_LIBRARY_PATH={":".join(map(str, folders))}', 'ldd', *programs)
+        listed = output('env', f'LD_LIBRARY_PATH={":".join(map(str, folders))}', 'ldd', *(file for _, file in programs))
         # The C library loads libgcc_s only when a thread is cancelled, so ldd does not list it.
         needed = {*map(pathlib.Path, re.findall(r'=> (/\S+)', listed)), folders[1] / 'libgcc_s.so.1'}
-        return [('lib64/ld-linux-x86-64.so.2', folders[1] / 'ld-linux-x86-64.so.2'),
-                *((f'xen/{file.name}', file) for file in programs),
+        return [('lib64/ld-linux-x86-64.so.2', folders[1] / 'ld-linux-x86-64.so.2'), *programs,
                 *((f'lib/x86_64-linux-gnu/{file.name}', file) for file in sorted(needed))]
 
-    def guest_of_xen(self, name, settings):
-        """Lines of a job that run a guest, and print its console between two lines that mark it."""
-        (self.folder / name).write_text(
-            f'name="{name}"\ntype="pvh"\nkernel="/image"\nramdisk="/linux"\nmemory=256\non_reboot="destroy"\n'
-            f'on_crash="destroy"\ncmdline="guard console=hvc0 panic=-1 quiet"\n{settings}\n', encoding='ascii')
-        return (f'echo "=== guest {name}"\nxl create -q /{name}\nwhile xl domid {name} >/dev/null 2>&1; do sleep 1; done\n'
-                f"tr -d '\\r' </var/log/xen/guest-{name}.log\necho \"=== status $?\"\n")
+    def tools(self):
+        tree, _ = self.available(aside.unpacked, 'xen-utils-4.17', release='bookworm', libraries=True,
+                                 only=['./usr/lib/xen-4.17/bin/*', '*/lib*.so*', '*/ld-linux*'])
+        return self.with_libraries(tree, [(f'xen/{name}', tree / 'usr/lib/xen-4.17/bin' / name) for name in self.programs])
 
-    def test_guests(self):
+    def guests_of_xen(self, what, settings, files, memory=640, timeout=560):
+        """Runs guests one after another. `settings` has the lines of xl for each guest's name, in which {log} is the file of
+        its console. Returns the Run: the console of each guest is between two lines that mark it."""
         xen, version = self.hypervisor()
         first, modules = self.available(aside.kernel, machine.GENERIC, modules=self.modules)
+        job = self.start
+        for name, lines in settings.items():
+            log = f'/var/log/xen/guest-{name}.log'
+            (self.folder / name).write_text(f'name="{name}"\non_reboot="destroy"\non_crash="destroy"\n{lines}\n'.format(log=log),
+                                            encoding='ascii')
+            job += (f'echo "=== guest {name}"\nxl create -q /{name}\nwhile xl domid {name} >/dev/null 2>&1; do sleep 1; done\n'
+                    f"tr -d '\\r' <{log}\necho \"=== status $?\"\n")
+        files = [*files, *((name, self.folder / name) for name in settings), *self.tools()]
+        return self.timed(f'{what} in guests of Xen {version}', machine.boot(
+            xen, append=f'console=com1 com1=115200,8n1 dom0_mem={memory}M',
+            modules=[(first, 'console=hvc0 panic=-1 quiet'), (self.inner(job, files, modules), '')],
+            cpu=XEN_CPU, memory=2 * memory, timeout=timeout, until=r'^=== end\n'))
+
+    def test_guests(self):
         kernel, _ = self.available(aside.kernel)
         initrd = machine.initrd(self.folder / 'guarded', [('/init', INIT), ('/fsgscheck', COMMAND)])
         (self.folder / 'linux').write_bytes(kernel.read_bytes() + initrd.read_bytes())
-        job = self.start + self.guest_of_xen('offered', 'vcpus=2') + self.guest_of_xen('hidden', 'cpuid="host,fsgsbase=0"')
-        files = [('image', IMAGE), *((name, self.folder / name) for name in ('linux', 'offered', 'hidden')), *self.tools()]
-        run = self.timed(f'the boot guard in guests of Xen {version}', machine.boot(
-            xen, append='console=com1 com1=115200,8n1 dom0_mem=640M',
-            modules=[(first, 'console=hvc0 panic=-1 quiet'), (self.inner(job, files, modules), '')],
-            cpu=XEN_CPU, memory=1280, timeout=560, until=r'^=== end\n'))
+        common = 'type="pvh"\nkernel="/image"\nramdisk="/linux"\nmemory=256\ncmdline="guard console=hvc0 panic=-1 quiet"\n'
+        run = self.guests_of_xen('the boot guard', {'offered': common + 'vcpus=2', 'hidden': common + 'cpuid="host,fsgsbase=0"'},
+                                 [('image', IMAGE), ('linux', self.folder / 'linux')])
         self.assertEqual([guarded(text) for text, _ in guests(run)],
                          [('usable', '2', 'passed', False, 'usable'), ('unsupported', '1', 'passed', False, 'unsupported')],
                          run.log)
