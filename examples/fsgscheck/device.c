@@ -3,8 +3,8 @@
  * Reads what the kernel module of examples/kmod found in ring 0 of the running system.
  *
  * The device's path may lead to any file. A file is refused unless it is a character device that
- * belongs to root and that only root may write to. An answer with another schema than 1, or about
- * another kernel than the running one, is refused, too. The caller gets the reason.
+ * belongs to root and that only root may write to. An answer with a schema other than 1, or about a
+ * kernel other than the running one, is refused, too. The caller gets the reason.
  */
 #include "output.h"
 #include "explain/explain.h"
@@ -118,8 +118,8 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 	report->cr4_sticks = answer.report.cr4_sticks;
 	memcpy(report->cr4_set, answer.report.cr4_set, sizeof report->cr4_set);
 	memcpy(report->cr4_cleared, answer.report.cr4_cleared, sizeof report->cr4_cleared);
-	/* If the module found that the CPUs differ, the report says so, too. If the module found no
-	 * difference, a process may still see one, so the report's own answer stays. */
+	/* Copy only YES. If the module found no difference between CPUs or samples, the process may
+	 * still have found a difference, so the report's own answer stays. */
 	if (answer.report.cpus_differ == FSGS_ANSWER_YES)
 		report->cpus_differ = FSGS_ANSWER_YES;
 	if (answer.report.samples_differ == FSGS_ANSWER_YES)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Completion for bash. The shell sources this file, so it defines a function and runs nothing else.
+# Completion for bash. The shell sources this file, so the file only defines a function and registers it.
 
 _fsgscheck()
 {

@@ -20,13 +20,14 @@ struct result {
 /* The device of the kernel module in examples/kmod. Its content is a report from ring 0. */
 #define RING0_DEVICE "/dev/fsgscheck"
 
-/* Adds the evidence of ring 0 to the report, and decides again. Returns NULL on success, and if
- * there is no device. If the answer cannot be read or trusted, returns the reason and the next
- * step. */
+/* Reads the device at `path`, adds its evidence from ring 0 to the report, and decides again.
+ * Returns NULL on success, and if there is no device. If the device cannot be read or trusted,
+ * returns a text with the reason and what to do. */
 const char *ring0_ask(struct fsgs_report *report, const char *path);
 /* The two steps of ring0_ask(). ring0_distrust() returns NULL if the file is a character device
  * that belongs to root and that only root may write to, else the reason to refuse the file.
- * ring0_take() reads the answer, adds its evidence and decides again. */
+ * ring0_take() reads the open file, adds its evidence and decides again. It returns NULL on
+ * success, else the reason. */
 struct stat;
 const char *ring0_distrust(const struct stat *device);
 const char *ring0_take(struct fsgs_report *report, int fd);
@@ -38,10 +39,10 @@ print_result print_json;
 print_result print_tap;
 print_result print_prometheus;
 
-/* Whether all output was written; if not, prints an error on standard error. */
+/* Flushes `out`. If any output could not be written, prints an error and returns false. */
 bool flushed(FILE *out);
 
-/* The parts of print_human() that do not depend on where the report comes from. */
+/* Parts of print_human(). `explain` and `run` use most of them, too. */
 void print_verdict(FILE *out, const struct fsgs_report *report);
 /* As print_verdict(), but prints `words` instead of the words of report_side(). */
 void print_verdict_words(FILE *out, const struct fsgs_report *report, const char *words);

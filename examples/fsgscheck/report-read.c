@@ -172,8 +172,8 @@ void explain_report_begin(struct explain *e)
 	e->report_seen = 0;
 }
 
-/* Findings that need evidence from ring 0. The JSON that `explain` writes about a crash has such
- * findings, and is read as a report, too. */
+/* Findings that need evidence from ring 0. They are also in the JSON that `explain` writes about a
+ * crash, which this file reads as a report, too. */
 static const uint64_t ring0_findings =
 	FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_REFUSED) |
 	FSGS_FINDING_BIT(FSGS_FINDING_CR4_DROPPED) | FSGS_FINDING_BIT(FSGS_FINDING_CR4_UNENFORCED);

@@ -8,8 +8,8 @@
 /* Conditions for a row of the table, besides its verdict and findings. */
 enum { ALWAYS, TRIED, VIRTUAL };
 
-/* The first matching row is used. It has the side at fault. The side that has to act may be
- * another: the advice names it. */
+/* The first matching row is used. It has the side at fault. If a different side has to act, the
+ * advice names that side. */
 static const struct {
 	uint32_t verdict;
 	uint64_t with; /* one of these findings is required; 0: none is required */

@@ -16,8 +16,8 @@ static int base64_digit(char c)
 				      : -1;
 }
 
-#define BASE64_LEAST 60 /* digits of a whole line: mail has 76, PEM 64 */
-#define BASE64_SHORT 16 /* digits of a shorter line, which must decode to text */
+#define BASE64_LEAST 60 /* fewest digits of a whole line: mail has 76, PEM 64 */
+#define BASE64_SHORT 16 /* fewest digits of a shorter line, which must decode to text */
 
 /* Whether the digits decode to text. An ordinary word does not, because half of all byte values do
  * not occur in text. */
@@ -90,7 +90,7 @@ static bool is_base64(const struct explain_stream *s, struct text t)
 bool explain_base64_take(struct explain_stream *s, const char *line, size_t size)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
-	/* Refuse a line that begins with a bracket early: nearly every line of a log does. */
+	/* Do not search a line that begins with a bracket, as nearly every line of a log does. */
 	const struct text t =
 		to && size && *line != '[' ? body(line, size) : (struct text){line, line};
 

@@ -285,8 +285,8 @@ void explain_boot_read(struct explain *e, const struct explain_message *m, uint3
 	case BOOT_MODULES:
 		take_modules(e, t);
 		return;
-	/* The kernel prints nothing after this start. A line with more text quotes the kernel's
-	 * source code. */
+	/* The kernel's own message ends here. A line with more text quotes the kernel's source
+	 * code. */
 	case BOOT_DISABLED:
 		b->disabled |= text_ends(t);
 		break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the line that tells why the kernel stopped or printed a dump. It is the first line of a
+/* Reads the line that states why the kernel stopped or printed a dump. It is the first line of a
  * crash, of a warning, or of a CPU's backtrace. */
 #include "explain.h"
 
@@ -11,8 +11,8 @@ static bool is_waiting(const struct explain_crash *c)
 	return c->cause == EXPLAIN_HEADERLESS || c->cause == EXPLAIN_PANIC;
 }
 
-/* Opens a crash whose reason the line states. In a log with the newest line first, the reason comes
- * after the dump and belongs to the open crash. */
+/* Opens a crash with the cause that this line states. In a log with the newest line first, the line
+ * comes after the dump and belongs to the open crash. */
 static struct explain_crash *take_cause(struct explain *e, const struct explain_message *m,
 					enum explain_cause cause)
 {

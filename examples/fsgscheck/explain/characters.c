@@ -21,7 +21,8 @@ static bool any(vector v)
 	return memcmp(&v, &zero, sizeof v) != 0;
 }
 
-/* Groups of characters. One or two comparisons find a group, together with a few others. */
+/* Groups of characters. One or two comparisons find all characters of a group, and may also match
+ * a few other characters. */
 struct groups {
 	vector low, quotes, angles, slashes;
 };
@@ -58,7 +59,7 @@ uint32_t explain_characters_in(const char *bytes, size_t size)
 		memcpy(&v, at, sizeof v);
 		look(&g, v);
 	}
-	/* The last vector may overlap the one before. */
+	/* The last vector may overlap the vector before it. */
 	if (size >= sizeof v) {
 		memcpy(&v, bytes + size - sizeof v, sizeof v);
 	} else {

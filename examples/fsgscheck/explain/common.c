@@ -90,8 +90,8 @@ static void shape_of(struct text t, uint32_t most, struct shape *s)
 	}
 }
 
-/* The maximum length of a prefix of this shape. A prefix ends after a blank or a mark, and before
- * the kernel's own timestamp or level, which prefix.c parses. */
+/* The maximum length of a prefix in a line of this shape. A prefix ends after a blank or
+ * punctuation, and before the kernel's own timestamp or level, which prefix.c parses. */
 static uint32_t boundary(const char *shape, uint32_t length)
 {
 	static const char *const own[] = {"[0.0]", "[ 0.0]", "[0.0][", "<0>"};

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* Values of elf(5), because not every system on which this code runs has elf.h. */
+/* Values of elf(5), defined here because not every system on which this code runs has elf.h. */
 enum { CLASS_64 = 2, LITTLE_ENDIAN_DATA = 1, TYPE_CORE = 4, MACHINE_X86_64 = 62 };
 enum { HEADER_SIZE = 64, SEGMENT_SIZE = 56 };
 enum { SEGMENT_LOAD = 1, SEGMENT_NOTE = 4 };

@@ -179,8 +179,8 @@ static void copy_once(struct text t, char *to, size_t size)
 		text_copy(&t, "", to, size);
 }
 
-/* Finds the value in: key, blanks, ":", value. A log line has no blank before the colon, so a blank
- * is required. The last key of a record, "power management", has no blank there. */
+/* Finds the value after the colon. A blank before the colon is required, because a log line has no
+ * blank there. Only the last key of a record, "power management", needs no blank. */
 static bool find_value(struct text *t, bool last)
 {
 	const char *blank = t->at;

@@ -14,9 +14,9 @@ bool explain_is_module(const char *symbol)
 	return strstr(symbol, " [") != NULL || (close && close[1] == ' ' && close[2]);
 }
 
-/* Whether the symbol is certainly in the kernel itself. "copy_thread+0x9b/0x280" is complete, so no
- * module's name after it can be cut off. crash(8) prints only the offset, and names a module
- * separately; decode_stacktrace.sh prints the source line. */
+/* Whether the symbol is certainly in the kernel itself. If a kernel's line ends before the size of
+ * the function ("copy_thread+0x9b"), a module's name may have been cut off. The lines of crash(8),
+ * with a decimal offset, and of decode_stacktrace.sh, with a source line, have no size. */
 bool explain_is_kernel(const char *symbol)
 {
 	const char *at = strchr(symbol, '+'), *source = strstr(symbol, " (");

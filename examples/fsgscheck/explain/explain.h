@@ -33,7 +33,7 @@ enum explain_kind {
 	EXPLAIN_BOOT,    /* a kernel log without a crash */
 	EXPLAIN_CPUINFO, /* a dump of /proc/cpuinfo */
 	EXPLAIN_REPORT,  /* our own JSON */
-	EXPLAIN_IMAGE,   /* the last line of the boot image */
+	EXPLAIN_IMAGE,   /* the output of the boot image */
 	EXPLAIN_LSCPU,   /* lscpu */
 	EXPLAIN_CPUID,   /* cpuid -1 */
 	EXPLAIN_HOST,    /* what a hypervisor or its management logs about a guest */
@@ -156,10 +156,9 @@ void explain_core_code(struct explain *e, const unsigned char *code, size_t leng
 /* How to unpack the file that ended last, if it is packed; else NULL. */
 const struct explain_packed *explain_packed(const struct explain *e);
 
-/* notes.c. The text of a note; the name of the evidence that is missing according to the note, or
- * NULL if none is missing; the name of a mark. `bit`: enum explain_note. `mark`: enum
- * explain_mark. */
+/* notes.c. `bit`: enum explain_note. `mark`: enum explain_mark. */
 const char *explain_note_text(uint32_t bit);
+/* The name of the evidence that is missing according to the note; NULL if none is missing. */
 const char *explain_note_missing(uint32_t bit);
 const char *explain_mark_name(uint32_t mark);
 

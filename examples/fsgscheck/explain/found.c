@@ -14,8 +14,9 @@ static const uint8_t severity[] = {
 
 static uint32_t weight(const struct explain_source *s)
 {
-	/* An unknown verdict must not hide another verdict if it comes from cpuinfo, lscpu, cpuid,
-	 * a host or a program, or if the kernel had not enabled the instructions. */
+	/* An unknown verdict must not hide another verdict if the unknown verdict comes from
+	 * cpuinfo, lscpu, cpuid, a host or a program, or if the kernel had not enabled the
+	 * instructions. */
 	if (s->report.verdict == FSGS_VERDICT_UNKNOWN &&
 	    ((s->kind != EXPLAIN_CRASH && s->kind != EXPLAIN_BOOT && s->kind != EXPLAIN_REPORT &&
 	      s->kind != EXPLAIN_IMAGE) ||

@@ -81,7 +81,7 @@ void found_free(struct found *found);
 /* The index of the largest group, which shows the usual result in a fleet. */
 uint32_t found_usual(const struct found *found);
 
-/* found.c: texts that both the page and the JSON use. */
+/* found.c: values that both print.c and found-json.c print. */
 #define FOUND_TEXT 256
 const char *found_code(const struct explain_source *s, char text[FOUND_TEXT]);
 uint64_t found_count_verdict(const struct found *found, uint32_t verdict);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Hints about a program's death that is no evidence by itself. A hint has the command that gets the
- * evidence. */
+/* Hints for a file that shows a program's death but not the instruction. A hint has the command
+ * that finds the instruction. */
 #include "explain.h"
 
 void explain_hint(struct explain *e, enum explain_hint_kind kind, uint64_t line, const char *name)
 {
-	/* Keeps the hint with the highest rank, and the first of several hints with this rank. */
+	/* Keep the hint with the highest rank, and the first of several hints with this rank. */
 	if (e->hint.kind >= kind)
 		return;
 	e->hint.kind = kind;

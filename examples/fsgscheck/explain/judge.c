@@ -61,8 +61,8 @@ static bool stopped_here(const struct explain_crash *c, const struct explain_dum
 {
 	if (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE))
 		return true;
-	/* The backtrace that a timer's interrupt prints shows that interrupts were enabled. This
-	 * dump does not. */
+	/* A timer interrupt may print the backtrace of a running CPU. In such a dump, EFLAGS shows
+	 * that interrupts were enabled. */
 	return d->has_cr4 && d->interrupts != FSGS_ANSWER_YES;
 }
 

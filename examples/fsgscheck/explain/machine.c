@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins the evidence about one machine in one file: its processors, and its kernel, which people
- * paste above or below them. The kernel's version matters, because a kernel since Linux 5.9 that
- * lists the flag executes the instructions itself at each context switch.
+ * Joins the evidence about one machine in one file: the list of its processors, and its kernel,
+ * which people paste above or below this list. The kernel's version matters, because a kernel since
+ * Linux 5.9 that lists the flag executes the instructions itself at each context switch.
  */
 #include "explain.h"
 
@@ -20,8 +20,8 @@ void explain_decide_offer(struct explain_source *s)
 	struct fsgs_report *r = &s->report;
 
 	fsgs_decide(r, sizeof *r);
-	/* If only CPUID's offer is known, the same questions are open as if only the kernel's flag
-	 * is known. For the flag, fsgs_decide() makes the findings below. */
+	/* If only the kernel's flag is known, fsgs_decide() makes the findings below. If only
+	 * CPUID's offer is known, make them here, because it proves no more than the flag. */
 	if (r->verdict == FSGS_VERDICT_UNKNOWN && r->cpuid_fsgsbase == FSGS_ANSWER_YES) {
 		r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_UNPROVEN);
 		if (strcmp(r->hypervisor, "Microsoft Hv") == 0 &&
@@ -97,7 +97,8 @@ void explain_machine_kernel(struct explain *e, const char *release, uint64_t lin
 	text_clean(release, m->kernel, sizeof m->kernel);
 }
 
-/* Reads a release as uname -r prints it, alone on a line. */
+/* After a line with the command "uname -r", the first line that is not empty must have only the
+ * release. */
 void explain_machine_answer(struct explain *e, const struct explain_message *m)
 {
 	static const char question[] = "uname -r";

@@ -241,8 +241,8 @@ enum word { MESSAGE, GOES_ON, KERNEL };
 
 struct prefix {
 	bool dated;    /* the transport's date or time has been found */
-	uint32_t host; /* the host's name after the date has been found */
-	bool kernel;   /* the kernel's name as the writer has been found */
+	uint32_t host; /* the host's name, which follows the date, has been found */
+	bool kernel;   /* a word that names the kernel as the writer has been found */
 	bool columns;  /* the kernel's name was in a column, and more columns may follow */
 };
 

@@ -23,7 +23,7 @@ static bool differs(const struct found *found, uint32_t row, uint32_t columns)
 	return false;
 }
 
-/* A row takes several lines if its cells are wider than their column. */
+/* Prints a row. If a cell is wider than its column, the row takes several lines. */
 static void put_cells(FILE *out, const struct found *found, uint32_t row, uint32_t columns)
 {
 	const char *title = "";

@@ -108,8 +108,7 @@ void explain_program_end(struct explain *e)
 			decide_kernel(e, s);
 		explain_give(e, s);
 	} else if (p->died && !s->code_length && !p->named) {
-		/* If another instruction is named, it is the cause. If none is named, the hint asks
-		 * for it. */
+		/* The file shows neither the bytes nor the name of the instruction. */
 		explain_hint(e, p->core ? EXPLAIN_HINT_CORE : EXPLAIN_HINT_PROGRAM,
 			     s->mark[EXPLAIN_MARK_HEADER], p->executable);
 	}

@@ -96,7 +96,7 @@ struct explain_unwrap {
 	uint32_t held_kind;      /* how the held message may continue: enum explain_wrap */
 	uint32_t held_length;
 	struct explain_message held;
-	uint32_t soft_length; /* length of soft_text: a line that continues */
+	uint32_t soft_length; /* length of soft_text, the parts of a line so far */
 	uint32_t soft_kind;
 	char held_text[EXPLAIN_LINE];
 	char soft_text[EXPLAIN_LINE];
@@ -104,8 +104,8 @@ struct explain_unwrap {
 	char quoting_prefix[64]; /* the prefix of the line that quotes a name */
 };
 
-/* What the next line must look like to continue a message. A line with a prefix never continues
- * one. If the message has a prefix, the last three kinds accept any line without one. */
+/* What the next line must look like to continue a message. A line with a prefix never continues a
+ * message. If the message has a prefix, the last three kinds accept any line without a prefix. */
 enum explain_wrap {
 	WRAP_NEVER,
 	WRAP_CODE,  /* bytes */
@@ -126,7 +126,7 @@ struct explain_boot {
 	uint32_t is_xen_pv;
 	uint32_t disabled;    /* disabled by nofsgsbase; CPUID offers the feature */
 	uint32_t cleared;     /* disabled by clearcpuid */
-	uint32_t ours;        /* a crash showed the evidence: do not pass the boot to take() */
+	uint32_t ours;        /* a crash's source has this evidence: the boot needs no source */
 	uint32_t own_modules; /* an out-of-tree module is loaded */
 	char misspelt[32];
 	char kernel[72];
@@ -142,7 +142,7 @@ struct explain_dump {
 	char symbol[160];
 	uint8_t seen;  /* RIP is known */
 	uint8_t user;  /* of a program or of a 32-bit kernel, not of a 64-bit kernel */
-	uint8_t vague; /* RIP may be a program's name: no selector, or text after the symbol */
+	uint8_t vague; /* the line may be a program name: no selector, or text after the symbol */
 	uint8_t has_cr4;
 	uint8_t code_length;
 	uint8_t code[EXPLAIN_CODE];
@@ -537,7 +537,7 @@ struct explain_crash *explain_crash_open(struct explain *e, const struct explain
 					 enum explain_cause cause);
 void explain_dump_end(struct explain_crash *c); /* ends the current dump */
 
-/* -- cause.c: handles a message that states a cause. Returns false if the message does not. */
+/* -- cause.c: handles a message that states the cause of a crash. Returns false for others. */
 bool explain_crash_cause(struct explain *e, const struct explain_message *m, uint32_t code,
 			 struct text t);
 void explain_crash_sample(struct explain *e, const struct explain_message *m);
@@ -601,8 +601,8 @@ void explain_machine_kernel(struct explain *e, const char *release, uint64_t lin
 const char *explain_machine_release(const struct explain *e);
 /* Reads a line with the command "uname -r", or the next line, which is its output. */
 void explain_machine_answer(struct explain *e, const struct explain_message *m);
-/* Accepts the complete description of a machine. It becomes a source when the machine's kernel is
- * known or the file ends. */
+/* Accepts the complete description of a machine. It becomes a source when the file describes the
+ * next machine, names a second kernel, or ends. */
 void explain_machine_give(struct explain *e, const struct explain_source *source);
 void explain_machine_end(struct explain *e);
 

@@ -420,7 +420,7 @@ static void end_kept(struct explain_stream *s)
 	s->how = 0;
 }
 
-/* Whether this character ends the same line as the one before: CR LF or LF CR is one line end. */
+/* Whether this character is the second half of a line end: CR LF or LF CR is one line end. */
 static bool is_second_half(struct explain_stream *s, char c, bool empty)
 {
 	const bool second =
@@ -488,7 +488,7 @@ void explain_stream_end(struct explain_stream *s)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
 
-	/* Passes on each line of a held message, which may have several. */
+	/* A held message may have several lines. Pass on each of its lines. */
 	if (s->length) {
 		const uint32_t length = s->length;
 		const char *lf = memchr(s->line, '\n', length);

@@ -9,8 +9,7 @@ static void skip_joints(struct text *t)
 		t->at++;
 }
 
-/* The part of text_skip_all() from the first different character on, which may be a joint or a
- * tab. */
+/* Continues text_skip_all() at the first character that differs, which may be a joint or a tab. */
 static bool skip_rest(struct text *t, struct text rest, const char *what)
 {
 	for (; *what; what++) {

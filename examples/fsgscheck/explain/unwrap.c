@@ -291,7 +291,7 @@ static bool may_continue(const struct explain *e, struct text t)
 	return t.end - t.at < LONGEST_START && explain_starts_with(e, t);
 }
 
-/* Handles a message that begins with no start of the table. */
+/* Handles a message that matches no entry of the table of readers. */
 static void take_other(struct explain *e, const struct explain_message *m)
 {
 	const size_t length = (size_t)(m->text.end - m->text.at);
@@ -491,7 +491,8 @@ static bool partial(struct text *t, bool *more)
 	return true;
 }
 
-/* Appends a part to the parts before. If `more` is false, the message is complete and is read. */
+/* Appends a part of a message to its earlier parts. If `more` is false, the message is complete and
+ * is read. */
 static void add_part(struct explain *e, struct text t, uint32_t kind, bool more)
 {
 	struct explain_unwrap *u = &e->unwrap;
@@ -641,7 +642,7 @@ static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool sof
 	       (is_long || (t.at < t.end && *t.at == '<') ? CHARACTERS_BLOCKS : 0);
 }
 
-/* Whether a line begins with a colour sequence that lacks its ESC, or has it as the word "ESC". */
+/* Whether a line begins with a colour sequence in which ESC is missing or is written as a word. */
 static bool is_coloured(struct text t)
 {
 	size_t length;

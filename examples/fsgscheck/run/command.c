@@ -53,7 +53,8 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* The state at the command's start, which the program must inherit. */
+/* What the caller gave to the command: the program's arguments, the signal mask, which the program
+ * must inherit, and the option --untraced-ok. */
 struct started {
 	char **argv;
 	sigset_t mask;
@@ -264,7 +265,7 @@ static int wait_for(pid_t program, struct shared *shared, pid_t tracer)
 
 /* Closes the caller's open files in the front and the tracer, so that only the program has them.
  * Otherwise a lock or a pipe would stay open after the program has closed it. The descriptors below
- * `from` become /dev/null. The others up to 2, and `keep`, stay open. */
+ * `from` become /dev/null. The descriptors from `from` to 2, and `keep`, stay open. */
 static void close_others(int from, int keep)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -325,7 +326,7 @@ static int attach(int to_tracer, int to_program, pid_t program)
 
 	if (read(to_program, &word, sizeof word) != sizeof word)
 		return ECHILD;
-	/* If a tracer ends without an answer, a seccomp filter has killed it. */
+	/* If the tracer ends without an answer, a seccomp filter has killed it. */
 	if (write(to_tracer, &program, sizeof program) != sizeof program ||
 	    read(to_tracer, &word, sizeof word) != sizeof word)
 		return EPERM;

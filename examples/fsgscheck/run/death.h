@@ -79,7 +79,7 @@ const char *death_reason(const struct death *death, const struct fsgs_report *re
 /* Step `n` of the advice, or NULL after the last step. Changes to the program come before changes
  * to the machine. */
 const char *death_step(const struct death *death, const struct fsgs_report *report, uint32_t n);
-/* Decides again if the program ran in another mode than this process. */
+/* If the program ran in 32-bit mode, decides the report again for this mode. */
 void death_verdict(const struct death *death, struct fsgs_report *report);
 
 /* print.c */

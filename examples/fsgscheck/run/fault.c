@@ -34,9 +34,9 @@ static uint64_t register_value(const struct user_regs_struct *regs, uint32_t num
 	return by_number[number];
 }
 
-/* Whether a value is canonical with 4-level paging: bits 63 to 47 are equal. With 5-level paging
- * only bits 63 to 56 must be equal. The stricter rule is used, because it is applied only after the
- * processor has raised #GP. */
+/* Whether bits 63 to 47 of a value are equal, as 4-level paging requires. 5-level paging requires
+ * this only of bits 63 to 56, but the result is used only after the processor has refused the
+ * value with #GP. */
 static bool is_canonical(uint64_t value)
 {
 	const int64_t top = (int64_t)value >> 47;

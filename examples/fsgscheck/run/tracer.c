@@ -22,8 +22,8 @@
  * process can have only one tracer. The threads are traced. */
 #define OPTIONS_OF_TRACER (PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
-/* Maximum number of stored faults. A fault is stored while the program's own handler may still run
- * because of it. If there are more, the oldest is forgotten. */
+/* Maximum number of stored faults. A fault is stored as long as the program's own handler for this
+ * fault may still be running. A further fault replaces the oldest one. */
 #define MAX_CAUGHT        64
 /* Maximum number of stored places. The first death at a place is printed in full, and a further
  * death there as one line. */
@@ -218,9 +218,9 @@ static void serve_handled(struct death *d, int signal)
 		c->thread = 0;
 }
 
-/* Notes who sent a signal. A signal that the front passes on gets its original sender. Other
- * senders are recorded, so that the front does not pass on a signal that the program has received
- * as a member of the process group. */
+/* If the front has passed the signal on, restores the original sender in the siginfo. Otherwise
+ * stores the sender, so that the front does not pass on a signal that the program has received as a
+ * member of the process group. */
 static void note_sender(pid_t thread, int signal)
 {
 	struct shared *shared = tracing->shared;
@@ -296,7 +296,7 @@ static void serve_exec(pid_t thread)
 	unsigned long former;
 	char path[64];
 
-	/* The thread that calls execve() takes the number of the first thread. */
+	/* execve() changes the ID of the calling thread to that of the first thread. */
 	if (ptrace(PTRACE_GETEVENTMSG, thread, NULL, &former) == 0)
 		forget((pid_t)former);
 	forget(thread);
