@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Prints a page for Doxygen: its title gets a label, and links to other pages lead to theirs.
+"""Prints a page for Doxygen: its title gets a label, and links to other pages refer to the labels of these pages.
 
-A forge needs neither. Doxygen's own resolution of such links fails in a folder whose name has a blank.
+A forge needs no labels. Doxygen's own resolution of such links fails in a folder whose name has a blank.
 """
 
 import re

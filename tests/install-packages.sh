@@ -22,8 +22,8 @@ configure() {
 	directory=$1
 	shift
 	if [ ! -f "$directory/build.ninja" ]; then
-		# Debian's loader and pkg-config use this folder. Without the option, Meson takes lib64 unless dpkg-dev is
-		# installed.
+		# Debian's loader and pkg-config search lib/x86_64-linux-gnu. Without --libdir, Meson takes lib64 unless
+		# dpkg-dev is installed.
 		[ ! -f /etc/debian_version ] || set -- "$@" "$(gcc -print-multiarch | sed -n 's,.,--libdir=lib/&,p')"
 		meson setup "$directory" "$@"
 	elif [ $# -gt 0 ] || [ /var/lib/dpkg/status -nt "$directory/build.ninja" ]; then

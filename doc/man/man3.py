@@ -3,7 +3,7 @@
 
     man3.py --names GROUP HEADER                the functions of a group, or of several joined by a comma
     man3.py OUTPUT VERSION GROUP HEADER NAME... the page of a group, and for each NAME a page that includes it
-    man3.py OUTPUT VERSION PAGE [EXAMPLE]       a written page, with its @EXAMPLE@ and the version filled in
+    man3.py OUTPUT VERSION PAGE [EXAMPLE]       a hand-written page, with @EXAMPLE@ and the version filled in
 """
 
 import re
@@ -27,7 +27,7 @@ def troff(text):
     text = re.sub(r'@p (\S*\w)', r'\\fI\1\\fP', text)
     text = re.sub(r'`([^`]*)`', r'\\fB\1\\fP', text)
     text = re.sub(r'(?<![\w*/])\*(\w+)\*(?!\w)', r'\\fI\1\\fP', text)
-    # The headers refer only to the group that a function is in.
+    # In the headers, @ref names only the function's own group, which the page describes under DESCRIPTION.
     text = re.sub(r'@ref \w+', r'\\fBDESCRIPTION\\fP', text)
     text = re.sub(r'(?<!\w)::(?=FSGS_)', '', text)
     text = re.sub(r'^([.\'])', r'\\&\1', text, flags=re.M)

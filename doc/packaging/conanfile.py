@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The static library for Conan 2: `conan create doc/packaging`.
 
-Checked in part: the test install-conan runs each method with a stand-in for Conan's modules, and its build() with CMake. Conan
-itself was not run, since Debian does not have it.
+Checked in part: the test install-conan runs each method of this recipe with replacements of Conan's modules, which run the
+real CMake. Conan itself was not run, since Debian does not have it.
 """
 
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Checked in part: the test install-nix lets nix-instantiate evaluate it with stand-ins for the packages of Nixpkgs. It was not
-# built with Nix.
+# Checked in part: the test install-nix lets nix-instantiate evaluate this recipe with stand-ins for the packages of Nixpkgs.
+# Nix has not built the package.
 #
 #   nix-build -E 'with import <nixpkgs> {}; callPackage doc/packaging/package.nix {}'
 { lib, stdenv, meson, ninja, pkg-config, python3 }:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzzes the readers of /proc/cpuinfo and of the kernel's release. The result must not depend on
- * the size of the pieces in which the file is read, text must always be terminated, and a flag must
- * be a whole word of the file. */
+ * the size of the pieces in which the file is read. Text must always be terminated. The flag may be
+ * found only if it is a whole word of the file. */
 #include "fuzz.h"
 
 #include <linux/linux.h>

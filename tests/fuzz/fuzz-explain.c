@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzzes the reader of `explain`. Its result must not depend on the size of the pieces in which the
- * log is read, and its output must be well formed. The first byte of the input sets this size. */
+ * log is read, and its output must be well formed. The first byte of the input sets the size of the
+ * pieces. */
 #include "fuzz.h"
 
 #include <explain/explain.h>

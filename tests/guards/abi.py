@@ -215,8 +215,8 @@ int main(void)
                 'fsgs_cpu_group': ('fsgscheck.h', 'reserved')}
 
     def guarded(self, include):
-        """Makes members optional: -DCUT=n removes member number n and all later ones. Returns the names of the
-        members."""
+        """Makes members optional: -DCUT=n removes member number n and all later members of its structure. Returns the
+        names of the members."""
         names = []
         for structure, (file, first) in self.OPTIONAL.items():
             header = include / file

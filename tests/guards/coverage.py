@@ -3,8 +3,8 @@
 
 Each line that is not executed must be between two comments, GCOV_EXCL_START: REASON and GCOV_EXCL_STOP, or must have
 GCOV_EXCL_LINE: REASON at its end, as in lcov and gcovr. The test also fails if an excluded line is executed, unless the
-reason begins with "by chance". The test writes the branches that were not taken into branches.txt in the build directory.
-These are their kinds:
+reason begins with "by chance". The file branches.txt in the build directory lists the branches that were not taken. They
+are of these kinds:
 - branches after an excluded line: the process ends, or another process continues;
 - a system call that fails although it has just succeeded with the same arguments;
 - a compare-and-exchange in which another thread was faster, and a thread that reads while another thread stores: the

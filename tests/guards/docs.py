@@ -73,7 +73,8 @@ class Samples(unittest.TestCase):
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_base_access(self):
-        """Each sample that changes a base works with each access, once in 40 runs if the kernel may lose the base."""
+        """Each sample that changes a base works with each access. If the kernel may lose the base, one of 40 runs must
+        work."""
         verdict = json.loads(subprocess.run([FSGSCHECK, '--json'], capture_output=True, check=False, timeout=60).stdout)['verdict']
         runs = {'arch_prctl': 1, 'instruction': {'usable': 1, 'unadvertised': 40}.get(verdict, 0)}
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):

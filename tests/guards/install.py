@@ -87,8 +87,8 @@ def set_up(build, *arguments):
 
 class Installed(unittest.TestCase):
     FILES = {'libfsgscheck.a', 'libfsgscheck.so', 'libfsgscheck.so.1'}
-    # For each value of -Ddefault_library, the library files that are installed. The core is always an archive. The first
-    # value belongs to the build that exists already.
+    # For each value of -Ddefault_library, the library files that are installed. The core is always an archive. The build
+    # of setUpClass() already has the first value.
     KINDS = {'both': FILES, 'shared': FILES - {'libfsgscheck.a'}, 'static': {'libfsgscheck.a'}}
 
     @classmethod
@@ -130,7 +130,7 @@ class Installed(unittest.TestCase):
         return program
 
     def test_core(self):
-        """A program with the core alone, without the Linux library, prints a decision."""
+        """A program that links only the core, without the Linux library, exits with the status for its verdict."""
         program = self.compiled('core.c', '#include <fsgscheck/core.h>\n'
                                 'int main(void) { struct fsgs_report r = {0}; fsgs_decide(&r, sizeof r);'
                                 ' return fsgs_exit_status(r.verdict); }\n', 'cc', flags=self.flags('fsgscheck-core'))
@@ -176,7 +176,8 @@ class Installed(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
     def test_cmake_finds_the_right_one(self):
-        """CMake refuses another major version or a removed library, and finds the library in a moved prefix."""
+        """CMake stops if another major version or a newer version is wanted, or if the libraries were removed. It finds them
+        in a moved prefix."""
         with tempfile.TemporaryDirectory() as directory:
             moved = Path(directory) / 'moved'
             shutil.copytree(self.prefix, moved, symlinks=True)
@@ -405,7 +406,7 @@ class Subproject(unittest.TestCase):
         return root / 'build/user'
 
     def test_follows_its_host(self):
-        """The subproject has the kind of library that its host chose when it was first configured."""
+        """The subproject has the kind of library that its host chose when the host was first configured."""
         for options, linked in ((['-Ddefault_library=both', '--unity=on'], True), (['-Ddefault_library=static'], False),
                                 (['-Dfsgscheck:default_library=static'], False)):
             with self.subTest(options=options), tempfile.TemporaryDirectory() as directory:

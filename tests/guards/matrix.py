@@ -58,7 +58,7 @@ def call(*command, **options):
 
 def static_pie(build):
     """Builds the command position-independent, but without a dynamic loader. musl-gcc has no option for that, so this
-    passes the start file by its name."""
+    passes the start files by their paths."""
     done = call('ninja', '-C', build, 'lib/libfsgscheck.a')
     if done.returncode:
         return 'FAIL', done.stdout

@@ -166,7 +166,7 @@ class Nix(Packaging):
     needs = ('nix-instantiate',)
 
     def test_evaluates(self):
-        """Every attribute has a value if Nixpkgs, which this test replaces, passes what the recipe expects."""
+        """Every attribute of the recipe has a value. The test passes stand-ins for the arguments that Nixpkgs passes."""
         stand_in = '''let recipe = import %s/package.nix {
             lib = { licenses.mit = "MIT"; platforms.linux = [ "x86_64-linux" ]; };
             stdenv.mkDerivation = attributes: attributes;

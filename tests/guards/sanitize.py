@@ -4,7 +4,7 @@
     sanitize.py address,undefined|thread|memory|cet|memcheck|helgrind
 
 The sanitizers and CET use a build directory of their own, $SCRATCH. valgrind uses the programs of $BUILD, which Meson has
-built. $UNITS and $TORTURE name the programs that the files meson.build list. All of them run here, except those in
+built. $UNITS and $TORTURE name the programs that the meson.build files list. All of them run here, except those in
 LEFT_OUT, which gives the reasons. FSGSCHECK_TORTURE_SECONDS is the time that threads.c runs.
 """
 
@@ -38,8 +38,8 @@ LEFT_OUT = {
     'thread': {'sandbox', 'threads', 'threads-undefined'},
     # A sandbox that refuses memory would also stop the tool, which needs more memory.
     'address,undefined': {'sandbox'},
-    # For CET, only the marks of the library are checked here. In the rows of matrix.py with hardened builds, every unit
-    # test runs with the flag.
+    # For CET, only the marks of the library's objects are checked here. In the hardened rows of matrix.py, every unit test
+    # is built with -fcf-protection and runs.
     'cet': {*UNITS, *TORTURE},
 }
 

@@ -77,7 +77,7 @@ def advertised():
 
 @contextlib.contextmanager
 def locked(folder):
-    """Takes a lock, so that two tests which need the same files make them one after the other."""
+    """Holds a lock. If two tests need the same files, one test makes them while the other waits."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / 'lock', 'w', encoding='ascii') as lock:

@@ -119,7 +119,7 @@ int main(void)
 	status = run_program(program, args ? args : none);
 	printf("=== end %s status=%d\n", name, status);
 	fflush(stdout);
-	tcdrain(STDOUT_FILENO); /* sends the rest before the machine ends */
+	tcdrain(STDOUT_FILENO); /* waits until the console has sent all output */
 
 	sync();
 	reboot(end);

@@ -500,7 +500,7 @@ static int serve_breakpoint(pid_t pid)
 	return 1;
 }
 
-/* Serves a fault of CPUID, which is emulated, or of an instruction that faults for one step.
+/* Serves a fault of CPUID, which is emulated, or of the instruction that raise_once() has written.
  * Returns the signal to continue with. */
 static int serve_fault(pid_t pid, int sig)
 {
@@ -697,7 +697,8 @@ static void run_to(pid_t pid, uint64_t entry)
 	set_regs(pid, &regs);
 }
 
-/* Makes the program itself do the system call, because the setting belongs to the process. */
+/* Makes the program itself do the system call, because the setting belongs to the calling
+ * thread. */
 static void set_cpuid_faulting(pid_t pid)
 {
 	const unsigned char call[2] = {0x0f, 0x05};

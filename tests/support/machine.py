@@ -34,8 +34,8 @@ TIMED_OUT = 124
 CLOUD = aside.CLOUD
 GENERIC = "linux-image-amd64"
 
-# QEMU's model of the processor in the report that the project began with. SMAP is off, because CR4 in the report does not
-# have it.
+# QEMU's model of the processor in the bug report that the project began with. SMAP is off, because it is not set in the CR4
+# of that report.
 CPU_OF_REPORT = "EPYC,model-id=AMD EPYC 7281 16-Core Processor,-smap"
 
 
@@ -179,8 +179,8 @@ class Run:
 def qemu(with_host=False):
     """Returns the command that starts the emulator, as a list.
 
-    The defective host must intercept reads of CR4 by its guest. QEMU 9 and later do not exit to the host there (seen in
-    10.0 and 11.1). So with these versions the host runs in Debian 12's QEMU 7.2, which is unpacked into a folder.
+    The defective host must intercept reads of CR4 by its guest. QEMU 9 and later do not exit to the host at such a read
+    (seen in 10.0 and 11.1). So with these versions the host runs in Debian 12's QEMU 7.2, which is unpacked into a folder.
     """
     path = shutil.which("qemu-system-x86_64")
     if not path:

@@ -95,8 +95,8 @@ static void small_stack(const char *name)
 		  SLOW_TOOL || GREEDY_TOOL ? 1 << 18 : 16384);
 }
 
-/* The stack has room for the kernel's signal frame and one kilobyte, which is less than an ordinary
- * handler gets. The inaccessible page shows whether that is enough. */
+/* Leaves handlers 1 KiB beside the kernel's signal frame. If the library's handler uses more, it
+ * faults at the inaccessible page below the stack. */
 static void small_alternate_stack(const char *name)
 {
 	const size_t frame = getauxval(AT_MINSIGSTKSZ) ? getauxval(AT_MINSIGSTKSZ) : 2048;
@@ -188,7 +188,8 @@ static void *check_and_be_cancelled(void *argument)
 static void cancelled(const char *name)
 {
 	for (int i = 0; i < 200; i++) {
-		/* A thread that ends inside a slow tool's code never releases the tool's locks. */
+		/* Not asynchronous under a slow tool: a thread that is cancelled inside the tool's
+		 * code never releases the tool's locks. */
 		int type =
 			i % 2 || SLOW_TOOL ? PTHREAD_CANCEL_DEFERRED : PTHREAD_CANCEL_ASYNCHRONOUS;
 		pthread_t thread;
@@ -248,10 +249,10 @@ static void limited(const char *name)
 	}
 }
 
-/* The caller is process 1 of a container. The kernel drops a signal that another process of the
- * container sends to it, as long as the signal has no handler. During a trial SIGILL has the
- * library's handler, so the kernel delivers it, perhaps to the thread that runs no trial. The
- * process must survive this. */
+/* The caller is process 1 of a container. If another process of the container sends a signal to
+ * process 1, the kernel drops the signal unless it has a handler. During a trial SIGILL has the
+ * library's handler, so the kernel delivers SIGILL, perhaps to the thread of be_there(), which runs
+ * no trial. The process must survive this. */
 static void *be_there(void *argument)
 {
 	for (;;)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several copies of the library in one process. Independent plugins are loaded, run trials at the
- * same time, and are unloaded immediately. Afterwards every action must be as before. Failures
- * depend on timing, so this is repeated in many processes.
+ * Several copies of the library in one process: each plugin contains one. Threads load one plugin
+ * each, run trials at the same time, and unload the plugins right after their trials. Afterwards
+ * every signal action must be as before. Failures depend on timing, so many processes do this.
  *
  *     copies PROCESSES PLUGIN PLUGIN...
  */

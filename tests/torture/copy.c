@@ -5,7 +5,7 @@
 
 int copy_try(int check);
 
-/* Runs a check, or a trial that faults. Returns 0, or a number that tells what went wrong. */
+/* Runs a check, or a trial that faults. Returns 0, or a number that shows which step failed. */
 __attribute__((visibility("default"))) int copy_try(int check)
 {
 	struct fsgs_report r;

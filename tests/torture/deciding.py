@@ -8,14 +8,13 @@ consistent.
 
 The properties:
 
-1. If a refresh or a force begins after a change, the decision is the new one when the refresh or force returns, and later.
+1. When a refresh or a force that began after a change has returned, the decision agrees with the state after the change.
 2. When a function returns, the fields that its caller asked for are decided.
 3. A field that has been decided stays decided.
 4. A set by arch_prctl is trusted only if, since the decision, a set on this machine was verified.
 5. When no thread is deciding, fsgs_base_limit agrees with the decision.
 
-Each seeded defect breaks one of these properties. So access.c needs the ticket, the second survey, the second look and
-the fields that are kept.
+Each seeded defect leaves out or moves one step, and breaks one of these properties. So access.c needs all these steps.
 """
 
 import collections
@@ -46,7 +45,7 @@ class Thread:
     found: dict = dataclasses.field(default_factory=dict, hash=False)
     old: typing.Optional[Word] = None
     worked: typing.Any = None      # the machine on which this thread has verified a set
-    changed: bool = False          # the machine has changed since this thread began
+    changed: bool = False          # the machine or the forced access has changed since this update began
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +56,7 @@ class State:
     decided: Word = Word()
     tickets: int = 0
     limit: bool = False            # whether the inline forms use the instruction
-    settled: bool = False          # a survey that began after the last change has returned, so property 1 must hold
+    settled: bool = False          # an update that began after the last change has returned, so property 1 must hold
     proof: typing.Any = None       # if `trusted` is set: the machine on which arch_prctl was verified
 
 

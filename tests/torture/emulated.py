@@ -2,8 +2,8 @@
 """Rows of the torture that need features of an emulated machine: protection keys, and segments of the local descriptor
 table.
 
-The stack of a caller may have a protection key that its signal handlers may not use. The rows run on two processors. One
-of them has no FSGSBASE, so there each trial faults and a handler runs.
+The stack of a caller may have a protection key that its signal handlers may not use. The rows run on two processor
+models. One model has no FSGSBASE, so each trial on it faults and a handler runs.
 """
 
 import os

@@ -39,9 +39,9 @@ class Thread:
     blocked: bool = False       # the signal is blocked
     wants_blocked: bool = False  # the thread itself has blocked the signal, outside of the library
     pending: int = 0            # signals for this thread
-    parked: int = 0             # guard.parked: the signals that are held back
+    parked: int = 0             # the number of signals that are held back (guard.parked)
     replaced: bool = False      # another thread replaced the handler during this trial
-    copy: int = 0               # the copy of the library that it checks with
+    copy: int = 0               # the copy of the library with which this thread checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +52,8 @@ class State:
     lock: tuple = (NO_THREAD, NO_THREAD)
     foreign: int = NO_THREAD                  # the thread that holds the program's own lock
     trying: tuple = (NO_THREAD, NO_THREAD)
-    newest: str = FIRST                       # the newest action of another thread; if it is our handler: the one behind it
-    recent: frozenset = frozenset((FIRST,))   # all that `newest` was since the current exchange began
+    newest: str = FIRST                       # the newest action of another thread, or the action behind it if it is ours
+    recent: frozenset = frozenset((FIRST,))   # all values of `newest` since the current exchange began
     exchanging: tuple = (False, False)
     role: tuple = ('exchanging', 'exchanging')   # each copy's role: 'exchanging', 'owner', or 'waiting' for another copy
     beside: tuple = (None, None)                 # for a copy that waits: the other copy's handler, which it has replaced
@@ -99,7 +99,7 @@ class Model:
                       'a fault that is none of the trial was taken for one')
             action = state.behind[copy][variant]
         elif kind == 'sent' and state.threads[who].wants_blocked:
-            # Allowed only if a handler was installed during the trial: see "What cannot hold" on the page.
+            # Allowed only if a handler was installed during the trial: see "Limits" on the page.
             holds(3, state.threads[who].replaced, 'a signal that the thread blocks was delivered')
         if kind == 'stub':
             holds(1, state.threads[who].replaced, 'a fault of the trial reached an owner')
@@ -197,7 +197,7 @@ class Model:
         elif t.at == 'restore':
             out = state.disposition
             if self.defect is None and not self.limit and self.has_become_owner(state, out, t.copy):
-                return  # see "What cannot hold" on the page
+                return  # see "Limits" on the page
             state = dataclasses.replace(state, disposition=t.put)
             if out == t.expected or self.knows(out, t.copy) or self.defect in (
                     'the replaced action is not compared', 'restored without a look'):
@@ -292,7 +292,7 @@ class Model:
             if is_ours(t.old):
                 holds(5, self.behind(state, t.old) == t.expected, 'a saved handler leads to somebody else')
             # Waits while the library exchanges actions, because it may have installed an equal action for a moment: see
-            # "What cannot hold" on the page.
+            # "Limits" on the page.
             if not (any(state.exchanging) and not is_ours(t.old)):
                 yield change(self.owner_installs(state, t.old), me, at='idle', left=(), old=None, expected=None)
 

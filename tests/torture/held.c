@@ -143,7 +143,8 @@ static void local_descriptors(const char *name)
 	check_as_usual(name);
 	__asm__ volatile("mov %%gs, %0" : "=r"(now));
 	EXPECT(now == selector, "%s: GS selector %#x", name, now);
-	/* For FS only the selector changes: the system call sets the thread's own base again. */
+	/* C code cannot run with a foreign FS base, so ARCH_SET_FS sets the thread's own base again
+	 * at once. The kernel then also sets the selector to 0. */
 	__asm__ volatile("mov %0, %%fs\n\tsyscall"
 			 :
 			 : "r"(selector), "a"(SYS_arch_prctl), "D"(ARCH_SET_FS), "S"(fs)
@@ -288,7 +289,7 @@ static void steps_itself(const char *name)
 	EXPECT(atomic_load(&ticks) > 1000, "%s: %d steps", name, atomic_load(&ticks));
 }
 
-/* --- System calls that another process or thread serves --- */
+/* --- System calls that a signal handler or another thread serves --- */
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
@@ -436,8 +437,8 @@ static void scheduling_classes(const char *name)
 	if (syscall(SYS_sched_setattr, 0, &deadline, 0) == 0) {
 		struct fsgs_report r;
 
-		/* The kernel does not move a deadline thread to another CPU. The check of all CPUs
-		 * must return 0 all the same. */
+		/* The kernel does not let a deadline thread create a thread or go to a chosen CPU.
+		 * The check of all CPUs must return 0 all the same. */
 		EXPECT(fsgs_check(&r, sizeof r, FSGS_CHECK_ALL_CPUS | FSGS_CHECK_CONTEXT) == 0,
 		       "%s: deadline", name);
 		expect_answer(&r, name);

@@ -66,7 +66,7 @@ static int child_is_well(pid_t child)
 	return status == 0;
 }
 
-/* --- The C library signals every thread and waits for each --- */
+/* --- seteuid(): the C library signals every other thread and waits for it --- */
 
 static atomic_int stop;
 
@@ -87,7 +87,7 @@ static void setxid(const char *name)
 	pthread_join(other, NULL);
 }
 
-/* --- The first check of a process meets fork() --- */
+/* --- The first check of a process, during fork() --- */
 
 static void check_before_fork(void)
 {
@@ -308,11 +308,13 @@ static void no_memory_left(const char *name)
 	pthread_join(thread, NULL);
 }
 
-/* A garbage collector that detects writes by SIGSEGV. Its own data is not protected. */
+/* The data of two handlers for SIGSEGV. serve_barrier() belongs to a garbage collector that detects
+ * writes, serve_stack() to a stack that grows by pages. The data is mapped separately, because the
+ * collector write-protects the program's own data. */
 static struct barrier {
 	uintptr_t first, end;
 	char *stack_low; /* the start of the committed part of a stack that grows by pages */
-	char *stack_end;
+	char *stack_end; /* while this is NULL, protect_again() continues */
 	atomic_ulong faults;
 } * barrier;
 
@@ -467,8 +469,8 @@ static int make(const char *path, enum forgery forgery)
 }
 
 /* Replaces the file by a forgery. The forgery is made in a new tmpfs over /tmp, and bound over the
- * file. A file below /sys is one of Xen, and exists on no other system. So its forgery is made in a
- * new tmpfs over /sys, under its own name. */
+ * file. A file below /sys exists only under Xen, so its forgery is made under the file's own name,
+ * in a new tmpfs over /sys. */
 static int forge(const char *path, enum forgery forgery)
 {
 	static const char source[] = "/tmp/forged", sys[] = "/sys/";
@@ -532,8 +534,8 @@ static void forged_files(const char *name)
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			if (own_mounts() || forge(path, forgery))
 				_exit(EXIT_SKIP);
-			/* With a pending signal, the library must find out whether the thread or
-			 * the process is its target. */
+			/* The library reads /proc/thread-self/stat only if a blocked signal is
+			 * pending. */
 			sigemptyset(&one);
 			sigaddset(&one, SIGSEGV);
 			sigprocmask(SIG_BLOCK, &one, NULL);

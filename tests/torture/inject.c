@@ -13,7 +13,7 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-/* lib/core/stubs.S */
+/* In lib/core/stubs.S. */
 #pragma GCC visibility push(hidden)
 extern const int32_t fsgs_stub_table[];
 #pragma GCC visibility pop
@@ -41,7 +41,7 @@ static _Noreturn void tracee(void)
 }
 
 /* Lets the tracee run to its next SIGSTOP. Gives it the signal when it faults at `at`. With `once`,
- * restores the instruction at the first such fault. */
+ * restores the instruction at the first such fault. Returns -1 if the tracee ends. */
 static int run(pid_t pid, int signal, uintptr_t at, long original, int once)
 {
 	int status, deliver = 0;

@@ -4,8 +4,9 @@
  * right to this key.
  *
  * A thread may use this stack for a while, but must not have it as its only stack. The C library
- * puts the rseq area beside the stack of a thread, and the kernel writes there after each
- * preemption. If a handler without the right is preempted, the kernel ends the thread.
+ * puts a thread's rseq area into the memory of its stack, and the kernel writes to this area after
+ * each preemption. If a handler without the right is preempted, this write fails, and the kernel
+ * ends the process.
  */
 #ifndef TORTURE_KEYED_STACK_H
 #define TORTURE_KEYED_STACK_H

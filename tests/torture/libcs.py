@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The first check of a process runs at the same time as fork(), with other C libraries.
 
-musl, and glibc from 2.28 to 2.35, hold a lock of their own while they run fork's handlers. A library that registers
-handlers at its first use may wait there for ever. This system's C library is newer and does not have that problem.
+musl, and glibc from 2.28 to 2.35, hold a lock of their own while they run fork's handlers. If a library registers
+handlers at its first use, it may wait for this lock for ever. This system's C library is newer and does not have that
+problem.
 """
 
 import os

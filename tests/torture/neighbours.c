@@ -14,7 +14,7 @@
 static const struct surroundings *around;
 static atomic_int stop;
 
-/* --- The C library signals every thread and waits for each --- */
+/* --- seteuid(): the C library signals every other thread and waits for it --- */
 
 static long change_ids(void)
 {
@@ -58,9 +58,9 @@ static long check_under_the_lock(void)
 
 static struct keyed_stack keyed;
 
-/* A handler that begins on this stack has no right to the stack's key. So during the check the
- * process's handlers use the alternate stack, and all other signals are blocked, including those of
- * the C library. */
+/* A handler that begins on this stack has no right to the stack's key. So this thread checks only
+ * while the process's handlers use the alternate stack, and blocks all signals, including those of
+ * the C library. The check unblocks only the signals that it catches. */
 static long check_with_key(void)
 {
 	const uint64_t all = UINT64_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Behaviour of programs that once made a check hang or crash. Each behaviour is one or more threads
- * of torture-threads. */
+/* Behaviour of programs that once made a check hang or crash. In torture-threads, one or more
+ * threads show each behaviour. */
 #ifndef TORTURE_NEIGHBOURS_H
 #define TORTURE_NEIGHBOURS_H
 

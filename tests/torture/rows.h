@@ -12,8 +12,8 @@ struct torture_row {
 	void (*test)(const char *name);
 };
 
-/* Runs the wanted row, or all rows if it is NULL. SIGALRM ends a row after `seconds`. Returns the
- * program's exit status. */
+/* Runs the row named `wanted`, or all rows if `wanted` is NULL. SIGALRM ends a row after `seconds`.
+ * Returns the program's exit status. */
 static inline int torture_rows(const char *program, const struct torture_row *rows, size_t count,
 			       unsigned seconds, const char *wanted)
 {

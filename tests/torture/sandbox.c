@@ -3,11 +3,12 @@
  * A sandbox refuses each system call of a check, one at a time: by an error, by SIGSYS, or by the
  * death of the process.
  *
- * If a call fails with an error, the check must still return, with the same verdict or `unknown`.
- * Another process reads from the kernel that the signals of the process are as before. If a call
- * ends the process, the library cannot prevent that. The test prints these calls, and
- * doc/handover.md lists them. Each check is the first one of its process, which has had no other
- * thread and no memory of malloc(): a first check makes calls that later checks do not make.
+ * If a call fails with an error, the check must still return. The verdict must be that without a
+ * sandbox, that without a trial, or `unknown`. Another process reads from the kernel that the
+ * signals of the process are as before. If a call ends the process, the library cannot prevent
+ * that. The test prints these calls, and doc/handover.md lists them. Each check is the first one of
+ * its process, which has had no other thread and no memory of malloc(): a first check makes calls
+ * that later checks do not make.
  */
 #include "torture.h"
 
@@ -43,9 +44,9 @@ static const struct {
 static const struct call {
 	const char *name;
 	int number;
-	/* The kinds of checks in which no process survives if this call fails: when a thread begins
-	 * or ends, the C library itself ends the process, or hangs. No handler can continue if its
-	 * return fails. */
+	/* The kinds of checks in which the process cannot continue if this call fails. When a
+	 * thread begins or ends, the C library then ends the process or hangs. No handler can
+	 * return without rt_sigreturn. */
 	unsigned hopeless;
 	/* The call is made only if signals are held back, so the test makes some pending. */
 	int put_aside;
@@ -211,7 +212,8 @@ static uint64_t signals(const char *text, const char *name)
 /* Does not use fopen(), because this process must have no memory of malloc(). */
 static struct outside look_at(pid_t pid)
 {
-	/* The C library installs its own handlers, for signals 32 and 33, with the first thread. */
+	/* When the C library creates the first thread, it installs handlers for its own signals, 32
+	 * and 33. */
 	const uint64_t librarys = UINT64_C(3) << 31;
 	static char text[8192];
 	struct outside seen;

@@ -4,7 +4,8 @@
  * preloaded). Once the Java virtual machine (JVM) has installed its handlers, they stay installed
  * in the kernel. The chain stores each handler that the program installs later, and the JVM's
  * handler calls the stored handler. libfsgscheck exchanges actions by system calls, so during a
- * trial its handler replaces the JVM's handler.
+ * trial its handler replaces the JVM's handler. Here, machines() is the JVM's handler, and
+ * programs() is the program's.
  */
 #include "torture.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of one thread that a check must not change. */
+/* The state of a thread, and the actions of its process, which a check must not change. */
 #ifndef TORTURE_STATE_H
 #define TORTURE_STATE_H
 

@@ -5,8 +5,8 @@
  * signal must reach its owner exactly once, with its siginfo intact. Every check must give the same
  * answer, and must leave the state of its thread unchanged.
  *
- * A sender sends its next signal only after the last one has arrived: two signals that are pending
- * at the same time coalesce in any process, and could not be counted.
+ * A sender sends its next signal only after the last one has arrived. The kernel would merge two
+ * pending signals of the same number, so they could not be counted.
  *
  * With TORTURE_UNDEFINED the four instructions are replaced by UD2, as in tests/bench/failing.c. So
  * each check recovers from at least four faults, which do not occur on a sound machine.
@@ -440,8 +440,9 @@ static void kill_by_child(int source, int sig)
 	close(turn[1]);
 }
 
-/* Whether to send a SIGILL. It needs a handler, and one more SIGILL must do no harm. The plain
- * handler cannot tell a sent signal from a fault. */
+/* Whether a SIGILL may be sent. The plain handler cannot distinguish a sent signal from a fault.
+ * With SA_RESETHAND, SIGILL ends the process if it comes before the handler has installed itself
+ * again. */
 static int may_send(void)
 {
 	const int now = atomic_load(&phase);
@@ -552,8 +553,8 @@ static void replace_and_fault(unsigned turn)
 	action.sa_sigaction = turn % 2 ? received_second : received_first;
 	sigaddset(&action.sa_mask, SIGUSR2);
 	/* In the other half, the thread settles before it faults, and uses another mask. The
-	 * library installs an older action again for a moment, and cannot tell a new action from it
-	 * if both are equal (doc/handover.md). */
+	 * library may install an older action again for a moment, and cannot distinguish it from an
+	 * equal new action (doc/handover.md). */
 	if (turn / 2 % 2)
 		sigaddset(&action.sa_mask, SIGUSR1);
 	EXPECT(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");
@@ -624,7 +625,7 @@ static int is_late(const struct fsgs_report *r)
 	return is;
 }
 
-/* The check for the neighbours. */
+/* The check that the neighbours run. */
 static void check_as_always(void)
 {
 	struct fsgs_report r;

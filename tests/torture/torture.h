@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Code that the torture programs share. It is plain C, so that only the programs and the library
- * change signals. */
+/* Code that the torture programs share. They use no test framework, because such a framework may
+ * change signal handlers, too. */
 #ifndef TORTURE_H
 #define TORTURE_H
 
@@ -60,7 +60,7 @@ static inline int torture_status(const char *name)
 	return failures ? 1 : 0;
 }
 
-/* The number of seconds for which a program runs its endless parts: FSGSCHECK_TORTURE_SECONDS, or
+/* The number of seconds for which a program repeats its phases: FSGSCHECK_TORTURE_SECONDS, or
  * `usual` if that is not set. */
 static inline double torture_seconds(double usual)
 {
@@ -69,9 +69,9 @@ static inline double torture_seconds(double usual)
 	return text ? atof(text) : usual;
 }
 
-/* For a process that does not end by exit(). gcov merges the counters into the existing file. If
- * the process may not read files, gcov would replace the file. In that case, this function does
- * nothing. */
+/* Writes gcov's counters, for a process that does not end by exit(). gcov reads the existing file
+ * to merge the counters into it. If a sandbox forbids reading, gcov would replace the file, so this
+ * function then does nothing. */
 static inline void torture_write_coverage(void)
 {
 #ifdef TORTURE_COVERAGE
