@@ -69,7 +69,7 @@ class XenForms(XenGuard):
 
     def test_hvm(self):
         """QEMU is the device model of each guest."""
-        tree, _ = self.available(aside.unpacked, 'qemu-system-xen', libraries=True)
+        tree, _ = self.available(aside.unpacked, 'qemu-system-xen', release='bookworm', libraries=True)
         model = tree / 'usr/libexec/xen-qemu-system-i386'
         firmware, _ = self.available(aside.unpacked, 'xen-utils-4.17', release='bookworm', only=['*/boot/hvmloader'])
         loader = next(firmware.glob('**/hvmloader'))
@@ -82,33 +82,30 @@ class XenForms(XenGuard):
 
 
 class KvmForms(Kvm):
-    """QEMU is the monitor of the guests. They boot the ELF by QEMU's own loader, and the ISO by a BIOS and by UEFI."""
+    """QEMU is the monitor of the guests. They boot the ELF by QEMU's own loader, and the ISO by a BIOS. With UEFI, the outer
+    QEMU aborts: QEMU 7.2, 10.0 and 11.1 fail an assertion in cpu_interrupt() if a guest of SVM writes CR8."""
 
     test_guests = test_refused = None
 
     def test_image(self):
         emulator = pathlib.Path('/usr/bin/qemu-system-x86_64')
-        firmware = pathlib.Path('/usr/share/ovmf/OVMF.fd')
-        if not emulator.exists() or not firmware.exists():
-            self.skipTest('qemu-system-x86 or ovmf is not installed')
-        # While a guest with UEFI has several CPUs, the outer QEMU aborts: QEMU 7.2, 10.0 and 11.1 fail an assertion in
-        # tcg_handle_interrupt() or cpu_interrupt().
-        forms = {'ELF': ('-kernel /image', CPUS), 'ISO by a BIOS': ('-cdrom /iso', CPUS),
-                 'ISO by UEFI': ('-bios /firmware -cdrom /iso', (1,))}
+        if not emulator.exists():
+            self.skipTest('qemu-system-x86 is not installed')
+        forms = {'ELF': '-kernel /image', 'ISO': '-cdrom /iso'}
         expected = {}
         job = ''
-        for form, (words, counts) in forms.items():
+        for form, words in forms.items():
             for feature, verdict in (('', 'usable'), (',-fsgsbase', 'unsupported')):
-                for cpus in counts:
+                for cpus in CPUS:
                     name = f'{form}, {cpus} CPUs{feature}'
                     expected[name] = (verdict, cpus)
-                    job += (f'echo "=== guest {name}"; timeout 200 {emulator} -accel kvm -M q35 -cpu EPYC{feature} -smp {cpus} -m 128 '
+                    job += (f'echo "=== guest {name}"; timeout 100 {emulator} -accel kvm -M q35 -cpu EPYC{feature} -smp {cpus} -m 128 '
                             f'-nodefaults -display none -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=4 '
                             f'{words} </dev/null 2>/dev/null; echo "=== status $?"\n')
         data = [(f'usr/share/{folder}/{file.name}', file) for folder in ('qemu', 'seabios')
                 for file in pathlib.Path('/usr/share', folder).glob('*.bin')]
-        run = self.kvm(job, files=machine.with_libraries([(str(emulator), emulator)]) + [('iso', ISO), ('firmware', firmware), *data],
-                       timeout=850, memory=1536)
+        run = self.kvm(job, files=machine.with_libraries([(str(emulator), emulator)]) + [('iso', ISO), *data],
+                       timeout=560, memory=1536)
         texts = guests(run)
         self.assertEqual(len(texts), len(expected), run.log)
         for (name, (verdict, cpus)), (text, status) in zip(expected.items(), texts):
