@@ -3,7 +3,8 @@
 
     meson compile -C BUILD && PYTHONPATH=tests python3 tests/machines/conformance_table.py --build BUILD --cache DIR [--runs FILE]
 
-The results are stored in FILE as JSON. With --render the page is written from that file, without new runs.
+The results are stored in FILE as JSON. With --render the page is written from that file, without new runs. --real adds the
+runs of the tests hypervisors-* and machines-real-*, which store what the suite prints in the folder $RESULTS.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from support import SOURCE, machine
+from support import SOURCE, aside, machine
 
 SYMBOLS = {'pass': '+', 'classified': 'm', 'fail': '**F**', 'skip': '-', 'none': ''}
 HOST_RING0 = ['honest', 'lie', 'hide', 'refuse', 'drop', 'hidden', 'unenforced', 'software',
@@ -66,6 +67,17 @@ def linux(build, cache, folder, append='', **settings):
     return {'cases': parse(section[0]), 'status': section[1]}
 
 
+def qemu_user(release, suite):
+    tree, _ = aside.unpacked('qemu-user', release=release, only=['./usr/bin/qemu-x86_64'])
+    return program(tree / 'usr/bin/qemu-x86_64', '-cpu', 'max', suite, '--tap')
+
+
+def valgrind(release, suite):
+    tree, _ = aside.unpacked('valgrind', release=release, libraries=True)
+    return program('env', f'VALGRIND_LIB={tree}/usr/libexec/valgrind', *aside.command(tree, 'usr/bin/valgrind.bin'), '-q',
+                   suite, '--tap')
+
+
 def uml(build):
     run = machine.user_mode_linux(build / 'tests/support/confine', build / 'tests/support/init',
                                   build / 'tests/fsgs-conformance-static', ['--tap'], timeout=LIMIT)
@@ -76,12 +88,15 @@ def uml(build):
 
 def machines(build, cache, folder):
     suite = str(build / 'examples/conformance/fsgs-conformance')
+    static = build / 'tests/fsgs-conformance-static'
     image = build / 'examples/conformance/fsgs-conformance-boot.elf'
     host = build / 'tests/machines/host/host.elf'
     yield 'native', lambda: program(suite, '--tap')
     for model in ('max', 'EPYC', 'Haswell', 'Nehalem'):
         yield f'qemu-user {model}', lambda model=model: program('qemu-x86_64', '-cpu', model, suite, '--tap')
+    yield 'qemu-user 11.1 max', lambda: qemu_user('sid', static)
     yield 'valgrind', lambda: program('valgrind', '-q', suite, '--tap')
+    yield 'valgrind 3.27', lambda: valgrind('sid', static)
     yield 'user-mode Linux', lambda: uml(build)
     yield 'Linux in QEMU EPYC', lambda: linux(build, cache, folder)
     yield 'Linux in QEMU EPYC, nofsgsbase', lambda: linux(build, cache, folder, 'nofsgsbase')
@@ -103,8 +118,9 @@ def this_machine(build):
     return f'{seen["brand"] or seen["vendor"]}{guest}, Linux {seen["kernel"]}, on {datetime.date.today()}'
 
 
-def collect(build, cache):
-    runs = {}
+def collect(build, cache, real):
+    runs = {'native': None, **{file.stem: {'cases': parse(file.read_text(encoding='utf-8')), 'status': None}
+                               for file in (sorted(real.glob('*.tap')) if real else ())}}
     for name, run in machines(build, cache, pathlib.Path(tempfile.mkdtemp())):
         try:
             runs[name] = run()
@@ -157,9 +173,10 @@ def table(names, runs, cases):
 def render(runs, cases):
     out = ['# Conformance: the runs', '',
            '`tests/machines/conformance_table.py` generates this page from runs of `fsgs-conformance` and of its',
-           'ring-0 image: do not edit the page. Apart from `native`, the machines are packages of Debian 12 (QEMU 7.2,',
-           'valgrind 3.19, Linux 6.1 and user-mode Linux 6.1). `tests/machines/host/policy.c` describes each host of',
-           'the list. A host with `ring=3` changes what user mode sees, and leaves the guest\'s kernel alone.', '',
+           'ring-0 image: do not edit the page. Machines without a version are packages of Debian 12 (QEMU 7.2, valgrind',
+           '3.19, Linux 6.1 and user-mode Linux 6.1). The real hypervisors and Bochs come first, then the emulators, and',
+           'then the defective hosts of the tests, which `tests/machines/host/policy.c` describes. A host with `ring=3`',
+           'changes what user mode sees, and leaves the guest\'s kernel alone. All that runs in QEMU has QEMU\'s deviations.', '',
            *([f'`native` is {clean(runs["native"]["machine"])}.', ''] if runs['native'].get('machine') else []),
            'In the tables, `+` means that the rule holds, and **F** that it does not hold. `m` means that the behaviour',
            'was measured, because vendors differ. `-` means that the case cannot be tested on this machine. An empty',
@@ -208,11 +225,12 @@ def main():
     parser.add_argument('--build', type=pathlib.Path, required=True)
     parser.add_argument('--cache', type=pathlib.Path, default=pathlib.Path('build/kernels'))
     parser.add_argument('--runs', type=pathlib.Path, default=pathlib.Path('conformance-runs.json'))
+    parser.add_argument('--real', type=pathlib.Path, help='the folder RESULTS of the other tests')
     parser.add_argument('--render', action='store_true', help='write the page from the runs of before')
     options = parser.parse_args()
     build = options.build.resolve()
     if not options.render:
-        options.runs.write_text(json.dumps(collect(build, options.cache)), encoding='utf-8')
+        options.runs.write_text(json.dumps(collect(build, options.cache, options.real)), encoding='utf-8')
     runs = json.loads(options.runs.read_text(encoding='utf-8'))
     (SOURCE / 'doc/conformance-runs.md').write_text(render(runs, listing(build)), encoding='utf-8')
 

@@ -33,6 +33,7 @@ class XenLinux(Case):
             modules=[(kernel, 'console=hvc0 panic=-1 quiet'), (initrd, '')], until=r'^=== end\n', **settings))
         report = json.loads(run.section('command')[0])
         text, _ = run.section('suite')
+        self.keep(f'Linux, first guest ({name}) of Xen {version} in QEMU', text)
         self.assertEqual((report['verdict'], report['cpuid']['hypervisor']), ('usable', 'XenVMMXenVMM'), report)
         # QEMU does not check operands, and accepts a REX prefix before F3.
         self.assertEqual(failed(text), TCG_USER | {43}, text)
@@ -136,6 +137,7 @@ class BochsNewer(Bochs):
         tree, version = self.available(aside.unpacked, 'bochs', 'bochs-term', 'bochsbios', 'vgabios', release=self.release,
                                        libraries=True)
         print(f'# Bochs {version}', flush=True)
+        self.version = lambda: version.partition('+')[0]
         self.program = (['env', f'LTDL_LIBRARY_PATH={tree}{LIBRARIES}/bochs/plugins',
                          *aside.command(tree, 'usr/bin/bochs-bin')], tree / 'usr/share/bochs')
 

@@ -88,6 +88,11 @@ class Case(unittest.TestCase):
         except machine.Unavailable as reason:
             self.skipTest(str(reason))
 
+    def keep(self, name, text):
+        """Stores a run of the suite for conformance_table.py, in the folder that RESULTS names."""
+        if os.environ.get('RESULTS'):
+            pathlib.Path(os.environ['RESULTS'], f'{name}.tap').write_text(text, encoding='utf-8')
+
     def timed(self, name, run):
         print(f'# {name}: {run.seconds:.1f} s', flush=True)
         self.assertFalse(run.timed_out, f'{name} did not end:\n{run.log[-2000:]}\n{run.errors}')
@@ -144,6 +149,7 @@ class Kvm(Case):
     def test_guests(self):
         run = self.kvm(IMAGES + guest('-c 2 /ring0'))
         *images, (ring0, status) = guests(run)
+        self.keep('ring 0, KVM on SVM in QEMU, 2 CPUs', ring0)
         self.check_images(images, 'no-canonical-check')
         self.assertEqual(failed(ring0), TCG_RING0)
         self.assertEqual(status, 35)
@@ -195,6 +201,9 @@ class Bochs(Case):
 
     intel, program = 'corei7_haswell_4770', None
 
+    def version(self):
+        return re.search(r'^Version: ([\d.]+)', output('dpkg', '--status', 'bochs'), re.M)[1]
+
     def cd(self, start, *files):
         return self.available(bochs.medium, self.folder / 'cd.iso', start, files)
 
@@ -221,6 +230,7 @@ class Bochs(Case):
 
     def test_ring0_suite(self):
         run = self.image('ring-0 suite', RING0, r'^fsgs-conformance: .*\n', model=self.intel)
+        self.keep(f'ring 0, Bochs {self.version()}', run.log)
         self.assertRegex(run.log, r'fsgs-conformance: passed=84 failed=0 skipped=0 cpus=1\n')
 
     def linux(self, name, initrd, kernel, words='', until=r'^=== end( \S+ status=\d+)?\n', timeout=800):
@@ -233,6 +243,7 @@ class Bochs(Case):
         initrd = machine.initrd(self.folder / 'initrd', [('/init', INIT), ('/suite', SUITE)])
         run = self.linux('Linux and the suite', initrd, kernel, 'fsgs.run=/suite fsgs.args=--tap,--risky')
         text, status = run.section('suite')
+        self.keep(f'Linux in Bochs {self.version()}', text)
         self.assertEqual((failed(text), status), (set(), 0), text)
         self.assertGreater(len(passed(text)), 380)
 
@@ -242,6 +253,7 @@ class Bochs(Case):
         initrd = self.inner(IMAGES + guest('/ring0'), [('vmm', VMM), ('image', IMAGE), ('ring0', RING0)], modules)
         run = self.linux('KVM on VMX', initrd, kernel)
         *images, (ring0, status) = guests(run)
+        self.keep(f'ring 0, KVM on VMX in Bochs {self.version()}', ring0)
         self.check_images(images, '')
         self.assertRegex(ring0, r'(?m)^fsgs-conformance: passed=84 failed=0 skipped=0 cpus=1$')
         self.assertEqual(status, 33)
@@ -330,6 +342,7 @@ class GvisorWhole(Gvisor):
     def test_suite(self):
         run = self.in_a_machine([('suite', 'systrap', '/suite --tap --limit 200')], [('suite', SUITE)])
         text, status = run.section('suite')
+        self.keep('gVisor, systrap, in Linux in QEMU', text)
         # Case 43 fails because QEMU 7.2 accepts a REX prefix before F3.
         self.assertEqual(failed(text) - TCG_USER - {43}, self.deviations, text)
         self.assertFalse([n for n in failed(text) - TCG_USER if 'did not finish' in about(text, n)])
@@ -377,6 +390,7 @@ class Xen(Case):
 
     def test_ring0_suite(self):
         run = self.pvh(RING0, cpus=2)
+        self.keep(f'ring 0, first guest (PVH) of Xen {self.hypervisor()[1]} in QEMU, 2 CPUs', run.log)
         self.assertEqual(failed(run.log), TCG_RING0)
         self.assertRegex(run.log, r'fsgs-conformance: passed=75 failed=9 skipped=0 cpus=2\n')
 
@@ -560,6 +574,7 @@ class Versions(Case):
                 if image == IMAGE:
                     self.assertEqual(last_line(run), ('usable', 'emulated,no-canonical-check', 2))
                 else:
+                    self.keep(f'ring 0, QEMU {version}, 2 CPUs', run.log)
                     self.assertEqual(failed(run.log), TCG_RING0)
 
 
