@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""More machines of the kind of real.py, run by hand: Linux as Xen's dom0, all forms of the image on Bochs, and newer
+"""Tests like those of real.py, but only run by hand: Linux as Xen's dom0, all forms of the image on Bochs, and newer
 versions of Bochs."""
 
 import json
@@ -29,7 +29,7 @@ class XenLinux(Case):
         report = json.loads(run.section('command')[0])
         text, _ = run.section('suite')
         self.assertEqual((report['verdict'], report['cpuid']['hypervisor']), ('usable', 'XenVMMXenVMM'), report)
-        # QEMU does not check operands, and accepts a REX prefix before F3.
+        # QEMU does not check whether operands are canonical, and accepts a REX prefix before F3 (case 43).
         self.assertEqual(failed(text), TCG_USER | {43}, text)
         self.assertGreater(len(passed(text)), 330)
 
