@@ -163,9 +163,10 @@ static void by_trusted_prctl(void)
 }
 
 /*
- * Measures a get while another CPU writes to memory near the limit, where a program may have its
- * own data. Writes before and after the cache line of fsgs_base_limit must not slow the get down.
- * Writes within the cache line of shared_line.limit show the cost of a shared line.
+ * Measures a get while another CPU writes to memory near the limit that a get reads, because a
+ * program may have its own data there. Writes before and after the cache line of fsgs_base_limit
+ * must not slow the get down. Writes within the cache line of shared_line.limit show the cost of a
+ * shared line.
  */
 static struct {
 	_Alignas(64) uint64_t limit;
@@ -403,7 +404,7 @@ static void fork_and_wait(unsigned times)
 	}
 }
 
-/* The usual way to test an instruction: a handler, and a jump buffer that holds the mask. */
+/* The usual way to test an instruction: a handler, and a jump buffer that saves the signal mask. */
 static sigjmp_buf jump;
 
 static void jump_out(int sig)
@@ -602,8 +603,8 @@ static const int instruction_rows[] = {
 	CHECK_FLOOR,
 };
 
-/* Whether the four instructions work here. The test is a trial, because the instructions may run,
- * at the same speed, although the kernel does not enable them. */
+/* Whether the trial of all four instructions succeeds. The verdict does not matter, because the
+ * instructions can be measured even if the kernel does not advertise them. */
 static int instructions_run(void)
 {
 	struct fsgs_report report;

@@ -76,7 +76,7 @@ def at_load(library):
 
 
 def per_check(bench):
-    """The system calls of the second check, and those of the floor."""
+    """How often a check and the floor make each system call. The check is the second one of the process."""
     calls = traced(bench, '--once')
     if calls is None:
         return None, None

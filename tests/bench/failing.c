@@ -2,8 +2,8 @@
 /*
  * The time of a check in which all instructions fault. Every stub of the four instructions is
  * replaced by the stub that executes UD2. So the library's own guard and trial handle the same
- * faults on any machine as on a machine without the instructions. Linked with
- * the static library, because the shared library does not export the guard.
+ * faults on any machine as on a machine without the instructions. This program is linked with the
+ * static library, because the shared library does not export the guard.
  *
  *     failing [FILE.json]
  */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The floor of a check: the work that no correct check can avoid. It consists of two CPUID
- * instructions and of system calls. The calls block signals, read, install and restore the four
- * actions, and get the GS base. tests/bench/facts.py compares them with the calls of a check.
+ * instructions and of system calls. The calls block and unblock signals, read, install and restore
+ * the actions of the four caught signals, and get the GS base. tests/bench/facts.py prints how many
+ * calls the floor has, and how many a check makes.
  */
 #ifndef FSGSCHECK_BENCH_FLOOR_H
 #define FSGSCHECK_BENCH_FLOOR_H
 
-/* The floor without the arch_prctl calls of fsgs_core_trial(). The number of these calls depends on
- * what the trial finds. */
+/* The two parts of the floor, before and after the trial. Neither calls arch_prctl, because the
+ * number of these calls in fsgs_core_trial() depends on what the trial finds. */
 void floor_begin(void);
 void floor_end(void);
 

@@ -27,15 +27,16 @@ struct row {
 	const char *name;
 	void (*body)(unsigned times);
 	unsigned times; /* repetitions in one sample, which should take tens of microseconds */
-	int floor;      /* the row to compare with */
+	int floor;      /* the index of the row to compare with, or NO_FLOOR */
 	enum bound bound;
 	double limit;
 	void (*before)(void); /* runs before each sample, untimed */
-	const char *skip;     /* the reason why this row cannot be measured here */
+	const char *skip;     /* why this row cannot be measured here; NULL if it can */
 };
 
-/* Measures, prints the table, writes the JSON file if its name is given. Returns what main()
- * returns: 0 if every bound holds, 1 if a bound does not hold or the file cannot be written. */
+/* Measures, prints the table, and writes the JSON file if its name is given. Returns the program's
+ * exit status: 0 if every bound holds; 1 if a bound does not hold, if the file cannot be written,
+ * or if there are more than MAX_ROWS rows. */
 int bench(const char *title, const struct row *rows, size_t count, const char *json);
 
 /* Forces the compiler to compute the value. */

@@ -3,7 +3,7 @@
 
     run.py FSGSCHECK SOURCE FILE.json
 
-Compiles the library from a clean directory, in turns with and without `fsgscheck run` before the command. Prints the
+Compiles the library from a clean directory, alternately with and without `fsgscheck run` before the command. Prints the
 median ratio of the pairs for the elapsed time and for the processor time, and writes both as JSON. Exits with 1 if a
 bound is not met. On a busy machine the elapsed time is not meaningful.
 """

@@ -23,8 +23,8 @@ TIMEOUT = 30.0
 BLOCK = 0xdb
 RED, GREEN, YELLOW = 4, 2, 14
 
-# The page of the machine in the crash report, which is the longest page, and the page of a machine with nothing to do.
-# Each has the background colour of the large letters, the commands, and the text.
+# Two pages: of the machine in the crash report, which is the longest page, and of a machine on which there is nothing to
+# do. For each page: the background colour of the large letters, the commands, and the text.
 LIE = (RED, ["Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $true"],
        [r"fsgscheck boot image \d+\.\d+\.\d+: 1 of 1 CPU tested .*You may switch off now\.",
         r"The machine offers FSGSBASE, but it does not work\.",

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Boots the image in one case of table.py, boot.py NAME, and checks that its output and its status fulfil the contract.
+"""Boots the image as one case of table.py describes, and checks what it prints and how QEMU ends.
 
-The contract has three parts: a TAP body that announces each step before it is taken, the last line of the serial port,
-and the status at the isa-debug-exit device.
+    boot.py NAME
+
+The image must print a TAP body, which announces each step before the step is taken. Its last line on the serial port must
+have the expected verdict, and it must write the matching status to the isa-debug-exit device.
 """
 
 import os
@@ -27,7 +29,7 @@ FIRMWARE_TIMEOUT = 60.0
 
 
 def without_multiboot(image, folder):
-    """A copy without the Multiboot header, which QEMU prefers. So QEMU must use the PVH note."""
+    """A copy of the image without the Multiboot header. QEMU prefers this header. Without it, QEMU must use the PVH note."""
     content = image.read_bytes()
     if content.count(MULTIBOOT_MAGIC) != 1:
         raise ValueError("not exactly one Multiboot header in the image")

@@ -76,7 +76,7 @@ class Ring0(unittest.TestCase):
         self.assertRegex(run.log, r' cpus=1 of=2\n\Z')
 
     def test_sound_host(self):
-        """The host `software`, the only available machine that obeys every rule, passes all cases."""
+        """The host `software` obeys every rule, so all cases pass."""
         run, cases = boot(host='software', host_elf=HOST)
         self.assertEqual({case['result'] for case in cases.values()}, {'pass'})
         self.assertEqual(run.status, PASS)

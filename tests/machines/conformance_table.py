@@ -26,7 +26,7 @@ LIMIT = 300
 
 
 def parse(text):
-    """Reads the TAP of either half into {number: {...}}. Cases that did not finish are left out."""
+    """Reads the TAP of the suite, in ring 3 or in ring 0, into {number: {...}}. Cases that did not finish are left out."""
     cases, last = {}, None
     for line in text.splitlines():
         if found := re.match(r'(ok|not ok) \d+ - (\d+) (\S+)(?: # SKIP ?(.*))?$', line):
@@ -149,7 +149,7 @@ def listing(build):
 
 
 def deviations(run):
-    """Groups the cases that fail for the same reason, and gives the reason of the first case."""
+    """Groups the cases that fail for the same reason. Yields the numbers of each group, and its first case."""
     groups = {}
     for number, case in sorted(run['cases'].items(), key=lambda item: int(item[0])):
         if case['result'] != 'fail':

@@ -34,7 +34,7 @@ func main() {
 }
 '''
 
-# Always answers that the instruction may be used, like an embedder that does not call the library.
+# Replaces fsgs_base_access(), so that the program uses the instructions on every machine.
 FORCED = '''#include <fsgscheck/base.h>
 uint32_t fsgs_base_access(uint32_t segment) { (void)segment; return FSGS_ACCESS_INSTRUCTION; }
 '''
@@ -89,7 +89,7 @@ def run(*command, **options):
 
 
 def make(folder, arguments):
-    """Builds the programs. Returns their paths by their names in the machine, without those that cannot be built here."""
+    """Builds the programs. Returns their paths by their names in the machine. Leaves out what cannot be built here."""
     made = {'victim': arguments.victim, 'fsgscheck': arguments.command}
 
     def path(name):
@@ -158,8 +158,8 @@ class Deaths:
             if self.has(command):
                 lines.append(f'echo "== {name}"; /fsgscheck run --json /{" ".join(command)} 2>&1; s=$?; '
                              f'echo; echo "== end $s"')
-        # The kernel does not write the program's code into the core file. The command reads the code from the program's
-        # file, until that file changes.
+        # The kernel does not write the program's code into the core file. `fsgscheck explain` reads the code from the
+        # program's file, but not if the program's file has changed.
         lines += ['ulimit -c unlimited', f'/{" ".join(VICTIM)}', 'echo == core', '/fsgscheck explain --json /core*',
                   'echo == end $?', ': >/victim', 'echo == changed',
                   '/fsgscheck explain --json /core*', 'echo == end $?']

@@ -27,7 +27,7 @@ GRUB = pathlib.Path("/usr/lib/grub")
 SECTOR = 512
 FIRMWARES = ("bios", "uefi")
 TIMEOUT = 500
-# In sectors of the disk: the start and the size of the EFI system partition, and those of the root file system.
+# In sectors of the disk: the start and the size of the EFI system partition and of the root file system.
 ESP, ESP_SECTORS = 2048, 64 << 11
 ROOT, ROOT_SECTORS = 2048 + (64 << 11), 1536 << 11
 PACKAGES = ("linux-image-cloud-amd64,initramfs-tools,grub-pc-bin,grub-efi-amd64-bin,grub2-common,systemd-sysv,"

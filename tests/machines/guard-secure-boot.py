@@ -18,8 +18,8 @@ from support import SOURCE, aside, machine, parts
 KEY, CERTIFICATE = (pathlib.Path("/usr/share/ovmf") / f"PkKek-1-snakeoil.{suffix}" for suffix in ("key", "pem"))
 SBAT = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\ngrub,5,test,grub,2,test\n"
 
-# Two sets of lines for GRUB. In the first, GRUB asks the guard about nofsgsbase, and also boots the kernel if firmware
-# refuses the guard. In the second, the guard starts the kernel.
+# Two sets of lines for GRUB. In ASK, GRUB starts the guard, and then the kernel: with nofsgsbase if the guard returns an
+# error, or with the word `none` if firmware refuses the guard. In CHAIN, the guard starts the kernel.
 ASK = ("set word=none\nif chainloader /guard.efi guard; then if boot; then set word=; else set word=nofsgsbase; fi\n"
        "else echo the guard is refused; fi\nlinux /vmlinuz {arguments} $word\ninitrd /initrd\nboot\n")
 CHAIN = "chainloader /guard.efi guard /vmlinuz initrd=\\\\initrd {arguments}\nboot\necho came back\nsleep 1\nhalt\n"
@@ -79,7 +79,7 @@ def medium(files, loader, lines, signed):
         (root / "loader/entries/guard.conf").write_text(entry, encoding="ascii")
         tree, _ = aside.unpacked("systemd-boot-efi")
         shutil.copyfile(tree / "usr/lib/systemd/boot/efi/systemd-bootx64.efi", first)
-    # The kernel comes with the distribution's signature, which shim would accept.
+    # Shim would accept the distribution's signature of the kernel, so this signature is removed.
     guard.run("sbattach", "--remove", root / "vmlinuz")
     for file in to_sign:
         sign(file)

@@ -7,8 +7,9 @@
     guard.py bad-options              tests malformed load options and images of UEFI
     guard.py cost [--smp N]           measures the guard's time, and the time of a boot with and without the guard
 
-FORM is direct (the emulator is the boot loader), bios (GRUB on a disk), uefi-if (GRUB asks the guard and starts the
-kernel), uefi-chain (the guard starts the kernel), or plain (without the guard). HOST is a mode of the defective host.
+FORM is direct (the emulator is the boot loader), bios (GRUB on a disk), uefi-if (GRUB starts the guard and, after the
+guard has returned, the kernel), uefi-chain (GRUB starts the guard, and the guard starts the kernel), or plain (without
+the guard). HOST is a mode of the defective host.
 """
 
 import argparse
@@ -116,7 +117,8 @@ def bios_disk(files, host):
 
 
 def uefi_disk(files, host, form):
-    """Makes a folder that the machine gets as a FAT volume. The host starts GRUB from it, and GRUB starts the guard."""
+    """Makes a folder that the machine gets as a FAT volume. Firmware starts GRUB, which starts the host. The host starts a
+    second GRUB, which starts the guard."""
     options, root = files.options, files.folder / "esp"
     code = OVMF / "OVMF_CODE_4M.fd"
     if not code.exists():
@@ -146,7 +148,7 @@ def uefi_disk(files, host, form):
 
 
 def boot(options, form, name, folder, extra=(), emulator=None):
-    """Boots once, on a mode of the host or, for None, on the plain machine. Returns a machine.Run."""
+    """Boots once. `name` is a mode of the host, or None for the plain machine. Returns a machine.Run."""
     files = Files(options, folder)
     host, smp = ("lie", max(options.smp, 2)) if name == "differ" else (name, options.smp)
     settings = {"cpu": machine.CPU_OF_REPORT, "smp": smp, "timeout": options.timeout, "extra": extra,
@@ -262,7 +264,7 @@ HANDED = [
 
 
 def bad_input(options):
-    """Tests that each case ends by itself within seconds and gives the reason. Returns the number of failures."""
+    """Tests that each case ends by itself within a minute and gives the reason. Returns the number of failures."""
     path = pathlib.Path(machine.kernel(options.cache, options.kernel))
     failures = number = 0
 
@@ -349,8 +351,8 @@ def malformed_options(images):
 
 
 def bad_options(options):
-    """GRUB starts the guard with each of the options, in one boot. The guard must return with an error and give the
-    reason."""
+    """GRUB starts the guard with each of the load options, in one boot. In all cases but the last, the guard must return
+    with an error and give the reason. Returns the number of failures."""
     with tempfile.TemporaryDirectory() as folder:
         files = Files(options, folder)
         images = malformed_images(files.kernel.read_bytes())
@@ -386,8 +388,8 @@ GUARD_MS, BOOT_SHARE = 50, 0.02
 
 
 def counted_boot(options, form, emulator):
-    """Boots once with a clock that counts instructions, a nanosecond for each. Returns the milliseconds of the guard, and
-    those of the kernel."""
+    """Boots once with a clock that counts instructions, a nanosecond for each. Returns how many milliseconds the guard
+    took, and how many the kernel took."""
     with tempfile.TemporaryDirectory() as folder:
         done = boot(options, form, None, folder, ["-icount", "shift=0,sleep=off"], emulator)
     last, end = LAST_LINE.search(done.log), re.search(r"^\[ *([0-9.]+)\] reboot: ", done.log, re.M)
@@ -401,9 +403,9 @@ def cost(options):
     failures.
 
     Counted instructions do not depend on the load of this machine: the times of boots differ by less than 1 %, but by
-    10 % and more with a real clock. With counted instructions, Debian 12's emulator hardly runs the second CPU, so this
-    uses Debian 13's. The emulator itself takes longer to load a kernel than to load the guard with its modules. So the
-    time before the guard or the kernel starts is not counted.
+    10 % and more with a real clock. With counted instructions, Debian 12's QEMU hardly runs the second CPU, so this
+    function uses the QEMU of Debian 13. QEMU itself takes longer to load a kernel than to load the guard with its modules.
+    So the time before the guard or the kernel starts is not counted.
     """
     version, emulator = aside.qemu_system("trixie")
     pairs = [(counted_boot(options, "plain", emulator)[1], *counted_boot(options, "direct", emulator))

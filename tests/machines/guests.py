@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""More machines of the kind of real.py, run by hand: Linux as Xen's dom0, all forms of the image in guests of KVM and Xen
-and on Bochs, and newer versions of Bochs."""
+"""Tests like those of real.py, but only run by hand: Linux as Xen's dom0, all forms of the image in guests of KVM and Xen and
+on Bochs, and newer versions of Bochs."""
 
 import json
 import os
@@ -35,7 +35,7 @@ class XenLinux(Case):
         text, _ = run.section('suite')
         self.keep(f'Linux, first guest ({name}) of Xen {version} in QEMU', text)
         self.assertEqual((report['verdict'], report['cpuid']['hypervisor']), ('usable', 'XenVMMXenVMM'), report)
-        # QEMU does not check operands, and accepts a REX prefix before F3.
+        # QEMU does not check whether operands are canonical, and accepts a REX prefix before F3 (case 43).
         self.assertEqual(failed(text), TCG_USER | {43}, text)
         self.assertGreater(len(passed(text)), 330)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Builds the kernel module with a distribution's kernel headers, which are not installed."""
+"""Builds the kernel module with a distribution's kernel headers, which are unpacked into a folder."""
 
 import hashlib
 import os
@@ -90,10 +90,10 @@ def headers(cache, release, suites=None):
 
 
 def image(cache, package, suites=None):
-    """The kernel image that a meta-package depends on, of this release or of other ones."""
+    """The kernel image that a meta-package depends on, in this machine's release or in the releases `suites`."""
     environment = aside.releases_alone(pathlib.Path(cache) / 'headers', suites)
     with unittest.mock.patch.dict(os.environ, environment or {}):
-        # Each release has another kernel under this package's name.
+        # The package depends on a different kernel in each release, so each release has its own folder.
         return machine.kernel(pathlib.Path(cache) / 'kernels' / (suites[-1] if suites else '.'), package)
 
 
@@ -101,7 +101,7 @@ def _make(tree, target, *arguments):
     """Runs a target of the module's Makefile or of the kernel's Makefile."""
     compiler = tree / 'compiler'
     if compiler.exists():
-        # This machine does not have the matching pahole either, so the module is built without BTF.
+        # A kernel of another release also needs another pahole to make BTF, so the module is built without BTF.
         arguments = (f'CC={compiler}', 'CONFIG_DEBUG_INFO_BTF_MODULES=', *arguments)
     # pahole is needed only if the headers include the kernel's vmlinux, from which the module's BTF is made.
     for tool in ('make', 'gcc', *(['pahole'] if (tree / 'vmlinux').exists() and not compiler.exists() else [])):

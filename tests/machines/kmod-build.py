@@ -51,7 +51,7 @@ class Build(unittest.TestCase):
         return release
 
     def test_before_5_18(self):
-        """Kernels before 5.18 need C89, and have no ENDBR and RET macros (the tests boot the newest of them, too)."""
+        """Kernels before 5.18 need C89, and have no ENDBR and RET macros. kmod.py also boots such a kernel."""
         self.assertLess(kbuild.numbers(self.clean(-1, kbuild.OLDER)), [5, 18])
 
     def test_since_6_13(self):
@@ -86,7 +86,7 @@ class Build(unittest.TestCase):
         self.assertEqual(complaints(log.read_text(encoding='utf-8')), [])
 
     def test_32_bit(self):
-        """On a 32-bit kernel, the error message gives the reason, and not only missing names."""
+        """For a 32-bit kernel, the compiler prints the reason, and not only errors about missing names."""
         for config, refused in (('-DCONFIG_X86_32', True), ('-DCONFIG_X86_64', False)):
             said = subprocess.run(['gcc', '-fsyntax-only', config, KMOD / 'main.c'], capture_output=True, text=True,
                                   check=False).stderr

@@ -9,9 +9,9 @@
  *   cycle-N         loads, reads and unloads, N times, while processes keep all CPUs busy
  *   log             prints the kernel's warnings and errors, and its messages about the module
  *
- * During all steps, this thread has a GS base of its own. It prints a message if a step has changed
- * its GS or FS base. It prints the same message if a process that keeps a CPU busy has detected a
- * changed base.
+ * During all steps, this program has a GS base that is not 0. It prints a message if a step has
+ * changed the program's GS or FS base, or if a process that keeps a CPU busy has detected a changed
+ * base.
  *
  * The output of a step is between two lines like those of tests/support/init.c. The status in the
  * second line is 0 or an errno, or the exit status of a program.

@@ -25,8 +25,8 @@ SCHEMA = kbuild.SOURCE / 'doc/fsgscheck.schema.json'
 NEWER = 'linux-image-6.12-cloud-amd64'
 EACCES, EBUSY, EIO, ENODEV, EPERM = 13, 16, 5, 19, 1
 
-# Harmless messages of a kernel: about any external module, about any processor of this generation, and about a refusal of
-# this module.
+# Harmless messages of a kernel: about any external module, about any processor of this generation, and this module's own
+# messages about a refusal or about CR4.
 HARMLESS = re.compile('Speculative Return Stack Overflow|loading out-of-tree module|module verification failed'
                       '|fsgscheck: not loaded: |fsgscheck: CPU 0: (CR4 was|not asked)')
 
@@ -34,7 +34,7 @@ HARMLESS = re.compile('Speculative Return Stack Overflow|loading out-of-tree mod
 # command line, and the steps. The machines that take longest come first, because two run at a time.
 OFF = 'nofsgsbase'
 SETTLED = {
-    # On two cores, a cycle takes ten times as long with four CPUs as with one.
+    # Only 10 cycles and not 100: on two cores, a cycle takes ten times as long with four CPUs as with one.
     'sound-4': (machine.CLOUD, None, 4, OFF, 'load read check unload cycle-10 check log'),
     'honest': (machine.CLOUD, 'honest', 1, OFF, 'page load page unload cycle-100 log'),
     'lie': (machine.CLOUD, 'lie', 1, OFF, 'page load page check read unload cycle-100 check log'),
@@ -46,7 +46,7 @@ OTHERS = {
     # This host stores a wrong value into the base that the kernel itself uses.
     'wrong': (machine.CLOUD, 'wrong insn=wrgsbase', 1, OFF, 'load check unload log'),
     'clearcpuid': (machine.CLOUD, 'lie', 1, 'clearcpuid=fsgsbase', 'load check unload log'),
-    # In this module, the core leaves the bit set, as on a machine on which the bit cannot be cleared.
+    # In this module, the core leaves CR4.FSGSBASE set, as on a machine on which the bit cannot be cleared.
     'stuck': (machine.CLOUD, None, 1, OFF, 'load read check unload log'),
     # Only the boot CPU is inside the host.
     'cpus-differ': (machine.CLOUD, 'lie', 2, OFF, 'load check unload log'),
@@ -263,7 +263,7 @@ class Settled(Machines):
         self.broken(steps.report('check'), 'cr4-dropped')
 
     def test_page(self):
-        """The page shows the current output, with Debian 12's version of Linux."""
+        """The page shows the current output. The version of Linux may differ."""
         seen = {name: self.machine(name) for name in ('honest', 'lie')}
         text = PAGE.read_text(encoding='utf-8')
         shown, now = (re.sub(r'Linux \d+\.\d+', 'Linux', page) for page in (text, filled(text, seen)))
@@ -328,7 +328,7 @@ class Older(Machines):
         self.unproven(steps.report('check'))
 
     def test_before_5_9(self):
-        """A kernel before 5.9 needs no nofsgsbase, because it does not use the feature that it lists."""
+        """A kernel before 5.9 lists the feature in /proc/cpuinfo, but does not use it, so it needs no nofsgsbase."""
         self.settles('oldest')
         self.assertIn('kernel-too-old', self.machine('oldest-sound').report('check')['findings'])
 

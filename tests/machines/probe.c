@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probe of the host's own test. Prints what a program can see of FSGSBASE, one line for each
- * source of evidence.
+ * The probe, for the defective host's own test. Prints what a program can see of FSGSBASE, one line
+ * for each source of evidence.
  *
  * The probe shares no code with the library, so that the machines are verified independently of the
  * library. It only prints its results; selftest.py compares them with the expected results.

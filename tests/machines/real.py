@@ -59,7 +59,7 @@ def passed(text):
 
 
 def guest(arguments):
-    """A line of a job that runs the monitor. The job prints a marker line before and after the monitor's output."""
+    """A line of a job. It runs the monitor vmm.c, and prints a marker line before and after the monitor's output."""
     return f'echo "=== guest {arguments}"; /vmm {arguments}; echo "=== status $?"\n'
 
 
@@ -74,7 +74,7 @@ def guests(run):
 
 
 def about(text, number):
-    """The diagnostic lines after a result."""
+    """The diagnostic lines of a case that failed."""
     return re.search(rf'^not ok \d+ - {number} .*\n((?:#.*\n)*)', text, re.M)[1]
 
 
@@ -135,13 +135,13 @@ def guarded(text):
 
 
 class Kvm(Case):
-    """KVM on an emulated processor with SVM, with images as its guests."""
+    """KVM runs on an emulated processor with SVM. Its guests are the boot image and the ring-0 suite."""
 
     def kvm(self, job, append='', files=(('ring0', RING0),), timeout=150, memory=512):
         kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-amd'))
         initrd = self.inner(job, [('vmm', VMM), ('image', IMAGE), *files], modules)
-        # With the periodic tick off, TCG 7.2 sometimes loses a local interrupt around VMRUN, and the kernel never wakes
-        # up.
+        # nohz=off and highres=off keep the periodic tick. Without the tick, QEMU 7.2 sometimes loses a local interrupt
+        # around VMRUN, and the kernel never wakes up.
         return self.timed('KVM on SVM', machine.boot(
             kernel, initrd=initrd, timeout=timeout, memory=memory, until=r'^=== end\n',
             append=f'console=ttyS0 panic=-1 quiet no_timer_check nohz=off highres=off {append}'))
@@ -383,7 +383,7 @@ class Xen(Case):
             self.assertEqual(run.status, 35)
 
     def test_guard_is_dom0(self):
-        """The guard cannot start a kernel as dom0, and says so."""
+        """If the guard itself is dom0, it cannot start a kernel. It must stop and give this reason."""
         run = self.pvh(IMAGE, words='guard')
         self.assertRegex(run.log, r'(?m)^fsgscheck: guard stopped: this is dom0, .*\n\Z')
         self.assertEqual(run.status, 39)
@@ -465,8 +465,8 @@ xenconsoled --log=guest --log-dir=/var/log/xen
 
 
 class Versions(Case):
-    """Each reproducer of QEMU, valgrind and user-mode Linux runs on newer versions. doc/conformance.md must name the
-    defects that a newer version no longer has."""
+    """Runs each reproducer of QEMU, valgrind and user-mode Linux on newer versions. `mended` names the releases that no
+    longer have a defect. doc/conformance.md must agree with `mended`."""
 
     releases = ('trixie', 'sid')
     mended = {'qemu-rex': ('sid',), 'uml-fork-ldt': ('trixie', 'sid'), 'uml-fs-lost': ('trixie', 'sid'), 'uml-ptrace': ('sid',)}
@@ -513,7 +513,7 @@ class Versions(Case):
             self.skipTest(f'no mount in a namespace here: {done.stderr.strip()}')
         return version, root, entered
 
-    # The command line of user-mode Linux, which ends with the folder of the program that it runs.
+    # The command line of user-mode Linux. The name of the program to run is appended.
     words = ('seccomp=off rootfstype=hostfs ro init=/bin/init uml_dir=/tmp/ con0=fd:0,fd:1 con=null mem=64M quiet fsgs.args= '
              'fsgs.end=off fsgs.run=/bin/')
 

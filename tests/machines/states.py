@@ -4,11 +4,11 @@
 
     states.py run NAME      enters a state
     states.py page          makes the page about the peers, and compares it with the committed page
-    states.py sites         compares the instructions that the tracer finds by their bytes with those of a disassembler
+    states.py sites         compares the instructions that the tracer finds by their bytes with what a disassembler finds
 
 The status is 0 if all is as the table says, 1 if not, and 77 with a reason if this machine cannot be put into the state.
-$STATIC and similar variables name the programs. The reports, and the answers of the peers in the same state, stay in
-$SCRATCH/results.
+$STATIC and similar variables name the programs. The peers are other checks, which peers.c runs. $SCRATCH/results gets
+fsgscheck's reports and the peers' answers.
 """
 
 import argparse
@@ -182,7 +182,7 @@ def ask_process(state, programs, arguments):
 
 
 def _split(section):
-    """The answers of the peers' program, and the output and status of fsgscheck, which it runs afterwards."""
+    """The answers of the peers, and the output and status of fsgscheck. The peers' program starts fsgscheck at its end."""
     if not section:
         return None
     answers, _, report = section[0].partition("\n")
@@ -254,7 +254,7 @@ ASK = {table.Process: ask_process, table.System: ask_system, table.Uml: ask_uml}
 
 
 def enter(case, programs):
-    """Asks fsgscheck and all peers in a state. Returns fsgscheck's report, with its status, and the peers' answers."""
+    """Runs fsgscheck and all peers in a state. Returns fsgscheck's report, with its status, and the peers' answers."""
     arguments = ["--json", *case.args.split()]
     answers, text, status = ASK[type(case.machine)](case.machine, programs, arguments)
     report = parse(text, "fsgscheck")
@@ -287,7 +287,7 @@ OUTCOMES = {"right": "ok", **{how: table.OUTCOME_OF[how] for how in ("ud", "gp",
 
 
 def decide(offered, hwcap2, outcomes):
-    """A second implementation of the decision, written from its description. It assumes a tracer and a healthy machine."""
+    """A second implementation of the decision, written from its description, for the states of table.EVERY."""
     def segment(letter):
         own = [outcomes[insn] for insn in table.INSTRUCTIONS if insn[2] == letter]
         if hwcap2 == "promised" and not offered:
@@ -323,7 +323,7 @@ def run_combination(programs, options, hows, expected):
 
 
 def run_every(name, programs):
-    """Runs all outcomes of all four instructions, for one answer of CPUID and AT_HWCAP2."""
+    """Runs a process for each combination of the four instructions' outcomes, with one answer of CPUID and AT_HWCAP2."""
     offered, hwcap2 = table.EVERY[name]
     options = {"promised": [], "refused": [table.H0], "absent": [table.ABSENT]}[hwcap2]
     options += [] if offered else [table.NO_CPUID]
@@ -426,8 +426,8 @@ def page_row(case, said):
 
 
 def _score(name, answers):
-    """The row of one peer: how many of its answers were right, without and with the states that a tracer makes. `answers`
-    has (case, right or not)."""
+    """The row of one peer: the number of right answers and of all answers, in the real states and then in all states.
+    `answers` has pairs: the case, and whether the answer was right."""
     cells = []
     for cases in ([case for case in table.CASES if case not in table.LAUNCHED], table.CASES):
         right = [whether for case, whether in answers if case in cases]

@@ -54,7 +54,7 @@ def from_process(case):
 
 
 def check(programs, one, other):
-    """Enters all states with one exchange. Returns the number of unexpected results."""
+    """Enters all states with the command in which two verdicts are exchanged. Returns the number of unexpected results."""
     touched = {getattr(table, one), getattr(table, other)}
     failed, surprises = [], []
     for case in table.CASES:

@@ -33,7 +33,7 @@ class Process:
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """An emulated machine with a distribution's kernel. The fields are arguments of machine.py."""
+    """An emulated machine with a distribution's kernel. The fields are arguments of machine.boot()."""
 
     append: str = ""
     cpu: str = "EPYC"
@@ -129,7 +129,8 @@ NATIVE = [
 
 
 def emulated(model, has):
-    """A processor model of qemu-user, which has neither AT_HWCAP2 nor a canonical check."""
+    """The case of qemu-user with a processor model that has FSGSBASE or not. qemu-user sets no AT_HWCAP2, and does not check
+    whether a base is canonical."""
     name = f"qemu-user-{model}".replace(",-", "-no-").lower()
     machine = Process(f"qemu-x86_64 -cpu {model} {{static}}", needs=())
     about = f"qemu-user, processor model {model}"
@@ -204,7 +205,7 @@ def launched(options, needs=("fsgsbase",)):
 ALL_UD = " ".join(f"--insn={insn}:ud" for insn in INSTRUCTIONS)
 NO_CPUID = "--cpuid=7:ebx:0xfffffffe:0"
 # H0 and ABSENT change AT_HWCAP2 in all its copies. H0 with P0, which removes the flag from /proc/cpuinfo, models a kernel
-# that was told not to enable the instructions. ABSENT models an emulator.
+# that was booted with nofsgsbase. ABSENT models an emulator.
 H0, ABSENT = "--hwcap2=0 --everywhere", "--hwcap2=absent --everywhere"
 P0 = "--file=/proc/cpuinfo={cpuinfo-without}"
 OLD = "--uname=release:5.4.0-42-generic"
@@ -232,7 +233,7 @@ OUTCOME_OF = {"ud": "undefined", "gp": "faulted", "wrong": "wrong-value", "narro
 
 
 def one_of_four(insn, how):
-    """The state with one defective instruction. The other segment stays usable."""
+    """The state with one defective instruction. The segment that the instruction does not access stays usable."""
     segment, other = ("fs", "gs") if "fs" in insn else ("gs", "fs")
     access = "arch_prctl instruction" if segment == "fs" else "instruction arch_prctl"
     return Case(f"only-{insn}-{how}", f"{insn} alone fails: {OUTCOME_OF[how]}",
@@ -293,8 +294,8 @@ LAUNCHED = [
          False, DISABLED, "kernel-too-old unproven"),
     Case("switched-off", "nofsgsbase", launched(f"{H0} {P0} {ALL_UD}"),
          False, DISABLED, "switched-off unproven"),
-    # In a paravirtual guest, CPUID shows the processor below Xen. So the hypervisor's name must come from
-    # /sys/hypervisor.
+    # In a paravirtual guest, CPUID is not intercepted, and returns what the machine below Xen offers: here the signature of
+    # QEMU. So the hypervisor's name must come from /sys/hypervisor.
     Case("xen-pv-switched-off", "nofsgsbase in a paravirtual guest of Xen 4.17",
          launched(f"{H0} {P0} {ALL_UD} " + signature("TCGTCGTCGTCG") + " --file=/sys/hypervisor/guest_type={xen-pv}"
                   " --file=/sys/hypervisor/version/major={xen-major} --file=/sys/hypervisor/version/minor={xen-minor}"),
@@ -395,7 +396,8 @@ SECTIONS = {
 
 CASES = [case for cases in SECTIONS.values() for case in cases]
 
-# All outcomes of all instructions, with each answer of CPUID and of AT_HWCAP2. Each of these tests starts 256 processes.
+# All combinations of outcomes of the four instructions, for each answer of CPUID and of AT_HWCAP2. Each of these tests
+# starts 256 processes.
 EVERY = {f"every-{'offered' if offered else 'hidden'}-{hwcap2}": (offered, hwcap2)
          for offered in (True, False) for hwcap2 in ("promised", "refused", "absent")}
 
@@ -405,13 +407,13 @@ EVERY = {f"every-{'offered' if offered else 'hidden'}-{hwcap2}": (offered, hwcap
 
 @dataclasses.dataclass(frozen=True)
 class Boot:
-    """The boot image on one emulated machine. The other fields are arguments of machine.py.
+    """The boot image on one emulated machine. The other fields are arguments of machine.boot().
 
     way       how the image is booted: elf, pvh, uefi, or bios or uefi with -cd, -disk or -stick
     verdict   the expected verdict; empty if the image must not reach one
-    cpus      how many CPUs it must have tested
+    cpus      how many CPUs the image must have tested: a number or a regular expression
     patches   bytes to replace in the image, OLD=NEW in hexadecimal, for failures that a machine can hardly have
-    until     the machine has no exit device and ends at this line
+    until     if given, the machine has no exit device, and the test ends it at a line that matches
     repeat    the number of boots, for results that depend on timing
     says      the lines that it must print, in this order, as regular expressions for whole lines
     """
@@ -473,8 +475,8 @@ BOOTS = [
     Boot("elf-not-offered", UNSUPPORTED, "",
          (r"ok \d+ - CPU 0: CR4.FSGSBASE can be set # SKIP CPUID does not offer it",), cpu="EPYC,-fsgsbase"),
     Boot("elf-nehalem", UNSUPPORTED, cpu="Nehalem", **FOUR),
-    # The image must not query leaf 7 here. For a leaf above the highest one, a processor returns the highest leaf. In
-    # leaf 4 the same bit is set.
+    # The image must not query leaf 7 here. For a leaf above the highest one, this processor returns the highest leaf. That
+    # is leaf 4, in which bit 0 of EBX is set, too.
     Boot("elf-leaf-4", UNSUPPORTED, cpu="Haswell,level=4"),
     Boot("elf-pc", USABLE, EMULATED, machine="pc"),
     Boot("elf-microvm", USABLE, EMULATED, machine="microvm", smp="2", cpus=2),
@@ -482,7 +484,7 @@ BOOTS = [
     Boot("elf-no-exit-device", USABLE, EMULATED, until=r"^fsgscheck: .* cpus=\d+$"),
     Boot("pvh", USABLE, EMULATED, way="pvh", **FOUR),
     Boot("pvh-microvm", USABLE, EMULATED, way="pvh", machine="microvm"),
-    # The other processors hang in their first instruction, so the verdict is unknown.
+    # With this patch, all processors except the first hang in their first instruction, so the verdict is unknown.
     Boot("elf-silent-cpus", UNKNOWN, EMULATED,
          (r"not ok \d+ - 1 of 4 CPUs tested", r"not ok \d+ - verdict is unknown",
           "# advice: Guest: run the test again with one CPU; .*"),
@@ -497,12 +499,12 @@ BOOTS = [
     Boot("elf-exception", UNKNOWN, "",
          ("# CPU 0: read CR4 and the bases", "Bail out! unexpected exception 3 at 0x[0-9a-f]+"),
          cpus=0, patches=("0f20e0=cc9090",)),
-    # An emulator hangs in this step, which was announced on the last line.
+    # QEMU hangs in this step, so the last line of the output must announce the step.
     Boot("elf-forced", "", "", ("# CPU 0: set CR4.FSGSBASE",), cpu="Nehalem", append="quiet force",
          until="set CR4.FSGSBASE"),
-    # With a time limit of zero, a healthy processor is given up while it prints. It must stop printing: the last line
-    # must be whole, and must not count a processor that finished later. How many processors are counted depends on how
-    # busy this system is.
+    # With a time limit of zero, the image gives up healthy processors, some of them while they print. They must stop
+    # printing: the last line must be whole, and must not count a processor that finished later. How many processors are
+    # counted depends on how busy this system is.
     Boot("given-up", UNKNOWN, EMULATED,
          ("# CPU [12]: no progress after its last step: given up", r"not ok \d+ - [12] of 3 CPUs tested"),
          cpus="[12]", image="hasty", smp="3", repeat=5),
@@ -527,7 +529,7 @@ BOOTS = [
     # Only the boot processor is inside the host, so the other processors are healthy.
     Boot("host-lie-4-cpus", INCONSISTENT, "cpus-differ,insn-ud",
          ("# CPU 0: broken: .*", "# CPUs 1-3: usable: .*"), host="lie", **FOUR),
-    # The write to CR4 raises #GP, but the verdict is that of a machine which does not offer the feature.
+    # The write to CR4 raises #GP. The verdict is not `broken`, because CPUID does not offer the feature.
     Boot("host-hide-forced", UNSUPPORTED, "",
          ("# CPU 0: set CR4.FSGSBASE", r"not ok \d+ - CPU 0: CR4.FSGSBASE can be set"), host="hide",
          append="force"),

@@ -156,8 +156,8 @@ static void exit_rdmsr(struct guest *guest, const struct insn *insn)
 	skip(guest, insn);
 }
 
-/* Most of these exits are UD2 instructions, by which the guest's kernel marks its bugs and
- * warnings. */
+/* Not every #UD comes from the four instructions: the guest's kernel marks bugs and warnings with
+ * UD2. Instructions that the host does not emulate raise #UD in the guest. */
 static void exit_undefined(struct guest *guest)
 {
 	struct insn insn;

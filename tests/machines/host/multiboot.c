@@ -119,8 +119,8 @@ static bool find_header(const uint8_t *image, uint32_t size, uint32_t *offset,
 	return false;
 }
 
-/* The map describes all memory. The two numbers of the older form describe only the memory below
- * the host. */
+/* The map describes all memory. memory_lower and memory_upper, the older form, describe only the
+ * memory below the host. */
 static void fill_information(void)
 {
 	for (unsigned int i = 0; i < memory.map_count; i++) {
@@ -147,7 +147,8 @@ static void fill_information(void)
 	information.map = (uint32_t)(uintptr_t)map;
 }
 
-/* Makes the data invalid, as a defective boot loader would. An image must survive that. */
+/* Makes the data invalid, as a defective boot loader would. The boot guard must stop and give the
+ * reason. */
 static void spoil(const char *defect)
 {
 	struct multiboot_module *const handed = &modules[1];

@@ -2,15 +2,15 @@
 /*
  * The defective hosts, and what they model.
  *
- * A crash report was the reason for them: a Linux guest of Hyper-V on an AMD EPYC 7281 died in PID
- * 0 with "invalid opcode" on the first RDFSBASE that its kernel executed. CPUID had offered
- * FSGSBASE, and the crash dump showed the bit set in CR4, which the kernel reads by "mov %cr4".
+ * The reason for them is a crash report: a Linux guest of Hyper-V on an AMD EPYC 7281 died in PID 0
+ * with "invalid opcode" on the first RDFSBASE that its kernel executed. CPUID had offered FSGSBASE,
+ * and the crash dump showed the bit set in CR4, which the kernel reads by "mov %cr4".
  *
  * The hosts model a CR4 that exists twice. AMD's virtualisation has no CR4 mask and no read shadow,
  * and a host cannot intercept the four instructions. But a host can intercept CR4 reads and writes,
  * show the guest the value that the guest wrote, and run the guest with another value in CR4.
- * With the real bit clear and the shown bit set, the processor itself raises that #UD.  The host
- * injects nothing, and the guest is an unmodified kernel.
+ * In the host "lie", the real bit is clear and the shown bit is set, so the processor itself raises
+ * that #UD.  The host injects nothing, and the guest is an unmodified kernel.
  *
  * The model has these limits. Quote them with each result of this host:
  *

@@ -86,7 +86,7 @@ def said(log):
 
 
 def differences(expected, found):
-    """Compares the results. If several results are right, the expected one is a set."""
+    """Compares the results. If several values of a result are right, `expected` has a set of them."""
     problems = []
     for name, answer in expected.items():
         right = answer if isinstance(answer, set) else {answer}
@@ -167,7 +167,7 @@ ALIVE = [
     ("lose", "", signs(1, 1, "ok", gs_survives_cpuid="wrong"), None),
 ]
 
-# The kernel's last messages when it crashes. The first one differs between releases.
+# The kernel's last messages when it crashes. Some releases print "Oops: " before "invalid opcode".
 INVALID_OPCODE = r"invalid opcode: 0000 \[#1\]"
 SAVE_FSGS = r"RIP: 0010:current_save_fsgs\+.*\n.*Code: .*<f3> 48 0f ae c0"
 COPY_THREAD = r"copy_thread\+"

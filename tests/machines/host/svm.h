@@ -53,7 +53,7 @@ struct vmcb {
 	uint8_t reserved_600[0x1000 - 0x600];
 } __attribute__((packed, aligned(4096)));
 
-/* Bits of vmcb.intercepts, and the exit codes of these intercepts. */
+/* Bits of vmcb.intercepts, and values of vmcb.exit_code. */
 #define INTERCEPT_CPUID       (UINT64_C(1) << 18)
 #define INTERCEPT_INVLPGA     (UINT64_C(1) << 26)
 #define INTERCEPT_MSR         (UINT64_C(1) << 28)

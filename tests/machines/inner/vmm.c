@@ -11,9 +11,10 @@
  *   -a  the image's command line
  *
  * The guest has 192 MiB, a serial port that can only send, the timer of a PC, and the port 0xf4.
- * MODULE is passed to the image as Xen passes a module. The exit status is the same as with QEMU's
- * isa-debug-exit device. It is STATUS_REFUSED if KVM refuses, STATUS_SHUTDOWN after a triple fault,
- * and STATUS_RESET after a reset by the keyboard controller.
+ * MODULE is passed to the image as Xen passes a module. If the image writes to the port 0xf4, the
+ * exit status is the same as with QEMU's isa-debug-exit device. It is STATUS_USAGE if an argument
+ * or a file is invalid, STATUS_REFUSED if KVM or a system call fails, STATUS_SHUTDOWN after a
+ * triple fault, and STATUS_RESET after a reset by the keyboard controller.
  */
 #include <elf.h>
 #include <err.h>
@@ -53,7 +54,7 @@ enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71, STATUS_RESE
 #define LINE_STATUS     (COM1 + 5)
 #define SCRATCH         (COM1 + 7)
 #define LINE_IDLE       0x60 /* the transmitter is empty */
-#define DIVISOR_LATCH   0x80 /* line control: while it is set, the port COM1 is the divisor */
+#define DIVISOR_LATCH   0x80 /* of LINE_CONTROL: while this bit is set, COM1 is the divisor */
 #define EXIT_PORT       0xf4
 #define KEYBOARD        0x64 /* the keyboard controller's port, by which a PC is reset */
 #define KEYBOARD_RESET  0xfe
@@ -239,7 +240,7 @@ static void set_cpuid(int vm, int fd, uint32_t cpu)
 	free(leaves);
 }
 
-/* The start as PVH requires it: 32-bit protected mode, flat segments, paging off. */
+/* Sets the entry state that PVH requires: 32-bit protected mode, flat segments, paging off. */
 static void set_start(int fd, uint32_t entry)
 {
 	const struct kvm_regs registers = {.rip = entry, .rbx = START_INFO, .rflags = 2};
