@@ -225,9 +225,17 @@ static void handle_segv(void (*handler)(int))
 	signal(SIGSEGV, handler);
 }
 
+/* WRGSBASE is undefined here, so no case can have another GS base during a system call. */
+static void wrgsbase_undefined(int signal)
+{
+	(void)signal;
+	_exit(0);
+}
+
 static void gs_call(unsigned unused)
 {
 	(void)unused;
+	signal(SIGILL, wrgsbase_undefined);
 	foreign_gs_call(handle_segv);
 }
 

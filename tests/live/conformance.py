@@ -327,6 +327,16 @@ class Machines(unittest.TestCase):
         self.assertIn('si_code', cases(done)[239]['what'])
         self.assertEqual({case['result'] for number, case in cases(done).items() if number != 239}, {'skip'})
 
+    def test_one_undefined_instruction(self):
+        """If WRGSBASE is undefined, the cases that execute it fail for this reason. Case 702 does not blame system calls, and
+        no case skips because of them."""
+        if not LAUNCH:
+            self.skipTest('this build has no launcher (libzydis-dev)')
+        seen = cases(run('--json', '--only', '70[26]', wrapper=[LAUNCH, '--insn=wrgsbase:ud', '--everywhere', '--']))
+        for number in (702, 706):
+            self.assertEqual(seen[number]['result'], 'fail', seen)
+            self.assertIn('signal 4', seen[number]['seen'], seen)
+
 
 @unittest.skipUnless(CONFINE and advertised(), 'this kernel does not advertise FSGSBASE, or has no filters')
 class Sandboxed(unittest.TestCase):

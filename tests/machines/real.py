@@ -574,7 +574,7 @@ class Versions(Case):
                 if image == IMAGE:
                     self.assertEqual(last_line(run), ('usable', 'emulated,no-canonical-check', 2))
                 else:
-                    self.keep(f'ring 0, QEMU {version}, 2 CPUs', run.log)
+                    self.keep(f'ring 0, QEMU {version.partition(":")[2].partition("+")[0]}, 2 CPUs', run.log)
                     self.assertEqual(failed(run.log), TCG_RING0)
 
 
