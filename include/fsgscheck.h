@@ -22,11 +22,11 @@ extern "C" {
  * CPUID tells what the processor offers, AT_HWCAP2 what the kernel enabled, and a trial what really
  * happens. They can disagree.
  *
- * Which question to ask:
- *  - A runtime that changes a base asks fsgs_base_access() once at its start, for each segment that
- *    it uses, and compares the answer with ::FSGS_ACCESS_INSTRUCTION.
- *  - A caller that wants one answer for all four instructions asks fsgs_usable().
- *  - A caller that wants to know why asks fsgs_check().
+ * Which function to call:
+ *  - A runtime that changes a base calls fsgs_base_access() once at its start, for each segment
+ *    that it uses, and compares the answer with ::FSGS_ACCESS_INSTRUCTION.
+ *  - A caller that wants one answer for all four instructions calls fsgs_usable().
+ *  - A caller that wants to know why calls fsgs_check().
  *  - Code that runs before the C library is initialised calls fsgs_check_early().
  * @{
  */
@@ -81,16 +81,17 @@ struct fsgs_cpu_group {
  * @brief Collect evidence on this machine and decide.
  *
  * Collects in this order: the surroundings, with ::FSGS_CHECK_CONTEXT; AT_HWCAP2 bit 1 (Linux,
- * Documentation/arch/x86/x86_64/fsgs.rst); CPUID, where leaf 7 is queried only if it exists (SDM
- * vol. 2, CPUID); the trial of the four instructions; the other parts that @p flags ask for. Then
- * decides as fsgs_decide() does. Nothing is cached: each call collects the evidence again.
+ * Documentation/arch/x86/x86_64/fsgs.rst), and with ::FSGS_CHECK_CONTEXT also /proc/cpuinfo; CPUID,
+ * where leaf 7 is queried only if it exists (SDM vol. 2, CPUID); the trial of the four
+ * instructions; the other parts that @p flags ask for. Then decides as fsgs_decide() does. Nothing
+ * is cached: each call collects the evidence again.
  *
  * During the trial, a few microseconds long, SIGILL, SIGSEGV, SIGBUS and SIGSYS have a handler of
  * the library. Every other signal is blocked in the calling thread meanwhile, except SIGTRAP, which
  * debuggers need. A fault in other code is passed to the action that was installed before, with
  * that action's flags and mask. When the call returns, the handlers, the mask, the bases and errno
- * are restored. A check with ::FSGS_CHECK_ALL_CPUS or ::FSGS_CHECK_SURVIVAL creates a thread. The
- * first thread of a process initialises the C library's thread support.
+ * are restored. A check with ::FSGS_CHECK_ALL_CPUS or ::FSGS_CHECK_SURVIVAL creates a thread. If it
+ * is the first thread that the process creates, the C library initialises its thread support.
  *
  * @param[out] report  Filled in as far as @p size reaches; a part beyond what this library knows is
  *                     zeroed.
@@ -208,9 +209,10 @@ FSGS_API int fsgs_check_cpu(uint32_t cpu, struct fsgs_report *report, size_t siz
 /**
  * @brief Whether all four instructions may be used by this process: the cached answer.
  *
- * The first call does fsgs_check(). Later calls read one variable, until fsgs_refresh() is called.
- * This is the machine's answer: it ignores `FSGSCHECK_BASE` and fsgs_base_force(), and requires all
- * four instructions. A runtime that uses one segment asks fsgs_base_access() instead.
+ * The first call does fsgs_check(), unless the first use of a segment did. Later calls read one
+ * variable, until fsgs_refresh() is called. This is the machine's answer: it ignores
+ * `FSGSCHECK_BASE` and fsgs_base_force(), and requires all four instructions. A runtime that uses
+ * one segment calls fsgs_base_access() instead.
  *
  * @retval 1  The verdict is ::FSGS_VERDICT_USABLE.
  * @retval 0  It is another verdict.
@@ -249,8 +251,8 @@ FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
  * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL` are read again.
  * @par Cost
  * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT if the first gives a segment the access
- * arch_prctl. None if both accesses were set by fsgs_base_force() or `FSGSCHECK_BASE` and
- * fsgs_usable() was never called.
+ * arch_prctl. None if both accesses are set by fsgs_base_force() or `FSGSCHECK_BASE`, and neither
+ * fsgs_usable() nor the first use of a segment has made a check.
  * @par Source
  * None: neither kernel nor hypervisor announces such a change (doc/limits.md).
  * @since 1.0

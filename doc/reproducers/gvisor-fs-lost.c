@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* gVisor, platform ptrace: an FS base that WRFSBASE wrote is lost at the next system call.
  * Linux, Documentation/arch/x86/x86_64/fsgs.rst: the kernel keeps it. switchToApp (subprocess.go)
- * reads the registers and then sets the FS base that it had before, since getTLS reads nothing on
+ * reads the registers and then sets the FS base from before the run, since getTLS reads nothing on
  * x86-64.
  * gcc -static -o gvisor-fs-lost gvisor-fs-lost.c
  * runsc --network=none --platform=ptrace do ./gvisor-fs-lost */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* gVisor, platform systrap: after WRGSBASE, which CPUID offers, a system call ends the process.
  * Linux, Documentation/arch/x86/x86_64/fsgs.rst: the kernel keeps the base. The sandbox reaches
- * its own data through GS (syshandler_amd64.S), and traps nothing.
+ * its own data through GS (syshandler_amd64.S), but lets the process execute WRGSBASE.
  * gcc -static -o gvisor-gs-call gvisor-gs-call.c && runsc --network=none do ./gvisor-gs-call */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* qemu-user, user-mode Linux: FSGSBASE runs, and AT_HWCAP2 does not say so.
+/* qemu-user, user-mode Linux: the instructions run, but AT_HWCAP2 does not advertise them.
  * Linux, Documentation/arch/x86/x86_64/fsgs.rst: bit 1 tells a program that it may use them.
- * Programs that ask the kernel, as they must, do without.
+ * A program that relies on AT_HWCAP2, as it must, does not use them.
  * gcc -o hwcap2 hwcap2.c && ./hwcap2; qemu-x86_64 -cpu max ./hwcap2 */
 #include <stdio.h>
 #include <sys/auxv.h>

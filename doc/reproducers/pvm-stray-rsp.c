@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A guest of the PVM module: a process dies that is interrupted while RSP is not canonical.
- * SDM vol. 2, IRET/IRETD/IRETQ: in 64-bit mode only a return to an instruction pointer that is not
- * canonical is refused, so the kernel can return to any RSP.
+/* A guest of the PVM module: a process dies if it is interrupted while RSP is not canonical.
+ * SDM vol. 2, IRET/IRETD/IRETQ: in 64-bit mode, IRET checks that the new instruction pointer is
+ * canonical, but does not check RSP. So the kernel can return to any RSP.
  * gcc -o pvm-stray-rsp pvm-stray-rsp.c && ./pvm-stray-rsp */
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* QEMU 7.2 to 10.0: a REX prefix in front of F3 counts.
+/* QEMU 7.2 to 10.0: a REX prefix in front of F3 takes effect.
  * SDM vol. 2, 2.2.1: a REX prefix must immediately precede the opcode; elsewhere it is ignored. So
  * 48 F3 0F AE C8 is RDGSBASE EAX, which clears the upper half of RAX.
  * gcc -o qemu-rex qemu-rex.c && ./qemu-rex; qemu-x86_64 -cpu max ./qemu-rex */

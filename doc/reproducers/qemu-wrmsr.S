@@ -3,7 +3,7 @@
  * SDM vol. 2, WRMSR, Protected Mode Exceptions: #GP(0) if the source is not canonical.
  * gcc -m32 -nostdlib -static -Wl,-n,-Ttext=0x100000,--build-id=none -o qemu-wrmsr qemu-wrmsr.S
  * qemu-system-x86_64 -cpu max -display none -device isa-debug-exit,iobase=0xf4 -kernel qemu-wrmsr
- * The status is 1 for ok, the handler below ran, and 3 for not ok, WRMSR came back. */
+ * The exit status is 1 (ok) if the handler at gp ran, and 3 (not ok) if WRMSR did not fault. */
 	.text
 	.globl _start
 base:	.long 0x1badb002, 0, -0x1badb002	/* Multiboot: protected mode, code segment 8 */

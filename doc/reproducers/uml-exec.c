@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode Linux: a program that execve() starts has the FS base of the program before it.
- * Linux, arch/x86/kernel/process_64.c, start_thread_common: execve zeroes the bases. A tracer looks
- * before the first instruction.
+ * Linux, arch/x86/kernel/process_64.c, start_thread_common: execve zeroes the bases. Here the
+ * tracer reads the base before the first instruction of the new program.
  * gcc -static -o uml-exec uml-exec.c && ./uml-exec; the same in user-mode Linux */
 #include <stddef.h>
 #include <stdio.h>

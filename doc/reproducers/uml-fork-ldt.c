@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode Linux: a selector of the LDT in FS is lost over fork.
- * Linux, arch/x86/kernel/process.c, copy_thread: the child has the segments of its maker, and a
- * copy of its LDT.
+ * Linux, arch/x86/kernel/process.c, copy_thread: the child has the segments of its parent, and a
+ * copy of the parent's LDT.
  * gcc -static -o uml-fork-ldt uml-fork-ldt.c && ./uml-fork-ldt; the same in user-mode Linux */
 #include <asm/ldt.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ int main(void)
 		puts("ok: no LDT can be made here");
 		return 0;
 	}
-	/* The C library lives behind FS: nothing of it before the base is back. */
+	/* The C library needs the FS base: do not call it before the base is restored. */
 	__asm__ volatile("rdfsbase %2; mov %3, %%fs; syscall; mov %%fs, %1; wrfsbase %2"
 			 : "+a"(child), "+r"(selector), "=&r"(base)
 			 : "r"(7)

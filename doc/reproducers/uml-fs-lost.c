@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode Linux: an FS base that WRFSBASE wrote is lost when the thread is switched out.
  * Linux, Documentation/arch/x86/x86_64/fsgs.rst: the bases are part of a thread's state and kept
- * over a context switch. User-mode Linux gives back what arch_prctl set last.
+ * over a context switch. User-mode Linux restores the base that arch_prctl set last.
  * gcc -static -o uml-fs-lost uml-fs-lost.c && ./uml-fs-lost; the same in user-mode Linux */
 #include <stdio.h>
 #include <time.h>
@@ -15,7 +15,7 @@ int main(void)
 			 "wrfsbase %3\n\t"
 			 "syscall\n\t"
 			 "rdfsbase %1\n\t"
-			 "wrfsbase %0" /* the C library lives behind FS */
+			 "wrfsbase %0" /* the C library needs the FS base */
 			 : "=&r"(old), "=&r"(seen), "+a"(call)
 			 : "r"(wrote), "D"(&pause), "S"(0)
 			 : "rcx", "r11", "memory");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-mode Linux 6.1 and 6.12: no PTRACE_GETREGSET, and a base of the kernel's half is taken.
+/* User-mode Linux 6.1 and 6.12: no PTRACE_GETREGSET, and a base of the kernel's half is accepted.
  * Linux, arch/x86/kernel/ptrace.c: regset NT_PRSTATUS holds the registers; putreg: EIO for a base
  * of TASK_SIZE_MAX and above.
  * gcc -static -o uml-ptrace uml-ptrace.c && ./uml-ptrace; the same in user-mode Linux */

@@ -29,7 +29,7 @@ struct sandbox {
 	unsigned disturbed; /* how often host code found another GS base than its own */
 };
 
-/* The host uses GS, too. */
+/* The host uses GS, too: its own GS base is the address of host_data. */
 #define HOST_MARK 0x686f7374u
 static uint32_t host_data = HOST_MARK;
 
@@ -46,7 +46,7 @@ static void leave(struct sandbox *box)
 	box->crossings++;
 }
 
-/* The functions that the guest may call: host code, with the host's GS base. */
+/* The one function of the host that the guest may call. It runs with the host's GS base. */
 static __attribute__((noinline)) void host_tell(struct sandbox *box, uint32_t value)
 {
 	leave(box);

@@ -17,8 +17,8 @@
  *
  * Each segment has an access of its own, one of enum fsgs_access: the instruction where
  * fsgs_check() allows it, else the arch_prctl(2) system call, else none. The first use of a segment
- * decides; fsgs_refresh() decides again. A runtime asks once at its start, for each segment that it
- * uses, whether `fsgs_base_access(segment) == FSGS_ACCESS_INSTRUCTION`, and chooses its code
+ * decides; fsgs_refresh() decides again. A runtime tests once at its start, for each segment that
+ * it uses, whether `fsgs_base_access(segment) == FSGS_ACCESS_INSTRUCTION`, and chooses its code
  * accordingly.
  *
  * A user or a program that knows which access works can set it: by the environment variable
@@ -35,8 +35,8 @@
  *    of the code that wrote the base. It can refuse to switch, or leave the base as it is without a
  *    set.
  *  - arch_prctl is tested before it is trusted. If ARCH_GET does not write the value, the get
- *    fails. After each decision, sets are read back until a set has changed a base and the change
- *    was read back. If no access works, the result is -ENOTSUP.
+ *    fails. After each decision, a set by arch_prctl reads the base back, until one of these sets
+ *    has been seen to change the segment's base. If no access works, the result is -ENOTSUP.
  *  - The effect of a set on the segment's selector is unspecified: the instruction keeps the
  *    selector, and the system call zeroes it.
  *  - errno stays as it was.
@@ -55,8 +55,8 @@
  * The guide for runtimes has the code.
  *
  * @par While the FS base is foreign
- * Thread-local storage, errno and the stack protector's canary live behind FS. From a set of a
- * foreign FS base until the thread's own is restored, a thread must not
+ * Thread-local storage, errno and the stack protector's canary are addressed through FS. From a set
+ * of a foreign FS base until the thread's own is restored, a thread must not
  *  - use thread-local storage, call the C library, or take a signal;
  *  - call or return from a function with a stack protector, a sanitizer or other instrumentation;
  *  - bind a function lazily: link with `-z now`, or compile with `-fno-plt`. An earlier call of an
@@ -135,7 +135,7 @@ extern FSGS_API FSGS_BASE_LIMIT_CONST_ volatile uint64_t
 /**
  * @brief The access of a segment.
  *
- * A runtime asks once at its start, for each segment that it uses. The answer can be the
+ * A runtime calls this once at its start, for each segment that it uses. The answer can be the
  * instruction without proof by a trial: if `FSGSCHECK_TRIAL=0` is set, if no trial was possible, or
  * if `FSGSCHECK_BASE` or fsgs_base_force() decided. A runtime that wants proof calls fsgs_check()
  * and compares fsgs_report.proof with ::FSGS_PROOF_TRIED.
@@ -181,7 +181,7 @@ FSGS_API uint32_t fsgs_base_access(uint32_t segment) FSGS_NOTHROW;
  *
  * @retval 0    The access applies to every thread. If another thread is deciding at the same time,
  *              the access applies when that thread has finished.
- * @retval -22  (-EINVAL) @p segment or @p access is not one of those. Nothing changed.
+ * @retval -22  (-EINVAL) @p segment or @p access has a value not listed above. Nothing changed.
  * @retval -95  (-ENOTSUP) This is not 64-bit x86 code with 64-bit pointers.
  *
  * @par Threads and signals
@@ -272,16 +272,15 @@ FSGS_API struct fsgs_base_value fsgs_get_base_value(uint32_t segment) FSGS_NOTHR
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
- * runs with the base of the code that it interrupted, and a base that it sets stays: neither
- * delivery nor sigreturn(2) saves a base.
+ * runs with the base of the code that it interrupted, and a base that it sets stays: delivery does
+ * not save the base, and sigreturn(2) does not restore it.
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
  * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction, a call and about 10 ns; else one system call, and three until a set has shown
- * that it works. The first use of a segment costs as much as its decision: two fsgs_check() at
- * most.
+ * By the instruction, a call and about 10 ns; else one system call, or three until a set has been
+ * seen to work. The first use of a segment costs as much as its decision: two fsgs_check() at most.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
@@ -306,8 +305,8 @@ FSGS_API int fsgs_set_base(uint32_t segment, uint64_t base) FSGS_NOTHROW FSGS_MU
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
- * runs with the base of the code that it interrupted, and a base that it sets stays: neither
- * delivery nor sigreturn(2) saves a base.
+ * runs with the base of the code that it interrupted, and a base that it sets stays: delivery does
+ * not save the base, and sigreturn(2) does not restore it.
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
@@ -374,9 +373,9 @@ FSGS_INLINE void fsgs_write_gs_(uint64_t base) FSGS_INLINE_NOTHROW
 #endif
 }
 
-/* Gets the base by value. If a caller passed the address of its variable, the variable would be in
- * memory, and -fstack-protector-strong would add a canary. The canary cannot be read while the FS
- * base is foreign. */
+/* Calls fsgs_get_base_value(), not fsgs_get_base(): if the address of a variable were passed to a
+ * function, -fstack-protector-strong would add a canary to the caller. The canary cannot be read
+ * while the FS base is foreign. */
 FSGS_INLINE int fsgs_get_slowly_(uint32_t segment, uint64_t *base) FSGS_INLINE_NOTHROW
 {
 	const struct fsgs_base_value value = fsgs_get_base_value(segment);
@@ -461,16 +460,16 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_get_gs_base(uint64_t *base) FSGS_INLINE_NOT
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
- * runs with the base of the code that it interrupted, and a base that it sets stays: neither
- * delivery nor sigreturn(2) saves a base.
+ * runs with the base of the code that it interrupted, and a base that it sets stays: delivery does
+ * not save the base, and sigreturn(2) does not restore it.
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
  * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction a load, a comparison and WRFSBASE; else one system call, and three until a set
- * has shown that it works. The first use of a segment costs as much as its decision: two
- * fsgs_check() at most.
+ * By the instruction a load, a comparison and WRFSBASE; else one system call, or three until a set
+ * has been seen to work. The first use of a segment costs as much as its decision: two fsgs_check()
+ * at most.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
@@ -496,16 +495,16 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_fs_base(uint64_t base) FSGS_INLINE_NOTH
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
- * runs with the base of the code that it interrupted, and a base that it sets stays: neither
- * delivery nor sigreturn(2) saves a base.
+ * runs with the base of the code that it interrupted, and a base that it sets stays: delivery does
+ * not save the base, and sigreturn(2) does not restore it.
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
  * The first use of a segment reads `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL`.
  * @par Cost
- * By the instruction a load, a comparison and WRGSBASE; else one system call, and three until a set
- * has shown that it works. The first use of a segment costs as much as its decision: two
- * fsgs_check() at most.
+ * By the instruction a load, a comparison and WRGSBASE; else one system call, or three until a set
+ * has been seen to work. The first use of a segment costs as much as its decision: two fsgs_check()
+ * at most.
  * @par Source
  * SDM vol. 2, WRFSBASE/WRGSBASE; arch_prctl(2).
  * @since 1.0
@@ -533,8 +532,8 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_set_gs_base(uint64_t base) FSGS_INLINE_NOTH
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
- * runs with the base of the code that it interrupted, and a base that it sets stays: neither
- * delivery nor sigreturn(2) saves a base.
+ * runs with the base of the code that it interrupted, and a base that it sets stays: delivery does
+ * not save the base, and sigreturn(2) does not restore it.
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment
@@ -569,8 +568,8 @@ FSGS_MUST_CHECK FSGS_INLINE int fsgs_ensure_fs_base(uint64_t base) FSGS_INLINE_N
  *
  * @par Threads and signals
  * Safe from any thread, and in a signal handler once the segment has been used. A signal handler
- * runs with the base of the code that it interrupted, and a base that it sets stays: neither
- * delivery nor sigreturn(2) saves a base.
+ * runs with the base of the code that it interrupted, and a base that it sets stays: delivery does
+ * not save the base, and sigreturn(2) does not restore it.
  * @par Early use
  * In a constructor; not in an IFUNC resolver or before relocation.
  * @par Environment

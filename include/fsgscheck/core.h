@@ -60,11 +60,11 @@ struct fsgs_stub {
 };
 
 /** A stub. Returns 0 if every instruction ran. Returns 1 if an instruction faulted and the handler
- *  continued at the address that fsgs_stub_recover() gives. A handler that continues elsewhere
- *  leaves the stub for good. */
+ *  continued at the address that fsgs_stub_recover() gives. If the handler continues elsewhere, the
+ *  stub does not return. */
 typedef FSGS_STUB int fsgs_stub_fn(struct fsgs_stub *io);
 
-/** Executes UD2, which always faults, to test a hook. */
+/** Executes UD2, which always faults: to test an exception handler or a `run` hook. */
 fsgs_stub_fn fsgs_stub_undefined;
 
 /**
@@ -134,8 +134,8 @@ struct fsgs_core_ops {
 
 /** @brief Flags of fsgs_core_ring0(); may be combined. */
 enum fsgs_ring0_flag {
-	/** Set CR4 bit 16 even where CPUID does not offer it. Every known processor raises \#GP;
-	 *  QEMU's emulation (7.2) hangs. */
+	/** Set CR4 bit 16 even where CPUID does not offer it. At this write, every known processor
+	 *  raises \#GP, and QEMU's emulation (7.2) hangs. */
 	FSGS_RING0_FORCE = 1 << 0,
 	/** Write to each base only the value that it already has: for a kernel that needs its bases
 	 *  and continues to run. Leaves out the 32-bit forms, the canonical check and the survival
@@ -177,7 +177,7 @@ enum fsgs_ring0_flag {
  * @par Early use
  * Everywhere.
  * @par Cost
- * About 70 stubs, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as
+ * About 70 calls of stubs, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as
  * many. In a guest, CPUID, port I/O and HLT exit to the hypervisor; accesses to CR4 and the MSRs
  * may.
  * @par Source

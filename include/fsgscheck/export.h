@@ -26,7 +26,7 @@
 /** The result depends on the arguments and on the memory that they point to. */
 #define FSGS_PURE       __attribute__((pure))
 
-/** The result says whether the call did anything, so it must not be ignored. */
+/** The result shows whether the call did anything, so it must not be ignored. */
 #define FSGS_MUST_CHECK __attribute__((warn_unused_result))
 
 /** No C++ exception leaves the library. */

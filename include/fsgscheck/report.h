@@ -88,7 +88,7 @@ enum fsgs_outcome {
 
 /** @brief A yes-or-no answer of one source. This list never grows. */
 enum fsgs_answer {
-	FSGS_ANSWER_UNKNOWN = 0, /**< Not asked, or the source did not answer. */
+	FSGS_ANSWER_UNKNOWN = 0, /**< The source was not queried, or did not answer. */
 	FSGS_ANSWER_NO = 1,      /**< The source says no. */
 	FSGS_ANSWER_YES = 2      /**< The source says yes. */
 };
@@ -188,8 +188,8 @@ enum fsgs_sign {
 enum fsgs_event {
 	FSGS_EVENT_SYSCALL = 0, /**< A system call. */
 	FSGS_EVENT_SIGNAL = 1,  /**< A signal handler that ran and returned. */
-	FSGS_EVENT_YIELD = 2,   /**< sched_yield, with a rival thread on the same CPU. */
-	FSGS_EVENT_SLEEP = 3,   /**< A sleep while the rival writes its own base. */
+	FSGS_EVENT_YIELD = 2,   /**< sched_yield() to a thread that has another base. */
+	FSGS_EVENT_SLEEP = 3,   /**< A sleep while a thread that has another base runs. */
 	FSGS_EVENT_FORK = 4,    /**< fork, seen from the child. */
 	FSGS_EVENT_MIGRATE = 5, /**< A move to another CPU. */
 	FSGS_EVENT_CPUID = 6,   /**< CPUID, which a hypervisor intercepts. */
@@ -226,7 +226,7 @@ struct fsgs_trial {
 struct fsgs_report {
 	/* Decision: written by fsgs_decide(). */
 
-	/** enum fsgs_verdict: the worse of the two below. */
+	/** enum fsgs_verdict: the worse of the two in `verdicts`. */
 	uint32_t verdict;
 	/** enum fsgs_proof. */
 	uint32_t proof;

@@ -36,7 +36,7 @@ enum {
 struct condition {
 	uint32_t with;    /* all of these findings */
 	uint32_t without; /* none of these findings */
-	uint16_t where;   /* all of these */
+	uint16_t where;   /* all of these bits of the enumeration above */
 	uint8_t verdicts; /* any of these */
 	uint8_t product;  /* under this hypervisor */
 };

@@ -31,7 +31,7 @@ static void put_text(struct text *text, const char *s)
 static size_t utf8_length(const unsigned char *s)
 {
 	static const struct {
-		uint8_t first, last, length, low, high; /* ranges of bytes 1 and 2 */
+		uint8_t first, last, length, low, high; /* ranges of s[0] and s[1] */
 	} forms[] = {
 		{0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf},
 		{0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},

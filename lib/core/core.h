@@ -11,7 +11,7 @@
 /* The first kernel with AT_HWCAP2 on x86, in the format of fsgs_report.kernel_version. */
 #define FSGS_LINUX_HWCAP2    ((4u << 16) | (11u << 8))
 
-/* The bit of AT_HWCAP2. */
+/* The mask of the bit of AT_HWCAP2 by which the kernel advertises the instructions. */
 #define FSGS_HWCAP2_FSGSBASE 2
 
 #if defined(__x86_64__)
@@ -53,7 +53,7 @@ static inline void fsgs_report_load(struct fsgs_report *to, const struct fsgs_re
 /* Like fsgs_decide(), but in place, for a report of this library's own size. */
 __attribute__((visibility("hidden"))) void fsgs_decide_whole(struct fsgs_report *report);
 
-/* The trials of the vantage from which a report was made. */
+/* The trials in ring 0 or in a process, according to the report's vantage. */
 static inline const struct fsgs_trial *fsgs_trials(const struct fsgs_report *report)
 {
 	return report->vantage == FSGS_VANTAGE_RING0 ? report->cr4_set : report->trials;

@@ -24,7 +24,8 @@ static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t sublea
 		regs[i] = (uint32_t)io.out[i];
 	return faulted;
 #elif defined(__i386__)
-	/* No guard is needed: 32-bit code never uses the result. */
+	/* Not in a stub: stubs are 64-bit code. The verdict of 32-bit code does not depend on
+	 * CPUID. */
 	__cpuid_count(leaf, subleaf, regs[0], regs[1], regs[2], regs[3]);
 	return 0;
 #else

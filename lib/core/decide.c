@@ -231,8 +231,8 @@ static uint64_t when(int condition, enum fsgs_finding finding)
 }
 
 /* Xen before 4.14 does not offer the feature to paravirtual guests. In such a guest, CPUID bypasses
- * Xen and shows the processor's bit. If the instructions run there, Xen is older than 4.14, too
- * (XSA-293). */
+ * Xen and shows the processor's bit. If the instructions run there, this also shows that Xen is
+ * older than 4.14 (XSA-293). */
 static int xen_lacks_it(const struct fsgs_report *r)
 {
 	if (!(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))

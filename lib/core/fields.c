@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Describes the fields of the report, for code that cannot include its header. Each member is
- * listed only here. */
+/* Describes the fields of the report. A binding reads them by these descriptions, so it needs no
+ * copy of report.h. */
 #include "core.h"
 
 struct row {

@@ -6,10 +6,10 @@
  * host each of these steps can fail. So each step is taken by itself, and announced first, because
  * the machine may not survive the step.
  *
- * An instruction is first executed with the value that its base already has. For a caller that
- * needs its bases this is all. Otherwise, markers follow after all four instructions were executed
- * once. So both bases are unchanged at the faults that must be expected, and a caller's exception
- * handler may use them.
+ * An instruction is first executed with the value that its base already has. With FSGS_RING0_KEEP,
+ * the walk writes no other value. Otherwise, it writes markers after it has executed each of the
+ * four instructions once. So both bases are unchanged at the faults that must be expected, and a
+ * caller's exception handler may use them.
  */
 #include "core.h"
 

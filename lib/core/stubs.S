@@ -126,8 +126,8 @@ write_stub fsgs_stub_wrgs64 FSGS_WRGSBASE
 
 /* The base is foreign between WRITE64 and RESTORE, so no code between these two steps may enter a
  * kernel. A kernel that does not know the instructions would use the foreign base. A sandbox that
- * keeps its own state behind GS would use it, too. The first two instructions take every expected
- * fault while the base still has its old value. */
+ * keeps its own state behind GS would use it, too. Every expected fault comes from the first two
+ * instructions, while the base still has its old value. */
 	.macro mark_stub name rd wr
 	stub \name
 	movl $1, STEP(%rdi)
@@ -214,8 +214,8 @@ stub fsgs_stub_wrcr4
 	guarded movq %rax, %cr4
 stub_end fsgs_stub_wrcr4
 
-/* Writes a base with the value that it already has. If the instruction stored another value, the
- * MSR restores the base: for code that needs both bases. */
+/* Writes a base with the value that it already has. If the instruction stored another value, WRMSR
+ * restores the base, because the caller may need it. */
 	.macro rewrite_stub name msr wr
 	stub \name
 	movl $\msr, %ecx

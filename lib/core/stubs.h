@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The stubs of stubs.S and the steps of a check. Private: a stub's protocol changes with the code
- * that uses it. */
+/* The stubs of stubs.S, and the functions of the core that collect the evidence of a check.
+ * Private: a stub's protocol changes with the code that uses it. */
 #ifndef FSGSCHECK_LIB_STUBS_H
 #define FSGSCHECK_LIB_STUBS_H
 
@@ -47,8 +47,9 @@ fsgs_stub_fn fsgs_stub_rewrite_fs;
 /* The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_rewrite_gs;
 /* Ring 0. Tests the instructions against MSR_FS_BASE: RDMSR to old; WRMSR of in[0] and RDFSBASE to
- *  out[0]; WRFSBASE of in[1] and RDMSR to out[1], in 32 bits to out[2]; WRMSR of old. step says how
- *  far it came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5 WRFSBASE r32, 7 the last WRMSR. */
+ *  out[0]; WRFSBASE r64 of in[1] and RDMSR to out[1]; WRFSBASE r32 of in[1] and RDMSR to out[2];
+ *  WRMSR of old. step says how far it came: 1 RDMSR, 2 WRMSR, 3 RDFSBASE, 4 WRFSBASE r64, 5
+ *  WRFSBASE r32, 7 the last WRMSR. */
 fsgs_stub_fn fsgs_stub_msr_fs;
 /* The same for GS and MSR_GS_BASE. */
 fsgs_stub_fn fsgs_stub_msr_gs;
@@ -74,10 +75,10 @@ void fsgs_core_identify(struct fsgs_report *report, const struct fsgs_core_ops *
  * form, RDGSBASE and WRGSBASE also in the 32-bit form. The value is compared with the other access
  * to the base, if there is one. WRFSBASE writes only the value that the FS base already has, unless
  * report->vantage is FSGS_VANTAGE_RING0: there FS is tried like GS. The GS base holds a marker for
- * some twenty instructions inside one stub. It is also restored on the fault path. An instruction
- * is not tried if the old base cannot be read. Sets fallback to FSGS_FALLBACK_LIES for GS if the
- * other access contradicts a reader that proved right. Asynchronous interrupts or signals whose
- * handlers use GS must be off. */
+ * some twenty instructions inside one stub. It is also restored on the fault path. WRFSBASE and
+ * WRGSBASE are not tried if the old base is not known. Sets a segment's fallback to
+ * FSGS_FALLBACK_LIES if the other access contradicts a reading instruction that returned both
+ * markers. Asynchronous interrupts or signals whose handlers use FS or GS must be off. */
 void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops);
 
 /* Whether WRGSBASE refuses a non-canonical address: fills in canonical_check. Writes 1<<63,

@@ -17,8 +17,8 @@ _Static_assert(offsetof(struct fsgs_stub, old) == 48, "OLD");
 _Static_assert(offsetof(struct fsgs_stub, step) == 56, "STEP");
 _Static_assert(offsetof(struct fsgs_stub, fault) == 64, "FAULT");
 
-/* Canonical with every paging width, in the user half, with bits in both halves and no two bytes
- * alike: a truncated, sign-extended or shifted copy has another value. */
+/* An address of the user half, canonical with every paging width. Its six nonzero bytes differ, so
+ * a truncated, sign-extended or shifted copy has another value. */
 #define MARKER64 UINT64_C(0x000051e7c3a59b20)
 /* For the 32-bit form: bit 31 is set, so that a sign extension shows. The bits above bit 31 must
  * not reach the base. */
@@ -38,7 +38,7 @@ static uint32_t classify(const struct fsgs_stub *io, uint32_t vantage)
 	return io->fault == undefined ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
 }
 
-/* A segment's two instructions, as indexes into its trials. */
+/* The instructions that read and write the base of a segment. */
 static enum fsgs_insn reader(uint32_t segment)
 {
 	return segment == FSGS_SEGMENT_FS ? FSGS_INSN_RDFSBASE : FSGS_INSN_RDGSBASE;

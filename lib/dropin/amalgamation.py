@@ -16,7 +16,7 @@ from pathlib import Path
 
 LIB = Path(__file__).resolve().parents[1]
 ROOT = LIB.parent
-# The headers, in an order in which they can be read. The core's header needs no Linux.
+# The headers of each form, each after the headers that it needs. The core leaves out those of the Linux library.
 HEADERS = {
     'fsgscheck': ['fsgscheck/version.h', 'fsgscheck/export.h', 'fsgscheck/report.h', 'fsgscheck.h', 'fsgscheck/insn.h',
                   'fsgscheck/base.h'],
@@ -41,7 +41,7 @@ PROLOGUE = {
     'fsgscheck-core': '',
 }
 
-# Definitions that each source file adds after the header.
+# Definitions that the C file of each form has after the include of its header.
 NUMBERS = {
     'fsgscheck': '',
     'fsgscheck-core': '''\
@@ -193,7 +193,7 @@ class Unit:
                 kept.append(line)
             elif name:
                 file = ROOT / 'include' / name if include[1] == '<' else (path.parent / name).resolve()
-                # A header in a condition is not marked as read, because only some machines read it there.
+                # A header inside #if is not marked as added, because only some machines include it there.
                 inside = path.suffix == '.c' and depth > 0
                 if file.suffix == '.def' or (file not in self.there if inside else self.is_new(file)):
                     self.parts.append('\n'.join(kept))

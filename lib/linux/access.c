@@ -202,7 +202,7 @@ int fsgs_usable(void)
 int fsgs_refresh(void)
 {
 	const uint32_t before = atomic_load(&decided);
-	/* Updates the answer of fsgs_usable() only if a caller has asked for it: otherwise, if both
+	/* Updates the answer of fsgs_usable() only if an earlier check gave it: otherwise, if both
 	 * segments are decided by hand, no check is needed. */
 	const uint32_t wanted =
 		ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) | (before & USABLE ? USABLE : 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public functions: collect the evidence, decide, fill in the report. */
+/* fsgs_check(), fsgs_check_cpus() and fsgs_check_cpu(): collect the evidence, decide, fill in the
+ * report. */
 #include "../core/core.h"
 #include "linux.h"
 
@@ -96,7 +97,7 @@ static void check(struct fsgs_report *report, size_t size, uint32_t flags,
 	touch_check_stack();
 	memset(&full, 0, sizeof full);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	/* Without groups, the thread stays on the one CPU that the caller named. */
+	/* Without groups, fsgs_check_cpu() has pinned this thread to one CPU. */
 	full.cpus_checked = !groups;
 	collect(&full, flags, groups);
 	pthread_setcancelstate(cancel, &cancel);

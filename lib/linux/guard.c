@@ -40,7 +40,7 @@
 /* State of the thread that runs the trial; written under the lock. It is not on that thread's
  * stack, whose protection key may be closed in handlers. */
 static struct {
-	uint64_t name;                  /* the owner in the lock */
+	uint64_t name;                  /* the lock's owner word */
 	kernel_sigset mask;             /* to be restored */
 	kernel_sigset own;              /* pending for this thread before the trial */
 	atomic_int parked[FSGS_CAUGHT]; /* how many signals were held back */

@@ -18,9 +18,9 @@
 
 	.text
 
-/* One handler for each action that the library can replace. The entry address tells the handler
- * which action it replaced. Before the entry are the mark by which other copies of the library
- * recognise it, and the place of the lock's owner word. */
+/* One handler for each action of a signal that the library can replace, with that action's number
+ * in ECX. Before the entry are the mark by which other copies of the library recognise the handler,
+ * and the offset of the lock's owner word. */
 	.balign FSGS_HANDLER_SIZE
 	.skip FSGS_HANDLER_SIZE - 8
 	.set fsgs_variant, 0

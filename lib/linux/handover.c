@@ -160,8 +160,8 @@ static unsigned which_of_ours(const struct kernel_action *action)
 								      : FSGS_VARIANTS;
 }
 
-/* For our own handlers the variant decides. Their masks can differ, because the kernel clears
- * signals that cannot be blocked. */
+/* Our own handlers are compared by address alone: the mask that the kernel returns can differ from
+ * the installed mask, because the kernel clears signals that cannot be blocked. */
 static int same(const struct kernel_action *a, const struct kernel_action *b)
 {
 	return a->action == b->action && (which_of_ours(a) < FSGS_VARIANTS ||
@@ -208,8 +208,8 @@ static struct kernel_action ours(int slot, unsigned variant)
 		action.flags |= old->flags & (SA_ONSTACK | SA_RESTART | SA_NODEFER);
 		memcpy(action.mask, old->mask, sizeof action.mask);
 	}
-	/* Use the restorer of the replaced action: a sandbox that dispatches system calls may allow
-	 * only its own. */
+	/* Use the restorer of the replaced action: a sandbox that intercepts system calls may allow
+	 * sigreturn only from that restorer. */
 	action.restorer = old->flags & SA_RESTORER ? old->restorer : fsgs_sigreturn;
 	return action;
 }
@@ -237,9 +237,9 @@ static int is_librarys(int slot, const struct kernel_action *action)
 }
 
 /* Installs `next` in place of `expected`. sigaction() cannot compare and exchange. If it returns an
- * action that another thread installed in between, that action is put back, and so on. Only an
- * action that equals the one installed for that moment goes unnoticed: doc/handover.md. A handler
- * of another copy of the library is not put back, because that copy waits. */
+ * action that another thread installed in between, the loop puts that action back, and compares
+ * again. It cannot notice an action that equals the expected one: doc/handover.md. A handler of
+ * another copy of the library is not put back, because that copy waits. */
 static void replace(int slot, const struct kernel_action *expected,
 		    const struct kernel_action *next)
 {
@@ -393,7 +393,8 @@ static int install_handler(int slot, struct kernel_action expected, struct kerne
 			wait_beside(&out);
 			return TOO_LATE;
 		}
-		/* Another thread installed this action meanwhile: keep the later action. */
+		/* Another thread installed `out` meanwhile. Our handler must pass signals to that
+		 * action, so exchange again. */
 		exchanged = 1;
 		expected = action;
 		found = out;

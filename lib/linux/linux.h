@@ -58,7 +58,7 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16]);
 
 /* Opens a file of procfs or sysfs for reading; returns a negative number on failure. A container
  * can replace the file. So the call does not block on a FIFO or a terminal, and opens regular files
- * only. The file may have any length: the reader sets the limit. */
+ * only. The file may have any length: the caller limits how much it reads. */
 int fsgs_open_file(const char *path);
 
 /* read(2), or pread(2) if an offset is given. After an interruption, which a FUSE file can report,
@@ -120,7 +120,8 @@ static inline __attribute__((always_inline)) void fsgs_touch(volatile char *low,
  * cannot be created, returns the error of pthread_create(). */
 int fsgs_apart(void *(*body)(void *), void *argument);
 
-/* survival.c: fills in survival_tried and survival_lost, and marks WRGSBASE value-lost. */
+/* survival.c: fills in survival_tried and survival_lost. If a base was lost, sets the outcome of
+ * WRGSBASE to value-lost. */
 void fsgs_survive(struct fsgs_report *report);
 
 /* environment.c */

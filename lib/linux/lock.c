@@ -23,8 +23,9 @@
 
 /* The interval at which a waiter checks that the owner still lives. */
 #define STEP_NS     10000000
-/* The number of intervals. 10 s for a turn of a thread of this process, which a debugger may have
- * stopped. 0.1 s for another process, which may be waiting for this one. */
+/* The number of intervals after which a waiter gives up: 10 s if the owner is a thread of this
+ * process, which a debugger may have stopped; 0.1 s if it is another process, which may be waiting
+ * for this one. */
 #define STEPS       1000
 #define STEPS_OTHER 10
 

@@ -30,9 +30,9 @@ extern union fsgs_process {
 		 * of the library read this word and the next, so their places are fixed. */
 		_Atomic(uint64_t) owner;
 		atomic_uint role;   /* enum fsgs_role */
-		atomic_uint trying; /* thread id of the trial under way, or 0 */
-		atomic_uint taken;  /* counts the turns of owners */
-		atomic_uint stuck;  /* 1 + the turn at which a waiter gave up */
+		atomic_uint trying; /* id of the thread that runs a trial, or 0 */
+		atomic_uint taken;  /* how often the lock was taken */
+		atomic_uint stuck;  /* 1 + the value of taken when a waiter gave up */
 		atomic_uint waiting;
 		atomic_int prepared;
 	};

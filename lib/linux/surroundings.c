@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Evidence for findings and advice, except CPUID: the kernel, its kind, and tracers. */
+/* Evidence for findings and advice, except CPUID: the kernel's release, and signs of gVisor,
+ * paravirtual Xen and tracers. */
 #include "linux.h"
 
 #include <errno.h>

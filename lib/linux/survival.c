@@ -5,8 +5,8 @@
  *
  * A trial cannot detect a loss: under a paravirtual Xen before 4.15 all four instructions run, and
  * a base is lost at a context switch. This test therefore uses a thread of its own, so that the
- * caller's GS base is never touched, and a rival on the same CPU that writes its own base in
- * between. Only GS is tested: the C library could not run after a lost FS base.
+ * caller's GS base is never touched. A second thread, rival(), writes another base on the same CPU
+ * in between. Only GS is tested: the C library could not run after a lost FS base.
  */
 #include "guard.h"
 #include "linux.h"
@@ -26,14 +26,14 @@
 #define RIVAL    UINT64_C(0x0000051e9e0ffee0)
 
 #define SLEEP_NS 2000000
-/* How many times outlive_rival() waits for the rival, which shares its CPU with other threads,
- * too. */
+/* How many times outlive_rival() waits for rival() to write its base. Other threads may use the
+ * CPU, too. */
 #define YIELDS   4096
 #define SLEEPS   16
 
 struct arena {
 	atomic_int stop;
-	atomic_uint turns; /* how often the rival has written its base */
+	atomic_uint turns; /* how often rival() has written its base */
 	int cpu;
 	uint32_t tried;
 	uint32_t lost;
@@ -137,7 +137,7 @@ static void outlive_cpuid(struct arena *arena)
 	fsgs_guard_leave();
 }
 
-/* A result counts only if the rival has written its base in between. */
+/* A result counts only if rival() has written its base in between. */
 static void outlive_rival(struct arena *arena)
 {
 	const struct timespec moment = {0, SLEEP_NS};

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Makes checks in many threads, each with a Lua state and a collector of its own. Then prints facts, which
+-- Makes checks in many threads, each with a Lua state and a garbage collector of its own. Then prints facts, which
 -- tests/live/ffi.py compares. With the argument "facts" it only prints the facts.
 local ffi = require 'ffi'
 local fsgscheck = require 'fsgscheck'

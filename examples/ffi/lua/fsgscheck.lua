@@ -63,7 +63,7 @@ local M = {
 	VERDICT = 1, FINDING = 2, OUTCOME = 3, INSN = 4, ACCESS = 5, PROOF = 6,
 }
 
--- By enum fsgs_answer; nil if the source was not asked or did not answer.
+-- By enum fsgs_answer; nil if the source was not queried or did not answer.
 local answers = { [0] = nil, [1] = false, [2] = true }
 
 -- What a function returns for a status of the library: the value, or nil, a message and the errno.

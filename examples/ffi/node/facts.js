@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Makes checks in many worker threads under the garbage collector. Then prints facts, which tests/live/ffi.py compares.
-// Run with --expose-gc. With the argument "facts" it only prints the facts.
+// Makes checks in many worker threads while the garbage collector runs. Then prints facts, which tests/live/ffi.py
+// compares. Run with --expose-gc. With the argument "facts" it only prints the facts.
 'use strict';
 
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');

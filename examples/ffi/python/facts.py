@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes checks in many threads under the garbage collector, then prints facts, which tests/live/ffi.py compares.
+"""Makes checks in many threads while the garbage collector runs, then prints facts, which tests/live/ffi.py compares.
 
 With the argument "facts" it only prints the facts.
 """

@@ -19,8 +19,8 @@
 #define WASM_RT_USE_SEGUE             1
 /* The generated code compares the GS base with the memory's address before each access. */
 #define WASM_RT_SANITY_CHECKS         1
-/* It also compares each address with the memory's size, because the memory comes from calloc() and
- * has no guard pages. Newer versions of wasm2c require these macros. */
+/* The generated code also compares each address with the memory's size, because the memory comes
+ * from calloc() and has no guard pages. Newer versions of wasm2c require these macros. */
 #define WASM_RT_MEMCHECK_BOUNDS_CHECK 1
 #define WASM_RT_MEMCHECK_GUARD_PAGES  0
 #define WASM_RT_USE_MMAP              0

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Facts makes checks in many goroutines under the garbage collector, while other goroutines recover from nil pointers
-// (SIGSEGV) and are preempted (SIGURG). Then it prints facts, which tests/live/ffi.py compares. With the argument
-// "facts" it only prints the facts.
+// Facts makes checks in many goroutines while the garbage collector runs, another goroutine recovers from nil pointers
+// (SIGSEGV), and the Go runtime preempts goroutines (SIGURG). Then it prints facts, which tests/live/ffi.py compares.
+// With the argument "facts" it only prints the facts.
 package main
 
 import (

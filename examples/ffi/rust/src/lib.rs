@@ -207,7 +207,7 @@ fn answer(value: u64) -> Option<bool> {
 pub fn fields() -> impl Iterator<Item = (&'static str, sys::Field)> {
     (0..).map_while(|number| {
         let mut field = sys::Field::default();
-        // SAFETY: writes at most the size that it is told; any number is allowed.
+        // SAFETY: the library writes at most the size that it is passed; any number is allowed.
         text(unsafe { sys::fsgs_report_field(number, &mut field, mem::size_of_val(&field)) }).map(|name| (name, field))
     })
 }
@@ -303,7 +303,7 @@ fn result(status: i32) -> io::Result<()> {
 }
 
 fn check_flags(flags: u32) -> io::Result<Report> {
-    // SAFETY: the library writes at most the size that it is told.
+    // SAFETY: the library writes at most the size that it is passed.
     unsafe {
         let mut raw = vec![0; sys::fsgs_report_size()];
         result(sys::fsgs_check(raw.as_mut_ptr(), raw.len(), flags))?;

@@ -150,7 +150,7 @@ public final class Fsgscheck {
         return value == 1 || value == 2 ? Optional.of(value == 2) : Optional.empty();
     }
 
-    /** The place of each field of a report, by the field's name. The library describes each by a struct fsgs_field. */
+    /** The members of struct fsgs_field for each field of a report, by the field's name. */
     private static Map<String, int[]> fields() {
         Map<String, int[]> fields = new HashMap<>();
         int[] field = new int[8];

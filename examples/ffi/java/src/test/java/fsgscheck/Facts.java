@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Makes checks in many threads under the garbage collector, while other threads make the JVM throw
+ * Makes checks in many threads while the garbage collector runs, and while another thread makes the JVM throw
  * NullPointerException from SIGSEGV. Then prints facts, which tests/live/ffi.py compares. With the argument "facts"
  * it only prints the facts.
  */
