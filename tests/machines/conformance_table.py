@@ -78,14 +78,6 @@ def valgrind(release, suite):
                    suite, '--tap')
 
 
-def uml(build):
-    run = machine.user_mode_linux(build / 'tests/support/confine', build / 'tests/support/init',
-                                  build / 'tests/fsgs-conformance-static', ['--tap'], timeout=LIMIT)
-    section = run.section('fsgs-conformance-static')
-    return {'cases': parse(section[0] if section else run.log), 'status': section[1] if section else None,
-            'died': '' if section else 'it did not run to its end'}
-
-
 def machines(build, cache, folder):
     suite = str(build / 'examples/conformance/fsgs-conformance')
     static = build / 'tests/fsgs-conformance-static'
@@ -97,7 +89,6 @@ def machines(build, cache, folder):
     yield 'qemu-user 11.1 max', lambda: qemu_user('sid', static)
     yield 'valgrind', lambda: program('valgrind', '-q', suite, '--tap')
     yield 'valgrind 3.27', lambda: valgrind('sid', static)
-    yield 'user-mode Linux', lambda: uml(build)
     yield 'Linux in QEMU EPYC', lambda: linux(build, cache, folder)
     yield 'Linux in QEMU EPYC, nofsgsbase', lambda: linux(build, cache, folder, 'nofsgsbase')
     for mode in HOST_LINUX:
@@ -174,7 +165,7 @@ def render(runs, cases):
     out = ['# Conformance: the runs', '',
            '`tests/machines/conformance_table.py` generates this page from runs of `fsgs-conformance` and of its',
            'ring-0 image: do not edit the page. Machines without a version are packages of Debian 12 (QEMU 7.2, valgrind',
-           '3.19, Linux 6.1 and user-mode Linux 6.1). The real hypervisors and Bochs come first, then the emulators, and',
+           '3.19, and Linux 6.1). The real hypervisors and Bochs come first, then the emulators, and',
            'then the defective hosts of the tests, which `tests/machines/host/policy.c` describes. A host with `ring=3`',
            'changes what user mode sees, and leaves the guest\'s kernel alone. All that runs in QEMU has QEMU\'s deviations.', '',
            *([f'`native` is {clean(runs["native"]["machine"])}.', ''] if runs['native'].get('machine') else []),

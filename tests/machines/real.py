@@ -558,6 +558,17 @@ class Versions(Case):
                 print(f'# {name}, {version}: {line[0]}', flush=True)
                 self.assertEqual(not line[1], release in self.mended.get(name, ()), line[0])
 
+    def test_suite_in_user_mode_linux(self):
+        """Most of what fails is described in doc/conformance.md. The whole result goes into the page of runs."""
+        version, root, _ = self.uml('bookworm')
+        program = root / 'bin/suite'
+        shutil.copy(SUITE, program)
+        self.words = self.words.replace('fsgs.args=', 'fsgs.args=--tap')
+        # User-mode Linux prints the line with which a part begins, too.
+        text = self.uml_in_a_machine(root, [program])[-1]
+        self.keep(f'user-mode Linux {version.partition("um")[0]} in Linux in QEMU', text)
+        self.assertGreater(len(passed(text)), 150)
+
     def test_x2apic(self):
         """The image works although the firmware leaves x2APIC mode on, as it does on machines with APIC IDs above 255."""
         version, emulator = self.available(aside.qemu_system, 'trixie')
