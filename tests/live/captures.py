@@ -110,7 +110,7 @@ PREFIXES = {
 
 
 def quoted_printable(text):
-    """Encodes by perl if its modules are installed. A minimal Debian does not have them."""
+    """Encodes with perl, or with Python if the modules of perl are missing, as in a minimal Debian."""
     perl = ('perl', '-MMIME::QuotedPrint', '-0777', '-ne')
     if subprocess.run((*perl, ''), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0:
         return through(*perl, 'print encode_qp($_)', text=text)

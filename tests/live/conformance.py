@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The conformance suite as its users run it: natively, read by prove and kselftest, and on machines that deviate."""
+"""The conformance suite as its users run it: natively, with output as TAP, KTAP or JUnit, and on machines that deviate."""
 
 import contextlib
 import json
@@ -140,7 +140,7 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_descriptor_that_the_processor_does_not_see(self):
-        """A case skips if the kernel accepts a descriptor but does not load the table, because its selector would fault."""
+        """A case skips if the kernel accepts a descriptor but does not load the table: loading the selector would fault."""
         seen = cases(run('--json', '--only', '33', wrapper=[WITHOUT, 'ldt-ignored', 'set_thread_area', '--']))
         self.assertEqual(seen[33]['result'], 'skip')
         self.assertIn('LSL finds no descriptor', seen[33]['note'])
@@ -170,7 +170,7 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('gdb') and present(), 'gdb is not installed, or the instructions do not run here')
     def test_debugger(self):
-        """The debugger's command on the page stops before the instruction."""
+        """The gdb command in doc/conformance.md stops before the instruction."""
         command, = re.findall(r'^    (gdb -ex .* --args) fsgs-conformance (.*)$',
                               (SOURCE / 'doc/conformance.md').read_text(encoding='utf-8'), re.M)
         done = subprocess.run([*shlex.split(command[0]), SUITE, *command[1].split()], capture_output=True, text=True,
@@ -376,7 +376,7 @@ class Without(unittest.TestCase):
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_no_ldt(self):
-        """Cases that need any descriptor use one for TLS, and cases about the LDT skip, with the reason."""
+        """Without an LDT, cases that need any descriptor use one for TLS. Cases about the LDT skip, with the reason."""
         def words(*what):
             done = run('--json', wrapper=[WITHOUT, *what, '--'])
             self.assertEqual(failed(done), set(), what)

@@ -261,7 +261,7 @@ class Evidence(Case):
         self.note(HEAD + crash(cr4='0000000000'), 'broken', 'CR4 is missing')
 
     def test_no_header(self):
-        """Without its first line, a dump is still sufficient evidence if it ended a task or the machine."""
+        """Without its first line, a dump is still sufficient evidence if the log shows that a task or the machine ended."""
         text = HEAD + '\n'.join(crash().split('\n')[1:])
         self.note(text, 'broken', 'why the kernel stopped is missing', ['insn-ud'])
         text = text.replace('---[ end trace', '---[ end of').replace('00000046', '00000246')
@@ -454,7 +454,7 @@ class Forms(Case):
                 self.assertIn('RIP: 0010:current_save_fsgs+0x38/0xa0', STORY[:end])
 
     def test_pieces(self):
-        """The result does not depend on the sizes in which the input arrives."""
+        """The result does not depend on the sizes of the pieces in which the input arrives."""
         whole = explain('-', text=STORY).stdout
         for size in (1, 2, 3, 7, 64, 1000):
             child = subprocess.Popen([COMMAND, 'explain', '-'], stdin=subprocess.PIPE,

@@ -54,7 +54,7 @@ static void disable(struct fsgs_report *report)
 	fsgs_decide(report, sizeof *report);
 }
 
-/* FS works. For GS, each of the two instructions fails in another way. */
+/* FS works. The two instructions for GS fail in different ways. */
 static void mix(struct fsgs_report *report)
 {
 	report->cpuid_fsgsbase = FSGS_ANSWER_YES;

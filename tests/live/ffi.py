@@ -77,7 +77,7 @@ class Binding:
     """
     # Whether the binding has a type that lists all findings.
     closed = False
-    # Whether findings are numbers, so that those without a name appear, too.
+    # Whether findings are numbers, so that findings without a name appear, too.
     every_bit = False
     # Facts that the binding cannot print: its types exclude the values, or cgo takes them from the header.
     impossible = set()

@@ -39,7 +39,7 @@ def fsgscheck(*options):
 
 
 def wait_for(what, seconds=40):
-    """Polls until the check succeeds. After the time limit, the last error is the failure."""
+    """Polls until the check succeeds. After the time limit, raises an AssertionError with the last error."""
     end = time.monotonic() + seconds
     while True:
         try:

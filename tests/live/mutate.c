@@ -560,8 +560,8 @@ static int instruction(pid_t pid, const struct site *site, struct user_regs_stru
 	default:
 		break;
 	}
-	/* A tracer cannot write a base of the kernel's half, so the registers are written only if
-	 * one of them changed. */
+	/* PTRACE_SETREGS fails as a whole if a base is in the kernel's half. RIP and the operand
+	 * are then written alone. */
 	changed = before;
 	changed.rip = before.rip + 1;
 	if (memcmp(&changed, regs, sizeof changed) != 0 && ptrace(PTRACE_SETREGS, pid, 0, regs)) {
@@ -630,15 +630,15 @@ static void arrived(struct process *process)
 
 	get_regs(process->pid, &regs);
 	process->fresh = false;
-	/* At the first stop, the FS base may be foreign. The thread pointer is then that of the
-	 * first process, because every case is forked from it. */
+	/* At its first stop, a process may have a foreign FS base. Every case is forked from the
+	 * first process, so the thread pointer of that process is used. */
 	process->own_fs = processes[0].own_fs ? processes[0].own_fs : regs.fs_base;
 	if (mutation->at_child && process != &processes[0])
 		mutation->at_child(process);
 }
 
-/* Whether this is a thread of a case or a process that a case has forked. The suite and its direct
- * children are not rivals. */
+/* Whether this is a thread of a case, or a process that a case has forked. The suite itself and its
+ * direct children, which are the cases, must run. */
 static bool is_rival(pid_t pid, pid_t first)
 {
 	char path[64], line[128];
@@ -675,7 +675,7 @@ static int loop(pid_t first)
 		if (process->fresh) {
 			arrived(process);
 			if (mutation->holds_rivals && is_rival(pid, first))
-				continue; /* stays stopped until it is killed */
+				continue; /* the thread or process stays stopped */
 		} else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 			patch(pid);
 			if (mutation->at_exec)
@@ -718,8 +718,8 @@ int main(int argc, char **argv)
 
 	if (child == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, 0, 0) == 0) {
-			/* Without randomisation, one list of addresses is right for all programs
-			 * that this process executes. */
+			/* Without randomisation, the program has the same addresses after each
+			 * exec. So `sites` is right for all of its processes. */
 			personality(ADDR_NO_RANDOMIZE);
 			raise(SIGSTOP);
 			execv(argv[2], argv + 2);

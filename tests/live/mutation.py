@@ -94,7 +94,7 @@ def main():
             bad.append(f'{mutation}: not noticed by {sorted(missed)}')
         if wrong and row in EXACT:
             bad.append(f'{mutation}: also fails {sorted(wrong)}')
-    # A case must be skipped if its rival, another thread or process, never ran.
+    # Some cases need another thread or process to run in between. They must be skipped if it never ran.
     alone = run('rivals-held', '7[34]?') | run('rivals-held', '75[12]')
     if judged := sorted(n for n, result in alone.items() if result != 'skip'):
         bad.append(f'judged without a rival: {judged}')

@@ -530,7 +530,7 @@ test('20 MB that are pasted into the field', chromium, async () => {
 test('a browser that cannot run it says so', async () => {
   await open();
   assert.equal(await page.$('#unable'), null);
-  // Debian's Firefox has no command that disables scripts.
+  // Scripts are disabled by the page's policy, because the test cannot disable them in Debian's Firefox.
   const without = path.join(SCRATCH, 'without-scripts.html'), text = fs.readFileSync(PAGE, 'latin1');
   const barred = text.replace(/script-src [^;"]*/, "script-src 'none'");
   assert.notEqual(barred, text);
@@ -658,7 +658,7 @@ test.after(async () => {
   assert.deepEqual(failures, []);
   if (BROWSER !== 'chromium')
     return;
-  // The browser's log of its network requests. Requests of the browser itself have no page as initiator.
+  // The browser's log of its network requests. Requests of the browser itself have no page as initiator, and are left out.
   const asked = fs.readFileSync(netLog, 'utf8').split('\n').filter(line => /"initiator":"(?!not an origin)/.test(line))
     .map(line => /"url":"([^"]*)"/.exec(line)[1]).filter(url => !/^(file|blob|data|devtools|chrome):/.test(url));
   assert.deepEqual([...new Set(asked)], [control]);

@@ -266,8 +266,8 @@ class Chosen(Case):
     machine."""
 
     def never(self, messages):
-        """The messages must give no evidence if each has its own clock. With a coarser clock, the verdict must be
-        unknown."""
+        """The messages must give no evidence if each has its own time. If all have the same time or none, the verdict must
+        be unknown."""
         self.expect_nothing(HEAD + ''.join(prefixed(f'[   12.{345000 + n}] ', m) for n, m in enumerate(messages)))
         lines = messages
         for clock in COARSE:

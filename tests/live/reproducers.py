@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Each reproducer in doc/ has at most 35 lines, prints ok on the processor, and prints not ok in the program that it is
-about."""
+"""Each reproducer in doc/ has at most 35 lines, prints ok on the processor, and prints not ok under the emulator, tool or
+hypervisor that it is about."""
 
 import os
 import pathlib

@@ -256,7 +256,7 @@ class Contract(Bounded):
             self.assertEqual((done.returncode, done.stdout), (0, 'ran\n'), how)
 
     def test_no_room(self):
-        """If a resource limit is reached, the message names the limit, and does not blame ptrace."""
+        """If a resource limit is reached, the message points to the limits of the process, and does not blame ptrace."""
         limited = ['sh', '-c', 'ulimit -n 4; exec "$@"', 'sh', STATIC, 'run']
         done = execute(*limited, 'echo', 'ran')
         self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (3, '', 1))
@@ -266,7 +266,7 @@ class Contract(Bounded):
 
     @unittest.skipUnless(os.geteuid() == 0, 'becoming another user takes root')
     def test_set_user_id(self):
-        """The command refuses a set-user-id program that it cannot trace, but a program may start one."""
+        """The command refuses a set-user-id program that it cannot trace, but the program that it traces may start one."""
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
             command = shutil.copy(STATIC, folder)
@@ -358,7 +358,7 @@ class Signals(Bounded):
         self.assertEqual(started.process.returncode, 128 + signal.SIGKILL)
 
     def test_some_to_the_group(self):
-        """Each signal to the process group arrives once, although the front process passes each of them on with a delay."""
+        """A signal to the process group reaches the program itself, so the front process must not pass it on as well."""
         sent = [signal.SIGUSR1, signal.SIGRTMIN, signal.SIGCONT]
         started = Started(TELLER, start_new_session=True)
         for number in sent:
@@ -569,7 +569,7 @@ class Deaths(Bounded):
                 self.assertEqual(done.returncode, run(VICTIM, 'wrgsbase', BAD, how).returncode, how)
 
     def test_debug_link_to_no_file(self):
-        """The program chooses the name of its debug file, so a FIFO may be there."""
+        """The program chooses the name of its debug file. If that file is a FIFO, the command must not wait for it."""
         with tempfile.TemporaryDirectory() as folder:
             linked, debug = os.path.join(folder, 'linked'), os.path.join(folder, 'separate')
             subprocess.run(['objcopy', '--only-keep-debug', VICTIM, debug], check=True)
@@ -614,7 +614,7 @@ class Deaths(Bounded):
                          (without.stdout, without.stderr, without.returncode))
 
     def test_name_cannot_steer_a_terminal(self):
-        """The process has the name of its file, cut to 15 bytes."""
+        """A process is named after its file, so the name may have control characters. The command must not print them."""
         for steers in ('\n\033[31m', '\x9b31m', '\u202e', '\u2028'):
             with self.subTest(steers=steers), tempfile.TemporaryDirectory() as folder:
                 path = shutil.copy(VICTIM, os.path.join(folder, f'\u00e4{steers}z'))

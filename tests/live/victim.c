@@ -64,7 +64,7 @@ __attribute__((noinline)) static void execute(uintptr_t to)
 		EXECUTE("0xdf");
 	else
 		__asm__ volatile("cpuid" : : "a"(0) : "ebx", "ecx", "edx");
-	__asm__ volatile(""); /* prevents a tail call, so that the caller is found */
+	__asm__ volatile(""); /* prevents a tail call, which would hide the caller */
 }
 
 __attribute__((noinline)) static void call(void)

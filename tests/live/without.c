@@ -35,7 +35,8 @@ static _Noreturn void give_up(const char *what)
 	exit(CANNOT_ENTER);
 }
 
-/* Refuses two system calls of one architecture. To refuse one call, pass its number twice. */
+/* Makes two system calls of one architecture fail with `error`, or do nothing if `error` is 0. To
+ * name one call, pass its number twice. */
 static void refuse(unsigned arch, unsigned number, unsigned other, unsigned short error)
 {
 	struct sock_filter code[] = {LOAD(arch),      IS(arch, 0, 4), LOAD(nr), IS(number, 1, 0),

@@ -41,7 +41,7 @@ static void set_gs(uint64_t base)
 	syscall(SYS_arch_prctl, ARCH_SET_GS, base);
 }
 
-/* The inline functions, and the functions that bindings for other languages call. */
+/* One form of the access functions: inline, or a form that bindings for other languages call. */
 struct form {
 	const char *name;
 	int (*get)(uint64_t *base);
@@ -289,8 +289,8 @@ Test(base, limits_have_a_cache_line)
 		     FSGS_BASE_LIMIT_GS);
 }
 
-/* A set accepts all addresses below the bound. It refuses addresses of the upper half, and
- * addresses that are not canonical. */
+/* fsgs_set_gs_base() accepts all addresses below FSGS_BASE_LIMIT. It refuses addresses of the upper
+ * half, and addresses that are not canonical. */
 Test(base, promised_addresses)
 {
 	static const uint64_t never[] = {UINT64_C(0x8000000000000000), UINT64_C(0xffff800000000000),
@@ -308,7 +308,8 @@ Test(base, promised_addresses)
 		}
 		for (size_t i = 0; i < sizeof never / sizeof *never; i++)
 			cr_expect_eq(fsgs_set_gs_base(never[i]), -EPERM);
-		/* The program itself can write a base that a set would refuse. */
+		/* With the instruction, a program can write a base that fsgs_set_gs_base() refuses.
+		 * A get must still return this base. */
 		if (access == FSGS_ACCESS_INSTRUCTION) {
 			uint64_t base = 0;
 
@@ -414,8 +415,9 @@ Test(base, a_set_that_does_not_read_back_has_failed)
 	}
 }
 
-/* After a set has changed a base and the base was read back, each later set is one system call. A
- * new decision may be about another kernel, so after it the next set is verified again. */
+/* The library reads the base back after each set, until one set has changed the base. After that, a
+ * set is one system call. A new decision may be about another kernel, so after it the library reads
+ * the base back again. */
 Test(base, a_set_is_believed_once_it_was_seen_to_work)
 {
 	uint64_t value;
@@ -432,7 +434,7 @@ Test(base, a_set_is_believed_once_it_was_seen_to_work)
 	cr_expect_eq(fsgs_set_gs_base(SOME), -ENOTSUP, "another decision, another proof");
 }
 
-/* A set that does not change the base proves nothing. */
+/* Setting the value that the base already has does not show that arch_prctl works. */
 Test(base, a_set_of_what_is_there_already_proves_nothing)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
@@ -443,8 +445,8 @@ Test(base, a_set_of_what_is_there_already_proves_nothing)
 	cr_expect_eq(fsgs_set_gs_base(OTHER), -ENOTSUP);
 }
 
-/* Replaces the C library's getauxval(). It can stand for a kernel that has not enabled the
- * instructions, and it can pause a check in the middle. */
+/* Our getauxval() replaces that of the C library. With `not_enabled`, it answers as under a kernel
+ * that has not enabled the instructions. With `hold`, it pauses the check that has called it. */
 static atomic_int not_enabled, hold, held;
 
 unsigned long getauxval(unsigned long type)
@@ -687,9 +689,9 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	expect_limits();
 }
 
-/* A second decision interrupts the first one. The processor traps after each instruction of the
- * first decision, and after instruction number `when` the handler forces the other access. Each
- * number is tried. The later decision must be in force, for the inline functions, too. */
+/* A signal handler decides while another decision runs. The processor traps after each instruction
+ * of that decision, and after instruction number `when` the handler forces the other access. Each
+ * number is tried. The decision that began last must be in force, for the inline functions, too. */
 static volatile sig_atomic_t stepping;
 static long steps, when;
 
@@ -728,7 +730,8 @@ Test(base, a_decision_may_come_inside_another)
 		cr_expect_eq(fsgs_base_limit[FSGS_SEGMENT_GS],
 			     access == FSGS_ACCESS_INSTRUCTION ? FSGS_BASE_LIMIT : 0, "step %ld",
 			     when);
-		/* Once the later decision is in force, it must stay so. */
+		/* If the handler's decision wins after one instruction, it must win after each
+		 * later instruction, too. */
 		was_later |= access == FSGS_ACCESS_ARCH_PRCTL;
 		cr_expect_eq(access,
 			     was_later && steps >= when ? FSGS_ACCESS_ARCH_PRCTL

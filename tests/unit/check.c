@@ -419,8 +419,9 @@ Test(check, no_handler_runs_in_the_librarys_threads)
 	cr_expect_eq(atomic_load(&in_unknown), 0, "signal %d", atomic_load(&in_unknown));
 }
 
-/* The canonical check writes a base of the kernel's half. It does so only if the kernel supports
- * such a base, or if there is no real kernel. */
+/* The canonical check writes a base of the kernel's half, which can crash a kernel that does not
+ * support the instructions. So it runs only if AT_HWCAP2 advertises them or an emulator stands for
+ * the kernel, and never under Xen PV or user-mode Linux. */
 Test(check, canonical_behind_other_kernels)
 {
 	static const struct {

@@ -105,7 +105,8 @@ Test(cpuinfo, endless_line)
 	cr_expect_eq(c.flag, FSGS_ANSWER_YES);
 }
 
-/* The library must not open objects of other types as a file of the kernel. */
+/* fsgs_open_file() must refuse everything but regular files: a read of a FIFO could block, and a
+ * device could return endless data. */
 Test(cpuinfo, only_a_regular_file_is_opened)
 {
 	static const char fifo[] = "unit-cpuinfo.fifo";

@@ -65,7 +65,7 @@ struct row {
 #define ABSENT            .hwcap2_present = N
 #define NO_CHECK          .canonical_check = N
 #define SET               .cr4_write = OK, .cr4_sticks = Y
-/* Results from code in ring 0 of the same system. */
+/* The results of trials in ring 0 of the same system. */
 #define ASKED(outcome)    SET, .cr4_set = TRIALS(outcome), .cr4_cleared = TRIALS(UD)
 /* clang-format off */
 #define GVISOR_GS \
@@ -479,8 +479,8 @@ Test(decide, advice_in_a_sandbox)
 	cr_expect_null(strstr(steps, "force"));
 }
 
-/* On the machine of the crash report, the first step is the guest's command line. The next step is
- * Hyper-V's setting, and what the setting costs. */
+/* If the instructions raise #UD in a guest of Hyper-V, the first step is the guest's command line.
+ * The next step is Hyper-V's setting, with the other features that it hides. */
 Test(decide, advice_on_hyperv)
 {
 	struct fsgs_report r = evidence(&ring0_rows[2]);

@@ -5,9 +5,9 @@
  *
  * The verdict and the accesses depend on few members. These are combined in full, with every
  * outcome of each of the four instructions. The findings depend on many more members. In their
- * combinations, all four instructions have the same outcome, because most findings only ask whether
- * any instruction had a certain outcome. These combinations also show that the further members do
- * not change the verdict and the accesses.
+ * combinations, all four instructions have the same outcome, because most findings depend only on
+ * whether any instruction had a certain outcome. These combinations also show that the further
+ * members do not change the verdict and the accesses.
  *
  *   decision [STRIDE]
  */
@@ -20,7 +20,7 @@
 #define N            FSGS_ANSWER_NO
 #define Y            FSGS_ANSWER_YES
 #define OUTCOMES     6
-#define ODD_CODE     1 /* ILL_ILLOPC, which no processor's #UD has */
+#define ODD_CODE     1 /* ILL_ILLOPC; Linux reports a real #UD as ILL_ILLOPN */
 
 static const uint32_t all_outcomes = OUTCOMES * OUTCOMES * OUTCOMES * OUTCOMES;
 
@@ -299,8 +299,8 @@ static void words_fit(const struct fsgs_report *r)
 }
 
 static unsigned long decisions;
-/* Only one of `stride` combinations is tried, because a sanitizer makes the test slow. All outcomes
- * are always combined. */
+/* One of `stride` combinations is tried. Sanitizers make the test slow, so they run with a stride
+ * above 1. All outcomes are always combined. */
 static uint64_t stride = 1;
 
 static void decide(struct fsgs_report *r, int also_words)
@@ -433,8 +433,8 @@ static void verdicts_of_processes_that_asked(void)
 	}
 }
 
-/* Also shows that only the first members of a report, FSGS_REPORT_MIN bytes, affect the verdict and
- * the accesses. */
+/* Also shows that of the members that are set here, only those that are copied to `bare` affect the
+ * verdict and the accesses. */
 static void findings_of_processes(void)
 {
 	static const char *const hypervisors[] = {"", "KVMKVMKVM", "Microsoft Hv", "TCGTCGTCGTCG"};

@@ -26,7 +26,8 @@ struct text {
 	size_t length;
 };
 
-/* Makes an answer of the module. By default, it is about the current kernel. */
+/* Makes an answer of the module, with the text `behind` after it. If `release` is NULL, the answer
+ * is about the current kernel. */
 static struct text answer(const char *schema, const char *ring0, const char *release,
 			  const char *behind)
 {
@@ -264,11 +265,11 @@ Test(ring0_ask, other_files)
 	expect_distrust("not a character device", path);
 	unlink(path);
 	expect_distrust("not a character device", "/proc/self");
-	/* The device is writable for all users. */
+	/* All users may write to /dev/zero. */
 	expect_distrust("other than", "/dev/zero");
 
-	/* Like the module's device, this one belongs to root and is readable. Its content never
-	 * ends. */
+	/* The device /dev/zero with the owner and the mode of the module's device: the command
+	 * reads it, but its content never ends. */
 	if (mknod(path, S_IFCHR | 0400, makedev(1, 5)) == 0) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0) {
@@ -277,7 +278,7 @@ Test(ring0_ask, other_files)
 		}
 		unlink(path);
 	}
-	/* The device has no driver. */
+	/* Normally, no driver has this device number. */
 	if (mknod(path, S_IFCHR | 0400, makedev(239, 239)) == 0) {
 		expect_distrust("", path);
 		unlink(path);

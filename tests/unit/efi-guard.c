@@ -158,7 +158,7 @@ static void use_volume(const void *bytes, size_t size)
 	volume = exactly(bytes, size);
 }
 
-/* The load options that the next image received, with characters of one byte. */
+/* The load options that the next image received, converted to one byte a character. */
 static const char *given(void)
 {
 	static char text[4096];
@@ -242,8 +242,8 @@ Test(efi_guard, refuses_where_it_came_from_no_volume)
 	cr_expect(left_with == EFI_NO_MAPPING && !asked);
 }
 
-/* Every length of the same options is tried. For an odd length, the last half of a character must
- * be ignored. */
+/* The options are cut to every length. At an odd length, the half of a character at the end must be
+ * ignored. */
 Test(efi_guard, reads_options_of_any_length)
 {
 	static const efi_char text[] = {' ', 'g', 'u', 'a', 'r', 'd', ' ', 0x20ac, 'x', ' ', 'y'};
@@ -307,7 +307,7 @@ Test(efi_guard, leaves_an_own_line_that_is_not_ascii)
 	use_volume(partition, sizeof partition);
 	next_image.base = exactly(image, sizeof image);
 	next_image.size = sizeof image;
-	/* Options from the boot entry replace the line, so they can be changed. */
+	/* Options of the boot entry replace the image's own line, so the guard can add to them. */
 	cr_expect(!run_words("guard /linux.efi root=/dev/vda2", FSGS_VERDICT_BROKEN));
 	cr_expect(!strcmp(given(), "root=/dev/vda2 nofsgsbase"), "%s", given());
 	next_image.options = NULL;

@@ -113,8 +113,8 @@ Test(guard, leaves_a_new_handler)
 	cr_expect_eq(after.sa_handler, own_handler);
 }
 
-/* A program that dispatches system calls depends on the restorer that its handlers return through.
- * So the library's handler has the same restorer. */
+/* A sandbox that intercepts system calls may allow sigreturn only from the restorer of its own
+ * handlers. So the library's handler has the restorer of the handler that it replaces. */
 Test(guard, returns_as_the_owner_does)
 {
 	struct {
@@ -133,8 +133,8 @@ Test(guard, returns_as_the_owner_does)
 	cr_expect_eq(meanwhile.restorer, before.restorer);
 }
 
-/* With more different actions than the library has variants, there is no trial, and nothing is
- * changed. */
+/* The library has 64 handlers for a signal, one for each distinct action that it has ever replaced.
+ * When none is left, there is no trial, and nothing is changed. */
 static void exhaust(int sig)
 {
 	struct sigaction action = {.sa_handler = own_handler}, after;
@@ -164,15 +164,15 @@ Test(guard, too_many_actions)
 	exhaust(SIGILL);
 }
 
-/* Before the library finds too many actions of SIGBUS, it has installed its handlers of the earlier
- * signals. */
+/* When the library finds too many actions of SIGBUS, it has already installed its handlers of the
+ * earlier signals, and must remove them. */
 Test(guard, too_many_actions_of_a_later_signal)
 {
 	exhaust(SIGBUS);
 }
 
-/* The kernel's signal state while the guard is entered. The test makes raw system calls, because
- * the C library hides some flags and the signals that it uses itself. */
+/* An action as the kernel stores it. The tests make raw system calls, because the C library hides
+ * some flags, and the signals that it uses itself. */
 struct kernel_action {
 	uintptr_t action;
 	unsigned long flags;
@@ -192,7 +192,7 @@ static const uint64_t trying = ~(BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(
 
 static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 {
-	struct kernel_action now = {0}; /* some tools miss what the kernel writes */
+	struct kernel_action now = {0}; /* some tools do not see the kernel fill it */
 
 	cr_assert_eq(syscall(SYS_rt_sigaction, sig, NULL, &now, sizeof now.mask), 0);
 	cr_expect(now.action > 1, "no handler of signal %d", sig);

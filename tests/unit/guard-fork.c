@@ -49,7 +49,8 @@ Test(guard, handlers_of_fork_may_try)
 	cr_expect_eq(ask(), 1);
 }
 
-/* A handler of fork() takes a lock that another thread holds during its trial. */
+/* A handler of fork() takes a lock that another thread holds during its trial. If fork() also took
+ * the library's lock, the two threads could wait for each other. */
 static pthread_mutex_t theirs = PTHREAD_MUTEX_INITIALIZER;
 
 static void take_theirs(void)
@@ -141,8 +142,8 @@ Test(guard, fork_in_another_thread)
 	makes_a_child(child_in_a_trial, 0, 1);
 }
 
-/* An action with SA_RESETHAND has received its one signal. Then the child has the default action,
- * too. */
+/* A handler with SA_RESETHAND has run once, during the trial. A child that is forked after that
+ * must have the default action. */
 static void *child_after_resethand(void *argument)
 {
 	struct sigaction now;

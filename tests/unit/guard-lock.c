@@ -84,8 +84,8 @@ Test(guard, a_lock_that_is_not_given_back_is_waited_for_once)
 	cr_expect_leq(ended.tv_sec - begun.tv_sec, 4, "the second waited as long");
 }
 
-/* The first owner of the lock is interrupted before it counts its turn, so a waiter sees that no
- * turn has been counted. */
+/* The test stores an owner without counting a turn, as if the first owner had been interrupted in
+ * between. A waiter must still wait. */
 Test(guard, a_first_owner_that_is_slow_is_waited_for)
 {
 	pthread_t thread;
@@ -138,7 +138,8 @@ static void end_thread(int sig)
 	syscall(SYS_exit, 0);
 }
 
-/* A thread that ends inside a trial never releases the lock. A waiter must see that it is dead. */
+/* A thread that ends inside a trial never releases the lock. A waiter must detect that the owner is
+ * dead. */
 static void *end_in_trial(void *argument)
 {
 	cr_assert_eq(fsgs_guard_enter(), 0);
@@ -194,7 +195,7 @@ Test(guard, a_process_in_the_same_memory_keeps_away)
 	cr_expect_eq(ask(), 1);
 }
 
-/* Several threads begin their first trials together, in processes that have not run one yet. */
+/* Several threads begin a trial at the same time, in a process that has run no trial yet. */
 static void *ask_together(void *together)
 {
 	pthread_barrier_wait(together);

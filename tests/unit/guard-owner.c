@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults that are not those of a trial: the owner's handler must run as if the kernel had called
- * it. */
+/* Faults that do not belong to a trial. The handler that the program had installed before (the
+ * owner's handler) must run as if the kernel had called it. */
 #include <criterion/criterion.h>
 
 #include <errno.h>

@@ -65,7 +65,8 @@ Test(guard, a_sandbox_may_refuse_siginfo)
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
 }
 
-/* The signal stays pending for the process, although another thread held it back. */
+/* The trial of another thread holds back a signal of the process. Even if it is sent again without
+ * its siginfo, it must be sent to the process, and not to that thread. */
 Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
 {
 	const struct timespec now = {0, 0};

@@ -37,7 +37,7 @@ Test(guard, a_blocked_signal_stays_pending)
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1, "each of them once");
 }
 
-/* If a signal is sent to the trying thread, it reaches the owner's handler after the trial. */
+/* A signal that is sent to the trying thread reaches the program's handler after the trial. */
 Test(guard, a_sent_signal_reaches_its_handler)
 {
 	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
@@ -53,7 +53,8 @@ Test(guard, a_sent_signal_reaches_its_handler)
 	cr_expect_eq(atomic_load(&code), SI_TKILL);
 }
 
-/* A signal with the action SIG_IGN stays ignored if a process or thread sends it during a trial. */
+/* A signal with the action SIG_IGN stays ignored if another thread sends it to itself during a
+ * trial. */
 static void *send(void *argument)
 {
 	sigset_t all;
@@ -78,9 +79,9 @@ Test(guard, a_sent_signal_stays_ignored)
 }
 
 /* All threads of the process block the signal that kill() sends. A thread other than the first runs
- * a trial, holds the signal back and sends it again. To keep the siginfo, this thread must name
- * itself as the target: with the id of the process as the target, the kernel allows that only to
- * the first thread. */
+ * a trial, holds the signal back, and sends it to the process again by rt_sigqueueinfo(). With the
+ * siginfo of kill(), the kernel accepts only the calling thread's own id as the target, and the
+ * process id is that of the first thread. */
 Test(guard, a_killed_signal_stays_pending_for_the_process)
 {
 	const struct timespec now = {0, 0};
@@ -285,8 +286,8 @@ Test(guard, a_handler_may_leave_with_another_signal_to_come)
 	cr_expect_eq(ask(), 1);
 }
 
-/* The handler of a held-back signal runs with the mask of the signal's thread. That holds for each
- * of the signals. */
+/* The handler of a held-back signal runs with the mask that the thread had before the trial, plus
+ * the signal itself. Each signal that the guard catches is tried. */
 static uint64_t mask_in_handler;
 
 static void note_mask(int sig)

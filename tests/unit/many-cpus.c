@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A check on more CPUs than any test machine has. Replaced system calls simulate 1 to 4096 CPUs,
- * and each of them still gets its own trial. The properties:
- *  - the cost is linear in the number of CPUs, and no memory is allocated;
+ * and each simulated CPU still gets its own trial. The test checks that:
+ *  - the cost is linear in the number of CPUs, and no memory stays allocated;
  *  - a CPU that cannot be used is left out, and the affinity of the caller never changes;
  *  - the printed report about 4096 CPUs that do not agree fits on one screen.
  * The real CPUs of this machine are measured as well.
@@ -24,7 +24,7 @@
 #define CPUS          4096
 #define SCREEN_LINES  50
 #define SCREEN_WIDTH  100
-/* The cost of one CPU among many may be this many times the cost of one CPU among few. */
+/* The cost per CPU may grow by at most this factor between 64 and 4096 CPUs. */
 #define LINEAR_WITHIN 1.5
 
 long __real_syscall(long number, ...);
@@ -186,7 +186,7 @@ static void leave_one_out(void)
 	expect(simulated.of_caller == 0, "the caller's affinity is not touched");
 }
 
-/* The CPUs have more different results than a report can distinguish. */
+/* The CPUs have more distinct results than a report has groups. */
 static void print_disagreement(void)
 {
 	struct result result = {

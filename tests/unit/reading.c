@@ -347,7 +347,8 @@ Test(reading, xen_and_a_tracer)
 	cr_expect_eq(look(vendor).signs, 0);
 	replace("/proc/self/status", traced, sizeof traced - 1);
 	cr_expect_eq(look(vendor).signs, FSGS_SIGN_BIT(FSGS_SIGN_TRACED));
-	/* A process may have any name, but the name must not be read as another line. */
+	/* The first line has the name of the process, which may be any text. So TracerPid must not
+	 * be read there. */
 	replace("/proc/self/status", not_traced, sizeof not_traced - 1);
 	cr_expect_eq(look(vendor).signs, 0);
 }

@@ -24,8 +24,8 @@ struct machine {
 	int never_clears;     /* once set, the real bit stays set, whatever CR4 shows */
 	int runs_cleared;     /* the instructions run even if the real bit is clear */
 	uint32_t undefined;   /* the instructions that raise #UD: bits of enum fsgs_insn */
-	uint32_t wrong_32;    /* those whose 32-bit form does not zero-extend */
-	uint32_t wrong_store; /* those that store a wrong value */
+	uint32_t wrong_32;    /* the instructions whose 32-bit form does not zero-extend */
+	uint32_t wrong_store; /* the instructions that store a wrong value */
 	int drops_32_late;    /* 32-bit writes do nothing when bases are compared with MSRs */
 	int accepts_any;      /* no canonical check */
 	int no_msr;           /* RDMSR and WRMSR of the bases fault */
@@ -190,8 +190,8 @@ static int exits(struct machine *m, struct fsgs_stub *io, uint32_t rd, uint32_t 
 	return 0;
 }
 
-/* The last step that was announced before a stub must name the stub, so that a machine that dies in
- * the stub has printed it. */
+/* The step that was announced last before a stub runs must name the stub. So if the machine dies in
+ * the stub, its log shows where. */
 static const struct {
 	fsgs_stub_fn *stub;
 	const char *step, *or_step;
@@ -292,7 +292,8 @@ static void step(void *context, const char *text)
 	struct machine *const m = context;
 
 	m->step = text;
-	/* A hook may use the bases, for example when a kernel prints. */
+	/* This hook may use the bases, for example when a kernel prints in it. So both bases must
+	 * have their original values. */
 	cr_expect_eq(m->base[FSGS_SEGMENT_FS], FS_BASE, "before '%s'", text);
 	cr_expect_eq(m->base[FSGS_SEGMENT_GS], GS_BASE, "before '%s'", text);
 }

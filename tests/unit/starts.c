@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of the readers' starts must be in an order in which a start can be found by its first
- * character. */
+/* `explain` searches the table of the beginnings of messages by the first character of a line. So
+ * entries with the same first character must be together. If one text begins another, the longer
+ * text must come first. */
 #include <criterion/criterion.h>
 
 /* Includes the readers' source, because their table is static. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The results of many CPUs in groups: one line for each distinct result, with a limited number of
- * groups. */
+/* Tests how the results of many CPUs are grouped: one group for each distinct result, and a limited
+ * number of groups. */
 #include <criterion/criterion.h>
 
 #include <linux/linux.h>
@@ -70,7 +70,7 @@ Test(sweep, more_results_than_room)
 	cr_expect_eq(total, 6);
 }
 
-/* A trial that was refused on one CPU tells nothing about that CPU, and hides no difference between
+/* A trial that was refused on one CPU shows nothing about that CPU, and hides no difference between
  * the others. */
 Test(sweep, a_refused_trial_is_no_difference)
 {

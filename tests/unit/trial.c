@@ -273,8 +273,8 @@ Test(trial, canonical)
 	cr_expect_eq(try_machine(&broken).canonical_check, FSGS_ANSWER_UNKNOWN);
 }
 
-/* One executed instruction of the trial faults, each of them in turn. Both bases must be restored,
- * and at most one of the four instructions may be blamed. */
+/* In each run, one executed instruction of the trial faults: the first, then the second, and so on.
+ * Both bases must be restored, and at most one of the four instructions may be blamed. */
 Test(trial, any_instruction_may_fault_once)
 {
 	static const struct machine machines[] = {

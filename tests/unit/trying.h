@@ -98,7 +98,7 @@ static inline void in_another_thread(void)
 
 #define BIT(sig) (UINT64_C(1) << ((sig)-1))
 
-/* Runs a whole trial. Returns 1 if the guard caught its fault, -1 if it was refused. */
+/* Runs a whole trial. Returns 1 if the guard caught its fault, -1 if the trial was refused. */
 static inline int ask(void)
 {
 	struct fsgs_stub io = {0};
