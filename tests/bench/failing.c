@@ -105,8 +105,8 @@ static void deliveries_and_floor(unsigned times)
 		floor_begin();
 		floor_get_gs(); /* the trial reads the GS base before it writes GS */
 		deliveries(1);
-		/* These two stand for arch_prctl(ARCH_SET_FS), which the trial calls before and after
-		 * WRFSBASE. */
+		/* These two stand for arch_prctl(ARCH_SET_FS), which the trial calls before and
+		 * after WRFSBASE. */
 		floor_get_gs();
 		floor_get_gs();
 		floor_end();
