@@ -172,16 +172,16 @@ void event_step(struct window *w);  /* a system call under the trap flag */
 void event_ticks(struct window *w); /* argument 0: nanoseconds of CPU time spent in user space */
 void event_stop(struct window *w);  /* SIGSTOP to itself */
 void event_mark_and_spin(struct window *w); /* sets stop to 1, spins until it is 2 */
-void event_load(struct window *w);          /* argument 0: segment, 1: offset; result and fault */
-void event_addr32(struct window *w);        /* the same with a 32-bit effective address */
-void event_lea(struct window *w);           /* argument 0: segment; result */
-void event_store(struct window *w);         /* argument 0: segment, 1: offset, 2: value */
-void event_fork(struct window *w);          /* argument 0: clone flags, 1: stack, 2: TLS */
-void event_fork_change(struct window *w);   /* the child writes other bases first: handler_base */
-void event_exec(struct window *w);          /* argument 0: path, 1: argv, 2: envp */
+void event_load(struct window *w);   /* argument 0: segment, 1: offset; sets result and fault */
+void event_addr32(struct window *w); /* the same with a 32-bit effective address */
+void event_lea(struct window *w);    /* argument 0: segment; sets result */
+void event_store(struct window *w);  /* argument 0: segment, 1: offset, 2: value */
+void event_fork(struct window *w);   /* argument 0: clone flags, 1: stack, 2: TLS */
+void event_fork_change(struct window *w); /* the child writes other bases first: handler_base */
+void event_exec(struct window *w);        /* argument 0: path, 1: argv, 2: envp */
 void event_abort(struct window *w);
 void event_selector(struct window *w);  /* argument 0: segment, 1: selector, 2: by POP */
-void event_set_prctl(struct window *w); /* argument 0: segment, 1: base; result */
+void event_set_prctl(struct window *w); /* argument 0: segment, 1: base; sets result */
 
 #pragma GCC visibility pop
 

@@ -182,7 +182,8 @@ struct options {
 	unsigned seconds; /* the time limit of a case */
 };
 
-/* Runs one case in a child and stores the result in *record. False if the case must not be run. */
+/* Runs one case in a child and stores the result in the global `record`. Returns false if the case
+ * must not be run. */
 bool run_case(const struct test *test, const struct options *options);
 /* Runs one case in this process, for a debugger. A case that dies ends the process. */
 bool run_here(const struct test *test, const struct options *options);

@@ -342,7 +342,8 @@ function uptime(seconds) {
   return days ? `${count(days, 'day')}, ${count(hours, 'hour')}` : `${hours}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')} hours`;
 }
 
-// The card of one source. It does not repeat text of the answer at the top.
+// The card of one source. It has a verdict and a reason only if there are several sources, and advice only if this differs from
+// the advice at the top.
 function card(source, lines, answer) {
   const other = answer.explain.sources.length > 1;
   const made = titled(place(source), ...evidence(source, lines));

@@ -57,7 +57,8 @@
 		__attribute__((always_inline, no_instrument_function, unused, nothrow))
 #endif
 
-/** ::FSGS_NOTHROW for the definition of a function that is ::FSGS_INLINE. */
+/** ::FSGS_NOTHROW for the definition of a function that is ::FSGS_INLINE. It is empty in C, where
+ *  ::FSGS_INLINE has the attribute already. */
 #if defined(__cplusplus)
 #define FSGS_INLINE_NOTHROW FSGS_NOTHROW
 #else

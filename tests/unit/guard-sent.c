@@ -156,8 +156,7 @@ Test(guard, many_sent_signals_coalesce)
 	cr_expect_eq(atomic_load(&seen), 4);
 }
 
-/* A signal that is queued to this thread stays with it, although another thread does not block the
- * signal. */
+/* A thread that blocks no signal. It waits until `*argument` is no longer 1. */
 static void *take_whatever_comes(void *argument)
 {
 	sigset_t none;
@@ -170,6 +169,8 @@ static void *take_whatever_comes(void *argument)
 	return NULL;
 }
 
+/* A signal that is queued to the test's thread stays with that thread, although another thread does
+ * not block the signal. */
 Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
 {
 	const struct timespec moment = {1, 0};
