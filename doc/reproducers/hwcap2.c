@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* qemu-user, user-mode Linux: FSGSBASE runs, and AT_HWCAP2 does not say so.
+/* qemu-user, user-mode Linux: FSGSBASE runs, but AT_HWCAP2 bit 1 is 0.
  * Linux, Documentation/arch/x86/x86_64/fsgs.rst: bit 1 tells a program that it may use them.
  * Programs that ask the kernel, as they must, do without.
  * gcc -o hwcap2 hwcap2.c && ./hwcap2; qemu-x86_64 -cpu max ./hwcap2 */
