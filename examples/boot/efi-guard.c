@@ -71,7 +71,7 @@ static const char *status_text(efi_status status)
 	case EFI_SECURITY_VIOLATION:
 		return "Secure Boot does not accept its signature";
 	case EFI_NO_MAPPING:
-		return "the firmware does not tell which volume the guard came from";
+		return "the firmware does not report the volume that the guard was loaded from";
 	case EFI_OUT_OF_RESOURCES:
 		return "there is not enough memory";
 	default:
@@ -312,6 +312,6 @@ void efi_guard_finish(int tested)
 	}
 	status = firmware->boot->start_image(next, NULL, NULL);
 	if (status)
-		complain("the next image came back", status);
+		complain("the next image returned", status);
 	leave(status);
 }

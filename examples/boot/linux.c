@@ -119,10 +119,10 @@ static const char *check(const struct linux_boot *boot)
 	    linux_size(image, boot->kernel_size) - setup_size(image))
 		return "the kernel is larger than the room that it asks for: its file is damaged";
 	if (text_length(boot->command_line) > get(image, HEADER_COMMAND_MAX, 4))
-		return "the command line is longer than the kernel takes";
+		return "the command line is longer than the kernel accepts";
 	if (boot->initrd_size && !(get(image, HEADER_XLOADFLAGS, 2) & XLOAD_ABOVE_4G) &&
 	    boot->initrd + boot->initrd_size - 1 > get(image, HEADER_INITRD_MAX, 4))
-		return "the initrd lies higher than the kernel takes";
+		return "the initrd is at a higher address than the kernel accepts";
 	return NULL;
 }
 

@@ -312,7 +312,7 @@ const char *loader_linux(struct linux_boot *boot, const char *otherwise, char *c
 	if (why)
 		return why;
 	if (copy(command_line, *modules[0].arguments ? modules[0].arguments : otherwise))
-		return "the command line is longer than any kernel takes";
+		return "the command line is longer than any kernel accepts";
 	boot->kernel = modules[0].start;
 	boot->kernel_size = modules[0].size;
 	boot->command_line = command_line;

@@ -46,11 +46,11 @@ static const char *const meanings[] = {
 	[FSGS_VERDICT_UNKNOWN] = "The test did not finish. Nothing is known about this machine "
 				 "yet.",
 	[FSGS_VERDICT_USABLE] = "Kernels and programs can use FSGSBASE on this machine.",
-	[FSGS_VERDICT_UNSUPPORTED] = "The machine does not offer FSGSBASE. Kernels use MSRs "
-				     "instead, and boot.",
+	[FSGS_VERDICT_UNSUPPORTED] = "The machine does not offer FSGSBASE. Kernels boot, and use "
+				     "MSRs instead.",
 	[FSGS_VERDICT_DISABLED] = "FSGSBASE is switched off here. Kernels use MSRs instead.",
-	[FSGS_VERDICT_UNADVERTISED] = "The machine executes FSGSBASE without offering it. Kernels "
-				      "use MSRs instead, and boot.",
+	[FSGS_VERDICT_UNADVERTISED] = "The machine executes the FSGSBASE instructions, but CPUID "
+				      "does not offer them. Kernels boot, and use MSRs instead.",
 	[FSGS_VERDICT_BROKEN] = "The machine offers FSGSBASE, but it does not work. Linux 5.9 and "
 				"later, and other kernels that rely on it, crash at boot or lose "
 				"data.",

@@ -159,7 +159,7 @@ static void need(int64_t error, int get, int segment)
 	const char *const what = get ? "GET" : "SET";
 
 	if (foreign_deadly & FOREIGN_CALL(get, segment))
-		skip("ARCH_%s_%s ends who calls it", what, segment_name(segment));
+		skip("ARCH_%s_%s ends the calling process", what, segment_name(segment));
 	if (error == -EPERM || error == -EACCES || error == -ENOSYS || error == -EINVAL)
 		skip("ARCH_%s_%s is refused: %s", what, segment_name(segment),
 		     strerror((int)-error));
@@ -365,8 +365,8 @@ static bool takes_gs_along(const struct window *w)
 void need_gs(const struct window *w)
 {
 	if (foreign_deadly & FOREIGN_GS_CALL && takes_gs_along(w))
-		skip("GS is the sandbox's own: a system call ends a caller that wrote it (case "
-		     "702)");
+		skip("the sandbox uses GS itself: a system call ends a process that has written GS "
+		     "(case 702)");
 }
 
 void run_window(struct window *w)
@@ -482,9 +482,9 @@ static const char *reason_not_to(const struct test *test, bool risky)
 	if (risky)
 		return NULL;
 	if (test->flags & RISKY)
-		return "is known to take defective kernels down: needs --risky";
+		return "this case may crash a defective kernel: needs --risky";
 	if (test->flags & KERNEL_HALF && !machine.half_safe)
-		return "a kernel that is not aware of the instructions may die of it: needs "
+		return "this case may crash a kernel that is not aware of the instructions: needs "
 		       "--risky";
 	return NULL;
 }
@@ -496,7 +496,7 @@ static void crashed(int status)
 	record->failures++;
 	record->word = WORD_FAIL;
 	snprintf(record->what, sizeof record->what, "the case did not finish");
-	snprintf(record->expected, sizeof record->expected, "returns");
+	snprintf(record->expected, sizeof record->expected, "a normal end");
 	if (crash->signal)
 		snprintf(record->seen, sizeof record->seen,
 			 "signal %d, si_code %d, si_addr 0x%llx, RIP 0x%llx", crash->signal,

@@ -126,7 +126,7 @@ static void settls(const struct test *t)
 	expect(CHILD_FS, w->child.insn[FS], "FS base of the new thread");
 	expect_got(CHILD_FS, &w->child, FS, " in the new thread");
 	expect(GS_BASE, w->child.insn[GS], "GS base of the new thread");
-	expect(FS_BASE, w->last.insn[FS], "FS base of its maker");
+	expect(FS_BASE, w->last.insn[FS], "FS base of the thread that created it");
 }
 
 /* Measures whether CLONE_SETTLS clears the FS selector of the new thread, as ARCH_SET_FS does. */
@@ -141,7 +141,8 @@ static void settls_selector(const struct test *t)
 	run_window(w);
 	made(w);
 	expect(CHILD_FS, w->child.insn[FS], "FS base of the new thread");
-	expect(w->selector[FS], w->last.selector[SEL_FS], "FS selector of its maker");
+	expect(w->selector[FS], w->last.selector[SEL_FS],
+	       "FS selector of the thread that created it");
 	classify("FS selector of the new thread is 0x%x", w->child.selector[SEL_FS]);
 }
 

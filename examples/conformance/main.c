@@ -66,7 +66,7 @@ static const char help[] =
 	"Exit status\n"
 	"  0   no case failed\n"
 	"  1   a case failed\n"
-	"  3   could not run\n"
+	"  3   the suite could not run\n"
 	"  4   no case could be tested: the machine has no FSGSBASE;\n"
 	"      0 with --tap, whose readers treat any other status as a failure\n"
 	"  64  bad usage\n";

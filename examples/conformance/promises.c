@@ -47,7 +47,7 @@ static void hwcap2_runs(const struct test *t)
 {
 	(void)t;
 	if (!hwcap2_says())
-		skip("AT_HWCAP2 does not say so");
+		skip("AT_HWCAP2 bit 1 is not set");
 	expect(1, runs(), "execution where AT_HWCAP2 bit 1 is set");
 }
 
@@ -71,7 +71,7 @@ static void hwcap2_cpuid(const struct test *t)
 {
 	(void)t;
 	if (!hwcap2_says())
-		skip("AT_HWCAP2 does not say so");
+		skip("AT_HWCAP2 bit 1 is not set");
 	expect(1, cpuid_says(), "CPUID.(EAX=7,ECX=0):EBX[0] where AT_HWCAP2 bit 1 is set");
 }
 
@@ -126,7 +126,7 @@ static void cpuinfo(const struct test *t)
 
 	(void)t;
 	if (!hwcap2_says())
-		skip("AT_HWCAP2 does not say so");
+		skip("AT_HWCAP2 bit 1 is not set");
 	if (!file)
 		skip("/proc/cpuinfo cannot be read");
 	while (fgets(line, sizeof line, file)) {

@@ -479,8 +479,8 @@ static void redirect(const struct test *t)
 	request(PTRACE_CONT, child, 0, 0);
 	waitpid(child, &status, __WALL);
 	expect(SIGTRAP, WIFSTOPPED(status) ? (uint64_t)WSTOPSIG(status) : 0,
-	       "signal at the end of the code that it was led to");
-	expect(0, peek_selector(child, s), "selector there");
+	       "signal after the code to which the tracer redirected the process");
+	expect(0, peek_selector(child, s), "selector after that code");
 	expect(0, (uint64_t)put_regs(child, false, &saved), "PTRACE_SETREGS");
 	w->stop = 2;
 	expect(0, (uint64_t)request(PTRACE_DETACH, child, 0, 0), "PTRACE_DETACH");

@@ -525,19 +525,19 @@ static const char cr4_source[] = "SDM vol. 3, 2.5 (Control Registers: CR4.FSGSBA
 			  "Registers and Descriptor-Table Registers)";
 
 static const struct promise
-	enabled = {"#UD while CR4.FSGSBASE is 0",
+	enabled = {"the instructions raise #UD while CR4.FSGSBASE is 0",
 		   "guests of the PVM module (the instructions run)"},
 	cr4 = {"CR4.FSGSBASE can be written where CPUID offers it",
 	       "hypervisors that offer what they do not let a guest use"},
-	agrees = {"the instructions and the MSRs are one base", NULL},
+	agrees = {"the instructions and the MSRs access the same base", NULL},
 	zero = {"32-bit forms zero-extend", NULL}, others = {"nothing else changes", NULL},
 	swap = {"the instructions act on the active GS base; SWAPGS exchanges it",
 		"K8 erratum 88 (SWAPGS may read an old base)"},
-	gp = {"#GP(0) for what is not canonical",
+	gp = {"a write of a non-canonical value raises #GP(0)",
 	      "QEMU (TCG), which does not check the operand, nor WRMSR's"},
-	locked = {"#UD if the LOCK prefix is used", "guests of the PVM module"},
-	survives = {"a base outlives an exit to the hypervisor", NULL},
-	loads = {"loading a selector loads its descriptor's base", NULL},
+	locked = {"an instruction with the LOCK prefix raises #UD", "guests of the PVM module"},
+	survives = {"a base keeps its value across an exit to the hypervisor", NULL},
+	loads = {"a load of a selector sets the base to that of the descriptor", NULL},
 	linear = {"an access uses base + effective address", NULL};
 
 const struct test ring0_tests[] = {

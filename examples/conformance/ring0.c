@@ -285,7 +285,7 @@ static void tell_missing(uint32_t cpus, uint32_t present)
 		return;
 	line.used = 0;
 	line_number(&line, present - cpus - !!hung);
-	line_text(&line, have_timer ? " did not get a turn" : " were not started: no timer");
+	line_text(&line, have_timer ? " not tested" : " not started: no timer");
 	comment("processors: ", line.text);
 }
 

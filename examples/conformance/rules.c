@@ -21,12 +21,13 @@ const struct rule_text rules[RULES] = {
 			  SDM2 RD " and " WR ", Op/En M; 2.2.1 (REX Prefixes: REX.B)" APM, NULL},
 	[RULE_FLAGS] = {"flags", "no flag is affected", SDM2 RD " and " WR ", Flags Affected" APM,
 			NULL},
-	[RULE_OTHERS] = {"others", "nothing but the destination changes",
+	[RULE_OTHERS] = {"others", "only the destination changes",
 			 SDM2 RD " and " WR ", Operation" APM, NULL},
 	[RULE_SELECTOR_KEPT] = {"selector-kept", "the segment registers keep their selectors",
 				SDM2 WR ", Operation (the base alone is loaded)" APM, NULL},
 	[RULE_LENGTH] = {"length",
-			 "4 bytes without REX, 5 bytes with REX; execution continues after them",
+			 "the instruction has 4 bytes without REX and 5 bytes with REX, and "
+			 "execution continues after it",
 			 SDM2 RD " and " WR
 				 ", Opcode; vol. 3, 18.3.1.4 (Single-Step Exception Condition)",
 			 "user-mode Linux (the trap flag kills the process)"},
@@ -64,14 +65,14 @@ const struct rule_text rules[RULES] = {
 		 DIES},
 	[RULE_EFFECTIVE] =
 		{"effective",
-		 "a non-canonical effective address whose sum with the base is canonical: vendors "
+		 "if an effective address is not canonical but its sum with the base is, vendors "
 		 "differ, so the result is measured",
 		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing: the linear address must be "
 		 "canonical); APM vol. 1, 2.2.2 (Canonical Address Form: the address of a memory "
 		 "reference must be canonical)",
 		 DIES},
 	[RULE_LEA] = {"lea", "LEA gives the effective address, without the base", SDM2 "LEA", NULL},
-	[RULE_CANONICAL] = {"canonical", "#GP(0) if the source of a 64-bit write is not canonical",
+	[RULE_CANONICAL] = {"canonical", "a 64-bit write of a non-canonical value raises #GP(0)",
 			    SDM2 WR ", 64-Bit Mode Exceptions" APM, QEMU},
 	[RULE_CANONICAL_KEEPS] =
 		{"canonical-keeps", "a write that faults changes nothing",
@@ -79,8 +80,8 @@ const struct rule_text rules[RULES] = {
 		 QEMU},
 	[RULE_CANONICAL_WIDTH] =
 		{"canonical-width",
-		 "an address that is canonical with 57 bits but not with 48 bits: processors "
-		 "differ, so the result is measured",
+		 "processors differ for an address that is canonical with 57 bits but not with 48 "
+		 "bits, so the result is measured",
 		 "SDM vol. 1, 3.3.7.1 (Canonical Addressing); Linux commit 9245fd6b8531 (KVM)",
 		 NULL},
 	[RULE_GP_SIGNAL] =
@@ -89,7 +90,7 @@ const struct rule_text rules[RULES] = {
 		 "code 0, at the instruction",
 		 "Linux, arch/x86/kernel/traps.c, exc_general_protection",
 		 QEMU "; user-mode Linux (si_code 2)"},
-	[RULE_LOCK] = {"lock", "#UD if the LOCK prefix is used",
+	[RULE_LOCK] = {"lock", "an instruction with the LOCK prefix raises #UD",
 		       SDM2 RD " and " WR ", Exceptions" APM,
 		       "guests of the PVM module, in ring 0"},
 	[RULE_UD_SIGNAL] =
@@ -99,7 +100,7 @@ const struct rule_text rules[RULES] = {
 		 "Linux, arch/x86/kernel/traps.c, exc_invalid_op",
 		 "valgrind (si_code ILL_ILLOPC), qemu-user and gVisor (no vector), user-mode Linux "
 		 "(vector 14)"},
-	[RULE_COMPAT] = {"compat", "#UD in compatibility mode",
+	[RULE_COMPAT] = {"compat", "the instructions raise #UD in compatibility mode",
 			 SDM2 RD " and " WR ", Compatibility Mode Exceptions" APM,
 			 "user-mode Linux (32-bit code kills the process)"},
 	[RULE_NULL_SELECTOR] =
@@ -110,15 +111,15 @@ const struct rule_text rules[RULES] = {
 		 "user-mode Linux (the selectors 1 and 2 kill the process)"},
 	[RULE_DESCRIPTOR] =
 		{"descriptor",
-		 "loading a selector loads the zero-extended 32-bit base of its "
+		 "a load of a selector sets the base to the zero-extended 32-bit base of the "
 		 "descriptor",
 		 "SDM vol. 3, 3.4.4 (Segment Loading Instructions in IA-32e Mode); APM vol. 2, 4.8",
 		 NULL},
 	[RULE_SET_PRCTL] = {"set-prctl",
 			    "ARCH_SET_FS and ARCH_SET_GS set the base and zero the selector",
 			    FSGS "; arch_prctl(2); arch/x86/kernel/process_64.c, do_arch_prctl_64",
-			    "kernels and sandboxes that refuse ARCH_SET_GS, which is allowed"},
-	[RULE_GET_PRCTL] = {"get-prctl", "ARCH_GET_FS and ARCH_GET_GS give the base in use",
+			    "kernels and sandboxes that refuse ARCH_SET_GS (a refusal is allowed)"},
+	[RULE_GET_PRCTL] = {"get-prctl", "ARCH_GET_FS and ARCH_GET_GS return the current base",
 			    FSGS "; arch_prctl(2)",
 			    "WSL1 (ARCH_GET_GS), old Asterinas and Enarx; " DIES},
 	[RULE_PRCTL_LIMIT] =
@@ -129,13 +130,15 @@ const struct rule_text rules[RULES] = {
 		 "qemu-user and user-mode Linux (any address is accepted)"},
 	[RULE_ANY_CANONICAL] =
 		{"any-canonical",
-		 "the instructions accept any canonical address, including those of the kernel's "
-		 "half, at any privilege level",
+		 "the instructions accept any canonical address at any privilege level, also an "
+		 "address of the kernel's half",
 		 SDM2 WR APM, DIES},
-	[RULE_PTRACE_READ] = {"ptrace-read", "a tracer reads the bases that the tracee has",
+	[RULE_PTRACE_READ] = {"ptrace-read",
+			      "a tracer reads the actual bases of the traced process",
 			      FSGS "; arch/x86/kernel/ptrace.c, getreg",
 			      UML "; it has no PTRACE_GETREGSET for them" NO_REQUEST},
-	[RULE_PTRACE_WRITE] = {"ptrace-write", "a tracee has the bases that its tracer wrote",
+	[RULE_PTRACE_WRITE] = {"ptrace-write",
+			       "a traced process continues with the bases that its tracer wrote",
 			       "Linux, arch/x86/kernel/ptrace.c, putreg",
 			       UML "; it has no PTRACE_SETREGSET for them" NO_REQUEST},
 	[RULE_PTRACE_SELECTOR] = {"ptrace-selector",
@@ -151,7 +154,7 @@ const struct rule_text rules[RULES] = {
 			  FSGS "; clone(2); arch/x86/kernel/process.c, copy_thread",
 			  XENPV "; " UML},
 	[RULE_SETTLS] = {"settls",
-			 "CLONE_SETTLS sets the FS base of the new thread and leaves GS alone",
+			 "CLONE_SETTLS sets the FS base of the new thread and does not change GS",
 			 "clone(2); arch/x86/kernel/process.c, copy_thread", UML},
 	[RULE_EXEC] = {"exec", "execve zeroes bases and selectors",
 		       "Linux, arch/x86/kernel/process_64.c, start_thread_common",
@@ -159,8 +162,8 @@ const struct rule_text rules[RULES] = {
 	[RULE_OWN] = {"own", "each thread has its own bases", FSGS, XENPV "; " UML "; " GVISOR},
 	[RULE_SIGNAL_FRAME] =
 		{"signal-frame",
-		 "a signal handler starts with the bases of the code it interrupted, and "
-		 "sigreturn does not restore them",
+		 "a signal handler starts with the bases of the interrupted code, and sigreturn "
+		 "does not restore bases",
 		 "Linux, arch/x86/kernel/signal_64.c (the frame holds no base)", UML},
 	[RULE_CORE] = {"core", "a core dump's NT_PRSTATUS holds the bases",
 		       "Linux, arch/x86/include/asm/elf.h, ELF_CORE_COPY_REGS", NULL},
@@ -179,7 +182,7 @@ const struct rule_text rules[RULES] = {
 			SDM2 RD " and " WR ", Exceptions; CPUID" APM,
 			"KVM on VMX, if the host was booted with nofsgsbase"},
 	[RULE_SOURCES] =
-		{"sources", "all places in which the kernel shows the feature agree",
+		{"sources", "the kernel advertises the feature in the same way in all places",
 		 "Linux, getauxval(3), /proc/pid/auxv, prctl(2) PR_GET_AUXV, /proc/cpuinfo",
 		 "valgrind 3.19 (AT_HWCAP2)"},
 };

@@ -94,7 +94,7 @@ static const uint64_t nothing[4];
 static void syscalls(const struct test *t)
 {
 	if (t->a == GS && foreign_deadly & FOREIGN_GS_CALL) {
-		fail("returns", "ends the process", "a system call while GS holds another base");
+		fail("a return", "the end of the process", "a system call with a changed GS base");
 		return;
 	}
 	outlives(t, event_syscalls, nothing);
@@ -291,9 +291,9 @@ static void part(struct window *rival, const struct meetings *meetings)
 {
 	rival->stop = 1;
 	if (!meetings->met)
-		skip("the rival never ran");
+		skip("the competing task never ran");
 	if (meetings->met < meetings->windows)
-		remark("the rival ran in %u of %u windows: the others are not judged",
+		remark("the competing task ran in %u of %u windows: only these count",
 		       meetings->met, meetings->windows);
 }
 
@@ -439,13 +439,14 @@ static void cross(const struct test *t)
 		expect(t->b, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
 		if (i < 16)
 			expect(base, w->before.insn[s], "base of %s before", segment_name(s));
-		expect(w->before.insn[s], w->last.insn[s], "base of %s while its rival has 0x%llx",
-		       segment_name(s), (unsigned long long)remote[i / 4 % 4]);
+		expect(w->before.insn[s], w->last.insn[s],
+		       "base of %s while the competing task has 0x%llx", segment_name(s),
+		       (unsigned long long)remote[i / 4 % 4]);
 		expect(OTHER, w->last.insn[!s], "base of %s", segment_name(!s));
 	}
 	part(rival, &meetings);
 	if (!judged)
-		skip("the selector never outlived a turn: IRET clears it");
+		skip("the selector was never kept across a switch: IRET clears it");
 }
 
 static int sampling(void)

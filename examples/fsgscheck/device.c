@@ -20,7 +20,8 @@
 #define LONGEST 65536
 
 static const char no_answer[] =
-	"not an answer of the guest's kernel module; load the module that came with this fsgscheck";
+	"this is not an answer of the guest's kernel module; load the module that came with this "
+	"fsgscheck";
 
 struct answer {
 	struct fsgs_report report;
@@ -51,8 +52,8 @@ static const char *system_error(int error)
 	case EBUSY:
 		return "the guest's kernel uses FSGSBASE on one of its CPUs; unload the module";
 	case EIO:
-		return "CR4 did not return to its old value; read the guest's kernel log, and "
-		       "reboot the guest";
+		return "CR4 could not be restored; read the guest's kernel log, and reboot the "
+		       "guest";
 	}
 	return strerror(error);
 }
@@ -91,10 +92,11 @@ static const char *read_document(int fd, struct answer *answer)
 const char *ring0_distrust(const struct stat *device)
 {
 	if (!S_ISCHR(device->st_mode))
-		return "not a character device, so not the guest's kernel module; remove it";
+		return "this is not a character device, so the guest's kernel module did not make "
+		       "it; remove it";
 	if (device->st_uid != 0 || (device->st_mode & (S_IWGRP | S_IWOTH)))
-		return "a user other than the guest's root owns it or may write to it; remove it, "
-		       "and load the module again";
+		return "a user other than the guest's root owns the device or may write to it; "
+		       "remove the device, and load the module again";
 	return NULL;
 }
 

@@ -29,15 +29,15 @@ static const char help[] =
 	"  --quiet        print nothing; only set the exit status\n"
 	"\n"
 	"What to check\n"
-	"  --all-cpus     also check each CPU that this process may run on\n"
+	"  --all-cpus     check each CPU that this process may run on\n"
 	"  --survival     check that a base survives system calls, signals and sleep\n"
-	"  --no-trial     do not execute the instructions (so does FSGSCHECK_TRIAL=0)\n"
+	"  --no-trial     do not execute the instructions (as with FSGSCHECK_TRIAL=0)\n"
 	"\n"
 	"explain\n"
-	"  does the same for another machine, from its kernel log, cpuinfo or reports\n"
+	"  checks another machine from its kernel log, /proc/cpuinfo or reports\n"
 	"\n"
 	"run\n"
-	"  runs a program; if it dies at an FSGSBASE instruction, says where and why\n"
+	"  runs a program; if it dies at an FSGSBASE instruction, shows where and why\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -45,7 +45,7 @@ static const char help[] =
 	"  0   usable\n"
 	"  1   not usable, and all sources agree: unsupported, disabled\n"
 	"  2   a defect or a security hole: unadvertised, broken, inconsistent\n"
-	"  3   unknown, or could not run\n"
+	"  3   unknown, or the check could not run\n"
 	"  64  bad usage\n";
 
 static const struct option options[] = {
@@ -95,7 +95,7 @@ static int run(uint32_t flags, print_result *print)
 		const char *why = ring0_ask(&result.report, RING0_DEVICE);
 
 		if (why && print != print_nothing)
-			fprintf(stderr, "fsgscheck: ring 0 was not asked: " RING0_DEVICE ": %s\n",
+			fprintf(stderr, "fsgscheck: ring 0 was not used: " RING0_DEVICE ": %s\n",
 				why);
 	}
 	clean_report(&result.report);

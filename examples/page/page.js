@@ -423,7 +423,8 @@ function rest(explain, unread) {
     items.push([`Line ${line}${name ? `, ${name}` : ''}: ${text}`, command(next)]);
   }
   if (explain.more)
-    items.push([`${count(explain.more, 'more', 'more')}, of other kinds, are not shown.`]);
+    items.push([count(explain.more, 'more result that differs from these is', 'more results that differ from these are') +
+                ' not shown.']);
   if (explain.evidence && explain.without_evidence.length)
     items.push([`${explain.without_evidence.length.toLocaleString('en')} of ${count(explain.files, 'file')} without evidence of FSGSBASE:`,
                 list('names', explain.without_evidence)]);

@@ -168,12 +168,12 @@ enum fsgs_finding {
  *  unknown bit. */
 enum fsgs_sign {
 	FSGS_SIGN_TRACED = 0,         /**< Another process traces this one. */
-	FSGS_SIGN_AUXV_DIFFERS = 1,   /**< The copies of the auxiliary vector disagree. */
+	FSGS_SIGN_AUXV_DIFFERS = 1,   /**< The copies of the auxiliary vector differ. */
 	FSGS_SIGN_VENDOR_DIFFERS = 2, /**< CPUID and the kernel name different CPU vendors. */
 	FSGS_SIGN_UML = 3,            /**< The kernel is user-mode Linux. */
 	FSGS_SIGN_GVISOR = 4,         /**< The kernel is gVisor's. */
 	FSGS_SIGN_XEN_PV = 5,         /**< The kernel is a paravirtual Xen guest. */
-	/** FSGSCHECK_TRIAL or FSGSCHECK_BASE has a value that the library does not know. */
+	/** FSGSCHECK_TRIAL or FSGSCHECK_BASE has an unknown value. */
 	FSGS_SIGN_MISCONFIGURED = 6
 };
 

@@ -12,7 +12,8 @@
 /* clang-format off */
 #define VERDICT_WORDS \
 	WORD("unknown", "The evidence could not be collected.") \
-	WORD("usable", "The kernel advertises the instructions and nothing contradicts it.") \
+	WORD("usable", \
+	     "The kernel advertises the instructions, and nothing contradicts the kernel.") \
 	WORD("unsupported", "The instructions are not offered and do not run.") \
 	WORD("disabled", "CPUID offers the instructions, but the kernel did not enable them.") \
 	WORD("unadvertised", "The instructions run although they are not offered.") \
@@ -33,20 +34,22 @@
 	     "This is Hyper-V with an AMD processor, where a guest has been reported to " \
 	     "die at boot as soon as its kernel used the instructions.") \
 	WORD("wrong-mode", \
-	     "Only 64-bit x86 code has the instructions, whatever the kernel advertises to" \
-	     " other code.") \
+	     "Only 64-bit x86 code can execute the instructions, even if the kernel " \
+	     "advertises them to other code.") \
 	WORD("cpus-differ", "Not all CPUs of this machine gave the same result.") \
 	WORD("cpuid-masked", \
-	     "CPUID is intercepted for this process, so a tool chooses what it shows here.") \
+	     "A tool intercepts CPUID in this process and chooses what CPUID shows.") \
 	WORD("emulated", \
 	     "An emulator ran the instructions; this says nothing about the processor.") \
 	WORD("no-canonical-check", \
-	     "WRGSBASE accepted a non-canonical address, which should have raised #GP.") \
+	     "WRGSBASE accepted a non-canonical address. It should have raised #GP.") \
 	WORD("value-lost", \
-	     "A base written by the instruction was lost at an event that it must survive.") \
+	     "A base that an instruction wrote was lost at an event that must not change it.") \
 	WORD("sandboxed", \
 	     "A user-space kernel such as gVisor handles the system calls of this process.") \
-	WORD("arch-prctl-denied", "arch_prctl, the fallback to reach the bases, is refused.") \
+	WORD("arch-prctl-denied", \
+	     "arch_prctl, which reads and writes the bases without the instructions, is " \
+	     "refused.") \
 	WORD("arch-prctl-lies", "arch_prctl reports success and gives a wrong base.") \
 	WORD("instrumented", \
 	     "A debugger, tracer or instrumentation tool changes what this process sees.") \
@@ -67,16 +70,15 @@
 	     "Ring 0 of this running system enabled the instructions and executed all " \
 	     "four, in the 64-bit form that kernels use, with the right values.") \
 	WORD("misconfigured", \
-	     "FSGSCHECK_TRIAL or FSGSCHECK_BASE has a value that the library does not " \
-	     "know, and ignores.")
+	     "FSGSCHECK_TRIAL or FSGSCHECK_BASE has an unknown value. The library ignores it.")
 
 #define OUTCOME_WORDS \
 	WORD("not-tried", "It was not executed.") \
-	WORD("ok", "It ran with the right value.") \
+	WORD("ok", "It ran, and the value was right.") \
 	WORD("undefined", "It raised invalid opcode (#UD).") \
 	WORD("faulted", "It raised a fault other than invalid opcode.") \
-	WORD("wrong-value", "It ran with a wrong value.") \
-	WORD("value-lost", "It ran, but its value did not survive.")
+	WORD("wrong-value", "It ran, but the value was wrong.") \
+	WORD("value-lost", "It ran, but the value was lost later.")
 
 #define INSN_WORDS \
 	WORD("rdfsbase", "RDFSBASE reads the FS base.") \
@@ -85,16 +87,16 @@
 	WORD("wrgsbase", "WRGSBASE writes the GS base.")
 
 #define ACCESS_WORDS \
-	WORD("none", "The base cannot be reached here.") \
-	WORD("instruction", "The base is reached by the instructions.") \
-	WORD("arch_prctl", "The base is reached by the arch_prctl system call.")
+	WORD("none", "The library cannot read or write the base here.") \
+	WORD("instruction", "The instructions read and write the base.") \
+	WORD("arch_prctl", "The arch_prctl system call reads and writes the base.")
 
 #define PROOF_WORDS \
 	WORD("advertised", "Not every instruction was tried.") \
 	WORD("tried", "Each of the four instructions was tried.")
 
 #define ANSWER_WORDS \
-	WORD("unknown", "The source was not asked, or did not answer.") \
+	WORD("unknown", "The source was not read, or gave no answer.") \
 	WORD("no", "The source says no.") \
 	WORD("yes", "The source says yes.")
 
@@ -110,43 +112,41 @@
 	WORD("ring0", "The evidence was collected in ring 0.")
 
 #define FALLBACK_WORDS \
-	WORD("unknown", "arch_prctl was not asked.") \
-	WORD("ok", "arch_prctl answers.") \
+	WORD("unknown", "arch_prctl was not tested.") \
+	WORD("ok", "arch_prctl works.") \
 	WORD("denied", "arch_prctl is refused.") \
 	WORD("lies", "arch_prctl gives a wrong answer.")
 
 #define REFUSAL_WORDS \
-	WORD("unknown", "Nothing is known of a trial.") \
+	WORD("unknown", "It is not known whether the instructions were tried.") \
 	WORD("none", "The trial was not refused: the instructions were tried.") \
 	WORD("mode", "This is not 64-bit x86 code.") \
-	WORD("flag", "The caller asked for no trial.") \
+	WORD("flag", "The caller turned the trial off.") \
 	WORD("environment", "FSGSCHECK_TRIAL=0 is set.") \
 	WORD("system", "A system call that the guard needs failed.")
 
 #define EVENT_WORDS \
-	WORD("syscall", "A base outlives a system call.") \
-	WORD("signal", "A base outlives a signal.") \
-	WORD("yield", "A base outlives a context switch to a rival thread.") \
-	WORD("sleep", "A base outlives a sleep beside a rival thread.") \
-	WORD("fork", "A base outlives a fork.") \
-	WORD("migrate", "A base outlives a migration to another CPU.") \
-	WORD("cpuid", "A base outlives an execution of CPUID.") \
-	WORD("port", "A base outlives a read of an I/O port in ring 0.") \
-	WORD("halt", "A base outlives a HLT in ring 0.")
+	WORD("syscall", "A base keeps its value across a system call.") \
+	WORD("signal", "A base keeps its value across a signal.") \
+	WORD("yield", "A base keeps its value across a switch to another thread.") \
+	WORD("sleep", "A base keeps its value while the thread sleeps and another runs.") \
+	WORD("fork", "A base keeps its value across a fork.") \
+	WORD("migrate", "A base keeps its value across a migration to another CPU.") \
+	WORD("cpuid", "A base keeps its value across an execution of CPUID.") \
+	WORD("port", "A base keeps its value across a read of an I/O port in ring 0.") \
+	WORD("halt", "A base keeps its value across a HLT in ring 0.")
 
 #define SIGN_WORDS \
 	WORD("traced", "Another process traces this one.") \
-	WORD("auxv-differs", "The copies of the auxiliary vector disagree.") \
+	WORD("auxv-differs", "The copies of the auxiliary vector differ.") \
 	WORD("vendor-differs", "CPUID and the kernel name different CPU vendors.") \
 	WORD("uml", "The kernel is user-mode Linux.") \
 	WORD("gvisor", "The kernel is gVisor.") \
 	WORD("xen-pv", "The kernel is a paravirtual Xen guest.") \
-	WORD("misconfigured", \
-	     "FSGSCHECK_TRIAL or FSGSCHECK_BASE has a value that the library does not " \
-	     "know.")
+	WORD("misconfigured", "FSGSCHECK_TRIAL or FSGSCHECK_BASE has an unknown value.")
 
 #define SEGMENT_WORDS \
-	WORD("fs", "FS holds the thread pointer of the C library.") \
+	WORD("fs", "The FS base is the thread pointer of the C library.") \
 	WORD("gs", "GS is free for the program's use.")
 
 /* clang-format on */

@@ -132,7 +132,7 @@ class Human(unittest.TestCase):
         try:
             reader, writer = pty.openpty()
         except OSError as error:
-            self.skipTest(f'no terminal to be had: {error}')
+            self.skipTest(f'no terminal is available: {error}')
         termios.tcsetwinsize(writer, (24, columns))
         with subprocess.Popen([COMMAND], stdout=writer, stdin=subprocess.DEVNULL,
                               env={**os.environ, **environment}) as process:

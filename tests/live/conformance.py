@@ -343,7 +343,7 @@ class Sandboxed(unittest.TestCase):
     """If a sandbox refuses a call, the suite must not report a deviation."""
 
     def test_refused_arch_prctl(self):
-        for how, reason in (('eperm', 'not permitted'), ('enosys', 'not implemented'), ('trap', 'ends who')):
+        for how, reason in (('eperm', 'not permitted'), ('enosys', 'not implemented'), ('trap', 'ends the calling process')):
             done = run('--json', wrapper=[CONFINE, f'arch_prctl={how}', '--'])
             self.assertEqual((failed(done), done.returncode), (set(), 0), how)
             words = {number: (case['result'], case['note']) for number, case in cases(done).items()}

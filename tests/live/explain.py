@@ -320,7 +320,7 @@ class Evidence(Case):
                    'WARNING: CPU: %d PID: %d at arch/x86/kernel/cpu/common.c:449 native_write_cr4+0x53/0x60\n'
                    'CPU: %d PID: %d Comm: swapper/1 Not tainted 6.1.0-56-amd64 #1\n')
         self.expect(HEAD + warning % (0x10000, 1, 0, 1, 0), 'inconsistent', ['cpus-differ'])
-        self.note(HEAD + warning % (0x10000, 0, 812, 0, 812), 'unknown', 'put CR4.FSGSBASE back')
+        self.note(HEAD + warning % (0x10000, 0, 812, 0, 812), 'unknown', 'restored CR4.FSGSBASE')
         self.expect_nothing(HEAD + warning % (0x800, 1, 0, 1, 0))
 
     def test_clearcpuid(self):

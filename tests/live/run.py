@@ -404,7 +404,7 @@ class Terminal(Bounded):
         try:
             self.pid, self.terminal = pty.fork()
         except OSError as error:
-            self.skipTest(f'no terminal to be had: {error}')
+            self.skipTest(f'no terminal is available: {error}')
         if self.pid == 0:
             os.execvpe('bash', ['bash', '--norc', '--noprofile', '-i'], {**os.environ, 'PS1': '$ ', 'TERM': 'dumb'})
         self.seen = ''
@@ -521,7 +521,7 @@ class Deaths(Bounded):
             listing = ['sh', '-c', 'ls /proc/$$/fd >&2']
             self.assertEqual(execute(*start, *RUN, *listing).stderr, execute(*start, *listing).stderr, closed)
 
-    @unittest.skipUnless(execute('unshare', '-m', 'true').returncode == 0, 'no mount namespace to be had')
+    @unittest.skipUnless(execute('unshare', '-m', 'true').returncode == 0, 'no mount namespace is available')
     def test_other_root(self):
         """The command reads the program's own files, and not those that this process has at the same path."""
         with tempfile.TemporaryDirectory() as folder:

@@ -236,13 +236,13 @@ def malformed(kernel):
          "no free memory"),
         ("a fixed place that is taken",
          [(patched(kernel, (0x234, b"\0"), (0x258, struct.pack("<Q", 0x100000))), line)], "guard", "no free memory"),
-        ("an initrd higher than the kernel takes",
+        ("an initrd higher than the kernel accepts",
          [(patched(kernel, (0x22c, word32(0x1000)), (0x236, b"\x01\0")), line), (small, "")], "guard",
-         "initrd lies higher"),
+         "initrd is at a higher address"),
         ("an empty initrd", [(kernel, line), (b"", "")], "guard", "empty|=== cmdline|Unable to mount root"),
-        ("a command line of 3 KiB", [(kernel, line + " x" * 1500)], "guard", "longer than the kernel takes"),
+        ("a command line of 3 KiB", [(kernel, line + " x" * 1500)], "guard", "longer than the kernel accepts"),
         ("a command line of 64 KiB", [(kernel, line + " x" * 32768)], "guard", "longer than"),
-        ("a limit of 4", [(patched(kernel, (0x238, word32(4))), line)], "guard", "longer than the kernel takes"),
+        ("a limit of 4", [(patched(kernel, (0x238, word32(4))), line)], "guard", "longer than the kernel accepts"),
     ]
 
 
@@ -340,7 +340,7 @@ def malformed_options(images):
         ("a path that is not ASCII", "guard /\u00e9\u20ac", NO_FILE),
         ("options of 64 KiB", "guard /missing" + " $long" * 65, NO_FILE),
         ("options of 64 KiB for the next guard", "guard /guard.efi guard /missing" + " $long" * 65,
-         f"(?s){NO_FILE}.*the next image came back"),
+         f"(?s){NO_FILE}.*the next image returned"),
         ("the word guard behind 400 characters", "x " * 200 + "guard /missing", NO_FILE),
         ("blanks around the words", "   guard     /missing   ", NO_FILE),
         # None of these words is "guard", so the boot image must start. A reader that saw only 128 bytes, or only the low

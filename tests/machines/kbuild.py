@@ -36,7 +36,7 @@ def releases(cache, suites=None):
                   env=aside.releases_alone(cache, suites))
     found = re.findall(rf'^linux-headers-(\d+\.\d+\.\d+\S*-{FLAVOUR}) ', listed, re.M)
     if not found:
-        raise Unavailable('no kernel headers are to be had')
+        raise Unavailable('no kernel headers are available')
     return sorted(found, key=numbers)
 
 

@@ -457,7 +457,7 @@ def hosted(mode, verdict, findings="", *says, **settings):
 
 def wrong(insn, bits):
     """The line that the image prints about an instruction that runs and gives a wrong value."""
-    return rf"not ok \d+ - CPU 0: {insn}, {bits}-bit form: It ran with a wrong value\."
+    return rf"not ok \d+ - CPU 0: {insn}, {bits}-bit form: It ran, but the value was wrong\."
 
 
 BOOTS = [
@@ -466,7 +466,7 @@ BOOTS = [
           "# CPU 0: the instructions against MSR_GS_BASE", "# CPU 0: both bases over HLT",
           "# CPU 0: clear CR4.FSGSBASE again: .*",
           r"not ok \d+ - CPU 0: wrgsbase refuses a non-canonical address",
-          r"ok \d+ - CPU 0: A base outlives a HLT in ring 0\.", "# hypervisor: TCGTCGTCGTCG")),
+          r"ok \d+ - CPU 0: A base keeps its value across a HLT in ring 0\.", "# hypervisor: TCGTCGTCGTCG")),
     Boot("elf-4-cpus", USABLE, EMULATED, ("# CPU 3: set CR4.FSGSBASE", r"ok \d+ - 4 of 4 CPUs tested"),
          **FOUR),
     # Firmware also lists processors that could be plugged in. They do not count as missing.
@@ -487,7 +487,7 @@ BOOTS = [
     # With this patch, all processors except the first hang in their first instruction, so the verdict is unknown.
     Boot("elf-silent-cpus", UNKNOWN, EMULATED,
          (r"not ok \d+ - 1 of 4 CPUs tested", r"not ok \d+ - verdict is unknown",
-          "# advice: Guest: run the test again with one CPU; .*"),
+          r"# advice: Guest: run the test again with one CPU\. .*"),
          smp="4", patches=("fafc31c08ed8=f4ebfd90fafc",)),
     # The processors have no long mode, and the oldest one has no CPUID, so 64-bit code cannot report this.
     Boot("elf-486", UNSUPPORTED, "", ("# reason: this CPU has no 64-bit mode.*",), cpu="486"),
@@ -525,7 +525,7 @@ BOOTS = [
     hosted("narrow insn=rdfsbase", BROKEN, "", wrong("rdfsbase", 32)),
     hosted("narrow insn=wrgsbase", BROKEN, "", wrong("wrgsbase", 32)),
     hosted("lose", BROKEN, "no-canonical-check,value-lost",
-           r"not ok \d+ - CPU 0: A base outlives an execution of CPUID\."),
+           r"not ok \d+ - CPU 0: A base keeps its value across an execution of CPUID\."),
     # Only the boot processor is inside the host, so the other processors are healthy.
     Boot("host-lie-4-cpus", INCONSISTENT, "cpus-differ,insn-ud",
          ("# CPU 0: broken: .*", "# CPUs 1-3: usable: .*"), host="lie", **FOUR),

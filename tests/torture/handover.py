@@ -290,7 +290,7 @@ class Model:
                          expected=self.behind(state, found))
         elif t.at == 'put back':
             if is_ours(t.old):
-                holds(5, self.behind(state, t.old) == t.expected, 'a saved handler leads to somebody else')
+                holds(5, self.behind(state, t.old) == t.expected, 'a saved handler leads to the wrong action')
             # Waits while the library exchanges actions, because it may have installed an equal action for a moment: see
             # "Limits" on the page.
             if not (any(state.exchanging) and not is_ours(t.old)):
@@ -322,7 +322,7 @@ class Model:
         action = state.disposition
         if state.lock == (NO_THREAD, NO_THREAD):
             holds(4, self.behind(state, action) == state.newest,
-                  f'nobody tries, and {action} is installed instead of {state.newest}')
+                  f'no trial runs, but {action} is installed instead of {state.newest}')
             saved = any(t.kind == 'saver' for t in state.threads)
             holds(5, saved or not is_ours(action), 'a handler stays behind, and its copy may be unloaded')
         for t in state.threads:

@@ -452,7 +452,7 @@ static const char *steps_for(const char *name)
 }
 
 /* The boot image and the kernel module do not run in a paravirtual guest, so the advice must not
- * recommend them. The advice must have no step for a machine that is no VM, either. */
+ * recommend them. The advice must have no step for a machine that is not a VM, either. */
 Test(decide, advice_on_xen_pv)
 {
 	const char *const steps = steps_for("D2 Xen PV");
@@ -461,21 +461,21 @@ Test(decide, advice_on_xen_pv)
 	cr_expect(strstr(steps, "fsgsbase=0"));
 	cr_expect(strstr(steps, "type=\"pvh\""));
 	cr_expect_null(strstr(steps, "in this VM"));
-	cr_expect_null(strstr(steps, "no VM"));
+	cr_expect_null(strstr(steps, "not a VM"));
 }
 
-/* If the hypervisor is known, the advice has no step for a machine that is no VM. */
+/* If the hypervisor is known, the advice has no step for a machine that is not a VM. */
 Test(decide, advice_where_the_hypervisor_is_known)
 {
-	cr_expect_null(strstr(steps_for("D2 inside TCG"), "no VM"));
-	cr_expect(strstr(steps_for("D2 nofsgsbase"), "no VM"));
+	cr_expect_null(strstr(steps_for("D2 inside TCG"), "not a VM"));
+	cr_expect(strstr(steps_for("D2 nofsgsbase"), "not a VM"));
 }
 
 Test(decide, advice_in_a_sandbox)
 {
 	const char *const steps = steps_for("C3 gVisor by name");
 
-	cr_expect(strstr(steps, "leave GS alone"));
+	cr_expect(strstr(steps, "never write GS"));
 	cr_expect_null(strstr(steps, "force"));
 }
 

@@ -220,7 +220,7 @@ Test(efi_guard, refuses_a_malformed_device_path)
 		cr_expect(!run_words("guard /vmlinuz", FSGS_VERDICT_USABLE));
 		cr_expect(left_with == EFI_NO_MAPPING, "%s", cases[i].name);
 		cr_expect(!asked && !started, "%s", cases[i].name);
-		cr_expect(strstr(said, "which volume the guard came from"), "%s", said);
+		cr_expect(strstr(said, "the volume that the guard was loaded from"), "%s", said);
 	}
 }
 

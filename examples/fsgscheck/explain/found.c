@@ -291,22 +291,23 @@ const char *found_lesson(const struct found *found, uint32_t n)
 	const struct likeness like = compare(found);
 	const char *const lessons[] = {
 		like.same_processor
-			? "The processors are of the same model, so what differs comes from the "
+			? "The processors are of the same model, so any difference comes from the "
 			  "hypervisor, its settings, the microcode or the kernel."
-			: "The processors differ, so a guest that runs on one of them says nothing "
-			  "about the other.",
+			: "The processors differ, so a result on one of these machines does not "
+			  "show what another machine does.",
 		like.all_offer
-			? "All list fsgsbase: each kernel was offered the instructions. The flag "
-			  "does not show that they run."
+			? "All files list fsgsbase, so CPUID offered the instructions to each "
+			  "kernel. The flag does not show that the instructions run."
 		: like.same_flag
 			? "No file lists fsgsbase."
-			: "Not all list fsgsbase: where it is missing, it was masked by the "
-			  "hypervisor, switched off in the kernel, or is not in the processor; the "
-			  "files do not say which.",
-		like.tried ? "Where the instructions were tried, that counts more than any flag."
-			   : "Nothing here was executed. To see where FSGSBASE works, run the "
-			     "fsgscheck boot image (share/fsgscheck/fsgscheck-boot.iso) in each "
-			     "machine.",
+			: "Some files do not list fsgsbase. On those machines, the hypervisor "
+			  "hides the feature, the kernel was configured not to use it, or the "
+			  "processor lacks it. The files do not show which.",
+		like.tried ? "A test that executed the instructions is stronger evidence than the "
+			     "flag."
+			   : "None of these files contains a test of the instructions. To see on "
+			     "which machines FSGSBASE works, run the fsgscheck boot image "
+			     "(share/fsgscheck/fsgscheck-boot.iso) on each.",
 	};
 
 	return n < sizeof lessons / sizeof *lessons ? lessons[n] : NULL;
@@ -386,8 +387,8 @@ const char *found_packed_command(const struct found_packed *packed, char text[2 
 }
 
 const char found_unread_text[] =
-	"The bytes of its Code: line, from the byte in angle brackets on, are missing, or all of "
-	"its registers are. A serial console, netconsole, pstore or kdump keeps them. Without "
+	"This crash lacks the bytes of the Code: line, from the byte in angle brackets on, or all "
+	"registers. A serial console, netconsole, pstore or kdump records them. If you cannot get "
 	"them, boot once with nofsgsbase. If the kernel boots, FSGSBASE was the cause.";
 
 const struct side *found_side(const struct explain_source *s)
@@ -397,10 +398,11 @@ const struct side *found_side(const struct explain_source *s)
 		struct side side;
 	} rows[] = {
 		{EXPLAIN_NOTE(STARTING), {"guest", "the fault of the guest's kernel"}},
-		{EXPLAIN_NOTE(NOT_ENABLED), {"guest", "the fault of the code that used it"}},
+		{EXPLAIN_NOTE(NOT_ENABLED),
+		 {"guest", "the fault of the code that executed the instruction"}},
 		{EXPLAIN_NOTE(PINNED), {"unknown", "something other than the host changed CR4"}},
-		{EXPLAIN_NOTE(MISSING_MODEL), {"host", "this host cannot give it to the guest"}},
-		{EXPLAIN_NOTE(RUNNING), {"none", "as the running kernel shows; not tried"}},
+		{EXPLAIN_NOTE(MISSING_MODEL), {"host", "this host cannot provide it"}},
+		{EXPLAIN_NOTE(RUNNING), {"none", "shown by the running kernel; not tried"}},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -13,15 +13,15 @@ static const struct {
 		 "RIP: and begins with \"invalid opcode\" or \"Oops\"."},
 	[EXPLAIN_NO_CODE] =
 		{"code",
-		 "The kernel stopped where it uses these instructions, but the bytes of the Code: "
-		 "line, from the byte in angle brackets on, are missing, cut off or misread, so "
-		 "the instruction is not known."},
+		 "The bytes of the Code: line, from the byte in angle brackets on, are missing, "
+		 "cut off or misread, so it is not known at which instruction the kernel stopped."},
 	[EXPLAIN_NO_CR4] =
-		{"cr4", "CR4 is missing. Without it, a failing instruction and a dropped CR4 bit "
-			"cannot be told apart. CR4 is in the line that begins with CR2:."},
+		{"cr4", "CR4 is missing. Without CR4, a failing instruction cannot be "
+			"distinguished from a dropped CR4 bit. CR4 is in the line that begins with "
+			"CR2:."},
 	[EXPLAIN_NOT_ENABLED] =
 		{NULL, "The kernel had not enabled the instructions, so they must raise invalid "
-		       "opcode. The fault is with the code that executed them."},
+		       "opcode. The code that executed them is at fault."},
 	[EXPLAIN_MODULE] = {NULL, "The instruction is in a module, not in the kernel itself."},
 	[EXPLAIN_OTHER_BITS] =
 		{NULL, "A write to CR4 was refused. It would have set FSGSBASE and other bits, and "
@@ -32,25 +32,25 @@ static const struct {
 		 "register lines, from RAX: to CR2:, would show it."},
 	[EXPLAIN_PINNED] =
 		{NULL,
-		 "The kernel put CR4.FSGSBASE back to its value from boot. Either a module had "
-		 "changed it, or a CPU differs from the first. The file does not show which, and "
-		 "nothing in it blames the host."},
+		 "The kernel restored CR4.FSGSBASE to its value from boot. Either a module had "
+		 "changed the bit, or a CPU differs from the first CPU. The file does not show "
+		 "which of the two happened, and does not show a defect of the host."},
 	[EXPLAIN_CLEARED] =
-		{NULL, "The command line cleared the feature. The file does not show whether the "
-		       "processor has it."},
+		{NULL, "An option on the kernel command line cleared the feature, so the file does "
+		       "not show whether the processor has it."},
 	[EXPLAIN_HYPERV_TRAIT] =
 		{NULL, "The file does not name the hypervisor. The hypervisor flag and a microcode "
 		       "revision of 0xffffffff suggest Hyper-V."},
 	[EXPLAIN_FLAG_ONLY] =
 		{"kernel",
 		 "The flag shows that the kernel knows the instructions, not that they run. A "
-		 "running kernel of Linux 5.9 or later has executed them. The file does not "
-		 "name the kernel; uname -r does."},
+		 "running kernel of Linux 5.9 or later has executed them. The file does not show "
+		 "the version of the kernel: run uname -r on that machine."},
 	[EXPLAIN_NO_SYMBOL] =
 		{"symbol",
-		 "The bit is not set in CR4, and the function's name in the RIP: line is "
-		 "missing or cut off. The kernel's own code runs the instructions only after "
-		 "it has set the bit; a module's code may run them without."},
+		 "The bit is not set in CR4, and the function's name in the RIP: line is missing "
+		 "or cut off. The kernel's own code runs the instructions only after it has set "
+		 "the bit. The code of a module may run them while the bit is clear."},
 	[EXPLAIN_STARTING] =
 		{NULL,
 		 "This CPU was just being started, and the kernel had not yet set "
@@ -66,8 +66,8 @@ static const struct {
 		 "The kernel's command line has an option that this kernel does not know. The "
 		 "option that switches the instructions off is spelt nofsgsbase."},
 	[EXPLAIN_REVERSED] =
-		{NULL, "The newest lines of this log stand first. They were read in the order in "
-		       "which the kernel wrote them."},
+		{NULL, "The newest lines of this log come first. All lines were read in the order "
+		       "in which the kernel wrote them."},
 	[EXPLAIN_CUT_FLAGS] =
 		{"flags", "The list of flags is cut off or too short, so it does not show whether "
 			  "fsgsbase is missing."},
@@ -82,21 +82,20 @@ static const struct {
 			     "program tried them."},
 	[EXPLAIN_INTERPRETED] =
 		{NULL,
-		 "The host did not let the processor execute the instruction. KVM ran it in its "
-		 "instruction emulator, which does not have it."},
+		 "KVM did not let the processor execute the instruction. It gave the instruction "
+		 "to its own emulator, which does not support it."},
 	[EXPLAIN_MISSING_MODEL] =
-		{NULL, "The virtual machine is configured to have fsgsbase, and this host cannot "
-		       "provide it: its processor lacks the feature, the configured CPU model is "
-		       "that of another host, or KVM is not used."},
+		{NULL, "The virtual machine is configured to have fsgsbase, but this host cannot "
+		       "provide it. Either the host's processor lacks the feature, or the "
+		       "configured CPU model belongs to another processor, or KVM is not used."},
 	[EXPLAIN_BY_NAME] =
 		{NULL,
-		 "The instruction is known by its name in a disassembly, not by the bytes of a "
+		 "The instruction was found by its name in a disassembly, not by the bytes of a "
 		 "Code: line."},
 	[EXPLAIN_NO_KERNEL] =
 		{"kernel",
-		 "The file does not show which kernel the program ran under. Kernels before "
-		 "Linux 5.9 do not enable the instructions for programs; uname -r tells the "
-		 "version."},
+		 "The file does not show which kernel the program ran under. Kernels before Linux "
+		 "5.9 do not enable the instructions for programs. uname -r prints the version."},
 	[EXPLAIN_ASK] =
 		{"machine",
 		 "This text does not show whether the machine executes the instructions. Run "
@@ -104,19 +103,20 @@ static const struct {
 		 "--json from the same machine."},
 	[EXPLAIN_PICTURE] =
 		{"digits",
-		 "Letters stand where the kernel prints digits, O for 0 or l for 1, as in a text "
-		 "that was read from a picture. So the bytes of the Code: line and CR4 are not "
-		 "certain. Type the lines RIP:, Code: and CR2:, with CR4 in it, from the "
+		 "The text has letters where the kernel prints digits, O for 0 or l for 1, as if "
+		 "it was read from a picture. So the bytes of the Code: line and CR4 are "
+		 "uncertain. Type the lines RIP:, Code: and CR2:, with CR4 in it, from the "
 		 "picture, and run explain again."},
 	[EXPLAIN_TOOL] =
 		{NULL, "The program ran in an emulator or an instrumentation tool that does not "
 		       "have the instruction. This says nothing about the machine: run the program "
 		       "without the tool."},
 	[EXPLAIN_QUOTED] =
-		{NULL, "These lines follow a message that quotes a name, and they have the "
-		       "message's date. They may be part of that name, which any user can choose, "
-		       "so they prove nothing. Add the same log with the kernel's own clock (dmesg "
-		       "without -T or -t): it shows whether the kernel wrote these lines."},
+		{NULL, "These lines follow a message that quotes a name, and have the same date as "
+		       "that message. They may be part of the name. Any user can choose such a "
+		       "name, so these lines prove nothing. Add the same log with the kernel's own "
+		       "clock (dmesg without -T or -t): it shows whether the kernel wrote these "
+		       "lines."},
 	[EXPLAIN_CPUID_ONLY] =
 		{NULL, "This is what CPUID offers. The file does not show whether the kernel "
 		       "enabled the instructions, or whether they run."},

@@ -227,8 +227,9 @@ void found_print(FILE *out, const struct found *found)
 			fputs("\n----\n\n", out);
 	}
 	if (found->more)
-		fprintf(out, "%" PRIu64 " more, of other kinds, are not shown\n\n----\n\n",
-			found->more);
+		fprintf(out, "%" PRIu64 " more %s not shown\n\n----\n\n", found->more,
+			found->more == 1 ? "result that differs from these is"
+					 : "results that differ from these are");
 	if (found->machine_count == 1)
 		put_page(out, &found->columns[0]);
 	else if (found->machine_count > MAX_COLUMNS)

@@ -13,14 +13,14 @@ static const struct {
 } programs[] = {
 	{{"iwasm", "libiwasm", "libvmlib", "wasm_runtime_", "os_writegsbase"},
 	 "This is WAMR. Rebuild it without writes to the GS base: cmake "
-	 "-DWAMR_DISABLE_WRITE_GS_BASE=1. "
-	 "Compile modules for it without wamrc --enable-segue."},
+	 "-DWAMR_DISABLE_WRITE_GS_BASE=1. Do not compile modules for it with wamrc "
+	 "--enable-segue."},
 	{{"w2c_", "wasm_rt_"},
 	 "This is code from wasm2c. Build it without Segue: -DWASM_RT_ALLOW_SEGUE=0. Or keep "
-	 "Segue, and "
-	 "let wasm_rt_init() set wasm_rt_fsgsbase_inst_supported: false makes it call arch_prctl."},
+	 "Segue, and let wasm_rt_init() set wasm_rt_fsgsbase_inst_supported. If this variable is "
+	 "false, the code calls arch_prctl."},
 	{{"dmtcp", "libdmtcp", "mtcp_"},
-	 "This is DMTCP. Configure it on a machine like this one, without "
+	 "This is DMTCP. Run its configure script on this machine, without "
 	 "--enable-fsgsbase-override."},
 };
 
@@ -55,22 +55,20 @@ static const char *source_step(const struct death *d)
 {
 	static const char *const access[FSGS_INSNS] = {
 		"In the program, replace the instruction with fsgs_get_base(FSGS_SEGMENT_FS, "
-		"&base) of "
-		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
+		"&base) of libfsgscheck. This function calls arch_prctl if the instruction does "
+		"not work.",
 		"In the program, replace the instruction with fsgs_get_base(FSGS_SEGMENT_GS, "
-		"&base) of "
-		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
-		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_FS, "
-		"base) of "
-		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
-		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_GS, "
-		"base) of "
-		"libfsgscheck: it calls arch_prctl where the instruction does not work.",
+		"&base) of libfsgscheck. This function calls arch_prctl if the instruction does "
+		"not work.",
+		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_FS, base) "
+		"of libfsgscheck. This function calls arch_prctl if the instruction does not work.",
+		"In the program, replace the instruction with fsgs_set_base(FSGS_SEGMENT_GS, base) "
+		"of libfsgscheck. This function calls arch_prctl if the instruction does not work.",
 	};
 
 	switch (d->fault.cause) {
 	case FAULT_CPUID:
-		return "Run the program without the tool that switched CPUID off for it.";
+		return "Run the program without the tool that switched CPUID off in this process.";
 	case FAULT_VALUE:
 		return "Correct the value in the program's source: bits 63 to 47 of an address "
 		       "must be equal.";
@@ -113,9 +111,8 @@ const char *death_reason(const struct death *d, const struct fsgs_report *report
 		return "CPUID faults in this process: a tool switched it off by "
 		       "arch_prctl(ARCH_SET_CPUID).";
 	if (d->fault.cause == FAULT_VALUE)
-		return "The value is not a canonical address, and the processor refuses to load "
-		       "it. The "
-		       "instruction itself runs.";
+		return "The value is not a canonical address, so the instruction raises #GP, as it "
+		       "must. The instruction itself works.";
 	if (d->fault.mode != FSGS_MODE_COMPAT &&
 	    report->trials[d->fault.insn].outcome == FSGS_OUTCOME_OK)
 		return "The instruction runs in fsgscheck on every CPU here, but not in this "
