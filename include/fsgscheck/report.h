@@ -52,7 +52,7 @@ enum fsgs_segment {
 
 /** @brief What the evidence adds up to. Treat an unknown number as ::FSGS_VERDICT_UNKNOWN. */
 enum fsgs_verdict {
-	FSGS_VERDICT_UNKNOWN = 0,      /**< The evidence could not be collected. */
+	FSGS_VERDICT_UNKNOWN = 0,      /**< The evidence is missing, or does not decide. */
 	FSGS_VERDICT_USABLE = 1,       /**< Advertised by the kernel, and nothing contradicts it. */
 	FSGS_VERDICT_UNSUPPORTED = 2,  /**< Not offered and does not run, or not 64-bit x86 code. */
 	FSGS_VERDICT_DISABLED = 3,     /**< Offered by CPUID, not enabled by the kernel. */

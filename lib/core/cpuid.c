@@ -34,7 +34,7 @@ static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t sublea
 #endif
 }
 
-/* Appends a register's four bytes, lowest first. */
+/* Stores a register's four bytes at `to`, lowest first. */
 static void put_register(char *to, uint32_t reg)
 {
 	for (int i = 0; i < 4; i++)

@@ -195,8 +195,9 @@ static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, u
 	}
 }
 
-/* One stub tries both instructions in both widths, so the marker is gone before any code can enter
- * a kernel. If the stub faults, its step names the form. */
+/* One stub tries both instructions in both widths and restores the base. So no code that may enter
+ * a kernel runs while the base is a marker. If the stub faults, its step says which instruction
+ * faulted, and in which width. */
 static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 		       uint32_t segment)
 {

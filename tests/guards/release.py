@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Makes the release's folder in two clones and in its own unpacked tarball, compares the bytes, and uses the files."""
+"""Makes the release in two clones, and again in the unpacked source tarball of the first release. The files must be the
+same, byte for byte. Then uses them."""
 
 import base64
 import contextlib

@@ -26,7 +26,7 @@ LIMIT = 300
 
 
 def parse(text):
-    """Reads the TAP of the suite, in ring 3 or in ring 0, into {number: {...}}. Cases that did not finish are left out."""
+    """Reads the TAP of the suite, in ring 3 or in ring 0, into {number: {...}}. Cases after the machine's end are missing."""
     cases, last = {}, None
     for line in text.splitlines():
         if found := re.match(r'(ok|not ok) \d+ - (\d+) (\S+)(?: # SKIP ?(.*))?$', line):
@@ -165,9 +165,9 @@ def render(runs, cases):
     out = ['# Conformance: the runs', '',
            '`tests/machines/conformance_table.py` generates this page from runs of `fsgs-conformance` and of its',
            'ring-0 image: do not edit the page. Machines without a version are packages of Debian 12 (QEMU 7.2, valgrind',
-           '3.19, and Linux 6.1). The real hypervisors and Bochs come first, then the emulators, and',
-           'then the defective hosts of the tests, which `tests/machines/host/policy.c` describes. A host with `ring=3`',
-           'changes what user mode sees, and leaves the guest\'s kernel alone. All that runs in QEMU has QEMU\'s deviations.', '',
+           '3.19, and Linux 6.1). The real hypervisors and Bochs come first, then the emulators, and then the defective',
+           'hosts of the tests, which `tests/machines/host/policy.c` describes. A host with `ring=3` changes what user mode',
+           'sees, and leaves the guest\'s kernel alone. All that runs in QEMU has QEMU\'s deviations.', '',
            *([f'`native` is {clean(runs["native"]["machine"])}.', ''] if runs['native'].get('machine') else []),
            'In the tables, `+` means that the rule holds, and **F** that it does not hold. `m` means that the behaviour',
            'was measured, because vendors differ. `-` means that the case cannot be tested on this machine. An empty',

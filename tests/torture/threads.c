@@ -576,7 +576,8 @@ static void chain_and_fault(void)
 	sigaction(SIGSEGV, NULL, &found);
 	if (found.sa_sigaction == received) {
 		sigaction(SIGSEGV, &theirs, &found);
-		/* `found` may be the library's handler, which must lead to `received`. */
+		/* A trial may have begun between the two calls. Then `found` is now the library's
+		 * handler, which must pass the fault on to `received`. */
 		atomic_store(&behind_chain, found.sa_sigaction);
 		atomic_fetch_add(&replacements, 1);
 	}

@@ -730,8 +730,8 @@ Test(base, a_decision_may_come_inside_another)
 		cr_expect_eq(fsgs_base_limit[FSGS_SEGMENT_GS],
 			     access == FSGS_ACCESS_INSTRUCTION ? FSGS_BASE_LIMIT : 0, "step %ld",
 			     when);
-		/* If the handler's decision wins after one instruction, it must win after each
-		 * later instruction, too. */
+		/* If a decision that the handler makes after one instruction is in force at the
+		 * end, so must be a decision that it makes after any later instruction. */
 		was_later |= access == FSGS_ACCESS_ARCH_PRCTL;
 		cr_expect_eq(access,
 			     was_later && steps >= when ? FSGS_ACCESS_ARCH_PRCTL
