@@ -28,7 +28,7 @@ static void EFIAPI on_fault(EFI_EXCEPTION_TYPE vector, EFI_SYSTEM_CONTEXT contex
 	if (fsgs_stub_recover(&rip, frame->Rdi, (int32_t)vector, (int32_t)frame->ExceptionData))
 		frame->Rip = rip;
 	else
-		for (;;) /* not a stub's fault: a return would repeat it */
+		for (;;) /* no stub faulted, and a return would fault again */
 			__asm__ volatile("hlt");
 }
 

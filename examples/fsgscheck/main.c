@@ -87,9 +87,9 @@ static int run(uint32_t flags, print_result *print)
 		fprintf(stderr, "fsgscheck: the check could not run: %s\n", strerror(-error));
 		return CANNOT_RUN;
 	}
-	/* Read the device only if needed, because the kernel module then executes the instructions
-	 * in ring 0. If a process has tried them and the verdict is `disabled`, only ring 0 can
-	 * show whether the machine executes them. */
+	/* Read the device only if needed, because each read makes the kernel module execute the
+	 * instructions in ring 0. If a process has tried them and the verdict is `disabled`, only
+	 * ring 0 can show whether the machine executes them. */
 	if (result.report.verdict == FSGS_VERDICT_DISABLED &&
 	    result.report.refusal == FSGS_REFUSAL_NONE) {
 		const char *why = ring0_ask(&result.report, RING0_DEVICE);

@@ -43,7 +43,8 @@ static uint32_t field_of_access(uint32_t access)
 	return access == FSGS_BASE_AUTO ? UNDECIDED : FIELD(access);
 }
 
-/* The field of a segment, if the program or its environment has decided it. */
+/* The field of a segment if it needs no check, because the program, the environment or the platform
+ * has decided it. Else UNDECIDED. */
 static uint32_t by_hand(uint32_t segment)
 {
 	const uint32_t field = atomic_load(&forced[segment]);

@@ -300,7 +300,7 @@ class Pages(unittest.TestCase):
                 self.assertEqual(found, [])
 
     def test_words_in_sources(self):
-        """No source file contains a word of BANNED, not even across a line end."""
+        """No source file of include, lib and examples contains a word of BANNED, not even across a line end."""
         banned = re.compile(r'\b(?:' + '|'.join(BANNED) + r')\b', re.I)
         for folder in ('include', 'lib', 'examples'):
             for path in (SOURCE / folder).rglob('*'):

@@ -155,7 +155,7 @@ def check(options, run):
 
 
 def main():
-    """Returns the exit status: 0 if all is as expected, 1 if not, 77 if some software is not installed."""
+    """Returns the exit status: 0 if all is as expected, else 1. Raises Unavailable if some software is not installed."""
     name, = sys.argv[1:]
     options = next(case for case in table.BOOTS if case.name == name)
     problems = []

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A replacement for the part of Criterion that the unit tests use. Every line that runs is
- * instrumented, and nothing is allocated. Each test is a forked child, which all tools can follow.
+ * A replacement for the part of Criterion that the unit tests use, for builds with sanitizers. With
+ * it, all code that runs is instrumented. It allocates nothing. Each test is a forked child, which
+ * all tools can follow.
  */
 #ifndef FSGSCHECK_PLAIN_CRITERION_H
 #define FSGSCHECK_PLAIN_CRITERION_H
