@@ -115,8 +115,8 @@ function plain(name) {
   return short;
 }
 
-// Gives two files with the same name different names. The File objects stay: a new File made from a file that no
-// longer exists would be empty.
+// Gives two files with the same name different names. The names are stored beside the File objects, because a new
+// File made from a file that no longer exists would be empty.
 function named(files) {
   const taken = new Set();
   return files.map(file => {

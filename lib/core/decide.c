@@ -262,7 +262,8 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	       when(r->verdict == FSGS_VERDICT_UNADVERTISED, FSGS_FINDING_PRIVILEGE_RISK);
 }
 
-/* Ring 0: whether CPUID and CR4 offered the feature, and whether it worked. */
+/* What ring 0 found where CPUID offers the feature: whether CR4 accepts and keeps the bit, and
+ * whether the instructions obey it. */
 static uint64_t find_in_ring0(const struct fsgs_report *r)
 {
 	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;

@@ -10,7 +10,7 @@
 #define _CET_ENDBR
 #endif
 
-/* Linux fixes this number for every architecture. */
+/* The value on x86, which is part of the kernel's ABI. */
 #define ENOSYS 38
 
 /* Offset into struct fsgs_stub; lib/core/trial.c asserts this and the place of code. */

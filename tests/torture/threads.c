@@ -858,7 +858,8 @@ int main(int argc, char **argv)
 		if (!is_replaced(turn % PHASES) || !each_check_faults())
 			stay_in_phase(turn % PHASES, seconds / (int)PHASES / 2);
 	EXPECT(stays >= (each_check_faults() ? PHASES - 3 : PHASES), "only %d phases", stays);
-	/* The senders end first, because the signals that they wait for must still arrive. */
+	/* The waiter and the reader end last, because each other thread ends only after its last
+	 * signal has been received. */
 	set_phase(WITH_INFO);
 	pthread_rwlock_wrlock(&phase_lock);
 	pthread_rwlock_unlock(&phase_lock);

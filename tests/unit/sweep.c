@@ -88,8 +88,8 @@ Test(sweep, a_refused_trial_is_no_difference)
 	cr_expect_eq(fsgs_cpu_differs(&known, &other), 1, "by CPUID alone");
 }
 
-/* For a caller with an older or a newer structure, the members that it knows are filled in, and no
- * byte beyond its size is written. */
+/* The caller's structure may be older (shorter) or newer (longer) than the library's. The members
+ * that both know are filled in, and nothing beyond the caller's structure is written. */
 Test(sweep, groups_of_any_size)
 {
 	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);

@@ -3,7 +3,7 @@
  * Converts the encoding of a file. UTF-8 stays, and UTF-16 of either byte order becomes UTF-8.
  * Files in the formats of `magics`, such as compressed files, are not read, only named. core.c
  * reads core files. Zero bytes are dropped, because serial consoles and journals pad with them. So
- * if ASCII text was appended to a file as UTF-16, it is read, too.
+ * ASCII text in UTF-16 is read even if a tool appended it to a file of another encoding.
  */
 #include "explain.h"
 

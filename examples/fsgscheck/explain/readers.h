@@ -352,8 +352,10 @@ struct explain {
 	uint64_t sources; /* number of sources passed to take() */
 
 	const char *findings[FSGS_FINDINGS]; /* the findings' names */
-	uint8_t starts[256];   /* by first character: 1 + index of its first start in the table */
-	uint64_t seconds[256]; /* by first character: bits for the second characters */
+	/* For each first character: 1 + the index of the first entry of `starts` (readers.c) that
+	 * begins with it, or 0. */
+	uint8_t starts[256];
+	uint64_t seconds[256]; /* for each first character: bits for the second characters */
 	struct explain_bytes bytes;
 	struct explain_stream stream[EXPLAIN_DEPTH];
 	struct explain_unwrap unwrap;
