@@ -40,8 +40,8 @@ struct multiboot_map_entry {
 
 /*
  * Boots @image, which must be the host's first module. The image's command line is the module's
- * arguments, and the image's modules are the modules after it. Does not return, unless @image has no
- * Multiboot header. The data for the image is valid, unless @defect names a defect.
+ * arguments, and the image's modules are the modules after it. Does not return, unless @image has
+ * no Multiboot header. The data for the image is valid, unless @defect names a defect.
  */
 void multiboot_boot(const struct multiboot_module *image, const char *defect);
 
