@@ -58,6 +58,8 @@ class Reproducers(unittest.TestCase):
             if advertised():
                 self.assertEqual(status(program), OK)
             tool = {'uml': 'linux.uml', 'valgrind': 'valgrind'}.get(source.stem.split('-')[0], 'qemu-x86_64')
+            if source.stem == 'gvisor-selector' and not advertised():
+                self.skipTest('this kernel does not advertise FSGSBASE, and gVisor has this defect only if it does')
             if source.stem.startswith('gvisor'):
                 self.assertEqual(in_gvisor(program), NOT_OK)
                 return
