@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* gVisor, systrap: a process begins with the FS selector that an ended process had loaded. Linux,
- * arch/x86/kernel/process_64.c: fork copies the parent's selector, which is 0 here. With the
+ * arch/x86/kernel/process.c: fork copies the parent's selector, which is 0 here. With the
  * argument gs, the first process loads GS and dies. Later processes die, too.
  * gcc -static -fno-stack-protector -o gvisor-selector gvisor-selector.c
  * runsc --network=none --platform=systrap do ./gvisor-selector [gs] */

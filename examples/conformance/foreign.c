@@ -134,14 +134,14 @@ static void give_back(int signal)
 /* Makes a system call as C libraries do, several times at one address, because a sandbox may
  * rewrite the call after its first use. The process always ends with its original GS base, because
  * a sandbox may use the thread, with its GS, for the next process. */
-void foreign_gs_call(void (*set_handler)(void (*handler)(int)))
+void foreign_gs_call(int changed, void (*set_handler)(void (*handler)(int)))
 {
 	set_handler(give_back);
 	for (int i = 0; i < 8; i++) {
 		long result;
 
 		given = read_base(FSGS_SEGMENT_GS);
-		write_base(FSGS_SEGMENT_GS, 0x1000);
+		write_base(FSGS_SEGMENT_GS, changed ? 0x1000 : given);
 		__asm__ volatile("movl %1, %%eax\n\tsyscall"
 				 : "=&a"(result)
 				 : "i"(__NR_getppid)
@@ -217,13 +217,13 @@ static void look(struct window *w, struct sight *sight)
  * selectors, for the next process. */
 static void put_back(struct window *w)
 {
-	if (foreign_deadly & FOREIGN_GS_CALL)
-		w->own[FSGS_SEGMENT_GS] = given;
 	for (int s = 0; s < 2; s++) {
 		if (w->load_selector[s] || w->reload[s] ||
 		    (w->event == event_selector && w->argument[0] == (unsigned)s))
 			load_selector(s, 0);
-		if (set_prctl(s, w->own[s]) < 0)
+		if (s == FSGS_SEGMENT_GS && foreign_deadly & FOREIGN_GS_CALL)
+			write_base(s, given);
+		else if (set_prctl(s, w->own[s]) < 0)
 			write_base(s, w->own[s]);
 	}
 }
@@ -364,6 +364,7 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 	}
 	if (foreign_crash)
 		note(foreign_crash, signal, info, u);
+	load_selector(FSGS_SEGMENT_FS, 0); /* for the next process, as in put_back() */
 	if (foreign_deadly & FOREIGN_GS_CALL)
 		write_base(FSGS_SEGMENT_GS, given);
 	call(__NR_exit_group, 99, 0, 0, 0);

@@ -139,10 +139,10 @@ extern struct foreign_fault *foreign_crash;
 #define FOREIGN_GS_CALL            (1u << 5)
 extern uint32_t foreign_deadly;
 long foreign_prctl(int get, int segment, uint64_t argument);
-/* Makes system calls with another base in GS. Returns if they work. Otherwise ends the process with
- * status 1: FOREIGN_GS_CALL must then be set. The function that the caller passes installs a
- * handler for SIGSEGV. */
-void foreign_gs_call(void (*set_handler)(void (*handler)(int)));
+/* Writes a GS base before each of several system calls: another base if `changed`, else the base
+ * that GS has. Returns if that works. Otherwise the process ends. If only the changed base ends it,
+ * FOREIGN_GS_CALL must be set. `set_handler` installs a handler for SIGSEGV. */
+void foreign_gs_call(int changed, void (*set_handler)(void (*handler)(int)));
 /* The caller's GS base, for use if no system call gives it. Read by RDGSBASE, or 0 if RDGSBASE does
  * not run. */
 uint64_t foreign_own_gs(void);
@@ -177,7 +177,7 @@ void event_addr32(struct window *w); /* the same with a 32-bit effective address
 void event_lea(struct window *w);    /* argument 0: segment; sets result */
 void event_store(struct window *w);  /* argument 0: segment, 1: offset, 2: value */
 void event_fork(struct window *w);   /* argument 0: clone flags, 1: stack, 2: TLS */
-void event_fork_change(struct window *w); /* the child writes other bases first: handler_base */
+void event_fork_change(struct window *w); /* event_fork(); the child sets handler_base[] */
 void event_exec(struct window *w);        /* argument 0: path, 1: argv, 2: envp */
 void event_abort(struct window *w);
 void event_selector(struct window *w);  /* argument 0: segment, 1: selector, 2: by POP */

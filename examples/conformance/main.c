@@ -58,7 +58,7 @@ static const char help[] =
 	"  --repeat N      each case N times; the worst result counts\n"
 	"  --limit SECONDS the time limit of a case, 30 by default, for a slow emulator\n"
 	"  --cpus LIST     only on these CPUs, such as 0-3,8\n"
-	"  --risky         also cases that are known to crash a defective kernel\n"
+	"  --risky         also cases that may crash a kernel\n"
 	"  --no-fork       run one case in this process, for a debugger\n"
 	"\n"
 	"  --help, --version\n"
@@ -67,7 +67,7 @@ static const char help[] =
 	"  0   no case failed\n"
 	"  1   a case failed\n"
 	"  3   the suite could not run\n"
-	"  4   no case could be tested: the machine has no FSGSBASE;\n"
+	"  4   no case could be tested, for example without FSGSBASE;\n"
 	"      0 with --tap, whose readers treat any other status as a failure\n"
 	"  64  bad usage\n";
 
@@ -225,18 +225,9 @@ static void handle_segv(void (*handler)(int))
 	signal(SIGSEGV, handler);
 }
 
-/* WRGSBASE is undefined here, so no case can have another GS base during a system call. */
-static void wrgsbase_undefined(int signal)
+static void gs_call(unsigned changed)
 {
-	(void)signal;
-	_exit(0);
-}
-
-static void gs_call(unsigned unused)
-{
-	(void)unused;
-	signal(SIGILL, wrgsbase_undefined);
-	foreign_gs_call(handle_segv);
+	foreign_gs_call((int)changed, handle_segv);
 }
 
 static void int80(unsigned unused)
@@ -326,8 +317,11 @@ static bool examine(void)
 		return false;
 	if (!lives)
 		foreign_deadly |= FOREIGN_INT80;
-	if (foreign_runs) {
-		if (!outlives(gs_call, 0, &lives))
+	/* A sandbox is the cause only if the same code lives with the GS base that it has. */
+	if (foreign_runs && !outlives(gs_call, 0, &lives))
+		return false;
+	if (foreign_runs && lives) {
+		if (!outlives(gs_call, 1, &lives))
 			return false;
 		if (!lives)
 			foreign_deadly |= FOREIGN_GS_CALL;

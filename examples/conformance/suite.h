@@ -20,8 +20,7 @@ enum word {
 	WORD_NONE = 0,
 	WORD_SKIP, /* could not be tested; the note holds the reason */
 	WORD_PASS, /* the rule holds */
-	/* Measured where vendors differ: there is no rule to break, and the note holds the
-	 * result. */
+	/* Vendors differ here, so there is no rule to break. The note holds what was measured. */
 	WORD_CLASSIFIED,
 	WORD_FAIL /* the rule does not hold, or the case died */
 };

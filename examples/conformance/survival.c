@@ -105,7 +105,7 @@ static void need_int80(void)
 	struct window *const w = window_new();
 
 	if (foreign_deadly & FOREIGN_INT80)
-		skip("INT 80h ends its caller: no 32-bit system calls here");
+		skip("INT 80h ends the calling process: no 32-bit system calls here");
 	foreign_now = w;
 	event_int80(w);
 	if (w->result != getpid())

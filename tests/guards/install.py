@@ -176,8 +176,8 @@ class Installed(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('cmake'), 'cmake is not installed')
     def test_cmake_finds_the_right_one(self):
-        """CMake stops if another major version or a newer version is wanted, or if the libraries were removed. It finds them
-        in a moved prefix."""
+        """CMake finds the libraries in a prefix that was moved. It stops if another major version or a newer version is
+        wanted, or if the libraries were removed."""
         with tempfile.TemporaryDirectory() as directory:
             moved = Path(directory) / 'moved'
             shutil.copytree(self.prefix, moved, symlinks=True)

@@ -170,8 +170,8 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('gdb') and present(), 'gdb is not installed, or the instructions do not run here')
     def test_debugger(self):
-        """The gdb command in doc/conformance.md stops before the instruction. Then gdb can go to the instruction, although the
-        case has changed the FS base."""
+        """The gdb command in doc/conformance.md stops before the instruction. Then gdb can go to the instruction, although
+        the case has changed the FS base."""
         text = (SOURCE / 'doc/conformance.md').read_text(encoding='utf-8').replace('\\\n', '')
         command, = re.findall(r'^    (gdb -iex .* --args) \./fsgs-conformance (.*)$', text, re.M)
         *words, last = shlex.split(command[0])
@@ -331,15 +331,19 @@ class Machines(unittest.TestCase):
         self.assertIn('si_code', cases(done)[239]['what'])
         self.assertEqual({case['result'] for number, case in cases(done).items() if number != 239}, {'skip'})
 
-    def test_one_undefined_instruction(self):
-        """If WRGSBASE is undefined, the cases that execute it fail for this reason. Case 702 does not blame system calls, and
-        no case skips because of them."""
+    def test_one_instruction_that_faults(self):
+        """If WRGSBASE faults, the cases that execute it fail for this reason. Case 702 does not blame system calls, no case
+        skips because of them, and case 1, which only reads FS, passes."""
         if not LAUNCH:
             self.skipTest('this build has no launcher (libzydis-dev)')
-        seen = cases(run('--json', '--only', '70[26]', wrapper=[LAUNCH, '--insn=wrgsbase:ud', '--everywhere', '--']))
-        for number in (702, 706):
-            self.assertEqual(seen[number]['result'], 'fail', seen)
-            self.assertIn('signal 4', seen[number]['seen'], seen)
+        for fault, signal in (('ud', 'signal 4'), ('gp', 'signal 11')):
+            wrapper = [LAUNCH, f'--insn=wrgsbase:{fault}', '--everywhere', '--']
+            seen = {number: case for only in ('1', '70[26]')
+                    for number, case in cases(run('--json', '--only', only, wrapper=wrapper)).items()}
+            for number in (702, 706):
+                self.assertEqual(seen[number]['result'], 'fail', seen)
+                self.assertIn(signal, seen[number]['seen'], seen)
+            self.assertEqual(seen[1]['result'], 'pass', seen)
 
 
 @unittest.skipUnless(CONFINE and advertised(), 'this kernel does not advertise FSGSBASE, or has no filters')

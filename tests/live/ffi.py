@@ -124,7 +124,7 @@ class Binding:
         return (self.here / 'README.md').read_text(encoding='utf-8')
 
     def program(self, file):
-        """Writes the program that the README shows into a file of `clean`."""
+        """Copies the program in the README to a file in the folder `clean`."""
         found = re.findall(rf'^```{self.language}\n(.*?)^```', self.readme(), re.M | re.S)
         if len(found) != 1:
             raise SystemExit(f'{len(found)} programs in the README')

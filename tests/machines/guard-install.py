@@ -180,8 +180,8 @@ class Debian:
         return Debian(self.kernel, self.initrd, file)
 
     def act(self, action):
-        """Boots the kernel directly, and runs a command as root. The guard's scripts `install` and `uninstall` run twice
-        in a row. Returns a digest of /boot and /etc."""
+        """Boots the kernel directly, and runs a command as root. If the command is `install` or `uninstall` of the guard, it
+        runs twice. Returns a digest of /boot and /etc."""
         done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=TIMEOUT, memory=1024,
                             append=f"console=ttyS0 panic=-1 quiet no_timer_check root=/dev/vda2 init=/opt/init fsgs.do={action}")
         tree = re.search(r"=== tree (\w+)", done.log)

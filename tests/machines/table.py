@@ -407,15 +407,19 @@ EVERY = {f"every-{'offered' if offered else 'hidden'}-{hwcap2}": (offered, hwcap
 
 @dataclasses.dataclass(frozen=True)
 class Boot:
-    """The boot image on one emulated machine. The other fields are arguments of machine.boot().
+    """The boot image on one emulated machine.
 
-    way       how the image is booted: elf, pvh, uefi, or bios or uefi with -cd, -disk or -stick
+    way       how the image is booted: elf, pvh or uefi; or a firmware and a medium: bios or uefi, then -cd, -disk or -stick
     verdict   the expected verdict; empty if the image must not reach one
+    findings  the expected findings
     cpus      how many CPUs the image must have tested: a number or a regular expression
     patches   bytes to replace in the image, OLD=NEW in hexadecimal, for failures that a machine can hardly have
     until     if given, the machine has no exit device, and the test ends it at a line that matches
     repeat    the number of boots, for results that depend on timing
     says      the lines that it must print, in this order, as regular expressions for whole lines
+    image     the image that Meson must build; if empty, `way` determines it
+
+    cpu, smp, machine, append and host are arguments of machine.boot().
     """
 
     name: str

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds the common prefix of a file's lines, whatever tool wrote it: a file's name, a logger's
- * columns, quote marks. The prefix is learnt from consecutive lines, which may differ in numbers,
+ * Finds a prefix that all lines of a file share, for example a file's name, a logger's columns or
+ * quote marks. The prefix is learnt from consecutive lines, which may differ in numbers,
  * levels and blanks. It is then removed from each line before the line is read.
  *
- * A user must not be able to forge kernel messages by such a prefix. So no prefix is learnt in a
- * file in which the kernel's own lines lack it, nor from lines that a program wrote to a system
- * log. A prefix must not contain a word with which the kernel or an init system introduces a
- * user-chosen name.
+ * A user must not be able to forge kernel messages by such a prefix. So if a file has kernel lines
+ * without a prefix, no prefix is learnt from this file. Lines that a program wrote to a system log
+ * are not used, either. A prefix must not contain a word with which the kernel or an init system
+ * introduces a user-chosen name.
  */
 #include "explain.h"
 

@@ -140,9 +140,11 @@ struct explain_boot {
 /* One dump of registers. */
 struct explain_dump {
 	char symbol[160];
-	uint8_t seen;  /* RIP is known */
-	uint8_t user;  /* of a program or of a 32-bit kernel, not of a 64-bit kernel */
-	uint8_t vague; /* the line may be a program name: no selector, or text after the symbol */
+	uint8_t seen; /* RIP is known */
+	uint8_t user; /* of a program or of a 32-bit kernel, not of a 64-bit kernel */
+	/* The RIP line may be a program's name, because it has no selector, or has text after the
+	 * symbol. */
+	uint8_t vague;
 	uint8_t has_cr4;
 	uint8_t code_length;
 	uint8_t code[EXPLAIN_CODE];

@@ -18,9 +18,9 @@ bool insn_mode_64(const struct vmcb *vmcb)
 }
 
 /*
- * Translates an address of the guest in long mode with four or five levels, and without paging.
- * Other paging modes are not supported, because neither Linux nor a Multiboot image uses them
- * before it enters long mode.
+ * Translates a linear address of the guest: by the four or five levels of page tables in long mode,
+ * or directly if paging is off. Other paging modes are not supported, because neither Linux nor a
+ * Multiboot image uses them on its way to long mode.
  */
 static bool translate(const struct vmcb *vmcb, uint64_t linear, uint64_t *physical)
 {
