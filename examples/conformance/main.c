@@ -317,7 +317,8 @@ static bool examine(void)
 		return false;
 	if (!lives)
 		foreign_deadly |= FOREIGN_INT80;
-	/* A sandbox is the cause only if the same code lives with the GS base that it has. */
+	/* First run the code with GS unchanged. A sandbox is to blame only if the code survives
+	 * that, but dies with a changed GS base. */
 	if (foreign_runs && !outlives(gs_call, 0, &lives))
 		return false;
 	if (foreign_runs && lives) {

@@ -10,7 +10,7 @@
 #define FSGS       "Linux, Documentation/arch/x86/x86_64/fsgs.rst"
 #define QEMU       "QEMU (user and system emulation), which does not check the operand"
 #define XENPV      "Xen before 4.15, 64-bit paravirtual guests"
-#define UML        "user-mode Linux (a context switch restores the FS base that arch_prctl has set)"
+#define UML        "user-mode Linux (a context switch loses an FS base that the instruction wrote)"
 #define GVISOR     "gVisor (uses GS itself; its ptrace platform loses the FS base at system calls)"
 #define NO_REQUEST "; gVisor has no PTRACE_ARCH_PRCTL"
 /* In user-mode Linux, cases with the selectors 1 and 2, the trap flag or 32-bit code fail, too. */

@@ -50,7 +50,7 @@ static const struct {
 	 0,
 	 ALWAYS,
 	 {"host", "the machine's fault, or its host's if this is a VM"}},
-	{FSGS_VERDICT_UNKNOWN, BIT(UNPROVEN), ALWAYS, {"unknown", "offered, but not tried"}},
+	{FSGS_VERDICT_UNKNOWN, BIT(UNPROVEN), ALWAYS, {"unknown", "advertised, but not tried"}},
 	{FSGS_VERDICT_UNKNOWN, 0, ALWAYS, {"unknown", "too little evidence to name a fault"}},
 };
 

@@ -119,7 +119,7 @@ static int check_cpus(struct fsgs_report *report)
 		if (error)
 			break;
 		if (check->before & CR4_FSGSBASE) {
-			pr_err("CPU %u: not asked: the kernel uses FSGSBASE there\n", cpu);
+			pr_err("CPU %u: not tested: the kernel uses FSGSBASE there\n", cpu);
 			error = -EBUSY;
 			break;
 		}

@@ -19,7 +19,7 @@
 #define FSGS_WRGSBASE wrgsbase /**< F3 0F AE /3 */
 
 #ifndef __ASSEMBLER__
-#define FSGS_INSN_STRING_(mnemonic) #mnemonic /**< Expands the name before quoting it. */
+#define FSGS_INSN_STRING_(mnemonic) #mnemonic /**< Quotes what FSGS_ASM() has expanded. */
 /** The instruction as text for an inline assembly template: `FSGS_ASM(FSGS_RDGSBASE, "%0")`. */
 #define FSGS_ASM(mnemonic, operand) FSGS_INSN_STRING_(mnemonic) " " operand
 #endif

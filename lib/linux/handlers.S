@@ -61,7 +61,7 @@ fsgs_handle:
 	pop %rdi
 	.cfi_adjust_cfa_offset -8
 	movq %rax, %r11
-	xorl %eax, %eax		/* the registers as at handler entry from the kernel */
+	xorl %eax, %eax		/* the kernel enters a handler with 0 in EAX */
 	testq %r11, %r11
 	jz 1f
 	jmp *%r11

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests that each output of the command can be read by the program for which it is meant: fleet.py CLASS."""
+"""fleet.py CLASS: tests that each output of the command can be read by the program for which it is meant."""
 
 import copy
 import json

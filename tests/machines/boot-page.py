@@ -83,7 +83,7 @@ def check(memory, background, commands, words):
     for expected in words:
         found = re.compile(expected).search(flowing, at)
         if not found:
-            problems.append(f"it does not say, or not in this order: {expected}")
+            problems.append(f"missing, or not in this order: {expected}")
             break
         at = found.end()
     blocks = [row[2 * column + 1] >> 4 for row in rows for column in range(COLUMNS)

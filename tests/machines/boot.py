@@ -135,7 +135,7 @@ def check_words(options, run):
     for words in options.says:
         found = re.compile(f"^{words}$", re.MULTILINE).search(run.log, at)
         if not found:
-            problems.append(f"it does not say, or not in this order: {words}")
+            problems.append(f"missing, or not in this order: {words}")
             break
         at = found.end()
     return problems

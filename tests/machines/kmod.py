@@ -350,7 +350,7 @@ class Refused(Machines):
         without the module's knowledge."""
         steps = self.machine('pressed')
         self.assertEqual([steps[name][1] for name in ('load', 'read', 'unload')], [0, EBUSY, 0])
-        self.assertIn('CPU 0: not asked: the kernel uses FSGSBASE there', steps['log'][0])
+        self.assertIn('CPU 0: not tested: the kernel uses FSGSBASE there', steps['log'][0])
         self.assertEqual(steps.report('check')['verdict'], 'usable')
 
     def test_refuses_without_an_offer(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Breaks the decision on purpose, and expects the cases of the table to fail.
+"""Breaks the decision on purpose, and expects exactly the affected cases of the table to fail.
 
 Two verdicts change places in decide_process(), and the static command is linked with this code. All cases in which a
 process runs the static command are repeated with it. The cases with one of the two verdicts must fail, and no other case.

@@ -178,7 +178,7 @@ class Model:
             yield stepped(state, me, at='trust', worked=state.machine)
         elif t.at == 'trust':
             same = state.decided == t.old
-            if self.defect == 'believed whatever the ticket':
+            if self.defect == 'trusted without comparing tickets':
                 same = dataclasses.replace(state.decided, ticket=t.old.ticket) == t.old
             if same:
                 state = dataclasses.replace(state, proof=t.worked,
@@ -251,7 +251,7 @@ DEFECTS = {
     'the ticket after the survey': 1,
     'no second survey': 2,
     'what was not found is forgotten': 3,
-    'believed whatever the ticket': 4,
+    'trusted without comparing tickets': 4,
     'no second look': 5,
 }
 

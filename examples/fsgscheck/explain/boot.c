@@ -63,7 +63,7 @@ void explain_boot_end(struct explain *e)
 	struct fsgs_report *r = &s.report;
 
 	explain_crash_end(e);
-	if ((b->disabled || b->cleared || b->misspelt[0]) && !b->ours) {
+	if ((b->disabled || b->cleared || b->misspelt[0]) && !b->judged) {
 		explain_put_boot(&s, b);
 		r->vantage = FSGS_VANTAGE_PROCESS;
 		/* Fill in the evidence that a process under this kernel would get. The kernel

@@ -387,9 +387,9 @@ const char *found_packed_command(const struct found_packed *packed, char text[2 
 }
 
 const char found_unread_text[] =
-	"This crash lacks the bytes of the Code: line, from the byte in angle brackets on, or all "
-	"registers. A serial console, netconsole, pstore or kdump records them. If you cannot get "
-	"them, boot once with nofsgsbase. If the kernel boots, FSGSBASE was the cause.";
+	"This crash lacks the registers, or the bytes of the Code: line from the byte in angle "
+	"brackets on. A serial console, netconsole, pstore or kdump records them. If you cannot "
+	"get them, boot once with nofsgsbase. If the kernel boots, FSGSBASE was the cause.";
 
 const struct side *found_side(const struct explain_source *s)
 {

@@ -260,7 +260,7 @@ void explain_judge(struct explain *e, struct explain_crash *c)
 	if (s.notes & (EXPLAIN_NOTE(STARTING) | EXPLAIN_NOTE(NOT_ENABLED) | EXPLAIN_NOTE(PINNED)))
 		s.report.vantage = FSGS_VANTAGE_PROCESS;
 	fsgs_decide(&s.report, sizeof s.report);
-	e->boot.ours |=
+	e->boot.judged |=
 		s.report.verdict != FSGS_VERDICT_UNKNOWN || (s.notes & EXPLAIN_NOTE(MISSPELT));
 	explain_give(e, &s);
 }

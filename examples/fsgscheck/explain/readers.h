@@ -67,7 +67,7 @@ struct explain_common {
 /* -- unwrap.c: a message without its transport's prefix */
 struct explain_message {
 	struct text text;
-	const struct explain_start *start; /* table entry that the message begins with, or NULL */
+	const struct explain_start *start; /* table entry whose text begins the message, or NULL */
 	uint64_t line;                     /* number of the message's first line */
 	uint64_t last;                     /* number of the message's last line */
 	uint32_t tag;       /* the caller (thread or CPU) that printk prints; 0 if none */
@@ -126,7 +126,7 @@ struct explain_boot {
 	uint32_t is_xen_pv;
 	uint32_t disabled;    /* disabled by nofsgsbase; CPUID offers the feature */
 	uint32_t cleared;     /* disabled by clearcpuid */
-	uint32_t ours;        /* a crash's source has this evidence: the boot needs no source */
+	uint32_t judged;      /* a crash of this boot has a verdict, so the boot gets none */
 	uint32_t own_modules; /* an out-of-tree module is loaded */
 	char misspelt[32];
 	char kernel[72];

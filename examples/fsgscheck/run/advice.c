@@ -68,7 +68,7 @@ static const char *source_step(const struct death *d)
 
 	switch (d->fault.cause) {
 	case FAULT_CPUID:
-		return "Run the program without the tool that switched CPUID off in this process.";
+		return "Run the program without the tool that makes CPUID fault in it.";
 	case FAULT_VALUE:
 		return "Correct the value in the program's source: bits 63 to 47 of an address "
 		       "must be equal.";

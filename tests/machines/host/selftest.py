@@ -111,7 +111,7 @@ def check_refusal(options, host, cpu, words):
     run = machine.boot(options.payload, host=host, host_elf=options.host_elf, cpu=cpu, memory=64)
     problems = []
     if not re.search(f"^host: stopped: .*{re.escape(words)}", run.log, re.MULTILINE):
-        problems.append(f"it does not say: {words}")
+        problems.append(f"missing: {words}")
     if run.status != 255:
         problems.append(f"QEMU's status is {run.status}, not 255")
     return problems, run
