@@ -3,7 +3,7 @@
  * @file
  * @brief Can the FSGSBASE instructions really be used here?
  *
- * The probe API of the Linux library. See the main page for a program of ten lines.
+ * The probe API of the Linux library. doc/README.md has a program that calls fsgs_check().
  */
 #ifndef FSGSCHECK_H
 #define FSGSCHECK_H
@@ -26,7 +26,7 @@ extern "C" {
  *  - A runtime that changes a base calls fsgs_base_access() once at its start, for each segment
  *    that it uses, and compares the answer with ::FSGS_ACCESS_INSTRUCTION.
  *  - A caller that wants one answer for all four instructions calls fsgs_usable().
- *  - A caller that wants to know why calls fsgs_check().
+ *  - A caller that wants the evidence, the findings and the access calls fsgs_check().
  *  - Code that runs before the C library is initialised calls fsgs_check_early().
  * @{
  */
@@ -35,21 +35,24 @@ extern "C" {
 enum fsgs_check_flag {
 	/** Execute none of the four instructions, and install no signal handler. */
 	FSGS_CHECK_NO_TRIAL = 1 << 0,
-	/** Also collect the evidence that findings and advice need: /proc/cpuinfo, the copies of
-	 *  the auxiliary vector, the makers of processor and hypervisor, the kernel's release,
-	 *  signs of tools, whether arch_prctl answers, and the canonical check. Reads files. */
+	/** Also collect the evidence that findings and advice need: /proc/cpuinfo, all copies of
+	 *  the auxiliary vector, the processor's model, the hypervisor, the kernel's release and
+	 *  signs of tools. Reads files. If a trial is possible, also test whether arch_prctl gives
+	 *  the right bases, and, where this is safe, whether WRGSBASE refuses a non-canonical
+	 *  address. */
 	FSGS_CHECK_CONTEXT = 1 << 1,
-	/** Repeat CPUID and the trial on each CPU that this thread may run on. The library starts a
-	 *  thread that moves from CPU to CPU. */
+	/** Repeat CPUID and the trial on each CPU on which the calling thread may run. The library
+	 *  starts a thread that moves from CPU to CPU. */
 	FSGS_CHECK_ALL_CPUS = 1 << 2,
-	/** Test that a base written by WRGSBASE outlives system calls, signals, context switches,
-	 *  sleep, fork and migrations. Runs in the library's own threads and in a child that shares
-	 *  the memory. Takes 1 to 50 ms, whatever the size of the process. Done only if the kernel
-	 *  advertises the instructions and the trial of RDGSBASE and WRGSBASE succeeded. */
+	/** Test whether a base that WRGSBASE wrote survives system calls, signals, CPUID, context
+	 *  switches, sleep, the creation of a child, and migrations. The test runs in the library's
+	 *  own threads and in a child that shares the memory. It takes 1 to 50 ms, whatever the
+	 *  size of the process. It is made only if the kernel advertises the instructions and the
+	 *  trial of RDGSBASE and WRGSBASE succeeded. */
 	FSGS_CHECK_SURVIVAL = 1 << 3
 };
 
-/** How many ranges of CPUs an fsgs_cpu_group can name. */
+/** The largest number of CPU ranges in a struct fsgs_cpu_group. */
 #define FSGS_CPU_RANGES 8
 
 /** @brief CPUs that gave the same result. The caller allocates the structure and passes its size.
@@ -57,41 +60,42 @@ enum fsgs_check_flag {
 struct fsgs_cpu_group {
 	/** How many CPUs. */
 	uint32_t count;
-	/** How many elements of first and last are used. */
+	/** How many elements of `first` and of `last` are used. */
 	uint32_t ranges;
 	/** First CPU of each range. */
 	uint32_t first[FSGS_CPU_RANGES];
 	/** Last CPU of each range. */
 	uint32_t last[FSGS_CPU_RANGES];
-	/** enum fsgs_answer: CPUID offers the instructions. */
+	/** enum fsgs_answer: whether CPUID offers the instructions. */
 	uint32_t cpuid_fsgsbase;
-	/** enum fsgs_outcome, by enum fsgs_insn. */
+	/** enum fsgs_outcome of each instruction; the index is enum fsgs_insn. */
 	uint32_t outcomes[FSGS_INSNS];
 	/** How many of the counted CPUs are in no range, because there were more than
-	 *  ::FSGS_CPU_RANGES ranges. fsgs_check_cpu() checks each of them. */
+	 *  ::FSGS_CPU_RANGES ranges. fsgs_check_cpu() gives the result of any one CPU. */
 	uint32_t unnamed;
 	/** Zero. */
 	uint32_t reserved[2];
 };
 
-/** The smallest group that the library accepts. */
+/** The smallest size of a struct fsgs_cpu_group that the library accepts. */
 #define FSGS_CPU_GROUP_MIN offsetof(struct fsgs_cpu_group, reserved)
 
 /**
  * @brief Collect evidence on this machine and decide.
  *
- * Collects in this order: the surroundings, with ::FSGS_CHECK_CONTEXT; AT_HWCAP2 bit 1 (Linux,
- * Documentation/arch/x86/x86_64/fsgs.rst), and with ::FSGS_CHECK_CONTEXT also /proc/cpuinfo; CPUID,
- * where leaf 7 is queried only if it exists (SDM vol. 2, CPUID); the trial of the four
- * instructions; the other parts that @p flags ask for. Then decides as fsgs_decide() does. Nothing
- * is cached: each call collects the evidence again.
+ * Collects in this order: with ::FSGS_CHECK_CONTEXT, the kernel's release and signs of tools;
+ * AT_HWCAP2 bit 1 (Linux, Documentation/arch/x86/x86_64/fsgs.rst), and with ::FSGS_CHECK_CONTEXT
+ * also /proc/cpuinfo; CPUID, where leaf 7 is queried only if it exists (SDM vol. 2, CPUID); the
+ * trial of the four instructions; then the other evidence that @p flags request. Decides as
+ * fsgs_decide() does. Nothing is cached: each call collects the evidence again.
  *
  * During the trial, a few microseconds long, SIGILL, SIGSEGV, SIGBUS and SIGSYS have a handler of
- * the library. Every other signal is blocked in the calling thread meanwhile, except SIGTRAP, which
- * debuggers need. A fault in other code is passed to the action that was installed before, with
- * that action's flags and mask. When the call returns, the handlers, the mask, the bases and errno
- * are restored. A check with ::FSGS_CHECK_ALL_CPUS or ::FSGS_CHECK_SURVIVAL creates a thread. If it
- * is the first thread that the process creates, the C library initialises its thread support.
+ * the library. During the trial, every other signal is blocked in the calling thread, except
+ * SIGTRAP, which debuggers need. A fault in other code is passed to the action that was installed
+ * before, with that action's flags and mask. When the call returns, the handlers, the mask, the
+ * bases and errno are restored. With ::FSGS_CHECK_ALL_CPUS or ::FSGS_CHECK_SURVIVAL, the library
+ * creates threads. If the process has created no thread before, the C library then initialises its
+ * thread support.
  *
  * @param[out] report  Filled in as far as @p size reaches; a part beyond what this library knows is
  *                     zeroed.
@@ -104,23 +108,24 @@ struct fsgs_cpu_group {
  *
  * @par Threads and signals
  * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial.
- * A child forked during a trial keeps the library's handlers until its own first check; they pass
- * every signal on. Not for signal handlers: a handler that interrupts a check of its own thread
- * gets no trial (::FSGS_REFUSAL_SYSTEM with EDEADLK), but no deadlock either. Not a cancellation
- * point. A check waits up to 10 s for a trial of another thread or of another copy of the library,
- * then continues without a trial (EDEADLK).
+ * A child that is forked during a trial keeps the library's handlers until its own first check;
+ * these handlers pass every signal on. Do not call this in a signal handler: if the handler
+ * interrupts a check of its own thread, its check is made without a trial (::FSGS_REFUSAL_SYSTEM
+ * with EDEADLK). Not a cancellation point. A check waits up to 10 s for a trial of another thread
+ * or of another copy of the library, then continues without a trial (EDEADLK).
  * @par Early use
- * In a constructor; not in an IFUNC resolver or before relocation, where fsgs_check_early() works.
+ * Works in a constructor, but not in an IFUNC resolver or before relocation: call
+ * fsgs_check_early() there.
  * @par Environment
  * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. An unknown value of
  * `FSGSCHECK_TRIAL` or `FSGSCHECK_BASE` is ignored and reported as ::FSGS_FINDING_MISCONFIGURED.
  * Every environment variable is ignored in a process that runs with raised privileges (AT_SECURE).
- * No thread may change the environment meanwhile.
+ * No thread may change the environment during the call.
  * @par Stack
- * 10 KiB, plus one signal frame (AT_MINSIGSTKSZ), unless that goes to the alternate stack.
+ * 10 KiB, plus one signal frame (AT_MINSIGSTKSZ), unless the frame goes to the alternate stack.
  * @par Cost
  * Two CPUID instructions, each of which exits to the hypervisor in a VM, and about 25 short system
- * calls; with ::FSGS_CHECK_CONTEXT 100 to 500 microseconds.
+ * calls. With ::FSGS_CHECK_CONTEXT, 100 to 500 microseconds in all.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst; getauxval(3); arch_prctl(2); proc(5).
@@ -130,14 +135,14 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size,
 			uint32_t flags) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /**
- * @brief fsgs_check() on every allowed CPU, with the result of each.
+ * @brief fsgs_check() on every allowed CPU; groups the CPUs by their results.
  *
  * @param[out]    report      Filled in as far as @p size reaches.
  * @param[in]     size        `sizeof *report` in bytes.
  * @param[in]     flags       enum fsgs_check_flag; ::FSGS_CHECK_ALL_CPUS is implied.
- * @param[out]    groups      Room for @p *count groups; one group for each distinct result, in the
- *                            order of their first CPUs. If there are more results than groups, the
- *                            last group holds the rest.
+ * @param[out]    groups      Room for @p *count groups. Each distinct result gets one group, in the
+ *                            order of the first CPU of each. If there are more results than groups,
+ *                            the last group also holds the CPUs of all further results.
  * @param[in]     group_size  `sizeof *groups` in bytes. A part of a group beyond what this library
  *                            knows is zeroed.
  * @param[in,out] count       In: how many groups there is room for, at least 1. Out: how many were
@@ -151,17 +156,19 @@ FSGS_API int fsgs_check(struct fsgs_report *report, size_t size,
  *              written or run.
  *
  * @par Threads and signals
- * Any number of threads may call this at once; trials take turns. Not for signal handlers, and not
- * a cancellation point. The allowed CPUs are those of the calling thread's affinity, which is not
- * changed: a thread of the library moves from CPU to CPU.
+ * Any number of threads may call this at once; trials take turns. Do not call this in a signal
+ * handler. Not a cancellation point. The allowed CPUs are those of the calling thread's affinity.
+ * This affinity is not changed: a thread of the library moves from CPU to CPU.
  * @par Early use
- * In a constructor; not in an IFUNC resolver or before relocation.
+ * Works in a constructor, but not in an IFUNC resolver or before relocation.
  * @par Environment
- * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. The variable is ignored in a process
- * that runs with raised privileges (AT_SECURE).
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. An unknown value of
+ * `FSGSCHECK_TRIAL` or `FSGSCHECK_BASE` is ignored and reported as ::FSGS_FINDING_MISCONFIGURED.
+ * Every environment variable is ignored in a process that runs with raised privileges (AT_SECURE).
+ * No thread may change the environment during the call.
  * @par Cost
- * fsgs_check(), the creation of a thread, and for each CPU a migration, two CPUID instructions and
- * a trial.
+ * That of fsgs_check(), the creation of a thread, and for each CPU a migration, two CPUID
+ * instructions and a trial.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst; sched_setaffinity(2).
@@ -180,7 +187,7 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
  * @param[in]  size    `sizeof *report` in bytes.
  * @param[in]  flags   enum fsgs_check_flag, without ::FSGS_CHECK_ALL_CPUS.
  *
- * @retval 0    The report is filled in, with fsgs_report.cpus_checked of 1.
+ * @retval 0    The report is filled in, and fsgs_report.cpus_checked is 1.
  * @retval -22  (-EINVAL) @p report is NULL, @p size is below ::FSGS_REPORT_MIN, or @p flags has an
  *              unknown bit or ::FSGS_CHECK_ALL_CPUS; or there is no such CPU, it is offline, or
  *              the process's cpuset excludes it.
@@ -188,16 +195,18 @@ FSGS_API int fsgs_check_cpus(struct fsgs_report *report, size_t size, uint32_t f
  *              pthread_create(3) and sched_setaffinity(2) are possible.
  *
  * @par Threads and signals
- * Any number of threads may call this at once; trials take turns. Not for signal handlers, and not
- * a cancellation point. The affinity of the calling thread is not changed: a thread of the library
- * runs on that CPU.
+ * Any number of threads may call this at once; trials take turns. Do not call this in a signal
+ * handler. Not a cancellation point. The affinity of the calling thread is not changed: a thread of
+ * the library runs on that CPU.
  * @par Early use
- * In a constructor; not in an IFUNC resolver or before relocation.
+ * Works in a constructor, but not in an IFUNC resolver or before relocation.
  * @par Environment
- * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. The variable is ignored in a process
- * that runs with raised privileges (AT_SECURE).
+ * `FSGSCHECK_TRIAL=0` has the effect of ::FSGS_CHECK_NO_TRIAL. An unknown value of
+ * `FSGSCHECK_TRIAL` or `FSGSCHECK_BASE` is ignored and reported as ::FSGS_FINDING_MISCONFIGURED.
+ * Every environment variable is ignored in a process that runs with raised privileges (AT_SECURE).
+ * No thread may change the environment during the call.
  * @par Cost
- * fsgs_check(), the creation of a thread, and a migration.
+ * That of fsgs_check(), the creation of a thread, and a migration.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst; sched_setaffinity(2).
@@ -207,25 +216,26 @@ FSGS_API int fsgs_check_cpu(uint32_t cpu, struct fsgs_report *report, size_t siz
 			    uint32_t flags) FSGS_NOTHROW FSGS_MUST_CHECK;
 
 /**
- * @brief Whether all four instructions may be used by this process: the cached answer.
+ * @brief Whether this process may use all four instructions; the answer is cached.
  *
- * The first call does fsgs_check(), unless the first use of a segment did. Later calls read one
- * variable, until fsgs_refresh() is called. This is the machine's answer: it ignores
- * `FSGSCHECK_BASE` and fsgs_base_force(), and requires all four instructions. A runtime that uses
- * one segment calls fsgs_base_access() instead.
+ * The first call makes a check as fsgs_check() does, unless the first use of a segment has made it.
+ * Later calls read the cached answer. fsgs_refresh() renews the answer, and so does
+ * fsgs_base_force() with ::FSGS_BASE_AUTO if it makes a check. The answer ignores the accesses that
+ * `FSGSCHECK_BASE` and fsgs_base_force() set, and requires all four instructions. A runtime that
+ * uses one segment calls fsgs_base_access() instead.
  *
  * @retval 1  The verdict is ::FSGS_VERDICT_USABLE.
- * @retval 0  It is another verdict.
+ * @retval 0  The verdict is another.
  *
  * @par Threads and signals
- * Safe from any thread. The first call is not for signal handlers, later calls are.
+ * Safe from any thread. Do not make the first call in a signal handler; later calls are safe there.
  * @par Early use
- * In a constructor; not in an IFUNC resolver or before relocation.
+ * Works in a constructor, but not in an IFUNC resolver or before relocation.
  * @par Environment
- * The first call reads `FSGSCHECK_TRIAL`, as fsgs_check() does, and decides the access of each
- * segment, for which it also reads `FSGSCHECK_BASE`.
+ * The first call reads `FSGSCHECK_TRIAL`, as fsgs_check() does. It also decides the access of each
+ * segment, and reads `FSGSCHECK_BASE` for that.
  * @par Cost
- * A load and a test once the answer is cached.
+ * A load and a test once the answer is cached. The first call costs two fsgs_check() at most.
  * @par Source
  * SDM vol. 2, CPUID, RDFSBASE/RDGSBASE, WRFSBASE/WRGSBASE; Linux,
  * Documentation/arch/x86/x86_64/fsgs.rst.
@@ -238,23 +248,23 @@ FSGS_API int fsgs_usable(void) FSGS_NOTHROW;
  *
  * Call it when the process may be on another machine: after a resume, a migration, or a restore
  * from a checkpoint. Until it returns, other threads use the previous answers. If another thread is
- * deciding at the same time, the previous answers stay until that thread has finished.
+ * deciding at the same time, the previous answers may remain in use until that thread has finished.
  *
- * @retval 1  An access or the answer of fsgs_usable() changed, or was not known before.
+ * @retval 1  An access changed or was not decided before, or the answer of fsgs_usable() changed.
  * @retval 0  Nothing changed.
  *
  * @par Threads and signals
- * Safe from any thread, not for signal handlers.
+ * Safe from any thread, but not in a signal handler.
  * @par Early use
- * In a constructor; not in an IFUNC resolver or before relocation.
+ * Works in a constructor, but not in an IFUNC resolver or before relocation.
  * @par Environment
  * `FSGSCHECK_BASE` and `FSGSCHECK_TRIAL` are read again.
  * @par Cost
- * One fsgs_check(), and a second with ::FSGS_CHECK_CONTEXT if the first gives a segment the access
- * arch_prctl. None if both accesses are set by fsgs_base_force() or `FSGSCHECK_BASE`, and neither
- * fsgs_usable() nor the first use of a segment has made a check.
+ * One fsgs_check(). A second one, with ::FSGS_CHECK_CONTEXT, if the first gives the access
+ * arch_prctl to a segment that neither fsgs_base_force() nor `FSGSCHECK_BASE` sets. No check if
+ * these set both segments and fsgs_usable() has no cached answer.
  * @par Source
- * None: neither kernel nor hypervisor announces such a change (doc/limits.md).
+ * None: neither kernel nor hypervisor announces a move to another machine (doc/limits.md).
  * @since 1.0
  */
 FSGS_API int fsgs_refresh(void) FSGS_NOTHROW;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * @brief The freestanding core: the checks of ring 0, without an operating system.
+ * @brief The freestanding core: checks a CPU in ring 0, without an operating system.
  *
  * The core is in `libfsgscheck-core.a` (pkg-config `fsgscheck-core`). This archive has no undefined
- * symbol. It uses only general registers, no red zone, no thread-local storage and no allocation.
- * The Linux library is built from the same sources, but the shared library exports none of the
- * functions of this header. The archive also holds the functions of report.h, so that a kernel or
- * boot program can decide and explain the result.
+ * symbol. Its code uses only general registers, no red zone, no thread-local storage and no
+ * allocation. The Linux library is built from the same sources, but the shared library exports none
+ * of the functions of this header. The archive also holds the functions of report.h, so that a
+ * kernel or boot program can decide and explain the result.
  */
 #ifndef FSGSCHECK_CORE_H
 #define FSGSCHECK_CORE_H
@@ -20,8 +20,8 @@ extern "C" {
 
 /**
  * @defgroup core The freestanding core
- * @brief For kernels, boot programs and test harnesses: the walk through ring 0 with the caller's
- *        fault hook.
+ * @brief For kernels, boot programs and test harnesses: the check in ring 0, in which the caller's
+ *        exception handler catches the faults.
  *
  * An instruction under trial may raise an exception. Each such instruction is in a *stub*, an
  * assembly function without a stack frame. One table lists the addresses that may fault. The
@@ -34,7 +34,7 @@ extern "C" {
 #pragma GCC visibility push(hidden)
 
 #if defined(__x86_64__)
-/** Stubs follow the System V calling convention, also in a Windows-target (UEFI) build. */
+/** Stubs follow the System V calling convention, even if the target is Windows, as for UEFI. */
 #define FSGS_STUB __attribute__((sysv_abi))
 #else
 #define FSGS_STUB
@@ -64,24 +64,25 @@ struct fsgs_stub {
  *  stub does not return. */
 typedef FSGS_STUB int fsgs_stub_fn(struct fsgs_stub *io);
 
-/** Executes UD2, which always faults: to test an exception handler or a `run` hook. */
+/** A stub that executes UD2, which always faults. It tests an exception handler or a `run` hook. */
 fsgs_stub_fn fsgs_stub_undefined;
 
 /**
- * @brief Call this in the handler of \#UD and \#GP (SIGILL, SIGSEGV, SIGBUS).
+ * @brief Recovers from a fault in a stub. Call this in the handlers of \#UD and \#GP (SIGILL,
+ *        SIGSEGV, SIGBUS).
  *
  * @param[in,out] rip    The saved instruction pointer. On success, the address to continue at: the
  *                       stub then returns 1.
  * @param[in]     rdi    The saved RDI.
  * @param[in]     fault  The exception vector or the signal, which is stored in the argument block.
- * @param[in]     code   The error code or si_code, which is stored, too.
+ * @param[in]     code   The error code or si_code, which is also stored there.
  *
- * @return The stub's argument block, with the fault noted; NULL if @p rip is not an instruction of
- *         a stub, so the fault belongs to other code. Nothing is changed then.
+ * @return The stub's argument block, with the fault noted; NULL if no stub may fault at @p rip: the
+ *         fault belongs to other code, and nothing is changed.
  *
  * @par Threads and signals
- * Safe in any handler. Does not use FS or GS, which may hold a marker at this moment. The handler
- * must not use them before this call either.
+ * Safe in any handler. At this moment, the FS or GS base may be a marker. So this function does not
+ * use FS or GS, and the handler must not use them before this call.
  * @par Early use
  * Everywhere.
  * @par Cost
@@ -98,24 +99,25 @@ struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault,
  *  passes the size of the structure. Later versions only add hooks at its end, and a hook beyond
  *  the passed size counts as NULL. */
 struct fsgs_core_ops {
-	/** Passed to each function. */
+	/** Passed to each of the functions below. */
 	void *context;
 
-	/** Runs one stub under the guard. Returns 0 if the stub ran, or 1 if it faulted, with the
-	 *  fault noted in @p io. NULL: the stub is called directly, which is right if the exception
-	 *  handler continues at the address that fsgs_stub_recover() gives. */
+	/** Runs one stub. Returns 0 if the stub ran. If the stub faulted, returns 1, with `fault`
+	 *  and `code` of @p io filled in. NULL: the core calls the stub directly, which is right if
+	 *  the exception handler continues at the address that fsgs_stub_recover() gives. */
 	int (*run)(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
-	/** Executes CPUID. Returns 0, or 1 if CPUID faults. NULL: the core executes CPUID in a
-	 *  stub. */
+	/** Executes CPUID, and stores EAX, EBX, ECX and EDX in @p regs, in this order. Returns 0,
+	 *  or 1 if CPUID faults. NULL: the core executes CPUID in a stub. */
 	int (*cpuid)(void *context, uint32_t leaf, uint32_t subleaf, uint32_t regs[4]);
 
-	/** Reads a base from another source than the instructions: the MSR, arch_prctl, a self
-	 *  pointer. Returns 0 or a negative error. NULL: there is no other source. */
+	/** Reads a base without the instructions: from the MSR, by arch_prctl, or from a self
+	 *  pointer. Returns 0 or a negative error. NULL: there is no other access to a base. */
 	int (*get_base)(void *context, uint32_t segment, uint64_t *base);
 
-	/** Writes a base without the instructions. The core passes only the base that the segment
-	 *  had before the trial, to restore it. Returns 0 or a negative error. */
+	/** Writes a base without the instructions. The core calls this only to restore the base
+	 *  that the segment had before the trial. Returns 0 or a negative error. NULL: there is no
+	 *  other access. */
 	int (*set_base)(void *context, uint32_t segment, uint64_t base);
 
 	/** Ring 0: called before each step, so that the last output names the step at which a
@@ -134,26 +136,27 @@ struct fsgs_core_ops {
 
 /** @brief Flags of fsgs_core_ring0(); may be combined. */
 enum fsgs_ring0_flag {
-	/** Set CR4 bit 16 even where CPUID does not offer it. At this write, every known processor
-	 *  raises \#GP, and QEMU's emulation (7.2) hangs. */
+	/** Set CR4 bit 16 even if CPUID does not offer the feature. At this write, every known
+	 *  processor without the feature raises \#GP, and QEMU's emulation (7.2) hangs. */
 	FSGS_RING0_FORCE = 1 << 0,
 	/** Write to each base only the value that it already has: for a kernel that needs its bases
 	 *  and continues to run. Leaves out the 32-bit forms, the canonical check and the survival
 	 *  checks. If CR4 bit 16 is already set, CR4 is not written and no instruction is tried. An
-	 *  NMI may come, except on a machine that stores a wrong value. There the GS base is
-	 *  foreign for a few instructions, from WRGSBASE to the WRMSR that repairs it. */
+	 *  NMI may occur during the call, except on a machine on which WRGSBASE stores a wrong
+	 *  value: there the GS base is wrong for a few instructions, until WRMSR repairs it. */
 	FSGS_RING0_KEEP = 1 << 1
 };
 
 /**
- * @brief Check this CPU from ring 0: fills in the evidence half of a report.
+ * @brief Check this CPU in ring 0, and fill in the evidence half of a report.
  *
  * The steps are: CPUID; the four instructions with CR4 bit 16 clear, where they must raise \#UD;
  * setting the bit, and reading it back; the trial in both widths, checked against MSR_FS_BASE and
- * MSR_GS_BASE; the non-canonical write; whether a base outlives CPUID, port I/O and HLT; the four
- * instructions again, to notice a result that changes; and once more with the bit clear. CR4 and
- * both bases are then restored. If CPUID does not offer the feature, the bit is not set, except
- * with ::FSGS_RING0_FORCE. If the bit is already set without that offer, CR4 is left alone.
+ * MSR_GS_BASE; the non-canonical write; whether a base outlives CPUID, port I/O and, with the hook
+ * `halt`, HLT; the four instructions again, to notice a result that changes; and the four
+ * instructions once more with the bit clear. CR4 and both bases are then restored. If CPUID does
+ * not offer the feature, the bit is not set, except with ::FSGS_RING0_FORCE. If the bit is already
+ * set without that offer, CR4 is not written.
  *
  * Does not decide: call fsgs_decide() next. With several CPUs, compare their reports by
  * fsgs_core_ring0_same() first, and set fsgs_report.cpus_differ.
@@ -171,15 +174,16 @@ enum fsgs_ring0_flag {
  *              ::FSGS_REPORT_MIN or @p ops_size below ::FSGS_CORE_OPS_MIN. Nothing was done.
  *
  * @par Interrupts
- * Interrupts must be off on this CPU during the whole call. An NMI or a machine check whose handler
- * uses FS or GS must not come, except with ::FSGS_RING0_KEEP. The handlers of \#UD and \#GP must
- * already lead to fsgs_stub_recover(). The call needs 64-bit mode, CPL 0 and 4 KiB of stack.
+ * Interrupts must be off on this CPU during the whole call. If the handler of NMIs or machine
+ * checks uses FS or GS, neither may occur during the call; ::FSGS_RING0_KEEP allows them. The
+ * handlers of \#UD and \#GP must already call fsgs_stub_recover(), unless the caller recovers from
+ * faults in stubs by other code. The call needs 64-bit mode, CPL 0 and 4 KiB of stack.
  * @par Early use
  * Everywhere.
  * @par Cost
  * About 70 calls of stubs, of which nine fault on a healthy machine; with ::FSGS_RING0_KEEP half as
- * many. In a guest, CPUID, port I/O and HLT exit to the hypervisor; accesses to CR4 and the MSRs
- * may.
+ * many calls. In a guest, CPUID, port I/O and HLT exit to the hypervisor; accesses to CR4 and the
+ * MSRs may.
  * @par Source
  * SDM vol. 3, control register CR4, bit 16; vol. 2, RDFSBASE to WRGSBASE, RDMSR and WRMSR; vol. 4,
  * IA32_FS_BASE and IA32_GS_BASE. Each step is in doc/ring0.md.
@@ -192,17 +196,17 @@ int fsgs_core_ring0(struct fsgs_report *report, size_t size, const struct fsgs_c
  * @brief Whether two CPUs gave the same result in ring 0.
  *
  * Compares the evidence that fsgs_decide() uses: CPUID's offer, CR4, every outcome, whether
- * repeated samples differ, the canonical check.
+ * repeated samples differ, and the canonical check.
  *
  * @param[in] a     The evidence of one CPU.
  * @param[in] b     The evidence of the other CPU.
- * @param[in] size  `sizeof *a` in bytes; the same for @p b.
+ * @param[in] size  `sizeof *a` in bytes, which must also be the size of @p b.
  *
- * @retval 1  They agree.
- * @retval 0  They do not.
+ * @retval 1  The two results are the same.
+ * @retval 0  They differ.
  *
  * @par Threads and signals
- * Safe everywhere; reads the two reports.
+ * Safe everywhere; only reads the two reports.
  * @par Early use
  * Everywhere.
  * @par Cost

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * @brief Attributes of the public declarations, each in one place.
+ * @brief Attributes of the public declarations.
  */
 #ifndef FSGSCHECK_EXPORT_H
 #define FSGSCHECK_EXPORT_H
@@ -20,7 +20,7 @@
 #define FSGS_API __attribute__((visibility("default")))
 #endif
 
-/** The result depends on the arguments alone; calls with equal arguments may be merged. */
+/** The result depends only on the arguments; the compiler may merge calls with equal arguments. */
 #define FSGS_CONST      __attribute__((const))
 
 /** The result depends on the arguments and on the memory that they point to. */
@@ -29,7 +29,7 @@
 /** The result shows whether the call did anything, so it must not be ignored. */
 #define FSGS_MUST_CHECK __attribute__((warn_unused_result))
 
-/** No C++ exception leaves the library. */
+/** The function throws no C++ exception. */
 #if defined(__cplusplus) && __cplusplus >= 201103L
 #define FSGS_NOTHROW noexcept
 #elif defined(__cplusplus)
@@ -39,15 +39,16 @@
 #endif
 
 /** @cond internal */
-#ifndef FSGS_PLAIN /* the drop-in form's source defines it */
+#ifndef FSGS_PLAIN /* defined by the C file of the drop-in form */
 #define FSGS_PLAIN
 #endif
 /** @endcond */
 
-/** A function that is always inlined, even without optimisation, and even into a caller with
+/** Marks a function that is always inlined, even without optimisation, and even into a caller with
  *  another stack protector setting. `-finstrument-functions` adds no calls to it, because these
  *  calls could run while the FS base is foreign. In C++ it has external linkage, for use in module
- *  units, and is hidden: shared libraries that take its address are not bound to each other. */
+ *  units, and is hidden, so that shared libraries that take its address do not bind to each
+ *  other. */
 #if defined(__cplusplus)
 #define FSGS_INLINE \
 	inline __attribute__((always_inline, visibility("hidden"), no_instrument_function))
@@ -57,7 +58,7 @@
 		__attribute__((always_inline, no_instrument_function, unused, nothrow))
 #endif
 
-/** ::FSGS_NOTHROW for the definition of a function that is ::FSGS_INLINE. It is empty in C, where
+/** ::FSGS_NOTHROW for the definition of a function that is ::FSGS_INLINE. Empty in C, where
  *  ::FSGS_INLINE has the attribute already. */
 #if defined(__cplusplus)
 #define FSGS_INLINE_NOTHROW FSGS_NOTHROW

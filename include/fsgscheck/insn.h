@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * @brief The four instructions: the one place in the tree that spells them.
+ * @brief The four instructions: the only place in the tree that has their mnemonics.
  *
- * Usable from C and from assembly. The assembler knows the mnemonics even if the compiler may not
- * generate these instructions. So the macros do not need `-mfsgsbase`. The operand chooses the
- * form: a 64-bit register gives F3 REX.W 0F AE /digit, a 32-bit register F3 0F AE /digit, with
- * mod=11. The digit is the number of the instruction in enum fsgs_insn.
+ * Usable from C and from assembly. The macros do not need `-mfsgsbase`: without it, the compiler
+ * does not generate these instructions, but the assembler accepts their mnemonics. The operand
+ * chooses the form: a 64-bit register gives F3 REX.W 0F AE /digit, a 32-bit register F3 0F AE
+ * /digit, with mod=11. The digit is the number of the instruction in enum fsgs_insn.
  *
  * Source: SDM vol. 2, RDFSBASE/RDGSBASE and WRFSBASE/WRGSBASE.
  */
@@ -19,7 +19,7 @@
 #define FSGS_WRGSBASE wrgsbase /**< F3 0F AE /3 */
 
 #ifndef __ASSEMBLER__
-#define FSGS_INSN_STRING_(mnemonic) #mnemonic /**< Quotes what FSGS_ASM() has expanded. */
+#define FSGS_INSN_STRING_(mnemonic) #mnemonic /**< Quotes the mnemonic, expanded by FSGS_ASM(). */
 /** The instruction as text for an inline assembly template: `FSGS_ASM(FSGS_RDGSBASE, "%0")`. */
 #define FSGS_ASM(mnemonic, operand) FSGS_INSN_STRING_(mnemonic) " " operand
 #endif
