@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reasons and advice: the same sentences for the library, the command, the boot image and the page.
- * They are in advice.def, each with its condition. Here they become a list of conditions, and a
- * structure with one member for each text, in the same order. Such a structure needs no relocation.
+ * Chooses the reason and the advice for a report, from the sentences in advice.def, each of which
+ * has a condition. Here they become an array of conditions, and a structure with one member for
+ * each text, in the same order. Unlike an array of pointers, such a structure needs no relocation.
  * One string with all texts would be longer than C11 5.2.4.1 requires compilers to accept.
  */
 #include "core.h"
@@ -18,27 +18,27 @@
 _Static_assert(FSGS_FINDINGS <= 32, "a finding does not fit into a condition");
 
 enum {
-	ANYWHERE = 0, /* from a process or from ring 0 */
+	ANYWHERE = 0, /* no requirement */
 	PROCESS = 1,
 	RING0 = 2,
-	TRIED = 4,     /* all four instructions were tried */
-	OFFERED = 8,   /* CPUID offers the instructions */
-	MAYBE_VM = 16, /* may be a guest with its own ring 0: no evidence against it */
-	ASKED = 32,    /* the report has evidence from ring 0 */
-	UNASKED = 64,
+	TRIED = 4,         /* all four instructions were tried */
+	OFFERED = 8,       /* CPUID offers the instructions */
+	MAYBE_VM = 16,     /* may be a guest with its own ring 0 */
+	ASKED = 32,        /* the report has evidence from ring 0 */
+	UNASKED = 64,      /* the report of a process, without evidence from ring 0 */
 	PARAVIRTUAL = 128, /* a guest without its own ring 0 */
-	MAYBE_BARE = 256,  /* no sign of a hypervisor */
-	RECORDED = 512,    /* evidence read from a file: the library did not run on that machine */
-	OWN = 1024,        /* the library ran on that machine */
+	MAYBE_BARE = 256,  /* may run without a hypervisor */
+	RECORDED = 512,    /* read from a file: the library did not run on that machine */
+	OWN = 1024,        /* the library ran on the machine of the report */
 	VIRTUAL = 2048,    /* under a hypervisor, in a guest with its own ring 0 */
 };
 
 struct condition {
-	uint32_t with;    /* all of these findings */
-	uint32_t without; /* none of these findings */
-	uint16_t where;   /* all of these bits of the enumeration above */
-	uint8_t verdicts; /* any of these */
-	uint8_t product;  /* under this hypervisor */
+	uint32_t with;    /* findings that must all be present */
+	uint32_t without; /* findings that must all be absent */
+	uint16_t where;   /* bits of the enumeration above that must all apply */
+	uint8_t verdicts; /* one bit for each verdict that is accepted */
+	uint8_t product;  /* enum fsgs_product, or ANY_PRODUCT */
 };
 
 #define REASON(verdicts, with, without, where, text) {with, without, where, verdicts, ANY_PRODUCT},
@@ -105,7 +105,7 @@ const char *fsgs_reason(const struct fsgs_report *report, size_t size)
 	struct fsgs_report r;
 
 	fsgs_report_load(&r, report, report && size >= FSGS_REPORT_MIN ? size : 0);
-	/* The last reason applies to every verdict that this library knows. */
+	/* The last reason applies to every verdict below 8, so a reason is always found. */
 	if (r.verdict >= 8)
 		r.verdict = FSGS_VERDICT_UNKNOWN;
 	return choose(reasons, sizeof reasons / sizeof *reasons, (const char *)&reason_texts, &r,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The report as JSON, schema 1. The keys are a contract. */
+/* Writes the report as JSON, schema 1. The keys are part of the contract. */
 #include "core.h"
 
 #include <fsgscheck.h>
@@ -26,12 +26,12 @@ static void put_text(struct text *text, const char *s)
 		put(text, *s++);
 }
 
-/* The length of the UTF-8 sequence at `s`; 0 if it is not valid (RFC 3629: no surrogates, no
- * overlong form, at most U+10FFFF). Brand strings can hold any bytes. */
+/* The length of the UTF-8 sequence at `s`; 0 if the sequence is not valid (RFC 3629: no surrogates,
+ * no overlong form, at most U+10FFFF). Brand strings can hold any bytes. */
 static size_t utf8_length(const unsigned char *s)
 {
 	static const struct {
-		uint8_t first, last, length, low, high; /* ranges of s[0] and s[1] */
+		uint8_t first, last, length, low, high; /* s[0]: first to last; s[1]: low to high */
 	} forms[] = {
 		{0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf},
 		{0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
@@ -47,7 +47,7 @@ static size_t utf8_length(const unsigned char *s)
 			return 0;
 		for (size_t i = 2; i < forms[n].length; i++)
 			if ((s[i] & 0xc0) != 0x80)
-				return 0; /* also stops at the terminating zero */
+				return 0; /* true also for the terminating zero */
 		return forms[n].length;
 	}
 	return 0;
@@ -88,7 +88,7 @@ static void indent(struct text *text)
 		put_text(text, "  ");
 }
 
-/* The key is NULL in an array and at the top level. */
+/* `key` is NULL for an element of an array and at the top level. */
 static void element(struct text *text, const char *key)
 {
 	if (text->filled)
@@ -152,7 +152,7 @@ static void put_signed(struct text *text, const char *key, int32_t value)
 	put_digits(text, value < 0 ? 0u - (uint32_t)value : (uint32_t)value);
 }
 
-/* A number, or null when `known` is 0. */
+/* Writes a number, or null if `known` is 0. */
 static void put_number(struct text *text, const char *key, uint32_t value, uint32_t known)
 {
 	element(text, key);
@@ -210,7 +210,8 @@ static void put_cpuid(struct text *text, const struct fsgs_report *r)
 	json_end(text, '}');
 }
 
-/* The trials of this report's vantage: schema 1 shows these as `trials`. */
+/* Schema 1 has only the trials of the report's vantage: in a process, or in ring 0 with the CR4 bit
+ * set. */
 static void put_trials(struct text *text, const struct fsgs_report *r)
 {
 	const struct fsgs_trial *const trials = fsgs_trials(r);
@@ -251,7 +252,8 @@ static void put_ring0(struct text *text, const struct fsgs_report *r)
 	json_end(text, '}');
 }
 
-/* Writes the CPUs as "0-3,8". If some CPUs are in no range, adds the number of all CPUs. */
+/* Writes the CPUs as "0-3,8". If some CPUs are in no range, adds the number of all CPUs of the
+ * group. */
 static void put_cpu_list(struct text *text, const struct fsgs_cpu_group *group)
 {
 	element(text, "cpus");

@@ -5,13 +5,13 @@
 
 #include "stubs.h"
 
-/* Freestanding code has no errno.h; Linux fixes this number for every architecture. */
+/* Freestanding code has no errno.h. Linux uses this number on every architecture. */
 #define FSGS_EINVAL          22
 
 /* The first kernel with AT_HWCAP2 on x86, in the format of fsgs_report.kernel_version. */
 #define FSGS_LINUX_HWCAP2    ((4u << 16) | (11u << 8))
 
-/* The mask of the bit of AT_HWCAP2 by which the kernel advertises the instructions. */
+/* The bit of AT_HWCAP2 by which the kernel advertises the instructions, as a mask. */
 #define FSGS_HWCAP2_FSGSBASE 2
 
 #if defined(__x86_64__)
@@ -29,12 +29,12 @@ static inline void fsgs_copy_out(void *to, size_t to_size, const void *from, siz
 	const unsigned char *f = from;
 
 	for (size_t i = 0; i < to_size; i++)
-		/* The analyzer loses bytes that memcpy() set. */
+		/* The analyzer reports bytes that memcpy() has initialised as uninitialised. */
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 		t[i] = i < from_size ? f[i] : 0;
 }
 
-/* A report in which every field is unknown. */
+/* Sets every field to 0, which counts as unknown. */
 static inline void fsgs_report_clear(struct fsgs_report *report)
 {
 	unsigned char *r = (unsigned char *)report;
@@ -50,16 +50,17 @@ static inline void fsgs_report_load(struct fsgs_report *to, const struct fsgs_re
 	fsgs_copy_out(to, sizeof *to, from, size);
 }
 
-/* Like fsgs_decide(), but in place, for a report of this library's own size. */
+/* Like fsgs_decide(), but without a copy: the report must have this library's own size. */
 __attribute__((visibility("hidden"))) void fsgs_decide_whole(struct fsgs_report *report);
 
-/* The trials in ring 0 or in a process, according to the report's vantage. */
+/* The trials of the report's vantage: those in ring 0 with CR4.FSGSBASE set, or those in a
+ * process. */
 static inline const struct fsgs_trial *fsgs_trials(const struct fsgs_report *report)
 {
 	return report->vantage == FSGS_VANTAGE_RING0 ? report->cr4_set : report->trials;
 }
 
-/* True when both strings are equal over their whole length. */
+/* True if the strings are equal. */
 static inline int fsgs_same(const char *a, const char *b)
 {
 	while (*a && *a == *b) {
@@ -70,7 +71,7 @@ static inline int fsgs_same(const char *a, const char *b)
 }
 
 #if defined(__x86_64__)
-/* Runs a stub under the caller's guard: 0 when it ran, 1 when it faulted. */
+/* Runs a stub under the caller's guard. Returns 0 if the stub ran, 1 if it faulted. */
 static inline int fsgs_core_run(const struct fsgs_core_ops *ops, fsgs_stub_fn *stub,
 				struct fsgs_stub *io)
 {
@@ -78,7 +79,7 @@ static inline int fsgs_core_run(const struct fsgs_core_ops *ops, fsgs_stub_fn *s
 }
 #endif
 
-/* In a sequence of zero-terminated strings: the next string. */
+/* Returns the string after `text`, in a sequence of zero-terminated strings. */
 static inline const char *fsgs_next_string(const char *text)
 {
 	while (*text++)
@@ -86,7 +87,7 @@ static inline const char *fsgs_next_string(const char *text)
 	return text;
 }
 
-/* The hypervisors that the decision and the advice distinguish, by signature. */
+/* The hypervisors that the core distinguishes by their signatures. */
 enum fsgs_product {
 	FSGS_PRODUCT_OTHER,
 	FSGS_PRODUCT_HYPERV,
@@ -96,7 +97,7 @@ enum fsgs_product {
 	FSGS_PRODUCT_VMWARE
 };
 
-/* The product behind a hypervisor signature. */
+/* The product that has this hypervisor signature. */
 __attribute__((visibility("hidden"))) enum fsgs_product fsgs_product(const char *signature);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Collects evidence from CPUID. Does not decide. */
+/* Collects evidence from CPUID. */
 #include "core.h"
 
 #if defined(__i386__)
@@ -8,8 +8,9 @@
 
 #define HYPERVISOR_FIRST 0x40000000u
 #define HYPERVISOR_STEP  0x100u
-/* If KVM or Xen shows a Hyper-V interface at the first leaf base, its own leaves are at the second.
- * Linux looks as far as 0x40010000, but no known product has its leaves beyond these few bases. */
+/* How many leaf bases are searched for a signature. If KVM or Xen shows a Hyper-V interface at the
+ * first base, its own leaves are at the second. Linux searches as far as 0x40010000, but no known
+ * product has its leaves beyond these four bases. */
 #define HYPERVISOR_BASES 4u
 
 static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
@@ -24,8 +25,8 @@ static int cpuid(const struct fsgs_core_ops *ops, uint32_t leaf, uint32_t sublea
 		regs[i] = (uint32_t)io.out[i];
 	return faulted;
 #elif defined(__i386__)
-	/* Not in a stub: stubs are 64-bit code. The verdict of 32-bit code does not depend on
-	 * CPUID. */
+	/* Without a stub, because stubs are 64-bit code. The verdict of 32-bit code does not depend
+	 * on CPUID. */
 	__cpuid_count(leaf, subleaf, regs[0], regs[1], regs[2], regs[3]);
 	return 0;
 #else
@@ -65,7 +66,7 @@ void fsgs_core_cpuid(struct fsgs_report *report, const struct fsgs_core_ops *ops
 		report->cpuid_fsgsbase = FSGS_ANSWER_YES;
 }
 
-/* SDM vol. 2, CPUID leaf 1: the extended fields count only for certain families. */
+/* SDM vol. 2, CPUID leaf 1: the extended fields are valid only for certain families. */
 static void put_version(struct fsgs_report *report, uint32_t eax)
 {
 	report->stepping = eax & 0xf;
@@ -92,7 +93,7 @@ static void put_brand(struct fsgs_report *report, const struct fsgs_core_ops *op
 			put_register(text + at, regs[i]);
 	}
 	text[at] = '\0';
-	/* Some processors pad on the left, some on the right. */
+	/* Some processors pad the text with blanks on the left, some on the right. */
 	for (at = 0; text[at] == ' ';)
 		at++;
 	for (size_t i = 0; text[at + i]; i++) {

@@ -9,8 +9,8 @@
  * in a kernel that is not prepared for the instructions, a GS base that users can write is a
  * security hole. Without a trial, CPUID and AT_HWCAP2 decide, and the proof is `advertised`.
  *
- * The decision must not claim what the evidence cannot show. The verdict `disabled` does not say
- * whether the machine would execute the instructions. Only ring 0 can tell, and a report may
+ * The decision must not claim more than the evidence shows. The verdict `disabled` does not say
+ * whether the machine would execute the instructions. Only ring 0 can show that; a report may
  * contain evidence from ring 0. The verdict `unadvertised` becomes a privilege risk only if no sign
  * points to an emulator, a sandbox or a tool.
  */
@@ -32,7 +32,7 @@ static const uint8_t severity[] = {
 	[FSGS_VERDICT_BROKEN] = 6,
 };
 
-/* Whether the instruction ran without a fault, with any value. */
+/* Whether the instruction ran without a fault, even if its value was wrong. */
 static int ran(uint32_t outcome)
 {
 	return outcome == FSGS_OUTCOME_OK || outcome == FSGS_OUTCOME_WRONG_VALUE ||
@@ -67,7 +67,7 @@ static int not_tried(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_NOT_TRIED;
 }
 
-/* Whether the instruction faulted, as opposed to a wrong value. */
+/* Whether the instruction raised a fault. An instruction that gave a wrong value did not. */
 static int raised(uint32_t outcome)
 {
 	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
@@ -121,7 +121,7 @@ static uint32_t decide_ring0(const struct fsgs_report *r, unsigned segment)
 		return FSGS_VERDICT_UNKNOWN;
 	if (broken_in_ring0(r, segment))
 		return FSGS_VERDICT_BROKEN;
-	/* In ring 0, `usable` requires that both instructions were executed. */
+	/* In ring 0, `usable` requires that both instructions of the segment were executed. */
 	return any(not_tried, r->cr4_set, segment) ? FSGS_VERDICT_UNKNOWN : FSGS_VERDICT_USABLE;
 }
 
@@ -148,22 +148,23 @@ static uint32_t decide_access(const struct fsgs_report *r, unsigned segment)
 	if (r->verdicts[segment] == FSGS_VERDICT_USABLE)
 		return FSGS_ACCESS_INSTRUCTION;
 	if (r->mode == FSGS_MODE_COMPAT || r->mode == FSGS_MODE_NOT_X86)
-		return FSGS_ACCESS_NONE; /* arch_prctl has no ARCH_SET_FS for 32-bit code */
+		return FSGS_ACCESS_NONE; /* arch_prctl sets no FS base in 32-bit code */
 	if (r->fallback[segment] == FSGS_FALLBACK_DENIED ||
 	    r->fallback[segment] == FSGS_FALLBACK_LIES)
 		return FSGS_ACCESS_NONE;
 	return FSGS_ACCESS_ARCH_PRCTL;
 }
 
-/* The emulator, sandbox or tool that stands between this process and the machine, if any. */
+/* Whether an emulator, a sandbox or a tool affects what this process sees. */
 struct surroundings {
 	int emulated;
 	int sandboxed;
 	int instrumented;
 };
 
-/* An emulator is recognised by its name, or because the auxiliary vector lacks an entry that every
- * kernel of this version provides, and there is no sign of a tool that removed the entry. */
+/* An emulator is recognised by QEMU's signature, by the sign of user-mode Linux, or because the
+ * auxiliary vector lacks AT_HWCAP2, which every genuine kernel of this version provides. A tool can
+ * also remove AT_HWCAP2. So the lack does not count if the process is instrumented. */
 static int is_emulated(const struct fsgs_report *r, int instrumented)
 {
 	if (fsgs_product(r->hypervisor) == FSGS_PRODUCT_TCG ||
@@ -173,7 +174,8 @@ static int is_emulated(const struct fsgs_report *r, int instrumented)
 	       r->kernel_version >= FSGS_LINUX_HWCAP2;
 }
 
-/* Whether this is gVisor: its kernel string was found, or arch_prctl serves FS but not GS. */
+/* Whether this is gVisor: its build string was found, or arch_prctl reads FS and fails with EINVAL
+ * for GS. */
 static int is_sandboxed(const struct fsgs_report *r)
 {
 	return (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_GVISOR)) ||
@@ -182,7 +184,7 @@ static int is_sandboxed(const struct fsgs_report *r)
 		r->fallback_error[FSGS_SEGMENT_GS] == FSGS_EINVAL);
 }
 
-/* Whether an undefined instruction was reported as ILL_ILLOPC (1). The kernel reports it as
+/* Whether a SIGILL had the si_code ILL_ILLOPC (1). For an undefined instruction, the kernel uses
  * ILL_ILLOPN (2), so a tool made this signal. */
 static int odd_signal(const struct fsgs_report *r)
 {
@@ -192,7 +194,7 @@ static int odd_signal(const struct fsgs_report *r)
 	return 0;
 }
 
-/* Whether a tool changes the evidence. This is not reported with the verdict `usable`. */
+/* Whether a tool changes the evidence. The verdict `usable` never comes with this finding. */
 static int is_instrumented(const struct fsgs_report *r)
 {
 	if (r->verdict == FSGS_VERDICT_USABLE)
@@ -212,13 +214,13 @@ static int is_instrumented(const struct fsgs_report *r)
 	if (r->signs & FSGS_SIGN_BIT(FSGS_SIGN_TRACED))
 		return 1;
 	/* A kernel that advertises and lists the feature executes the instructions at each context
-	 * switch. If they faulted there, it would have crashed. So a tool makes them fault in this
-	 * process. */
+	 * switch. If they faulted in the kernel, it would have crashed. So a tool makes them fault
+	 * in this process. */
 	return r->cpuinfo_flag == FSGS_ANSWER_YES && any_at_all(raised, r->trials);
 }
 
-/* The auxiliary vector is a real kernel's: it has AT_HWCAP2, or the kernel is older than
- * AT_HWCAP2. */
+/* Whether the auxiliary vector looks like that of a genuine kernel: it has AT_HWCAP2, or the kernel
+ * is older than AT_HWCAP2. */
 static int genuine_entry(const struct fsgs_report *r)
 {
 	return r->hwcap2_present == FSGS_ANSWER_YES ||
@@ -230,9 +232,9 @@ static uint64_t when(int condition, enum fsgs_finding finding)
 	return condition ? FSGS_FINDING_BIT(finding) : 0;
 }
 
-/* Xen before 4.14 does not offer the feature to paravirtual guests. In such a guest, CPUID bypasses
- * Xen and shows the processor's bit. If the instructions run there, this also shows that Xen is
- * older than 4.14 (XSA-293). */
+/* Whether Xen hides the feature from the kernel of this paravirtual guest, as Xen before 4.14 does.
+ * CPUID in a process of such a guest bypasses Xen and shows the processor's bit. If the
+ * instructions run in a process, this also shows that Xen is older than 4.14 (XSA-293). */
 static int xen_lacks_it(const struct fsgs_report *r)
 {
 	if (!(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -241,7 +243,8 @@ static int xen_lacks_it(const struct fsgs_report *r)
 	       (r->hypervisor_version && r->hypervisor_version < XEN_4_14);
 }
 
-/* Why the kernel did not enable what CPUID offers: it is too old, or it was configured so. */
+/* Why the kernel did not enable what CPUID offers: it is too old, or the feature was switched off.
+ * If the instructions run all the same, this is a privilege risk. */
 static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surroundings *around)
 {
 	if (r->hwcap2_fsgsbase != FSGS_ANSWER_NO || r->cpuid_fsgsbase != FSGS_ANSWER_YES ||
@@ -262,8 +265,8 @@ static uint64_t find_not_enabled(const struct fsgs_report *r, const struct surro
 	       when(r->verdict == FSGS_VERDICT_UNADVERTISED, FSGS_FINDING_PRIVILEGE_RISK);
 }
 
-/* What ring 0 found where CPUID offers the feature: whether CR4 accepts and keeps the bit, and
- * whether the instructions obey it. */
+/* The findings from ring 0, if CPUID offers the feature: whether CR4 accepts and keeps the bit, and
+ * whether the instructions obey the bit. */
 static uint64_t find_in_ring0(const struct fsgs_report *r)
 {
 	const int offered = r->cpuid_fsgsbase == FSGS_ANSWER_YES;
@@ -286,8 +289,8 @@ static uint64_t find_process(const struct fsgs_report *r)
 		.emulated = is_emulated(r, instrumented),
 		.sandboxed = is_sandboxed(r),
 	};
-	/* A file with the flag alone, such as a copy of /proc/cpuinfo, does not tell whether that
-	 * kernel enabled the instructions. */
+	/* A copy of /proc/cpuinfo from another machine shows the flag, but not whether that kernel
+	 * enabled the instructions. */
 	const int only_listed = r->verdict == FSGS_VERDICT_UNKNOWN &&
 				r->hwcap2_fsgsbase == FSGS_ANSWER_UNKNOWN &&
 				r->cpuinfo_flag == FSGS_ANSWER_YES && !any_at_all(ran, r->trials);
@@ -302,7 +305,7 @@ static uint64_t find_process(const struct fsgs_report *r)
 	       when(unproven, FSGS_FINDING_UNPROVEN) | when(at_risk, FSGS_FINDING_UPGRADE_RISK) |
 	       when(r->cpuid_fsgsbase != FSGS_ANSWER_YES && r->cpuid_faulting == FSGS_ANSWER_YES,
 		    FSGS_FINDING_CPUID_MASKED) |
-	       /* If no instruction ran, the emulator does not affect the verdict. */
+	       /* An emulator affects the verdict only if an instruction ran. */
 	       when(around.emulated && any_at_all(ran, r->trials), FSGS_FINDING_EMULATED) |
 	       when(around.sandboxed, FSGS_FINDING_SANDBOXED) |
 	       when(r->fallback[FSGS_SEGMENT_FS] == FSGS_FALLBACK_DENIED ||

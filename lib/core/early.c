@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The check for a process that is not set up yet. This file must not need a relocation,
- * thread-local storage or a C library. */
+/* The check for code that runs before relocation and before the C library is initialised. So this
+ * file must not need a relocation, thread-local storage or a C library. */
 #include "core.h"
 
 #define AT_NULL   0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Describes the fields of the report. A binding reads them by these descriptions, so it needs no
- * copy of report.h. */
+/* Describes the fields of the report. A binding reads the fields by these descriptions, so it needs
+ * no translation of report.h. */
 #include "core.h"
 
 struct row {

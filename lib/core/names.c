@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* All names with their sentences. The names are part of the contract. */
+/* All names, and the sentence or two that explain each. The names are part of the contract. */
 #include "core.h"
 
 #include <fsgscheck/version.h>
 
-/* A list is one string: the name and the sentence of each number, in the order of its enumeration.
- * All lists are members of one object and are found by offset. Without pointers they need no
- * relocation, so they work in a boot image and in a program that has not relocated itself yet. */
+/* A list is one string: for each number of its enumeration, in order, the name and the explanation.
+ * All lists are members of one object, and `lists` has their offsets. Offsets, unlike pointers,
+ * need no relocation, so this works in a boot image and in a program that has not relocated itself
+ * yet. */
 #define WORD(name, text) name "\0" text "\0"
 
 /* clang-format off */
@@ -206,7 +207,8 @@ static const uint8_t exit_statuses[] = {
 	[FSGS_VERDICT_INCONSISTENT] = 2,
 };
 
-/* Returns the name of a number; the sentence is the next string. */
+/* Returns the name of a number; the explanation is the next string. NULL if the number is not
+ * known. */
 static const char *look_up(uint32_t list, uint32_t value)
 {
 	if (list >= sizeof lists / sizeof *lists)

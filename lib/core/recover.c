@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Decides whether a fault belongs to a stub of the core. */
+/* Decides whether a fault comes from a stub, and lets a stub that faulted return 1. */
 #include "stubs.h"
 
-/* From lib/core/stubs.S: the guarded instructions, each as an offset from its table entry, up to a
- * zero. */
+/* From lib/core/stubs.S. The table has for each guarded instruction its offset from the table
+ * entry; a zero ends the table. */
 #pragma GCC visibility push(hidden)
 extern const int32_t fsgs_stub_table[];
 extern const char fsgs_stub_fault[];

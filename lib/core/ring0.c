@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walk through ring 0: with CR4.FSGSBASE clear, set, and clear again.
+ * The walk through ring 0: executes the instructions with CR4.FSGSBASE clear, set, and clear again.
  *
  * A guest kernel relies on CPUID, sets CR4.FSGSBASE and executes the instructions. On a defective
- * host each of these steps can fail. So each step is taken by itself, and announced first, because
- * the machine may not survive the step.
+ * host each of these steps can fail. So the walk announces each step before it, because the machine
+ * may die in the step.
  *
  * An instruction is first executed with the value that its base already has. With FSGS_RING0_KEEP,
  * the walk writes no other value. Otherwise, it writes markers after it has executed each of the
- * four instructions once. So both bases are unchanged at the faults that must be expected, and a
- * caller's exception handler may use them.
+ * four instructions once. So at each fault that must be expected, both bases still have the
+ * caller's values, and the caller's exception handler may use them.
  */
 #include "core.h"
 
@@ -29,7 +29,7 @@
 struct walk {
 	struct fsgs_report *report;
 	const struct fsgs_core_ops *caller;
-	struct fsgs_core_ops ops; /* the caller's guard; the MSRs are the second access */
+	struct fsgs_core_ops ops; /* the walk's own hooks, for functions of the core */
 	uint64_t base[FSGS_SEGMENTS];
 	int keep; /* write only the value that the base already has */
 };
@@ -83,8 +83,8 @@ static uint32_t outcome_of(int faulted, const struct fsgs_stub *io)
 	return io->fault == UNDEFINED ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
 }
 
-/* Executes one instruction by a stub that keeps the base and stores it in out[0]. Stores the
- * outcome in `trial`. */
+/* Executes one instruction and stores its outcome in `trial`. The stub must leave the base as it
+ * was, and store it in out[0]. */
 static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_stub_fn *stub,
 		       uint64_t base)
 {
@@ -121,8 +121,9 @@ static int has_raised(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_UNDEFINED || outcome == FSGS_OUTCOME_FAULTED;
 }
 
-/* Samples the instructions while the CR4 bit is clear: no instruction may run, neither before nor
- * after the bit was set. Of the two samples, the worse result is kept. */
+/* Samples the instructions while the CR4 bit is clear: once before the bit is set, and once after
+ * it is cleared again. They must not run. If an instruction ran in the first sample, the second
+ * does not replace that result. */
 static void sample_cleared(struct walk *walk)
 {
 	struct fsgs_trial *const cleared = walk->report->cr4_cleared;
@@ -149,8 +150,8 @@ static void compare_samples(struct walk *walk, const struct fsgs_trial sampled[F
 			walk->report->samples_differ = FSGS_ANSWER_YES;
 }
 
-/* Writes the old base by the instruction and by the MSR: after a defective instruction the MSR
- * repairs the base. */
+/* Restores a base by the instruction, unless the instruction is undefined, and then by the MSR,
+ * because a defective instruction may store a wrong value. */
 static void put_back(struct walk *walk, uint32_t segment, enum fsgs_insn writer, fsgs_stub_fn *stub)
 {
 	struct fsgs_stub io = {.in = {walk->base[segment]}};
@@ -184,8 +185,8 @@ static int all_ran(const struct walk *walk)
 	return 1;
 }
 
-/* Compares the instruction and the MSR for one base. A fault is ignored: the last sample reports
- * it. */
+/* Compares the instructions of one segment with its MSR. A fault is ignored here, because the last
+ * sample of try_set() would notice it. */
 static void check_msr(struct walk *walk, fsgs_stub_fn *stub, enum fsgs_insn rd, enum fsgs_insn wr)
 {
 	struct fsgs_stub io = {.in = {MARKER_BY_MSR, MARKER_BY_INSN}};
@@ -216,7 +217,7 @@ static void check_exits(struct walk *walk, fsgs_stub_fn *stub, enum fsgs_insn wr
 	if (run(walk, stub, &io))
 		return;
 	note_event(walk, FSGS_EVENT_CPUID, writer, io.out[0] == MARKER_KEPT);
-	/* After CPUID lost a base, a later event cannot be shown to lose it. */
+	/* If CPUID lost the base, out[1] does not show what the read of the port did. */
 	if (io.out[0] == MARKER_KEPT)
 		note_event(walk, FSGS_EVENT_PORT, writer, io.out[1] == MARKER_KEPT);
 }
@@ -236,7 +237,7 @@ static void check_halt(struct walk *walk)
 	put_back_bases(walk);
 }
 
-/* Runs the tests that need the CR4 bit set. With `keep`, runs only two samples. */
+/* Runs the tests that need the CR4 bit set; with `keep`, only two samples. */
 static void try_set(struct walk *walk)
 {
 	struct fsgs_report *report = walk->report;
@@ -294,7 +295,6 @@ static uint32_t write_cr4(struct walk *walk, uint64_t cr4)
 	return outcome_of(run(walk, fsgs_stub_wrcr4, &io), &io);
 }
 
-/* Sets the bit, runs the trial, and clears the bit again. */
 static void try_on_and_off(struct walk *walk, uint64_t cr4)
 {
 	struct fsgs_report *report = walk->report;
@@ -323,7 +323,7 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 	announce(walk, "read CR4 and the bases");
 	if (read_cr4(walk, &cr4))
 		return;
-	/* The caller's kernel uses the instructions, so the bit must not be cleared, not even for a
+	/* The caller's kernel uses the instructions, so the bit must not be cleared even for a
 	 * moment. */
 	if (walk->keep && (cr4 & CR4_FSGSBASE))
 		return;
@@ -332,7 +332,8 @@ static void walk_cr4(struct walk *walk, uint32_t flags)
 			return;
 
 	if ((cr4 & CR4_FSGSBASE) && !offered) {
-		/* Once cleared, the bit might not be settable again. */
+		/* CPUID does not offer the feature, so a write that sets the bit again may
+		 * fault. */
 		report->cr4_sticks = FSGS_ANSWER_YES;
 		try_set(walk);
 		return;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stubs: each instruction that may fault has an address that can be recognised, and an address
- * where execution can continue.
+ * The stubs. A handler recognises a guarded instruction, one that may fault, by its address, and
+ * continues at the code that ends a stub after a fault.
  *
- * Rules that every stub keeps, because a fault may leave it at any guarded instruction:
- *  - RDI holds the argument block from entry to return, so that a handler can find it;
- *  - RSP and every callee-saved register are as they were at entry, because a stub that faulted
- *    ends by a RET;
- *  - no memory is addressed through FS or GS, because their bases are under trial.
+ * Rules for every stub, because a fault may end it at any guarded instruction:
+ *  - RDI points to the argument block from entry to return, so that a handler can find the block;
+ *  - at each guarded instruction, RSP and every callee-saved register are as they were at entry,
+ *    because after a fault the stub ends by a RET;
+ *  - no memory is addressed through FS or GS, because their bases may be foreign.
  */
 #include <fsgscheck/insn.h>
 
@@ -23,15 +23,15 @@
 #define FSGS_ENDBR
 #endif
 #define FSGS_RET ret
-/* An entry in the table of fsgs_stub_recover(), relative to itself: the object needs no relocation
- * at run time. */
+/* Adds an entry to the table of fsgs_stub_recover(). It is an offset from the entry itself, so it
+ * needs no relocation at run time. */
 #define FSGS_GUARD(insn) TABLE_SECTION; .balign 4; .long insn - .; .text
-/* Empty: a stub that faulted continues at fsgs_stub_fault, or under the guard of a Linux process at
- * fsgs_stub_faulted (lib/linux/handlers.S). */
+/* Empty, because a stub that faulted continues outside itself: at fsgs_stub_fault, or in a Linux
+ * process at fsgs_stub_faulted (lib/linux/handlers.S). */
 #define FSGS_FAULT
 #endif
 
-/* Offsets into struct fsgs_stub; lib/core/trial.c asserts them. */
+/* Offsets of members of struct fsgs_stub; lib/core/trial.c asserts them. */
 #define IN0  0
 #define IN1  8
 #define OUT0 16
@@ -73,7 +73,7 @@
 	.endm
 #endif
 
-/* One instruction that may fault. */
+/* Executes one instruction that may fault, and registers its address. */
 	.macro guarded insn:vararg
 771:
 	\insn
@@ -125,9 +125,9 @@ write_stub fsgs_stub_wrfs64 FSGS_WRFSBASE
 write_stub fsgs_stub_wrgs64 FSGS_WRGSBASE
 
 /* The base is foreign between WRITE64 and RESTORE, so no code between these two steps may enter a
- * kernel. A kernel that does not know the instructions would use the foreign base. A sandbox that
- * keeps its own state behind GS would use it, too. Every expected fault comes from the first two
- * instructions, while the base still has its old value. */
+ * kernel. A kernel that does not know the instructions would use the foreign base, and so would a
+ * sandbox that addresses its own data through GS. Every expected fault comes from the first two
+ * guarded instructions, while the base still has its old value. */
 	.macro mark_stub name rd wr
 	stub \name
 	movl $1, STEP(%rdi)
@@ -185,7 +185,7 @@ stub_end fsgs_stub_undefined
 #endif
 
 /* The stubs below are for ring 0 only. In a process, RDMSR, WRMSR, an access to CR4 and INB raise
- * #GP, so these stubs are never called there. */
+ * #GP, so a process never calls these stubs. */
 
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101
@@ -214,8 +214,8 @@ stub fsgs_stub_wrcr4
 	guarded movq %rax, %cr4
 stub_end fsgs_stub_wrcr4
 
-/* Writes a base with the value that it already has. If the instruction stored another value, WRMSR
- * restores the base, because the caller may need it. */
+/* Writes to a base the value that it already has. If the instruction stored another value, WRMSR
+ * restores the base at once, because the caller may need the base. */
 	.macro rewrite_stub name msr wr
 	stub \name
 	movl $\msr, %ecx
@@ -242,8 +242,8 @@ stub_end fsgs_stub_wrcr4
 rewrite_stub fsgs_stub_rewrite_fs MSR_FS_BASE FSGS_WRFSBASE
 rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 
-/* Tests each instruction against the MSR, in both directions. The base is foreign from the first
- * WRMSR to the last. */
+/* Tests each instruction against the MSR: writes by one access, and reads by the other. The base is
+ * foreign from the first WRMSR to the last. */
 	.macro msr_stub name msr rd wr
 	stub \name
 	movl $\msr, %ecx
@@ -279,8 +279,8 @@ rewrite_stub fsgs_stub_rewrite_gs MSR_GS_BASE FSGS_WRGSBASE
 msr_stub fsgs_stub_msr_fs MSR_FS_BASE FSGS_RDFSBASE FSGS_WRFSBASE
 msr_stub fsgs_stub_msr_gs MSR_GS_BASE FSGS_RDGSBASE FSGS_WRGSBASE
 
-/* Whether a base survives two exits to a hypervisor: CPUID, and a read of port 80H, the usual port
- * for delays. */
+/* Tests whether a base survives two exits to a hypervisor: CPUID, and a read of port 80H, which
+ * kernels use for delays. */
 	.macro exits_stub name rd wr
 	stub \name
 	movl $1, STEP(%rdi)

@@ -2,15 +2,15 @@
 /*
  * The trial: executes the four instructions and reports what happens.
  *
- * Before this code runs, the caller's guard must be in place, so that a fault in a stub comes back
- * as a result. Nothing asynchronous that uses FS or GS may interrupt this thread. Reading is tried
- * before writing, because the old base must be restored after a write. If a read cannot give the
- * old base, the caller's other access may give it. A base is never written if its old value is not
- * known.
+ * Before this code runs, the caller's guard must be in place, so that a stub that faults returns 1.
+ * No interrupt or signal handler that uses FS or GS may run during the trial. Reading is tried
+ * before writing, because the old base must be restored after a write. If the reading instruction
+ * cannot give the old base, the caller's other access may give it. A base is never written if its
+ * old value is not known.
  */
 #include "core.h"
 
-/* lib/core/stubs.S knows these offsets. */
+/* lib/core/stubs.S uses these offsets. */
 _Static_assert(offsetof(struct fsgs_stub, in) == 0, "IN0");
 _Static_assert(offsetof(struct fsgs_stub, out) == 16, "OUT0");
 _Static_assert(offsetof(struct fsgs_stub, old) == 48, "OLD");
@@ -20,8 +20,8 @@ _Static_assert(offsetof(struct fsgs_stub, fault) == 64, "FAULT");
 /* An address of the user half, canonical with every paging width. Its six nonzero bytes differ, so
  * a truncated, sign-extended or shifted copy has another value. */
 #define MARKER64 UINT64_C(0x000051e7c3a59b20)
-/* For the 32-bit form: bit 31 is set, so that a sign extension shows. The bits above bit 31 must
- * not reach the base. */
+/* For the 32-bit form. Bit 31 is set, so that a sign extension is noticed. The bits above bit 31
+ * must not reach the base. */
 #define MARKER32 UINT64_C(0xd00dfeed8badf00d)
 #define LOW_HALF UINT64_C(0xffffffff)
 
@@ -30,7 +30,7 @@ static struct fsgs_trial *trial_of(struct fsgs_report *report, enum fsgs_insn in
 	return (report->vantage == FSGS_VANTAGE_RING0 ? report->cr4_set : report->trials) + insn;
 }
 
-/* The outcome is `undefined` for SIGILL on Linux and for #UD in ring 0. */
+/* The outcome is `undefined` for #UD (6) in ring 0, and for SIGILL (4) in a process. */
 static uint32_t classify(const struct fsgs_stub *io, uint32_t vantage)
 {
 	const int32_t undefined = vantage == FSGS_VANTAGE_RING0 ? 6 : 4;
@@ -38,7 +38,6 @@ static uint32_t classify(const struct fsgs_stub *io, uint32_t vantage)
 	return io->fault == undefined ? FSGS_OUTCOME_UNDEFINED : FSGS_OUTCOME_FAULTED;
 }
 
-/* The instructions that read and write the base of a segment. */
 static enum fsgs_insn reader(uint32_t segment)
 {
 	return segment == FSGS_SEGMENT_FS ? FSGS_INSN_RDFSBASE : FSGS_INSN_RDGSBASE;
@@ -79,8 +78,8 @@ static int get_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t 
 	return ops->get_base ? ops->get_base(ops->context, segment, base) : -1;
 }
 
-/* Restores a base after a stub that faulted before its own restore, or whose writes cannot be
- * trusted. */
+/* Restores a base if the stub faulted before it restored the base, or if its restore stored a wrong
+ * value. */
 static void restore_base(const struct fsgs_core_ops *ops, uint32_t segment, uint64_t base)
 {
 	struct fsgs_stub io = {.in = {base}};
@@ -90,8 +89,8 @@ static void restore_base(const struct fsgs_core_ops *ops, uint32_t segment, uint
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* Called if the reading instruction faults or gives a wrong value, so that it cannot show a marker.
- * Writes the base that the other access gave, and reads it by that access. */
+/* Tries a writing instruction without its reading instruction, which faulted or gave a wrong value.
+ * Writes the base that the other access gave, and reads the base back by that access. */
 static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			    uint32_t segment, uint64_t base)
 {
@@ -111,8 +110,9 @@ static void try_write_blind(struct fsgs_report *report, const struct fsgs_core_o
 		(void)ops->set_base(ops->context, segment, base);
 }
 
-/* try_write_blind() for FS. A wrong value must be replaced before code that uses FS runs. So
- * WRFSBASE is tried only if the other access has just shown that it can write. */
+/* try_write_blind() for FS. If WRFSBASE stores a wrong value, the base must be repaired before code
+ * that uses FS runs. So WRFSBASE is tried only if the other access has just shown that it can
+ * write. */
 static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 			   uint64_t base)
 {
@@ -122,8 +122,8 @@ static void try_wrfs_blind(struct fsgs_report *report, const struct fsgs_core_op
 	(void)ops->set_base(ops->context, FSGS_SEGMENT_FS, base);
 }
 
-/* Tries RDFSBASE, then WRFSBASE with the same value, because thread-local storage, errno and the
- * stack protector's canary are addressed through FS. */
+/* Tries RDFSBASE, then WRFSBASE with the value that the base already has: the code of a process
+ * addresses thread-local storage, errno and the stack protector's canary through FS. */
 static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 {
 	struct fsgs_trial *rd = trial_of(report, FSGS_INSN_RDFSBASE);
@@ -148,8 +148,8 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 		try_wrfs_blind(report, ops, base);
 		return;
 	}
-	/* One stub writes and reads back: if the write stored something else, no code that relies
-	 * on FS may run before the repair. */
+	/* One stub writes the base and reads it back. If the write stored a wrong value, no code
+	 * that uses FS may run before the repair. */
 	if (!fsgs_core_run(ops, fsgs_stub_keep_fs, &io)) {
 		set_value(wr, io.out[0] == base, 64);
 		if (io.out[0] != base && ops->set_base)
@@ -162,8 +162,8 @@ static void try_fs(struct fsgs_report *report, const struct fsgs_core_ops *ops)
 	}
 }
 
-/* Called if the marker stub ran to its end. The values that it read show whether the reading and
- * the writing instruction are right. */
+/* Called if the marker stub did not fault. The values that the stub read show whether the reading
+ * and the writing instruction are right. */
 static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, uint32_t segment,
 		  const struct fsgs_stub *io, const uint64_t *known)
 {
@@ -174,15 +174,16 @@ static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, u
 
 	if (known && io->old != *known) {
 		if (!marked64 || !marked32) {
-			/* The reader also gave a wrong old base, and the stub restored that wrong
-			 * value. */
+			/* The reading instruction returned a wrong old base and a wrong marker. The
+			 * stub has restored that wrong base. */
 			set_value(rd, 0, 64);
 			if (ops->set_base)
 				(void)ops->set_base(ops->context, segment, *known);
 			try_write_blind(report, ops, segment, *known);
 			return;
 		}
-		/* A reader that returns both markers is right, so the other access is wrong. */
+		/* A reading instruction that returns both markers is right, so the other access is
+		 * wrong. */
 		report->fallback[segment] = FSGS_FALLBACK_LIES;
 	}
 	set_value(rd, io->out[1] == (io->out[0] & LOW_HALF), 32);
@@ -195,9 +196,9 @@ static void judge(struct fsgs_report *report, const struct fsgs_core_ops *ops, u
 	}
 }
 
-/* One stub tries both instructions in both widths and restores the base. So no code that may enter
- * a kernel runs while the base is a marker. If the stub faults, its step says which instruction
- * faulted, and in which width. */
+/* One stub tries both instructions of a segment in both widths and restores the base. So no code
+ * that may enter a kernel runs while the base is a marker. If the stub faults, its step says which
+ * instruction faulted, and in which width. */
 static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *ops,
 		       uint32_t segment)
 {
@@ -233,7 +234,7 @@ static void try_marked(struct fsgs_report *report, const struct fsgs_core_ops *o
 		set_fault(wr, &io, report->vantage, 64);
 		rd->outcome = FSGS_OUTCOME_OK;
 		break;
-	default: /* a 64-bit read faults after an earlier one worked */
+	default: /* a 64-bit read faulted after an earlier one ran */
 		set_fault(rd, &io, report->vantage, 64);
 		wr->outcome = FSGS_OUTCOME_OK;
 		break;
@@ -246,7 +247,7 @@ void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops
 	for (int i = 0; i < FSGS_INSNS; i++)
 		*trial_of(report, (enum fsgs_insn)i) = (struct fsgs_trial){0};
 	if (report->vantage == FSGS_VANTAGE_RING0)
-		try_marked(report, ops, FSGS_SEGMENT_FS); /* ring 0 addresses nothing through FS */
+		try_marked(report, ops, FSGS_SEGMENT_FS); /* in ring 0, no code uses FS */
 	else
 		try_fs(report, ops);
 	try_marked(report, ops, FSGS_SEGMENT_GS);
