@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Writes the drop-in form: the library as two files that any build compiles with one plain `cc -c`.
-
-    amalgamation.py FOLDER [DEPFILE]
+"""amalgamation.py FOLDER [DEPFILE]: writes the drop-in form, C files that any build compiles with one plain `cc -c`.
 
     fsgscheck.c, fsgscheck.h            the Linux library without its ring-0 half
     fsgscheck-core.c, fsgscheck-core.h  the freestanding core
 
-What to compile comes from lib/meson.build. Assembly becomes asm() at file scope. Every function definition gets
-FSGS_PLAIN, which stands for the flags that lib/meson.build passes. Equal sources give equal bytes.
+The lists of source files are read from lib/meson.build. Assembly files become asm() at file scope. Every function
+definition gets FSGS_PLAIN, whose attributes replace the compiler flags of lib/meson.build. The same sources always give
+the same bytes.
 """
 
 import re
@@ -16,15 +15,15 @@ from pathlib import Path
 
 LIB = Path(__file__).resolve().parents[1]
 ROOT = LIB.parent
-# The headers of each form, each after the headers that it needs. The core leaves out those of the Linux library.
+# The headers of each form, each after the headers that it needs. The core needs no header of the Linux library.
 HEADERS = {
     'fsgscheck': ['fsgscheck/version.h', 'fsgscheck/export.h', 'fsgscheck/report.h', 'fsgscheck.h', 'fsgscheck/insn.h',
                   'fsgscheck/base.h'],
     'fsgscheck-core': ['fsgscheck/version.h', 'fsgscheck/export.h', 'fsgscheck/report.h', 'fsgscheck/core.h'],
 }
-# Headers that assembly includes, too.
+# The headers that assembly files can include, too.
 IN_ASSEMBLY = {'fsgscheck/insn.h', 'fsgscheck/base.h'}
-# The lists of lib/meson.build that each form is made of.
+# The lists of source files in lib/meson.build from which each form is made.
 LISTS = {
     'fsgscheck': ['decision_sources', 'core_sources', 'linux_sources', 'base_sources'],
     'fsgscheck-core': ['decision_sources', 'core_sources', 'ring0_sources'],
@@ -41,7 +40,7 @@ PROLOGUE = {
     'fsgscheck-core': '',
 }
 
-# Definitions that the C file of each form has after the include of its header.
+# Definitions that the C file of each form has after it includes its own header.
 NUMBERS = {
     'fsgscheck': '',
     'fsgscheck-core': '''\
@@ -128,8 +127,7 @@ FSGS_PLAIN __attribute__((used)) static void *fsgs_memset(void *to, int value, u
 '''
 
 
-# Names that assembly refers to. Link-time optimisation does not know that, and would drop or rename
-# them.
+# C names that assembly refers to. Link-time optimisation does not see these references, and would drop or rename the names.
 FROM_ASSEMBLY = ('fsgs_guard_handle', 'fsgs_process')
 
 
@@ -142,7 +140,7 @@ def read(path):
 
 
 def lists():
-    """The files of each list of lib/meson.build, as pairs: a file, and its preprocessor condition or ''."""
+    """The files of each list in lib/meson.build. Each file comes with its preprocessor condition, or '' if it has none."""
     found, conditions, name = {}, [], ''
     for line in read(LIB / 'meson.build').splitlines():
         words = line.split()
@@ -162,7 +160,7 @@ def lists():
 def plain(text):
     """The same text with FSGS_PLAIN before each function definition.
 
-    clang-format puts the opening brace of a function on a line of its own.
+    A line that is only `{` begins the body of a function, because clang-format puts no other brace on a line of its own.
     """
     lines = text.split('\n')
     for number in [at for at, line in enumerate(lines) if line == '{']:
@@ -174,14 +172,14 @@ def plain(text):
 
 
 class Unit:
-    """One file that is being put together."""
+    """The C file of one form, and the functions that add its parts one after another."""
 
     def __init__(self, there):
         self.there = set(there)
         self.parts = []
 
     def add(self, path):
-        """Adds a source or header, and before it the headers that it includes, each header once."""
+        """Adds a source or header, in which the files of this tree replace their #include lines. A header is added once."""
         text = read(path)
         text = re.sub(r'\A/\* SPDX-License-Identifier: MIT \*/\n', '', text)
         kept, depth = [], 0
@@ -193,7 +191,7 @@ class Unit:
                 kept.append(line)
             elif name:
                 file = ROOT / 'include' / name if include[1] == '<' else (path.parent / name).resolve()
-                # A header inside #if is not marked as added, because only some machines include it there.
+                # In a source, a header inside #if is not marked as added, because only some machines include it there.
                 inside = path.suffix == '.c' and depth > 0
                 if file.suffix == '.def' or (file not in self.there if inside else self.is_new(file)):
                     self.parts.append('\n'.join(kept))
@@ -209,14 +207,14 @@ class Unit:
         return new
 
     def add_source(self, file):
-        """Adds a C file, and undefines its macros after it."""
+        """Adds a C file, and #undef lines for its macros, because the next file may define them differently."""
         path = LIB / file
         self.add(path)
         names = re.findall(r'^# *define (\w+)', read(path), re.M)
         self.parts.append(''.join(f'#undef {name}\n' for name in sorted(set(names))))
 
     def add_assembly(self, file):
-        """Adds an assembly file: each line as a string, except words that are preprocessor macros."""
+        """Adds an assembly file as asm(): its lines as strings, but preprocessor lines and names of macros as C code."""
         path = LIB / file
         text = re.sub(r'/\*.*?\*/', '', read(path), flags=re.S)
         own = set(re.findall(r'^# *define (\w+)', text, re.M))
@@ -224,7 +222,7 @@ class Unit:
         for line in text.split('\n'):
             include = INCLUDE.match(line)
             if include and include[2] == 'cet.h':
-                # The macros of cet.h are for assembly files alone.
+                # C code must not include cet.h, because its macros are for assembly files only.
                 lines.append('#define _CET_ENDBR endbr64')
                 own.add('_CET_ENDBR')
             elif include:
@@ -248,7 +246,7 @@ class Unit:
 
 
 def as_string(line, macros):
-    """A line of assembly as a C string, in which the names of macros stay outside the quotes."""
+    """A line of assembly as C strings. The names of macros stay outside the quotes, so that they are expanded."""
     words = re.split(r'(\b[A-Z_]\w+(?:\([^()]*\))?)', line)
     made = []
     for word in words:
@@ -262,7 +260,7 @@ def as_string(line, macros):
 
 
 def notice(name, what):
-    """The comment at the start of a file, with the licence."""
+    """The comment at the start of a generated file, with the licence."""
     version = '.'.join(re.findall(r'^#define FSGS_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)',
                                   read(ROOT / 'include/fsgscheck/version.h'), re.M))
     licence = read(ROOT / 'COPYING').strip()
@@ -287,7 +285,7 @@ def source(form):
     unit.parts += [notice(f'{form}.c', 'the drop-in form'), PROLOGUE[form], PLAIN, f'#include "{form}.h"\n', NUMBERS[form]]
     files = lists()
     chosen = [file for name in LISTS[form] for file in files[name]]
-    # Assembly comes last, because its constants have names that system headers use.
+    # Assembly comes last, because system headers use some of the names that it defines.
     for file, condition in sorted(chosen, key=lambda entry: entry[0].endswith('.S')):
         if condition:
             unit.parts.append(f'#if {condition}\n')
