@@ -64,7 +64,7 @@ struct fsgs_stub {
  *  stub does not return. */
 typedef FSGS_STUB int fsgs_stub_fn(struct fsgs_stub *io);
 
-/** A stub that executes UD2, which always faults. It tests an exception handler or a `run` hook. */
+/** A stub that executes UD2, which always faults. For tests of a handler or a `run` hook. */
 fsgs_stub_fn fsgs_stub_undefined;
 
 /**
@@ -77,7 +77,7 @@ fsgs_stub_fn fsgs_stub_undefined;
  * @param[in]     fault  The exception vector or the signal, which is stored in the argument block.
  * @param[in]     code   The error code or si_code, which is also stored there.
  *
- * @return The stub's argument block, with the fault noted; NULL if no stub may fault at @p rip: the
+ * @return The stub's argument block, with the fault noted; NULL if @p rip is not in the table: the
  *         fault belongs to other code, and nothing is changed.
  *
  * @par Threads and signals
@@ -121,8 +121,8 @@ struct fsgs_core_ops {
 	int (*set_base)(void *context, uint32_t segment, uint64_t base);
 
 	/** Ring 0: called before each step, so that the last output names the step at which a
-	 *  machine died. Both bases are the caller's at this moment. @p text is static, without a
-	 *  newline. */
+	 *  machine died. Both bases have the caller's values at this moment. @p text is static,
+	 *  without a newline. */
 	void (*step)(void *context, const char *text);
 
 	/** Ring 0: executes HLT and returns 0 after an interrupt. Returns another value if no

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * @brief The four instructions: the only place in the tree that has their mnemonics.
+ * @brief The four instructions as macros, by which all code of the library executes them.
  *
  * Usable from C and from assembly. The macros do not need `-mfsgsbase`: without it, the compiler
  * does not generate these instructions, but the assembler accepts their mnemonics. The operand

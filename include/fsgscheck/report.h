@@ -132,7 +132,7 @@ enum fsgs_fallback {
 enum fsgs_refusal {
 	FSGS_REFUSAL_UNKNOWN = 0, /**< It is not known whether the instructions were tried. */
 	FSGS_REFUSAL_NONE = 1,    /**< The instructions were tried. */
-	FSGS_REFUSAL_MODE = 2,    /**< Only 64-bit x86 code can try the instructions. */
+	FSGS_REFUSAL_MODE = 2,    /**< Not tried: this is not 64-bit x86 code. */
 	/** The caller passed ::FSGS_CHECK_NO_TRIAL, or called fsgs_check_early(). */
 	FSGS_REFUSAL_FLAG = 3,
 	FSGS_REFUSAL_ENVIRONMENT = 4, /**< FSGSCHECK_TRIAL=0 is set. */
@@ -185,8 +185,8 @@ enum fsgs_sign {
 	FSGS_SIGN_AUXV_DIFFERS = 1,   /**< Copies of the auxiliary vector differ in AT_HWCAP2. */
 	FSGS_SIGN_VENDOR_DIFFERS = 2, /**< CPUID and the kernel name different CPU vendors. */
 	FSGS_SIGN_UML = 3,            /**< The kernel is user-mode Linux. */
-	FSGS_SIGN_GVISOR = 4,         /**< The kernel is gVisor's. */
-	FSGS_SIGN_XEN_PV = 5,         /**< The kernel is a paravirtual Xen guest. */
+	FSGS_SIGN_GVISOR = 4,         /**< The kernel is gVisor. */
+	FSGS_SIGN_XEN_PV = 5,         /**< The kernel is a paravirtual guest of Xen. */
 	/** FSGSCHECK_TRIAL or FSGSCHECK_BASE has an unknown value. */
 	FSGS_SIGN_MISCONFIGURED = 6
 };

@@ -210,8 +210,8 @@ static void put_cpuid(struct text *text, const struct fsgs_report *r)
 	json_end(text, '}');
 }
 
-/* Schema 1 has only the trials of the report's vantage: in a process, or in ring 0 with the CR4 bit
- * set. */
+/* The member `trials` has the trials of the report's vantage: in a process, or in ring 0 with the
+ * CR4 bit set. */
 static void put_trials(struct text *text, const struct fsgs_report *r)
 {
 	const struct fsgs_trial *const trials = fsgs_trials(r);

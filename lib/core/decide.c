@@ -24,7 +24,8 @@ static const uint8_t segment_insns[FSGS_SEGMENTS][2] = {
 
 #define XEN_4_14 (4u << 16 | 14)
 
-/* The verdicts from best to worst. The overall verdict is the worse of those of FS and GS. */
+/* The verdicts from best to worst. The overall verdict is the worse of the two verdicts of FS and
+ * GS. */
 static const uint8_t severity[] = {
 	[FSGS_VERDICT_USABLE] = 0,       [FSGS_VERDICT_UNSUPPORTED] = 1,
 	[FSGS_VERDICT_DISABLED] = 2,     [FSGS_VERDICT_UNKNOWN] = 3,
@@ -78,8 +79,8 @@ static int lost(uint32_t outcome)
 	return outcome == FSGS_OUTCOME_VALUE_LOST;
 }
 
-/* Whether CR4 or an instruction failed in ring 0. The callers have checked that the feature is
- * offered or advertised. */
+/* Whether, in ring 0, CR4 did not accept or keep the bit, or an instruction failed. The callers
+ * have checked that the feature is offered or advertised. */
 static int broken_in_ring0(const struct fsgs_report *r, unsigned segment)
 {
 	return failed(r->cr4_write) || r->cr4_sticks == FSGS_ANSWER_NO ||

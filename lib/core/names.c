@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All names, and the sentence or two that explain each. The names are part of the contract. */
+/* All names, each with one or two sentences that explain it. The names are part of the contract. */
 #include "core.h"
 
 #include <fsgscheck/version.h>

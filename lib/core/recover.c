@@ -12,7 +12,8 @@ extern const char fsgs_stub_fault[];
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
 	for (const int32_t *entry = fsgs_stub_table; *entry; entry++) {
-		/* Unsigned arithmetic: the offset is negative if the table follows the code. */
+		/* Unsigned arithmetic wraps, so a negative offset also works: the table may follow
+		 * the code. */
 		if ((uintptr_t)entry + (uintptr_t)(intptr_t)*entry != *rip)
 			continue;
 		struct fsgs_stub *io = (struct fsgs_stub *)(uintptr_t)rdi;

@@ -101,7 +101,8 @@ static void sample_one(struct walk *walk, struct fsgs_trial *trial, fsgs_stub_fn
 	trial->width = trial->outcome == FSGS_OUTCOME_OK ? 0 : 64;
 }
 
-/* Executes each instruction once. Writes store the value that the base already has. */
+/* Executes each instruction once. The writing instructions store the value that the base already
+ * has. */
 static void sample(struct walk *walk, struct fsgs_trial trials[FSGS_INSNS])
 {
 	const uint64_t fs = walk->base[FSGS_SEGMENT_FS], gs = walk->base[FSGS_SEGMENT_GS];

@@ -12,8 +12,9 @@
 #include <fsgscheck/insn.h>
 
 #if defined(FSGS_STUB_HEADER)
-/* A kernel module defines these itself: FSGS_ENDBR, FSGS_RET, FSGS_GUARD() for its exception table,
- * and FSGS_FAULT, the end of every stub, where its exception handler continues. */
+/* The header of a kernel module defines FSGS_ENDBR, FSGS_RET, FSGS_GUARD(), which adds an entry to
+ * the kernel's exception table, and FSGS_FAULT, the code at which the kernel continues after a
+ * fault. */
 #include FSGS_STUB_HEADER
 #else
 #if defined(__CET__)
@@ -96,7 +97,7 @@ fsgs_stub_table:
 stub fsgs_stub_cpuid
 	movl IN0(%rdi), %eax
 	movl IN1(%rdi), %ecx
-	movq %rbx, %r8		/* RBX is callee-saved; a CPUID that faults does not change it */
+	movq %rbx, %r8		/* RBX is callee-saved; a CPUID that faults does not change RBX */
 	guarded cpuid
 	xchgq %rbx, %r8
 	movq %rax, OUT0(%rdi)

@@ -247,7 +247,7 @@ void fsgs_core_trial(struct fsgs_report *report, const struct fsgs_core_ops *ops
 	for (int i = 0; i < FSGS_INSNS; i++)
 		*trial_of(report, (enum fsgs_insn)i) = (struct fsgs_trial){0};
 	if (report->vantage == FSGS_VANTAGE_RING0)
-		try_marked(report, ops, FSGS_SEGMENT_FS); /* in ring 0, no code uses FS */
+		try_marked(report, ops, FSGS_SEGMENT_FS); /* in ring 0, the core does not use FS */
 	else
 		try_fs(report, ops);
 	try_marked(report, ops, FSGS_SEGMENT_GS);
