@@ -2,11 +2,12 @@
 /*
  * The decided access of each segment and the answer of fsgs_usable(), kept until fsgs_refresh().
  *
- * One word holds all of these, and the ticket of the survey that found them. Surveys run without a
- * lock, so an earlier survey must not overwrite what a later survey has stored. Once an access is
- * decided, the accessors see the old access or the new access, but never an undecided one. For an
- * undecided access they would start a survey, which a thread with a foreign FS base could not
- * survive. tests/torture/deciding.py takes the steps of these functions in every order.
+ * One word holds all of these, and the ticket of the last survey() that stored its result. Surveys
+ * run without a lock, so an earlier survey must not overwrite what a later survey has stored. Once
+ * an access is decided, a new decision replaces it in one step, so that no accessor finds it
+ * undecided. The accessor would start a survey, which calls the C library, and a thread with a
+ * foreign FS base would crash there. tests/torture/deciding.py takes the steps of these functions
+ * in every order.
  */
 #define FSGS_BASE_LIMIT_CONST_ /* this file writes fsgs_base_limit */
 
@@ -17,10 +18,10 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-/* The word, from bit 0. Three fields of two bits, each 0 while undecided: the access of FS, the
- * access of GS (enum fsgs_access plus 1) and the answer of fsgs_usable() (plus 1). Then one bit for
- * each segment: arch_prctl has set its base, and the new value was read back. A new decision clears
- * that bit. The higher bits are the ticket. */
+/* The word, from bit 0. First three fields of two bits, each 0 while undecided: the access of FS,
+ * the access of GS (enum fsgs_access plus 1) and the answer of fsgs_usable() (plus 1). Then one bit
+ * for each segment: arch_prctl has changed its base since the decision, and the change was read
+ * back. The higher bits are the ticket. */
 #define ACCESS_SHIFT(segment) (2 * (segment))
 #define ACCESS(segment)       (3u << ACCESS_SHIFT(segment))
 #define FIELD(access)         ((access) + 1u)
@@ -33,7 +34,8 @@
 
 static atomic_uint decided;
 static atomic_uint tickets;
-/* What fsgs_base_force() has set, as fields; 0 for FSGS_BASE_AUTO. */
+/* For each segment, FIELD() of the access that fsgs_base_force() has set; UNDECIDED if none is
+ * set. */
 static atomic_uint forced[FSGS_SEGMENTS];
 
 volatile uint64_t fsgs_base_limit[FSGS_BASE_LIMITS];
@@ -43,8 +45,8 @@ static uint32_t field_of_access(uint32_t access)
 	return access == FSGS_BASE_AUTO ? UNDECIDED : FIELD(access);
 }
 
-/* The field of a segment if it needs no check, because the program, the environment or the platform
- * has decided it. Else UNDECIDED. */
+/* The access field of a segment, if fsgs_base_force(), FSGSCHECK_BASE or the platform decides it.
+ * UNDECIDED if a check has to decide. */
 static uint32_t by_hand(uint32_t segment)
 {
 	const uint32_t field = atomic_load(&forced[segment]);
@@ -55,17 +57,19 @@ static uint32_t by_hand(uint32_t segment)
 	return field ? field : field_of_access(fsgs_environment_access(&known));
 }
 
-/* Decides the undecided fields by a check. Returns the field of fsgs_usable(). */
+/* Runs one or two checks, and fills in the undecided fields. Returns the answer of fsgs_usable() as
+ * a field of the word. */
 static uint32_t ask(uint32_t fields[FSGS_SEGMENTS])
 {
 	struct fsgs_report report;
 	uint32_t usable;
 	int slow = 0;
 
-	/* Both calls always succeed. */
+	/* With these arguments fsgs_check() always succeeds. */
 	(void)!fsgs_check(&report, sizeof report, 0);
 	usable = 1u + (report.verdict == FSGS_VERDICT_USABLE);
-	/* Only the longer check tests arch_prctl, so it runs only if a segment needs arch_prctl. */
+	/* Only a check with FSGS_CHECK_CONTEXT tests arch_prctl. It takes longer, so it runs only
+	 * if a segment needs arch_prctl. */
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++)
 		slow |= fields[segment] == UNDECIDED &&
 			report.access[segment] == FSGS_ACCESS_ARCH_PRCTL;
@@ -77,7 +81,8 @@ static uint32_t ask(uint32_t fields[FSGS_SEGMENTS])
 	return usable << USABLE_SHIFT;
 }
 
-/* Determines the fields in `wanted`. `found` tells which fields the result holds. */
+/* Determines at least the fields in `wanted`. Sets `found` to the mask of all fields that the
+ * result holds. */
 static uint32_t survey(uint32_t wanted, uint32_t *found)
 {
 	uint32_t fields[FSGS_SEGMENTS], word = 0;
@@ -105,8 +110,8 @@ static uint32_t field_of(uint32_t word, uint32_t segment)
 	return (word & ACCESS(segment)) >> ACCESS_SHIFT(segment);
 }
 
-/* Publishes the limits for the inline functions. Re-reads after storing, so that the last writer
- * publishes the newest decision. */
+/* Publishes the limits for the inline functions. Afterwards reads the decision again, so that the
+ * thread that stores last publishes the newest decision. */
 static void store_limits(void)
 {
 #if FSGS_BASE_INLINE
@@ -137,7 +142,7 @@ static uint32_t update(uint32_t wanted)
 
 		/* Stores the result, unless a later survey has stored its own result first. That
 		 * survey may not have determined all fields in `wanted`, so this function then
-		 * starts another one. */
+		 * starts another survey. */
 		while ((int32_t)(ticket - (old & ~FIELDS)) > 0) {
 			const uint32_t word = ticket | (old & FIELDS & ~found) | fields;
 
@@ -168,8 +173,8 @@ int fsgs_trusted_in(uint32_t word, uint32_t segment)
 
 void fsgs_trust(uint32_t word, uint32_t segment)
 {
-	/* Nothing is recorded if the decision has changed meanwhile: the new decision may be about
-	 * another machine. */
+	/* Records nothing if the decision has changed meanwhile: the process may have been restored
+	 * from a checkpoint, on another machine. */
 	atomic_compare_exchange_strong(&decided, &word, word | TRUSTED(segment));
 }
 
@@ -203,8 +208,8 @@ int fsgs_usable(void)
 int fsgs_refresh(void)
 {
 	const uint32_t before = atomic_load(&decided);
-	/* Updates the answer of fsgs_usable() only if an earlier check gave it: otherwise, if both
-	 * segments are decided by hand, no check is needed. */
+	/* Updates the answer of fsgs_usable() only if it was known before. If it was not, and
+	 * neither access needs a check, no check runs. */
 	const uint32_t wanted =
 		ACCESS(FSGS_SEGMENT_FS) | ACCESS(FSGS_SEGMENT_GS) | (before & USABLE ? USABLE : 0);
 

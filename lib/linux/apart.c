@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs code in a separate thread: code that changes the affinity or uses a foreign base. */
+/* Runs a function in a separate thread, because it changes the affinity or uses a foreign base. */
 #include "linux.h"
 
 #include "signals.h"
@@ -29,14 +29,14 @@ int fsgs_apart(void *(*body)(void *), void *argument)
 	struct errand errand = {body, argument};
 	kernel_sigset old = 0;
 	pthread_t thread;
-	/* The new thread inherits the mask. */
+	/* The new thread inherits this mask. */
 	const kernel_sigset mask = EXCHANGING & ~SIGNALS_OF_LIBC;
 	int error;
 
 	if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, &old, sizeof mask))
 		return errno;
-	/* With the program's default stack size: static thread-local storage may lie on the
-	 * stack. */
+	/* Uses the default stack size, because static thread-local storage may take its space from
+	 * the stack. */
 	error = pthread_create(&thread, NULL, run_errand, &errand);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 	if (!error)

@@ -14,10 +14,11 @@
 #define ARCH_GET_GS   0x1004
 
 /* No kernel returns this as a base, because it is not canonical. If a variable still holds it after
- * the call, the kernel wrote nothing. */
+ * ARCH_GET_FS or ARCH_GET_GS, the kernel wrote nothing. */
 #define FSGS_SENTINEL UINT64_C(0x8a5e000000005eb1)
 
-/* Always inlined, because it is used while the FS base is foreign. */
+/* Always inlined, because its callers run while the FS base is foreign: a separate function could
+ * have instrumentation that uses FS. */
 static inline __attribute__((always_inline)) long fsgs_raw_arch_prctl(int code, uint64_t address)
 {
 	long result;

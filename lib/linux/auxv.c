@@ -2,10 +2,11 @@
 /*
  * Evidence: the features that the kernel enabled, from AT_HWCAP2.
  *
- * getauxval(), which other programs use, reads the copy on the process's own stack. Its value is 0
+ * getauxval(), which other programs use, reads the copy on the process's own stack. It returns 0
  * for an absent entry, too, and this code does not look at errno. /proc/self/auxv is the kernel's
- * copy. PR_GET_AUXV (Linux 6.4) reads the kernel's copy even if a tool replaces the file. A kernel
- * that enabled nothing provides the entry with the value zero; emulators leave it out.
+ * copy. PR_GET_AUXV (Linux 6.4) reads the kernel's copy even if a tool replaces the file. Since
+ * Linux 4.11, a kernel that enabled nothing provides the entry with the value zero; emulators of
+ * processes leave it out.
  */
 #include "../core/core.h"
 #include "linux.h"
@@ -64,15 +65,14 @@ static struct fsgs_hwcap2 from_file(void)
 	       (got = fsgs_read_file(fd, bytes + size, sizeof bytes - size, (off_t)size)) > 0)
 		size += (size_t)got;
 	close(fd);
-	/* A vector without its end does not show which entries are absent. The file is empty if
-	 * this process may not read it. */
+	/* The answer is `unknown` if neither AT_HWCAP2 nor AT_NULL was read: in a truncated vector,
+	 * or in the empty file of a process that may not read it. */
 	return fsgs_auxv_parse(bytes, size);
 }
 
 static struct fsgs_hwcap2 from_prctl(void)
 {
-	/* The kernel writes only the length of its own vector, but memcheck assumes that it fills
-	 * the buffer. */
+	/* Initialised for memcheck, which does not know that this call writes to the buffer. */
 	unsigned char bytes[AUXV_SIZE] = {0};
 	int size = prctl(PR_GET_AUXV, bytes, sizeof bytes, 0UL, 0UL);
 

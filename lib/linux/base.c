@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Base access under one contract.
+ * Base access: the get and set functions of fsgscheck/base.h, which has their contract.
  *
- * Everything here may run while the FS base is foreign. Until it is restored, nothing may touch
- * thread-local storage. So this file is compiled without stack protector and sanitizers, and it
- * calls no other code than access.c, which reads the decision that was made before. The results of
- * the system call are checked: some kernels return 0 and do nothing (Asterinas, enarx), return the
- * base instead of storing it, or give a wrong base (WSL1).
+ * Everything here may run while the FS base is foreign. Until the thread's own is restored, nothing
+ * may touch thread-local storage. So this file is compiled without stack protector and sanitizers,
+ * and calls only functions of access.c, which then use an earlier decision. The results of the
+ * system call are checked: some kernels return 0 and do nothing (Asterinas, enarx), return the base
+ * instead of storing it, or give a wrong base (WSL1).
  */
 #include "linux.h"
 
@@ -29,8 +29,8 @@ static int get_by_prctl(uint32_t segment, uint64_t *base)
 	return 0;
 }
 
-/* Each set is read back until a set has changed the base: an arch_prctl that does nothing cannot do
- * that. */
+/* Reads the base back after each set, until a set has changed the base. A set of the old value
+ * proves nothing, because an arch_prctl that does nothing would pass, too. */
 static int set_by_prctl(uint32_t segment, uint64_t base, uint32_t word)
 {
 	const int code = segment == FSGS_SEGMENT_FS ? ARCH_SET_FS : ARCH_SET_GS;
@@ -46,7 +46,8 @@ static int set_by_prctl(uint32_t segment, uint64_t base, uint32_t word)
 	return 0;
 }
 
-/* The general case: the limit does not allow the instruction. */
+/* Called if fsgs_base_limit does not allow the instruction, for example before the first
+ * decision. */
 static __attribute__((noinline)) int get_otherwise(uint32_t segment, uint64_t *base)
 {
 	switch (fsgs_access_in(fsgs_decided(segment), segment)) {

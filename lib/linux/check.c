@@ -28,7 +28,7 @@ static int is_misconfigured(int trial_wanted)
 	return !known || trial_wanted < 0;
 }
 
-/* Collects the evidence that may fault, under one guard. */
+/* Runs, under one guard, the instructions and system calls that may fault. */
 static void collect_guarded(struct fsgs_report *report, uint32_t flags, enum fsgs_refusal no)
 {
 	struct fsgs_guarded guarded;
@@ -74,7 +74,7 @@ static void collect(struct fsgs_report *report, uint32_t flags, struct fsgs_grou
 		fsgs_survive(report);
 }
 
-/* Touches the stack that a check needs at most, as documented in fsgscheck.h. */
+/* Touches the 10 KiB of stack that a check needs at most (fsgscheck.h): see fsgs_touch(). */
 static __attribute__((noinline)) void touch_check_stack(void)
 {
 	volatile char below[10 * 1024];
@@ -97,7 +97,7 @@ static void check(struct fsgs_report *report, size_t size, uint32_t flags,
 	touch_check_stack();
 	memset(&full, 0, sizeof full);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	/* Without groups, fsgs_check_cpu() has pinned this thread to one CPU. */
+	/* `groups` is NULL only if fsgs_check_cpu() has pinned this thread to one CPU. */
 	full.cpus_checked = !groups;
 	collect(&full, flags, groups);
 	pthread_setcancelstate(cancel, &cancel);

@@ -2,18 +2,18 @@
 /*
  * Evidence: the `fsgsbase` flag in /proc/cpuinfo.
  *
- * This flag is from the kernel's capability set, not from raw CPUID: kernels before 5.9 list it
+ * This flag is from the kernel's capability set, not from raw CPUID. Kernels before 5.9 list it
  * without enabling the feature; nofsgsbase and clearcpuid remove it. Together with AT_HWCAP2 it
- * tells an old kernel from a disabled feature. The file grows with every CPU and every flag, so it
- * is read as a stream, up to the end of the first processor. If that end is not found within
- * CPUINFO_SIZE bytes, the flag counts as unknown.
+ * shows whether the kernel is too old or the feature is disabled. The file grows with every CPU and
+ * every flag, so it is read as a stream, up to the end of the first processor. If that end is not
+ * found within CPUINFO_SIZE bytes, the flag counts as unknown.
  */
 #include "linux.h"
 
 #include <string.h>
 #include <unistd.h>
 
-/* The first processor takes 2 KiB today. */
+/* The entry of the first processor has about 2 KiB today. */
 #define CPUINFO_SIZE (64U * 1024)
 
 enum field { KEY = 0, FLAGS, VENDOR, OTHER };
@@ -91,7 +91,7 @@ void fsgs_cpuinfo(struct fsgs_report *report, char vendor[16])
 	}
 	close(fd);
 	if (size >= CPUINFO_SIZE && !cpuinfo.done)
-		return; /* GCOV_EXCL_LINE: only a container can cause this. */
+		return; /* GCOV_EXCL_LINE: only a replaced file is so long. */
 
 	report->cpuinfo_flag = cpuinfo.flag;
 	memcpy(vendor, cpuinfo.vendor, sizeof cpuinfo.vendor);

@@ -4,7 +4,8 @@
  *
  * What must hold (doc/handover.md has the properties):
  *  - A fault is handled here only if the kernel raised it, in the trying thread, at an instruction
- *    of a stub. Every other signal goes to the action that was installed before: handover.c.
+ *    of a stub or at the guarded arch_prctl. Every other signal goes to the action that was
+ *    installed before (handover.c), at once or after the trial.
  *  - Every path restores handlers, mask and errno. A handler that another thread installed
  *    meanwhile stays.
  *  - No signal gets lost. The trying thread runs with SIGILL and the other caught signals
@@ -12,10 +13,10 @@
  *    to the thread may arrive here although, without the trial, it would have stayed pending for
  *    sigwait() or a signalfd. It is held back and sent again after the trial.
  *
- * The handler does not jump. It changes the registers of the interrupted stub, so that its return
- * leads to the stub's end (handlers.S). Delivery of a signal changes MXCSR, the x87 control word,
- * PKRU, the alternate stack and the signal mask, and only sigreturn restores them. After a jump out
- * of the handler they would stay changed.
+ * The handler does not jump. It changes the saved registers of the interrupted stub, so that the
+ * thread continues at the stub's end when the handler returns (handlers.S). Delivery of a signal
+ * changes MXCSR, the x87 control word, PKRU, the alternate stack and the signal mask, and only
+ * sigreturn restores them. After a jump out of the handler they would stay changed.
  *
  * The functions that the handler calls do not use the FS base, because a fault may come from a
  * thread whose FS base is foreign. Hence no errno, no pthread_self(), and no stack protector in
@@ -37,17 +38,18 @@
  * kernel does while a signal is pending. */
 #define PARKED 4
 
-/* State of the thread that runs the trial; written under the lock. It is not on that thread's
- * stack, whose protection key may be closed in handlers. */
+/* State of the thread that runs the trial; written under the lock. It is not on the stack of that
+ * thread, because a protection key may keep a handler from that stack. */
 static struct {
 	uint64_t name;                  /* the lock's owner word */
 	kernel_sigset mask;             /* to be restored */
 	kernel_sigset own;              /* pending for this thread before the trial */
-	atomic_int parked[FSGS_CAUGHT]; /* how many signals were held back */
+	atomic_int parked[FSGS_CAUGHT]; /* how many arrived; the first PARKED are held back */
 	siginfo_t info[FSGS_CAUGHT][PARKED];
 } guard;
 
-/* The body of a handler, called by handlers.S. Returns the handler to continue with. */
+/* The body of a handler, called by handlers.S. Returns the program's handler to continue with, or
+ * NULL to return from the signal. */
 __attribute__((visibility("hidden"))) void *fsgs_guard_handle(int sig, siginfo_t *info,
 							      void *context, unsigned variant);
 
@@ -66,8 +68,9 @@ static int is_trying(void)
 	return thread && (unsigned)thread_id() == thread;
 }
 
-/* After a fault in a stub, continues at its end. Registers have the addresses of the table and of
- * the end, so this also serves a trial of another copy of the library. */
+/* If an instruction of a guarded call (handlers.S) faulted, makes the thread continue at the end of
+ * that call. The call has put all addresses into registers, so this works for a trial of another
+ * copy of the library, too. */
 static int recover(int sig, const siginfo_t *info, greg_t *regs)
 {
 	const uint64_t mark = sig == SIGSYS ? FSGS_MARK_CALL : FSGS_MARK_STUB;
@@ -166,9 +169,9 @@ int fsgs_guard_enter(void)
 	return (int)error;
 }
 
-/* Whether a signal that was held back is sent again to the process, or else to the thread. The
- * thread gets a signal of tgkill(), and a signal that was pending for the thread before the trial.
- * It also gets the first signal of a kind that it does not block. All others go to the process. */
+/* 1 if a signal that was held back is sent again to the process, 0 if to the thread. The thread
+ * gets a signal of tgkill(), and a signal that was pending for the thread before the trial. It also
+ * gets the first signal of a kind that it does not block. All others go to the process. */
 static int is_for_process(int slot, int nth, const siginfo_t *info, kernel_sigset mask,
 			  kernel_sigset own)
 {
@@ -188,7 +191,7 @@ void fsgs_guard_leave(void)
 
 	change_mask(SIG_SETMASK, mask | EXCHANGING, NULL);
 	fsgs_handover_give_back();
-	/* In a child that was forked during the trial this is 0: the signals that were held back
+	/* `ours` is 0 in a child that was forked during the trial: the signals that were held back
 	 * belong to the parent. */
 	const int ours = atomic_exchange(&fsgs_process.trying, 0) == (unsigned)name;
 
@@ -199,9 +202,10 @@ void fsgs_guard_leave(void)
 			memcpy(info[i], guard.info[i], sizeof info[i]);
 	}
 	fsgs_lock_release(name);
-	/* Sends the first signal of each kind while all are blocked, since a handler may leave by a
-	 * jump. Sends the rest after that: while the first is pending, the kernel would drop
-	 * them. */
+	/* Sends the first signal of each kind while all kinds are blocked: a handler that ran
+	 * between them could leave by a jump, and the other signals would get lost. Sends the rest
+	 * after that, because the kernel drops a signal while an earlier signal of its kind is
+	 * pending. */
 	if (any)
 		change_mask(SIG_BLOCK, caught_set(), NULL);
 	for (int i = 0; i < FSGS_CAUGHT; i++)
@@ -219,7 +223,7 @@ void fsgs_guard_leave(void)
  * process ends. */
 static __attribute__((destructor)) void clean_up(void)
 {
-	/* If another thread is in a trial, the process is about to end. */
+	/* While another thread is in a trial, this runs only because the process is ending. */
 	if (!atomic_load(&fsgs_process.owner))
 		fsgs_handover_clean_up();
 }

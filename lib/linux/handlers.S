@@ -13,14 +13,14 @@
 /* The value on x86, which is part of the kernel's ABI. */
 #define ENOSYS 38
 
-/* Offset into struct fsgs_stub; lib/core/trial.c asserts this and the place of code. */
+/* Offset of `fault` in struct fsgs_stub, which lib/core/trial.c asserts. `code` follows it. */
 #define FAULT 64
 
 	.text
 
-/* One handler for each action of a signal that the library can replace, with that action's number
- * in ECX. Before the entry are the mark by which other copies of the library recognise the handler,
- * and the offset of the lock's owner word. */
+/* FSGS_VARIANTS handlers. Each has the number of a replaced action, its variant, and passes it in
+ * ECX. Before each entry are the mark by which other copies of the library recognise the handler,
+ * and the offset from there to the lock's owner word. */
 	.balign FSGS_HANDLER_SIZE
 	.skip FSGS_HANDLER_SIZE - 8
 	.set fsgs_variant, 0
@@ -84,9 +84,9 @@ fsgs_sigreturn:
 /*
  * Calls a function whose guarded instructions may fault. The registers describe the call to the
  * handler of any copy of the library. RBX is a mark, and R13 the stack pointer at the guarded
- * instructions. R15 is the table of their addresses. R12 is the address to continue at, with RAX
- * the signal and RDX its si_code. The handler changes registers only: the stack may have a
- * protection key that is closed in handlers.
+ * instructions. R15 is the table of their addresses. R12 is the address to continue at, where RAX
+ * has the signal and RDX its si_code. The handler changes registers only, because a protection key
+ * may keep it from the stack.
  */
 	.macro guarded_call function table mark way_out
 	push %rbx
@@ -140,7 +140,8 @@ fsgs_guard_run:
 	.cfi_endproc
 	.size fsgs_guard_run, . - fsgs_guard_run
 
-/* Reached instead of the stub's RET. The stub left RDI and the stack as at its entry. */
+/* After a fault, the handler continues here instead of in the stub. The stub has changed neither
+ * RDI, its argument, nor the stack pointer, so RET returns to the stub's caller. */
 	.type fsgs_stub_faulted, @function
 fsgs_stub_faulted:
 	movl %eax, FAULT(%rdi)
@@ -165,7 +166,8 @@ fsgs_arch_prctl:
 fsgs_call_kernel:
 	movl $SYS_arch_prctl, %eax
 	syscall
-	/* The handler of SIGSYS continues here. */
+	/* If the call raises SIGSYS, this is its RIP. The handler continues at
+	 * fsgs_call_trapped. */
 fsgs_after_call:
 	ret
 	.size fsgs_call_kernel, . - fsgs_call_kernel

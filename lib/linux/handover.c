@@ -9,9 +9,10 @@
  * lock and without a wait. It runs with that action's mask and flags, which the kernel applies.
  *
  * Two copies of the library in one process recognise each other only by the mark before each
- * handler's entry. The action of the first signal is their lock. A copy that replaces other
- * code's action of this signal owns all actions. Other copies wait until this copy has restored the
- * action. The handler of a copy that waits passes everything on to the handler that it replaced.
+ * handler's entry. The action of SIGILL, the first signal, is their lock. A copy that replaces
+ * other code's action of this signal owns all actions. Other copies wait until this copy has
+ * restored the action. The handler of a copy that waits passes everything on to the handler that it
+ * replaced.
  *
  * The handler does not use the FS base, because a fault may come from a thread whose FS base is
  * foreign. Hence no errno, no pthread_self(), and no stack protector in this file.
@@ -52,8 +53,8 @@ struct kernel_action {
 
 static const struct kernel_action none; /* SIG_DFL */
 
-/* The replaced actions. Each element is written once, before the handler with that number is first
- * installed. */
+/* The replaced actions, by signal and variant. Each element is written once, before the handler of
+ * that variant is first installed. */
 static struct kernel_action behind[FSGS_CAUGHT][FSGS_VARIANTS];
 static atomic_uint variants[FSGS_CAUGHT];
 
@@ -61,12 +62,12 @@ static atomic_uint variants[FSGS_CAUGHT];
  * SA_RESETHAND and has received its signal. */
 static atomic_uint installed[FSGS_CAUGHT];
 
-/* Another action was found in place of our handler, so a saved copy of the handler may come
- * back. */
+/* 1 after another action was found in place of our handler. The code that installed this action may
+ * have saved our handler, and may install it again. */
 static atomic_int displaced[FSGS_CAUGHT];
 
-/* While this copy waits, the other copy's handler of the first signal: this copy's handler is
- * installed in its place. Otherwise 0. */
+/* While this copy's handler is installed in place of another copy's handler of the first signal,
+ * the address of that handler. Otherwise 0. */
 static atomic_uintptr_t beside;
 
 /* In handlers.S. */
@@ -75,17 +76,17 @@ extern const char fsgs_handlers[];
 void fsgs_sigreturn(void);
 #pragma GCC visibility pop
 
-/* The kernel's own call, below the C library. A signal chain or a sanitizer that interposes
- * sigaction() installs its own action in the kernel; that is the action we replace. */
+/* The system call itself, because sigaction() may be interposed. A signal chain or a sanitizer that
+ * does so installs its own action in the kernel; that is the action we replace. */
 static int exchange_action(int slot, const struct kernel_action *action, struct kernel_action *old)
 {
 	return (int)system_call(SYS_rt_sigaction, fsgs_caught[slot], (long)(uintptr_t)action,
 				(long)(uintptr_t)old, sizeof(kernel_sigset));
 }
 
-/* Sends a signal to this thread or to the process. To keep the siginfo of kill(), the kernel
- * requires the id of the calling thread as the target. For the process, the id of any of its
- * threads will do. */
+/* Sends a signal to this thread or to the process. The kernel accepts the siginfo of kill() only if
+ * the target is the id of the calling thread. To send to the process, the id of any of its threads
+ * will do. */
 void fsgs_handover_send(int sig, siginfo_t *info, int to_process)
 {
 	const long pid = getpid(), tid = thread_id();
@@ -101,13 +102,15 @@ void fsgs_handover_send(int sig, siginfo_t *info, int to_process)
 
 /* GCOV_EXCL_START: the process ends by the signal and writes no counters. Its parent sees the
  * signal. */
-/* The default action of all these signals ends the process with a core. It takes effect when our
- * handler has returned: at the interrupted instruction, with the original siginfo. */
+/* Applies the default action, which for each of these signals ends the process with a core. The
+ * signal stays blocked until our handler has returned. So the core shows the interrupted
+ * instruction and the original siginfo. */
 static void take_default(int slot, siginfo_t *info)
 {
 	struct kernel_action old;
 
-	/* The kernel protects process 1 of a container from signals that other processes send. */
+	/* For process 1 of a machine or a container, the kernel drops a signal that was sent, if
+	 * its action is the default action. */
 	if (info->si_code <= 0 && getpid() == 1)
 		return;
 	exchange_action(slot, &none, &old);
@@ -169,12 +172,14 @@ static int same(const struct kernel_action *a, const struct kernel_action *b)
 					   memcmp(a->mask, b->mask, sizeof a->mask) == 0));
 }
 
-/* The variant that replaces this action; FSGS_VARIANTS if all are in use. */
+/* The variant for this action: the variant that has replaced it before, or else a new one.
+ * FSGS_VARIANTS if all are in use. */
 static unsigned variant_for(int slot, const struct kernel_action *found)
 {
 	const unsigned known = atomic_load(&variants[slot]);
-	/* If the action is our own handler, another thread saved it and installed it again. This
-	 * handler still passes signals to the action of its variant. */
+	/* If the action is our own handler, another thread saved it and installed it again, or this
+	 * process inherited it by fork. This handler still passes signals to the action of its
+	 * variant. */
 	unsigned variant = which_of_ours(found);
 
 	if (variant < FSGS_VARIANTS)
@@ -189,9 +194,9 @@ static unsigned variant_for(int slot, const struct kernel_action *found)
 	return variant;
 }
 
-/* Our handler with the mask and the flags of the action that it replaces. In place of a default or
- * ignored action it restarts system calls and uses the alternate stack, which some runtimes require
- * of every handler. */
+/* Our handler with the mask and most flags of the action that it replaces; fsgs_handover_pass()
+ * applies SA_RESETHAND. In place of a default or ignored action it restarts system calls and uses
+ * the alternate stack, which some runtimes require of every handler. */
 static struct kernel_action ours(int slot, unsigned variant)
 {
 	const struct kernel_action *const old = &behind[slot][variant];
@@ -214,8 +219,9 @@ static struct kernel_action ours(int slot, unsigned variant)
 	return action;
 }
 
-/* The address of the mark before a handler's entry; 0 if it has none. The kernel reads the mark,
- * because an installed handler's memory need not be readable. */
+/* The address of the mark before a handler's entry; 0 if it has none. The kernel compares the mark
+ * (FUTEX_WAIT), because this code might fault: an installed handler's memory need not be
+ * readable. */
 static uintptr_t mark_of(const struct kernel_action *action)
 {
 	const uintptr_t entry = (uintptr_t)action->action;
@@ -238,7 +244,7 @@ static int is_librarys(int slot, const struct kernel_action *action)
 
 /* Installs `next` in place of `expected`. sigaction() cannot compare and exchange. If it returns an
  * action that another thread installed in between, the loop puts that action back, and compares
- * again. It cannot notice an action that equals the expected one: doc/handover.md. A handler of
+ * again. If that action equals `expected`, the loop cannot notice it: doc/handover.md. A handler of
  * another copy of the library is not put back, because that copy waits. */
 static void replace(int slot, const struct kernel_action *expected,
 		    const struct kernel_action *next)
@@ -253,8 +259,8 @@ static void replace(int slot, const struct kernel_action *expected,
 	}
 }
 
-/* Each pause is longer than the last, up to 1 ms. The total is 10 s, as for the lock: on a loaded
- * machine a thread may not run for a second. */
+/* Each pause is longer than the last, up to 1 ms. The total is 10 s, as for the lock, because on a
+ * loaded machine the other thread may get no CPU for a second. */
 #define PAUSES        10000
 /* After this many pauses, check whether the other copy's thread still lives. */
 #define PAUSES_ENOUGH 16
@@ -273,8 +279,8 @@ static int peek(uintptr_t address, void *to, size_t size)
 		return 0;
 	if (errno == EFAULT)
 		return -1;
-	/* If a sandbox denies the call, rely on the handler having been mapped when it was
-	 * found. */
+	/* If a sandbox denies the call, reads the memory directly: it was mapped when the handler
+	 * was found. */
 	memcpy(to, (const void *)address, size);
 	return 0;
 }
@@ -285,8 +291,8 @@ struct told {
 	uint32_t role;
 };
 
-/* Reads the state of the copy that owns this handler. Returns 0 if there is none or it is
- * unloaded. */
+/* Reads the state of the copy that owns this handler, and returns 1. Returns 0 if no copy owns it,
+ * or if that copy is unloaded. */
 static int ask_owner(const struct kernel_action *action, struct told *told)
 {
 	const uintptr_t mark = mark_of(action);
@@ -296,8 +302,9 @@ static int ask_owner(const struct kernel_action *action, struct told *told)
 	       !peek(mark + 4 + (uintptr_t)(intptr_t)offset, told, sizeof *told);
 }
 
-/* 1 if the copy that owns this handler may be in a trial. 0 if no copy owns it, or if it was left
- * behind, as in a child forked during the trial. -EDEADLK if the calling thread runs that trial. */
+/* 0 if no copy owns this handler. 1 if its owner may be in a trial, which during the first pauses
+ * is assumed of every owner. Later also 0 if the handler was left behind, as in a child forked
+ * during the trial, and -EDEADLK if the calling thread runs that trial. */
 static int other_tries(const struct kernel_action *action, int pauses)
 {
 	struct told told = {0};
@@ -360,8 +367,9 @@ static void wait_no_more(void)
 	atomic_store(&beside, 0);
 }
 
-/* Installs our handler in place of `expected`, to pass signals to `found`. TOO_LATE: another copy
- * of the library came first, and this copy waits. */
+/* Installs our handler in place of `expected`, to pass signals to `found`. Returns INSTALLED;
+ * TOO_LATE if another copy of the library came first, so that this copy waits; or a negative
+ * errno. */
 static int install_handler(int slot, struct kernel_action expected, struct kernel_action found)
 {
 	struct kernel_action out;
@@ -399,8 +407,8 @@ static int install_handler(int slot, struct kernel_action expected, struct kerne
 		expected = action;
 		found = out;
 	}
-	/* After the first exchange, no variant was left or an exchange failed: put the other
-	 * thread's action back, which the last exchange removed. */
+	/* The error came after an exchange, so our handler is installed: put the other thread's
+	 * action back, which that exchange removed. */
 	if (atomic_exchange(&installed[slot], 0))
 		replace(slot, &expected, &found);
 	return error;
@@ -420,8 +428,8 @@ static int wait_longer(const struct kernel_action *found, int pauses)
 		tries = other_tries(&waited_for, pauses);
 	if (tries)
 		return tries < 0 ? tries : TOO_LATE;
-	/* The other copy's handler was left behind: replace the action that it passes signals
-	 * to. */
+	/* The other copy's handler was left behind: install our handler, which passes signals to
+	 * it. */
 	wait_no_more();
 	return install_handler(FIRST, *found, waited_for);
 }

@@ -8,7 +8,7 @@
 #define FSGSCHECK_LIB_HANDOVER_H
 
 /* The number of different actions of one signal that the library can replace: far more than a
- * process ever has. If all are used, there is no trial. */
+ * process is likely to have. If all are used, there is no trial. */
 #define FSGS_VARIANTS     64
 
 /* The distance between handlers in handlers.S. */
@@ -16,7 +16,7 @@
 
 /* The interface between copies of the library in one process, of any version. A copy recognises
  * another copy's handlers by the mark before the entry, and serves the other's faults by the
- * registers (handlers.S). A new meaning needs new numbers. */
+ * registers (handlers.S). A change of what these numbers mean needs new numbers. */
 #define FSGS_HANDLER_MARK 0x31736766
 #define FSGS_MARK_STUB    0x7fb1d6a3c95e4801
 #define FSGS_MARK_CALL    0x7fb1d6a3c95e4802
@@ -29,8 +29,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* SIGILL, for #UD; SIGSEGV, for #GP and CPUID faulting; SIGBUS, for faults that some virtual
- * machines raise instead; SIGSYS, for seccomp. */
+/* SIGILL, for #UD; SIGSEGV, for #GP and CPUID faulting; SIGBUS, for other faults that some virtual
+ * machines raise in their place; SIGSYS, for seccomp. */
 extern const int fsgs_caught[FSGS_CAUGHT];
 
 /* Replaces the actions of all signals of fsgs_caught. Call with the guard's lock held and with

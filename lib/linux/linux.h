@@ -18,13 +18,13 @@
 
 /* The result of reading one copy of the auxiliary vector. */
 struct fsgs_hwcap2 {
-	uint32_t present; /* enum fsgs_answer; unknown when the copy could not be read */
+	uint32_t present; /* enum fsgs_answer; unknown if the copy ended too early */
 	uint64_t value;
 };
 
-/* Reads pairs of native words up to AT_NULL or to the end; an incomplete last pair is ignored.
- * AT_HWCAP2 counts as absent only if AT_NULL was found; in a truncated copy its presence is
- * unknown. */
+/* Looks for AT_HWCAP2 in pairs of native words, up to AT_NULL or to the end; ignores an incomplete
+ * last pair. AT_HWCAP2 counts as absent only if AT_NULL was found; in a truncated copy its presence
+ * is unknown. */
 struct fsgs_hwcap2 fsgs_auxv_parse(const void *bytes, size_t size);
 
 /* Fills in hwcap2_fsgsbase, and hwcap2_present if it can be known without reading a file. */
@@ -41,7 +41,7 @@ struct fsgs_cpuinfo {
 	/* enum fsgs_answer: `fsgsbase` is among the flags; unknown if there is no line with
 	 * flags. */
 	uint32_t flag;
-	uint32_t field;  /* the kind of the current line */
+	uint32_t field;  /* the part of the line that is being read */
 	uint32_t length; /* length of the current word */
 	char word[16];
 	char vendor[16];
@@ -71,18 +71,18 @@ ssize_t fsgs_read_file(int fd, void *to, size_t size, off_t at);
  * numbers. */
 uint32_t fsgs_kernel_version(const char *release);
 
-/* Fills in kernel, kernel_version and signs. */
+/* Fills in kernel, kernel_version and the signs of gVisor, of paravirtual Xen and of a tracer. */
 void fsgs_surroundings(struct fsgs_report *report);
-/* Sets the hypervisor to Xen in paravirtual guests, where CPUID does not show Xen. Call after
- * fsgs_identify(). */
+/* If the signs have paravirtual Xen, sets the hypervisor to Xen, which CPUID does not show in such
+ * a guest. Call after fsgs_identify(). */
 void fsgs_name_paravirtual(struct fsgs_report *report);
 
 /* trial.c, or no-trial.c if the code is not 64-bit x86. */
 
 /* The functions that take this structure may fault while they collect evidence. Call them between
  * fsgs_guarded_begin() and fsgs_guarded_end(). If the trial is refused, there is no guard: `ops` is
- * empty, and CPUID runs unguarded. If CPUID faulted, the loader of this program would have died
- * already. */
+ * empty, and CPUID runs unguarded. This is safe: if CPUID faulted, this program would have died in
+ * its loader, which executes CPUID, too. */
 struct fsgs_guarded {
 	struct fsgs_core_ops ops; /* for functions of the core */
 	uint64_t thread_pointer;  /* the FS base, read before the trial */
@@ -115,9 +115,10 @@ static inline __attribute__((always_inline)) void fsgs_touch(volatile char *low,
 		low[at - 1] = 0;
 }
 
-/* apart.c: runs a function in a separate thread and waits for its end. That thread blocks all
- * signals except SIGSYS, SIGTRAP, SIGSEGV, SIGBUS and the C library's own signals. If the thread
- * cannot be created, returns the error of pthread_create(). */
+/* apart.c: runs a function in a separate thread and waits for its end. In that thread, the C
+ * library's own signals are not blocked. All others are blocked, except SIGSYS, SIGTRAP, SIGSEGV
+ * and SIGBUS, which are as in the caller. Returns 0, or the error if the thread cannot be
+ * created. */
 int fsgs_apart(void *(*body)(void *), void *argument);
 
 /* survival.c: fills in survival_tried and survival_lost. If a base was lost, sets the outcome of
@@ -161,8 +162,9 @@ void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fs
 /* Pins the calling thread to one CPU; a negative errno on failure. */
 int fsgs_move_to(uint32_t cpu);
 
-/* 1 if a CPU's result contradicts the results of the CPUs before it, which `known` holds. A trial
- * that was refused on one CPU contradicts nothing. */
+/* 1 if a CPU's result contradicts `known`, the results of the CPUs before it. If an instruction was
+ * not tried on this CPU, its outcome contradicts nothing. If it was tried here for the first time,
+ * `known` gets its outcome. */
 int fsgs_cpu_differs(struct fsgs_report *known, const struct fsgs_report *one);
 
 /* Adds one CPU's result to the groups. CPUs must come in ascending order. */

@@ -4,9 +4,10 @@
  *
  * A mutex of the C library is not sufficient. The owner may be in another process that shares the
  * memory (vfork, CLONE_VM) and be killed there; the kernel releases robust mutexes of registered
- * threads only. Also, a handler of SIGTRAP or SIGSYS may check inside a check of its own thread.
- * This check must be refused instead of waiting, so the lock stores the owner. Thread-local storage
- * cannot store it: a library that is loaded at run time would have to allocate it.
+ * threads only. Also, a handler of SIGTRAP or SIGSYS may call fsgs_check() during a check of its
+ * own thread. This call would wait for ever, so it must be refused, and the lock stores the owner
+ * for that. Thread-local storage cannot store it: a library that is loaded at run time would have
+ * to allocate that storage.
  */
 #include "lock.h"
 
@@ -45,9 +46,9 @@ int fsgs_lock_state(uint64_t owner)
 	return system_call(SYS_tgkill, (long)(owner >> 32), (long)(uint32_t)owner, 0, 0) != -ESRCH;
 }
 
-/* Must run before the lock is first used; otherwise a child that is forked meanwhile inherits a
- * held lock. If the kernel or a sandbox refuses, such a child gets no trial while the parent's
- * thread lives. */
+/* Must run before the lock is first used: otherwise a child that is forked while the lock is held
+ * inherits a held lock. If the kernel or a sandbox refuses, such a child gets no trial while the
+ * parent's thread lives. */
 static void prepare(void)
 {
 	if (atomic_load(&fsgs_process.prepared))

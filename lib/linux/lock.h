@@ -15,8 +15,8 @@
 /* The role of a copy of the library in the exchange of signal actions. */
 enum fsgs_role {
 	FSGS_ROLE_OPEN = 0,    /* runs no trial, or its exchange is not finished */
-	FSGS_ROLE_OWNER = 1,   /* has replaced the actions, and restores them */
-	FSGS_ROLE_WAITING = 2, /* found another copy to be the owner, and waits */
+	FSGS_ROLE_OWNER = 1,   /* has replaced the action of the first signal */
+	FSGS_ROLE_WAITING = 2, /* has replaced another copy's handler, and waits */
 };
 
 /* The page size of x86. */
@@ -44,7 +44,7 @@ extern union fsgs_process {
  * taken over. */
 int fsgs_lock_take(uint64_t *name);
 
-/* Releases the lock. Does nothing if another thread owns it, as in a child forked during a
+/* Releases the lock. Does nothing if this thread does not own it, as in a child forked during a
  * trial. */
 void fsgs_lock_release(uint64_t name);
 

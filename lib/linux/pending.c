@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds out whether a pending signal is for the thread or for the process. Neither sigpending() nor
- * the signal's siginfo tells. */
+ * the siginfo of the signal shows this. */
 #include "signals.h"
 
 #include <fcntl.h>
 #include <stddef.h>
 
-/* Fields of /proc/pid/stat, proc(5): the first field after the name, and the pending signals. */
+/* Numbers of fields in /proc/PID/stat, from proc(5): the first field after the name, and the
+ * signals that are pending for the thread. */
 #define STATE  3
 #define SIGNAL 31
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals as the kernel has them, without the C library, errno and thread-local storage. */
+/* System calls for signals, made without the C library, errno and thread-local storage. */
 #ifndef FSGSCHECK_LIB_SIGNALS_H
 #define FSGSCHECK_LIB_SIGNALS_H
 

@@ -14,7 +14,7 @@
 /* gVisor's build string, the same in all its versions (pkg/sentry/syscalls/linux, Version). */
 #define GVISOR_VERSION "Sun Jan 10 15:06:54 PST 2016"
 
-/* How often a read is repeated after an interruption. */
+/* How often a read is repeated at most. */
 enum { MOST_INTERRUPTIONS = 100 };
 
 static const char *number(const char *text, uint32_t *value)

@@ -3,10 +3,10 @@
  * Survival: does a base that WRGSBASE wrote outlive a thread's system calls, switches and
  * migrations?
  *
- * A trial cannot detect a loss: under a paravirtual Xen before 4.15 all four instructions run, and
- * a base is lost at a context switch. This test therefore uses a thread of its own, so that the
- * caller's GS base is never touched. A second thread, rival(), writes another base on the same CPU
- * in between. Only GS is tested: the C library could not run after a lost FS base.
+ * A trial cannot detect a loss: under a paravirtual Xen before 4.15 all four instructions run, but
+ * a base is lost at a context switch. This test runs in a thread of its own, so that the caller's
+ * GS base is never touched. To force context switches, a second thread, rival(), writes another
+ * base on the same CPU. Only GS is tested: the C library could not run after a lost FS base.
  */
 #include "guard.h"
 #include "linux.h"
@@ -26,8 +26,8 @@
 #define RIVAL    UINT64_C(0x0000051e9e0ffee0)
 
 #define SLEEP_NS 2000000
-/* How many times outlive_rival() waits for rival() to write its base. Other threads may use the
- * CPU, too. */
+/* How many times at most outlive_rival() yields or sleeps until rival() has written its base. Once
+ * may not be enough, because other threads may use the CPU, too. */
 #define YIELDS   4096
 #define SLEEPS   16
 
@@ -178,8 +178,8 @@ static long fork_and_compare(uint64_t base)
 				 "setne %%dil\n\t"
 				 "movl %[exit_group], %%eax\n\t"
 				 "syscall\n\t"
-				 /* A sandbox denied exit_group(). The child must not continue with
-				  * the code of the process. */
+				 /* Only if a sandbox denied exit_group(): the child must not
+				  * continue with the code of the process. */
 				 "movl %[exit], %%eax\n\t"
 				 "syscall\n\t"
 				 "ud2\n"
@@ -201,7 +201,8 @@ static void outlive_fork(struct arena *arena)
 	if (child < 0)
 		return;
 	end(arena, FSGS_EVENT_FORK);
-	/* If another thread reaped the child, or it was killed, no loss is recorded. */
+	/* If another thread reaped the child, or it was killed, no loss of the child's base is
+	 * recorded. */
 	if (waitpid((pid_t)child, &status, __WALL) == child && WIFEXITED(status) &&
 	    WEXITSTATUS(status) == 1)
 		arena->lost |= FSGS_EVENT_BIT(FSGS_EVENT_FORK);
@@ -217,7 +218,7 @@ static void outlive_migrations(struct arena *arena, const cpu_set_t *allowed)
 			end(arena, FSGS_EVENT_MIGRATE);
 		/* Return to the CPU where the instructions are known to run. */
 		if (pin(arena->cpu))
-			return; /* GCOV_EXCL_LINE: only a sandbox installed just now. */
+			return; /* GCOV_EXCL_LINE: only if a sandbox was installed meanwhile */
 	}
 }
 

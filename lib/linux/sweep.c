@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The check on each CPU: for mixed processors, and a hypervisor that prepared only some CPUs. */
+/* Runs CPUID and the trial on each CPU, because a machine may have different processors, and a
+ * hypervisor may have prepared only some CPUs. */
 #include "linux.h"
 
 #include <errno.h>
@@ -48,7 +49,8 @@ static struct fsgs_cpu_group group_at(const struct fsgs_groups *groups, uint32_t
 	return group;
 }
 
-/* Fields beyond what this library knows become zero. */
+/* A later version of the structure may be larger: the fields that this library does not know become
+ * zero. */
 static void put_group(struct fsgs_groups *groups, uint32_t index,
 		      const struct fsgs_cpu_group *group)
 {
@@ -105,7 +107,7 @@ int fsgs_move_to(uint32_t cpu)
 		return -EINVAL;
 	only.words[cpu / WORD] = 1UL << cpu % WORD;
 	if (syscall(SYS_sched_setaffinity, 0, (cpu / WORD + 1) * sizeof *only.words, &only))
-		return -errno; /* the CPU was taken offline, or removed from the cpuset */
+		return -errno; /* no such CPU, or it is offline, or not in the cpuset */
 	return 0;
 }
 
@@ -136,7 +138,8 @@ static void *sweep(void *argument)
 		fsgs_guarded_end(&guarded);
 		if (!report->cpus_checked++)
 			known = one;
-		/* The groups cannot show a difference if the caller has room for only one group. */
+		/* Not computed from the groups, which cannot show a difference if the caller has
+		 * room for only one group. */
 		differ |= fsgs_cpu_differs(&known, &one);
 		fsgs_cpu_group_add(sweep->groups, cpu, &one);
 	}
@@ -149,7 +152,7 @@ void fsgs_sweep(struct fsgs_report *report, enum fsgs_refusal refusal, struct fs
 {
 	struct sweep argument = {report, groups, refusal};
 
-	/* In a separate thread: once a thread's affinity was set, the thread does not get CPUs that
-	 * are plugged in later, even if the same affinity is set again. */
+	/* In a separate thread: once a thread's affinity has been set, the thread does not get CPUs
+	 * that are plugged in later, even if the same affinity is set again. */
 	(void)fsgs_apart(sweep, &argument);
 }

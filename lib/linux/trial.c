@@ -23,7 +23,7 @@ static uint64_t thread_pointer(void)
 	return self;
 }
 
-/* How many times the trial is repeated after a wrong value, which a thread switch may have
+/* How many times at most the trial is repeated after a wrong value, which a thread switch may have
  * caused. */
 #define CHANCES 4
 
@@ -62,17 +62,18 @@ static int hook_set_base(void *context, uint32_t segment, uint64_t base)
 	return (int)error;
 }
 
-/* Under a kernel that is not aware of the instructions, a base of the kernel's half is dangerous
- * even for a moment, because the kernel's entry code relies on the sign of the GS base. User-mode
- * Linux is known to crash. */
+/* Whether a base of the kernel's half may be written for a moment. Under a kernel that is not aware
+ * of the instructions, this is dangerous: the kernel's entry code relies on the sign of the GS
+ * base. User-mode Linux is known to crash. */
 static int may_flash(const struct fsgs_report *report)
 {
 	if (report->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
 		return 0;
 	if (report->hwcap2_fsgsbase == FSGS_ANSWER_YES)
 		return 1;
-	/* A missing AT_HWCAP2 entry is a sign of an emulator of processes in two cases: a genuine
-	 * kernel of this version would have the entry, or the copies of the vector differ.
+	/* If the kernel does not advertise the instructions, the write is safe only in an emulator
+	 * of processes. A missing AT_HWCAP2 entry is a sign of such an emulator in two cases: a
+	 * genuine kernel of this version would have the entry, or the copies of the vector differ.
 	 * Otherwise it is no sign: a genuine kernel from before the entry may have a module that
 	 * lets programs use the instructions. This also holds under QEMU's signature, since QEMU
 	 * emulates whole machines, too. */
@@ -81,8 +82,8 @@ static int may_flash(const struct fsgs_report *report)
 		report->signs & FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS));
 }
 
-/* ARCH_GET_CPUID returns 0 if CPUID faults. An arch_prctl that does nothing returns 0 for every
- * code, so an undefined code is asked for as well. */
+/* ARCH_GET_CPUID returns 0 if CPUID faults. But an arch_prctl that does nothing returns 0 for every
+ * code, so this function tries an undefined code as well. */
 static int cpuid_faults(void)
 {
 	return fsgs_arch_prctl(ARCH_GET_CPUID, 0) == 0 && fsgs_arch_prctl(0, 0) != 0;
@@ -124,8 +125,8 @@ void fsgs_try_canonical(struct fsgs_report *report, const struct fsgs_guarded *g
 		fsgs_core_canonical(report, &guarded->ops);
 }
 
-/* Compares arch_prctl with a base that is known from another source. Only reads, because an
- * arch_prctl that gives a wrong answer must not write a base. */
+/* Compares the answer of arch_prctl with the base, if that is known from another source. Only
+ * reads, because an arch_prctl that gives a wrong answer must not write a base. */
 static void ask_fallback(struct fsgs_report *report, uint32_t segment, int known, uint64_t base)
 {
 	uint64_t value = FSGS_SENTINEL;

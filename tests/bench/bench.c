@@ -3,7 +3,7 @@
  * The times of base access and of the check, compared with their floors and with other methods.
  *
  *     bench [FILE.json]      measures
- *     bench --once           two checks and one floor, separated by calls of getppid, for strace
+ *     bench --once           runs two checks and one floor, with a getppid after each, for facts.py
  */
 #include "floor.h"
 #include "harness.h"
@@ -115,8 +115,8 @@ static void ensure_other(unsigned times)
 		fsgs_ensure_gs_base(i % 2 ? A : B);
 }
 
-/* Shows whether a single function that gets and sets could be faster: such a function has to
- * execute at least these two instructions. */
+/* The floor of get_and_set(): a single function that gets and sets would have to execute at least
+ * these two instructions. */
 static void raw_swap(unsigned times)
 {
 	uint64_t before;
@@ -242,8 +242,8 @@ static void *write_bursts(void *unused)
 	return unused;
 }
 
-/* Starts the writer on any allowed CPU except the last, on which the measuring thread runs. Returns
- * nonzero if there is no other CPU. */
+/* Starts the writer on any allowed CPU except the last, on which the measuring thread will run.
+ * Returns nonzero on failure, for example if there is no other CPU. */
 static int start_writer(void)
 {
 	cpu_set_t others;
@@ -282,7 +282,7 @@ static void within_shared_line(void)
 	await(WITHIN_SHARED_LINE);
 }
 
-/* If the writer paused, makes the sample so long that it cannot be the minimum. */
+/* If the writer paused, makes the sample so long that it cannot be the minimum of its row. */
 static void spoil_undisturbed(void)
 {
 	if (ticks() - atomic_load(&written_at) > AWAY || atomic_load(&absences) != absences_before)

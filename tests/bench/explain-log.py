@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Compares the time of `explain` on logs of 1 GiB with the time of grep for one fixed string. The two commands run
-alternately, and the minimum of three rounds counts.
+"""explain-log.py COMMAND: compares the time of `COMMAND explain` on logs of 1 GiB with the time of grep for one string.
 
-    explain-log.py COMMAND
-
-FSGSCHECK_BENCH_MIB sets another size of the logs. Fails if `explain` takes more than 6 times grep's time or 8 MiB of
-memory. Logs of dumps without the lines of a boot are measured, too, but have no bound."""
+The two commands run alternately, and the minimum of three rounds counts. FSGSCHECK_BENCH_MIB sets another size of the
+logs. Fails if `explain` takes more than 6 times grep's time or 8 MiB of memory. Logs of crash dumps without the lines of
+a boot are measured, too, but have no bound."""
 
 import glob
 import os
@@ -35,8 +33,8 @@ def seconds(*arguments, **other):
 
 
 def peak(path):
-    """The peak memory in KiB after the command has read the file. The standard input is larger than a pipe's buffer, so
-    the write returns only after the file was read."""
+    """The peak memory of `explain` in KiB, once it has read the file. It reads its standard input after the file. The
+    input is larger than a pipe's buffer, so the write returns only after the file was read."""
     with subprocess.Popen([command, 'explain', path, '-'], stdin=subprocess.PIPE,
                           stdout=subprocess.DEVNULL) as child:
         child.stdin.write(b'\n' * (1 << 20))
@@ -74,7 +72,8 @@ healthy, crashes, crash = read('honest-*.log') * 50, read('lie-6*.log') * 50, re
 if not healthy or not crash:
     print('no logs in tests/machines/logs')
     sys.exit(77)
-# Three logs: machines that boot, machines that crash at each boot, and dumps alone.
+# Three logs: machines that boot, machines that crash at each boot, and crash dumps without the lines of a boot. Each log
+# ends with the same crash.
 dumps = re.sub(rb'(?ms)^[^\n]*Linux version.*?(?=^[^\n]*invalid opcode)', b'', crashes)
 results = [measure('boots', healthy, crash, b'insn-ud'), measure('boots that die', crashes, crash, b'insn-ud')]
 measure('dumps alone', dumps, crash, b'insn-ud')

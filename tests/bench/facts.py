@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Facts about the shared library: its size, symbols, relocations and system calls.
-
-    facts.py LIBRARY BENCH FILE.json
+"""facts.py LIBRARY BENCH FILE.json: measures the size, symbols, relocations and system calls of the shared library.
 
 Prints a table with the bounds, writes it as JSON, and exits with 1 if a bound is not met.
 """
@@ -53,7 +51,7 @@ def constructors(library):
 
 
 def traced(*command, env=()):
-    """The names of the system calls that a program makes, in order, or None if tracing is not allowed."""
+    """The names of the system calls that a program makes, in order. None if strace is missing or fails."""
     options = [option for setting in env for option in ('-E', setting)]
     with tempfile.NamedTemporaryFile('r') as log:
         try:
@@ -76,7 +74,8 @@ def at_load(library):
 
 
 def per_check(bench):
-    """How often a check and the floor make each system call. The check is the second one of the process."""
+    """How often a check and the floor make each system call. The check is the second of the process, because the
+    first also prepares the lock."""
     calls = traced(bench, '--once')
     if calls is None:
         return None, None

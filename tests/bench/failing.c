@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The time of a check in which all instructions fault. Every stub of the four instructions is
- * replaced by the stub that executes UD2. So the library's own guard and trial handle the same
- * faults on any machine as on a machine without the instructions. This program is linked with the
- * static library, because the shared library does not export the guard.
- *
- *     failing [FILE.json]
+ * failing [FILE.json]: measures the time of a check in which all four instructions fault. Each of
+ * their stubs is replaced by the stub that executes UD2. So the library's own guard and trial
+ * handle the same faults on any machine as on a machine without the instructions. This program is
+ * linked with the static library, because the shared library does not export the guard.
  */
 #include "floor.h"
 #include "harness.h"

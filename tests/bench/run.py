@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Measures how much time `fsgscheck run` adds to a compilation of this project.
+"""run.py FSGSCHECK SOURCE FILE.json: measures how much time `fsgscheck run` adds to a compilation of this project.
 
-    run.py FSGSCHECK SOURCE FILE.json
-
-Compiles the library from a clean directory, alternately with and without `fsgscheck run` before the command. Prints the
+Compiles the library in pairs, from a clean directory: with `fsgscheck run --` in front of ninja, and without. Prints the
 median ratio of the pairs for the elapsed time and for the processor time, and writes both as JSON. Exits with 1 if a
-bound is not met. On a busy machine the elapsed time is not meaningful.
+ratio is above the bound. On a busy machine the elapsed time is not meaningful.
 """
 import json
 import os
@@ -35,7 +33,7 @@ def seconds(before, folder):
 
 def main():
     command, source, file = sys.argv[1:]
-    # With a cache of compiled files, there would be nothing to measure.
+    # With ccache, nothing would be compiled.
     os.environ['CCACHE_DISABLE'] = '1'
     ways = {'without': [], 'with': [command, 'run', '--']}
     pairs = []

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Code that the suites share. Meson sets PYTHONPATH (tests/meson.build), so no test file inserts a path.
+"""Code that the suites share. Meson sets PYTHONPATH (tests/meson.build), so no test file changes sys.path.
 
-A test finds the project's programs by variables of its environment. Its `depends` in meson.build builds these programs.
+A test finds the project's programs by environment variables. The test's `depends` in meson.build lists these programs, so
+that they are built before.
 """
 
 import contextlib
@@ -57,7 +58,7 @@ def fetched(*command, **options):
 
 
 def for_dropin(text, header='fsgscheck.h'):
-    """C code for the installed headers, changed to include the drop-in form's one header."""
+    """Changes C code for the installed headers to code for the drop-in form, which has only one header."""
     return re.sub(r'#include <fsgscheck[\w/]*\.h>', f'#include "{header}"', text)
 
 
@@ -68,8 +69,8 @@ def cpu_flags():
 
 
 def advertised():
-    """Whether this kernel advertises FSGSBASE. Tests of a kernel that supports the instructions need this. Does not use
-    the library."""
+    """Whether this kernel advertises FSGSBASE, in AT_HWCAP2 and in /proc/cpuinfo. Does not use the library, which the
+    callers test."""
     words = memoryview(Path('/proc/self/auxv').read_bytes()).cast('N')
     hwcap2 = dict(zip(words[::2], words[1::2])).get(26, 0)
     return bool(hwcap2 & 2) and 'fsgsbase' in cpu_flags()
@@ -77,7 +78,7 @@ def advertised():
 
 @contextlib.contextmanager
 def locked(folder):
-    """Holds a lock. If two tests need the same files, one test makes them while the other waits."""
+    """Holds the lock of a folder inside `with`. If two tests need the same files, one makes them while the other waits."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / 'lock', 'w', encoding='ascii') as lock:

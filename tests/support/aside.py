@@ -2,8 +2,8 @@
 """Packages of this system's release and of other releases, unpacked into a folder and never installed.
 
 The folder is $FSGSCHECK_CACHE, or $XDG_CACHE_HOME/fsgscheck, or ~/.cache/fsgscheck. It is outside of the source tree, and
-all build directories share it. The list of a release is refreshed once a day. Without a network, the newest packages that
-were unpacked earlier are used.
+all build directories share it. The package list of another release is refreshed at most once a day. Without a network,
+the newest packages that were unpacked earlier are used.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 DAY = 86400
 CLOUD = 'linux-image-cloud-amd64'
 LOADER = 'ld-linux-x86-64.so.2'
-# Kernel modules for a machine that runs other machines.
+# The modules that kernel() can return: for a guest that runs guests of its own by KVM or Xen.
 MODULES = ('irqbypass', 'kvm', 'kvm-amd', 'kvm-intel', 'xen-privcmd', 'xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xenfs')
 
 
@@ -31,7 +31,8 @@ def cache():
 
 
 def releases_alone(folder, releases):
-    """An environment in which apt knows only these releases. For None, apt keeps the machine's own configuration."""
+    """The environment variables with which apt knows only these releases. If `releases` is None, returns None, and apt
+    uses the machine's own configuration."""
     if releases is None:
         return None
     site = archive.mirror()
@@ -62,7 +63,7 @@ def releases_alone(folder, releases):
 
 
 def resolve(package, pattern, environment=None):
-    """The package that a meta-package depends on. A kernel package has a new name in every release."""
+    """The package that a meta-package depends on. A kernel package has a new name with every version of the kernel."""
     listed = fetched('apt-cache', 'depends', package, env=environment)
     found = re.search(rf'^\s*Depends: ({pattern})$', listed, re.M)
     if not found:
@@ -97,7 +98,7 @@ def _fetch(root, packages, environment, libraries, only):
 
 
 def unpacked(*packages, release=None, libraries=False, only=()):
-    """The folder into which these packages are unpacked as into a root directory, and the version of the first package.
+    """Unpacks these packages as into a root directory. Returns the folder, and the version of the first package.
 
     release    None for this system's own packages, or the name of another release
     libraries  also unpack all that the packages depend on, including the C library: see command()
@@ -123,7 +124,8 @@ def unpacked(*packages, release=None, libraries=False, only=()):
 
 
 def kernel(package=CLOUD, release=None, modules=()):
-    """The newest kernel of a meta-package, and its modules of these names, stripped to make them small."""
+    """The path of a meta-package's newest kernel, and (file name, path) pairs of its modules of these names. The modules
+    are stripped to make them small."""
     environment = releases_alone(cache(), release and (release,))
     image = resolve(package, r'linux-image-\d\S+', environment)
     tree, _ = unpacked(image, release=release, only=['./boot/vmlinuz-*', *(f'*/{name}.ko' for name in MODULES)])

@@ -13,7 +13,7 @@ from support import machine, output
 GRUB_MODULES = ('biosdisk', 'iso9660', 'multiboot', 'linux', 'serial', 'terminal', 'search', 'search_fs_file')
 
 # The display rfb, with timeout=0, does not wait for a viewer. Debian's package has no display that shows nothing. With
-# sync=none, times are those of the emulated machine.
+# sync=none, the guest's clock counts emulated instructions, and does not follow real time.
 SETTINGS = '''\
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=1, parallel=0, serial=1
 config_interface: textconfig
@@ -65,7 +65,8 @@ def medium(cd, start, files):
 
 
 def boot(cd, *, model, until, cpus=1, memory=64, timeout=120.0, program=None):
-    """Runs the CD until a line of the serial port matches `until`, because a guest cannot end Bochs. Returns a Run."""
+    """Boots the CD. Ends Bochs at the timeout, or when the log of the serial port matches `until`, because a guest cannot
+    end Bochs. Returns a Run."""
     command, share = program or installed()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors:
         folder = pathlib.Path(folder)

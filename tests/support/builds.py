@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Other builds of the project, each made once, and copies of the library with one changed file."""
+"""Other builds of the project, each configured once, and copies of the library with one changed file."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from support import SOURCE, locked, output
 PLAIN = ('-Ddocs=disabled', '-Dboot-elf=disabled', '-Dboot-efi=disabled', '-Dboot-iso=disabled', '-Dpage=disabled',
          '-Dwindows=disabled')
 
-# A sanitizer's report makes a test fail, but a child that the test kills on purpose does not. The tests keep their own
-# handlers and alternate stacks.
+# With these options, a sanitizer's report makes a test fail, but a child that the test kills on purpose does not. The
+# sanitizers do not replace the handlers and the alternate stacks of the tests.
 SANITIZERS = {
     'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=0:use_sigaltstack=0:handle_segv=0:handle_sigbus=0',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -22,7 +22,8 @@ SANITIZERS = {
 
 
 def meson(folder, *options, targets, compiler=None, **variables):
-    """A separate build directory with these targets up to date. To build the target "all", pass no names."""
+    """Configures a build directory at its first use, and builds the targets. With an empty list of targets, builds the
+    target "all". Returns the directory."""
     folder = Path(folder)
     with locked(folder.parent / f'{folder.name}.lock'):
         if not (folder / 'build.ninja').exists():

@@ -7,8 +7,8 @@
  *   fsgs.args=A,B,C      its arguments; the default is none. An argument has no space or comma.
  *   fsgs.end=off         switches the machine off instead of restarting it, for user-mode Linux
  *
- * First it prints "=== cmdline " and the kernel's command line. Then it prints the program's
- * output between two lines:
+ * Prints "=== cmdline " and the kernel's command line first, then the program's output between two
+ * lines:
  *
  *   === begin NAME
  *   === end NAME status=N

@@ -15,12 +15,13 @@
  *   --cpuid-faulting         makes CPUID fault (ARCH_SET_CPUID) and emulates it, as a
  *                            record-and-replay debugger does
  *   --cpu=N                  applies --insn and --cpuid only while the program runs on CPU N
- *   --lose=EVENT             sets the GS base to 0 at an event: syscall, signal, yield, sleep, fork
- *                            or migrate
+ *   --lose=EVENT             sets the GS base to 0 at an event: syscall (getppid), signal, yield,
+ *                            sleep, fork or migrate
  *   --file=PATH=OTHER        opens OTHER when the program opens PATH
  *   --uname=FIELD:TEXT       changes a field of uname(): sysname, nodename, release or version
- *   --untraced               removes the tracer from /proc/self/status
- *   --arch_prctl=CODE:HOW    makes one code of arch_prctl fail (einval) or use a wrong value (lies)
+ *   --untraced               changes TracerPid in /proc/self/status to 0
+ *   --arch_prctl=CODE:HOW    makes one code of arch_prctl fail (einval), or makes ARCH_GET_FS or
+ *                            ARCH_GET_GS give a wrong base (lies)
  *   --sites                  prints how many instructions of each kind the launcher found, and ends
  *
  * The launcher finds the instructions by their bytes in the executable mappings, when the program
@@ -121,8 +122,8 @@ struct site {
 static struct site sites[MAX_SITES];
 static int site_count;
 
-/* A traced thread. During a call of openat() with a replaced path, `path` is the old value of the
- * register with the path, which is restored when the call returns. Otherwise `path` is 0. */
+/* A traced thread. During a call of openat() with a replaced path, `path` is the program's own
+ * pointer to its path, which is put back into RSI when the call returns. Otherwise `path` is 0. */
 struct tracee {
 	pid_t pid;
 	uint64_t path;
@@ -280,7 +281,8 @@ static uint64_t edit_stack(pid_t pid)
 
 /* -- the instructions -- */
 
-/* Recognises F3 [REX] 0F AE with mod=11 and /0 to /3, and 0F A2. Returns the length, or 0. */
+/* Recognises the four instructions (F3 [REX] 0F AE with mod=11 and /0 to /3) and CPUID (0F A2).
+ * Returns the length, or 0. */
 static int recognise(const unsigned char *code, struct site *site)
 {
 	const int rex = code[0] == 0xf3 && (code[1] & 0xf0) == 0x40 ? code[1] : 0;
@@ -318,8 +320,7 @@ static int replacement(struct site *site)
 	return 1;
 }
 
-/* Goes from one instruction to the next, because the same bytes also occur in displacements and
- * constants. */
+/* Decodes every instruction, because the same bytes also occur in displacements and constants. */
 static void patch_range(uint64_t from, uint64_t to)
 {
 	const size_t size = to - from;
@@ -463,7 +464,7 @@ static enum how how_here(pid_t pid, const struct site *site, struct user_regs_st
 }
 
 /* The processor must raise the fault itself, at this address. So an instruction that faults
- * replaces the breakpoint for one step. */
+ * replaces the breakpoint until serve_fault() puts the breakpoint back. */
 static void raise_once(struct site *site, enum how how)
 {
 	const unsigned char ud2[2] = {0x0f, 0x0b}, hlt[2] = {0xf4, 0x90};
@@ -529,7 +530,7 @@ static const struct {
 	const char *name;
 	long calls[2];
 } events[] = {
-	{"signal", {-1, -1}}, /* sigreturn changes orig_rax, so it is recognised at its entry */
+	{"signal", {-1, -1}}, /* sigreturn, found at its entry because it changes orig_rax */
 	{"syscall", {SYS_getppid, -1}},
 	{"yield", {SYS_sched_yield, -1}},
 	{"sleep", {SYS_nanosleep, SYS_clock_nanosleep}},

@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: MIT
 """The machines of the test suite: kernels, initial file systems, and QEMU runs.
 
-Every machine is emulated (-accel tcg), because the tests depend on the emulated processor. A virtual machine monitor in
-the host's kernel would execute the instructions in place of QEMU.
-
     machine.py kernel --cache DIR [--package NAME]
     machine.py initrd OUTPUT PATH=FILE...
     machine.py boot --kernel FILE [--host MODE --host-elf FILE] [...]
 
-As a program it exits with 77, the status of a skipped test, if QEMU or a kernel is not available.
+The program exits with 77, the status of a skipped test, if QEMU or a kernel is not available. QEMU emulates every machine
+(-accel tcg), because the tests depend on the emulated processor. With KVM, the real processor would execute the
+instructions.
 """
 
 import argparse
@@ -43,7 +42,7 @@ CPU_OF_REPORT = "EPYC,model-id=AMD EPYC 7281 16-Core Processor,-smap"
 
 
 def _resolve(package):
-    """Names the package that a kernel meta-package depends on: the name changes with every release."""
+    """The package that a kernel meta-package depends on. Its name changes with every version of the kernel."""
     for line in fetched("apt-cache", "depends", package).splitlines():
         found = re.fullmatch(r"\s*Depends: (linux-image-\d\S+)", line)
         if found:
@@ -75,11 +74,11 @@ def _unpack(package, folder, into):
 
 
 def kernel(cache, package=CLOUD):
-    """Returns the path of the kernel that belongs to a Debian kernel package.
+    """Returns the path of the newest kernel of a Debian kernel meta-package.
 
-    "apt-get download" fetches the package once, into the folder `cache`. If the package cannot be resolved or fetched,
-    the newest kernel that an earlier call has fetched for it is returned. If there is none, Unavailable gives the
-    reason.
+    "apt-get download" fetches each kernel package once, into the folder `cache`. If the package cannot be resolved or
+    fetched, the newest kernel that an earlier call has fetched for it is returned. If there is none, Unavailable gives
+    the reason.
     """
     shelf = pathlib.Path(cache).resolve() / package
     with locked(shelf):
@@ -141,13 +140,13 @@ def initrd(output, files):
 
 
 def libraries(program):
-    """The loader and the libraries of a program."""
+    """The paths of the loader and of the libraries of a program."""
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
     return set(re.findall(r"(/\S+) \(0x", listed))
 
 
 def with_libraries(files):
-    """The pairs for an initrd, and the libraries that their programs need: the loader at its own path, the others in
+    """Adds to the pairs for initrd() the libraries that the programs need: the loader at its own path, the others in
     /lib."""
     needed = set().union(*(libraries(file) for _, file in files))
     return files + [(library if "ld-linux" in library else f"/lib/{pathlib.PurePath(library).name}", library)
@@ -162,10 +161,10 @@ class Run:
     """The output of a machine, and how it ended."""
 
     log: str            # the text of the serial line, without carriage returns and escape sequences
-    status: int | None  # QEMU's exit status; None if `until` or the timeout ended QEMU
+    status: int | None  # the emulator's exit status; None if `until` or the timeout ended it
     seconds: float
     timed_out: bool
-    errors: str         # QEMU's standard error
+    errors: str         # the emulator's standard error
 
     def section(self, name="fsgscheck"):
         """Returns the output of a program that init.c ran, and its status; None if the program did not end."""
@@ -196,7 +195,8 @@ def plain(raw):
 
 
 def _read(process, deadline, until):
-    """Collects the output until it ends, until the deadline, or until a line matches. Returns which of these happened."""
+    """Collects the output until it ends, until the deadline, or until it matches `until`. Returns the output, and which of
+    these happened."""
     raw = bytearray()
     while True:
         left = deadline - time.monotonic()

@@ -17,7 +17,7 @@ class NoFunction(ValueError):
 
 
 def tokens(text):
-    """Each token, with its start and its end in the text."""
+    """Each token that is not a comment, with its start and its end in the text."""
     return [(found[0], found.start(), found.end()) for found in TOKEN.finditer(text)
             if not found[0].startswith(('/*', '//'))]
 

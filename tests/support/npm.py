@@ -16,7 +16,7 @@ OPTIONS = ('--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '
 
 
 def packages(folder, *names):
-    """The folder of the modules. It is fetched once, and again if other packages or versions are requested."""
+    """The folder of the modules. They are fetched once, and again if other packages or versions are requested."""
     folder = Path(folder)
     wanted = '\n'.join(names)
     with locked(folder):

@@ -10,7 +10,8 @@ from support import SKIP, Unavailable
 def run():
     """Runs the tests of the program's own file: those that the command line names, or all. Does not return.
 
-    If a part was skipped, the whole test is reported as skipped, with the reasons, so that missing software is noticed.
+    If no part failed and a part was skipped, the whole test is reported as skipped, with the reasons, so that missing
+    software is noticed.
     """
     result = unittest.main(exit=False, verbosity=2).result
     for part, reason in result.skipped:
