@@ -42,7 +42,7 @@
 /* One counter for all files of a program. */
 __attribute__((weak)) atomic_ulong torture_failures;
 
-/* Counts a failure, and prints the first failures. */
+/* Counts a failure, and prints the first 20 failures. */
 #define EXPECT(condition, ...)                                                          \
 	do {                                                                            \
 		if (!(condition) && atomic_fetch_add(&torture_failures, 1) < 20) {      \
