@@ -14,7 +14,7 @@
 
 #define REG_EOI           0x0b0
 #define REG_SPURIOUS      0x0f0
-#define REG_REQUESTED     0x200 /* the first of 8 registers, 16 bytes apart, for 32 vectors each */
+#define REG_REQUESTED     0x200 /* the first of 8 registers, 16 bytes apart, with 32 bits each */
 #define REG_COMMAND       0x300
 #define REG_COMMAND_HIGH  0x310
 #define REG_TIMER         0x320

@@ -25,7 +25,7 @@
 #define LEAF_TSC         0x15
 #define LEAF_FREQUENCY   0x16
 #define LEAF_HYPERVISOR \
-	0x40000010 /* EAX: the guest's frequency in kHz (VMware; KVM can provide it, too) */
+	0x40000010 /* EAX: the counter's frequency in kHz (VMware; KVM can provide it, too) */
 
 static uint64_t ticks_per_ms = TICKS_PER_MS_ANY;
 

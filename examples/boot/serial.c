@@ -23,7 +23,8 @@
 #define WAIT_LIMIT        100000
 
 static int have_com1, have_debug_port;
-/* Set before a character is sent, because a CPU that hangs can be stopped at any instruction. */
+/* Whether the current line is incomplete. Set before a character is sent, because a CPU that hangs
+ * can be stopped at any instruction. */
 static volatile int line_begun;
 
 void serial_start(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Xen's console for guests: a ring buffer in a page that the guest shares with the console's
- * reader. An event wakes the reader. A PVH guest has no other output.
+ * reader. An event wakes the reader. A PVH guest of Xen has no serial port.
  *
  * Xen's public headers: arch-x86/cpuid.h, hvm/params.h, io/console.h, event_channel.h, xen.h.
  */

@@ -51,10 +51,10 @@ class State:
     lock: tuple = (NO_THREAD, NO_THREAD)
     foreign: int = NO_THREAD                  # The thread that holds the program's own lock.
     trying: tuple = (NO_THREAD, NO_THREAD)
-    newest: str = FIRST                       # The action installed last; if that is ours, the one behind it.
+    newest: str = FIRST                       # The program's last action, or the action behind it if it is ours.
     recent: frozenset = frozenset((FIRST,))   # All values of `newest` during the current exchange.
     exchanging: tuple = (False, False)
-    role: tuple = ('exchanging', 'exchanging')   # The role of each copy; 'waiting' for another copy.
+    role: tuple = ('exchanging', 'exchanging')   # Each copy's role: 'exchanging', 'owner' or 'waiting' (for another copy).
     beside: tuple = (None, None)                 # For a waiting copy: the other copy's handler that it replaced.
     received: int = 0
 
@@ -124,7 +124,8 @@ class Model:
         return is_ours(action) and action[0] != copy and self.defect != 'another copy is not detected'
 
     def checker(self, state, me):
-        """Runs one trial after the other: the steps of fsgs_guard_enter(), fsgs_guard_run() and fsgs_guard_leave()."""
+        """The next step of a thread that runs one trial after the other by fsgs_guard_enter(), fsgs_guard_run() and
+        fsgs_guard_leave()."""
         t = state.threads[me]
         if t.at == 'idle':
             if t.left and 'foreign lock' in t.left[0]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Compiles hostile.c with other C libraries, and runs its rows in which a process forks during its first check.
+"""Compiles hostile.c with other C libraries, and runs its rows in which a first check runs during fork().
 
 musl, and glibc from 2.28 to 2.35, hold a lock of their own while they run fork's handlers. If a library registers
 handlers at its first use, it may wait for this lock for ever. This system's C library is newer and does not have that

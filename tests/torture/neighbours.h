@@ -22,8 +22,8 @@ struct surroundings {
 
 void neighbours_start(const struct surroundings *given);
 
-/* If the fault is at memory that a neighbour has write-protected, makes the page writable. Returns
- * false for any other fault. Does not use thread-local storage. */
+/* If the fault is at memory that a neighbour has write-protected, makes the page writable and
+ * returns true. Returns false for any other fault. Does not use thread-local storage. */
 bool neighbours_serve(const siginfo_t *info);
 
 /* Ends the neighbours and prints how much each has done. Each that was started must have done

@@ -94,7 +94,9 @@ static const struct call {
 #define CALLS (sizeof calls / sizeof *calls)
 
 static struct shared {
-	atomic_int stage; /* 1 filter in place, 2 may check, 3 has checked, 4 may end, 5 ends */
+	/* The child's progress: 1 it has its filter, 2 it may check, 3 it has checked, 4 it may
+	 * end, 5 it ends. */
+	atomic_int stage;
 	int result, error, has_child;
 	uint64_t fs, fs_after, gs_after;
 	struct fsgs_report report;
@@ -249,9 +251,9 @@ static struct outside look_at(pid_t pid)
 	return seen;
 }
 
-/* A signal stays pending for its original target unless every call that sends it there is refused.
- * If all of them are refused, a signal for the process stays pending for the thread, and a signal
- * for the thread is lost. */
+/* Whether the same signals are pending. If every call that sends a signal back to its target is
+ * refused, a signal for the process stays pending for the thread, and a signal for the thread is
+ * lost. */
 static int same_pending(const struct call *call, const struct outside *a, const struct outside *b)
 {
 	if (call->number == SYS_kill)

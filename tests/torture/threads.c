@@ -146,9 +146,9 @@ static void wait_for(int source)
 	}
 }
 
-/* A handler that first serves the write barrier. The library may store a held-back signal while its
- * thread has a foreign FS base, and that store may fault. So the handler of such a fault must not
- * use thread-local storage. */
+/* Defines a handler that first serves the write barrier. The library may store a held-back signal
+ * while its thread has a foreign FS base, and that store may fault. So the handler of such a fault
+ * must not use thread-local storage. */
 #define BEHIND_BARRIER(name)                                               \
 	static void name##_other(int sig, siginfo_t *info, void *context); \
 	static void name(int sig, siginfo_t *info, void *context)          \
