@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI 6.5, chapter 5.2: the tables that are needed to count processors. */
+/* Counts the processors in the tables of ACPI 6.5, chapter 5.2. */
 #include "acpi.h"
 #include "text.h"
 
@@ -78,7 +78,8 @@ static uint64_t find_pointer(void)
 	return found ? found : search(BIOS_FIRST, BIOS_END);
 }
 
-/* The length of a readable table; 0 if the table cannot be read. */
+/* Returns the length of a table. Returns 0 if the address is 0 or may be unmapped, or if the table
+ * is longer than TABLE_LENGTH_LIMIT. */
 static uint32_t table_length(uint64_t table)
 {
 	uint32_t length;

@@ -14,7 +14,7 @@
 
 #define REG_EOI           0x0b0
 #define REG_SPURIOUS      0x0f0
-#define REG_REQUESTED     0x200 /* the first of 8 registers, 16 bytes apart, for 32 vectors each */
+#define REG_REQUESTED     0x200 /* the first of 8 registers, 16 bytes apart, with 32 bits each */
 #define REG_COMMAND       0x300
 #define REG_COMMAND_HIGH  0x310
 #define REG_TIMER         0x320
@@ -31,18 +31,19 @@
 #define COMMAND_PENDING   0x00001000
 #define COMMAND_POLLS     1000
 
-/* The start value of the timer: 0.25 ms at a bus clock of 1 GHz, 10 ms at the slowest bus clock. */
+/* The timer starts at this value. It reaches 0 after 0.26 ms at a bus clock of 1 GHz, and after
+ * 10.5 ms at 25 MHz. */
 #define TIMER_COUNT       0x40000
 #define TIMER_POLLS       1000000
 
 #define PIC1_MASK         0x21
 #define PIC2_MASK         0xa1
 
-/* Set by the timer's interrupt: element 0 for the boot processor, element 1 for the processor whose
- * turn it is. Both may wait at the same time. */
+/* Set by the timer interrupt: element 0 on the boot processor, element 1 on the processor that has
+ * its turn (smp.h). Both may wait at the same time. */
 static volatile int timer_fired[2];
 
-/* Registers as they were before apic_start(). apic_stop() restores them. */
+/* The boot processor's registers as they were before apic_start(). apic_stop() restores them. */
 static uint8_t pic_masks[2];
 static uint32_t spurious;
 
@@ -65,8 +66,8 @@ static uint32_t get(uint32_t reg)
 
 static void set(uint32_t reg, uint32_t value)
 {
-	/* On machines with many processors, firmware leaves x2APIC mode on. In that mode the
-	 * memory-mapped registers do not exist. */
+	/* Firmware may leave x2APIC mode on, mostly on machines with many processors. In that mode
+	 * the memory-mapped registers do not exist. */
 	if (base() & APIC_X2APIC)
 		wrmsr(MSR_X2APIC + (reg >> 4), value);
 	else
@@ -82,7 +83,8 @@ int apic_start(void)
 		pic_masks[1] = inb(PIC2_MASK);
 		spurious = get(REG_SPURIOUS);
 	}
-	/* Masks the legacy interrupt controllers, because their vectors belong to exceptions. */
+	/* Masks the legacy interrupt controllers, because a BIOS gives some of their interrupts the
+	 * vectors of exceptions. */
 	outb(PIC1_MASK, 0xff);
 	outb(PIC2_MASK, 0xff);
 	set(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
@@ -149,7 +151,8 @@ int apic_halt(void *context)
 	set(REG_TIMER, VECTOR_TIMER);
 	set(REG_TIMER_INITIAL, TIMER_COUNT);
 	moves = timer_moves();
-	/* STI takes effect after the next instruction, so a pending interrupt ends the HLT. */
+	/* STI takes effect only after HLT has begun. So the interrupt cannot come between the two,
+	 * which would leave the processor halted. */
 	while (moves && !*fired)
 		__asm__ volatile("sti; hlt; cli" : : : "memory");
 	set(REG_TIMER, TIMER_MASKED);

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* The local interrupt controller: starts the other processors, and wakes the calling processor. */
+/* The local interrupt controller (APIC). It starts and stops the other processors, and its timer
+ * wakes the calling processor. */
 #ifndef BOOT_APIC_H
 #define BOOT_APIC_H
 
 #include <stdint.h>
 
-/* Call first on each processor. Returns 0 if there is no controller. */
+/* Call before the other functions, on each processor. Returns 1, or 0 if the processor has no
+ * enabled controller. */
 int apic_start(void);
 
-/* Call last on the boot processor: restores the state that was there before apic_start(), and stops
- * the other processors. */
+/* Call last, on the boot processor: stops the other processors and restores the registers that
+ * apic_start() changed. */
 void apic_stop(void);
 
 /* The parameter `id` below is a processor's identifier, or APIC_OTHERS for every processor except
  * the caller. */
 #define APIC_OTHERS UINT64_MAX
 
-/* Stops a processor until it is started again. */
+/* Sends INIT: the processor stops until apic_startup() starts it again. */
 void apic_init(uint64_t id);
 
-/* Starts a processor at TRAMPOLINE if it waits for a startup interrupt. */
+/* Sends a startup interrupt. A processor that waits for this interrupt begins to run at
+ * TRAMPOLINE. */
 void apic_startup(uint64_t id);
 
 /* Sleeps until the timer interrupts, about 10 ms at most. Does not sleep if the timer does not

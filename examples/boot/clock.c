@@ -6,26 +6,26 @@
 #define PIT_CHANNEL2     0x42
 #define PIT_COMMAND      0x43
 #define PIT_ONE_SHOT     0xb0 /* channel 2, both bytes, mode 0 */
-#define PIT_MS           1193 /* timer ticks in one millisecond */
+#define PIT_MS           1193 /* ticks of the PC's timer in one millisecond */
 #define CONTROL          0x61
 #define CONTROL_GATE     0x01
 #define CONTROL_SPEAKER  0x02
 #define CONTROL_OUTPUT   0x20
 #define ROUNDS           2
 
-/* No time-stamp counter runs faster than this. If the counter advances by more in one millisecond
- * of the PC's timer, the machine has no such timer. */
+/* No time-stamp counter runs faster than this. If the counter advances by more before the PC's
+ * timer has counted one millisecond, the machine does not have that timer. */
 #define TICKS_PER_MS_MAX UINT64_C(10000000)
-/* If the counter advances by less than this, the timer did not run for a millisecond. */
+/* If the counter advances by less, the PC's timer did not count a whole millisecond. */
 #define TICKS_PER_MS_MIN UINT64_C(100000)
-/* Used if no source gives the frequency. Time limits are then wrong by a factor of three at
- * most. */
+/* Used if no source gives the frequency. If the real frequency is between 0.7 and 6 GHz, time
+ * limits are wrong by a factor of three at most. */
 #define TICKS_PER_MS_ANY UINT64_C(2000000)
 
 #define LEAF_TSC         0x15
 #define LEAF_FREQUENCY   0x16
 #define LEAF_HYPERVISOR \
-	0x40000010 /* EAX: the guest's frequency in kHz (VMware; KVM can provide it, too) */
+	0x40000010 /* EAX: the counter's frequency in kHz (VMware; KVM can provide it, too) */
 
 static uint64_t ticks_per_ms = TICKS_PER_MS_ANY;
 
@@ -64,7 +64,8 @@ static uint64_t measure(void)
 	return ticks < TICKS_PER_MS_MAX ? ticks : 0;
 }
 
-/* The minimum of several rounds: a round is too long if the host interrupts the processor. */
+/* Returns the smallest of ROUNDS measurements: a measurement is too long if the host interrupts the
+ * processor. */
 static uint64_t by_timer(void)
 {
 	const uint8_t control = inb(CONTROL);

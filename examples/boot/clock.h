@@ -5,10 +5,12 @@
 
 #include <stdint.h>
 
-/* Finds the counter's frequency within a few milliseconds. Call before the functions below. */
+/* Finds the counter's frequency, within a few milliseconds. Call before clock_ms_since() and
+ * clock_wait_us(). */
 void clock_start(void);
 
-/* Call this instead of clock_start() if the caller has measured the frequency. */
+/* Sets a frequency that the caller has measured, so that clock_start() is not needed. Ignores an
+ * implausible frequency. */
 void clock_use(uint64_t ticks_per_ms);
 
 uint64_t clock_now(void);

@@ -38,7 +38,7 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 #define CPUID_1_ECX_HYPERVISOR (1u << 31)
 #define CPUID_1_EDX_APIC       (1u << 9)
 
-/* Stores EAX, EBX, ECX and EDX. */
+/* Stores EAX, EBX, ECX and EDX in `regs`, in this order. */
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 {
 	__asm__ volatile("cpuid"
@@ -46,7 +46,8 @@ static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 			 : "a"(leaf), "c"(subleaf));
 }
 
-/* The highest leaf of the group that begins with this leaf. */
+/* Returns the highest leaf of the group that begins with leaf `group`; `group` itself if the
+ * processor reports no other leaf of the group. */
 static inline uint32_t cpuid_max(uint32_t group)
 {
 	uint32_t regs[4];

@@ -15,8 +15,8 @@
 #include "serial.h"
 #include "text.h"
 
-/* The parts of the PE headers that are needed to find a section. A unified kernel image has its
- * command line in a section. */
+/* Offsets and sizes in a PE file, to find the section in which a unified kernel image has its
+ * command line. */
 #define PE_OFFSET        0x3c
 #define PE_MAGIC         0x4550
 #define PE_SECTIONS      6
@@ -27,8 +27,8 @@
 #define SECTION_ADDRESS  12
 #define COMMAND_SECTION  ".cmdline"
 
-/* The maximum sizes of a device path and of a file name in it. A length in a device path has 16
- * bits. */
+/* The maximum size of a device path in bytes, and of a file name in 2-byte characters. A length in
+ * a device path has 16 bits, so both must be limited. */
 #define PATH_LIMIT       0x10000
 #define NAME_LIMIT       0x4000
 
@@ -37,14 +37,15 @@ static efi_handle self, next;
 static const struct efi_guid loaded_guid = EFI_LOADED_IMAGE;
 static uint64_t started;
 
-/* The options of the next image. `words` has the same text in one-byte characters, for the
- * functions that search for words. */
+/* This program's load options; after efi_guard_start() the options of the next image. `words` has
+ * the same text in one-byte characters, for the functions that search for words. */
 static efi_char *options;
 static char *words;
 static size_t length;
 
-/* Set if the next image uses its own command line, and this is not ASCII. nofsgsbase could be added
- * only to a copy that replaces it, but unified kernel images read non-ASCII copies differently. */
+/* Set if the next image uses its own command line, and that line is not ASCII. nofsgsbase could
+ * only be added to a copy of the line, and unified kernel images read a copy differently if it is
+ * not ASCII. */
 static int fixed;
 
 static void show(const char *text)
@@ -177,8 +178,8 @@ static void take_own_options(const struct efi_loaded_image *image)
 	}
 }
 
-/* The length of a device path without its end node. 0 if the path has no end node, or an invalid
- * node. */
+/* Returns the length of a device path without its end node. Returns 0 if a node is invalid, or if
+ * no end node follows within PATH_LIMIT bytes. */
 static size_t path_length(const struct efi_path_node *path)
 {
 	const struct efi_path_node *node = path;
@@ -195,7 +196,8 @@ static size_t path_length(const struct efi_path_node *path)
 	return total;
 }
 
-/* The path of a file on the volume that holds this program; NULL if this volume is not known. */
+/* Returns the device path of a file on the volume `device`; NULL if firmware gives no valid path of
+ * the volume. */
 static struct efi_path_node *path_to(efi_handle device, const efi_char *file, size_t count)
 {
 	static const struct efi_guid guid = EFI_DEVICE_PATH;

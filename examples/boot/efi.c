@@ -16,7 +16,7 @@
 #define FLAGS_INTERRUPTS (1u << 9)
 #define UNICODE_BLOCK    0x2588
 #define TEST_LIMIT       20000000 /* time limit for one processor, in microseconds */
-#define NUMBER_LIMIT     0x10000  /* maximum; firmware may report any number of processors */
+#define NUMBER_LIMIT     0x10000  /* maximum of tested processors; firmware may report more */
 #define CALIBRATION_US   1000
 
 efi_status efi_main(efi_handle image, struct efi_system_table *system);
@@ -31,7 +31,8 @@ static uint32_t flags;
  * nothing is written to the screen while this is set. */
 static int other_at_work;
 
-/* Nothing may interrupt a stub: firmware's handlers would run while the bases hold a marker. */
+/* Runs a stub with this program's exception table. Interrupts are off meanwhile, because this table
+ * would drop firmware's interrupts. */
 static int run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	struct table_register before;
@@ -82,7 +83,7 @@ void screen_start(void)
 {
 	struct efi_output *out = firmware->output;
 
-	(void)out->set_mode(out, 0); /* 80 x 25, which every firmware has */
+	(void)out->set_mode(out, 0); /* mode 0 is 80 x 25, which all firmware has */
 	(void)out->set_attribute(out, SCREEN_GREY);
 	(void)out->clear_screen(out);
 	(void)out->enable_cursor(out, 0);
@@ -112,7 +113,8 @@ void screen_line(const char *text)
 	(void)firmware->output->output_string(firmware->output, line);
 }
 
-/* A blank looks the same in every foreground colour. */
+/* Whether both cells can be written in the colours of `first`. A blank looks the same in every
+ * foreground colour. */
 static int same_colours(screen_cell first, screen_cell next)
 {
 	return first >> 8 == next >> 8 || ((uint8_t)next == ' ' && first >> 12 == next >> 12);
@@ -190,7 +192,7 @@ static void check_all(void)
 			continue;
 		status = mp->start_one(mp, check_other, turn.cpu, NULL, TEST_LIMIT, &turn, NULL);
 		/* This CPU hung, so firmware has stopped it. The next CPU would most likely hang,
-		 * too. */
+		 * too, so no further CPU is tested. */
 		if (status == EFI_TIMEOUT)
 			break;
 		/* start_one() fails for a disabled CPU, which is not tested. */
@@ -200,7 +202,7 @@ static void check_all(void)
 	other_at_work = 0;
 }
 
-/* Measures the time-stamp counter by firmware's stall(), because some UEFI machines do not have a
+/* Measures the time-stamp counter by firmware's stall(), because some UEFI machines do not have the
  * PC's timer. */
 static void measure_clock(void)
 {
@@ -238,7 +240,7 @@ efi_status efi_main(efi_handle image, struct efi_system_table *system)
 	}
 	if (text_has_word(words, "force"))
 		flags = FSGS_RING0_FORCE;
-	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* off: a person reads the page */
+	(void)system->boot->set_watchdog(0, 0, 0, NULL); /* off, because a person reads the page */
 	screen_start();
 	tap_start();
 	check_all();

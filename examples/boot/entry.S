@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Enters 64-bit mode and calls C code. A boot loader enters the image in 32-bit mode, by Multiboot
- * or by PVH. Each other processor starts in 16-bit mode.
+ * Enters 64-bit mode and calls C code. On the boot processor, a boot loader enters the image in
+ * 32-bit mode, by Multiboot or by PVH. Each other processor starts in 16-bit mode.
  */
 #include "layout.h"
 
@@ -14,8 +14,8 @@
 #define PAGE_2M       0x83 /* present, writable, large */
 
 #define HEADER_MAGIC  0x1badb002
-/* Flags: modules are page-aligned, memory information is given, and the address fields are valid.
- * With address fields QEMU accepts a 64-bit ELF file, which it otherwise refuses. */
+/* The flags request page-aligned modules and memory information, and mark the address fields as
+ * valid. With address fields QEMU accepts a 64-bit ELF file, which it otherwise refuses. */
 #define HEADER_FLAGS  0x00010003
 
 #define MSR_APIC_BASE  0x1b
@@ -61,7 +61,8 @@ header:
 
 	.text
 
-/* Enters long mode. Paging must be off and the page tables filled in. Changes EAX, ECX, EDX. */
+/* Jumps to `to` in long mode. Paging must be off, the page tables must be filled in and the
+ * descriptor table loaded. Changes EAX, ECX, EDX. */
 	.macro enter_long_mode to
 	movl $pml4, %eax
 	movl %eax, %cr3
@@ -93,10 +94,10 @@ start32:
 	cli
 	cld
 	movl $boot_stack_top, %esp
-	movl %eax, %ebp		/* EBP keeps the loader's magic, ESI its information */
+	movl %eax, %ebp		/* EBP keeps the loader's magic, ESI the address of its data */
 	movl %ebx, %esi
 
-	/* Without CPUID or its long-mode bit, a processor would reset in the code that follows. */
+	/* A processor without CPUID or without long mode would reset in the code that follows. */
 	pushfl
 	popl %eax
 	movl %eax, %ecx
@@ -138,8 +139,8 @@ start32:
 	enter_long_mode start64
 	.size start32, . - start32
 
-/* Prints that the processor has no 64-bit mode, on the screen, the serial port and the debug port.
- * No C code can run on such a processor. */
+/* Prints on the screen, the serial port and the debug port that the processor has no 64-bit mode.
+ * Does so in assembly, because the image's C code is 64-bit. */
 	.type no_long_mode, @function
 no_long_mode:
 	movl $VGA_BLANKS, %eax
@@ -189,7 +190,7 @@ no_long_mode:
 	jmp 5b
 	.size no_long_mode, . - no_long_mode
 
-/* Writes the character in AL. Changes AH, ECX, EDX. */
+/* Writes the character in AL to the serial port and to the debug port. Changes AH, ECX, EDX. */
 	.type put_serial, @function
 put_serial:
 	movb %al, %ah
@@ -219,8 +220,7 @@ start64:
 	call boot_main		/* does not return */
 	.size start64, . - start64
 
-/* Copied to TRAMPOLINE: 16-bit code at which a startup interrupt starts each of the other
- * processors. */
+/* 16-bit code that is copied to TRAMPOLINE. A startup interrupt starts another processor there. */
 	.code16
 	.globl trampoline
 	.globl trampoline_end
@@ -230,7 +230,7 @@ trampoline:
 	xorw %ax, %ax
 	movw %ax, %ds
 	lgdtl TRAMPOLINE + (trampoline_gdt - trampoline)
-	movl $CR0_PE_ET, %eax	/* after INIT the caches are off: this turns them on, too */
+	movl $CR0_PE_ET, %eax	/* also turns the caches on, which may be off after a reset */
 	movl %eax, %cr0
 	ljmpl $SELECTOR_CODE32, $other32
 	.balign 4
@@ -248,9 +248,9 @@ other32:
 	.size other32, . - other32
 
 /*
- * At its first start, a processor stores its identifier and halts. At a later start it runs its
- * turn if smp_turn is its own number, and else halts again. Only turns use the stack, and only one
- * processor has a turn at a time. So one stack is enough.
+ * While smp_turn is 0, a processor that starts here stores its identifier and halts. Later, a
+ * processor runs its turn if smp_turn is its own number, and else halts again. Only turns use the
+ * stack, and only one processor has a turn at a time. So one stack is enough.
  */
 	.code64
 	.type other64, @function

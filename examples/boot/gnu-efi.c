@@ -8,7 +8,8 @@
 
 #include <fsgscheck/core.h>
 
-/* The part of EFI_CPU_ARCH_PROTOCOL (UEFI Platform Initialization specification) that is used. */
+/* The beginning of EFI_CPU_ARCH_PROTOCOL (UEFI Platform Initialization specification), up to the
+ * last member that is used. */
 struct cpu_arch_protocol {
 	void *before[5];
 	EFI_STATUS(EFIAPI *register_handler)
@@ -42,7 +43,7 @@ static EFI_STATUS test(struct fsgs_report *report)
 	while (!EFI_ERROR(status) && caught < 2)
 		status = cpu->register_handler(cpu, vectors[caught++], on_fault);
 	if (!EFI_ERROR(status)) {
-		/* This level also turns interrupts off. */
+		/* TPL_HIGH_LEVEL also turns interrupts off, as fsgs_core_ring0() requires. */
 		const EFI_TPL before = BS->RaiseTPL(TPL_HIGH_LEVEL);
 
 		if (fsgs_core_ring0(report, sizeof *report, &ops, sizeof ops, 0))

@@ -42,7 +42,7 @@ int guard_adds(void)
 	switch (machine.report.verdict) {
 	case FSGS_VERDICT_USABLE:
 	case FSGS_VERDICT_UNSUPPORTED:
-	case FSGS_VERDICT_UNADVERTISED: /* kernels do not use what is not offered */
+	case FSGS_VERDICT_UNADVERTISED: /* kernels use FSGSBASE only if CPUID offers it */
 		return 0;
 	default:
 		return 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of the boot guard that both images share: the options in command lines, and the
- * decision. doc/boot-guard.md describes the guard. */
+/* The parts of the boot guard that the ELF image and the UEFI program share: the options in command
+ * lines, and the decision. doc/boot-guard.md describes the guard. */
 #ifndef BOOT_GUARD_H
 #define BOOT_GUARD_H
 
@@ -13,15 +13,16 @@
 /* The text after the word `guard` on the image's command line; NULL without that word. */
 const char *guard_arguments(const char *line);
 
-/* Whether the kernel's command line asks for no test: it has nofsgsbase already, or
- * fsgscheck=off. */
+/* Whether the kernel's own options make the test needless (nofsgsbase) or forbid it
+ * (fsgscheck=off). */
 int guard_is_off(const char *kernel_line);
 
-/* Whether the result of the test requires nofsgsbase. */
+/* Whether the verdict in machine.report requires nofsgsbase. */
 int guard_adds(void);
 
-/* Inserts nofsgsbase after the kernel's own options: " --" begins the options of init. Returns -1
- * and leaves the line unchanged if it would exceed the limit. */
+/* Inserts nofsgsbase after the kernel's own options, and so before " --", which begins the options
+ * of init. Returns 0. Returns -1 and leaves the line unchanged if it would become longer than
+ * `limit` characters. */
 int guard_add(char *line, size_t limit);
 
 /* The index in a command line at which nofsgsbase is inserted, and the text to insert. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes the hybrid ISO, which BIOS and UEFI machines boot as a CD or as a disk.
+"""Makes the hybrid ISO: BIOS and UEFI machines boot it as a CD or as a disk.
 
 On a BIOS, GRUB starts the ELF image. UEFI firmware starts the UEFI program from a FAT file system,
 which is also a partition.
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-# Only the modules that GRUB needs to find a file on the medium and to start it.
+# Contains only the modules that GRUB needs to find a file on the medium and to start it.
 GRUB_MODULES = ("biosdisk", "iso9660", "multiboot", "search", "search_fs_file")
 
 # The whole configuration of GRUB. It searches for the image by name, because the medium may be a CD, a disk or
@@ -27,18 +27,19 @@ boot
 
 FAT_KIB = 128
 
-# The time stamp of everything in the image, so that builds are reproducible. The tools read the same variable.
+# The fixed time stamp of all files in the ISO, so that builds are reproducible. The tools read it from the same
+# environment variable.
 EPOCH = int(os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600"))  # 2026-01-01
 
 
 def date(*paths):
-    """Sets the time stamps of files."""
+    """Sets the time stamps of files and folders to EPOCH."""
     for path in paths:
         os.utime(path, (EPOCH, EPOCH))
 
 
 def run(*command):
-    """Runs a tool. Shows its output only if it fails."""
+    """Runs a tool. If the tool fails, shows its output and exits."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                           env={**os.environ, "TZ": "UTC"})
@@ -56,7 +57,7 @@ def make_fat(tools, path, program):
 
 
 def make_iso(tools, output):
-    """Collects the files of the ISO in a folder, and writes it."""
+    """Writes the ISO, whose files it collects in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder) / "root"
         root.mkdir()
@@ -78,7 +79,7 @@ def make_iso(tools, output):
 
 
 def main():
-    """Reads the arguments that Meson passes."""
+    """Makes the ISO from the files and with the tools that Meson passes as arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("elf", "efi", "grub"):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)

@@ -8,8 +8,8 @@
 #define SELECTOR_CODE64  0x10
 #define SELECTOR_DATA    0x18
 
-/* The start address of the other processors: below 1 MiB, page-aligned, and not used by any
- * loader. */
+/* The start address of the other processors. It is below 1 MiB and page-aligned, and no loader uses
+ * this memory. */
 #define TRAMPOLINE       0x8000
 
 /* The maximum number of other processors; the bit that marks a stored identifier; a value of
@@ -25,7 +25,7 @@
 #define MULTIBOOT_WORDS  (1 << 2)
 
 /* The number of exceptions, and the vectors of the timer and of the controller's spurious
- * interrupt. Stubs exist for the exceptions and the timer. */
+ * interrupt. trap_stubs in trap.S has an entry for each exception and for the timer. */
 #define EXCEPTIONS       32
 #define VECTOR_TIMER     32
 #define TRAP_STUBS       33

@@ -11,7 +11,7 @@
 #include "linux.h"
 #include "text.h"
 
-/* Offsets both in the image's first sectors and in the parameter page. */
+/* Offsets of fields that are at the same place in the image and in the parameter page. */
 #define HEADER_START       0x1f1 /* the first byte is the number of 512-byte setup sectors */
 #define HEADER_PARAGRAPHS  0x1f4 /* the size after the setup sectors, in units of 16 bytes */
 #define HEADER_BOOT_FLAG   0x1fe
@@ -30,8 +30,8 @@
 #define HEADER_COMMAND_MAX 0x238
 #define HEADER_PREFERRED   0x258
 #define HEADER_INIT_SIZE   0x260
-#define HEADER_END         0x268 /* the part of the header that is read here */
-#define HEADER_LIMIT       0x290 /* the size of the header in the parameter page */
+#define HEADER_END         0x268 /* the end of the last field that is read here */
+#define HEADER_LIMIT       0x290 /* the end of the header's room in the parameter page */
 /* Offsets in the parameter page only. */
 #define PARAMS_SCREEN      0x000
 #define PARAMS_ROOT        0x070
@@ -110,8 +110,8 @@ static const char *check(const struct linux_boot *boot)
 		return "the kernel is a zImage, which no 64-bit kernel is: its file is damaged";
 	if (linux_size(image, boot->kernel_size) > boot->kernel_size)
 		return "the kernel's file is shorter than its header says: it is damaged";
-	/* memory_find() searches in steps of the alignment. In steps of one byte it would take
-	 * minutes. */
+	/* memory_find() searches in steps of the alignment. With an alignment of one byte it would
+	 * take minutes. */
 	if (align < PAGE || (align & (align - 1)))
 		return "the kernel's alignment is no power of two, or below a page: its file is "
 		       "damaged";
@@ -185,7 +185,8 @@ const char *linux_load(struct linux_boot *boot)
 
 void linux_enter(const struct linux_boot *boot)
 {
-	/* The descriptor table in entry.S already has the selectors that the protocol requires. */
+	/* The descriptor table of each image that contains this code already has the selectors that
+	 * the protocol requires (entry.S). */
 	__asm__ volatile("xorl %%ebp, %%ebp\n\t"
 			 "xorl %%ebx, %%ebx\n\t"
 			 "jmp *%[entry]"

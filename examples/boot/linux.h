@@ -28,9 +28,9 @@ struct linux_screen {
 
 struct linux_boot {
 	uint64_t kernel, kernel_size; /* a bzImage */
-	uint64_t initrd, initrd_size; /* used in place; 0 for none */
+	uint64_t initrd, initrd_size; /* used in place; both are 0 without an initrd */
 	const char *command_line;     /* read in place by the running kernel; "" for none */
-	uint64_t root_pointer;        /* of ACPI; with 0 the kernel searches for it */
+	uint64_t root_pointer;        /* of ACPI; if it is 0, the kernel searches for it */
 	struct linux_screen screen;
 	/* The regions in use must include the data above and this program, so that linux_load()
 	 * does not overwrite them. */
@@ -50,8 +50,8 @@ uint32_t linux_command_line_limit(uint64_t image, uint64_t size);
  * image is not a kernel. */
 uint64_t linux_size(uint64_t image, uint64_t size);
 
-/* Allocates memory, copies the kernel there and writes its parameters. Returns NULL, or the reason
- * for a failure. The image itself is not changed. */
+/* Finds free memory, copies the kernel there, writes its parameters and sets `entry`. Does not
+ * change the image itself. Returns NULL, or the reason for a failure. */
 const char *linux_load(struct linux_boot *boot);
 
 /* Enters the kernel by the 64-bit boot protocol. Interrupts must be off, and no other processor may

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot specification 0.6.96, section 3.3; Xen, public/arch-x86/hvm/start_info.h. */
+/* Reads a boot loader's data: Multiboot specification 0.6.96, section 3.3, and Xen's header for
+ * PVH, public/arch-x86/hvm/start_info.h. */
 #include "layout.h"
 #include "loader.h"
 #include "text.h"
@@ -57,7 +58,7 @@ struct module {
 	const char *arguments;
 };
 
-/* Where a BIOS stores the state of the text screen. */
+/* The addresses at which a BIOS stores the state of the text screen. */
 #define BIOS_VIDEO_MODE      0x449
 #define BIOS_COLUMNS         0x44a
 #define BIOS_CURSOR          0x450
@@ -67,7 +68,8 @@ struct module {
 #define SCREEN_IS_VGA        1
 #define SCREEN_IS_LINEAR     0x23
 
-/* The certificate table of a PE file: the file's signature, which follows the kernel. */
+/* Offsets in a PE file, to find its certificate table. This table is the signature of the file, and
+ * follows the kernel. */
 #define DOS_PE_OFFSET        0x3c
 #define PE_MAGIC             0x4550
 #define PE_CERTIFICATE_TABLE 0xa8 /* the fifth data directory of a 64-bit image */
@@ -149,8 +151,8 @@ static const char *read_pvh_map(void)
 	return NULL;
 }
 
-/* The text after the module's name. By convention a Multiboot module's text begins with the name.
- * Users of GRUB write the name by hand. */
+/* Returns the text of a Multiboot module without the first word. By convention this word is the
+ * module's name, which users of GRUB write themselves. */
 static const char *without_name(uint32_t string)
 {
 	return string ? text_next(at(string)) : "";
@@ -167,7 +169,7 @@ static uint32_t read_modules(struct module modules[MODULES_USED])
 
 			memcpy(&module, at(multiboot->modules + count * sizeof module),
 			       sizeof module);
-			/* A module that ends before its start is empty. */
+			/* A module that ends before its start counts as empty. */
 			modules[count] = (struct module){
 				module.start,
 				module.end > module.start ? module.end - module.start : 0,
@@ -206,7 +208,7 @@ static const char *keep_modules(const struct module modules[MODULES_USED], uint3
 	return NULL;
 }
 
-/* The end of the signature after the kernel; 0 if there is none. */
+/* Returns the offset at which the signature after the kernel ends; 0 if there is no signature. */
 static uint64_t signature_end(const struct module *module)
 {
 	const uint64_t start = module->start;
@@ -297,8 +299,8 @@ const char *loader_linux(struct linux_boot *boot, const char *otherwise, char *c
 	const uint32_t count = read_modules(modules);
 	const char *why = multiboot ? read_multiboot_map() : NULL;
 
-	/* At its 64-bit entry a kernel does not learn that it is dom0, so it would start no
-	 * guests. */
+	/* A kernel that is started at its 64-bit entry does not learn that it is dom0. So it would
+	 * start no guests. */
 	if (pvh && (pvh->flags & PVH_FLAG_DOM0))
 		return "this is dom0, whose kernel only Xen can start: name the kernel on Xen's "
 		       "module line instead of the guard";

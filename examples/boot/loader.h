@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include "linux.h"
 
-/* The maximum size of a kernel's command line, including nofsgsbase. */
+/* The maximum size of a kernel's command line in bytes, including nofsgsbase and the final zero. */
 #define LOADER_COMMAND_LINE 8192
 
 /* Stores the address of the loader's data. Call first. */

@@ -59,7 +59,8 @@ void machine_check(uint32_t cpu, const struct fsgs_core_ops *hooks, uint32_t fla
 	machine_file(cpu, &report);
 }
 
-/* The total is the worst result. It also says whether the results differ. */
+/* Copies the report with the highest exit status, and adds whether the reports differ. Then decides
+ * again, because different reports can change the verdict. */
 void machine_add_up(void)
 {
 	const struct result *worst = &machine.results[0];
@@ -72,7 +73,7 @@ void machine_add_up(void)
 	machine.report.cpus_checked = machine.tested;
 	machine.report.cpus_differ = machine.result_count > 1 ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
 	(void)fsgs_decide(&machine.report, sizeof machine.report);
-	/* Nothing is known about a processor that did not respond. */
+	/* A processor that was not tested may be defective, so the machine is not `usable`. */
 	if (machine.tested < machine.present && machine.report.verdict == FSGS_VERDICT_USABLE)
 		machine.report.verdict = FSGS_VERDICT_UNKNOWN;
 }

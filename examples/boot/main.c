@@ -22,8 +22,8 @@ static uint32_t flags;
 static int have_apic;
 static int ended;
 
-/* Set if the image runs as the boot guard: it prints one line instead of the steps and the page,
- * and continues the boot. */
+/* Set if the image runs as the boot guard. The guard prints one line instead of the steps and the
+ * page, and then continues the boot. */
 static int guarding;
 static uint64_t guard_since;
 static struct linux_boot kernel;
@@ -56,8 +56,8 @@ _Noreturn static void guard_stop(const char *why)
 	machine_reset();
 }
 
-/* Starts the kernel, with nofsgsbase if the verdict in machine.report requires it. If nothing was
- * tested, the verdict is unknown and nothing is added. */
+/* Starts the kernel. Adds nofsgsbase if `tested` is set and the verdict in machine.report requires
+ * it. */
 _Noreturn static void guard_go_on(int tested)
 {
 	const uint32_t limit = linux_command_line_limit(kernel.kernel, kernel.kernel_size);
@@ -67,7 +67,7 @@ _Noreturn static void guard_go_on(int tested)
 
 	if (added &&
 	    guard_add(kernel_line, limit < sizeof kernel_line ? limit : sizeof kernel_line - 1)) {
-		/* The kernel starts without nofsgsbase. */
+		/* This is no reason to stop: the kernel starts without nofsgsbase. */
 		tap_comment("the kernel's command line has no room for nofsgsbase");
 		added = 0;
 	}
@@ -85,7 +85,7 @@ _Noreturn static void guard_go_on(int tested)
 
 void trap_unexpected(uint64_t vector, uint64_t rip)
 {
-	static struct line line; /* another processor reads this */
+	static struct line line; /* static: the boot processor may print it after smp_fail() */
 
 	/* The image is ending already, so this exception, which may be an NMI, does not matter. */
 	if (ended)
@@ -136,7 +136,8 @@ static void check_others(void)
 		why = smp_run(cpu);
 		if (why) {
 			/* The other CPUs would most likely fail in the same way, so they are not
-			 * tested. Because `present` counts them, the verdict is not `usable`. */
+			 * tested. `present` must count them, so that the verdict does not become
+			 * `usable`. */
 			tap_step(cpu, why);
 			if (machine.present < others + 1)
 				machine.present = others + 1;

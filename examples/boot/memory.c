@@ -24,8 +24,8 @@ int memory_keep(struct memory *memory, uint64_t base, uint64_t size)
 	return 0;
 }
 
-/* The size of the RAM from this address to the end of its region; 0 if the address is not in
- * RAM. */
+/* Returns the number of bytes from this address to the end of its RAM region; 0 if the address is
+ * not in RAM. */
 static uint64_t ram_from(const struct memory *memory, uint64_t base)
 {
 	for (unsigned int i = 0; i < memory->map_count; i++) {

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* The types of regions in the BIOS's memory map. Other types exist. */
+/* The types of regions in a BIOS's memory map that this code knows. */
 enum region_type { REGION_RAM = 1, REGION_RESERVED = 2 };
 
 struct region {
@@ -27,8 +27,8 @@ struct memory {
 	unsigned int map_count, kept_count;
 };
 
-/* Add a region to the map or to the regions in use. Return -1 if the table is full or the region is
- * invalid. An empty region is not added. */
+/* Add a region to the map or to the regions in use. An empty region is ignored. Return 0, or -1 if
+ * the table is full or the region is invalid. */
 int memory_add(struct memory *memory, uint64_t base, uint64_t size, uint32_t type);
 int memory_keep(struct memory *memory, uint64_t base, uint64_t size);
 

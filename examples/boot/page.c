@@ -58,7 +58,8 @@ static const char *const meanings[] = {
 				      "boot at first, and later crash or lose data.",
 };
 
-/* By exit status: good, consistent, defective, unknown. */
+/* The colour of the banner by exit status: 0 usable, 1 not usable but consistent, 2 defective, 3
+ * unknown. */
 static const uint8_t banner_colours[] = {SCREEN_GREEN, SCREEN_BROWN, SCREEN_RED, SCREEN_MAGENTA};
 
 static screen_cell cells[SCREEN_ROWS * SCREEN_COLUMNS];
@@ -79,7 +80,8 @@ static void put(int at_row, int column, const char *text, unsigned foreground, u
 }
 
 /* Prints a paragraph from the next free row on. Wraps it at words, with continued lines indented
- * like the text. The last row is reserved. */
+ * like the text. Drops text that would reach the last row, which is reserved, and then sets
+ * `cut`. */
 static void paragraph(const char *label, const char *text, unsigned colour)
 {
 	const int indent = MARGIN + (int)text_length(label);
@@ -202,7 +204,8 @@ static void put_title(void)
 	    SCREEN_BLACK);
 }
 
-/* Returns whether everything but the findings fits on the page. */
+/* Draws the page. With `spacing` 1, a blank row is added above the meaning and above the reason.
+ * Returns whether everything except the findings fits. */
 static int put_page(const struct fsgs_report *r, int spacing)
 {
 	int complete;
@@ -233,7 +236,7 @@ void page_show(void)
 
 	if (!put_page(r, 1))
 		(void)put_page(r, 0);
-	/* The last line names all findings, also those that did not fit. */
+	/* The last row names all findings, also those that did not fit above it. */
 	machine_contract_line(&last);
 	fill(SCREEN_ROWS - 1, 1, screen_make(' ', SCREEN_BLACK, SCREEN_GREY));
 	put(SCREEN_ROWS - 1, MARGIN, last.text, SCREEN_BLACK, SCREEN_GREY);

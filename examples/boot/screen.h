@@ -30,12 +30,12 @@ static inline screen_cell screen_make(char c, unsigned foreground, unsigned back
 	return (screen_cell)((uint8_t)c | foreground << 8 | background << 12);
 }
 
-/* Tells the reader of the page how to continue. */
+/* The text on the page that says how to continue. */
 extern const char screen_hint[];
 
 void screen_start(void);
 
-/* Draws the next line. */
+/* Prints a line below the previous line. */
 void screen_line(const char *text);
 
 /* Draws the whole screen. */

@@ -17,18 +17,20 @@
 
 #define DEBUG_PORT        0xe9
 
-/* The number of polls before a character is written anyway. This many polls take longer than the
- * transfer of a byte at 115200 baud. If the port does not respond, the test must continue. */
+/* The number of polls after which a character is written even if the port is not ready. So many
+ * polls take longer than the transfer of a byte at 115200 baud. The limit is needed because the
+ * test must continue if the port does not respond. */
 #define WAIT_LIMIT        100000
 
 static int have_com1, have_debug_port;
-/* Set before a character is sent, because a CPU that hangs can be stopped at any instruction. */
+/* Whether the current line is incomplete. Set before a character is sent, because a CPU that hangs
+ * can be stopped at any instruction. */
 static volatile int line_begun;
 
 void serial_start(void)
 {
 	xen_console_start();
-	/* Only a real port returns the number that was written to its scratch register. */
+	/* Only an existing port returns the number that was written to its scratch register. */
 	outb(COM1_SCRATCH, 0x5a);
 	have_com1 = inb(COM1_SCRATCH) == 0x5a;
 	have_debug_port = inb(DEBUG_PORT) == DEBUG_PORT;

@@ -11,7 +11,8 @@ void serial_text(const char *text);
 /* Ends an incomplete line. */
 void serial_fresh_line(void);
 
-/* Waits until the text has been read from Xen's console. The other ports need no wait. */
+/* Waits until the text has been read from Xen's console, with a time limit. The other ports need no
+ * wait. */
 void serial_drain(void);
 
 #endif

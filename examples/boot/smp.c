@@ -7,8 +7,8 @@
 #include "smp.h"
 #include "text.h"
 
-/* smp_start() stops waiting if no further processor arrives for SETTLED_MS. A busy host delays a
- * processor by less. If firmware lists the processors, the limit is MISSING_MS. */
+/* smp_start() stops waiting if no further processor arrives for SETTLED_MS, or for MISSING_MS if
+ * firmware lists the processors. A busy host delays a processor by less. */
 #define SETTLED_MS 300
 #define MISSING_MS 3000
 
@@ -19,16 +19,16 @@
 static const uint64_t limit_ms = SMP_LIMIT_MS;
 
 /* Intel SDM volume 3, "MP Initialization Protocol": INIT, 10 ms, SIPI, 200 us, SIPI. Processors
- * with 64-bit mode are ready earlier, so the first SIPI is sent early. If a processor does not
- * respond, the startup is repeated with the waits of the protocol. */
+ * with 64-bit mode are ready earlier, so the first SIPI is sent after SOON_US. If a processor does
+ * not respond within ANSWER_MS, the SIPIs are repeated with the waits of the protocol. */
 #define INIT_US    10000
 #define STARTUP_US 200
 #define SOON_US    100
 #define ANSWER_MS  20
 
-/* Shared with entry.S: each processor's identifier, with SMP_KNOWN_BIT set; how many processors
- * have arrived; how many have stored their identifier; the number of the processor whose turn it
- * is. */
+/* Shared with entry.S, in this order: each processor's identifier, with SMP_KNOWN_BIT set; how many
+ * processors have reserved a place for it; how many have stored it; the number of the processor
+ * whose turn it is, 0 while processors store their identifiers. */
 volatile uint64_t smp_known[SMP_MAX];
 volatile uint32_t smp_arrived, smp_registered, smp_turn;
 extern const uint8_t trampoline[], trampoline_end[];
@@ -37,8 +37,8 @@ extern const uint8_t other_stack[], other_stack_top[];
 /* Called by entry.S. */
 void smp_begin(uint32_t cpu);
 
-/* Set by the processor whose turn it is: how many steps it has begun, whether it has finished, and
- * why it failed. */
+/* Set by the processor whose turn it is: how often it has called smp_sign(), whether it has
+ * finished, and why it failed. */
 static volatile uint32_t signs;
 static volatile int finished;
 static const char *volatile failure;
@@ -90,8 +90,8 @@ static uint32_t put_in_order(void)
 	return count;
 }
 
-/* Waits until `others` processors have arrived. Returns 0 if no further processor arrives within
- * the time limit. */
+/* Waits until `others` processors have stored their identifiers. Returns 1, or 0 if no further
+ * processor does so within `limit` milliseconds. */
 static int have_come(uint32_t others, uint32_t limit)
 {
 	uint32_t seen = smp_registered;

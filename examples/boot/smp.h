@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other processors. Each processor is started once to store its identifier, and halts. Later it
- * is started again, by its number, to run its part of the test: its turn. While it is halted it
- * costs the host no time.
+ * The other processors. Each of them is started once, stores its identifier and halts. Later it is
+ * started again, by its number, to run its part of the test: its turn. While it is halted it costs
+ * the host no time.
  *
  * During its turn a processor owns the console, and the boot processor sleeps. A processor that
  * does not respond is stopped before the boot processor prints again.
@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-/* Starts all processors and waits until `present` processors have arrived, including the boot
+/* Starts the other processors and waits until `present` processors have arrived, including the boot
  * processor. If `present` is 0, or if some are missing, waits until no more arrive. Returns the
  * number of other processors. Their numbers begin at 1, in the order of their APIC identifiers. */
 uint32_t smp_start(uint32_t present);
@@ -28,7 +28,7 @@ void smp_main(uint32_t cpu);
  * ended the turn. */
 void smp_sign(void);
 
-/* Called by a processor during its turn: ends the turn with a reason. */
+/* Called by a processor during its turn: ends the turn, with the reason for the failure. */
 _Noreturn void smp_fail(const char *why);
 
 /* Whether the caller runs on a processor that has its turn, and not on the boot processor. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The serial output for programs: TAP 13, with each step printed as a comment before it is
- * executed. */
+/* The serial output for programs, in the format TAP 13. Each step of the test is printed as a
+ * comment before it is executed. */
 #include "machine.h"
 #include "screen.h"
 #include "serial.h"

@@ -35,7 +35,7 @@ int text_is_word(const char *text, const char *word);
 /* True when a command line has this word. */
 int text_has_word(const char *text, const char *word);
 
-/* The compiler emits calls to these. */
+/* The compiler generates calls of these functions. */
 void *memset(void *to, int byte, size_t size);
 void *memcpy(void *to, const void *from, size_t size);
 

@@ -11,8 +11,8 @@ struct table_register {
 	uint64_t base;
 } __attribute__((packed));
 
-/* trap_start() builds the exception table. Each processor that calls trap_use() uses the table. The
- * core handles #UD and #GP of a stub. Every other exception leads to trap_unexpected(). */
+/* trap_start() builds the exception table. trap_use() makes the calling processor use it. The core
+ * handles #UD and #GP of a stub. Every other exception leads to trap_unexpected(). */
 void trap_start(void);
 void trap_use(void);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The screen of a BIOS machine: VGA text mode, which every loader leaves active. */
+/* The screen of a BIOS machine: VGA text mode, in which loaders start an image that requests no
+ * graphics mode. */
 #include "cpu.h"
 #include "screen.h"
 #include "text.h"
@@ -16,7 +17,7 @@
 const char screen_hint[] = "You may switch off now.";
 
 /*
- * In a guest, each access to video memory exits to the hypervisor. So four cells are written at
+ * In a guest, each access to video memory may exit to the hypervisor. So four cells are written at
  * once, and only if they changed.
  */
 #define CELLS_PER_PIECE 4

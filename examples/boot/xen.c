@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Xen's console for guests: a ring buffer in a page that the guest shares with the console's
- * reader. An event wakes the reader. A PVH guest has no other output.
+ * reader. An event wakes the reader. A PVH guest of Xen has no serial port.
  *
  * Xen's public headers: arch-x86/cpuid.h, hvm/params.h, io/console.h, event_channel.h, xen.h.
  */
@@ -32,7 +32,7 @@
 
 #define MAPPED_PAGES       (UINT64_C(1) << 20) /* entry.S maps 4 GiB */
 
-/* The time limit for the reader. Without a reader, the test must continue. */
+/* How long the console waits for its reader. Without a reader, the test must continue. */
 #define READER_LIMIT_MS    1000
 
 struct ring {
@@ -53,7 +53,7 @@ static volatile struct ring *ring;
 static uint32_t event;
 static int reader_gone;
 
-/* The current line. Used in the first domain, which has no ring: Xen itself prints the text, one
+/* The current line. Used if there is no ring, as in dom0, where Xen itself prints the text, one
  * line at a time. */
 static struct line line;
 
@@ -97,7 +97,8 @@ static void wake_reader(void)
 	(void)hypercall(CALL_EVENT_CHANNEL, EVENT_CHANNEL_SEND, (uintptr_t)&port, 0);
 }
 
-/* Waits until at most `waiting` characters are left in the ring. Returns 0 on success. */
+/* Waits until at most `waiting` characters are left in the ring. Returns 0, or 1 if a wait has
+ * taken longer than READER_LIMIT_MS. */
 static int wait_for_reader(uint32_t waiting)
 {
 	const uint64_t then = clock_now();

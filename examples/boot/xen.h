@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* Looks for Xen and its console. Without Xen the functions below do nothing. */
+/* Looks for Xen and its console. Without Xen, xen_console_put() and xen_console_drain() do
+ * nothing. */
 void xen_console_start(void);
 
 void xen_console_put(char c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks by callers in unusual states. Each row runs in its own process. */
+/* Checks by callers in unusual states. Each row of the table `states` runs in its own process. */
 #include "rows.h"
 #include "state.h"
 
@@ -12,7 +12,8 @@
 
 static struct fsgs_report reference;
 
-/* The result must be the same as that of an ordinary caller. */
+/* The verdict, the proof and the refusal must be those of an ordinary caller, which main() has
+ * stored in `reference`. */
 static void expect_answer(const struct fsgs_report *r, const char *name)
 {
 	EXPECT(r->verdict == reference.verdict && r->proof == reference.proof &&
@@ -58,7 +59,7 @@ static void handled(const char *name)
 	check_as_usual(name);
 }
 
-/* A stack between two inaccessible pages. */
+/* Returns a stack between two inaccessible pages. */
 static char *fenced(size_t size)
 {
 	char *at = mmap(NULL, size + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -95,8 +96,9 @@ static void small_stack(const char *name)
 		  SLOW_TOOL || GREEDY_TOOL ? 1 << 18 : 16384);
 }
 
-/* Leaves handlers 1 KiB beside the kernel's signal frame. If the library's handler uses more, it
- * faults at the inaccessible page below the stack. */
+/* Gives handlers an alternate stack with 1 KiB beside the kernel's signal frame (64 KiB under a
+ * slow tool). If the library's handler uses more, it faults at the inaccessible page below the
+ * stack. */
 static void small_alternate_stack(const char *name)
 {
 	const size_t frame = getauxval(AT_MINSIGSTKSZ) ? getauxval(AT_MINSIGSTKSZ) : 2048;
@@ -188,8 +190,8 @@ static void *check_and_be_cancelled(void *argument)
 static void cancelled(const char *name)
 {
 	for (int i = 0; i < 200; i++) {
-		/* Not asynchronous under a slow tool: a thread that is cancelled inside the tool's
-		 * code never releases the tool's locks. */
+		/* Every second cancellation is asynchronous. Under a slow tool none is: a thread
+		 * that is cancelled inside the tool's code never releases the tool's locks. */
 		int type =
 			i % 2 || SLOW_TOOL ? PTHREAD_CANCEL_DEFERRED : PTHREAD_CANCEL_ASYNCHRONOUS;
 		pthread_t thread;
@@ -202,7 +204,8 @@ static void cancelled(const char *name)
 		usleep((useconds_t)(i * 7 % 100));
 		pthread_cancel(thread);
 		pthread_join(thread, NULL);
-		/* A check is not a cancellation point. */
+		/* A deferred cancellation must not end a check, which is not a cancellation
+		 * point. */
 		EXPECT(type == PTHREAD_CANCEL_ASYNCHRONOUS || !atomic_load(&in_check),
 		       "%s inside a check", name);
 	}
@@ -219,7 +222,8 @@ static void other_gs(const char *name)
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
 		struct fsgs_stub io = {.in = {bases[i]}};
 
-		/* arch_prctl does not set bases of the kernel's half; only the instruction can. */
+		/* arch_prctl refuses bases in the kernel's half of the address space. Only the
+		 * instruction can write these. */
 		if (reference.access[FSGS_SEGMENT_GS] == FSGS_ACCESS_INSTRUCTION)
 			fsgs_stub_wrgs64(&io);
 		else if (syscall(SYS_arch_prctl, ARCH_SET_GS, bases[i]))
@@ -250,9 +254,9 @@ static void limited(const char *name)
 }
 
 /* The caller is process 1 of a container. If another process of the container sends a signal to
- * process 1, the kernel drops the signal unless it has a handler. During a trial SIGILL has the
- * library's handler, so the kernel delivers SIGILL, perhaps to the thread of be_there(), which runs
- * no trial. The process must survive this. */
+ * process 1, the kernel drops the signal unless process 1 has a handler for it. During a trial
+ * SIGILL has the library's handler, so the kernel delivers SIGILL, perhaps to the thread of
+ * be_there(), which runs no trial. The process must survive this. */
 static void *be_there(void *argument)
 {
 	for (;;)

@@ -19,9 +19,9 @@
 
 enum { COPIES = 4, TRIALS = 3 };
 
-/* In every second process, the threads also raise faults of their own. In these processes, the
- * plugins stay loaded until all faults are handled: a program must not unload a handler that
- * another thread has just entered. */
+/* Set in every second process: its threads also raise faults of their own. In these processes, the
+ * plugins stay loaded until all faults are handled, because a program must not unload a handler
+ * that another thread has just entered. */
 static int raises;
 
 struct actions {

@@ -5,7 +5,9 @@
 
 int copy_try(int check);
 
-/* Runs a check, or a trial that faults. Returns 0, or a number that shows which step failed. */
+/* Runs a check if `check` is not 0, else a trial that faults. Returns 0 on success. Otherwise
+ * returns a negative errno, 1 if the trial did not fault as it should, or 2 if fsgs_check()
+ * failed. */
 __attribute__((visibility("default"))) int copy_try(int check)
 {
 	struct fsgs_report r;

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""A model of how a decision is stored: every order in which threads can take the steps of lib/linux/access.c.
+"""A model of how lib/linux/access.c stores a decision. Explores every order in which threads can take its steps.
 
 One step is one access to something that threads share: the word `decided`, the counter `tickets`, the access that the
 program has forced, an element of fsgs_base_limit, or the machine, which a restore from a checkpoint replaces. The model
-has one segment and the answer of fsgs_usable(). It has no fences, because all these accesses are sequentially
-consistent.
+has one segment instead of two, and the answer of fsgs_usable(). It has no fences, because all these accesses are
+sequentially consistent.
 
 The properties:
 
 1. When a refresh or a force that began after a change has returned, the decision agrees with the state after the change.
-2. When a function returns, the fields that its caller asked for are decided.
+2. When a function returns, the fields that its caller needs are decided.
 3. A field that has been decided stays decided.
-4. A set by arch_prctl is trusted only if, since the decision, a set on this machine was verified.
+4. arch_prctl is trusted only if, since the decision, a base that it set on the present machine was read back.
 5. When no thread is deciding, fsgs_base_limit agrees with the decision.
 
 Each seeded defect leaves out or moves one step, and breaks one of these properties. So access.c needs all these steps.
@@ -27,7 +27,7 @@ INSTRUCTION, ARCH_PRCTL = 'instruction', 'arch_prctl'
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """The content of the word `decided`. None means undecided."""
+    """The content of the word `decided`. A field that is None is undecided."""
 
     ticket: int = 0
     access: typing.Optional[str] = None
@@ -37,31 +37,31 @@ class Word:
 
 @dataclasses.dataclass(frozen=True)
 class Thread:
-    """A thread: its remaining steps, its position, and its own variables."""
+    """A thread: `left`, its remaining operations; `at`, its position in the first of them; and its local variables."""
 
     left: tuple
     at: str = 'idle'
     ticket: int = 0
     found: dict = dataclasses.field(default_factory=dict, hash=False)
     old: typing.Optional[Word] = None
-    worked: typing.Any = None      # the machine on which this thread has verified a set
-    changed: bool = False          # the machine or the forced access has changed since this update began
+    worked: typing.Any = None      # The machine on which this thread has verified a set.
+    changed: bool = False          # The machine or the forced access has changed since this update began.
 
 
 @dataclasses.dataclass(frozen=True)
 class State:
     threads: tuple
-    machine: str = INSTRUCTION     # the machine, named by the access that a check finds there
+    machine: str = INSTRUCTION     # The machine, named by the access that a check finds there.
     forced: typing.Optional[str] = None
     decided: Word = Word()
     tickets: int = 0
-    limit: bool = False            # whether the inline forms use the instruction
-    settled: bool = False          # an update that began after the last change has returned, so property 1 must hold
-    proof: typing.Any = None       # if `trusted` is set: the machine on which arch_prctl was verified
+    limit: bool = False            # Whether the inline forms use the instruction.
+    settled: bool = False          # An update that began after the last change has returned: properties 1 and 4 must hold.
+    proof: typing.Any = None       # If `trusted` is set: the machine on which arch_prctl was verified.
 
 
 class Violated(Exception):
-    """A violated property, by its number, and the reason."""
+    """Raised with the number of a violated property and the reason. explore() adds the steps that led there."""
 
 
 def holds(number, condition, words):
@@ -80,14 +80,15 @@ def stepped(state, me, **what):
 
 
 def after_a_change(state, **what):
-    """The state after a change. A thread that is deciding may still store the decision from before the change."""
+    """Returns the state after a change of the machine or of the forced access. A thread that is deciding may still store
+    the decision from before the change. So property 1 need not hold until a later update has returned."""
     threads = tuple(dataclasses.replace(t, changed=True) for t in state.threads)
     return dataclasses.replace(state, threads=threads, settled=False, **what)
 
 
 def survey(state, wanted):
-    """The result of a survey. A check determines all fields that the program has not forced. Forced fields need no
-    check."""
+    """Returns the fields that a survey finds. A forced access needs no check. If any other field is wanted, a check
+    determines all fields that are not forced."""
     found = {'access': state.forced} if state.forced else {}
     if 'usable' in wanted or ('access' in wanted and not state.forced):
         found = {'access': truth(state), 'usable': state.machine == INSTRUCTION}
@@ -95,7 +96,7 @@ def survey(state, wanted):
 
 
 class Model:
-    """The steps of the threads. `defect` names the seeded defect."""
+    """The steps of the threads, with the seeded defect that `defect` names, if any."""
 
     def __init__(self, defect=None):
         self.defect = defect
@@ -113,7 +114,7 @@ class Model:
         return dataclasses.replace(state, decided=Word(ticket=t.ticket, **new))
 
     def step(self, state, me):
-        """The states after the next step of a thread. There are none if the thread has ended."""
+        """Yields the state after the next step of thread `me`; nothing if the thread has ended."""
         t = state.threads[me]
         if not t.left:
             return
@@ -166,8 +167,8 @@ class Model:
             stepped(state, me, at='idle', left=t.left[1:], old=None, found={}, ticket=0, changed=False), settled=settled)
 
     def set(self, state, me):
-        """The steps of set_by_prctl(): it loads the word, makes the system call, reads the base back, and calls
-        fsgs_trust()."""
+        """Yields the state after the next step of set_by_prctl(). The steps: loads the word; makes the system call and
+        reads the base back; calls fsgs_trust()."""
         t = state.threads[me]
         if t.at == 'idle':
             if state.decided.access == ARCH_PRCTL and not state.decided.trusted:
@@ -199,7 +200,8 @@ class Model:
 
 
 def explore(threads, machine, defect=None):
-    """Explores all reachable states. Returns their number and the covered steps; raises Violated."""
+    """Explores all reachable states. Returns their number, and the positions at which threads took a step. Raises
+    Violated if a property does not hold."""
     model, first = Model(defect), State(threads=threads, machine=machine)
     came_from, todo, places = {first: None}, collections.deque((first,)), set()
 
@@ -245,7 +247,7 @@ CONFIGURATIONS = {
                                   thread(('restore', INSTRUCTION), REFRESH, ('restore', ARCH_PRCTL), REFRESH)),
 }
 
-# Each defect with the property that it breaks.
+# Each seeded defect, with the number of the property that it must break.
 DEFECTS = {
     'no ticket': 1,
     'the ticket after the survey': 1,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Rows of the torture that need features of an emulated machine: protection keys, and segments of the local descriptor
-table.
+"""Runs rows of hostile.c and held.c on an emulated machine, because this machine may lack what they need: protection
+keys, and segments of the local descriptor table.
 
-The stack of a caller may have a protection key that its signal handlers may not use. The rows run on two processor
-models. One model has no FSGSBASE, so each trial on it faults and a handler runs.
+In the row for protection keys, the caller's stack has a key that signal handlers have no right to use. Each row runs on
+two processor models. One model has no FSGSBASE, so each trial on it faults and a handler runs.
 """
 
 import os
@@ -19,7 +19,7 @@ SECONDS = int(os.environ.get('FSGSCHECK_TORTURE_SECONDS', '0'))
 
 
 def boot(cpu, script, timeout):
-    """The output of the script, and its exit status."""
+    """Runs the script on an emulated machine. Returns the script's output and exit status."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'script'
         path.write_text(f'export PATH=/bin LD_LIBRARY_PATH=/lib64:/lib\n{script}\n', encoding='ascii')
@@ -47,7 +47,8 @@ class Rows(unittest.TestCase):
 
 
 class Everything(unittest.TestCase):
-    """Runs every row, and the program `threads` for FSGSCHECK_TORTURE_SECONDS. This test is run by hand."""
+    """Runs every row of hostile.c and held.c, and the program `threads` for FSGSCHECK_TORTURE_SECONDS. This test is run
+    by hand."""
 
     def test_hostile_and_threads(self):
         for what, cpu in CPUS.items():

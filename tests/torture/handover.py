@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A model of how signal handlers are exchanged: every order of the steps of lib/linux/guard.c and handover.c.
+"""handover.py PAGE: explores a model of how signal handlers are exchanged by lib/linux/guard.c, handover.c and lock.c.
 
-One step is one system call, or one access to something that threads share. doc/handover.md has the numbered properties,
-tells which step of the model stands for which code, and lists what the model leaves out. All states of each
-configuration are explored. Each seeded defect must break the property that the page names for it.
-
-    handover.py PAGE
+One step is one system call, or one access to something that threads share. PAGE is doc/handover.md. This page has the
+numbered properties, says which step of the model stands for which code, and lists what the model leaves out. In each
+configuration, the threads take their steps in every order. Each seeded defect must break the property that the page
+names for it.
 """
 
 import collections
@@ -16,8 +15,8 @@ import typing
 
 NO_THREAD = -1
 
-# Actions: a string stands for an action that an owner has installed. A pair stands for the library's handler: the copy of
-# the library, and the number of the variant.
+# An action is a string if a thread of the program has installed it. A pair stands for a handler of the library: the
+# copy of the library, and the number of the handler's variant. Each variant stands for one replaced action.
 FIRST = 'first'
 
 
@@ -27,41 +26,41 @@ def is_ours(action):
 
 @dataclasses.dataclass(frozen=True)
 class Thread:
-    """The position of a thread, and its own variables."""
+    """A thread: its kind, its position `at`, and its local variables."""
 
     kind: str
     at: str
-    left: tuple = ()            # the remaining steps
+    left: tuple = ()            # What is left to do, by `kind`: trials, faults, actions to install, or receivers of signals.
     expected: typing.Any = None
     put: typing.Any = None
     mine: typing.Any = None
     old: typing.Any = None
-    blocked: bool = False       # the signal is blocked
-    wants_blocked: bool = False  # the thread itself has blocked the signal, outside of the library
-    pending: int = 0            # signals for this thread
-    parked: int = 0             # the number of signals that are held back (guard.parked)
-    replaced: bool = False      # another thread replaced the handler during this trial
-    copy: int = 0               # the copy of the library with which this thread checks
+    blocked: bool = False       # The signal is now blocked in this thread.
+    wants_blocked: bool = False  # The thread itself has blocked the signal, outside of the library.
+    pending: int = 0            # The number of pending signals for this thread.
+    parked: int = 0             # The number of signals that are held back (guard.parked).
+    replaced: bool = False      # Another thread has replaced the handler during this trial.
+    copy: int = 0               # The copy of the library with which this thread checks.
 
 
 @dataclasses.dataclass(frozen=True)
 class State:
     threads: tuple
     disposition: typing.Any = FIRST
-    behind: tuple = ((), ())                  # for each copy of the library: the action behind each variant
+    behind: tuple = ((), ())                  # For each copy: the actions that the variants replaced.
     lock: tuple = (NO_THREAD, NO_THREAD)
-    foreign: int = NO_THREAD                  # the thread that holds the program's own lock
+    foreign: int = NO_THREAD                  # The thread that holds the program's own lock.
     trying: tuple = (NO_THREAD, NO_THREAD)
-    newest: str = FIRST                       # the newest action of another thread, or the action behind it if it is ours
-    recent: frozenset = frozenset((FIRST,))   # all values of `newest` since the current exchange began
+    newest: str = FIRST                       # The program's last action, or the action behind it if it is ours.
+    recent: frozenset = frozenset((FIRST,))   # All values of `newest` during the current exchange.
     exchanging: tuple = (False, False)
-    role: tuple = ('exchanging', 'exchanging')   # each copy's role: 'exchanging', 'owner', or 'waiting' for another copy
-    beside: tuple = (None, None)                 # for a copy that waits: the other copy's handler, which it has replaced
+    role: tuple = ('exchanging', 'exchanging')   # Each copy's role: 'exchanging', 'owner' or 'waiting' (for another copy).
+    beside: tuple = (None, None)                 # For a waiting copy: the other copy's handler that it replaced.
     received: int = 0
 
 
 class Violated(Exception):
-    """A violated property, by its number, and the reason."""
+    """Raised with the number of a violated property and the reason. explore() adds the steps that led there."""
 
 
 def holds(number, condition, words):
@@ -70,7 +69,8 @@ def holds(number, condition, words):
 
 
 class Model:
-    """The steps. `defect` names the seeded defect."""
+    """The steps of the threads, with the seeded defect that `defect` names, if any. With `limit`, includes a case that is
+    a known limit and breaks a property."""
 
     def __init__(self, defect=None, limit=False):
         self.defect, self.limit = defect, limit
@@ -78,8 +78,8 @@ class Model:
     # -- the kernel, and our handler --
 
     def deliver(self, state, who, kind):
-        """The state after a thread received a signal: a fault of the `stub`, another `fault`, or a signal that was
-        `sent`."""
+        """Returns the state after thread `who` has received a signal. The kind is 'stub' for the fault of a trial, 'fault'
+        for another fault, and 'sent' for a signal that a thread has sent."""
         action = state.disposition
         if is_ours(action):
             copy, variant = action
@@ -120,11 +120,12 @@ class Model:
         return dataclasses.replace(state, behind=put(state.behind, copy, known)), (copy, known.index(found))
 
     def knows(self, action, copy):
-        """Whether an action is the handler of another copy."""
+        """Whether `copy` detects that an action is the handler of another copy."""
         return is_ours(action) and action[0] != copy and self.defect != 'another copy is not detected'
 
     def checker(self, state, me):
-        """The steps of fsgs_guard_enter(), fsgs_guard_run() and fsgs_guard_leave(), for one trial after the other."""
+        """The next step of a thread that runs one trial after the other by fsgs_guard_enter(), fsgs_guard_run() and
+        fsgs_guard_leave()."""
         t = state.threads[me]
         if t.at == 'idle':
             if t.left and 'foreign lock' in t.left[0]:
@@ -175,13 +176,13 @@ class Model:
         elif t.at == 'own fault':
             yield change(self.deliver(state, me, 'fault'), me, at='leave')
         elif t.at == 'leave':
-            # The mask changes before the actions are exchanged.
+            # fsgs_guard_leave() blocks the signals before it exchanges the actions.
             yield change(state, me, at='read', blocked=True)
         elif t.at == 'read':
             now = state.disposition
             role = state.role[now[0]] if self.knows(now, t.copy) else None
             if role == 'exchanging':
-                return  # the other copy will store its role in a moment
+                return  # The other copy will store its role in a moment.
             if role == 'waiting' and self.defect == "another copy's handler stays":
                 role = 'owner'
             if role == 'owner' and self.defect == 'another copy is not asked':
@@ -197,7 +198,7 @@ class Model:
         elif t.at == 'restore':
             out = state.disposition
             if self.defect is None and not self.limit and self.has_become_owner(state, out, t.copy):
-                return  # see "Limits" on the page
+                return  # This case is a known limit: see "Limits" on the page.
             state = dataclasses.replace(state, disposition=t.put)
             if out == t.expected or self.knows(out, t.copy) or self.defect in (
                     'the replaced action is not compared', 'restored without a look'):
@@ -215,8 +216,8 @@ class Model:
                          blocked=t.blocked if self.defect == 'mask not restored' else t.wants_blocked)
 
     def has_become_owner(self, state, action, copy):
-        """Whether another copy became the owner of the actions after this copy had read them. That copy has replaced an
-        action which a third thread had installed in between."""
+        """Whether `action` is the handler of another copy that became the owner of the actions after this copy had read
+        them. In between, a third thread has installed an action, and the other copy has replaced it."""
         if not self.knows(action, copy) or state.trying[action[0]] == NO_THREAD:
             return False
         return state.threads[state.trying[action[0]]].at not in ('too late', 'waiting')
@@ -233,8 +234,8 @@ class Model:
                                    recent=state.recent if any(exchanging) else frozenset((state.newest,)))
 
     def forker(self, state, me):
-        """The steps of fork(). Before the fork, a handler of the program takes a lock. In the child, the page with the
-        library's lock is filled with zeros."""
+        """The steps of fork(). First, a handler of pthread_atfork() takes a lock of the program. In the child, the
+        library's lock is free, because its page is filled with zeros."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
             if self.defect != 'a lock over fork':
@@ -282,7 +283,7 @@ class Model:
             yield change(self.owner_installs(state, t.left[0]), me, left=t.left[1:])
 
     def saver(self, state, me):
-        """Installs an action, and later restores the action that it has replaced, which may be our handler."""
+        """Installs an action, and later restores the action that it has replaced. That may be a handler of the library."""
         t = state.threads[me]
         if t.at == 'idle' and t.left:
             found = state.disposition
@@ -291,8 +292,8 @@ class Model:
         elif t.at == 'put back':
             if is_ours(t.old):
                 holds(5, self.behind(state, t.old) == t.expected, 'a saved handler leads to the wrong action')
-            # Waits while the library exchanges actions, because it may have installed an equal action for a moment: see
-            # "Limits" on the page.
+            # If the saved action is not ours, waits while the library exchanges actions, because the library may have
+            # installed an equal action for a moment: see "Limits" on the page.
             if not (any(state.exchanging) and not is_ours(t.old)):
                 yield change(self.owner_installs(state, t.old), me, at='idle', left=(), old=None, expected=None)
 
@@ -341,13 +342,14 @@ def change(state, who, **what):
 
 
 def sent(threads):
-    """The number of signals and faults that must reach owners."""
+    """Returns the number of signals and faults that must reach an action of the program."""
     return sum(len(t.left) for t in threads if t.kind in ('bystander', 'sender')) + sum(
         'own fault' in trial for t in threads if t.kind == 'checker' for trial in t.left)
 
 
 def explore(threads, defect=None, limit=False):
-    """Explores all reachable states. Returns their number and the covered steps; raises Violated."""
+    """Explores all reachable states. Returns their number, and the positions at which threads took a step. Raises
+    Violated if a property does not hold."""
     model = Model(defect, limit)
     first = State(threads=threads)
     came_from = {first: None}
@@ -410,7 +412,7 @@ CONFIGURATIONS = {
     'a fork that takes a lock': (checker(UNDER_LOCK, TRIAL), checker(TRIAL), other('forker', 1, 2)),
 }
 
-# Each defect with the property that it breaks.
+# Each seeded defect, with the number of the property that it must break.
 DEFECTS = {
     'no lock': 1,
     'the replaced action is not compared': 4,
@@ -430,8 +432,8 @@ DEFECTS = {
     'a lock over fork': 6,
 }
 
-# Known limits of sigaction(), described on the page, with the property that each breaks. The test shows that they still
-# exist.
+# Known limits of the exchange, described on the page, with the number of the property that each breaks. The test shows
+# that these limits still exist.
 LIMITS = {
     'an action that equals an older one': (4, (checker(TRIAL), other('replacer', 'second', FIRST))),
     'an action and another copy between two steps': (
@@ -440,7 +442,8 @@ LIMITS = {
 
 
 def refuted(defect, number):
-    """A configuration in which the defect breaks the property, and how. None if no configuration does."""
+    """Returns the first configuration in which the defect breaks the property `number`, and how; None if there is no such
+    configuration."""
     for name, threads in CONFIGURATIONS.items():
         try:
             explore(threads, defect)

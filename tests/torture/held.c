@@ -45,7 +45,7 @@ static _Noreturn void skip(const char *name, const char *why)
 	exit(EXIT_SKIP);
 }
 
-/* Whether the child exited with status 0. */
+/* Waits for the child. Returns whether it exited with status 0. */
 static int child_is_well(pid_t child)
 {
 	int status = -1;
@@ -67,7 +67,7 @@ static void with_stack(const char *name, int flags)
 	check_as_usual(name);
 }
 
-/* The number is the flag SS_AUTODISARM, which some headers lack. */
+/* The number is the flag SS_AUTODISARM, which some headers do not define. */
 static void stack_that_disarms(const char *name)
 {
 	with_stack(name, (int)0x80000000);
@@ -134,7 +134,7 @@ static void local_descriptors(const char *name)
 
 	if (syscall(SYS_modify_ldt, 1, &segment, sizeof segment) != 0)
 		skip(name, "no modify_ldt() here");
-	/* Seen in a virtual machine: the kernel accepts the segment, but the processor cannot load
+	/* In some virtual machines the kernel accepts the segment, but the processor cannot load
 	 * it. */
 	__asm__("lar %1, %0" : "+r"(rights) : "r"(selector) : "cc");
 	if (!rights)
@@ -143,8 +143,8 @@ static void local_descriptors(const char *name)
 	check_as_usual(name);
 	__asm__ volatile("mov %%gs, %0" : "=r"(now));
 	EXPECT(now == selector, "%s: GS selector %#x", name, now);
-	/* C code cannot run with a foreign FS base, so ARCH_SET_FS sets the thread's own base again
-	 * at once. The kernel then also sets the selector to 0. */
+	/* C code cannot run with a foreign FS base. So the next instruction is the system call that
+	 * sets the thread's own base again. In this call the kernel also sets the selector to 0. */
 	__asm__ volatile("mov %0, %%fs\n\tsyscall"
 			 :
 			 : "r"(selector), "a"(SYS_arch_prctl), "D"(ARCH_SET_FS), "S"(fs)
@@ -184,7 +184,8 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *frames)
 	return _URC_NO_REASON;
 }
 
-/* The library has no unwind tables for its assembly, but every unwinder must end. */
+/* A signal may arrive in a stub, which has no unwind table. Every unwinder must end all the
+ * same. */
 static void unwind(int sig)
 {
 	int frames = 0;
@@ -217,7 +218,7 @@ static void check_for(double seconds, const char *name)
 
 static void profiled(const char *name)
 {
-	/* The first call must be outside of a signal handler, because it loads a library. */
+	/* The unwinder's first call loads a library, so it must be outside of a signal handler. */
 	unwind(0);
 	tick(SIGPROF, unwind, 1000);
 	check_for(0.7, name);
@@ -318,8 +319,8 @@ static void serve_call(int sig, siginfo_t *info, void *context)
 	blocks_calls = 1;
 }
 
-/* The code from which the handler of SIGSYS calls rt_sigreturn(). The kernel must not dispatch this
- * call, and recognises it by the address. */
+/* Returns the address of the code that calls rt_sigreturn() after a handler of SIGSYS. The kernel
+ * recognises this call by its address, and must not dispatch it. */
 static void *restorer(void)
 {
 	struct {
@@ -348,8 +349,8 @@ static void dispatched_calls(const char *name)
 	blocks_calls = 0;
 	EXPECT(result == 0, "%s: %d", name, result);
 	EXPECT(atomic_load(&ticks) > 0, "%s: no call was served", name);
-	/* If each call raises a signal, the check may be refused, but must not fail in another
-	 * way. */
+	/* If each system call raises a signal, a trial may be refused. If it is not refused, the
+	 * verdict must be the usual one. */
 	EXPECT(r.refusal != FSGS_REFUSAL_NONE || r.verdict == reference.verdict,
 	       "%s: verdict %u, not %u", name, r.verdict, reference.verdict);
 }
@@ -409,7 +410,7 @@ static void scheduling_classes(const char *name)
 	static const struct {
 		int policy, priority;
 	} classes[] = {{SCHED_BATCH, 0}, {SCHED_IDLE, 0}, {SCHED_FIFO, 50}, {SCHED_RR, 1}};
-	/* The structure as in sched_setattr(2). The thread gets 2 ms in each 10 ms. */
+	/* struct sched_attr as in sched_setattr(2). The thread gets 2 ms in each 10 ms. */
 	struct {
 		uint32_t size, policy;
 		uint64_t flags;
@@ -438,7 +439,7 @@ static void scheduling_classes(const char *name)
 		struct fsgs_report r;
 
 		/* The kernel does not let a deadline thread create a thread or go to a chosen CPU.
-		 * The check of all CPUs must return 0 all the same. */
+		 * All the same, the check of all CPUs must return 0. */
 		EXPECT(fsgs_check(&r, sizeof r, FSGS_CHECK_ALL_CPUS | FSGS_CHECK_CONTEXT) == 0,
 		       "%s: deadline", name);
 		expect_answer(&r, name);
@@ -448,7 +449,7 @@ static void scheduling_classes(const char *name)
 	EXPECT(tried >= 2, "%s: only %d classes", name, tried);
 }
 
-/* --- Floating point with every exception unmasked --- */
+/* --- SSE floating point with every exception unmasked --- */
 
 static void unmasked_exceptions(const char *name)
 {
@@ -456,7 +457,7 @@ static void unmasked_exceptions(const char *name)
 	check_as_usual(name);
 }
 
-/* --- All of them --- */
+/* --- The table of all rows --- */
 
 static const struct torture_row rows[] = {
 	{"a signal stack that disarms itself", stack_that_disarms},

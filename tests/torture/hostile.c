@@ -56,7 +56,7 @@ static pthread_t start(void *(*body)(void *), void *argument)
 	return thread;
 }
 
-/* Whether the child exited with status 0. */
+/* Waits for the child. Returns whether it exited with status 0. */
 static int child_is_well(pid_t child)
 {
 	int status = -1;
@@ -125,7 +125,7 @@ static void *check_under_their_lock(void *argument)
 	atomic_store(&has_theirs, 1);
 	while (!atomic_load(&forking))
 		sched_yield();
-	/* Gives fork() time to reach the lock and wait for it. */
+	/* Gives take_theirs(), which fork() calls, time to reach the lock and wait for it. */
 	usleep(20000);
 	check_once(argument, 0);
 	pthread_mutex_unlock(&theirs);
@@ -149,7 +149,7 @@ static void first_under_a_lock_of_fork(const char *name)
 	pthread_join(other, NULL);
 }
 
-/* --- Processes that share the memory --- */
+/* --- Children that share the memory of their parent --- */
 
 static _Alignas(16) char child_stack[1 << 18];
 
@@ -251,8 +251,8 @@ static void large_process(const char *name)
 	struct fsgs_report r;
 
 	EXPECT(fsgs_check(&r, sizeof r, 0) == 0, "%s: fsgs_check", name);
-	/* Simulates a kernel that advertises the instructions, so that the test runs wherever they
-	 * execute. */
+	/* Simulates a kernel that advertises the instructions, so that fsgs_survive() tests them
+	 * wherever they execute. */
 	r.hwcap2_fsgsbase = FSGS_ANSWER_YES;
 
 	const int runs = r.trials[FSGS_INSN_WRGSBASE].outcome == FSGS_OUTCOME_OK;
@@ -287,7 +287,7 @@ static void *check_without_memory(void *argument)
 }
 
 /* The thread starts before the library is loaded, so it has no thread-local storage for the
- * library. No memory is left to allocate it. */
+ * library. No memory is left to allocate such storage. */
 static void no_memory_left(const char *name)
 {
 	const pthread_t thread = start(check_without_memory, NULL);
@@ -387,7 +387,7 @@ static void write_barrier(const char *name)
 		check_once(name, flags);
 	}
 	EXPECT(atomic_load(&barrier->faults) > 0, "%s: no fault was served", name);
-	/* Another thread protects the memory again while this thread checks. */
+	/* From now on, another thread protects the memory again while this thread checks. */
 	const pthread_t other = start(protect_again, NULL);
 
 	for (int i = 0; i < 1000; i++)
@@ -468,9 +468,9 @@ static int make(const char *path, enum forgery forgery)
 	return failed ? -1 : 0;
 }
 
-/* Replaces the file by a forgery. The forgery is made in a new tmpfs over /tmp, and bound over the
- * file. A file below /sys exists only under Xen, so its forgery is made under the file's own name,
- * in a new tmpfs over /sys. */
+/* Replaces the file by a forgery. The forgery is made in a new tmpfs over /tmp, and bind-mounted
+ * over the file. A file below /sys exists only under Xen, so its forgery is made under the file's
+ * own name, in a new tmpfs over /sys. */
 static int forge(const char *path, enum forgery forgery)
 {
 	static const char source[] = "/tmp/forged", sys[] = "/sys/";
@@ -495,7 +495,8 @@ static int put(const char *path, const char *text)
 	return failed ? -1 : 0;
 }
 
-/* Makes a mount namespace. Without root it is made inside a user namespace. */
+/* Gives this process its own mount namespace. Without root the namespace is made inside a user
+ * namespace. */
 static int own_mounts(void)
 {
 	char user[32], group[32];
@@ -529,8 +530,9 @@ static void forged_files(const char *name)
 			struct fsgs_report r;
 			sigset_t one;
 
-			/* A trial blocks SIGALRM. If this child hangs in a trial, SIGKILL ends it
-			 * when its parent has ended. */
+			/* A trial blocks SIGALRM, so alarm() cannot end a child that hangs in a
+			 * trial. In this case SIGALRM ends the parent, and SIGKILL then ends the
+			 * child. */
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			if (own_mounts() || forge(path, forgery))
 				_exit(EXIT_SKIP);

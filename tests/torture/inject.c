@@ -40,8 +40,9 @@ static _Noreturn void tracee(void)
 	}
 }
 
-/* Lets the tracee run to its next SIGSTOP. Gives it the signal when it faults at `at`. With `once`,
- * restores the instruction at the first such fault. Returns -1 if the tracee ends. */
+/* Lets the tracee run to its next SIGSTOP. At each fault at the address `at`, delivers `signal`
+ * instead of SIGILL. With `once`, restores the instruction at the first of these faults. Returns 0,
+ * or -1 if the tracee ends. */
 static int run(pid_t pid, int signal, uintptr_t at, long original, int once)
 {
 	int status, deliver = 0;

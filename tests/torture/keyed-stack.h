@@ -34,7 +34,7 @@ static inline uint32_t read_pkru(void)
 	return value;
 }
 
-/* Makes the stack. Returns false if there are no protection keys here. */
+/* Makes the stack. Returns false if the kernel gives no protection key. */
 static inline bool keyed_stack_make(struct keyed_stack *stack)
 {
 	const size_t size = 1 << 18;

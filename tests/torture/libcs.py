@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The first check of a process runs at the same time as fork(), with other C libraries.
+"""Compiles hostile.c with other C libraries, and runs its rows in which a first check runs during fork().
 
 musl, and glibc from 2.28 to 2.35, hold a lock of their own while they run fork's handlers. If a library registers
 handlers at its first use, it may wait for this lock for ever. This system's C library is newer and does not have that
@@ -41,12 +41,13 @@ class CLibraries(unittest.TestCase):
             self.rows(folder, 'musl-gcc')
 
     def test_glibc_2_31(self):
-        """Uses Debian 11's packages, unpacked into a folder."""
+        """Uses glibc 2.31 from packages of Debian 11, which are unpacked into a folder."""
         tree, version = aside.unpacked('libc6', 'libc6-dev', 'linux-libc-dev', release='bullseye')
         self.assertTrue(version.startswith('2.31-'), version)
         libraries, development = tree / 'lib/x86_64-linux-gnu', tree / 'usr/lib/x86_64-linux-gnu'
         with tempfile.TemporaryDirectory() as folder:
-            # The package's own links and its linker script lead to this system's libraries, so the test makes its own.
+            # The links and the linker script of the package lead to this system's libraries. So the test makes links and a
+            # linker script of its own.
             for name in ('libpthread.so.0', 'libdl.so.2'):
                 (Path(folder) / name[:-2]).symlink_to(libraries / name)
             (Path(folder) / 'libc.so').write_text(f'GROUP({libraries}/libc.so.6 {development}/libc_nonshared.a '

@@ -59,8 +59,8 @@ static long check_under_the_lock(void)
 static struct keyed_stack keyed;
 
 /* A handler that begins on this stack has no right to the stack's key. So this thread checks only
- * while the process's handlers use the alternate stack, and blocks all signals, including those of
- * the C library. The check unblocks only the signals that it catches. */
+ * while the process's handlers use the alternate stack, and it blocks all signals, including those
+ * of the C library. The check unblocks only the signals that it catches. */
 static long check_with_key(void)
 {
 	const uint64_t all = UINT64_MAX;
@@ -121,7 +121,8 @@ bool neighbours_serve(const siginfo_t *info)
 
 	if (!atomic_load(&end) || at < atomic_load(&first) || at >= atomic_load(&end))
 		return false;
-	/* A raw system call, because the C library's mprotect() may store errno. */
+	/* A raw system call, because the C library's mprotect() may store errno, which is
+	 * thread-local. */
 	__asm__ volatile("syscall"
 			 : "+a"(result)
 			 : "D"(at), "S"(PAGE), "d"(PROT_READ | PROT_WRITE)
@@ -172,7 +173,7 @@ static void load_copy(void)
 	       "the copy's data: %#lx to %#lx", (unsigned long)first, (unsigned long)end);
 }
 
-/* --- All of them --- */
+/* --- The table of all neighbours --- */
 
 static struct neighbour {
 	const char *what;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Behaviour of programs that once made a check hang or crash. In torture-threads, one or more
- * threads show each behaviour. */
+/* The neighbours: threads of torture-threads that behave like programs in which a check once hung
+ * or crashed. */
 #ifndef TORTURE_NEIGHBOURS_H
 #define TORTURE_NEIGHBOURS_H
 
@@ -17,16 +17,17 @@ struct surroundings {
 	/* Returns whether the process's handlers run on the alternate stack. Must be called between
 	 * hold() and release(). */
 	bool (*on_alternate_stack)(void);
-	const char *library; /* another copy of the library; NULL: none */
+	const char *library; /* the file of another copy of the library, or NULL */
 };
 
 void neighbours_start(const struct surroundings *given);
 
-/* Serves a fault at memory that a neighbour has write-protected. Returns false for any other fault.
- * Does not use thread-local storage. */
+/* If the fault is at memory that a neighbour has write-protected, makes the page writable and
+ * returns true. Returns false for any other fault. Does not use thread-local storage. */
 bool neighbours_serve(const siginfo_t *info);
 
-/* Ends the neighbours, prints how much each has done, and requires that each has done something. */
+/* Ends the neighbours and prints how much each has done. Each that was started must have done
+ * something. */
 void neighbours_end(void);
 
 #endif

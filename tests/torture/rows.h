@@ -13,7 +13,7 @@ struct torture_row {
 };
 
 /* Runs the row named `wanted`, or all rows if `wanted` is NULL. SIGALRM ends a row after `seconds`.
- * Returns the program's exit status. */
+ * Returns the program's exit status, which is 64 if there is no such row. */
 static inline int torture_rows(const char *program, const struct torture_row *rows, size_t count,
 			       unsigned seconds, const char *wanted)
 {

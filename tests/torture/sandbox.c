@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sandbox refuses each system call of a check, one at a time: by an error, by SIGSYS, or by the
- * death of the process.
+ * A sandbox refuses the system calls of a check, each in a process of its own. The call fails with
+ * an error, or the sandbox ends the process. For arch_prctl, two more sandboxes are tried: one
+ * raises SIGSYS, and one lets the call succeed without an effect.
  *
- * If a call fails with an error, the check must still return. The verdict must be that without a
- * sandbox, that without a trial, or `unknown`. Another process reads from the kernel that the
- * signals of the process are as before. If a call ends the process, the library cannot prevent
- * that. The test prints these calls, and doc/handover.md lists them. Each check is the first one of
- * its process, which has had no other thread and no memory of malloc(): a first check makes calls
- * that later checks do not make.
+ * If the call fails with an error, the check must still return. Its verdict must be the verdict
+ * without a sandbox, the verdict without a trial, or `unknown`. The parent process reads in /proc
+ * that the child's signals are as before. If the sandbox ends the process, the library cannot
+ * prevent it. The test prints the calls that a check needs in this case, and doc/handover.md lists
+ * them. Each check is the first one of its process, which has had no other thread and no memory of
+ * malloc(): a first check makes calls that later checks do not make.
  */
 #include "torture.h"
 
@@ -44,11 +45,13 @@ static const struct {
 static const struct call {
 	const char *name;
 	int number;
-	/* The kinds of checks in which the process cannot continue if this call fails. When a
-	 * thread begins or ends, the C library then ends the process or hangs. No handler can
-	 * return without rt_sigreturn. */
+	/* The kinds of checks, as bits, in which the test does not let this call fail with an
+	 * error, because the process could not continue. If the call fails when a thread begins or
+	 * ends, the C library ends the process or hangs. Without rt_sigreturn, no handler can
+	 * return. */
 	unsigned hopeless;
-	/* The call is made only if signals are held back, so the test makes some pending. */
+	/* Set if the library makes the call only for signals that it holds back. The test then
+	 * makes some signals pending. */
 	int put_aside;
 } calls[] = {
 	{"rt_sigprocmask", SYS_rt_sigprocmask, 0, 0},
@@ -91,7 +94,9 @@ static const struct call {
 #define CALLS (sizeof calls / sizeof *calls)
 
 static struct shared {
-	atomic_int stage; /* 1 filter in place, 2 may check, 3 has checked, 4 may end, 5 ends */
+	/* The child's progress: 1 it has its filter, 2 it may check, 3 it has checked, 4 it may
+	 * end, 5 it ends. */
+	atomic_int stage;
 	int result, error, has_child;
 	uint64_t fs, fs_after, gs_after;
 	struct fsgs_report report;
@@ -128,8 +133,8 @@ static uint64_t thread_pointer(void)
 	return value;
 }
 
-/* The GS base of the caller points to this value. It can be read without a system call, which may
- * be refused. */
+/* The GS base of the checking process points to this value. So the base can be compared without a
+ * system call, which the sandbox may refuse. */
 #define BEHIND_GS UINT64_C(0x123456789abcdef)
 
 static const uint64_t behind_gs = BEHIND_GS;
@@ -152,7 +157,8 @@ static void make_pending(void)
 	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
 }
 
-/* Checks. The caller has set a GS base. */
+/* Runs a check and stores its results in `shared`. At the end it reads through the GS base. If the
+ * caller has not set this base, the process then crashes, but `report` is already stored. */
 static void check(uint32_t flags)
 {
 	shared->fs = thread_pointer();
@@ -163,7 +169,8 @@ static void check(uint32_t flags)
 	shared->gs_after = read_behind_gs();
 }
 
-/* Whether the library makes the call only if both calls that keep the siginfo are refused. */
+/* The library makes these calls only if both calls that keep the siginfo, rt_sigqueueinfo and
+ * rt_tgsigqueueinfo, are refused. */
 static int is_second_choice(const struct call *call)
 {
 	return call->number == SYS_kill || call->number == SYS_tgkill;
@@ -191,7 +198,7 @@ static _Noreturn void child(const struct call *call, uint32_t how, uint32_t flag
 	_exit(0);
 }
 
-/* The state of the process's signals, as the kernel reports it to another process. */
+/* The signals and the affinity of a process, as the kernel reports them to another process. */
 struct outside {
 	uint64_t for_thread, for_process, blocked, ignored, caught;
 	char cpus[256];
@@ -209,7 +216,7 @@ static uint64_t signals(const char *text, const char *name)
 	return strtoull(field(text, name), NULL, 16);
 }
 
-/* Does not use fopen(), because this process must have no memory of malloc(). */
+/* Does not use fopen(), because the children must not inherit memory of malloc(). */
 static struct outside look_at(pid_t pid)
 {
 	/* When the C library creates the first thread, it installs handlers for its own signals, 32
@@ -244,9 +251,9 @@ static struct outside look_at(pid_t pid)
 	return seen;
 }
 
-/* A signal stays pending for its original target unless every call that sends it there is refused.
- * If all of them are refused, a signal for the process stays pending for the thread, and a signal
- * for the thread is lost. */
+/* Whether the same signals are pending. If every call that sends a signal back to its target is
+ * refused, a signal for the process stays pending for the thread, and a signal for the thread is
+ * lost. */
 static int same_pending(const struct call *call, const struct outside *a, const struct outside *b)
 {
 	if (call->number == SYS_kill)
@@ -291,7 +298,8 @@ static void expect_answer(const struct call *call, const char *how, enum set set
 	       sets[set].name);
 }
 
-/* Returns 0, or the signal that ended the child. */
+/* Runs one check in a child, with the call refused. Returns 0 if the check returned. Returns the
+ * signal that ended the child before that, or SIGKILL if the child exited. */
 static int try(const struct call *call, uint32_t action, enum set set, const char *how)
 {
 	struct outside before, after;
@@ -338,8 +346,8 @@ static int try(const struct call *call, uint32_t action, enum set set, const cha
 	return WIFSIGNALED(status) ? WTERMSIG(status) : SIGKILL;
 }
 
-/* Stores the report of a check without a sandbox, and the verdict without a trial. Returns 0 if the
- * check fails. */
+/* Stores the report of a check without a sandbox, and the verdict without a trial. Returns 1, or 0
+ * if the check fails. */
 static int find_reference(void)
 {
 	const pid_t pid = fork();
@@ -397,7 +405,7 @@ int main(void)
 		       is_second_choice(call) ? ", and their siginfo refused" : "");
 		/* SIGSYS is tried only for arch_prctl, because the library expects SIGSYS only at
 		 * this call. Success without an effect is tried only for arch_prctl, too, because
-		 * sandboxes are known to answer it in this way. */
+		 * some sandboxes are known to let arch_prctl succeed without an effect. */
 		if (call->number == SYS_arch_prctl) {
 			by_trap = try(call, SECCOMP_RET_TRAP, CONTEXT, "trap");
 			by_error |= try(call, SECCOMP_RET_ERRNO | 0, CONTEXT, "nothing");

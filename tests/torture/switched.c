@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Simulates a switch of threads in the middle of a trial, under a kernel that does not save a base
- * written by WRGSBASE. The trial may then lose its marker by chance. Only a marker that is lost
- * each time counts as a wrong value.
+ * written by WRGSBASE. The trial may then lose its marker by chance. Unless the kernel advertises
+ * the instructions, only a marker that is lost each time counts as a wrong value.
  */
 #include "torture.h"
 
@@ -12,12 +12,13 @@
 
 static int switches;
 
-/* With --wrap, the linker replaces fsgs_guard_run() by __wrap_fsgs_guard_run() in the library,
- * too. */
+/* The linker's --wrap redirects the calls of fsgs_guard_run(), also those in the library, to
+ * __wrap_fsgs_guard_run(). */
 int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
-/* Simulates a kernel that restores its own value of the base before the marker is read. */
+/* In the first `switches` trials that write a marker to GS, simulates a kernel that restores the
+ * old base before the marker is read. */
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io)
 {
 	const int faulted = __real_fsgs_guard_run(context, stub, io);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * 64 threads (8 under slow tools) check at the same time. Other threads raise genuine faults, send
- * signals in every way, wait for signals in every way, replace handlers, fork, spawn and end. Every
- * signal must reach its owner exactly once, with its siginfo intact. Every check must give the same
+ * signals and wait for signals in several ways, replace handlers, fork, spawn and end. Every signal
+ * must reach its owner exactly once, with its siginfo intact. Every check must give the same
  * answer, and must leave the state of its thread unchanged.
  *
  * A sender sends its next signal only after the last one has arrived. The kernel would merge two
  * pending signals of the same number, so they could not be counted.
  *
  * With TORTURE_UNDEFINED the four instructions are replaced by UD2, as in tests/bench/failing.c. So
- * each check recovers from at least four faults, which do not occur on a sound machine.
+ * each check recovers from at least four faults. Without TORTURE_UNDEFINED, checks on a sound
+ * machine do not fault.
  */
 #include "neighbours.h"
 #include "torture.h"
@@ -32,8 +33,8 @@
 #include <core/stubs.h>
 #include <linux/guard.h>
 
-/* With --wrap, the linker replaces fsgs_guard_run() by __wrap_fsgs_guard_run() in the library,
- * too. */
+/* The linker's --wrap redirects the calls of fsgs_guard_run(), also those in the library, to
+ * __wrap_fsgs_guard_run(). */
 int __real_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *io);
 
@@ -53,7 +54,7 @@ int __wrap_fsgs_guard_run(void *context, fsgs_stub_fn *stub, struct fsgs_stub *i
 #endif
 
 #define CHECKERS    (SLOW_TOOL ? 8 : 64)
-#define PATIENCE    60.0 /* seconds; a signal that takes longer is lost */
+#define PATIENCE    60.0 /* seconds; a signal that takes longer counts as lost */
 #define TOKEN       0x746f7274L
 #define GUARD_PAGES 16
 
@@ -87,7 +88,7 @@ static const char *const source_names[SOURCES] = {
 
 static struct {
 	atomic_long sent, received;
-	atomic_int expected; /* process id of the sender */
+	atomic_int expected; /* process id of the child that sends by kill() */
 } sources[SOURCES];
 
 /* The handlers of the process for SIGILL and SIGSEGV, which change from phase to phase. */
@@ -98,7 +99,7 @@ enum phase {
 	NO_DEFER,
 	RESET_HAND,
 	IGNORED,
-	REPLACED, /* a thread alternates two handlers all the time */
+	REPLACED, /* a thread installs two handlers in turn, all the time */
 	CHAINED,  /* a thread installs a handler that calls the previous handler */
 	PHASES
 };
@@ -125,7 +126,8 @@ static void arrived(int source)
 	const long n = atomic_fetch_add(&sources[source].received, 1) + 1;
 
 	atomic_fetch_add(&arrived_in[atomic_load(&phase)], 1);
-	/* The comparison is not exact, because the sender may already have sent its next signal. */
+	/* This test can miss a second arrival, because the sender may already have sent its next
+	 * signal. */
 	EXPECT(n <= atomic_load(&sources[source].sent), "%s arrived twice (%ld)",
 	       source_names[source], n);
 }
@@ -144,9 +146,9 @@ static void wait_for(int source)
 	}
 }
 
-/* A handler that first serves the write barrier. The library may store a held-back signal while its
- * thread has a foreign FS base, and that store may fault. So the handler of such a fault must not
- * use thread-local storage. */
+/* Defines a handler that first serves the write barrier. The library may store a held-back signal
+ * while its thread has a foreign FS base, and that store may fault. So the handler of such a fault
+ * must not use thread-local storage. */
 #define BEHIND_BARRIER(name)                                               \
 	static void name##_other(int sig, siginfo_t *info, void *context); \
 	static void name(int sig, siginfo_t *info, void *context)          \
@@ -285,8 +287,8 @@ BEHIND_BARRIER(received_by_chain)
 }
 
 /* Waits until a new action is in effect. sigaction() cannot compare and exchange. So an action that
- * is installed while the library exchanges actions takes effect only after the exchange. When a
- * check that begins later has returned, that exchange has ended. */
+ * is installed while the library exchanges actions may take effect only after that exchange. A
+ * check that begins now returns only after that exchange has ended. */
 static void settle(void)
 {
 	struct fsgs_report r;
@@ -327,8 +329,8 @@ static void set_phase(int next)
 	pthread_rwlock_unlock(&phase_lock);
 }
 
-/* Prevents a change of phase. A thread may hold the phase several times. Returns whether the
- * handlers of this phase serve the write barrier. */
+/* Prevents a change of phase until release_phase(). A thread may hold the phase several times.
+ * Returns whether the handlers of this phase serve the write barrier. */
 static bool hold_phase(void)
 {
 	if (holds++ == 0)
@@ -369,9 +371,9 @@ static void raise_genuine(int source)
 	source_here = -1;
 }
 
-/* While the signal is ignored, no thread may fault, because any fault correctly ends the process.
- * With SA_RESETHAND, a second fault ends the process if it comes before the first fault's handler
- * has installed itself again. So only one thread raises each signal then. */
+/* In phase IGNORED no thread may fault, because any fault correctly ends the process. In phase
+ * RESET_HAND, a second fault ends the process if it comes before the first fault's handler has
+ * installed itself again. So only one thread raises each signal in that phase. */
 static int may_raise(int source)
 {
 	const int now = atomic_load(&phase);
@@ -440,9 +442,9 @@ static void kill_by_child(int source, int sig)
 	close(turn[1]);
 }
 
-/* Whether a SIGILL may be sent. The plain handler cannot distinguish a sent signal from a fault.
- * With SA_RESETHAND, SIGILL ends the process if it comes before the handler has installed itself
- * again. */
+/* Whether a SIGILL may be sent. In phase PLAIN, the handler cannot distinguish a sent signal from a
+ * fault. In phase RESET_HAND, SIGILL ends the process if it comes before the handler has installed
+ * itself again. */
 static int may_send(void)
 {
 	const int now = atomic_load(&phase);
@@ -474,7 +476,8 @@ static void *sender(void *argument)
 	return argument;
 }
 
-/* Every thread has blocked SIGBUS and SIGSYS. */
+/* Every thread has blocked SIGBUS and SIGSYS, so these stay pending until waiter() or reader()
+ * takes them. */
 static void *waiter(void *argument)
 {
 	const struct timespec moment = {0, 50000000};
@@ -543,8 +546,8 @@ static void *patient_sender(void *argument)
 /* --- Threads that change actions --- */
 
 /* Installs another handler and faults. Each fault must be handled exactly once. In half of the
- * turns the thread faults at once, and counts how often the earlier handler is still called: see
- * settle(). */
+ * turns the thread faults at once, before the new action must be in effect (see settle()). So the
+ * earlier handler may still be called then, and `stale` counts these calls. */
 static void replace_and_fault(unsigned turn)
 {
 	struct sigaction action = {.sa_flags = SA_SIGINFO};
@@ -601,8 +604,8 @@ static void *replacer(void *argument)
 	return argument;
 }
 
-/* If the kernel did not enable the instructions, a context switch may lose a base during a trial.
- * So only the verdict is compared. */
+/* If the verdict is `unadvertised`, the kernel has not enabled the instructions, and a context
+ * switch may lose a base during a trial. In this case only the verdict is compared. */
 static int same_answer(const struct fsgs_report *r, const struct fsgs_report *expected)
 {
 	if (expected->verdict == FSGS_VERDICT_UNADVERTISED)
@@ -613,8 +616,9 @@ static int same_answer(const struct fsgs_report *r, const struct fsgs_report *ex
 	       memcmp(r->trials, expected->trials, sizeof r->trials) == 0;
 }
 
-/* A check that waits 10 s for its turn is refused, as documented. An emulated machine may be that
- * slow. On such a machine, one refusal is allowed, and one more for each 20,000 checks. */
+/* A check that waits 10 s for the library's lock gets no trial, as documented. A slow emulated
+ * machine (FSGSCHECK_TORTURE_SLOW) may need so long. One such check is allowed, and one more for
+ * each 20,000 checks. */
 static atomic_long late;
 
 static int is_late(const struct fsgs_report *r)
@@ -685,10 +689,10 @@ static void *spawner(void *argument)
 	return argument;
 }
 
-/* Whether each check faults on this machine. If another thread installs a handler during a trial,
- * and that handler does not pass on other signals, it gets the faults of the trial. So where checks
- * fault, no check runs while a phase begins, and the phases that install handlers all the time are
- * left out. On a sound machine, no check faults. */
+/* Whether the trials of a check fault on this machine, which they do not do on a sound machine. If
+ * another thread installs a handler during a trial, and that handler does not pass on other
+ * signals, it gets the faults of the trial. So if trials fault, no check runs while a phase begins,
+ * and the phases that install handlers all the time are left out. */
 static int each_check_faults(void)
 {
 	for (int i = 0; i < FSGS_INSNS; i++)
@@ -780,8 +784,8 @@ static void *checker(void *argument)
 			       "alternate stack");
 		}
 		atomic_fetch_add(&checks, 1);
-		/* Without a pause, the threads that change actions and check in between would
-		 * rarely get the lock. */
+		/* Without a pause, the threads that check between changes of actions would rarely
+		 * get the library's lock. */
 		if (round % 8 == 7)
 			usleep(1000);
 	}
@@ -796,7 +800,7 @@ static void start(pthread_t *thread, void *(*body)(void *), intptr_t argument)
 	}
 }
 
-/* A signal for the process may interrupt this thread, and must not make a phase shorter. */
+/* A signal for the process may interrupt usleep(), and must not make a phase shorter. */
 static void sleep_through(double seconds)
 {
 	const double end = torture_now() + seconds;
@@ -805,7 +809,8 @@ static void sleep_through(double seconds)
 		usleep(10000);
 }
 
-/* Without a signal, a phase would test nothing, so each phase lasts until a signal has arrived. */
+/* A phase without a signal would test nothing. So each phase lasts until a signal has arrived, but
+ * fails after 60 more seconds. */
 static void stay_in_phase(int now, double seconds)
 {
 	const long before = atomic_load(&arrived_in[now]);

@@ -39,10 +39,10 @@
 #define GREEDY_TOOL SLOW_TOOL
 #endif
 
-/* One counter for all files of a program. */
+/* Weak, so that all files of a program share one counter. */
 __attribute__((weak)) atomic_ulong torture_failures;
 
-/* Counts a failure, and prints the first failures. */
+/* Counts a failure, and prints the first 20 failures. */
 #define EXPECT(condition, ...)                                                          \
 	do {                                                                            \
 		if (!(condition) && atomic_fetch_add(&torture_failures, 1) < 20) {      \
