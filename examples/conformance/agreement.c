@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The instruction, arch_prctl and a load through the segment must agree on the base. ptrace.c tests
- * the access by a tracer. */
+/* The instructions, arch_prctl and loads through the segment must agree on the base, and arch_prctl
+ * must refuse a base that is too high. ptrace.c tests the access by a tracer. */
 #include "suite.h"
 
 #include <errno.h>
 
 #define BASE         UINT64_C(0x00004e8f21d7b650)
 /* TASK_SIZE_MAX with four and with five levels of page tables. limit() finds out which of the two
- * holds. */
+ * applies here. */
 #define TASK_SIZE_48 UINT64_C(0x00007ffffffff000)
 #define TASK_SIZE_57 UINT64_C(0x00fffffffffff000)
 #define KERNEL_BASE  UINT64_C(0xffff800000002000)
@@ -83,12 +83,13 @@ static void set_faults_at(const struct test *t)
 	expect(t->b, w->fault.address, "si_addr of a load through %s", segment_name(s));
 }
 
-/* a: segment, b: base that is too high */
+/* a: segment, b: base that arch_prctl must refuse */
 static void refused(const struct test *t)
 {
 	const int s = (int)t->a;
 
-	/* A refusal means something only if a valid base is accepted. */
+	/* Skips the case if arch_prctl refuses a valid base, too: then its refusal proves
+	 * nothing. */
 	need_set(set_prctl(t->a, BASE)->result, s);
 	const struct window *const w = set_prctl(t->a, t->b);
 
@@ -97,8 +98,8 @@ static void refused(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of %s after it", segment_name(s));
 }
 
-/* a: segment. Bases just below the limit and at the limit, with four or five levels of page
- * tables. */
+/* a: segment. Tries a base just below the limit, and the limit itself. The limit depends on the
+ * number of page-table levels. */
 static void limit(const struct test *t)
 {
 	const bool five = set_prctl(t->a, TASK_SIZE_48)->result == 0;
@@ -115,7 +116,7 @@ static void limit(const struct test *t)
 	expect(BASE, at->last.insn[t->a], "base after it");
 }
 
-/* a: segment, b: base. The instruction accepts bases that arch_prctl refuses. */
+/* a: segment, b: base that arch_prctl refuses, but the instruction must accept */
 static void beyond_prctl(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -128,7 +129,8 @@ static void beyond_prctl(const struct test *t)
 	expect(t->b, w->last.insn[s], "base of %s", segment_name(s));
 }
 
-/* a: segment. Alternates the accesses, so that none can answer from a cached value. */
+/* a: segment. Each access reads what the other one wrote, 50 times with new bases: an access that
+ * returns an old value fails. */
 static void in_turns(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs each case in a child process of its own, so that a case can damage only that process. A
- * case's record is in memory that is shared with the runner. A child that does not finish is a
- * failure, which is reported with signal, si_code and address.
+ * Runs the cases, and defines the functions that they share. Each case runs in a child process of
+ * its own, so that it can damage only that process; with --no-fork, a case runs in this process. A
+ * case stores its result in a record, in memory that the child shares with the runner. If a child
+ * does not finish, the case fails, and the record says how the child ended.
  */
 #include "suite.h"
 
@@ -27,8 +28,8 @@ struct machine machine;
 struct record *record;
 unsigned never_started;
 
-/* For run_here(), which runs the case in this process: skip() then ends the case, not the
- * process. */
+/* Set by run_here(), which runs a case in this process: skip() then jumps to end_of_case instead of
+ * ending the process. */
 static pid_t here;
 static jmp_buf end_of_case;
 
@@ -229,7 +230,7 @@ const char *register_name(unsigned reg, uint64_t width)
 
 void *low_memory(size_t size)
 {
-	/* Some emulators ignore MAP_32BIT, but follow a hint. */
+	/* Some emulators ignore MAP_32BIT, but use the address that is given as a hint. */
 	for (uintptr_t hint = 0x20000000; hint < 0x70000000; hint += 0x10000000) {
 		void *const memory = mmap((void *)hint, size, PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -254,8 +255,8 @@ static struct user_desc descriptor(unsigned entry, uint32_t base)
 	return d;
 }
 
-/* Whether the processor sees a descriptor: a kernel may accept a descriptor without installing it.
- * LSL shows this without a fault. */
+/* Whether this selector has a descriptor: a kernel may report success without installing one. LSL,
+ * unlike a load of the selector, never faults. */
 static bool loadable(unsigned selector)
 {
 	uint32_t limit = selector;
@@ -270,20 +271,22 @@ static const char *why(int error)
 	return error == ENXIO ? "it reports success, and LSL finds no descriptor" : strerror(error);
 }
 
-/* 0, or an error; ENXIO if the processor does not see the descriptor. */
+/* Installs a data descriptor in the LDT. Returns 0 or an errno: ENXIO if the kernel reports
+ * success, but the processor finds no descriptor. */
 static int set_ldt(unsigned entry, uint32_t base)
 {
 	struct user_desc d = descriptor(entry, base);
 
 	errno = 0;
-	/* The cast is needed: the system call returns 32 bits, which libc extends without the
-	 * sign. */
+	/* The kernel may return an error as 32 bits without extending the sign. The C library does
+	 * not recognise such an error and leaves errno at 0. Then EINVAL stands for the error. */
 	if ((int)syscall(SYS_modify_ldt, 1, &d, sizeof d))
 		return errno ? errno : EINVAL;
 	return loadable(entry << 3 | 7) ? 0 : ENXIO;
 }
 
-/* set_thread_area fails as a 64-bit system call. So INT 80h makes the 32-bit system call, with a
+/* Installs a data descriptor in a TLS entry of the GDT. Returns the same as set_ldt(). The kernel
+ * refuses set_thread_area as a 64-bit system call. So INT 80h makes the 32-bit call, which needs a
  * pointer below 4 GiB. */
 static int set_tls(unsigned *entry, uint32_t base)
 {
@@ -324,8 +327,8 @@ unsigned tls_selector(uint32_t base)
 
 unsigned any_selector(unsigned entry, uint32_t base)
 {
-	/* For each LDT entry, the TLS entry that replaces it, or 0. The TLS entry is used again,
-	 * because the kernel has only three of them. */
+	/* For each LDT entry, the TLS entry that was installed in its place; 0: none yet. A second
+	 * call uses the same TLS entry, because a thread has only three of them. */
 	static unsigned known[8];
 	const int error = set_ldt(entry, base);
 	unsigned tls = known[entry % 8] ? known[entry % 8] : (unsigned)-1;
@@ -343,12 +346,12 @@ unsigned any_selector(unsigned entry, uint32_t base)
 	return tls << 3 | 3;
 }
 
-/* True if the kernel is entered while GS holds the case's base. Events that only address memory are
- * too short to be interrupted. */
+/* Whether the kernel is likely to be entered while GS holds the case's base or selector. An event
+ * that only addresses memory is so short that an interrupt is unlikely. */
 static bool takes_gs_along(const struct window *w)
 {
-	/* On the return from a system call, the sandbox loads a non-null selector again, which
-	 * replaces the base. */
+	/* The sandbox loads a non-null selector again after each system call, which replaces the
+	 * base. */
 	if (w->load_selector[GS] && w->selector[GS])
 		return true;
 	if (w->event == event_selector && w->argument[0] == GS && !w->argument[1])
@@ -453,7 +456,8 @@ void end_window(pid_t child, const char *who)
 	fail("exit status 0", seen, "%s", who);
 }
 
-/* Installs the signal handlers, which do not need FS and run on a stack of their own. */
+/* Unblocks all signals, and installs the handler of foreign.c, which does not use FS and runs on a
+ * stack of its own. */
 static void prepare(void)
 {
 	static const int caught[] = {SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGTRAP, SIGUSR1};
@@ -509,7 +513,8 @@ static void crashed(int status)
 		snprintf(record->seen, sizeof record->seen, "exit status %d", WEXITSTATUS(status));
 }
 
-/* Waits for the child, with a time limit. SIGCHLD is blocked in the runner. */
+/* Waits for the child, with a time limit. Returns false if the child still runs. SIGCHLD is blocked
+ * in the runner, so sigtimedwait() can wait for it. */
 static bool reaped(pid_t child, unsigned seconds, int *status)
 {
 	struct timespec left = {(time_t)seconds, 0};
@@ -523,7 +528,7 @@ static bool reaped(pid_t child, unsigned seconds, int *status)
 	return true;
 }
 
-/* Returns false and records a skip if the case must not be run. */
+/* Clears the record. If the case must not be run, records a skip and returns false. */
 static bool may_run(const struct test *test, bool risky)
 {
 	const char *const reason = reason_not_to(test, risky);
@@ -587,7 +592,8 @@ bool run_case(const struct test *test, const struct options *options)
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
 	}
-	/* Kills the rivals and tracees that the case may have left behind. */
+	/* Kills the processes that the case left behind: all are in the process group that the
+	 * child created. */
 	kill(-child, SIGKILL);
 	if (record->finished)
 		judge();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Repeats tests on each CPU, because a hypervisor may have prepared only some CPUs. */
+/* Tests that run on every CPU, because the CPUs of a machine may differ: for example, a hypervisor
+ * may have set up only some of them. */
 #include "suite.h"
 
 #include <cpuid.h>
@@ -9,7 +10,7 @@
 #define BASE  UINT64_C(0x00002468ace13570)
 #define OTHER UINT64_C(0x0000369cf258be10)
 
-/* Calls `each` on every CPU that the run may use. */
+/* Calls `each` on every CPU that the run may use. Skips the case if none can be used. */
 static void on_each(const struct test *t, void (*each)(const struct test *, int))
 {
 	int cpus[MANY];
@@ -93,8 +94,8 @@ static void lock(const struct test *t)
 	on_each(t, lock_on);
 }
 
-/* a: segment. Sets the base on one CPU and reads it on another, for all pairs of the first 16
- * CPUs. */
+/* a: segment. Sets the base on one CPU, moves to another and reads the base there, for all pairs of
+ * the first 16 CPUs that the run may use. */
 static void carried(const struct test *t)
 {
 	int cpus[MANY];
@@ -137,8 +138,8 @@ static void cpuid(const struct test *t)
 	on_each(t, cpuid_on);
 }
 
-/* The GS base after a null selector must be the same on each CPU. It can differ if the machine
- * mixes processors of different models. */
+/* Loading a null selector must leave the same GS base on each CPU. The bases can differ if the
+ * machine mixes processors of different models. */
 static void null_on(const struct test *t, int cpu)
 {
 	static uint64_t first[2];

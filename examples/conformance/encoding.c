@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The rules of the encoding: every register in both widths, and no other state changes. */
+/* Tests the encodings of the instructions: each register as the operand in both widths, prefixes
+ * and lengths. Nothing but the destination may change. */
 #include "suite.h"
 
-/* Two bases of the user half that differ in each of their six bytes. Bit 31 is set in both, so that
- * a sign extension shows. */
+/* Two bases of the user half. Each of their six low bytes differs. Bit 31 is set in both, so that a
+ * wrong sign extension of the low half shows. */
 #define VALUE UINT64_C(0x000051e7c3a59b20)
 #define OTHER UINT64_C(0x00002b1a97d4f6e8)
 #define LOW   UINT64_C(0xffffffff)
 
-/* A value that no register holds by chance. RSP gets a canonical value, because some machines
- * cannot return from a trap or an interrupt to a non-canonical RSP: the process would end. */
+/* A value that no register holds by chance. The value for RSP is canonical, because some machines
+ * end a process that traps or is interrupted while RSP is not canonical. */
 static uint64_t filler(unsigned reg)
 {
 	return (reg == RSP ? UINT64_C(0xffffa50000000000) : UINT64_C(0xa5a5000000000000)) |
@@ -105,16 +106,16 @@ static void others(const struct test *t)
 	}
 }
 
-/* a: instruction. Uses descriptors, because IRET may turn the null selectors 1 to 3 into 0 at any
- * interrupt. */
+/* a: instruction. Loads selectors of descriptors, because at any interrupt IRET may turn the null
+ * selectors 1 to 3 into 0. */
 static void selectors(const struct test *t)
 {
 	for (unsigned width = 32; width <= 64; width += 32) {
 		struct window *const w = prepared(t->a, width, RAX);
 		static const char *const names[] = {"ES", "CS", "SS", "DS", "FS", "GS"};
 
-		/* The instruction sets the base here, because arch_prctl would clear the
-		 * selector. */
+		/* The instruction sets the base here: arch_prctl, which prepared() chose, would
+		 * clear the selector. */
 		window_base(w, segment_of(t->a), w->set[segment_of(t->a)]);
 		for (int s = FS; s <= GS; s++) {
 			w->load_selector[s] = 1;
@@ -127,7 +128,7 @@ static void selectors(const struct test *t)
 	}
 }
 
-/* a: instruction. A trap by the trap flag shows the address of the next instruction. */
+/* a: instruction. Single-steps the stub: RIP of the trap after the instruction shows its length. */
 static void length(const struct test *t)
 {
 	static const struct {
@@ -162,7 +163,7 @@ static void odd(const struct test *t)
 	}
 }
 
-/* a: enum odd. The result depends on the processor. */
+/* a: enum odd. Measures the effect of a prefix, which depends on the processor. */
 static void prefix(const struct test *t)
 {
 	for (unsigned insn = 0; insn < FSGS_INSNS; insn++) {

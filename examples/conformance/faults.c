@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Instructions that must fault: the form of the fault, and the state that must not change. */
+/* Tests instructions that must fault: how the fault is reported, and that nothing else changes.
+ * Also tests 32-bit code. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@ static unsigned writer(uint64_t segment)
 	return segment == FS ? FSGS_INSN_WRFSBASE : FSGS_INSN_WRGSBASE;
 }
 
-/* Tries to write `value` into a segment whose base is BASE. */
+/* Tries to write `value` to the base of a segment. The base before the write is BASE. */
 static struct window *attempt(uint64_t segment, uint64_t value, unsigned reg)
 {
 	struct window *const w = window_new();
@@ -43,7 +44,7 @@ static void must_fault(const struct window *w, uint64_t value)
 		expect(SIGSEGV, (uint64_t)w->fault.signal, "signal of the %s", what);
 }
 
-/* a: segment, b: value, not canonical with 48 and with 57 bits */
+/* a: segment, b: value that is not canonical, neither with 48 nor with 57 address bits */
 static void refuses(const struct test *t)
 {
 	must_fault(attempt(t->a, t->b, RAX), t->b);
@@ -105,8 +106,7 @@ static void every_register(const struct test *t)
 	}
 }
 
-/* a: segment. The fault is restartable: with a good value in the register the same code
- * succeeds. */
+/* a: segment. After a fault, the same code must succeed with a good value in the register. */
 static void again(const struct test *t)
 {
 	for (int i = 0; i < 3; i++) {
@@ -120,7 +120,7 @@ static void again(const struct test *t)
 	}
 }
 
-/* a: segment, b: value that 57 bits allow and 48 bits do not */
+/* a: segment, b: value that is canonical with 57 address bits, but not with 48 */
 static void by_width(const struct test *t)
 {
 	const struct window *const w = attempt(t->a, t->b, RAX);
@@ -163,8 +163,8 @@ static void judge_undefined(const struct window *w, const char *what)
 	expect(w->stub, w->fault.rip, "RIP of %s", what);
 }
 
-/* Executes a stub without reading the bases, so that it also works on machines without the
- * instructions. */
+/* Executes a stub without foreign_window(), which reads the bases by the instructions. So this also
+ * works on machines without them. */
 static struct window *bare(uint64_t code)
 {
 	struct window *const w = window_new();
@@ -181,7 +181,7 @@ static void undefined(const struct test *t)
 	judge_undefined(
 		bare(t->a ? odd_stub(ODD_LOCK64, FSGS_INSN_RDGSBASE) : (uintptr_t)window_ud2),
 		t->a ? "LOCK RDGSBASE r64" : "UD2");
-	/* Without the feature, the four instructions are undefined, too. Only the reads are tried,
+	/* Without FSGSBASE, the four instructions must raise #UD, too. Only the reads are tried,
 	 * because they do no harm if they run. */
 	if (machine.present)
 		return;
@@ -192,7 +192,7 @@ static void undefined(const struct test *t)
 		skip("%s; #UD arrives as it must", machine.why);
 }
 
-/* The exception vector in the signal frame. This is a case of its own, because some emulators
+/* Tests the exception vector in the signal frame, in a case of its own, because some emulators
  * deliver the signal correctly but do not store the vector. */
 static void vector(const struct test *t)
 {
@@ -203,10 +203,10 @@ static void vector(const struct test *t)
 	expect(VECTOR_UD, w->fault.trap, "exception vector in the signal frame");
 }
 
-/* a: instruction, or FSGS_INSNS for the switch to 32-bit code and back without an instruction. */
+/* a: instruction to execute in 32-bit code; FSGS_INSNS: none, only NOPs */
 static void compat(const struct test *t)
 {
-	/* Either the instruction, with /digit and EAX in ModRM, or four NOPs. */
+	/* The instruction on EAX: F3 0F AE and a ModRM byte with the /digit of the instruction. */
 	const unsigned char insn[] = {0xf3, 0x0f, 0xae, (unsigned char)(0xc0 + 8 * t->a)};
 	static const unsigned char nothing[] = {0x90, 0x90, 0x90, 0x90};
 	struct window *const w = window_new();
@@ -233,8 +233,9 @@ static void compat(const struct test *t)
 	expect(0x12345678, w->out[RAX] & 0xffffffff, "EAX after it");
 }
 
-/* a: segment, b: the base comes from any descriptor (0), from a TLS descriptor (1), or from the
- * instruction, after a descriptor (2). 32-bit code reads through the segment. */
+/* a: segment, b: the base is that of an LDT or TLS descriptor (0), that of a TLS descriptor (1), or
+ * one that the instruction wrote over a descriptor's base (2). 32-bit code loads through the
+ * segment. */
 static void compat_load(const struct test *t)
 {
 	const int s = (int)t->a;

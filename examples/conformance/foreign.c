@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Code that runs while the bases are foreign. It is compiled freestanding, without stack protector
- * or instrumentation. It uses FS and GS only where they are tested, and calls no library.
+ * Code that runs while FS or GS has a foreign base: see foreign.h. It is compiled freestanding,
+ * without stack protector or instrumentation. It makes its own system calls, and uses FS and GS
+ * only where a case tests them.
  */
 #include "foreign.h"
 
@@ -26,15 +27,15 @@ struct foreign_fault *foreign_crash;
 uint32_t foreign_deadly;
 uint32_t foreign_runs;
 
-/* The selector of 64-bit user code. The C library does not define it; Linux fixes it. */
+/* Linux's selector for 64-bit user code, which no header for programs defines. */
 #define USER_CS     0x33
-/* Limits of the wait for the rival: how often event_yield() yields, and how long event_spin()
- * spins. Both exceed any scheduler's time slice. Without a limit, a case would hang if the rival
- * never ran. */
+/* Limits for event_yield() and event_spin(), which wait until the rival has run: a number of yields
+ * and a time in nanoseconds. Both last longer than the time slice of any scheduler. Without a
+ * limit, a case would hang if the rival never ran. */
 #define MANY_YIELDS 200000
 #define SPIN_NS     400000000
-/* How long fork_and() waits for a new thread to read its bases. This limit is a time, not a number
- * of yields, because on a busy machine many yields take little time. */
+/* How many nanoseconds fork_and() waits until a new thread has read its bases. It does not count
+ * yields, because on a busy machine many yields may pass before the thread runs. */
 #define THREAD_NS   UINT64_C(10000000000)
 
 static long call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -93,8 +94,8 @@ long foreign_prctl(int get, int segment, uint64_t argument)
 	return call(__NR_arch_prctl, codes[get][segment], argument, 0, 0);
 }
 
-/* The GS base that a sandbox gave this thread, if FOREIGN_GS_CALL is set. The sandbox may give
- * another base at each return from a system call. */
+/* The GS base that the sandbox gave this thread. Used by foreign_gs_call(), and if FOREIGN_GS_CALL
+ * is set. The sandbox may give another base at each return from a system call. */
 static uint64_t given;
 
 /* Calls arch_prctl. If FOREIGN_GS_CALL is set, GS holds the sandbox's base during the call, and the
@@ -131,9 +132,10 @@ static void give_back(int signal)
 	call(__NR_exit_group, 1, 0, 0, 0);
 }
 
-/* Makes a system call as C libraries do, several times at one address, because a sandbox may
- * rewrite the call after its first use. The process always ends with its original GS base, because
- * a sandbox may use the thread, with its GS, for the next process. */
+/* Makes one system call several times at the same address, because a sandbox may rewrite the call
+ * after its first use. C libraries use this pair of MOV and SYSCALL, and sandboxes recognize it.
+ * Restores the GS base before the process ends, also after a fault, because a sandbox may use the
+ * thread, with its GS, for the next process. */
 void foreign_gs_call(int changed, void (*set_handler)(void (*handler)(int)))
 {
 	set_handler(give_back);
@@ -177,8 +179,8 @@ static void set_base(struct window *w, int segment)
 	switch (w->set_by[segment]) {
 	case SET_PRCTL:
 		w->set_error[segment] = set_prctl(segment, w->set[segment]);
-		/* A sandbox may refuse this call. Most cases need only the base, so the instruction
-		 * writes it. */
+		/* A sandbox may refuse the call. Then the instruction writes the base: most cases
+		 * do not depend on how the base was set. */
 		if (w->set_error[segment] < 0)
 			write_base(segment, w->set[segment]);
 		break;
@@ -212,9 +214,9 @@ static void look(struct window *w, struct sight *sight)
 	__asm__ volatile("movw %%gs, %0" : "=m"(sight->selector[SEL_GS]));
 }
 
-/* Restores the bases by the system call, which is not under test, or by the instruction if the call
- * is denied. Makes the selectors null again, because a sandbox may use the thread, with its
- * selectors, for the next process. */
+/* Restores the bases by arch_prctl, or by the instruction if arch_prctl fails or if the sandbox
+ * needs its own GS base. Makes selectors that the case loaded null again, because a sandbox may use
+ * the thread, with its selectors, for the next process. */
 static void put_back(struct window *w)
 {
 	for (int s = 0; s < 2; s++) {
@@ -267,7 +269,8 @@ static int within(uint64_t rip, const struct window *w)
 	       (rip >= w->low && rip < w->low_end);
 }
 
-/* The addresses of the events that fault on purpose, each with the address to continue at. */
+/* Declares two labels of an event that faults on purpose: `_at` is the instruction that faults, and
+ * the handler continues at `_on`. PLACE() defines the labels. */
 #define LANDING(name) extern const char name##_at[], name##_on[]
 #pragma GCC visibility push(hidden)
 LANDING(event_undefined);
@@ -303,14 +306,15 @@ static const char *landing(uint64_t rip)
 	return 0;
 }
 
-/* Notes the address of a trap, for the case that single-steps its stub. */
+/* Stores RIP of a trap. length() in encoding.c reads these addresses after it has single-stepped a
+ * stub. */
 static void step(struct window *w, uint64_t rip)
 {
 	if (w->trails < TRAIL)
 		w->trail[w->trails++] = rip;
 }
 
-/* Replaces CS, which is in the low 16 bits. */
+/* Replaces CS, which is in the low 16 bits of REG_CSGSFS. */
 static void set_cs(ucontext_t *context, uint32_t cs)
 {
 	context->uc_mcontext.gregs[REG_CSGSFS] &= ~(greg_t)0xffff;
@@ -342,7 +346,8 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 			set_cs(u, w->bad_cs);
 		return;
 	}
-	/* The kernel's IRET faulted, because the handler had put bad_cs into CS. */
+	/* The kernel's IRET faulted, because at the previous signal this handler had put bad_cs
+	 * into CS. */
 	if (w && w->bad_cs && cs_of(u) == w->bad_cs) {
 		note(&w->fault, signal, info, u);
 		w->turns++;
@@ -352,7 +357,7 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 	if (w && within(rip, w)) {
 		note(&w->fault, signal, info, u);
 		u->uc_mcontext.gregs[REG_RIP] = (greg_t)address_of(window_back);
-		set_cs(u, USER_CS); /* a fault in compatibility mode has another selector */
+		set_cs(u, USER_CS); /* the fault may be in 32-bit code */
 		return;
 	}
 	on = landing(rip);
@@ -364,7 +369,8 @@ void foreign_signal(int signal, siginfo_t *info, void *context)
 	}
 	if (foreign_crash)
 		note(foreign_crash, signal, info, u);
-	load_selector(FSGS_SEGMENT_FS, 0); /* for the next process, as in put_back() */
+	/* A sandbox may use the thread for the next process: see put_back(). */
+	load_selector(FSGS_SEGMENT_FS, 0);
 	if (foreign_deadly & FOREIGN_GS_CALL)
 		write_base(FSGS_SEGMENT_GS, given);
 	call(__NR_exit_group, 99, 0, 0, 0);
@@ -402,7 +408,8 @@ void foreign_rival_thread(void *w)
 	foreign_rival(w);
 }
 
-/* Whether the rival has begun and ended a turn since `turns` was read. */
+/* Whether the rival has done a whole turn since `turns` was read. The turn that it was in at that
+ * time does not count, so `turns` must have grown by two. */
 static int rival_ran(const struct window *rival, uint64_t turns)
 {
 	return rival->turns >= turns + 2;
@@ -423,7 +430,7 @@ void event_syscalls(struct window *w)
 	}
 }
 
-/* Calls getpid by the 32-bit entry of the kernel, from 64-bit code. */
+/* Calls getpid by INT 80h, the kernel's 32-bit entry, from 64-bit code. */
 void event_int80(struct window *w)
 {
 	long result = 20;
@@ -473,7 +480,7 @@ void event_storm(struct window *w)
 
 void event_iret(struct window *w)
 {
-	w->bad_cs = 7; /* a selector of an LDT that does not exist */
+	w->bad_cs = 7; /* selects LDT entry 0; this process has no LDT */
 	event_storm(w);
 	w->bad_cs = 0;
 	w->result = (int64_t)w->turns;
@@ -546,7 +553,7 @@ void event_step(struct window *w)
 
 void event_ticks(struct window *w)
 {
-	/* CLOCK_THREAD_CPUTIME_ID: time in which other threads ran does not count. */
+	/* Clock 3 is CLOCK_THREAD_CPUTIME_ID, which does not count the time of other threads. */
 	const uint64_t end = now_ns(3) + w->argument[0];
 
 	while (now_ns(3) < end)
@@ -627,7 +634,7 @@ void event_store(struct window *w)
 				 : "memory");
 }
 
-/* Runs in the child: reads its bases and counts one turn. */
+/* Runs in the new process or thread: reads its bases, and shows by `turns` that it has run. */
 static void in_child(void *argument)
 {
 	struct window *const w = argument;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The base after a process or thread is created, replaced, interrupted or dumped. */
+/* Tests the bases after clone, after execve, in and after a signal handler, and in a core file. */
 #include "suite.h"
 
 #include <dirent.h>
@@ -33,7 +33,7 @@
 	((uint64_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
 		    CLONE_SYSVSEM))
 
-/* A window whose event creates a child of the given kind. */
+/* A window with an event that creates a process or thread with these clone flags. */
 static struct window *maker(uint64_t flags)
 {
 	struct window *const w = window_new();
@@ -84,7 +84,8 @@ static void inherits_base(const struct test *t)
 	expect(t->c, w->last.insn[s], "base of %s in the parent", segment_name(s));
 }
 
-/* a: segment, b: clone flags. Selector and base do not match, and both must be inherited. */
+/* a: segment, b: clone flags. The base is not that of the selector's descriptor. The child must
+ * inherit both the selector and the base. */
 static void inherits_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -154,13 +155,13 @@ static void settls_limit(const struct test *t)
 	(void)t;
 	w->argument[2] = KERNEL_BASE;
 	run_window(w);
-	/* If clone succeeds, the identifier of the new thread does not matter. */
+	/* Compares 0 instead of the identifier of the new thread if clone succeeds. */
 	expect((uint64_t)-EPERM, w->result < 0 ? (uint64_t)w->result : 0,
 	       "clone with a thread pointer of 0x%llx", (unsigned long long)KERNEL_BASE);
 }
 
-/* a: segment, b: 1 with a descriptor's selector. A tracer reads the base before the new program's
- * first instruction. */
+/* a: segment, b: 1 if a descriptor's selector is loaded before execve. A tracer reads the base
+ * before the first instruction of the new program. */
 static void exec_traced(const struct test *t)
 {
 	static char path[] = "/proc/self/exe", option[] = "--version";
@@ -218,7 +219,7 @@ static void exec_seen(const struct test *t)
 	expect(0, (uint64_t)w->result, "error of execve");
 }
 
-/* a: segment, b: 1 with a base of the kernel's half */
+/* a: segment, b: 1 for a base of the kernel's half */
 static void handler_sees(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -235,7 +236,7 @@ static void handler_sees(const struct test *t)
 }
 
 /* a: segment, b: the signal is sent (0) or comes from a trap of the case itself (1). The base that
- * the handler writes stays, because a signal frame holds no base. */
+ * the handler writes must stay after the handler returns, because a signal frame holds no base. */
 static void handler_changes(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -251,7 +252,7 @@ static void handler_changes(const struct test *t)
 	expect_got(CHILD_GS, &w->last, s, " after the handler");
 }
 
-/* Reads the pr_reg of the first NT_PRSTATUS of a core file. False if there is none. */
+/* Reads the pr_reg of the first NT_PRSTATUS in a core file. False if the first 64 KiB have none. */
 static bool core_registers(const char *path, struct user_regs_struct *regs)
 {
 	static char bytes[1 << 16];
@@ -275,8 +276,8 @@ static bool core_registers(const char *path, struct user_regs_struct *regs)
 		memcpy(&segment, bytes + at, sizeof segment);
 		if (segment.p_type != PT_NOTE)
 			continue;
-		/* The kernel writes the NT_PRSTATUS of the dying thread first. Its name, "CORE",
-		 * takes 8 bytes. */
+		/* The kernel writes the NT_PRSTATUS of the dying thread first. The note's name,
+		 * "CORE", takes 8 bytes. */
 		if (segment.p_offset + sizeof note + 8 + sizeof status > (size_t)size)
 			return false;
 		memcpy(&note, bytes + segment.p_offset, sizeof note);
@@ -289,8 +290,8 @@ static bool core_registers(const char *path, struct user_regs_struct *regs)
 	return false;
 }
 
-/* Reads the name that the kernel gives to core files. Skips the case if it is not a plain name in
- * the current directory. */
+/* Reads the name that the kernel gives to core files. Skips the case unless it is a plain name: the
+ * kernel creates such a file in the current directory of the process. */
 static void core_pattern(char *pattern, int room)
 {
 	FILE *const file = fopen("/proc/sys/kernel/core_pattern", "re");
@@ -332,7 +333,7 @@ static void empty(const char *directory)
 	rmdir(directory);
 }
 
-/* a: segment, b: 1 with a base of the kernel's half */
+/* a: segment, b: 1 for a base of the kernel's half */
 static void core(const struct test *t)
 {
 	const int s = (int)t->a;

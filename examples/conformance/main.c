@@ -168,7 +168,7 @@ static bool parse_number(const char *text, unsigned long most, unsigned *number)
 	return !*end && value && value <= most;
 }
 
-/* Parses "0-3,8" as a set of CPUs; false if it is not a valid list. */
+/* Parses a list of CPUs such as "0-3,8". False if the text is no valid list. */
 static bool parse_cpus(const char *text, cpu_set_t *set)
 {
 	CPU_ZERO(set);
@@ -194,7 +194,8 @@ static bool parse_cpus(const char *text, cpu_set_t *set)
 	return text[-1] == '\0';
 }
 
-/* Runs a test in a child, which the test may kill. False if no child can be created. */
+/* Runs a function in a child, which the function may kill. Sets *outlived to whether the child
+ * exited with status 0. Returns false if no child can be created. */
 static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 {
 	int status = 0;
@@ -210,7 +211,7 @@ static bool outlives(void (*what)(unsigned), unsigned which, bool *outlived)
 	return true;
 }
 
-/* Executes RDGSBASE, which changes no state. If it is undefined, the child dies. */
+/* Executes RDGSBASE, which changes no state. Where RDGSBASE is undefined, the child dies. */
 static void rdgsbase(unsigned unused)
 {
 	static struct window w = {.flags = FLAGS_FIXED};
@@ -243,8 +244,8 @@ static void breakpoint(int signal)
 	(void)signal;
 }
 
-/* Traps with a non-canonical RSP. IRET returns to any RSP. A hypervisor that returns in another way
- * may end the process. */
+/* Executes INT3 while RSP is not canonical. IRET returns to any RSP. A hypervisor that returns in
+ * another way may end the process. */
 static void stray_rsp(unsigned unused)
 {
 	static unsigned char room[1 << 16];
@@ -263,8 +264,8 @@ static void stray_rsp(unsigned unused)
 			 : "rbx", "memory");
 }
 
-/* Makes one arch_prctl call. A filter may answer it with SIGSYS. FS is set to its current value,
- * and GS to 0, because the child does not need GS. */
+/* Makes one of four arch_prctl calls. A filter may end the child by SIGSYS. ARCH_SET_FS sets the
+ * base that FS has. ARCH_SET_GS sets 0, because the child does not need GS. */
 static void each_prctl(unsigned which)
 {
 	const int get = (int)(which >> 1), s = (int)(which & 1);
@@ -277,9 +278,9 @@ static void each_prctl(unsigned which)
 	foreign_prctl(get, s, base);
 }
 
-/* Whether a base of the kernel's half is safe. The conditions are those of the library's canonical
- * check: may_flash() in lib/linux/trial.c. Here, FSGS_SIGN_VENDOR_DIFFERS is one more sign of a
- * process emulator. */
+/* Whether it is safe to write a base of the kernel's half to GS. The conditions are those of the
+ * library's canonical check: may_flash() in lib/linux/trial.c. Here, FSGS_SIGN_VENDOR_DIFFERS is
+ * one more sign of a process emulator. */
 static bool half_safe(const struct fsgs_report *r)
 {
 	if (r->signs & (FSGS_SIGN_BIT(FSGS_SIGN_UML) | FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV)))
@@ -292,8 +293,8 @@ static bool half_safe(const struct fsgs_report *r)
 			    FSGS_SIGN_BIT(FSGS_SIGN_VENDOR_DIFFERS)));
 }
 
-/* Determines the facts about the machine. False if no child can be created: then nothing can be
- * tested. */
+/* Determines the facts about the machine. Returns false if the check fails or no child can be
+ * created: then nothing can be tested. */
 static bool examine(void)
 {
 	static char why[160];
@@ -372,7 +373,8 @@ static bool shows_progress(const struct output *output)
 	return isatty(STDERR_FILENO) && (output == &output_human || !isatty(STDOUT_FILENO));
 }
 
-/* Returns the exit status. A full disk must not make a truncated result look complete. */
+/* Flushes the output and returns the exit status, which is CANNOT_RUN if the output is incomplete,
+ * for example because the disk is full. */
 static int written(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -400,8 +402,8 @@ static int run(const struct options *options, const struct output *output)
 			if (progress)
 				fprintf(stderr, "%u/%u %s/%s", index, total, result.theme->name,
 					result.test->name);
-			/* A child that dies in the C library must not print the parent's buffer
-			 * again. */
+			/* A child must not inherit unwritten output, because the C library could
+			 * print it again. */
 			fflush(stdout);
 			repeat(result.test, options, &result);
 			summary.counts[result.record.word]++;
@@ -420,11 +422,12 @@ static int run(const struct options *options, const struct output *output)
 		fprintf(stderr, "fsgs-conformance: no process can be made for a case\n");
 		return CANNOT_RUN;
 	}
-	/* Each case is a skip with its reason, so TAP has reported everything. */
+	/* All cases were skipped. Readers of TAP treat any exit status but 0 as a failure. */
 	return written(output == &output_tap ? EXIT_PASS : EXIT_SKIP);
 }
 
-/* Run by inheritance/gs-exec-seen as the new program. */
+/* The option --gs-base-is-zero: inheritance/gs-exec-seen executes this program with it, to read the
+ * GS base that execve leaves. Returns the exit status. */
 static int gs_base_is_zero(void)
 {
 	static struct window w = {.flags = FLAGS_FIXED};

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* JUnit XML, which CI systems read: one <testcase> for each case. A failure has the rule, its
- * source and the values. */
+/* JUnit XML, which CI systems read: one <testcase> for each case. A <failure> has the rule, its
+ * source, and the expected and the seen value. */
 #include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The enclosing element has the counts as attributes, so the cases are collected first. */
+/* The <testsuite> element comes first and has the counts as attributes, so the cases are collected
+ * in memory. */
 static char *text;
 static size_t length;
 static FILE *cases;
 
 /* Writes the text of an attribute or an element. XML forbids most control characters even if
- * escaped, so blanks replace all but newlines. */
+ * escaped, so a blank replaces each control character except a newline. */
 static void put_escaped(FILE *to, const char *from)
 {
 	for (; *from; from++) {

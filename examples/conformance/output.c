@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The output as TAP and KTAP, which programs read by lines, and as text for people. */
+/* The output as TAP and KTAP, which programs read line by line, and as text for people. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -34,7 +34,8 @@ static void explain(const struct result *r, const char *prefix)
 	printf("%sknown of: %s\n", prefix, rule->known ? rule->known : "none");
 }
 
-/* In both protocols a number sign begins a directive, so the texts must not contain one. */
+/* Writes the reason of a skip. In both protocols a number sign begins a directive and a newline
+ * ends the result, so blanks replace both. */
 static void put_clean(const char *text)
 {
 	for (; *text; text++)
@@ -128,7 +129,8 @@ static void human_begin(unsigned total)
 						     : "does not advertise it");
 }
 
-/* Prints a skip only if its reason differs from that of the skip before. */
+/* Prints a pass only if it has a note, and a skip only if its reason differs from that of the
+ * previous skip. */
 static void human_result(const struct result *r, unsigned index)
 {
 	static char last[sizeof r->record.note];

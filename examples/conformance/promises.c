@@ -84,7 +84,7 @@ static int64_t in_vector(const Elf64_auxv_t *vector, size_t size)
 	return -1;
 }
 
-/* getauxval() returns 0 for an absent entry. */
+/* Compares with getauxval(), which returns 0 for an absent entry. */
 static void compare(int64_t copy, const char *name)
 {
 	expect(getauxval(AT_HWCAP2), copy < 0 ? 0 : (uint64_t)copy, "AT_HWCAP2 in %s", name);
@@ -116,8 +116,8 @@ static void prctl_auxv(const struct test *t)
 		"PR_GET_AUXV");
 }
 
-/* The flag without HWCAP2 means a kernel before 5.9, or the host's file under an emulator. HWCAP2
- * without the flag is always a defect. */
+/* AT_HWCAP2 without the flag in /proc/cpuinfo is always a defect. The flag without AT_HWCAP2 is no
+ * defect: the kernel is older than 5.9, or an emulator shows the file of the host. */
 static void cpuinfo(const struct test *t)
 {
 	FILE *const file = fopen("/proc/cpuinfo", "re");

@@ -18,7 +18,7 @@
 #define NEW_BASE   UINT64_C(0x0000137ace024680)
 #define KERNEL     UINT64_C(0xffff812345678000)
 #define TOO_HIGH   UINT64_C(0xffff800000001000)
-/* The value that the kernel's selftest writes. */
+/* The base that the kernel's selftest writes as a tracer. */
 #define SMALL_BASE UINT64_C(0xff)
 #define LDT_BASE   0x00abc000u
 
@@ -33,8 +33,8 @@ static const char *const reading[] = {"PTRACE_PEEKUSER", "PTRACE_GETREGS", "PTRA
 static const char *const writing[] = {"PTRACE_POKEUSER", "PTRACE_SETREGS", "PTRACE_SETREGSET",
 				      "PTRACE_ARCH_PRCTL"};
 
-/* Makes the system call itself: the C library's wrapper returns -1 both for an error and for some
- * bases. */
+/* Makes the raw system call: the wrapper of the C library returns the value that PTRACE_PEEKUSER
+ * reads, so -1 could be an error or a base. */
 static long request(long what, pid_t child, uint64_t address, uint64_t data)
 {
 	return syscall(SYS_ptrace, what, child, address, data);
@@ -210,8 +210,8 @@ static void writes(const struct test *t)
 	expect(BASE + 0x1000, w->last.insn[!s], "base of %s", segment_name(!s));
 }
 
-/* a: segment, b: enum means. The selector is not null: it must stay, and the base must be the
- * written base. */
+/* a: segment, b: enum means. The tracee has a descriptor's selector. The tracer's write must set
+ * the base and keep the selector. */
 static void keeps_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -248,8 +248,8 @@ static void limit(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of the tracee");
 }
 
-/* a: segment, b: 1 with a descriptor's selector. Reads all registers and writes them back: nothing
- * may change. */
+/* a: segment, b: 1 if the tracee has a descriptor's selector. The tracer reads all registers and
+ * writes them back: selector and base must stay the same. */
 static void round_trip(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -272,8 +272,7 @@ static void round_trip(const struct test *t)
 	expect(BASE, w->last.insn[s], "base of %s", segment_name(s));
 }
 
-/* a: segment. Writes a selector whose descriptor does not exist, which crashes a defective
- * kernel. */
+/* a: segment. Writes selector 7 to a tracee without an LDT, which crashes a defective kernel. */
 static void bad_selector(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -292,7 +291,8 @@ static void bad_selector(const struct test *t)
 	go_on(child);
 }
 
-/* a: segment. After every kind of write, the tracee must end normally. */
+/* a: segment. Writes the base 20 times by each request. Then the tracee must end normally and have
+ * the last base. */
 static void ends_in_order(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -324,7 +324,8 @@ static pid_t attach_to_spinning(struct window *w)
 	return child;
 }
 
-/* a: segment, b: 1 with a descriptor's selector, c: the signal that PTRACE_DETACH delivers, or 0 */
+/* a: segment, b: 1 if the tracee has a descriptor's selector, c: the signal that PTRACE_DETACH
+ * delivers, or 0 */
 static void attach(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -451,8 +452,8 @@ static void writes_both(const struct test *t)
 	}
 }
 
-/* a: segment, b: 1 with a descriptor's selector. The tracer makes the process run code that clears
- * its segments, then restores all of its registers and detaches. */
+/* a: segment, b: 1 if the base is that of a descriptor. The tracer makes the process run code that
+ * clears its segments, then restores all of its registers and detaches. */
 static void redirect(const struct test *t)
 {
 	const int s = (int)t->a;

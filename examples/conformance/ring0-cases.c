@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cases of the ring-0 half, and their helpers. They use the same window as the cases in user
- * space. The stack pointer is not tried as an operand, because in ring 0 an exception is pushed to
- * the address in it.
+ * The cases of the ring-0 half, and their helpers. The cases use the same window as those in user
+ * space. RSP is not tried as an operand, because in ring 0 the processor pushes the frame of an
+ * exception to the address in RSP.
  */
 #include "ring0.h"
 
@@ -29,7 +29,7 @@
 #define NOT_CANONICAL (UINT64_C(1) << 63)
 #define LOW           UINT64_C(0xffffffff)
 
-static struct window window; /* one for all processors, which take turns */
+static struct window window; /* shared: only one processor at a time runs cases */
 static uint8_t scratch[512] __attribute__((aligned(16)));
 
 uint64_t read_cr4(void)
@@ -65,14 +65,14 @@ static uint64_t stub(uint64_t insn, uint64_t width, unsigned reg)
 	return (uintptr_t)window_stubs + STUB_BYTES * STUB_INDEX(insn, width, reg);
 }
 
-/* Executes one stub, with `value` in the operand and known values in all other registers. */
+/* Executes one stub, with `value` in the operand and known values in the other registers. */
 static struct window *execute(uint64_t code, unsigned reg, uint64_t value)
 {
 	window = (struct window){.flags = 2 | (FLAGS_STATUS & ~UINT64_C(0x400)), .stub = code};
 	for (unsigned i = 0; i < REGISTERS; i++)
 		window.in[i] = UINT64_C(0x5100000000) + i;
 	window.in[reg] = value;
-	/* Exceptions are pushed to this stack. */
+	/* The processor pushes the frame of an exception to this stack. */
 	window.in[RSP] = (uintptr_t)(scratch + sizeof scratch);
 	window_enter(&window);
 	return &window;
@@ -99,8 +99,9 @@ static void write64(int segment, uint64_t base)
 extern const char wrmsr_at[], wrmsr_on[], cr4_at[], cr4_on[];
 #pragma GCC visibility pop
 
-/* The boot image's trap.c calls this function for each #UD and #GP. Here it replaces the core's and
- * recovers from faults of the window's stubs, of try_wrmsr() and of try_cr4(). */
+/* The boot image's trap.c calls this function for each #UD and #GP. In this image it replaces the
+ * core's function of the same name. Recovers from faults of the window's stubs, of try_wrmsr() and
+ * of try_cr4(). */
 struct fsgs_stub *fsgs_stub_recover(uint64_t *rip, uint64_t rdi, int32_t fault, int32_t code)
 {
 	const uint64_t at = *rip;
@@ -175,8 +176,8 @@ static void can_be_cleared(const struct test *t)
 	write_cr4(read_cr4() | CR4_FSGSBASE);
 }
 
-/* Clears and sets the bit several times: an implementation must not use a cached value of the
- * bit. */
+/* Clears and sets CR4.FSGSBASE four times: a hypervisor or emulator must not use an old value of
+ * the bit. */
 static void off_and_on(const struct test *t)
 {
 	const int s = segment_of(t->a);
@@ -348,7 +349,7 @@ static void swap_leaves_fs(const struct test *t)
 	swapgs();
 }
 
-/* Executes SWAPGS many times, each time with another GS base. */
+/* Executes SWAPGS many times, with a new GS base each time: RDGSBASE must not read an old base. */
 static void swap_loop(const struct test *t)
 {
 	(void)t;
@@ -363,7 +364,7 @@ static void swap_loop(const struct test *t)
 	}
 }
 
-/* -- faults: a is the segment, b the value */
+/* -- faults: a is the segment, or 2 for KERNEL_GS_BASE; b the value */
 
 static void refuses(const struct test *t)
 {
@@ -466,7 +467,7 @@ static void null_agrees(const struct test *t)
 {
 	write64((int)t->a, KERNEL_BASE);
 	load_selector((int)t->a, 0);
-	/* The base may be kept or cleared, depending on the vendor. But RDMSR and the instruction
+	/* Whether the base is kept or cleared depends on the vendor. But RDMSR and the instruction
 	 * must agree. */
 	expect(rdmsr(msr_of((int)t->a)), read64((int)t->a),
 	       "base that the instruction reads after a null selector");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The runner of the suite's ring-0 half: an image that shares the boot image's entry, traps and
- * serial output. Each case runs on each processor, in turn. A case fails if it fails on any
+ * serial output. Runs all cases on one processor, then on the next. A case fails if it fails on any
  * processor. Interrupts are off except during HLT.
  */
 #include "ring0.h"
@@ -25,7 +25,7 @@ enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_CRASH = 3, EXIT_SKIP = 4 };
 
 _Noreturn void boot_main(uint32_t magic, const void *information);
 
-/* entry.S prints this on a processor without 64-bit mode. */
+/* On a processor without 64-bit mode, entry.S prints this text and ends with this status. */
 extern const char long_mode_missing[];
 extern const uint8_t long_mode_missing_status;
 const char long_mode_missing[] = "\nTAP version 13\n1..0 # SKIP this CPU has no 64-bit mode\n"
@@ -45,13 +45,13 @@ static struct tally *current;
 static uint32_t processor, failures;
 int have_timer;
 static const char *skipped;
-/* The case that the current processor announced last: index plus 1. 0: none yet. */
+/* The case that the current processor runs or ran last: its index plus 1. 0: none yet. */
 static volatile uint32_t announced;
 /* The processor that hung, or 0. A hang of the boot processor is not detected. */
 static uint32_t hung;
 
 static struct tally tallies[RING0_MOST];
-/* The case that "only=NUMBER" on the command line selects: index plus 1. 0: all cases. */
+/* The case that "only=NUMBER" on the command line selects: its index plus 1. 0: all cases. */
 static size_t chosen;
 
 static void say(const char *text)
@@ -167,7 +167,7 @@ static void announce(const struct test *t)
 	say(line.text);
 }
 
-/* Makes the second processor hang in one case. Only in an image that the tests build. */
+/* Makes the second processor hang in the case HANG_IN, which only an image of the tests defines. */
 static void hang_here(const struct test *t)
 {
 #ifdef HANG_IN
@@ -252,7 +252,7 @@ static void put(size_t i, uint32_t point)
 	comment("known of: ", ring0_tests[i].rule->known ? ring0_tests[i].rule->known : "none");
 }
 
-/* Counts a processor that hangs as a failure of the case that it was running. */
+/* Counts a processor that hangs as a failure of the case that it was running, if any. */
 static void blame(uint32_t cpu)
 {
 	static const char what[] = "the processor comes back from the case";
@@ -267,7 +267,8 @@ static void blame(uint32_t cpu)
 	current->failed++;
 }
 
-/* Reports the processors that were not tested, so that they do not count as passed. */
+/* Prints which processor hung and how many were not tested: the results hold for the others
+ * only. */
 static void tell_missing(uint32_t cpus, uint32_t present)
 {
 	struct line line = {0};
@@ -338,8 +339,8 @@ void smp_main(uint32_t cpu)
 	run_all(cpu);
 }
 
-/* Runs the cases on the other processors, one after the other, as in the boot image. Returns how
- * many finished. */
+/* Runs the cases on the other processors, one after the other. Stops at the first that hangs.
+ * Returns how many finished. */
 static uint32_t run_others(uint32_t count)
 {
 	for (uint32_t cpu = 1; cpu <= count; cpu++)
@@ -369,7 +370,8 @@ void boot_main(uint32_t magic, const void *information)
 	if (have_timer && present != 1)
 		started = smp_start(present);
 	others_run = run_others(started);
-	/* If firmware gives no number, count the processors that arrived. */
+	/* If firmware reports no number, or one that is too small, count the processors that
+	 * started. */
 	if (present < started + 1)
 		present = started + 1;
 	tell_missing(others_run + 1, present);

@@ -8,7 +8,7 @@
 
 #define CR4_FSGSBASE (UINT64_C(1) << 16)
 
-/* The rule, and known ways in which machines break it; NULL: none. */
+/* A rule, and known ways in which machines break it; NULL: none. */
 struct promise {
 	const char *text, *known;
 };
@@ -27,14 +27,15 @@ struct test {
 extern const struct test ring0_tests[];
 extern const size_t ring0_count;
 
-/* The case that sets CR4.FSGSBASE. It runs even if setting the bit failed before. */
+/* The case that tests whether CR4.FSGSBASE can be set. The runner calls it even if the runner could
+ * not set the bit. */
 void ring0_can_be_set(const struct test *test);
 
-/* Provided by the runner for the cases: expect() notes a deviation unless both values are equal;
- * skip() gives the reason why a case could not be tested. */
+/* The runner defines these functions for the cases. expect() notes a deviation unless both values
+ * are equal. skip() notes why a case cannot be tested, and returns. */
 void expect(uint64_t expected, uint64_t seen, const char *what);
 void skip(const char *why);
-/* The timer runs, so a HLT ends. */
+/* Not 0: the timer runs, so a HLT ends. */
 extern int have_timer;
 
 /* Writes CR4. Returns the vector of the exception, or 0. */

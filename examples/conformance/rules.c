@@ -13,7 +13,8 @@
 #define UML        "user-mode Linux (a context switch loses an FS base that the instruction wrote)"
 #define GVISOR     "gVisor (uses GS itself; its ptrace platform loses the FS base at system calls)"
 #define NO_REQUEST "; gVisor has no PTRACE_ARCH_PRCTL"
-/* In user-mode Linux, cases with the selectors 1 and 2, the trap flag or 32-bit code fail, too. */
+/* User-mode Linux also kills a process that uses the selectors 1 and 2, the trap flag or 32-bit
+ * code. */
 #define DIES       "user-mode Linux (a base beyond its own address space kills the process)"
 
 const struct rule_text rules[RULES] = {

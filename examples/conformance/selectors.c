@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #define BASE      UINT64_C(0x00006bd5a1e0c340)
-/* Bit 31 set: a sign extension would show. */
+/* Bit 31 is set, so that a wrong sign extension shows. */
 #define HIGH_BASE 0x90001000u
 #define LOW       UINT64_C(0xffffffff)
 
@@ -32,11 +32,11 @@ static void null_load(const struct test *t)
 		does = "another value";
 	classify("selector %u: base %s, reads back as selector %u", (unsigned)t->b, does,
 		 w->last.selector[SEL_FS + s]);
-	/* Any base is allowed, but the kernel must report the base that the processor has. */
+	/* Any result is allowed, but ARCH_GET must return the base that the processor has. */
 	expect_got(w->last.insn[s], &w->last, s, " after loading a null selector");
 }
 
-/* a: segment, b: 0 LDT, 1 TLS, c: base */
+/* Installs a descriptor with base c, in the LDT (b is 0) or as a TLS entry (1). */
 static unsigned selector_for(const struct test *t)
 {
 	return t->b ? tls_selector((uint32_t)t->c) : ldt_selector(0, (uint32_t)t->c);
@@ -57,7 +57,7 @@ static void descriptor_load(const struct test *t)
 	expect(selector, w->last.selector[SEL_FS + s], "selector of %s", segment_name(s));
 }
 
-/* a: segment, b: 0 LDT, 1 TLS, c: base */
+/* a: segment, b: 0 LDT, 1 TLS. The base of the descriptor is the address of the data. */
 static void descriptor_access(const struct test *t)
 {
 	const int s = (int)t->a;

@@ -12,7 +12,7 @@
 #include "foreign.h"
 #include "rules.h"
 
-/* The exit statuses of kselftest. 64 is EX_USAGE of sysexits.h. */
+/* 0, 1 and 4 are exit statuses of kselftest. 64 is EX_USAGE of sysexits.h. */
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4, CANNOT_RUN = 3, BAD_USAGE = 64 };
 
 /* The result of a case. If a case runs several times, the highest number counts. */
@@ -39,12 +39,12 @@ enum theme {
 	THEMES
 };
 
-/* Requirements of a case, or reasons not to run it by default. */
+/* Flags of a case: whether and where it may run. */
 #define KERNEL_HALF (1u << 0) /* puts a base of the kernel's half into GS and enters the kernel */
 #define RISKY       (1u << 1) /* is known to crash a defective kernel */
-#define ANYWHERE    (1u << 2) /* also gives a result without the feature */
+#define ANYWHERE    (1u << 2) /* can also run on a machine without FSGSBASE */
 
-/* The behaviours of the kernel's selftest, K1 to K15, as bits. */
+/* K1 to K15 of doc/conformance.md, as bits: what the kernel's selftest checks. */
 #define K(n)        (1u << (n))
 
 #define FS          FSGS_SEGMENT_FS
@@ -57,7 +57,7 @@ struct test {
 	unsigned covers; /* K() */
 	unsigned flags;
 	void (*run)(const struct test *test);
-	uint64_t a, b, c; /* the function's parameters */
+	uint64_t a, b, c; /* parameters of `run` */
 };
 
 struct theme_cases {
@@ -74,12 +74,12 @@ extern const struct test encoding_tests[], value_tests[], fault_tests[], selecto
 extern const size_t encoding_count, value_count, fault_count, selector_count, agreement_count,
 	ptrace_count, inheritance_count, survival_count, cpu_count, promise_count;
 
-/* The results of the child that runs a case, in memory shared with the runner. */
+/* The results of a case, in memory that the runner shares with the case's child. */
 struct record {
 	uint32_t word;     /* enum word */
-	uint32_t finished; /* the case returned */
+	uint32_t finished; /* the case returned or was skipped */
 	uint32_t checks;   /* expectations that were tested */
-	uint32_t failures; /* expectations that failed; the texts are about the first */
+	uint32_t failures; /* expectations that failed; the texts below are about the first */
 	char what[160];
 	char expected[128];
 	char seen[128];
@@ -93,25 +93,25 @@ struct machine {
 	bool present;    /* the instructions run, or the kernel advertises them */
 	bool half_safe;  /* a base of the kernel's half may be written to GS */
 	bool stray_rsp;  /* the kernel can return to a stack pointer that is not canonical */
-	const char *why; /* the reason, if not present */
+	const char *why; /* why the instructions are missing, if not present */
 };
 
 extern struct machine machine;
 extern struct record *record;
 
-/* To be called by a case: */
+/* Functions for the cases: */
 
-/* Notes a deviation unless both are equal. */
+/* Notes a deviation unless both values are equal. */
 void expect(uint64_t expected, uint64_t seen, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Notes a deviation in words. */
+/* Notes a deviation that is described in words. */
 void fail(const char *expected, const char *seen, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Ends the case as skipped. A case that has noted a deviation still fails. */
 _Noreturn void skip(const char *why, ...) __attribute__((format(printf, 1, 2)));
 /* Adds a remark to a result without changing it. */
 void remark(const char *what, ...) __attribute__((format(printf, 1, 2)));
-/* Adds text to a measured result. */
+/* Marks the case as measured, and adds text to the result. */
 void classify(const char *what, ...) __attribute__((format(printf, 1, 2)));
 
 /* A window with the defaults: it sets nothing, and restores the bases of this process. */
@@ -120,7 +120,7 @@ struct window *window_new(void);
  * change a GS base that a sandbox needs. */
 void run_window(struct window *w);
 void need_gs(const struct window *w);
-/* Makes the window set the base of one segment by the instruction, to a user or a kernel
+/* Makes the window set the base of one segment by the instruction, which accepts any canonical
  * address. */
 void window_base(struct window *w, int segment, uint64_t base);
 /* Makes the window set the base by arch_prctl: for cases that then test an instruction on this
@@ -144,19 +144,20 @@ const char *segment_name(int segment);
 const char *insn_name(uint64_t insn, uint64_t width);
 const char *register_name(unsigned reg, uint64_t width);
 
-/* Memory below 4 GiB, zeroed, readable and writable; skips if none is available. */
+/* Memory below 2 GiB, zeroed, readable and writable; skips the case if none is available. */
 void *low_memory(size_t size);
 /* Installs a data descriptor with this base in the LDT. Returns its selector, or skips the case. */
 unsigned ldt_selector(unsigned entry, uint32_t base);
-/* The same for a TLS descriptor of the GDT. */
+/* Installs a data descriptor with this base in a TLS entry of the GDT. Returns its selector, or
+ * skips the case. */
 unsigned tls_selector(uint32_t base);
 
-/* Installs one of these two descriptors, in the LDT if possible: for cases that need any
- * descriptor. */
+/* Installs a descriptor in the LDT or, if that fails, as a TLS entry: for cases that can use
+ * either. Returns its selector, or skips the case. */
 unsigned any_selector(unsigned entry, uint32_t base);
 
-/* Makes 32-bit code the window's stub: `size` bytes, nine at most, below 4 GiB, with the switches
- * to 32-bit mode and back. The code is at w->stub + COMPAT_CODE. */
+/* Makes the window's stub execute 32-bit code: copies `size` bytes, nine at most, to w->stub +
+ * COMPAT_CODE, which is below 4 GiB, and adds the switches to 32-bit mode and back. */
 #define COMPAT_CODE 16
 void compat_stub(struct window *w, const void *code, size_t size);
 
@@ -170,7 +171,7 @@ pid_t start_window(struct window *w);
 /* Waits for the child. Notes a deviation unless the child exits with status 0. */
 void end_window(pid_t child, const char *who);
 
-/* The number of cases for which no child could be created. */
+/* How often no child could be created for a case. */
 extern unsigned never_started;
 
 struct options {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bases of every class must survive every event of a thread. */
+/* Tests that system calls, signals, faults and context switches do not change a base. Most cases
+ * try each class of bases. */
 #include "suite.h"
 
 #include <errno.h>
@@ -20,10 +21,12 @@
 #define SLEEP_NS  200000
 #define TICKS_NS  6000000
 #define STACK     (64 * 1024)
-/* The case is skipped if the rival ran in none of its first PATIENCE windows. */
+/* A case ends, and is skipped, if the rival ran in none of the first PATIENCE windows. A case that
+ * sleeps runs all of its windows. */
 #define PATIENCE  2
 
-/* Classes of bases, on both sides of the boundaries that kernels distinguish. */
+/* Bases that kernels may treat differently: below and above 4 GiB, in both halves, and as the
+ * 32-bit form writes them. */
 static const struct {
 	const char *name;
 	uint64_t base;
@@ -42,7 +45,8 @@ static const struct {
 
 #define CLASSES (sizeof classes / sizeof *classes)
 
-/* Sets a base of one class in one segment and a constant in the other. Both must stay unchanged. */
+/* Sets a base of one class in one segment. Also sets a constant in the other segment, unless
+ * FOREIGN_GS_CALL is set. Both must stay unchanged. */
 static void set(struct window *w, int s, size_t class)
 {
 	w->set_by[s] = classes[class].width == 32 ? SET_INSN32 : SET_INSN;
@@ -231,7 +235,8 @@ static void stops(const struct test *t)
 	}
 }
 
-/* The change that the rival on the same CPU makes to its own segments. */
+/* What the rival on the same CPU writes to its own segments: bases, zeros, or a selector of the LDT
+ * or of a TLS entry. RIVAL_THREAD is a thread of this process, with a selector of the LDT. */
 enum rival { RIVAL_BASES, RIVAL_ZERO, RIVAL_SELECTOR, RIVAL_TLS, RIVAL_THREAD, RIVALS };
 
 static void stay(void)
@@ -305,7 +310,8 @@ static bool beside(struct window *w, struct window *rival, struct meetings *meet
 
 	w->argument[3] = (uintptr_t)rival;
 	run_window(w);
-	/* The events other than sleep wait for the rival, and report whether it ran. */
+	/* event_yield() and event_spin() wait for the rival, and their result says whether it
+	 * ran. */
 	const bool met = w->event == event_sleep ? rival->turns > turns : w->result;
 
 	meetings->windows++;
@@ -339,8 +345,8 @@ static void against(const struct test *t)
 	part(rival, &meetings);
 }
 
-/* a: segment, c: enum rival. Several selectors and bases against one rival, as in the kernel's
- * selftest. */
+/* a: segment, c: enum rival. Tries each of three selectors with each base while a rival runs, as
+ * the kernel's selftest does. */
 static void matrix(const struct test *t)
 {
 	static const uint64_t bases[] = {0, 1, 2, UINT64_C(0x1fffffff0), UINT64_C(0x7fff00001230)};
@@ -364,8 +370,8 @@ static void matrix(const struct test *t)
 			w->event = event_yield;
 			if (!beside(w, rival, &meetings))
 				continue;
-			/* IRET may turn the selectors 1 to 3 into 0. The base is then the same as
-			 * after any load of a null selector. */
+			/* IRET may turn the selectors 1 to 3 into 0. Like any load of a null
+			 * selector, this may clear the base, so such a window proves nothing. */
 			if (selectors[i] != w->last.selector[SEL_FS + s] && selectors[i] <= 3)
 				continue;
 			if (selectors[i] > 3)
@@ -430,8 +436,8 @@ static void cross(const struct test *t)
 		else
 			w->reload[s] = 1;
 		w->event = event_yield;
-		/* IRET may turn the selectors 1 to 3 into 0 at any interrupt, which may also clear
-		 * the base. */
+		/* At any interrupt, IRET may turn the selectors 1 to 3 into 0, which may also clear
+		 * the base. Such windows do not count. */
 		if (!beside(w, rival, &meetings) || t->b != w->before.selector[SEL_FS + s] ||
 		    (t->b <= 3 && t->b != w->last.selector[SEL_FS + s]))
 			continue;
@@ -460,7 +466,8 @@ static int sampling(void)
 	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0UL);
 }
 
-/* Bases of every class, while non-maskable interrupts come at any instruction. */
+/* Tests bases of every class while a performance counter causes non-maskable interrupts at any
+ * instruction. */
 static void nmi(const struct test *t)
 {
 	const int fd = sampling();
@@ -476,14 +483,14 @@ static void nmi(const struct test *t)
 		skip("the counter does not count");
 }
 
-/* A process emulator has no entry code to test. */
+/* Skips the case under an emulator of processes, which has no entry code to test. */
 static void need_entry_code(void)
 {
 	if (machine.report.hwcap2_present == FSGS_ANSWER_NO)
 		skip("without AT_HWCAP2 this is an emulator of processes: there is no entry code");
 }
 
-/* c: the event that enters the kernel while GS has a base of the kernel's half. */
+/* c: index of the event that enters the kernel while GS has a base of the kernel's half. */
 static void entry(const struct test *t)
 {
 	static an_event *const events[] = {event_syscalls,  event_int80, event_breakpoint,
@@ -525,8 +532,8 @@ static void entry(const struct test *t)
 }
 
 /* c: 0 SYSENTER in 64-bit code, 1 SYSCALL in 32-bit code. The entry code of the kernel reads an
- * argument at RBP and handles the fault of this read. The process continues at an address without
- * code, so the stub ends by another fault. */
+ * argument at the address in RBP, and must handle the fault of this read. The kernel then returns
+ * to an address without code. The fault at this address ends the stub. */
 static void entry_argument(const struct test *t)
 {
 	static const unsigned char syscall_insn[] = {0x0f, 0x05};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A written value must read back by every access, in all of its bits. */
+/* Each access must read back all bits of a base that was written. Loads and stores through the
+ * segment must use the base. */
 #include "suite.h"
 
 #include <sys/mman.h>
@@ -43,7 +44,8 @@ static void walking(const struct test *t)
 	}
 }
 
-/* a: segment. The numbers are the same in every run, so that a failure can be repeated. */
+/* a: segment. Writes pseudo-random bases, which are the same in every run, so that a failure can be
+ * repeated. */
 static void many(const struct test *t)
 {
 	uint64_t x = UINT64_C(0x9e3779b97f4a7c15);
@@ -56,7 +58,7 @@ static void many(const struct test *t)
 	}
 }
 
-/* a: segment, b: value of the low half. The upper bits of the register must have no effect. */
+/* a: segment, b: value of the low half of the register. The upper half must have no effect. */
 static void write32(const struct test *t)
 {
 	const int s = (int)t->a;
@@ -105,8 +107,8 @@ static void read32(const struct test *t)
 	judge(w, s, t->b);
 }
 
-/* a: segment, b: the base, or the base minus the address of the data. The offset of the load
- * compensates for the difference, modulo 2^64. */
+/* a: segment, b: the base if bit 63 is set, else the base minus the address of the data. The offset
+ * of the load makes up for the difference, modulo 2^64. */
 static void load(const struct test *t)
 {
 	static uint64_t data = UINT64_C(0x0123456789abcdef);
@@ -122,8 +124,8 @@ static void load(const struct test *t)
 	expect(data, (uint64_t)w->result, "what was loaded through %s", segment_name((int)t->a));
 }
 
-/* a: segment. With a base at the start of the kernel's half, the effective address of user data is
- * non-canonical. */
+/* a: segment. The base is the start of the kernel's half. So with 48-bit addresses, the effective
+ * address of user data is not canonical. */
 static void load_non_canonical(const struct test *t)
 {
 	static const uint64_t data = UINT64_C(0x0fedcba987654321);
@@ -162,8 +164,8 @@ static void load_after_32(const struct test *t)
 	expect(*data, (uint64_t)w->result, "what was loaded through %s", segment_name(s));
 }
 
-/* a: segment. With an address-size prefix the effective address wraps at 4 GiB; the linear address
- * does not. */
+/* a: segment. An address-size prefix truncates the effective address to 32 bits, but not the linear
+ * address. */
 static void load_addr32(const struct test *t)
 {
 	const size_t size = 4096;
@@ -178,7 +180,7 @@ static void load_addr32(const struct test *t)
 	window_base(w, (int)t->a, UINT64_C(0x180000000));
 	w->event = event_addr32;
 	w->argument[0] = t->a;
-	w->argument[1] = UINT64_C(0x5555000090000000); /* only the low half counts */
+	w->argument[1] = UINT64_C(0x5555000090000000); /* only the low 32 bits count */
 	run_window(w);
 	expect(0, (uint64_t)w->fault.signal, "signal of the load");
 	expect(*data, (uint64_t)w->result, "what was loaded through %s", segment_name((int)t->a));
@@ -201,7 +203,7 @@ static void store_through(const struct test *t)
 	expect(0, data[0], "what stands in front of it");
 }
 
-/* a: segment, b: base. The fault of a load reports the linear address. */
+/* a: segment, b: base. si_addr of the fault of a load must be the linear address. */
 static void fault_address(const struct test *t)
 {
 	struct window *const w = window_new();

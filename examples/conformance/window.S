@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The window sets every register and the flags, executes one instruction, and stores every register
- * and the flags.
+ * The window sets every general register and the flags, executes one instruction, and stores every
+ * general register and the flags.
  *
- * Inside the window, nothing is addressed through FS or GS and nothing is pushed. So any of the
- * sixteen registers may be the operand, the stack pointer too, and either base may be foreign.
- * After a fault in a stub, the signal handler continues at window_back, with the registers as at
- * the fault.
+ * From the load of RSP until window_back has its own stack again, nothing is addressed through FS
+ * or GS and nothing is pushed. So any of the sixteen registers may be the operand, the stack
+ * pointer too, and both bases may be foreign. After a fault in a stub, the signal handler continues
+ * at window_back, with the registers as at the fault.
  */
 #include <fsgscheck/insn.h>
 
@@ -107,7 +107,8 @@ function window_back
 finish window_back
 
 /* long foreign_clone(unsigned long flags, void *stack, int *parent, int *child, unsigned long tls,
- *                    void (*body)(void *), void *argument): CLONE_VM without the C library. */
+ *                    void (*body)(void *), void *argument):
+ * clone with CLONE_VM, without the C library. The child calls body(argument), and then exits. */
 function foreign_clone
 	movq 8(%rsp), %rax	/* argument */
 	andq $-16, %rsi
@@ -129,7 +130,7 @@ function foreign_clone
 	ud2
 finish foreign_clone
 
-/* The stubs: sixteen bytes each, in the order instruction, width, register number. The index is
+/* The stubs: sixteen bytes each, ordered by instruction, width and register number. The index is
  * STUB_INDEX() of foreign.h. */
 	.macro stub insn:vararg
 	.balign 16, 0xcc
@@ -156,10 +157,11 @@ window_stubs:
 	stubs FSGS_WRGSBASE
 
 /*
- * Forms without a mnemonic, each for the four instructions on RAX or EAX, sixteen bytes each, in
- * the order of enum odd of foreign.h. The assembler puts a prefix that is given as a byte in front
- * of its own F3. Where the order or the REX bits are under test, the whole instruction is bytes: F3
- * [REX] 0F AE with ModRM C0 + 8 * digit.
+ * Forms without a mnemonic, in the order of enum odd of foreign.h: for each form four stubs of
+ * sixteen bytes, one for each instruction, on RAX or EAX. `prefixed` puts a byte in front of the
+ * instruction that the assembler makes, which begins with F3. Where the order of prefixes or the
+ * REX bits are under test, `bytes` gives the whole instruction: F3 [REX] 0F AE, and C0 + 8 * digit
+ * as ModRM.
  */
 	.globl window_odd
 	.hidden window_odd
@@ -185,8 +187,8 @@ window_odd:
 	bytes 0x48, 0xf3	/* REX.W in front of F3, where it must have no effect */
 	bytes 0x66, 0xf3, 0x48	/* operand size */
 	bytes 0x67, 0xf3, 0x48	/* address size */
-	bytes 0xf2, 0xf3, 0x48	/* REPNE, REP: the last is the mandatory prefix */
-	bytes 0xf3, 0xf2, 0x48	/* REP, REPNE */
+	bytes 0xf2, 0xf3, 0x48	/* REPNE, then the mandatory F3 */
+	bytes 0xf3, 0xf2, 0x48	/* the mandatory F3, then REPNE */
 	prefixed 0x2e		/* CS override */
 	prefixed 0x64		/* FS override */
 	prefixed 0x65		/* GS override */
@@ -209,8 +211,8 @@ window_sysenter:
 	.hidden window_end
 window_end:
 
-/* The tracer makes the process run this code, which clears both segments and then stops for the
- * tracer. */
+/* A tracer redirects its tracee to this code, which clears the selectors and the bases and then
+ * stops the tracee by INT3. */
 function window_zap
 	xorl %eax, %eax
 	movl %eax, %fs
@@ -223,9 +225,10 @@ finish window_zap
 
 /*
  * Switches to compatibility mode and back. compat_stub() copies this code below 4 GiB, and fills in
- * the 32-bit code, the pointers and the selectors. The first far jump loads a 32-bit code segment,
- * the second one a 64-bit code segment. The four instructions are given as bytes, because 32-bit
- * mode has no mnemonic for them.
+ * the 32-bit code, the second far jump, the pointers and the selectors. The first far jump loads a
+ * 32-bit code segment, the second one a 64-bit code segment. The instruction between them only
+ * shows the place of the 32-bit code. It is given as bytes, because 32-bit mode has no mnemonic for
+ * it.
  */
 	.globl compat_page
 	.hidden compat_page
@@ -234,14 +237,14 @@ compat_page:
 	ljmp *1f(%rip)		/* m16:32 */
 	.balign 8
 1:	.long 0			/* + 8: offset of the 32-bit code */
-	.word 0			/* + 12: its selector */
+	.word 0			/* + 12: selector of the 32-bit code */
 	.balign 16
 	.code32
 	.byte 0xf3, 0x0f, 0xae	/* + 16 */
 	.byte 0xc0		/* + 19: ModRM */
 	.byte 0xea		/* + 20: far jump to 64-bit code */
-	.long 0			/* + 21: its offset */
-	.word 0			/* + 25: its selector */
+	.long 0			/* + 21: offset of the 64-bit code */
+	.word 0			/* + 25: selector of the 64-bit code */
 	.balign 16
 	.code64
 	jmp *2f(%rip)		/* + 32 */

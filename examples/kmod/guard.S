@@ -5,7 +5,7 @@
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
-#if __has_include(<asm/ibt.h>) /* Linux 5.18, and kernels with a backport */
+#if __has_include(<asm/ibt.h>) /* since Linux 5.18, and in kernels with a backport */
 #include <asm/ibt.h>
 #else
 #define ENDBR

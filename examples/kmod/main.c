@@ -8,7 +8,7 @@
  * the four instructions under the exception table. Each write stores the value that the base
  * already has. At the end it restores CR4. On a healthy machine no base changes. On a machine that
  * stores another value, a write to the MSR restores the old base at once. A CPU on which the bit is
- * already set is left unchanged, because its kernel uses the instructions.
+ * already set is left unchanged, because the kernel uses the instructions there.
  *
  * An NMI or a machine check may come during the test. The entry code of both was patched at boot
  * for a kernel without the feature, and does not look at CR4. If the sign bit of MSR_GS_BASE is
@@ -62,7 +62,7 @@ struct cpu_check {
 	u64 before, after, in_the_end; /* CR4 */
 };
 
-#ifndef __nocfi /* missing before Linux 5.13 */
+#ifndef __nocfi /* Linux before 5.13 does not define it */
 #define __nocfi
 #endif
 
@@ -85,7 +85,7 @@ static u64 read_cr4(void)
 	return io.out[0];
 }
 
-/* Runs on the CPU to be checked, with interrupts off. */
+/* Called on the CPU that it checks, with interrupts off. */
 static void check_this_cpu(void *data)
 {
 	struct cpu_check *check = data;
@@ -103,8 +103,8 @@ static void check_this_cpu(void *data)
 	}
 }
 
-/* Checks all CPUs, one after the other. The report is that of the first CPU, and says whether other
- * CPUs differ. */
+/* Checks all online CPUs, one after the other. The report is that of the first CPU. It says whether
+ * other CPUs differ. */
 static int check_cpus(struct fsgs_report *report)
 {
 	struct cpu_check *check = kzalloc(sizeof(*check), GFP_KERNEL);
@@ -174,7 +174,8 @@ static int open(struct inode *inode, struct file *file)
 {
 	if (!capable(CAP_SYS_RAWIO))
 		return -EPERM;
-	/* single_open_size() requires NULL, but the misc core has stored its device there. */
+	/* single_open_size() requires that private_data is NULL, but the misc core has stored its
+	 * device there. */
 	file->private_data = NULL;
 	return single_open_size(file, show, NULL, ROOM);
 }

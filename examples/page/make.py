@@ -16,12 +16,12 @@ HERE = Path(__file__).resolve().parent
 
 
 def packed(path):
-    """Compresses without a time stamp, so that equal input gives equal bytes."""
+    """Compresses a file without a time stamp, so that equal input gives equal bytes. Returns base64."""
     return base64.b64encode(gzip.compress(Path(path).read_bytes(), 9, mtime=0)).decode()
 
 
 def inline(name):
-    """Reads the text of a script or style element. It must not contain a closing tag or a comment."""
+    """Reads a file for a script or style element. The file must not contain a closing tag or begin an HTML comment."""
     text = '\n' + (HERE / name).read_text(encoding='utf-8')
     assert not re.search(r'</(script|style)|<!--', text, re.I), name
     return text
@@ -39,7 +39,8 @@ options = parser.parse_args()
 
 style, script = inline('page.css'), inline('page.js')
 parts = {
-    # The worker is a blob of this page. The module is compiled from bytes that are in the page.
+    # blob: is for the worker, which the page makes from its own text. wasm-unsafe-eval is for the module, which the page
+    # compiles from its own bytes.
     'policy': f"default-src 'none'; script-src {digest(script)} 'wasm-unsafe-eval'; style-src {digest(style)}; "
               "worker-src blob:; base-uri 'none'; form-action 'none'",
     'version': options.version,

@@ -3,9 +3,9 @@
  * `fsgscheck explain` for a caller that has bytes instead of files: the WebAssembly module of the
  * page.
  *
- * The caller puts bytes into the buffer and passes their number. For each file, the caller calls
- * page_file(), then page_feed() until the file ends, then page_end_file(). After the last file, it
- * calls page_json() once.
+ * The caller puts a name or bytes into the buffer and passes the length. For each file, the caller
+ * calls page_file(), then page_feed() until the file ends, then page_end_file(). After the last
+ * file, it calls page_json() once.
  *
  * The module imports nothing. So it can access only its own memory, whatever it reads.
  */
@@ -16,7 +16,7 @@
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
 
-/* The size of the buffer: a multiple of the code unit of every encoding. */
+/* The size of the buffer: a multiple of the size of a code unit in every encoding. */
 enum { BUFFER = 1 << 20 };
 
 static struct explain explain;
@@ -88,9 +88,9 @@ const char *EXPORT(page_json)(void)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-/* The C library imports these functions: its printf() does not support long double, and would
- * report that on standard error. This module prints no long double, so the functions below replace
- * the imports and only fail. */
+/* The C library imports these functions: its printf() does not support long double, and reports
+ * this on standard error. This module prints no long double. So the functions below replace the
+ * imports and only fail. */
 #define IMPORT(name) __imported_wasi_snapshot_preview1_##name
 
 int32_t IMPORT(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t written)

@@ -105,7 +105,7 @@ function stop() {
 
 const LONGEST_NAME = 80;  // bytes; the reader stores at most 95
 
-// A name as the reader returns it. The middle of a long name is left out.
+// The name under which the reader returns a file. Leaves out the middle of a long name.
 function plain(name) {
   const encoder = new TextEncoder();
   const letters = [...new TextDecoder().decode(encoder.encode(name)).replace(/\t/g, '?').replace(HIDDEN, '?')];
@@ -115,8 +115,8 @@ function plain(name) {
   return short;
 }
 
-// Gives two files with the same name different names. The names are stored beside the File objects, because a new
-// File made from a file that no longer exists would be empty.
+// Gives files with the same name different names. The names are stored beside the File objects, because a new File made
+// from a file that no longer exists would be empty.
 function named(files) {
   const taken = new Set();
   return files.map(file => {
@@ -184,7 +184,7 @@ function fail(message) {
 
 // -- Showing
 
-// The tones of the verdicts, worst verdict first.
+// The tone of each verdict, worst verdict first: fleet() sorts by this order.
 const TONES = {broken: 'bad', inconsistent: 'bad', unadvertised: 'bad', unknown: 'open', disabled: 'warn', unsupported: 'warn',
                usable: 'good'};
 const ABREAST = 4;  // machines that fit side by side
@@ -221,7 +221,7 @@ function imageButton() {
   return element('p', {class: 'buttons'}, element('button', {type: 'button', class: 'save-image'}, 'Save the boot image'));
 }
 
-// The steps of the advice. Each step names the side that has to act and what it has to do. Lines that begin with
+// The steps of the advice. A step may begin with the side that has to act, followed by a colon. Lines that begin with
 // blanks are the commands of a step.
 function steps(advice, title) {
   const items = [];
@@ -252,7 +252,7 @@ function bits(source) {
   return element('ul', {class: 'bits', 'aria-label': 'Bits that are set in CR4'}, ...items);
 }
 
-// A line of the log, with the important words in it marked.
+// Splits a line of the log at the important words, and marks these words.
 function marked(text, words) {
   const parts = [];
   for (;;) {
@@ -342,8 +342,8 @@ function uptime(seconds) {
   return days ? `${count(days, 'day')}, ${count(hours, 'hour')}` : `${hours}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')} hours`;
 }
 
-// The card of one source. It has a verdict and a reason only if there are several sources, and advice only if this differs from
-// the advice at the top.
+// The card of one source. It has a verdict and a reason only if there are several sources. It has advice only if the
+// advice differs from that at the top.
 function card(source, lines, answer) {
   const other = answer.explain.sources.length > 1;
   const made = titled(place(source), ...evidence(source, lines));

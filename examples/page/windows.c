@@ -42,7 +42,8 @@ int main(int argc, char **argv)
 	return explain_command(argc, argv);
 }
 
-/* Does nothing, because the modules of a core file's program are not on this machine. */
+/* Does nothing. On Linux, it reads the modules of a core file's program, which are not on this
+ * machine. */
 struct explain;
 void read_module(struct explain *e);
 void read_module(struct explain *e)

@@ -19,9 +19,10 @@ function stringAt(at) {
   return new TextDecoder().decode(all.subarray(at, all.indexOf(0, at)));
 }
 
-// Feeds one file to the reader. Returns the encoding of the file, whether the whole file could be read, and a mark for each
-// buffer. Marks serve to find lines again. A mark has the number of lines that page_feed() had counted before the buffer,
-// and the CR or LF before the buffer, which may be the first half of CR LF or LF CR.
+// Feeds one file to the reader. Returns the encoding of the file, whether the whole file could be read, and a mark for
+// each buffer. Marks serve to find lines again. A mark has the position of the buffer in the file and the number of
+// lines that page_feed() had counted before the buffer. It also has the CR or LF before the buffer, which may be the
+// first half of CR LF or LF CR.
 async function feed({file, name: text}, report) {
   const name = new TextEncoder().encode(text);
   const marks = [];
@@ -74,9 +75,9 @@ async function fetchLines(file, {encoding, marks}, wanted) {
   return lines;
 }
 
-// The lines that a source is based on, and the lines around them.
+// Gets the lines that a source is based on, and the lines around them.
 async function excerpt(source, files, fed) {
-  // The names of further machines in a file contain their line numbers.
+  // If a file has several machines, the names of all but the first end with their line number.
   const read = files.find(({name}) => name === source.name || `${name}:${source.line}` === source.name) ||
     (files.length === 1 && files[0]);
   const wanted = new Set();

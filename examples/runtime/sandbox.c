@@ -18,7 +18,8 @@
 
 enum { CALLS = 4000, WORDS = 16 };
 
-/* Accesses the guest's memory at an address of the guest. */
+/* Accesses memory through GS, at a 32-bit offset from the GS base. In the guest, the offset is an
+ * address of the guest. */
 #define THROUGH_GS(type, address) (*(type __seg_gs volatile *)(uintptr_t)(uint32_t)(address))
 
 struct sandbox {
@@ -26,7 +27,7 @@ struct sandbox {
 	uint64_t outside; /* the GS base of the caller */
 	uint64_t heard;   /* the sum of the words that the guest reported */
 	unsigned crossings;
-	unsigned disturbed; /* how often host code found another GS base than its own */
+	unsigned disturbed; /* how often host code found a GS base other than its own */
 };
 
 /* The host uses GS, too: its own GS base is the address of host_data. */
@@ -55,8 +56,8 @@ static __attribute__((noinline)) void host_tell(struct sandbox *box, uint32_t va
 	enter(box);
 }
 
-/* The guest: keeps a running sum at address 0 and a table after it, and reports every fourth
- * word. */
+/* The guest: keeps a running sum at address 0 and a table at address 64, and reports every fourth
+ * word of the table to the host. */
 static __attribute__((noinline)) uint32_t guest_add(struct sandbox *box, uint32_t seed)
 {
 	for (uint32_t i = 0; i < WORDS; i++) {

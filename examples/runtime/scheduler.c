@@ -16,12 +16,12 @@ enum { THREADS = 3, TASKS = 48, STEPS = 400, STACK = 64 * 1024 };
 
 struct worker {
 	pthread_t thread;
-	void *stack; /* the thread's own stack, while a task runs on the thread */
+	void *stack; /* the thread's own RSP, saved while a task runs on the thread */
 	unsigned switches;
 };
 
 struct task {
-	struct task *self; /* the address of this structure, for pointers without GS */
+	struct task *self; /* address of this structure: a pointer that works without GS */
 	struct worker *worker;
 	struct task *next;
 	void *stack;
@@ -36,8 +36,8 @@ struct task {
 #define SELF (*(struct task __seg_gs volatile *)0)
 
 /*
- * Saves the registers that a callee must preserve on the old stack, and loads them from the new
- * stack.
+ * Pushes the registers that a callee must preserve, stores the stack pointer in *save, changes to
+ * the stack `to`, and pops the registers that were pushed there.
  */
 void switch_stack(void **save, void *to);
 __asm__(".text\n"
@@ -155,7 +155,7 @@ static void *run_worker(void *argument)
 	return NULL;
 }
 
-/* Makes a stack as if the task had just called switch_stack() at the start of run_task(). */
+/* Makes a stack from which switch_stack() returns to the start of run_task(). */
 static void *prepare_stack(void)
 {
 	char *const bottom = aligned_alloc(16, STACK);
@@ -166,7 +166,7 @@ static void *prepare_stack(void)
 		exit(EXIT_FAILURE);
 	}
 	top = (void **)(bottom + STACK);
-	*--top = NULL; /* run_task() never returns */
+	*--top = NULL; /* instead of a return address: run_task() never returns */
 	*--top = (void *)(uintptr_t)run_task;
 	for (int i = 0; i < 6; i++)
 		*--top = NULL;

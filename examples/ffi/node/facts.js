@@ -38,7 +38,7 @@ function thrown(call) {
 	return {};
 }
 
-// A call that fails must throw an error like Node's own errors.
+// Prints the errno of each call that fails: its error must be like Node's own errors, with a code and a negative errno.
 function errors() {
 	const calls = {
 		check: () => fsgscheck.check(0x80000000),

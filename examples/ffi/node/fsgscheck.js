@@ -47,7 +47,7 @@ const C = {
 	version: library.func('fsgs_version_string', 'str', []),
 };
 
-// enum fsgs_check_flag, fsgs_segment and fsgs_list.
+// The numbers of enum fsgs_check_flag, enum fsgs_segment and enum fsgs_list.
 const Check = Object.freeze({ NO_TRIAL: 1, CONTEXT: 2, ALL_CPUS: 4, SURVIVAL: 8 });
 const Segment = Object.freeze({ FS: 0, GS: 1 });
 const List = Object.freeze({ VERDICT: 1, FINDING: 2, OUTCOME: 3, INSN: 4, ACCESS: 5, PROOF: 6 });
@@ -56,7 +56,7 @@ const answer = (value) => [null, false, true][value] ?? null;
 // The word for a result. A number that the library does not know counts as 0, which claims the least in each of these lists.
 const result = (list, value) => C.name(list, value) ?? C.name(list, 0);
 
-// {NAME: 'name', ...}, in the order of the numbers.
+// The words of a list as {NAME: 'name', ...}, in the order of their numbers.
 function words(list) {
 	const all = {};
 	for (let value = 0, word; (word = C.name(list, value)) !== null; value++)
@@ -78,7 +78,7 @@ function succeed(call, status) {
 	throw Object.assign(new Error(`${code}: ${call}`), { code, errno: status, syscall: call });
 }
 
-// Check the range of 32-bit numbers and of 64-bit BigInts, because koffi would truncate them: 2n ** 64n would become 0.
+// Check the range, because koffi would truncate numbers to 32 bits and BigInts to 64 bits: 2n ** 64n would become 0.
 function u32(value) {
 	if (!Number.isInteger(value))
 		throw new TypeError(`not an integer: ${value}`);
@@ -138,7 +138,7 @@ function check(flags = 0) {
 	};
 }
 
-// How a base is read and written here: a word of Access, NONE for an invalid segment.
+// How a base is read and written here: a word of Access, which is Access.NONE for an invalid segment.
 function baseAccess(segment) {
 	return result(List.ACCESS, C.baseAccess(u32(segment)));
 }
@@ -155,7 +155,7 @@ function setBase(segment, base) {
 	succeed('fsgs_set_base', C.setBase(u32(segment), u64(base)));
 }
 
-// Writes a base only if it has another value. Cheaper than setBase() if the base often has the value already.
+// Writes a base only if the segment has another base. Cheaper than setBase() if the segment often has it already.
 function ensureBase(segment, base) {
 	succeed('fsgs_ensure_base', C.ensureBase(u32(segment), u64(base)));
 }

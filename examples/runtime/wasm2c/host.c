@@ -3,8 +3,9 @@
  * Runs the code that wasm2c makes from sum.wat. wasm2c was not written for libfsgscheck, but its
  * code can use the library.
  *
- * wasm2c's own runtime decides by AT_HWCAP2 whether to use the instructions, and otherwise calls
- * arch_prctl. Here the library decides, and writes the base.
+ * wasm2c's own runtime decides by AT_HWCAP2 whether the generated code may execute the
+ * instructions, and calls arch_prctl otherwise. Here the library decides. If the generated code may
+ * not execute the instructions, the library accesses the base.
  */
 #include "sum.h"
 
@@ -81,7 +82,8 @@ int main(void)
 		wrong += w2c_sum_sum(&instance, BYTES) != SUM;
 	wasm2c_sum_free(&instance);
 	wrong += fsgs_get_gs_base(&after);
-	/* With WASM_RT_SEGUE_FREE_SEGMENT the generated code does not restore the base. */
+	/* With WASM_RT_SEGUE_FREE_SEGMENT, the generated code must leave its base in GS. Without
+	 * it, the code must restore the old base. */
 	wrong += WASM_RT_SEGUE_FREE_SEGMENT ? after == before : after != before;
 	printf("%s: %d calls by %s, the sum is %s\n", wrong ? "not ok" : "ok", CALLS,
 	       fsgs_name(FSGS_LIST_ACCESS, access), wrong ? "wrong" : "124716");

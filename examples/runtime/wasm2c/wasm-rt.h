@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The interface that C code from wasm2c requires from its embedder, for a module without tables and
- * imports. The names are wasm2c's. host.c implements the last declarations, which are about the GS
- * base, with libfsgscheck.
+ * imports. The names are those of wasm2c. host.c defines the functions. For the last ones, which
+ * are about the GS base, it uses libfsgscheck.
  */
 #ifndef WASM_RT_H_
 #define WASM_RT_H_
@@ -84,14 +84,14 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t 
 void wasm_rt_free_memory(wasm_rt_memory_t *memory);
 
 /* Used at each entry of an exported function. The flag says whether the generated code may execute
- * the instructions. If not, it calls these functions. */
+ * the instructions. If not, the generated code calls these functions. */
 extern bool wasm_rt_fsgsbase_inst_supported;
 void wasm_rt_syscall_set_segue_base(void *base);
 void *wasm_rt_syscall_get_segue_base(void);
 
 #if WASM_RT_SEGUE_FREE_SEGMENT
-/* The base that the generated code wrote last. It writes a base only if the base differs from this
- * value. */
+/* The base that the generated code wrote last. The code writes a base only if that differs from
+ * this value. */
 extern _Thread_local void *wasm_rt_last_segment_val;
 #endif
 

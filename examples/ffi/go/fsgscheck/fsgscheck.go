@@ -211,8 +211,8 @@ func SetBase(segment Segment, base uint64) error {
 	return failed(C.fsgs_set_base(C.uint32_t(segment), C.uint64_t(base)))
 }
 
-// EnsureBase writes a base of the calling thread only if the base has another value. This is cheaper than SetBase if
-// the base often has the value already.
+// EnsureBase writes a base of the calling thread only if the segment has another base. This is cheaper than SetBase if
+// the segment often has the base already.
 func EnsureBase(segment Segment, base uint64) error {
 	return failed(C.fsgs_ensure_base(C.uint32_t(segment), C.uint64_t(base)))
 }

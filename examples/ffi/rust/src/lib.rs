@@ -348,8 +348,7 @@ pub fn set_gs_base(base: u64) -> io::Result<()> {
     result(unsafe { sys::fsgs_set_base(Segment::Gs as u32, base) })
 }
 
-/// Write the GS base only if it has another value. Cheaper than `set_gs_base()` if the base often has the value
-/// already.
+/// Write a base only if GS has another base. Cheaper than `set_gs_base()` if GS often has this base already.
 pub fn ensure_gs_base(base: u64) -> io::Result<()> {
     // SAFETY: neither Rust nor the C library uses GS on this system.
     result(unsafe { sys::fsgs_ensure_base(Segment::Gs as u32, base) })
@@ -363,7 +362,7 @@ pub unsafe fn set_fs_base(base: u64) -> io::Result<()> {
     result(sys::fsgs_set_base(Segment::Fs as u32, base))
 }
 
-/// Write the FS base only if it has another value.
+/// Write a base only if FS has another base.
 pub unsafe fn ensure_fs_base(base: u64) -> io::Result<()> {
     result(sys::fsgs_ensure_base(Segment::Fs as u32, base))
 }

@@ -49,7 +49,7 @@ _library.fsgs_ensure_base.argtypes = [ctypes.c_uint32, ctypes.c_uint64]
 
 
 class Check(enum.IntFlag):
-    """The flags of a check: enum fsgs_check_flag."""
+    """The flags of check(): enum fsgs_check_flag."""
     NO_TRIAL = 1
     CONTEXT = 2
     ALL_CPUS = 4
@@ -73,7 +73,7 @@ class List(enum.IntEnum):
 
 
 class _Word(enum.IntEnum):
-    """A number with a name from the library."""
+    """A number that has a name in the library; str() gives the name."""
 
     def __str__(self):
         return _library.fsgs_name(self._LIST, self).decode()
@@ -132,7 +132,7 @@ def _fields():
 
 
 class Report:
-    """One check: the decision and the evidence. `raw` has every field of the report, by its name."""
+    """The result of one check: the decision and the evidence. `raw` has every field of the report, by its name."""
 
     def __init__(self, report):
         self._report = report
@@ -211,7 +211,7 @@ def set_base(segment, base):
 
 
 def ensure_base(segment, base):
-    """Write a base only if it has another value. Cheaper than set_base() if the base often has the value already."""
+    """Write a base only if the segment has another base. Cheaper than set_base() if the segment often has it already."""
     _raise(_library.fsgs_ensure_base(_fit(segment, 32), _fit(base, 64)))
 
 
