@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Decodes base64 (RFC 4648) over lines of any width, inside mail, YAML, shell commands or web
- * pages. */
+/* Decodes base64 (RFC 4648), also if it is split into several lines, in mail, YAML, shell commands
+ * or web pages. */
 #include "explain.h"
 
 #include <string.h>
 
-/* The value of a digit; -1 for another character. In URLs, other characters stand for 62 and 63. */
+/* The value of a base64 digit; -1 for any other character. URLs use "-" and "_" in place of "+" and
+ * "/". */
 static int base64_digit(char c)
 {
 	return c >= 'A' && c <= 'Z'   ? c - 'A'
@@ -16,11 +17,13 @@ static int base64_digit(char c)
 				      : -1;
 }
 
-#define BASE64_LEAST 60 /* fewest digits of a whole line: mail has 76, PEM 64 */
-#define BASE64_SHORT 16 /* fewest digits of a shorter line, which must decode to text */
+/* The fewest digits in the first line of base64: mail has 76 in a line, PEM 64. A shorter line with
+ * at least BASE64_SHORT digits counts, too, if it decodes to text. */
+#define BASE64_LEAST 60
+#define BASE64_SHORT 16
 
-/* Whether the digits decode to text. An ordinary word does not, because half of all byte values do
- * not occur in text. */
+/* Whether the first 64 digits decode to ASCII text. A long word hardly ever does, because most byte
+ * values do not occur in such text. */
 static bool is_base64_of_text(const char *text, size_t size)
 {
 	uint32_t bits = 0;
@@ -38,8 +41,8 @@ static bool is_base64_of_text(const char *text, size_t size)
 	return true;
 }
 
-/* Finds the digits in a line: after quote marks, a key, or the scheme of a data URL, and before
- * padding or a quote. */
+/* Finds the base64 digits in a line. Quote marks, an XML tag, a key, or the beginning of a data URL
+ * may come before the digits, and padding or a quotation mark after them. */
 static struct text body(const char *line, size_t size)
 {
 	struct text t = {line, line + size}, rest;
@@ -73,7 +76,8 @@ static struct text body(const char *line, size_t size)
 							    : (struct text){t.at, t.at};
 }
 
-/* Whether the text, which consists of base64 digits, is base64. A hexadecimal number is not. */
+/* Whether the text, which consists of base64 digits, is base64, and not a word or a hexadecimal
+ * number. After a line of base64, any such text is. */
 static bool is_base64(const struct explain_stream *s, struct text t)
 {
 	const size_t size = (size_t)(t.end - t.at);
@@ -90,7 +94,8 @@ static bool is_base64(const struct explain_stream *s, struct text t)
 bool explain_base64_take(struct explain_stream *s, const char *line, size_t size)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
-	/* Do not search a line that begins with a bracket, as nearly every line of a log does. */
+	/* For speed, do not search lines that begin with a bracket, as nearly all lines of a log
+	 * do. */
 	const struct text t =
 		to && size && *line != '[' ? body(line, size) : (struct text){line, line};
 

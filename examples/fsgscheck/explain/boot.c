@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads what a boot reports in a kernel log: the kernel, processor, hypervisor and command line. */
+/* Reads what a kernel log shows about a boot: the kernel's release, the processor, the hypervisor,
+ * the command line, disabled features and out-of-tree modules. */
 #include "explain.h"
 
 #include <string.h>
@@ -66,9 +67,9 @@ void explain_boot_end(struct explain *e)
 	if ((b->disabled || b->cleared || b->misspelt[0]) && !b->judged) {
 		explain_put_boot(&s, b);
 		r->vantage = FSGS_VANTAGE_PROCESS;
-		/* Fill in the evidence that a process under this kernel would get. The kernel
-		 * prints the line about nofsgsbase only if CPUID offers the feature; it always
-		 * prints the clearcpuid line. */
+		/* Fill in the evidence that a process under this kernel would get. With nofsgsbase,
+		 * the kernel prints its message only if CPUID offers the feature. With clearcpuid,
+		 * it prints its message in any case. */
 		if (b->disabled || b->cleared) {
 			r->cpuid_fsgsbase = b->disabled ? FSGS_ANSWER_YES : FSGS_ANSWER_UNKNOWN;
 			r->hwcap2_present = FSGS_ANSWER_YES;
@@ -83,7 +84,8 @@ void explain_boot_end(struct explain *e)
 	memset(b, 0, sizeof *b);
 }
 
-/* Maps a hypervisor's name in Linux (arch/x86/kernel/cpu) or lscpu to its signature in CPUID. */
+/* Translates a hypervisor's name, as Linux (arch/x86/kernel/cpu) or lscpu prints it, to its CPUID
+ * signature. */
 const char *explain_signature(struct text name)
 {
 	static const struct {
@@ -105,7 +107,8 @@ const char *explain_signature(struct text name)
 	return "";
 }
 
-/* Parses " 10.0.20348.0-0-0" (since Linux 5.17) or ":20348-10.0-0-0.0" (before). */
+/* Parses the version of a Hyper-V host after "Host Build": " 10.0.20348.0-0-0" since Linux 5.17,
+ * ":20348-10.0-0-0.0" before. */
 static void take_host_build(struct explain_boot *b, struct text t)
 {
 	uint32_t build, major, minor;
@@ -159,7 +162,8 @@ static void take_boot_cpu(struct explain_boot *b, struct text t)
 	text_copy(&brand, "", b->brand, sizeof b->brand);
 }
 
-/* The Levenshtein distance: the least number of letters to change, insert or delete. */
+/* The Levenshtein distance: the minimum number of letters to change, insert or delete to turn `a`
+ * into `b`. */
 static uint32_t distance(struct text a, const char *b)
 {
 	const size_t length = strlen(b);
@@ -182,8 +186,8 @@ static uint32_t distance(struct text a, const char *b)
 	return row[length];
 }
 
-/* Whether a word is a misspelt nofsgsbase, or fsgsbase=VALUE. The kernel does not know such an
- * option and passes it to init. */
+/* Whether a word is a misspelling of nofsgsbase, or has a value: fsgsbase=0, nofsgsbase=1. The
+ * kernel does not know such an option and passes it to init. */
 static bool is_misspelt(struct text word)
 {
 	static const char right[] = "nofsgsbase", without[] = "fsgsbase";
@@ -221,7 +225,8 @@ static void take_command_line(struct explain *e, struct text t)
 	}
 }
 
-/* Notes out-of-tree modules, which have an O among their taint flags: "gsgx(OE)". */
+/* Records whether the list has out-of-tree modules: their taint flags contain O, as in
+ * "gsgx(OE)". */
 static void take_modules(struct explain *e, struct text t)
 {
 	while (text_find(&t, "("))
@@ -236,14 +241,14 @@ static void take_version(struct explain *e, const struct explain_message *m, str
 	text_copy(&t, " ", release, sizeof release);
 	if (!explain_version(release))
 		return;
-	/* In a log with the newest line first, this line is the last one about a boot. */
+	/* In a log with the newest line first, "Linux version" is the last line about a boot. */
 	if (explain_crash_is_reversed(e)) {
 		explain_boot_kernel(e, release);
 		explain_boot_end(e);
 		return;
 	}
-	/* A pstore record with the newest part first is about one boot, so this line does not begin
-	 * another boot. */
+	/* A pstore record with the newest part first is about one boot, so "Linux version" does not
+	 * begin another boot here. */
 	if (!e->crash.parts)
 		explain_boot_end(e);
 	explain_boot_kernel(e, release);
@@ -285,8 +290,8 @@ void explain_boot_read(struct explain *e, const struct explain_message *m, uint3
 	case BOOT_MODULES:
 		take_modules(e, t);
 		return;
-	/* The kernel's own message ends here. A line with more text quotes the kernel's source
-	 * code. */
+	/* The kernel's message ends after "command line". If more text follows, the line quotes the
+	 * kernel's source code. */
 	case BOOT_DISABLED:
 		b->disabled |= text_ends(t);
 		break;

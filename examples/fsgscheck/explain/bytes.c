@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Converts the encoding of a file. UTF-8 stays, and UTF-16 of either byte order becomes UTF-8.
- * Files in the formats of `magics`, such as compressed files, are not read, only named. core.c
- * reads core files. Zero bytes are dropped, because serial consoles and journals pad with them. So
- * ASCII text in UTF-16 is read even if a tool appended it to a file of another encoding.
+ * Finds out a file's encoding by its first bytes, and passes on its text in UTF-8. UTF-16 of either
+ * byte order is converted. core.c reads core files. A file in a format of `magics`, such as a
+ * compressed file, is not read: explain_packed() then returns its format.
+ *
+ * Zero bytes are dropped, because serial consoles and journals pad with them. So if a tool appended
+ * ASCII text in UTF-16 to a file of another encoding, this text is read, too.
  */
 #include "explain.h"
 
@@ -45,7 +47,7 @@ const struct explain_packed *explain_packed(const struct explain *e)
 	return e->bytes.packed;
 }
 
-/* Passes the bytes on without zero bytes, in pieces as long as possible. */
+/* Passes on all bytes except zero bytes, in as few calls as possible. */
 static void put_bytes(struct explain *e, const char *bytes, size_t size)
 {
 	while (size) {
@@ -124,7 +126,8 @@ static void feed(struct explain *e, const char *bytes, size_t size)
 		put_units(e, bytes, size);
 }
 
-/* Whether the file is UTF-16 without a byte order mark: ASCII with a zero in every second byte. */
+/* Whether the file begins like ASCII text in UTF-16 without a byte order mark: exactly the bytes at
+ * even (`zero` is 0) or at odd (`zero` is 1) indices are zero. */
 static bool alternates(const unsigned char *first, uint32_t length, uint32_t zero)
 {
 	for (uint32_t i = 0; i < length; i++)
@@ -133,7 +136,7 @@ static bool alternates(const unsigned char *first, uint32_t length, uint32_t zer
 	return length >= 4;
 }
 
-/* Chooses the encoding by the first bytes of the file. */
+/* Chooses the file's encoding by its first bytes, and reads these bytes. */
 static void start(struct explain *e)
 {
 	struct explain_bytes *b = &e->bytes;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the line that states why the kernel stopped or printed a dump. It is the first line of a
- * crash, of a warning, or of a CPU's backtrace. */
+/* Reads the header of a dump: the line that states why the kernel stopped, or why it printed the
+ * dump. It is the first line of a crash, of a warning, or of a CPU's backtrace. */
 #include "explain.h"
 
 #include <string.h>
 
-/* Whether the crash has no header yet, so that a later line may be its header. */
+/* Whether the header of the crash has not been read. It may come later if the log is in reverse
+ * order. */
 static bool is_waiting(const struct explain_crash *c)
 {
 	return c->cause == EXPLAIN_HEADERLESS || c->cause == EXPLAIN_PANIC;
 }
 
-/* Opens a crash with the cause that this line states. In a log with the newest line first, the line
- * comes after the dump and belongs to the open crash. */
+/* Opens a crash with the cause that this line states. If the newest lines or pstore parts come
+ * first, the line may follow the dump. Then it completes the open crash instead. */
 static struct explain_crash *take_cause(struct explain *e, const struct explain_message *m,
 					enum explain_cause cause)
 {
@@ -34,7 +35,7 @@ static struct explain_crash *take_cause(struct explain *e, const struct explain_
 	return c;
 }
 
-/* Whether the text is an error code and a crash number: "0000 [#1]". OCR may turn 0 into O
+/* Whether the text begins with an error code and a crash number: "0000 [#1]". OCR may turn 0 into O
  * and 1 into l. */
 static bool is_count(struct text t)
 {
@@ -48,9 +49,8 @@ static bool has_letters(struct text t)
 	return t.at < t.end && strchr("OoQDlI", *t.at);
 }
 
-/* Whether the kernel faulted: "general protection fault: 0000 [#1]", "..., probably for
- * non-canonical address ...: 0000 [#1]". If a program faulted, the message is "general protection
- * fault ip:... ". */
+/* Whether the text after "general protection fault" shows a fault of the kernel: ": 0000 [#1]" or
+ * ", probably for non-canonical address ...". For a fault of a program, it is " ip:...". */
 static bool is_protection(struct text t)
 {
 	return (text_skip(&t, ": ") && is_count(t)) || text_skip(&t, ", ");
@@ -68,8 +68,8 @@ static struct explain_crash *take_early(struct explain *e, const struct explain_
 					 : EXPLAIN_OTHER);
 }
 
-/* Handles a backtrace of a CPU that continues, or a warning. The kernel may print it in the middle
- * of a crash, which stays open then. */
+/* Handles the first line of a warning, or of the backtrace of a CPU that continues. If the kernel
+ * printed this line in the middle of a crash, the crash stays open. */
 void explain_crash_sample(struct explain *e, const struct explain_message *m)
 {
 	bool is_new;
@@ -81,8 +81,8 @@ void explain_crash_sample(struct explain *e, const struct explain_message *m)
 		explain_crash_open(e, m, EXPLAIN_SAMPLE);
 }
 
-/* Handles a crash with another cause. "Oops: 0002 [#1]" follows "BUG: unable to handle ..." and
- * belongs to the same crash. */
+/* Handles a line with a cause other than FSGSBASE. After "BUG: unable to handle ...", the line
+ * "Oops: 0002 [#1]" belongs to the same crash. `counts`: the line has a crash number. */
 static void take_other(struct explain *e, const struct explain_message *m, bool counts)
 {
 	bool is_new;

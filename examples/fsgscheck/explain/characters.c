@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Undoes the encodings of transports: colours, entities, tags, escapes, quoted-printable. */
+/* Removes or decodes what transports add to text: colours, entities, tags, escapes,
+ * quoted-printable. */
 #include "explain.h"
 
 #include <string.h>
@@ -21,8 +22,9 @@ static bool any(vector v)
 	return memcmp(&v, &zero, sizeof v) != 0;
 }
 
-/* Groups of characters. One or two comparisons find all characters of a group, and may also match
- * a few other characters. */
+/* Groups of characters that may need decoding. If a group's vector stays zero, the text has no
+ * character of the group. One or two comparisons find each group, and also match a few other
+ * characters. */
 struct groups {
 	vector low, quotes, angles, slashes;
 };
@@ -59,7 +61,7 @@ uint32_t explain_characters_in(const char *bytes, size_t size)
 		memcpy(&v, at, sizeof v);
 		look(&g, v);
 	}
-	/* The last vector may overlap the vector before it. */
+	/* The last vector ends at the last byte, so it may overlap the vector before it. */
 	if (size >= sizeof v) {
 		memcpy(&v, bytes + size - sizeof v, sizeof v);
 	} else {
@@ -145,11 +147,11 @@ static bool skip_name(struct text *t, const char *name)
 	return true;
 }
 
-/* Decodes an HTML tag that a web page adds to a log. The table does not contain text that the
- * kernel prints in angle brackets. */
+/* Replaces an HTML tag, which a web page added to a log, by a line end, a blank or nothing. The
+ * table does not contain text that the kernel prints in angle brackets. */
 static bool tag(struct source *s, uint32_t how)
 {
-	/* `before` replaces an opening tag, `behind` a closing tag; 0: nothing replaces it. */
+	/* `before` replaces an opening tag, `behind` a closing tag. 0: the tag is only removed. */
 	static const struct {
 		const char *name;
 		char before, behind;
@@ -188,8 +190,8 @@ static bool tag(struct source *s, uint32_t how)
 
 /* Skips an ECMA-48 sequence after its ESC. CSI has parameters and a final byte, and OSC ends with
  * BEL or ST. Other sequences have intermediate bytes and a final byte. A program that redraws a
- * console moves the cursor to the first column of each line, so this movement counts as a line
- * end. */
+ * console moves the cursor to the first column of each line, so this sequence is replaced by a line
+ * end, or by a blank without CHARACTERS_LINES. */
 static void escape(struct source *s, uint32_t how)
 {
 	const char *const start = s->at;
@@ -215,7 +217,8 @@ static void escape(struct source *s, uint32_t how)
 		s->at++;
 }
 
-/* Decodes ESC in the notations that programs use for unprintable characters. */
+/* Skips a sequence whose ESC is written as text, such as "^[" or "\e", as programs write
+ * unprintable characters. */
 static bool spelt_escape(struct source *s, uint32_t how)
 {
 	static const char *const names[] = {"^[",      "\\e",     "\\033", "\\x1b", "\\x1B",
@@ -233,8 +236,8 @@ static bool spelt_escape(struct source *s, uint32_t how)
 	return false;
 }
 
-/* Whether the text begins with a colour sequence, "[32m" or "[0;1m", without the ESC, which
- * consoles on web pages drop. */
+/* Whether the text begins with a colour sequence without its ESC: "[32m" or "[0;1m". Consoles on
+ * web pages drop the ESC. */
 bool explain_is_bare_colour(struct text t, size_t *length)
 {
 	const char *const start = t.at;
@@ -250,7 +253,8 @@ bool explain_is_bare_colour(struct text t, size_t *length)
 	return true;
 }
 
-/* Decodes overstriking: a character, backspace, and the same character again. */
+/* Decodes overstriking, an old notation of bold text: a character, backspace, and the same
+ * character again. */
 static bool overstrike(struct source *s)
 {
 	if (s->to == s->start || s->end - s->at < 2 || s->at[1] != s->to[-1])
@@ -282,7 +286,7 @@ static bool wide(struct source *s, uint32_t how)
 	return true;
 }
 
-/* Decodes escaped punctuation: with a backslash in Markdown, or as \u003c in JSON. */
+/* Decodes escaped punctuation: "\[" as in Markdown, or "\u003c" as in JSON. */
 static bool backslash(struct source *s)
 {
 	static const struct {
@@ -303,7 +307,8 @@ static bool backslash(struct source *s)
 	return false;
 }
 
-/* Decodes a line end or tab in a JSON, YAML or Python string that is alone on its line. */
+/* Decodes "\n", "\r\n" or "\t" in a line that is one string of JSON, YAML or Python, or that
+ * contains a whole log. */
 static bool line_end(struct source *s)
 {
 	struct text t = {s->at, s->end};
@@ -318,8 +323,9 @@ static bool line_end(struct source *s)
 	return true;
 }
 
-/* Whether the text is a string with several lines: "log", 'log', b'log' or key: "log". A row of a
- * table does not count, because its last column may be a user-chosen name. */
+/* Whether the text is a string with at least three escaped line ends: "log", 'log', b'log' or key:
+ * "log". A row of a table, with `","`, does not count, because its last column may be a user-chosen
+ * name. */
 bool explain_is_literal(struct text t)
 {
 	struct text rest;
@@ -338,8 +344,8 @@ bool explain_is_literal(struct text t)
 	return text_find(&rest, "\\n");
 }
 
-/* The character that "=3C" (RFC 2045, 6.7) or "%3C" (RFC 3986, 2.1) stands for; -1 if it does not
- * occur in text. */
+/* The character that "=3C" (RFC 2045, 6.7) or "%3C" (RFC 3986, 2.1) stands for; -1 without two
+ * digits, or if the character does not occur in text. */
 static int coded(const struct source *s)
 {
 	const int high = s->end - s->at > 2 ? text_hex_digit(s->at[1]) : -1;
@@ -360,8 +366,8 @@ static bool quoted_printable(struct source *s)
 	return true;
 }
 
-/* In a line that is not encoded as a whole, decodes only the angle brackets, which a browser
- * encodes. */
+/* Decodes "%3C" and the like. In a line that is not encoded as a whole, only angle brackets are
+ * decoded, because browsers encode them. */
 static bool percent(struct source *s, uint32_t how)
 {
 	const int code = coded(s);
@@ -376,7 +382,7 @@ static bool percent(struct source *s, uint32_t how)
 	return true;
 }
 
-/* Decodes "#012" and similar codes, as rsyslog writes control characters. */
+/* Decodes tab, LF and CR as rsyslog writes them: "#011", "#012" and "#015". CR is dropped. */
 static bool hash_code(struct source *s, uint32_t how)
 {
 	struct text t = {s->at, s->end};

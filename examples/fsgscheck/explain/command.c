@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fsgscheck explain: finds the cause in files from another machine. */
+/* The command fsgscheck explain: finds out from another machine's files whether FSGSBASE works
+ * there. */
 #include "command.h"
 #include "found.h"
 #include "../output.h"
@@ -67,8 +68,8 @@ static int status(const struct found *found, bool all_read)
 	const int says = found->worst.count ? fsgs_exit_status(found->worst.source.report.verdict)
 					    : CANNOT_RUN;
 
-	/* If a file could not be read, a worse result may be in it. Only the worst exit status is
-	 * certain then. */
+	/* If a file was not read, or if memory ran out, a worse verdict may have been missed. Only
+	 * the worst exit status is certain then. */
 	return all_read || says == fsgs_exit_status(FSGS_VERDICT_BROKEN) ? says : CANNOT_RUN;
 }
 

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds a prefix that all lines of a file share, for example a file's name, a logger's columns or
- * quote marks. The prefix is learnt from consecutive lines, which may differ in numbers,
- * levels and blanks. It is then removed from each line before the line is read.
+ * Finds a prefix that the lines of a file share, for example a file's name, a logger's columns or
+ * quote marks. The prefix is learnt from consecutive lines, in which its numbers, levels and blanks
+ * may differ. It is then removed from each line before the line is read.
  *
  * A user must not be able to forge kernel messages by such a prefix. So if a file has kernel lines
- * without a prefix, no prefix is learnt from this file. Lines that a program wrote to a system log
- * are not used, either. A prefix must not contain a word with which the kernel or an init system
- * introduces a user-chosen name.
+ * without a prefix, no prefix is learnt from this file. Nothing is learnt from lines that a program
+ * wrote to a system log, either. A prefix must not contain a word with which the kernel or an init
+ * system introduces a user-chosen name.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* This many lines must begin alike. All but the last are stored, and are read once the prefix is
- * known. */
+/* This many lines in a row must begin with the prefix. All but the last are stored, and are read
+ * once the prefix is known. */
 #define LEARNT      (EXPLAIN_COMMON_KEPT + 1)
 /* If no prefix has been found after this many lines, the file is read without one. */
 #define MOST_TRIES  65536
-/* The maximum number of words in a prefix. Levels and pairs of key and value do not count. */
+/* The maximum number of words in a prefix. Levels, single letters, pairs of key and value, and
+ * words after "/" or "." do not count. */
 #define MOST_WORDS  6
 
 /* Up to this many lines in a row may lack the prefix, because another tool or a person wrote
@@ -32,7 +33,8 @@ static bool is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* The length of a severity level as loggers write it; 0 if there is none. */
+/* The length of the severity level with which the text begins, as loggers write it; 0 if there is
+ * none. */
 static size_t level_length(struct text t)
 {
 	static const char *const levels[] = {"TRACE", "DEBUG", "INFO",     "NOTICE",  "WARNING",
@@ -53,7 +55,7 @@ static size_t level_length(struct text t)
 struct shape {
 	uint32_t length;
 	char text[EXPLAIN_COMMON];
-	uint16_t end[EXPLAIN_COMMON]; /* where each character of the shape ends in the line */
+	uint16_t end[EXPLAIN_COMMON]; /* where in the line each character of the shape ends */
 };
 
 /* Gets the shape of a line, in which each number, level and run of blanks is one character. A "-"
@@ -107,7 +109,8 @@ static uint32_t boundary(const char *shape, uint32_t length)
 	return length;
 }
 
-/* Whether a tool may have written a prefix of this shape. */
+/* Whether a tool may have written a prefix of this shape. If not, the prefix may contain a
+ * user-chosen name. */
 static bool is_of_a_tool(const char *shape, uint32_t length)
 {
 	/* A prefix must not contain these words, which introduce names of programs, files, devices
@@ -173,8 +176,8 @@ void explain_common_bar(struct explain_common *c)
 	c->learnt = 0;
 }
 
-/* Skips the prefix if the line begins with its shape. If the message is empty, the last blank may
- * be missing. */
+/* Skips the prefix if the line begins with its shape. If nothing follows the prefix, the blank at
+ * its end may be missing. */
 static bool skip(const struct explain_common *c, struct text *t)
 {
 	struct shape s;
@@ -194,8 +197,8 @@ static bool skip(const struct explain_common *c, struct text *t)
 	return false;
 }
 
-/* If the prefix ends with a quotation mark, a logger quoted the message, which ends at the next
- * quotation mark without a backslash. */
+/* If the prefix ends with a quotation mark, a logger quoted the message. The message then ends at
+ * the next such mark that has no backslash before it. */
 static void end_quote(const struct explain_common *c, struct text *t)
 {
 	const char quote = c->shape[c->length - 1];

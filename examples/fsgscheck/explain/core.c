@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads core files of 64-bit x86 programs (core(5), elf(5)) in one pass: the segment table, the
- * notes with the registers of the thread that faulted, and the bytes at its program counter.
- * Kernels leave out code that is mapped from a file. The caller can then read these bytes from the
- * file that explain_core_module() names.
+ * notes with the registers of the thread that faulted, and the bytes at its program counter. By
+ * default, Linux leaves out code that is mapped from a file. The caller can then read these bytes
+ * from the file that explain_core_module() names.
  */
 #include "explain.h"
 
@@ -16,7 +16,7 @@ enum { SEGMENT_LOAD = 1, SEGMENT_NOTE = 4 };
 enum { NOTE_PRSTATUS = 1, NOTE_PRPSINFO = 3, NOTE_FILE = 0x46494c45 };
 
 #define SIGILL_NUMBER 4
-#define USER_CS       0x33 /* the selector of 64-bit code */
+#define USER_CS       0x33 /* Linux's selector of 64-bit user code */
 
 /* Offsets in the descriptor of NT_PRSTATUS (struct elf_prstatus of x86-64). */
 enum { PRSTATUS_SIGNAL = 12, PRSTATUS_RIP = 240, PRSTATUS_CS = 248, PRSTATUS_SIZE = 256 };
@@ -46,7 +46,8 @@ static uint64_t number(const unsigned char *bytes, size_t size)
 	return value;
 }
 
-/* Sets the next part to be read. It must lie ahead in the file; otherwise reading ends. */
+/* Sets the next part to read. Reading ends if the part begins before the current position, or is
+ * longer than the buffer. */
 static void want(struct explain_core *c, uint32_t state, uint64_t at, uint32_t size)
 {
 	c->state = at >= c->at && size <= sizeof c->bytes ? state : CORE_DONE;
@@ -78,8 +79,9 @@ static void want_code(struct explain_core *c)
 	     left < EXPLAIN_CODE ? (uint32_t)left : EXPLAIN_CODE);
 }
 
-/* Call after the last note. The next parts are the module's first page, which identifies its file,
- * and the code. */
+/* Continues after the last note: reads the first page of the module at RIP, by which the module's
+ * file is recognised, and then the bytes at RIP. Reading ends if the signal is not SIGILL in 64-bit
+ * code. */
 static void end_notes(struct explain_core *c)
 {
 	const struct explain_segment *segment;
@@ -142,7 +144,7 @@ static void take_note(struct explain_core *c)
 	const uint64_t body = c->note + 12 + ((name + 3) & ~UINT64_C(3));
 
 	c->note = body + ((size + 3) & ~UINT64_C(3));
-	/* The first NT_PRSTATUS is of the thread that the signal killed. */
+	/* The first NT_PRSTATUS belongs to the thread that got the fatal signal. */
 	if (type == NOTE_PRSTATUS && !c->has_registers && size >= PRSTATUS_SIZE)
 		want(c, CORE_PRSTATUS, body, PRSTATUS_SIZE);
 	else if (type == NOTE_PRPSINFO && size >= PRPSINFO_SIZE)
@@ -153,15 +155,16 @@ static void take_note(struct explain_core *c)
 		next_note(c);
 }
 
-/* Reads one mapping of the note NT_FILE. This note has the number of mappings, the page size, the
- * start, end and file page of each mapping, and then the names. */
+/* Reads one mapping from the note NT_FILE. This note contains, in this order: the number of
+ * mappings; the page size; the start, end and file offset in pages of each mapping; the names of
+ * the files. */
 static void take_file(struct explain_core *c)
 {
 	const uint64_t begin = number(c->bytes, 8), end = number(c->bytes + 8, 8),
 		       page = number(c->bytes + 16, 8);
 
-	/* A mapping of the file's first page begins a module. The module's other mappings
-	 * follow. */
+	/* The first mapping of a module is that of its file's first page. The module's other
+	 * mappings follow. */
 	if (page == 0)
 		c->base = begin;
 	if (c->rip >= begin && c->rip < end && !c->has_module) {
@@ -186,7 +189,7 @@ static void take_name(struct explain_core *c)
 		if (c->name_length < sizeof c->module.path - 1)
 			c->module.path[c->name_length++] = character;
 		else
-			c->module.path[0] = '\0'; /* too long: no name */
+			c->module.path[0] = '\0'; /* too long: the module gets no path */
 	}
 	if (!character && c->name_index-- == 0)
 		next_note(c);
@@ -298,7 +301,8 @@ void explain_core_code(struct explain *e, const unsigned char *code, size_t leng
 	memcpy(c->code, code, c->code_length);
 }
 
-/* Passes the results to program.c, which reads programs' deaths. */
+/* If the core file shows SIGILL in 64-bit code, passes the results to program.c, which reports the
+ * death of a program. */
 void explain_core_end(struct explain *e)
 {
 	struct explain_core *c = &e->core;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the output of cpuid(1): in words (cpuid -1), or the registers of a leaf (cpuid -r). */
+/* Reads the output of cpuid(1): the features in words (cpuid -1), or the registers of leaf 7 (cpuid
+ * -r). */
 #include "explain.h"
 
 #include <string.h>
@@ -38,7 +39,7 @@ static void begin(struct explain *e, const struct explain_message *m)
 	s->report.mode = FSGS_MODE_64BIT;
 }
 
-/* Copies a text between quotation marks: "AuthenticAMD". */
+/* Copies the text between the first two quotation marks, as in "AuthenticAMD". */
 static void copy_quoted(struct text t, char *to, size_t size)
 {
 	if (text_find(&t, "\""))

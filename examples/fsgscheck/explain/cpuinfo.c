@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads copies of /proc/cpuinfo, whole or partial. Processors can be compared only if their records
- * are complete and in one list. If a truncated list of flags does not show the flag, that proves
- * nothing.
+ * are complete and in one list that begins with processor 0. A truncated list of flags without
+ * fsgsbase proves nothing.
  */
 #include "explain.h"
 
 #include <string.h>
 
-/* Linux shows this microcode revision on Hyper-V, which returns all ones for the MSR that holds
- * it. */
+/* Linux shows this microcode revision on Hyper-V, which returns all ones for the MSR with the
+ * revision. */
 #define HYPERV_MICROCODE "0xffffffff"
 
 /* Linux lists flags in the order of its capability words. These flags come after fsgsbase (word 9,
@@ -35,8 +35,9 @@ static bool has_later_flag(struct text t)
 	return false;
 }
 
-/* Whether the length shows that a list of flags is whole. A list may be truncated even if other
- * lines follow. Buffers truncate near multiples of 256 characters, screens at fewer than 200. */
+/* Whether the length of a list of flags shows that the list is whole. A list may be truncated even
+ * if other lines follow. Buffers truncate near multiples of 256 characters, screens at fewer than
+ * 200. */
 static bool is_whole(struct text t)
 {
 	const size_t length = (size_t)(t.end - t.at);
@@ -114,7 +115,7 @@ static void begin_list(struct explain *e, const struct explain_processor *p)
 	memcpy(s->microcode, p->microcode, sizeof p->microcode);
 }
 
-/* Ends a processor's record: adds it to the open list, or begins a new list. */
+/* Ends a processor's record: adds the processor to the open list, or begins a new list with it. */
 static void end_processor(struct explain *e)
 {
 	struct explain_cpuinfo *c = &e->cpuinfo;
@@ -167,7 +168,8 @@ static void take_flags(struct explain_processor *p, const struct explain_message
 	p->flags_line = m->line;
 	p->lists = explain_flags(t, false);
 	p->hypervisor_flag = text_has_word(t, "hypervisor") ? FSGS_ANSWER_YES : FSGS_ANSWER_NO;
-	/* Keep the flags, because only the next line shows whether this line is complete. */
+	/* Keep the flags, because only a following line can show that the list of flags is
+	 * whole. */
 	p->flags_length = (uint32_t)(t.end - t.at < (long)sizeof p->flags ? t.end - t.at
 									  : (long)sizeof p->flags);
 	memcpy(p->flags, t.at, p->flags_length);
@@ -179,8 +181,8 @@ static void copy_once(struct text t, char *to, size_t size)
 		text_copy(&t, "", to, size);
 }
 
-/* Finds the value after the colon. A blank before the colon is required, because a log line has no
- * blank there. Only the last key of a record, "power management", needs no blank. */
+/* Finds the value after a key and its colon. A blank before the colon is required, because a log
+ * line has no blank there. Only the last key of a record, "power management", needs no blank. */
 static bool find_value(struct text *t, bool last)
 {
 	const char *blank = t->at;
@@ -198,13 +200,14 @@ void explain_cpuinfo_read(struct explain *e, const struct explain_message *m, ui
 	struct explain_processor *p = &e->cpuinfo.now;
 	uint32_t number = 0;
 
-	/* The key may be longer than the start in the table, such as "fpu_exception" for "fpu". */
+	/* The key may be longer than the entry in the table of readers: "fpu_exception" matches
+	 * "fpu". */
 	while (code == CPU_ANY && t.at < t.end && *t.at != ' ' && *t.at != '\t' && *t.at != ':')
 		t.at++;
 	if (!find_value(&t, code == CPU_LAST))
 		return;
-	/* A second list of flags begins a new record, because `grep flags` prints only such
-	 * lists. */
+	/* A second list of flags begins a new record, because the output of `grep flags` has no
+	 * line "processor". */
 	if (code == CPU_PROCESSOR || !p->open || m->line - p->last_line > 2 ||
 	    (code == CPU_FLAGS && p->has_flags))
 		begin_processor(e, m);

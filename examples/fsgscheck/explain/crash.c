@@ -4,16 +4,17 @@
  * stop, dump.c the registers, trace.c the call trace, tool.c the output of crash(8). judge.c
  * decides what a crash proves.
  *
- * The kernel prints a dump when it dies, and the same dump again after its call trace. Screens,
- * pstore and `journalctl -r` lose some of these lines or reverse their order. So any line of a dump
- * opens a crash.
+ * A kernel that dies prints a dump, then its call trace, then the same dump again. Screens, pstore
+ * and `journalctl -r` lose some of these lines or reverse their order. So any line of a dump may
+ * begin a crash.
  */
 #include "explain.h"
 
 #include <string.h>
 
 /* A dump and its call trace have about 40 lines, and some transports add ten lines to each line.
- * After this many messages without a line of the crash, the crash has ended. */
+ * After this many messages without a line of the crash, the crash is complete, unless its lines or
+ * pstore parts are in reverse order. */
 #define CRASH_LINES 1000
 
 static int insn_of(const struct explain_dump *d)
@@ -36,7 +37,8 @@ static void merge(struct explain_dump *best, const struct explain_dump *now)
 	best->regs_known |= now->regs_known;
 }
 
-/* The strength of the evidence in a dump for the crash that it may belong to. */
+/* How much a dump proves about the crash: 0 if it has no RIP line or is not of a 64-bit kernel, and
+ * 4 at most. */
 static int weight(const struct explain_crash *c, const struct explain_dump *d)
 {
 	if (!d->seen || d->user)
@@ -70,8 +72,8 @@ static void end_crash(struct explain *e, struct explain_crash *c)
 	if (!c->open)
 		return;
 	explain_dump_end(c);
-	/* Registers that were read without a RIP belong to another dump, except in a pstore record
-	 * with its parts in reverse order. */
+	/* Registers without a RIP line belong to another dump, except in a pstore record with its
+	 * parts in reverse order: there, the RIP line may be in another part. */
 	if (c->parts && c->best.seen)
 		merge(&c->best, &c->loose);
 	c->open = 0;
@@ -139,9 +141,9 @@ struct explain_crash *explain_crash_open(struct explain *e, const struct explain
 	return c;
 }
 
-/* Parses "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ...". A user can choose the
- * program's name, so the release is searched for only after the taint flags. It is the word before
- * " #". */
+/* Parses "0 PID: 0 Comm: swapper/0 Not tainted 6.1.0-56-amd64 #1 ...". The kernel's release is the
+ * word before " #". A user can choose the program's name after "Comm: ", so " #" is searched for
+ * only after the taint flags. */
 static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 {
 	uint32_t cpu;
@@ -180,7 +182,7 @@ static void take_cpu(struct explain *e, struct explain_crash *c, struct text t)
 	explain_boot_kernel(e, release);
 }
 
-/* Notes whether the lines of a dump are in reverse order. */
+/* Detects a dump in reverse order by the ranks of its register lines. */
 static void note_order(const struct explain *e, struct explain_crash *c,
 		       const struct explain_message *m)
 {
@@ -203,7 +205,8 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 	struct text rest = t;
 	uint64_t address;
 
-	/* Ignore a frame's registers, which crash(8) prints in another format. */
+	/* Ignore "RIP: ADDRESS  RSP: ...", with which crash(8) shows the registers of a stack
+	 * frame. */
 	if (text_hex(&rest, &address) == 16 && text_skip(&rest, "  RSP:"))
 		return;
 	if (!c->reversed)
@@ -218,9 +221,9 @@ static void take_rip(struct explain_crash *c, const struct explain_message *m, s
 
 static void take_panic(struct explain *e, struct explain_crash *c, const struct explain_message *m)
 {
-	/* Messages of a kernel that panics because it killed a task, and not because of a watchdog
-	 * or a driver. The table has only a part of each, because a screen's right edge may cut
-	 * off the rest. */
+	/* Parts of the messages with which the kernel panics because of an exception, and not
+	 * because of a watchdog or a driver. A screen's right edge may cut off the rest of the
+	 * messages. */
 	static const char *const deaths[] = {"Attempted to kill the i", "Fatal exce"};
 	bool died = false;
 
@@ -235,7 +238,7 @@ static void take_panic(struct explain *e, struct explain_crash *c, const struct 
 		end_crash(e, c);
 }
 
-/* Parses "Panic#1 Part2". pstore numbers the parts from the newest one on. */
+/* Parses "Panic#1 Part2". Part 1 of a pstore record has the newest lines. */
 static void take_part(struct explain *e, struct text t)
 {
 	uint32_t number, part = 0;
@@ -253,7 +256,7 @@ static void take_part(struct explain *e, struct text t)
 }
 
 /* The right edge of a picture may cut off bytes of a wrapped line. So in a function that uses the
- * instructions, bytes that were joined from several lines are dropped if they are another
+ * instructions, bytes that were joined from several lines are dropped if they decode to another
  * instruction. */
 static void drop_cut_code(struct explain_dump *d, const struct explain_message *m)
 {
@@ -309,8 +312,8 @@ static void take_line(struct explain *e, struct explain_crash *c, const struct e
 	}
 }
 
-/* Whether to use a line that may be part of a name. It may begin a crash, but it adds nothing to an
- * open crash, unless such lines are already part of that crash. */
+/* Whether to use a line that may be part of a user-chosen name. Such a line may begin a crash. It
+ * is added to an open crash only if that crash already contains such lines. */
 static bool may_take_quoted(const struct explain *e, uint32_t tag, uint32_t code)
 {
 	if (code == CRASH_OPCODE || code == CRASH_EARLY || code == CRASH_PROTECTION)

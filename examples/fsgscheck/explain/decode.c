@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Decodes the bytes that a kernel marks in its `Code:` line (SDM vol. 2: instruction format,
- * RDFSBASE, MOV to control registers). */
+/* Decodes the instruction at RIP, for example from the marked byte of a `Code:` line on (SDM vol.
+ * 2: instruction format, RDFSBASE, MOV to control registers). */
 #include "explain.h"
 
 static bool is_legacy_prefix(uint8_t byte)
@@ -17,7 +17,7 @@ static bool is_legacy_prefix(uint8_t byte)
 	case 0xf2: /* repeat */
 	case 0xf3:
 		return true;
-	default: /* LOCK makes all of these instructions undefined */
+	default: /* not LOCK, which makes the instructions decoded here undefined */
 		return false;
 	}
 }
@@ -29,7 +29,7 @@ static size_t skip_prefixes(const uint8_t *code, size_t length, uint8_t *repeat,
 	*repeat = *rex = 0;
 	for (; at < length && is_legacy_prefix(code[at]); at++)
 		if (code[at] == 0xf2 || code[at] == 0xf3)
-			*repeat = code[at]; /* the last prefix counts */
+			*repeat = code[at]; /* the last F2 or F3 counts */
 	/* REX counts only right before the opcode. */
 	if (at < length && (code[at] & 0xf0) == 0x40)
 		*rex = code[at++];
@@ -51,8 +51,8 @@ int explain_decode_insn(const uint8_t *code, size_t length)
 	const uint8_t modrm = code[at + 2];
 	const int digit = modrm >> 3 & 7;
 
-	/* Memory operands and other digits belong to other instructions: PTWRITE, INCSSP, CLWB
-	 * ... */
+	/* With a memory operand or another digit, the opcode is another instruction: PTWRITE,
+	 * INCSSP, UMONITOR, CLRSSBSY. */
 	return modrm >> 6 == 3 && digit < FSGS_INSNS ? digit : -1;
 }
 
@@ -63,8 +63,8 @@ int explain_decode_cr4_write(const uint8_t *code, size_t length)
 
 	if (length < at + 3 || code[at] != 0x0f || code[at + 1] != 0x22)
 		return -1;
-	/* The digit is the number of the control register, and REX.R is its high bit. The processor
-	 * ignores mod. */
+	/* ModRM.reg is the number of the control register, with REX.R as its high bit. The
+	 * processor ignores ModRM.mod. */
 	if ((code[at + 2] >> 3 & 7) != 4 || (rex & 4))
 		return -1;
 	return (code[at + 2] & 7) | (rex & 1) << 3;

@@ -14,9 +14,10 @@ bool explain_is_module(const char *symbol)
 	return strstr(symbol, " [") != NULL || (close && close[1] == ' ' && close[2]);
 }
 
-/* Whether the symbol is certainly in the kernel itself. If a kernel's line ends before the size of
- * the function ("copy_thread+0x9b"), a module's name may have been cut off. The lines of crash(8),
- * with a decimal offset, and of decode_stacktrace.sh, with a source line, have no size. */
+/* Whether the symbol is certainly in the kernel itself. If a line of the kernel ends before the
+ * size of the function ("copy_thread+0x9b"), a module's name may have been cut off. Lines of
+ * crash(8), with a decimal offset, and of decode_stacktrace.sh, with a source file and line number,
+ * have no size. */
 bool explain_is_kernel(const char *symbol)
 {
 	const char *at = strchr(symbol, '+'), *source = strstr(symbol, " (");
@@ -41,8 +42,9 @@ bool explain_is_kernel(const char *symbol)
 
 bool explain_is_ours(const char *symbol)
 {
-	/* Where Linux executes the instructions (arch/x86/kernel/process_64.c,
-	 * arch/x86/entry/entry_64.S) or sets the bit (arch/x86/kernel/cpu/common.c). */
+	/* Parts of the names of functions in which Linux executes the instructions
+	 * (arch/x86/kernel/process_64.c, arch/x86/entry/entry_64.S) or sets CR4.FSGSBASE
+	 * (arch/x86/kernel/cpu/common.c). */
 	static const char *const names[] = {
 		"fsgs",
 		"fsbase",
@@ -67,9 +69,9 @@ bool explain_is_ours(const char *symbol)
 }
 
 /* Parses "0010:current_save_fsgs+0x38/0xa0". The low two bits of the selector are the privilege
- * level. If a person typed the line, the selector may be missing. A program's name at the start of
- * a kernel message may look like this line. But it has at most 15 characters, too few for a
- * selector and a whole symbol. */
+ * level. A person who types the line may leave out the selector, and a program's name at the start
+ * of a kernel message may look like this line: `vague` is then set. A program's name has at most 15
+ * characters, too few for a selector and a whole symbol. */
 void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 {
 	struct text rest = t;
@@ -100,9 +102,9 @@ void explain_dump_rip(struct explain_dump *d, struct text t, bool eip)
 	d->vague |= behind && !strchr("[(", behind[1]);
 }
 
-/* Skips the mark before the byte at which the CPU stopped: the kernel's "<", or another character
- * from retyping or OCR. Another character is a mark only if two digits and the closing mark
- * follow. */
+/* Finds the byte at which the CPU stopped, and skips the mark before it: the kernel's "<", or
+ * another character from retyping or OCR. Such a character is a mark only if two digits and the
+ * closing mark follow. */
 static bool find_marked(struct text *t)
 {
 	static const char closes[256] = {['<'] = '>', ['['] = ']', ['('] = ')', ['{'] = '}',
@@ -130,8 +132,8 @@ static bool find_marked(struct text *t)
 	return false;
 }
 
-/* Takes only the bytes from the marked byte on. Each must have two digits, even if the line was
- * wrapped between them. */
+/* Reads the bytes from the marked byte on. Each byte must have two digits, but the line may have
+ * been wrapped between the two. */
 void explain_dump_code(struct explain_dump *d, struct text t)
 {
 	if (d->code_length || !find_marked(&t))
@@ -150,8 +152,9 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 				    strchr(">])}*|\"", *two.at))
 					two.at++;
 				text_blank(&two);
-				/* Require blanks between the bytes: a program's name is too short
-				 * for four such bytes. */
+				/* Require blanks between the bytes. With blanks, four bytes after
+				 * "Code: " are longer than the 15 characters of a program's
+				 * name. */
 				if (d->code_length > 1 && two.at == t.at)
 					break;
 			}
@@ -170,7 +173,7 @@ void explain_dump_code(struct explain_dump *d, struct text t)
 }
 
 /* Copies the last three characters before a colon, without joints. Returns false if there are
- * fewer, or if they end a longer name ("ORIG_RAX"). */
+ * fewer, or if they follow an underscore ("ORIG_RAX"). */
 static bool name_before(const char *start, const char *colon, char *name)
 {
 	uint32_t length = 3;
@@ -193,7 +196,8 @@ static int register_of(const char *name)
 	return -1;
 }
 
-/* Parses "RAX: 0000000000010000 RBX: ...", and ignores a truncated value. */
+/* Parses all registers in a line such as "RAX: 0000000000010000 RBX: ...". Truncated values are
+ * ignored. */
 void explain_dump_registers(struct explain_dump *d, struct text t)
 {
 	const char *const start = t.at;
