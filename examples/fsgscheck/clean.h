@@ -5,7 +5,7 @@
 
 #include <fsgscheck/report.h>
 
-/* Filters the strings that come from CPUID and from the kernel, so that they cannot control a
+/* Filters the report's strings, which come from CPUID and the kernel, so that they cannot control a
  * terminal in any output format. */
 void clean_report(struct fsgs_report *report);
 

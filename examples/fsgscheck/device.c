@@ -4,7 +4,8 @@
  *
  * The device's path may lead to any file. A file is refused unless it is a character device that
  * belongs to root and that only root may write to. An answer with a schema other than 1, or about a
- * kernel other than the running one, is refused, too. The caller gets the reason.
+ * kernel other than the running one, is refused, too. The functions return the reason for a
+ * refusal.
  */
 #include "output.h"
 #include "explain/explain.h"
@@ -58,8 +59,8 @@ static const char *system_error(int error)
 	return strerror(error);
 }
 
-/* Reads one JSON document, which only white space may follow. Returns NULL on success, else the
- * reason why the answer is refused. */
+/* Reads one JSON document. Only white space may follow the document. Returns NULL on success, else
+ * the reason why the answer is refused. */
 static const char *read_document(int fd, struct answer *answer)
 {
 	struct json_reader reader;
@@ -120,8 +121,8 @@ const char *ring0_take(struct fsgs_report *report, int fd)
 	report->cr4_sticks = answer.report.cr4_sticks;
 	memcpy(report->cr4_set, answer.report.cr4_set, sizeof report->cr4_set);
 	memcpy(report->cr4_cleared, answer.report.cr4_cleared, sizeof report->cr4_cleared);
-	/* Copy only YES. If the module found no difference between CPUs or samples, the process may
-	 * still have found a difference, so the report's own answer stays. */
+	/* Copy only YES. If the module found no difference between CPUs or between repeated tests,
+	 * this process may have found a difference, so the report's own answer stays. */
 	if (answer.report.cpus_differ == FSGS_ANSWER_YES)
 		report->cpus_differ = FSGS_ANSWER_YES;
 	if (answer.report.samples_differ == FSGS_ANSWER_YES)
@@ -135,7 +136,7 @@ const char *ring0_ask(struct fsgs_report *report, const char *path)
 	/* O_NONBLOCK: the open must not wait for a FIFO or a terminal at this path. O_NOCTTY: a
 	 * terminal there must not become the controlling terminal. */
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat device = {0}; /* zeroed for MemorySanitizer, which does not know fstat() */
+	struct stat device = {0}; /* MemorySanitizer does not see that fstat() fills this in */
 	const char *why;
 
 	if (fd < 0)

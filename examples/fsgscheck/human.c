@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints the report for a person, on one screen: verdict, evidence, findings, advice. */
+/* Prints the report for a person: verdict, evidence, findings, advice. */
 #include "output.h"
 
 #include <stdlib.h>

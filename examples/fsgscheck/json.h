@@ -19,8 +19,8 @@ void json_begin(struct json *json, const char *key, char bracket); /* '{' or '['
 void json_end(struct json *json, char bracket);                    /* '}' or ']' */
 /* If the value is NULL or "", writes null. */
 void json_string(struct json *json, const char *key, const char *value);
-/* Calls `line` for 0, 1, ... until it returns NULL, and writes the lines as one string. Writes null
- * if there is no line. */
+/* Calls `line` for 0, 1, ... until it returns NULL, and writes the lines as one string, with \n
+ * between them. Writes null if there is no line. */
 typedef const char *json_line(const void *context, uint32_t n);
 void json_lines(struct json *json, const char *key, json_line *line, const void *context);
 void json_number(struct json *json, const char *key, int64_t value);

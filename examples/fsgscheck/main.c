@@ -88,8 +88,8 @@ static int run(uint32_t flags, print_result *print)
 		return CANNOT_RUN;
 	}
 	/* Read the device only if needed, because each read makes the kernel module execute the
-	 * instructions in ring 0. If a process has tried them and the verdict is `disabled`, only
-	 * ring 0 can show whether the machine executes them. */
+	 * instructions in ring 0. If this process has tried them and the verdict is `disabled`,
+	 * only ring 0 can show whether the machine executes them. */
 	if (result.report.verdict == FSGS_VERDICT_DISABLED &&
 	    result.report.refusal == FSGS_REFUSAL_NONE) {
 		const char *why = ring0_ask(&result.report, RING0_DEVICE);

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Maximum number of groups of CPUs with distinct results in a sweep. More groups would not help to
- * find the cause. */
+/* Maximum number of groups of CPUs with distinct results in a check with --all-cpus. More groups
+ * would not help to find the cause. */
 #define MAX_GROUPS 8
 
 struct result {
@@ -42,7 +42,7 @@ print_result print_prometheus;
 /* Flushes `out`. If any output could not be written, prints an error and returns false. */
 bool flushed(FILE *out);
 
-/* Parts of print_human(). `explain` and `run` use most of them, too. */
+/* Parts of print_human(). `explain` and `run` use some of them, too. */
 void print_verdict(FILE *out, const struct fsgs_report *report);
 /* As print_verdict(), but prints `words` instead of the words of report_side(). */
 void print_verdict_words(FILE *out, const struct fsgs_report *report, const char *words);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the side at fault. The first line of the output for people contains the side's words. The
- * JSON of `explain` contains both its name and its words. */
+/* Finds the side at fault. The line with the verdict in the output for people contains the side's
+ * words. The JSON of `explain` contains both its name and its words. */
 #include "output.h"
 
 #define BIT(finding) FSGS_FINDING_BIT(FSGS_FINDING_##finding)
@@ -8,8 +8,8 @@
 /* Conditions for a row of the table, besides its verdict and findings. */
 enum { ALWAYS, TRIED, VIRTUAL };
 
-/* The first matching row is used. It has the side at fault. If a different side has to act, the
- * advice names that side. */
+/* The first matching row gives the side at fault. If a different side has to act, the advice names
+ * that side. */
 static const struct {
 	uint32_t verdict;
 	uint64_t with; /* one of these findings is required; 0: none is required */

@@ -139,7 +139,8 @@ static void json_fleet(struct json *json, const struct found *found)
 	json_end(json, ']');
 }
 
-/* Writes the table of machines, row by row, and the conclusions from the differences. */
+/* Writes the table of machines, row by row, and the conclusions from the differences. Both arrays
+ * are empty unless there are 2 to MAX_COLUMNS machines. */
 static void json_table(struct json *json, const struct found *found)
 {
 	const bool fits = found->machine_count > 1 && found->machine_count <= MAX_COLUMNS;
@@ -167,7 +168,7 @@ static void json_table(struct json *json, const struct found *found)
 }
 
 /* Writes the worst result with the keys of a report, so that programs that read reports can read
- * it, and then the evidence under the key "explain". */
+ * this JSON, too. The evidence follows under the key "explain". */
 void found_json(FILE *out, const struct found *found)
 {
 	static const struct result nothing;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The order of verdicts by which the worst is chosen, as in fsgs_decide() for FS and GS. */
+/* Verdicts from best to worst, in the order that fsgs_decide() uses for FS and GS. weight() uses 0,
+ * too. */
 static const uint8_t severity[] = {
 	[FSGS_VERDICT_USABLE] = 1,       [FSGS_VERDICT_UNSUPPORTED] = 2,
 	[FSGS_VERDICT_DISABLED] = 3,     [FSGS_VERDICT_UNKNOWN] = 4,
@@ -14,9 +15,9 @@ static const uint8_t severity[] = {
 
 static uint32_t weight(const struct explain_source *s)
 {
-	/* An unknown verdict must not hide another verdict if the unknown verdict comes from
-	 * cpuinfo, lscpu, cpuid, a host or a program, or if the kernel had not enabled the
-	 * instructions. */
+	/* An unknown verdict from cpuinfo, lscpu, cpuid, a host or a program must not hide another
+	 * verdict. Neither must the unknown verdict of a crash in which the kernel had not enabled
+	 * the instructions. */
 	if (s->report.verdict == FSGS_VERDICT_UNKNOWN &&
 	    ((s->kind != EXPLAIN_CRASH && s->kind != EXPLAIN_BOOT && s->kind != EXPLAIN_REPORT &&
 	      s->kind != EXPLAIN_IMAGE) ||
@@ -104,8 +105,8 @@ void found_free(struct found *found)
 	free(found->without.list);
 }
 
-/* Names a machine after its host, or else after the file, without folders and ".json". For further
- * machines of a file, the line number is added. */
+/* Names a machine after its host. If the host is unknown, uses the file's name without folders and
+ * ".json", and adds the line number unless this is the file's first machine. */
 static void name_machine(const struct found *found, const struct explain_source *s,
 			 char name[MAX_NAME])
 {
@@ -190,7 +191,7 @@ static void add_page(struct found *found, const struct explain_source *s)
 void found_add(struct found *found, const struct explain_source *s)
 {
 	found->file_has_evidence = true;
-	/* Among equally bad results, one with findings is preferred. */
+	/* Among equally bad results, the first one with findings is preferred. */
 	if (!found->worst.count || weight(s) > weight(&found->worst.source) ||
 	    (weight(s) == weight(&found->worst.source) && s->report.findings &&
 	     !found->worst.source.report.findings))
@@ -261,12 +262,12 @@ bool found_row(uint32_t row, const struct explain_source *s, const char **title,
 	return true;
 }
 
-/* What the machines in the columns have in common. */
+/* How the machines in the columns compare. */
 struct likeness {
 	bool same_processor;
 	bool same_flag;
 	bool all_offer;
-	bool tried; /* one of the machines has executed the instructions */
+	bool tried; /* at least one of the machines has executed the instructions */
 };
 
 static struct likeness compare(const struct found *found)
@@ -359,8 +360,8 @@ const char *found_kind_text(uint32_t kind)
 	return kinds[kind].text;
 }
 
-/* Quotes a file name, which may contain any character, so that the shell reads it as one word and
- * the program does not read it as an option. */
+/* Quotes a file name, which may contain any character, so that the shell reads it as one word, and
+ * the command that gets it does not read it as an option. */
 static void quote(const char *name, char *to)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -9,7 +9,8 @@
 #include "explain.h"
 
 /* Maximum number of distinct crashes, boots, hosts' messages and programs' deaths with a page of
- * their own. Equal results share a page, so a machine in a boot loop needs only one. */
+ * their own. Equal results share a page, so a machine in a boot loop needs only one. The list of
+ * packed files has the same maximum length. */
 #define MAX_PAGES              8
 /* Maximum number of machines in a table, one in each column. */
 #define MAX_COLUMNS            4
@@ -22,7 +23,7 @@
 struct found_item {
 	struct explain_source source;
 	char name[MAX_NAME]; /* the name of the file or the host */
-	uint64_t count;      /* number of equal results */
+	uint64_t count;      /* number of equal results; in a group, of machines */
 };
 
 /* A machine's name, and the index of its group in `groups`. */
@@ -66,7 +67,7 @@ struct found {
 
 	const char *file; /* the current file */
 	bool file_has_evidence;
-	uint32_t from_this_file; /* number of machines in the current file */
+	uint32_t from_this_file; /* number of machines in the current file so far */
 };
 
 /* Call found_begin_file() before and found_end_file() after each file. `name` must stay valid until
@@ -78,7 +79,8 @@ void found_end_file(struct found *found, struct explain *explain, bool all_read)
 void found_end(struct found *found, const struct explain *explain);
 void found_free(struct found *found);
 
-/* The index of the largest group, which shows the usual result in a fleet. */
+/* The index of the largest group, which shows the usual result in a fleet. Among the largest
+ * groups, chooses the one with the best verdict. */
 uint32_t found_usual(const struct found *found);
 
 /* found.c: values that both print.c and found-json.c print. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads messages of a hypervisor or its management about a guest: QEMU's KVM internal error,
- * VirtualBox's log, and features that a host cannot provide. */
+/* Reads messages of a hypervisor or its management software about a guest: QEMU's KVM internal
+ * error, VirtualBox's log, and messages about features that a host cannot provide. */
 #include "explain.h"
 
 #include <string.h>
@@ -15,9 +15,9 @@ static void begin(struct explain_source *s, const struct explain_message *m, con
 	strcpy(s->report.hypervisor, hypervisor);
 }
 
-/* -- QEMU's message about a KVM internal error: KVM could not run an instruction in its emulator
- * (Documentation/virt/kvm/api.rst, KVM_INTERNAL_ERROR_EMULATION). QEMU printed the registers and
- * the bytes at RIP. */
+/* -- QEMU's message about a KVM internal error. Suberror 1 is KVM_INTERNAL_ERROR_EMULATION: KVM's
+ * emulator could not run an instruction (Documentation/virt/kvm/api.rst). QEMU then prints the
+ * registers and the bytes around RIP. */
 
 static void end_error(struct explain *e)
 {
@@ -47,7 +47,7 @@ static void end_error(struct explain *e)
 	explain_give(e, s);
 }
 
-/* Parses the bytes at RIP: "e8 <f3> 48 0f ae c0". */
+/* Parses the bytes around RIP, with the byte at RIP in angle brackets: "e8 <f3> 48 0f ae c0". */
 static void take_code(struct explain_source *s, const struct explain_message *m, struct text t)
 {
 	struct explain_dump d = {0};
@@ -94,8 +94,8 @@ static void take_error(struct explain *e, const struct explain_message *m, uint3
 	}
 }
 
-/* -- VirtualBox's log. "RDFSBASE/RDGSBASE/WRFSBASE/WRGSBASE instr.   = 1 (1)" has the guest's
- * value, then the host's. */
+/* -- VirtualBox's log. In "RDFSBASE/RDGSBASE/WRFSBASE/WRGSBASE instr.   = 1 (1)", the first number
+ * is the guest's value, and the second one is the host's. */
 
 static void take_offer(struct explain *e, const struct explain_message *m, struct text t)
 {
@@ -127,7 +127,7 @@ void explain_host_read(struct explain *e, const struct explain_message *m, uint3
 
 /* -- Messages of libvirt, QEMU and VMware if the host lacks a feature that the guest requires */
 
-/* Whether the message is from a program that manages virtual machines. */
+/* Whether the message is from a program that runs or manages virtual machines. */
 static bool is_management(struct text t)
 {
 	static const char *const names[] = {"virt", "qemu", "nova", "kvm", "hostd", "vpx"};
@@ -151,8 +151,8 @@ void explain_host_feature(struct explain *e, const struct explain_message *m)
 	struct explain_source s;
 	struct fsgs_report *r = &s.report;
 
-	/* The kernel's log may contain any program's name, and a system log any program's
-	 * messages. */
+	/* Any user can put such a phrase into the kernel's log, as a program's name, or into a
+	 * system log, as a program's message. */
 	if (m->uptime || (m->foreign && !is_management(m->text)))
 		return;
 	for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {

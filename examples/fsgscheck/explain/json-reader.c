@@ -17,7 +17,8 @@ enum state {
 	HEX,
 	KEY_HEX,
 	WORD,
-	/* The parts of a number, named as in the grammar. */
+	/* The parts of a number (RFC 8259, section 6). No other state may follow these, because
+	 * json_reader_push() recognises a number by >= MINUS. */
 	MINUS,
 	ZERO,
 	INTEGER,
@@ -282,7 +283,7 @@ static uint32_t number_state(uint32_t state, char c)
 	case ZERO:
 		if (c == '.')
 			return POINT;
-		return (c | 0x20) == 'e' ? EXPONENT : COMMA_OR_END; /* so "01" is refused */
+		return (c | 0x20) == 'e' ? EXPONENT : COMMA_OR_END; /* a digit after 0 is refused */
 	case POINT:
 		return digit ? FRACTION : VALUE;
 	case FRACTION:

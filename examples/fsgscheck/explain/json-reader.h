@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A JSON reader for streams. It takes one byte at a time, and its memory is fixed.
+ * A JSON reader for streams. It takes one byte at a time and uses a fixed amount of memory.
  *
  * The JSON libraries of distributions build a tree of the whole document, or are written in C++.
- * This reader only passes each scalar, with its path, to the caller. It accepts RFC 8259, but does
- * not check UTF-8, and limits nesting to JSON_DEPTH.
+ * This reader only passes each scalar, with its path, to the caller. It accepts an object or an
+ * array as RFC 8259 defines it, but does not check UTF-8, and limits nesting to JSON_DEPTH.
  */
 #ifndef FSGSCHECK_JSON_READER_H
 #define FSGSCHECK_JSON_READER_H
@@ -13,31 +13,32 @@
 #include <stdint.h>
 
 #define JSON_DEPTH 32
-/* Maximum depth of a path, and maximum size of a key in it. */
+/* Maximum depth of a path, and maximum size of a key in it, with its zero byte. */
 #define JSON_PATH  4
 #define JSON_KEY   24
-/* Size of `text`, into which longer strings are truncated. */
+/* Size of `text`. Longer strings and numbers are truncated. */
 #define JSON_TEXT  128
 
 enum json_type { JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL };
 
 struct json_reader {
-	/* Called after each scalar, with its type. `text` has the text of a string or a number. */
+	/* Called after each scalar, with its type. reader->text has the text of a string or a
+	 * number. */
 	void (*take)(void *context, const struct json_reader *reader, enum json_type type);
 	void *context;
 	/* Called for each byte of a string value, because take() gets only the beginning of a long
 	 * string. May be NULL. */
 	void (*put)(void *context, const struct json_reader *reader, char c);
-	void (*end)(void *context);    /* called when an object was closed; may be NULL */
+	void (*end)(void *context);    /* called at the end of each object; may be NULL */
 	uint32_t depth;                /* number of open containers */
-	char bracket[JSON_DEPTH];      /* the kind of each container */
-	char key[JSON_PATH][JSON_KEY]; /* the last key in each container; "" in an array */
-	char text[JSON_TEXT];          /* with a terminating zero byte */
+	char bracket[JSON_DEPTH];      /* '{' or '[' for each open container */
+	char key[JSON_PATH][JSON_KEY]; /* the last key in each open container; "" in an array */
+	char text[JSON_TEXT];          /* the last scalar or key, with a terminating zero byte */
 	uint32_t length;               /* length of text */
 	uint32_t state;
-	uint32_t digits;  /* remaining digits of an escape */
+	uint32_t digits;  /* remaining digits of a \u escape */
 	uint32_t code;    /* value of the digits so far */
-	uint32_t high;    /* the high surrogate of a pair */
+	uint32_t high;    /* a high surrogate whose low surrogate has not been read; else 0 */
 	const char *word; /* remaining characters of true, false or null */
 };
 

@@ -7,15 +7,16 @@
  * arch/x86/kernel/cpu/common.c of Linux):
  *   - the kernel stopped at this dump: its header reports invalid opcode or a general protection
  *     fault. If the header is lost, other lines must show that the kernel stopped: see
- *     stopped_here(). The register forms of the instructions raise only invalid opcode, so the
- *     dump itself then shows the reason;
+ *     stopped_here(). The instruction then shows the reason: in the kernel, the four instructions
+ *     raise only invalid opcode, because the kernel writes no non-canonical base;
  *   - the dump is of the kernel in 64-bit mode, not of the program that called the kernel;
- *   - the marked bytes are one of the four instructions (invalid opcode), or a write to CR4 whose
- *     new value adds FSGSBASE and nothing else (general protection fault);
- *   - the kernel had enabled the instructions: CR4 shows the bit, or the code is in the kernel
- *     itself, which runs this code only after it has set the bit. A CPU that is just being started
- *     is an exception: kernels without commit 05243d490bb7 ran patched code on such a CPU before
- *     they set the bit.
+ *   - the marked bytes, or a disassembly, show one of the four instructions (invalid opcode), or
+ *     the marked bytes are a write to CR4 whose new value adds FSGSBASE and nothing else (general
+ *     protection fault);
+ *   - if the cause is invalid opcode, the kernel had enabled the instructions: CR4 shows the bit,
+ *     or the code is in the kernel itself, which runs this code only after it has set the bit. A
+ *     CPU that is just being started is an exception: kernels without commit 05243d490bb7 ran
+ *     patched code on such a CPU before they set the bit.
  * The version of a kernel proves nothing about its code, because distributions backport the
  * feature. BUG() and UBSAN raise invalid opcode, too, but with other bytes (UD2, UD1).
  */
@@ -32,7 +33,7 @@
 enum meaning {
 	OURS,    /* FSGSBASE may be the cause */
 	FOREIGN, /* another cause was recognised */
-	UNREAD,  /* a crash with too little data left */
+	UNREAD,  /* a crash with too little data */
 	NOTHING  /* no crash */
 };
 
@@ -56,13 +57,13 @@ static bool is_starting(const struct explain_crash *c, const struct explain_dump
 	return c->cpu > 0 && (paranoid || (c->pid_known && c->pid == 0));
 }
 
-/* Whether the kernel stopped at this dump, if the line with the reason is missing. */
+/* For a dump without its header: whether the kernel stopped at this dump. */
 static bool stopped_here(const struct explain_crash *c, const struct explain_dump *d)
 {
 	if (c->trace & (TRACE_ENDED | TRACE_PANICKED | TRACE_OPCODE))
 		return true;
-	/* A timer interrupt may print the backtrace of a running CPU. In such a dump, EFLAGS shows
-	 * that interrupts were enabled. */
+	/* A timer interrupt may print the backtrace of a running CPU. EFLAGS in such a dump shows
+	 * that interrupts were enabled, so such a dump does not show that the kernel stopped. */
 	return d->has_cr4 && d->interrupts != FSGS_ANSWER_YES;
 }
 
@@ -82,8 +83,9 @@ static enum meaning judge_bytes_missing(const struct explain_crash *c, struct ex
 		s->notes |= EXPLAIN_NOTE(NO_HEADER);
 	if (explain_is_ours(d->symbol))
 		return OURS;
-	/* Outside the functions that use the instructions, a dump without its header proves
-	 * nothing. Without a symbol, the crash may have happened in one of these functions. */
+	/* In a function that does not use the instructions, a dump without its header proves
+	 * nothing. With the header but without a symbol, the crash may have happened in a function
+	 * that uses them. */
 	if (c->cause == EXPLAIN_HEADERLESS)
 		return !d->seen && (c->trace & TRACE_PANICKED) ? UNREAD : NOTHING;
 	return d->symbol[0] < 'A' && d->code_length == 0 ? OURS : UNREAD;
@@ -172,9 +174,10 @@ static enum meaning judge_protection(const struct explain_crash *c, struct expla
 	return OURS;
 }
 
-/* The first CPU sets the pinned bits of CR4. If another CPU causes the message while it starts, in
- * its idle task, the CPUID of this CPU differs. A module can cause the message on an idle CPU, too,
- * by an interrupt. Then the module is in the trace or has tainted the kernel. */
+/* The first CPU's CR4 determines the pinned bits. If another CPU causes the message while it
+ * starts, in its idle task, its CPUID differs from that of the first CPU. A module can cause the
+ * message on an idle CPU, too, by an interrupt. Then the module is in the trace or has tainted the
+ * kernel. */
 static void judge_pinned(const struct explain *e, const struct explain_crash *c,
 			 struct explain_source *s)
 {
@@ -229,8 +232,8 @@ void explain_judge(struct explain *e, struct explain_crash *c)
 	const struct explain_dump *d = &c->best;
 	enum meaning meaning;
 
-	/* If only a panic message began this crash, later lines may have added registers. Then it
-	 * is judged as a dump without its header. */
+	/* If a crash began with only a panic message, later lines may have added registers. Judge
+	 * such a crash as a dump without its header. */
 	if (c->cause == EXPLAIN_PANIC && d->seen)
 		c->cause = EXPLAIN_HEADERLESS;
 	explain_put_boot(&s, &e->boot);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Maximum distance between successive lines of a description, which has about 40 lines. */
+/* Maximum distance in lines between two keys of one description. lscpu prints about 40 lines. */
 #define LSCPU_LINES 60
 
 void explain_lscpu_end(struct explain *e)

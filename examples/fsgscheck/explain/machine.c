@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins the evidence about one machine in one file: the list of its processors, and its kernel,
- * which people paste above or below this list. The kernel's version matters, because a kernel since
- * Linux 5.9 that lists the flag executes the instructions itself at each context switch.
+ * Joins the evidence about one machine in one file: the description of its processors (cpuinfo,
+ * lscpu or cpuid), and its kernel, which people paste above or below this description. The kernel's
+ * version matters, because a kernel of Linux 5.9 or later that lists the flag executes the
+ * instructions itself at each context switch.
  */
 #include "explain.h"
 
@@ -21,7 +22,8 @@ void explain_decide_offer(struct explain_source *s)
 
 	fsgs_decide(r, sizeof *r);
 	/* If only the kernel's flag is known, fsgs_decide() makes the findings below. If only
-	 * CPUID's offer is known, make them here, because it proves no more than the flag. */
+	 * CPUID's offer is known, make them here, because the offer proves no more than the
+	 * flag. */
 	if (r->verdict == FSGS_VERDICT_UNKNOWN && r->cpuid_fsgsbase == FSGS_ANSWER_YES) {
 		r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_UNPROVEN);
 		if (strcmp(r->hypervisor, "Microsoft Hv") == 0 &&
@@ -65,8 +67,8 @@ void explain_machine_give(struct explain *e, const struct explain_source *source
 {
 	struct explain_machine *m = &e->machine;
 
-	/* A kernel that the file names belongs to the machine below it. The only kernel in a file
-	 * may also belong to the machine above it. */
+	/* A kernel that the file names belongs to the machine below it. A kernel below the last
+	 * machine of a file belongs to that machine if the file names no other kernel for it. */
 	if (m->waiting) {
 		give(e, m->has_kernel && !m->fresh);
 		m->has_kernel &= m->fresh;
@@ -97,8 +99,8 @@ void explain_machine_kernel(struct explain *e, const char *release, uint64_t lin
 	text_clean(release, m->kernel, sizeof m->kernel);
 }
 
-/* After a line with the command "uname -r", the first line that is not empty must have only the
- * release. */
+/* After a line that ends with the command "uname -r", the first line that is not empty is its
+ * output. This line is ignored if it has more than the release. */
 void explain_machine_answer(struct explain *e, const struct explain_message *m)
 {
 	static const char question[] = "uname -r";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts of notes, of missing evidence, and of the lines that a source is based on. */
+/* The texts of notes, and the names of missing evidence and of the lines that a source is based
+ * on. */
 #include "explain.h"
 
 static const struct {

@@ -89,7 +89,8 @@ static bool bracket(struct text *t, struct explain_message *m, bool *strict)
 	return true;
 }
 
-/* Parses "<4>". A facility other than 0 means that a program wrote to /dev/kmsg. */
+/* Parses the priority of a message, "<4>". If its facility is not 0, a program wrote the message to
+ * /dev/kmsg. */
 static bool level(struct text *t, struct explain_message *m)
 {
 	struct text rest = {t->at + 1, t->end};
@@ -103,7 +104,7 @@ static bool level(struct text *t, struct explain_message *m)
 	return true;
 }
 
-/* Skips the line number of `grep -n`, "12:", if the line follows without a blank. */
+/* Skips the line number that `grep -n` prints, "12:", if neither a blank nor a digit follows. */
 static bool line_number(struct text *t)
 {
 	struct text rest = *t;
@@ -152,7 +153,7 @@ static bool android(struct text *t)
 	return true;
 }
 
-/* Parses "4,1234,5678,-;" of /dev/kmsg and netconsole. */
+/* Parses the header of a record of /dev/kmsg or netconsole: "4,1234,5678,-;". */
 static bool record(struct text *t, struct explain_message *m)
 {
 	struct text rest = *t;
@@ -174,7 +175,8 @@ static bool record(struct text *t, struct explain_message *m)
 	return true;
 }
 
-/* Skips a date, a time or another number. */
+/* Skips a date, a time or another number in the prefix. Returns false if the number is a part of
+ * the message. */
 static bool number(struct text *t, struct explain_message *m, bool *dated, bool *strict)
 {
 	const char *end;
@@ -227,16 +229,16 @@ static bool has_digit(const char *at, const char *end)
 	return false;
 }
 
-/* Whether a word ends in a process ID, as a program's name in a system log does: "bash[12]:". For a
- * container's stream, letters stand in the brackets: "app[web.1]:". */
+/* Whether a word ends in a process ID, like a program's name in a system log: "bash[12]:". The name
+ * of a container's stream has letters in the brackets instead: "app[web.1]:". */
 static bool has_pid(const char *at, const char *end)
 {
 	at = memchr(at, '[', (size_t)(end - at));
 	return at && explain_is_list_of((struct text){at + 1, end - 2}, "0123456789");
 }
 
-/* What a word of a line may be: a part of the message, a part of the prefix, or the kernel's name,
- * with the message after it. */
+/* What a word of a line may be: a part of the message, a part of the prefix, or the kernel's name
+ * directly before the message. */
 enum word { MESSAGE, GOES_ON, KERNEL };
 
 struct prefix {
@@ -259,7 +261,8 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 	static const char *const facilities[] = {"kern",     "user", "mail", "daemon", "auth",
 						 "syslog",   "lpr",  "news", "uucp",   "cron",
 						 "authpriv", "ftp",  NULL};
-	/* Levels of applications' loggers, which write no host's name. */
+	/* Levels that the loggers of applications write after the date. Such a line has no host's
+	 * name. */
 	static const char *const levels[] = {"TRACE",   "DEBUG", "INFO", "WARN",
 					     "WARNING", "ERROR", NULL};
 	/* Words with which Linux begins a message that quotes a name. */
@@ -314,9 +317,9 @@ static enum word word(struct text *t, struct explain_message *m, struct prefix *
 		return GOES_ON;
 	}
 	if (end[-1] == ':') {
-		/* A word with a colon names the program that wrote the line if a host's name comes
-		 * before it, or if it contains a process ID. Otherwise it may be the host's
-		 * name. */
+		/* A word that ends in a colon names the program that wrote the line if a host's
+		 * name comes before it, or if it contains a process ID. Otherwise it may be the
+		 * host's name. */
 		if ((end[-2] == ']' && (!p->dated || p->host || has_pid(t->at, end))) ||
 		    (p->dated && p->host)) {
 			m->foreign |= p->dated;
@@ -424,7 +427,7 @@ static void find_message(const struct explain *e, struct text t, struct explain_
 			t.at += 2;
 			continue;
 		}
-		/* In a macOS report, brackets mark a byte. */
+		/* In a macOS crash report, brackets mark a byte of the code. */
 		if (*t.at == '[' && e->program.translated)
 			break;
 		if (*t.at == '[') {

@@ -162,7 +162,7 @@ static void put_fleet(FILE *out, const struct found *found)
 		const struct fsgs_report *r = &found->groups[i].source.report;
 
 		if (i == usual && fsgs_exit_status(r->verdict) < 2)
-			continue; /* the usual machines need no advice */
+			continue; /* usual machines without a defect need no advice */
 		fprintf(out, "\n%s%" PRIu64 " %s: ", i == usual ? "Most, " : "",
 			found->groups[i].count,
 			plural(found->groups[i].count, "machine", "machines"));

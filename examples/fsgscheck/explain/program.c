@@ -9,8 +9,8 @@
 
 #define LINUX_FSGSBASE ((5u << 16) | (9u << 8))
 
-/* An emulator or tool ran the program and does not support the instruction: this is no evidence
- * about the machine. */
+/* Decides about the death of a program in an emulator or tool that does not support the
+ * instruction. Such a death is no evidence about the machine. */
 static void decide_tool(struct explain_source *s)
 {
 	struct fsgs_report *r = &s->report;
@@ -22,9 +22,9 @@ static void decide_tool(struct explain_source *s)
 	r->findings |= FSGS_FINDING_BIT(FSGS_FINDING_INSTRUMENTED);
 }
 
-/* Uses an earlier report about the machine, or a description of the machine in the same file. Only
- * evidence that explains the fault is used, because a debugger's output does not prove that the
- * machine is broken. */
+/* Uses the last report about the machine in the same file, or else the file's description of the
+ * machine. Uses only evidence that explains the fault, because a debugger's output does not prove
+ * that the machine is broken. Returns whether there was such evidence. */
 static bool take_machine(struct explain *e, struct explain_source *s)
 {
 	const struct explain_machine *m = &e->machine;
@@ -199,7 +199,7 @@ static void take_jvm_frame(struct explain *e, struct text t)
 }
 
 /* Reads a row of bytes: "0x00007f3b2c0b1130: 48 89 c7 f3 48 0f ae df ...". Keeps the bytes from the
- * program counter on, which the next row may continue. */
+ * program counter on. The next row may contain more of them. */
 static void take_row(struct explain *e, const struct explain_message *m, struct text t)
 {
 	struct explain_program *p = &e->program;
@@ -250,7 +250,8 @@ void explain_program_line(struct explain *e, const struct explain_message *m)
 {
 	struct explain_program *p = &e->program;
 
-	/* A line with the kernel's timestamp may quote a program's name. */
+	/* In a line with the kernel's timestamp, such text may be a program's name, which users
+	 * choose. */
 	if (m->uptime)
 		return;
 	if (p->translated && p->died && !p->source.code_length) {

@@ -168,8 +168,8 @@ static const struct explain_start starts[] = {
 
 _Static_assert(STARTS < 255, "more starts than a byte counts");
 
-/* The bit for a second character. Several characters share a bit, so a set bit proves nothing, but
- * a clear bit excludes all starts. */
+/* The bit for a second character in explain.seconds. Several characters share a bit, so a set bit
+ * proves nothing, but a clear bit shows that no text in the table has this second character. */
 static uint64_t second_bit(char c)
 {
 	return 1ull << (c & 63);

@@ -3,10 +3,10 @@
  * Splits bytes into lines. Text that is packed in a line, as a JSON string or as base64, becomes a
  * stream of its own, one level deeper.
  *
- * A line that is whole in the caller's buffer is read in place, unless it is too long. If a line
- * spans two buffers, at most its first EXPLAIN_LINE bytes are copied. A JSON document may have
- * several lines of any length, so its bytes go to the JSON reader as they arrive. Text that turns
- * out not to be JSON is read as a log line.
+ * A line that is whole in the caller's buffer is read in place, unless it is too long. Other lines
+ * are copied, and at most EXPLAIN_LINE bytes of a line are stored at a time. A JSON document may
+ * have several lines of any length, so its bytes go to the JSON reader as they arrive. Text that
+ * turns out not to be JSON is read as a log line.
  */
 #include "explain.h"
 
@@ -48,8 +48,8 @@ static bool is_one_of(const char *key, const char *const *list)
 }
 
 /* Keys under which logging systems store the message. A string under another key may be the name or
- * arguments of a program, which users choose. Such a string is read as a log only if it has several
- * lines. */
+ * arguments of a program, which users choose. So a string under another key is read as a log only
+ * if it has several lines, and never if is_private() lists its key. */
 static bool is_message(const char *key)
 {
 	static const char *const keys[] = {
@@ -75,8 +75,8 @@ static void drop(struct explain_stream *s)
 	s->length = s->overlong = s->not_json = 0;
 }
 
-/* Ends the journal's message, which was held until its origin was known: passes it on if it is the
- * kernel's, or drops it. */
+/* Ends a journal's message that was held until its origin was known. Drops the message if a program
+ * wrote it, else passes it on. */
 static void give_held(struct explain_stream *s)
 {
 	struct explain_stream *to = explain_stream_deeper(s);
@@ -107,7 +107,7 @@ static void put_text(void *context, const struct json_reader *reader, char c)
 
 		s->object.in_text = 1;
 		s->object.has_lines = 0;
-		/* While a container's text continues in the next object, only the text under "log"
+		/* If a container's text continues in this object, only the text under "log"
 		 * counts. */
 		s->object.skip = is_private(key) || (s->pending && strcmp(key, "log") != 0);
 		if (strcmp(key, "MESSAGE") == 0) {
@@ -151,10 +151,10 @@ static void end_string(struct explain_stream *s, const char *key)
 	s->object.in_text = 0;
 	if (s->object.held || s->object.skip)
 		return;
-	if (strcmp(key, "field") == 0) /* lscpu -J: "data" follows, on the same line */
+	if (strcmp(key, "field") == 0) /* lscpu -J: "data" is on the same line */
 		explain_stream_put(to, ' ');
 	else if (strcmp(key, "log") == 0)
-		s->pending = to->length > 0; /* no line end at the end of the text */
+		s->pending = to->length > 0; /* the text does not end with a line end */
 	else if ((is_message(key) || s->object.has_lines) && !s->object.foreign)
 		explain_stream_end(to);
 	else
@@ -236,8 +236,8 @@ static bool take_json(struct explain_stream *s, const char *text, size_t size)
 	return true;
 }
 
-/* Skips text before a document: the separator of RFC 7464, "data: " of an event, quote marks, and
- * the bracket of an array of objects, which are read one by one. */
+/* Skips text before a document: the separator of RFC 7464, the "data: " of an event, and quote
+ * marks. Also skips the bracket of an array of objects, so that the objects are read one by one. */
 static const char *json_begins(struct text t)
 {
 	while (t.at < t.end && (*t.at == ' ' || *t.at == '\t' || *t.at == '>' || *t.at == '\036'))
@@ -375,7 +375,8 @@ static bool split(struct explain_stream *s)
 }
 
 /* Appends a part of a line to s->line. The line is too long, or the caller's buffer does not hold
- * the whole line. */
+ * the whole line. If s->line is full, the rest goes to the reader of JSON or base64, or is
+ * dropped. */
 static void keep(struct explain_stream *s, const char *text, size_t size)
 {
 	const size_t room = EXPLAIN_LINE - s->length;

@@ -167,8 +167,8 @@ size_t text_code(const char *bytes, size_t left, uint32_t *code)
 	return length;
 }
 
-/* Whether the code is in category Cc, Zl or Zp of Unicode 15, or a character of category Cf that
- * reorders text or is invisible. */
+/* Whether the code is in category Cc, Zl or Zp of Unicode 15, in category Cf and reorders text or
+ * is invisible, or from U+E0000 to U+E0FFF (tags and variation selectors). */
 static bool is_control(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||

@@ -22,8 +22,8 @@ struct text {
 
 bool text_skip_all(struct text *t, const char *what);
 
-/* Skips `what` if the text begins with it. Usually the first character differs, so that
- * text_skip_all() need not be called. */
+/* Skips `what` if the text begins with it. The first character usually differs. The check here then
+ * saves the call of text_skip_all(). */
 static inline bool text_skip(struct text *t, const char *what)
 {
 	if (t->at < t->end && *t->at != *what && (unsigned char)*t->at > '\t')
@@ -63,9 +63,9 @@ void text_clean(const char *from, char *to, size_t size); /* text_filter() for a
  * surrogates, no overlong form, at most U+10FFFF). At least one byte must be left. */
 size_t text_code(const char *bytes, size_t left, uint32_t *code);
 
-/* The filter for all foreign text. Characters that control a terminal, reorder a line or are
- * invisible become question marks: C0, C1, bidirectional controls, line separators, and invalid
- * UTF-8. */
+/* The filter for all foreign text. Puts a question mark in place of each control character (C0,
+ * C1), each line separator, each character that reorders a line or is invisible, and each byte of
+ * invalid UTF-8. */
 void text_filter(const char *from, size_t length, char *to, size_t size);
 
 #endif

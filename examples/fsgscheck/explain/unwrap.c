@@ -130,9 +130,9 @@ static void append(struct explain *e, const struct explain_message *m)
 	u->held.joined = 1;
 }
 
-/* The maximum length of a name that a message quotes. The name may contain line ends, and the
- * character that ends the quote. On a console, each line of the name gets the prefix of the
- * message's first line. */
+/* Maximum lengths of a name that a message quotes: the file of a program, and a parameter. The name
+ * may contain line ends, and the character that ends the quote. The console then prints the prefix
+ * of the message's first line before each line of the name. */
 #define LONGEST_FILE      300
 #define LONGEST_PARAMETER 4096
 
@@ -149,7 +149,7 @@ static bool may_name_program(struct text t)
 /* The maximum length of a name that the kernel may quote in this message; 0 if it quotes none. */
 static uint32_t quoted_length(struct text t)
 {
-	/* Words before a quoted name: a mount's option or a program's path
+	/* Words before a quoted name, which is a mount option or a program's path
 	 * (include/linux/fs_context.h, fs/exec.c) */
 	static const char *const words[] = {"parameter ", "value for ", "process ", "option ",
 					    "option: ",   "resolve ",   "lookup ",  "name "};
@@ -232,9 +232,10 @@ static bool is_fault_code(struct explain *e, const struct explain_message *m,
 	return true;
 }
 
-/* Whether the first word of the message's prefix counts as the host's name. It does if it is also
- * the first word of the last three messages. It does not if the kernel's own lines lack it, or if
- * the file's lines have a common prefix. */
+/* Whether the first word of the message's prefix counts as the host's name. It does if the three
+ * messages before have the same first word. It does not if the common prefix of the file's lines is
+ * known, or if none is searched for any more, for example because the kernel's own lines have
+ * none. */
 static bool is_origin(const struct explain *e, const struct explain_message *m)
 {
 	const struct explain_unwrap *u = &e->unwrap;
@@ -259,8 +260,8 @@ static uint32_t blanks(struct text t)
 	return (uint32_t)(t.at - start);
 }
 
-/* Reads a field of `journalctl -o export` or `-o verbose`. Returns true if the line has nothing
- * else to be read. */
+/* Reads the fields _TRANSPORT and MESSAGE of `journalctl -o export` or `-o verbose`. Returns true
+ * if the line is _TRANSPORT, which contains no message. */
 static bool take_field(struct explain_unwrap *u, struct text *line, struct explain_message *m)
 {
 	struct text t = *line;
@@ -282,10 +283,11 @@ static bool take_field(struct explain_unwrap *u, struct text *line, struct expla
 	return false;
 }
 
-/* No start in the table of readers is longer. */
+/* Every text in the table of readers is shorter. */
 #define LONGEST_START 64
 
-/* Whether the text may be the beginning of a start, with the rest on the next line. */
+/* Whether the text may be the first part of a text in the table of readers, with the rest on the
+ * next line. */
 static bool may_continue(const struct explain *e, struct text t)
 {
 	return t.end - t.at < LONGEST_START && explain_starts_with(e, t);
@@ -372,7 +374,8 @@ static void remove_common(struct explain *e, struct text line, struct explain_me
 	}
 	if (m->foreign)
 		return;
-	/* A start of one character, "#", begins stack frames and comments, so it does not count. */
+	/* The entry "#" of the table of readers matches comments as well as stack frames, so it
+	 * does not count. */
 	const bool was_read = start && !m->weak && start->text[1];
 
 	if (explain_common_learn(c, line, e->lines, was_read))
@@ -635,8 +638,8 @@ static uint32_t how_written(struct text t, uint32_t seen, uint32_t how, bool sof
 		undo |= CHARACTERS_LITERAL;
 	if ((seen & CHARACTERS_PERCENTS) && is_url(t))
 		undo |= CHARACTERS_URL;
-	/* If a line begins with a tag, a web page added the tag. In other lines, a tag may be part
-	 * of a name. */
+	/* If a line begins with a tag, a web page added the tag, so block tags become line ends. In
+	 * other lines, a tag may be part of a name. */
 	text_blank(&t);
 	return undo | (is_long ? CHARACTERS_LINES : 0) |
 	       (is_long || (t.at < t.end && *t.at == '<') ? CHARACTERS_BLOCKS : 0);

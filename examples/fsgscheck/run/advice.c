@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the reason why the instruction failed in this program, and the changes to the program that
- * help. fsgs_advice() returns the changes to the machine. */
+ * help. Adds the changes to the machine that fsgs_advice() returns. */
 #include "death.h"
 
 #include <string.h>

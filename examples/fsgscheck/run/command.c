@@ -297,7 +297,8 @@ static _Noreturn void become_tracer(struct tracing *tracing, int words)
 {
 	int error;
 
-	/* If the front is killed, the tracer ends, too, and the programs continue untraced. */
+	/* If the front is killed, the tracer ends, too. The program and its descendants continue
+	 * untraced. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != tracing->front)
 		_exit(CANNOT_TRACE);
@@ -326,7 +327,7 @@ static int attach(int to_tracer, int to_program, pid_t program)
 
 	if (read(to_program, &word, sizeof word) != sizeof word)
 		return ECHILD;
-	/* If the tracer ends without an answer, a seccomp filter has killed it. */
+	/* If the tracer ends without an answer, assume that a seccomp filter has killed it. */
 	if (write(to_tracer, &program, sizeof program) != sizeof program ||
 	    read(to_tracer, &word, sizeof word) != sizeof word)
 		return EPERM;
@@ -364,8 +365,9 @@ static int run(const struct started *started, struct tracing *tracing)
 		become_program(started, program_words[1], tracer);
 	}
 	close(program_words[1]);
-	/* The front must not ignore a signal, because an ignored signal does not become pending.
-	 * The program has already inherited the actions of the caller. */
+	/* The front must ignore no signal. If it ignored SIGCHLD, it would not learn how the
+	 * program ended. If it ignored a stop signal, it could not stop. The program has already
+	 * inherited the actions of the caller. */
 	for (int signal = 1; signal < NSIG; signal++)
 		if (signal != SIGKILL && signal != SIGSTOP)
 			(void)sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
@@ -387,7 +389,7 @@ static int run(const struct started *started, struct tracing *tracing)
 
 	const int status = wait_for(program, tracing->shared, tracer);
 
-	/* The tracer ends by itself after its last output. */
+	/* The tracer ends by itself after the program, when it has printed its last output. */
 	while (waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

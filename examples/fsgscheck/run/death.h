@@ -2,7 +2,7 @@
 /*
  * The data about one fault of a traced program. tracer.c and place.c collect the evidence
  * (registers, bytes, mappings). fault.c and advice.c decide which instruction faulted, and why.
- * print.c prints the text.
+ * print.c prints the results.
  */
 #ifndef FSGSCHECK_RUN_DEATH_H
 #define FSGSCHECK_RUN_DEATH_H
@@ -30,7 +30,7 @@ struct fault {
 	uint32_t insn; /* enum fsgs_insn; unused with FAULT_CPUID */
 	uint32_t mode; /* enum fsgs_mode */
 	uint32_t width;
-	const char *operand; /* the operand register's name in that width */
+	const char *operand; /* the operand register's name in that width; NULL for CPUID */
 	uint64_t value;      /* the operand's value before the instruction */
 	uint64_t address;
 	size_t length;
@@ -54,7 +54,7 @@ struct death {
 	struct user_regs_struct regs;
 	struct fault fault;
 	struct place here, caller;
-	int status;   /* as wait(2) returns it; 0 while the process is alive */
+	int status;   /* as wait(2) returns it, if the process ended in its handler; else 0 */
 	bool handled; /* the program's own handler received the signal */
 };
 
@@ -66,8 +66,8 @@ void fault_decode(struct fault *fault, const siginfo_t *info, const struct user_
  * mapped. */
 void place_death(struct death *death);
 
-/* place-dwarf.c, or place-plain.c in a build without libdw: finds the symbol at the fault, and the
- * calling function. */
+/* place-dwarf.c, or place-plain.c in a build without libdw: finds the symbol and the source line at
+ * the fault, and the calling function. */
 void place_symbols(struct death *death);
 /* place.c: finds the module of an address in /proc/TID/maps. The thread's file is used, because the
  * process's file is empty once the first thread has ended. */

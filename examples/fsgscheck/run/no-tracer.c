@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Replaces tracer.c in a build that is not 64-bit x86 code: such code cannot read the registers of
- * 64-bit programs. */
+ * 64-bit x86 programs. */
 #include "tracer.h"
 
 #include <errno.h>

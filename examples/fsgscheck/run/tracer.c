@@ -22,8 +22,8 @@
  * process can have only one tracer. The threads are traced. */
 #define OPTIONS_OF_TRACER (PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
-/* Maximum number of stored faults. A fault is stored as long as the program's own handler for this
- * fault may still be running. A further fault replaces the oldest one. */
+/* Maximum number of stored faults, one for each thread. A fault is stored as long as the program's
+ * own handler for this fault may still be running. A further fault replaces the oldest one. */
 #define MAX_CAUGHT        64
 /* Maximum number of stored places. The first death at a place is printed in full, and a further
  * death there as one line. */
@@ -103,7 +103,8 @@ static void read_name(pid_t thread, char *name, size_t size)
 	text_clean(name, name, size);
 }
 
-/* Reads up to FAULT_CODE bytes at RIP, and returns how many of them are mapped. */
+/* Reads up to FAULT_CODE bytes at RIP, and returns how many it could read. The next page may be
+ * unmapped. */
 static size_t read_code(pid_t thread, uint64_t rip, uint8_t code[FAULT_CODE])
 {
 	const size_t on_page = 4096 - (rip & 4095);
@@ -142,7 +143,8 @@ static bool read_fault(pid_t thread, struct death *d)
 	return true;
 }
 
-/* Checks this machine once, when the first death needs the verdict. */
+/* Returns the report about this machine, decided for the mode of the program. Checks the machine
+ * only once, when the first death needs the report. */
 static const struct fsgs_report *verdict_for(const struct death *d)
 {
 	static struct fsgs_report here, decided;
