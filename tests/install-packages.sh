@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Other scripts source this file for packages_of, install_packages and configure.
 
-# packages_of SUITE... prints the packages of tests/packages that these suites need. Without a suite it prints all
-# packages.
+# packages_of SUITE... prints the packages of tests/packages that these suites need, and those that every suite needs.
+# Without a suite it prints all packages.
 packages_of() {
 	awk -v suites=" $* " '
 		/^# -- / {
@@ -61,8 +61,8 @@ $package
 	fi
 	echo "Installing:$missing"
 	$sudo apt-get update -q >/dev/null
-	# If the packages cannot be installed together, they are installed one by one. The tests of a missing package
-	# skip.
+	# If the packages cannot be installed together, they are installed one by one. The tests
+	# that need a missing package are skipped.
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >/dev/null ||
 		for package in $missing; do
 			$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package" >/dev/null ||

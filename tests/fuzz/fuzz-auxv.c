@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes the reader of the auxiliary vector. The first AT_HWCAP2 before AT_NULL or the end counts.
- * AT_HWCAP2 is known to be absent only if AT_NULL was read. */
+/* Fuzzes the reader of the auxiliary vector. It must return the first AT_HWCAP2 before AT_NULL. It
+ * may report that AT_HWCAP2 is absent only if the vector has an AT_NULL. */
 #include "fuzz.h"
 
 #include <elf.h>

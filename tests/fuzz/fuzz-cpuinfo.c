@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes the readers of /proc/cpuinfo and of the kernel's release. The result must not depend on
- * the size of the pieces in which the file is read. Text must always be terminated. The flag may be
- * found only if it is a whole word of the file. */
+/* Fuzzes the readers of /proc/cpuinfo and of the kernel's release. The result for /proc/cpuinfo
+ * must not depend on the size of the pieces in which the file is read. The vendor must end with a
+ * NUL. The flag may be found only if the file has the whole word fsgsbase. */
 #include "fuzz.h"
 
 #include <linux/linux.h>

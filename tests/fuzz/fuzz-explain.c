@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes the reader of `explain`. Its result must not depend on the size of the pieces in which the
- * log is read, and its output must be well formed. The first byte of the input sets the size of the
- * pieces. */
+/* Fuzzes the log reader of `fsgscheck explain`. What it reports must be well formed, and must not
+ * depend on the size of the pieces in which it gets the log. The first byte of the input sets that
+ * size. */
 #include "fuzz.h"
 
 #include <explain/explain.h>
@@ -47,8 +47,8 @@ static void take(void *context, const struct explain_source *s)
 	is_text(r->brand, sizeof r->brand);
 	is_text(r->hypervisor, sizeof r->hypervisor);
 	is_text(r->kernel, sizeof r->kernel);
-	/* A crash may give the verdict `broken` only if the log has the bytes or the name of the
-	 * instruction. */
+	/* A crash may have the verdict `broken` only if the log names the instruction, or shows the
+	 * bytes of one of the four instructions or of a write to CR4. */
 	if (s->kind == EXPLAIN_CRASH && r->verdict == FSGS_VERDICT_BROKEN)
 		check((s->notes & EXPLAIN_NOTE(BY_NAME)) ||
 		      explain_decode_insn(s->code, s->code_length) >= 0 ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes the JSON reader. Text must always be terminated, and paths must stay in bounds. A document
- * must be accepted exactly at the bracket that closes its outermost object or array. */
+/* Fuzzes the JSON reader. Text must always end with a NUL, and the depth must stay within its
+ * limit. A document must be accepted exactly at the bracket that closes its outermost object or
+ * array. */
 #include "fuzz.h"
 
 #include <explain/json-reader.h>

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* libFuzzer and replay.c call this function. */
+/* Each target defines this function. libFuzzer and replay.c call it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

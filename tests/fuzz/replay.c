@@ -2,9 +2,9 @@
 /*
  * Runs a fuzz target without a fuzzer: replay SECONDS FILE...
  *
- * First runs every file unchanged. Until the time is over, it then runs files with random changes:
- * other bytes, cuts, and pieces of one file in another. Each run makes the same changes in the same
- * order.
+ * First gives the target every file unchanged. Then, until the time is over, gives it files with
+ * random changes: other bytes, cuts, and pieces of one file in another. Each time the program runs,
+ * it makes the same changes in the same order.
  */
 #include "fuzz.h"
 
@@ -45,8 +45,8 @@ static struct input load(const char *path)
 	return input;
 }
 
-/* Runs the target on a copy of exactly this size, so that the sanitizer detects a read beyond
- * it. */
+/* Runs the target on a copy in a block of exactly this size, so that the sanitizer detects a read
+ * beyond it. */
 static void run(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = malloc(size ? size : 1);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""run.py REPLAY CORPUS SECONDS: passes all files of a corpus to the replay program, because the arguments of a test in
-Meson cannot list them."""
+"""run.py REPLAY CORPUS SECONDS: runs the program REPLAY with all files of the folder CORPUS. Meson itself cannot list
+the files of a folder."""
 
 import os
 import sys

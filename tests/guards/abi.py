@@ -20,7 +20,7 @@ STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Wshadow', '-Werror
 
 
 def exported():
-    """The name of each symbol that the shared library defines, with its version node."""
+    """The symbols that the shared library exports, each with its version node."""
     symbols = {}
     for line in output('nm', '-D', '--defined-only', SHARED).splitlines():
         name, _, node = line.split()[2].partition('@@')
@@ -29,7 +29,7 @@ def exported():
 
 
 def declared():
-    """The functions that the headers mark as exported."""
+    """The functions and variables that the headers mark as exported."""
     names = set()
     for header in PUBLIC:
         text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
@@ -38,8 +38,8 @@ def declared():
 
 
 def inline():
-    """The inline functions for users of the headers. A trailing underscore marks functions that only the headers may
-    call."""
+    """The inline functions that programs may call. Names that end with an underscore are left out, because only the
+    headers may call these functions."""
     names = set()
     for header in PUBLIC:
         text = re.sub(r'/\*.*?\*/', '', header.read_text(encoding='utf-8'), flags=re.S)
@@ -97,7 +97,8 @@ class Symbols(unittest.TestCase):
         self.assertEqual(imported & forbidden, set())
 
     def test_no_constructor(self):
-        """Apart from one destructor, all array entries belong to the C runtime (frame_dummy, __do_global_dtors_aux)."""
+        """Each array may have one entry, which the C runtime adds (frame_dummy, __do_global_dtors_aux). fini_array may
+        also have the library's one destructor."""
         for section, size in re.findall(r'\.(init_array|fini_array|ctors|preinit_array)\s+\w+\s+\w+ \w+ (\w+)',
                                         output('readelf', '-SW', SHARED)):
             self.assertLessEqual(int(size, 16), 16 if section == 'fini_array' else 8, section)
@@ -136,8 +137,8 @@ class Core(unittest.TestCase):
 
 @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
 class OlderHeaders(unittest.TestCase):
-    """Programs that were compiled when a structure had fewer members still work with the current library. Each structure
-    ends at the end of mapped memory, so an access beyond it crashes.
+    """Programs that were compiled when a structure had fewer members still work with the current library. Here, the
+    structure under test ends at the end of mapped memory, so an access beyond it crashes.
     """
 
     UNIT = r'''
@@ -210,13 +211,13 @@ int main(void)
 
     TRY = 'int %s(const struct fsgs_report *, const struct fsgs_cpu_group *, const struct fsgs_field *)'
 
-    # For each structure, the first member that an old caller may not know.
+    # For each structure, its header and the first member that an old caller may not know.
     OPTIONAL = {'fsgs_report': ('fsgscheck/report.h', 'vantage'), 'fsgs_field': ('fsgscheck/report.h', 'reserved'),
                 'fsgs_cpu_group': ('fsgscheck.h', 'reserved')}
 
     def guarded(self, include):
-        """Makes members optional: -DCUT=n removes member number n and all later members of its structure. Returns the
-        names of the members."""
+        """Changes the headers so that -DCUT=n removes member number n and all later members of its structure. Only
+        members that an old caller may not know have a number. Returns the names of these members."""
         names = []
         for structure, (file, first) in self.OPTIONAL.items():
             header = include / file
@@ -259,7 +260,7 @@ int main(void)
 
 
 class Headers(unittest.TestCase):
-    """Each header compiles alone, in C and in C++, without any option for the instruction set."""
+    """Tests of the headers. Each must compile alone, in C and in C++, without any option for the instruction set."""
 
     def compile(self, compiler, language, standard, header):
         text = f'#include <{header.relative_to(INCLUDE)}>\nextern int not_an_empty_unit;\n'
@@ -277,7 +278,7 @@ class Headers(unittest.TestCase):
                     self.compile(compiler, language, standard, header)
 
     def test_an_ignored_result_is_a_warning(self):
-        """The compiler warns if a program ignores the result of a function that may have done nothing."""
+        """The compiler warns if a program ignores the result of a function that can fail."""
         calls = ('fsgs_check(&r, sizeof r, 0)', 'fsgs_check_early(&r, sizeof r, 0)', 'fsgs_check_cpu(0, &r, sizeof r, 0)',
                  'fsgs_check_cpus(&r, sizeof r, 0, &g, sizeof g, &n)', 'fsgs_get_base(1, &b)',
                  'fsgs_get_base_value(1)', 'fsgs_set_base(1, b)',
@@ -319,7 +320,8 @@ class Headers(unittest.TestCase):
             self.assertEqual((int(address, 16) % 64, int(size)), (0, 64))
 
     def test_inline_forms_in_cplusplus(self):
-        """In C++ the inline forms are noexcept, and have external linkage, which the functions of a C++ module need."""
+        """In C++ the inline forms are noexcept. They have external linkage, so that inline functions of a C++ module
+        may call them."""
         forms = [f'fsgs_{what}_{segment}_base' for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')]
         text = '#include <fsgscheck/base.h>\n' + ''.join(
             f'static_assert(noexcept({form}({"nullptr" if "_get_" in form else "0"})), "");\n'

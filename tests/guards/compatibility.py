@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Checks that programs which were linked with an earlier library still work. libabigail compares the library with a
-baseline.
+"""Checks that programs which were linked with an earlier library still work. libabigail compares the interface of the
+library with the baseline in libfsgscheck.abi. The argument `update` writes a new baseline:
 
     PYTHONPATH=tests python3 tests/guards/compatibility.py update      after a compatible addition, or a new major version
 
 The library is built here with fixed options, independent of the build directory's options. The interface passes
 enumerations as fixed-width integers, from which abidiff cannot find their declarations. So the build adds a function
-witness_TYPE for each public TYPE. These functions are part of the baseline.
+witness_TYPE for each public TYPE, with a pointer to it as the parameter. These functions are part of the baseline.
 """
 
 import re
@@ -23,7 +23,8 @@ BASELINE = TESTS / 'guards/libfsgscheck.abi'
 HEADERS = ('fsgscheck.h', 'fsgscheck/report.h', 'fsgscheck/base.h')
 FLAGS = ['-g', '-O0', '-std=c11', '-D_GNU_SOURCE', '-fPIC', '-shared', '-pthread', '-fno-stack-protector']
 
-# Bits of abidiff's exit status. If a bit of ERROR is set, abidiff itself has failed.
+# Bits of abidiff's exit status. If a bit of CHANGE is set, the interfaces differ. If a bit of ERROR is set, abidiff
+# itself has failed.
 ERROR, CHANGE = 3, 12
 
 
@@ -32,7 +33,7 @@ def without_comments(path):
 
 
 def build(tree, work, compiler='gcc'):
-    """Builds the shared library of a source tree, with a function for each public type."""
+    """Builds the shared library of a source tree. Adds a function witness_TYPE for each public type."""
     types = []
     for header in HEADERS:
         types += re.findall(r'^(enum|struct) (\w+) \{', without_comments(tree / 'include' / header), re.M)
@@ -44,14 +45,14 @@ def build(tree, work, compiler='gcc'):
     sources = [path for path in sorted((tree / 'lib').rglob('*'))
                if path.suffix in ('.c', '.S') and path.name != 'no-trial.c']
     library = work / f'{compiler}.so'
-    # abidw sorts by path. The debug information gives witness.c a path in the tree, where it always comes after lib.
+    # abidw sorts by path. So the debug information places witness.c in the tree, where it always sorts after lib.
     output(compiler, *FLAGS, f'-I{tree}/include', f'-fdebug-prefix-map={work}/witness.c={tree}/witness.c',
         f'-Wl,--version-script={work}/witness.map', '-Wl,-soname,libfsgscheck.so.1', *sources, work / 'witness.c', '-o', library)
     return library
 
 
 def dump(tree, work, compiler='gcc'):
-    """The interface as text, without paths and line numbers of this machine."""
+    """Builds the library of a tree. Returns its interface as text, without paths and line numbers of this machine."""
     text = output('abidw', '--headers-dir', tree / 'include', '--no-corpus-path', '--no-show-locs', '--no-comp-dir-path',
                '--exported-interfaces-only', '--drop-private-types', '--no-elf-needed', '--type-id-style', 'hash',
                build(tree, work, compiler))
@@ -59,8 +60,8 @@ def dump(tree, work, compiler='gcc'):
 
 
 def as_seen_by_an_old_program(text, baseline):
-    """The interface as a program compiled with the baseline sees it. Such a program passes the structures' old sizes, so
-    newer members at the end are removed."""
+    """The new interface as a program that was compiled with the baseline uses it. Such a program passes the old sizes
+    of the structures, so newer members at their ends are removed."""
     new, old = ElementTree.fromstring(text), ElementTree.fromstring(baseline)
     for name in ('fsgs_report', 'fsgs_cpu_group'):
         was, one = (next(c for c in root.iter('class-decl') if c.get('name') == name) for root in (old, new))
@@ -81,7 +82,8 @@ def compare(old, new, *options):
 
 
 def judge(text, work, baseline=BASELINE):
-    """The incompatible changes and the additions, in abidiff's words. Each is empty if there are none."""
+    """Compares an interface with the baseline. Returns two texts of abidiff: the incompatible changes, and all changes
+    including additions. A text is empty if there is nothing to report."""
     (work / 'new.abi').write_text(text, encoding='utf-8')
     (work / 'cut.abi').write_text(as_seen_by_an_old_program(text, baseline.read_text(encoding='utf-8')),
                                   encoding='utf-8')
@@ -106,7 +108,7 @@ class Baseline(unittest.TestCase):
         return tree
 
     def changed(self, *edits):
-        """The incompatible changes and the additions in a copy of the tree with some edits."""
+        """Edits a copy of the tree, and returns the two texts of judge() for it."""
         tree = self.copied('tree')
         for file, old, new in edits:
             text = (tree / file).read_text(encoding='utf-8')
@@ -126,7 +128,7 @@ class Baseline(unittest.TestCase):
         self.assertNotRegex(BASELINE.read_text(encoding='utf-8'), r"path='[/.]|comp-dir-path|filepath")
 
     def test_any_folder_makes_the_same_baseline(self):
-        """One folder's name sorts before witness.c, and the other after it."""
+        """abidw sorts by path. The folder `tree` sorts before witness.c, and `zone` after it."""
         first, last = (dump(self.copied(name), self.work) for name in ('tree', 'zone'))
         self.assertEqual(first, last)
 
@@ -152,7 +154,7 @@ class Baseline(unittest.TestCase):
         self.assertIn('more', breaks)
 
     def test_grown_element(self):
-        """A trial is in the middle of every report, so its structure must not grow."""
+        """struct fsgs_trial is the type of members in the middle of a report, so it must not grow."""
         breaks, _ = self.changed(('include/fsgscheck/report.h', r'int32_t code;', 'int32_t code, more;'))
         self.assertIn('fsgs_trial', breaks)
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Measures which lines and branches of lib/ the unit tests and the tests of TRACED execute, and fails if there are too few.
+"""Measures which lines and branches of lib/ the unit tests and the tests of TRACED execute, and fails if these are too few.
 
 Each line that is not executed must be between two comments, GCOV_EXCL_START: REASON and GCOV_EXCL_STOP, or must have
-GCOV_EXCL_LINE: REASON at its end, as in lcov and gcovr. The test also fails if an excluded line is executed, unless the
-reason begins with "by chance". The file branches.txt in the build directory lists the branches that were not taken. They
-are of these kinds:
-- branches after an excluded line: the process ends, or another process continues;
+GCOV_EXCL_LINE: REASON at its end. The test also fails if an excluded line is executed, unless the reason begins with
+"by chance". The file branches.txt in the build directory lists the lines with branches that were not taken. These
+branches are of these kinds:
+- branches to an excluded line: the process ends there, or another process continues;
 - a system call that fails although it has just succeeded with the same arguments;
 - a compare-and-exchange in which another thread was faster, and a thread that reads while another thread stores: the
   torture of 64 threads takes these branches, but is not counted;
 - a trial whose owner is inside fork(): only handlers that programs register for fork() see this state, and children end
-  by _exit();
+  by _exit(), which writes no counters;
 - limits that no kernel or processor exceeds: 4 GiB in one word of /proc/cpuinfo, CPU numbers beyond CPU_SETSIZE;
 - a caller of the core that lacks a hook, together with a broken instruction: the tests cover the missing hook alone, and the
   broken instruction with the hook.
@@ -25,7 +25,7 @@ from pathlib import Path
 from support import SOURCE, Unavailable, advertised, builds, output, parts
 
 LINES, BRANCHES = 95.0, 90.0
-# These tests need a tracer or another process. They cover further paths, and run after the unit tests.
+# Tests that need a tracer or another process. They execute further paths of lib/, and run after the unit tests.
 TRACED = ['torture-callers', 'torture-inject', 'torture-sandbox',
           *(f'states-{state}' for state in (
               'forged-vendor', 'masked', 'unaware-kernel', 'all-undefined', 'xen-pv-loses', 'lost-fork', 'lost-yield',
@@ -42,14 +42,15 @@ def tests(build, *which):
 
 
 def measure(build):
-    """The files of gcovr's result, and the names of the tests that could not run here."""
+    """Runs the tests. Returns gcovr's result for each file, and the names of the tests that could not run here."""
     builds.meson(build, '-Db_coverage=true', '-Dbuildtype=debug', targets=['lib/libfsgscheck.a'])
     for counters in build.rglob('*.gcda'):
         counters.unlink()
     # The tests write their counters into the directory in which the programs were built, so the measurement needs its own
     # build directory.
     skipped = tests(build, '--suite', 'unit', '--no-suite', 'enumeration') + tests(build, *TRACED)
-    # This script checks the markers itself, because gcovr does not report whether an excluded line was executed.
+    # --exclude-pattern-prefix makes gcovr ignore the markers. main() checks them itself, because gcovr does not report
+    # whether an excluded line was executed.
     output('gcovr', '--root', SOURCE, '--filter', SOURCE / 'lib', '--exclude-throw-branches',
            '--exclude-unreachable-branches', '--exclude-pattern-prefix', 'NONE', '--json', build / 'coverage.json',
            build / 'lib')
@@ -57,7 +58,7 @@ def measure(build):
 
 
 def excluded(path):
-    """The number of each excluded line, with the reason in its marker."""
+    """Maps the number of each excluded line to the reason in its marker."""
     marked, reason = {}, None
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
         found = MARK.search(line)
@@ -78,7 +79,6 @@ def excluded(path):
 
 
 def main():
-    """Returns the exit status."""
     if not advertised():
         raise Unavailable('this kernel does not enable FSGSBASE, so survival and access by instruction do not run')
     for tool in ('gcovr', 'gcov'):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Builds the Debian packages from the source package, and checks them with lintian.
+"""Builds the Debian packages from a source tarball, and checks their contents. lintian checks them, too.
 
     PYTHONPATH=tests python3 tests/guards/debian.py [--fresh [--mirror ADDRESS]]
 
 With --fresh the packages are installed in a fresh Debian, where DKMS builds the module. This needs root and mmdebstrap.
-If one of them is missing, the test counts as skipped after all other checks have passed.
+If no fresh Debian can be made, the test counts as skipped after all other checks have passed.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from support import SOURCE, archive
 
-# The headers of a kernel. This package is smaller than those of other kernels.
+# The kernel headers for the fresh Debian. This package is smaller than the headers of other kernels.
 HEADERS = 'linux-headers-cloud-amd64'
 
 
@@ -29,7 +29,8 @@ def run(*command, **options):
 
 
 def build(work):
-    """Builds all packages from a source package, which was packed and unpacked again."""
+    """Makes a source tarball from the files in git, unpacks it, and builds all packages there. Returns the packages and
+    the .changes file."""
     version = re.search(r'\((.*?)-', (SOURCE / 'doc/debian/changelog').read_text(encoding='utf-8'))[1]
     name = f'libfsgscheck-{version}'
     files = run('git', '-C', SOURCE, 'ls-files', '-z', stdout=subprocess.PIPE).stdout
@@ -39,7 +40,8 @@ def build(work):
     shutil.copytree(SOURCE / 'doc/debian', work / name / 'debian')
     log = (work / 'build.log').open('w', encoding='utf-8')
     try:
-        # To save time, builds without debugging symbols and optimisation, and uses the fastest level of compression.
+        # To save time, builds without optimisation, without packages of debugging symbols, and with the lowest level of
+        # compression.
         run('dpkg-buildpackage', '-us', '-uc', cwd=work / name, stdout=log, stderr=log,
             env={**os.environ, 'DEB_BUILD_OPTIONS': 'noautodbgsym noopt', 'DPKG_DEB_COMPRESSOR_LEVEL': '0'})
     except subprocess.CalledProcessError:
@@ -55,7 +57,7 @@ def contents(package):
 
 
 def what_belongs(packages):
-    """Each file must be in its package and in no other one. The conformance suite must be in no package."""
+    """Each of these files must be in its package and in no other one. The conformance suite must be in no package."""
     wanted = {'libfsgscheck1': ['/libfsgscheck.so.1'],
               'libfsgscheck-dev': ['/usr/include/fsgscheck.h', '/libfsgscheck.a', '/libfsgscheck-core.a', '/fsgscheck.pc',
                                    '/fsgscheck-config.cmake', '/fsgs_usable.3', '/examples/usable.c', '/share/fsgscheck/fsgscheck.c',
@@ -98,7 +100,7 @@ def fresh_debian(root, source):
         return 'a chroot takes root'
     if not shutil.which('mmdebstrap'):
         return 'mmdebstrap is not installed'
-    # debootstrap would resolve the dependencies itself, and would take several times as long.
+    # mmdebstrap lets apt resolve the dependencies. debootstrap would do that itself, and take several times as long.
     done = subprocess.run(['mmdebstrap', '--variant=minbase', '--dpkgopt=force-unsafe-io',
                            f'--include=libc6-dev,libdw1,dkms,kmod,{HEADERS}', archive.release(), root, *source],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=2400)
@@ -113,9 +115,7 @@ def inside(root, *command, **options):
 
 def install(packages, root):
     """Installs the packages in the Debian at `root`. There, fsgscheck must print a report, and a program that was built
-    with the packages' files must run.
-
-    This system's compiler builds the program.
+    with the packages' files must run. This system's compiler builds the program.
     """
     for package in packages:
         shutil.copy(package, root / 'var/cache')
@@ -135,7 +135,7 @@ def install(packages, root):
 
 
 def register(root):
-    """Installs the package of the module a second time. DKMS must then list the module, and must be able to build it.
+    """Installs the package of the module again, over itself. DKMS must then list the module, and must be able to build it.
     Purging the package must remove everything."""
     inside(root, 'sh', '-c', 'dpkg -i /var/cache/fsgscheck-dkms_*.deb')
     module, = (path.name.replace('-', '/') for path in (root / 'usr/src').glob('fsgscheck-*'))

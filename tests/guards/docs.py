@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Checks the documentation: every sample compiles and runs, every link leads somewhere, and every word is spelt
-correctly."""
+"""Checks the documentation: the samples compile and run, links within the tree lead to a file, and codespell finds no
+misspelt word."""
 
 import json
 import os
@@ -18,10 +18,10 @@ SHARED = Path(os.environ['SHARED'])
 FSGSCHECK = os.environ['FSGSCHECK']
 PAGES = [SOURCE / 'README.md', SOURCE / 'NEWS.md', TESTS / 'README.md', *sorted((SOURCE / 'doc').glob('*.md')),
          *sorted((SOURCE / 'examples').rglob('README.md'))]
-# Files that the pages name, and that a test or a target makes in the build directory.
+# Files that the pages name, but that are not in the source tree. A test or a target makes them in the build directory.
 MADE = {'tests/machines/peers.md', 'doc/html', 'examples/fsgscheck/fsgscheck', 'examples/page/fsgscheck.html',
         'examples/page/fsgscheck-explain.exe', *(f'examples/boot/fsgscheck-boot.{form}' for form in ('elf', 'efi', 'iso'))}
-# Registers, flags and tools that codespell would report as misspelt.
+# Words that codespell would report, but that are right here: names of registers, flags and tools, for example.
 WORDS = 'inout,fsgs,gs,te,ist,bu,alse,nd,crate,useable,ags'
 STRICT = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', f'-I{SOURCE}/include']
 
@@ -34,7 +34,7 @@ LINKED = ['-x', 'none', SHARED, f'-Wl,-rpath,{SHARED.parent}']
 
 
 def beside(example):
-    """The assembly file of a sample, with the compiler's options for it."""
+    """The compiler's arguments for the assembly file of a sample. Empty if the sample has none."""
     assembly = example.with_suffix('.S')
     return ['-x', 'assembler-with-cpp', assembly] if assembly.exists() else []
 
@@ -66,15 +66,15 @@ class Samples(unittest.TestCase):
         self.assertTrue(done.stdout.strip())
 
     def test_examples(self):
-        """The files in doc/examples, which the pages show, compile and run."""
+        """Every C file in doc/examples compiles and runs. The pages show these files."""
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
             with self.subTest(example=example.name):
                 self.run_it(example.read_text(encoding='utf-8'), *beside(example))
 
     @unittest.skipIf(os.environ['INSTRUMENTED'], 'a plain program cannot load an instrumented library')
     def test_base_access(self):
-        """Each sample that changes a base works with each access. If the kernel may lose the base, one of 40 runs must
-        work."""
+        """Each sample that changes a base works with both accesses. If the instructions are `unadvertised`, the kernel
+        may lose the base, so one of up to 40 runs must work."""
         verdict = json.loads(subprocess.run([FSGSCHECK, '--json'], capture_output=True, check=False, timeout=60).stdout)['verdict']
         runs = {'arch_prctl': 1, 'instruction': {'usable': 1, 'unadvertised': 40}.get(verdict, 0)}
         for example in sorted((SOURCE / 'doc/examples').glob('*.c')):
@@ -118,7 +118,7 @@ class Samples(unittest.TestCase):
                 seen.add(name)
                 with self.subTest(page=page.name, sample=name):
                     self.assertEqual(text, shown(SOURCE / 'doc/examples' / name))
-        # No page shows switch.c: it is the program that calls switch.S.
+        # No page shows switch.c, which only calls switch.S.
         self.assertEqual(seen | {'switch.c'}, {example.name for example in (SOURCE / 'doc/examples').iterdir()})
 
 
@@ -137,7 +137,8 @@ def prose(page):
 
 
 def sentences(page):
-    """The sentences of paragraphs and lists, but not those of tables. Code counts as one word, and a link as its text."""
+    """The sentences of paragraphs and lists, but not those of headings and tables. Code counts as one word, and a link
+    as its text."""
     text = re.sub(r'^(?:#|\|).*$', '\n', prose(page), flags=re.M)
     text = re.sub(r'`[^`]*`', 'code', re.sub(r'!?\[([^]]*)\]\([^)]*\)', r'\1', text))
     for paragraph in re.split(r'\n\s*\n|^\s*(?:[-*]|\d+\.)\s+', text, flags=re.M):
@@ -148,7 +149,8 @@ DECLARATION = re.compile(r'^(?!typedef|extern)((?:FSGS_API |static inline )?[\w 
                          r'[^;{()]*[;{]', re.M)
 PARAGRAPHS = ('@brief ', r'@par (?:Threads and signals|Interrupts)\n', r'@par Early use\n', r'@par Cost\n', '@since ')
 SOURCE_PARAGRAPH = r'@par Source\n'
-# These functions give names, layouts and choices of this library, so they have no manual as their source.
+# The comments of these functions need no manual as their source, because the functions return names, layouts and
+# choices of this library.
 WITHOUT_SOURCE = {'fsgs_base_force', 'fsgs_describe', 'fsgs_exit_status', 'fsgs_name', 'fsgs_number', 'fsgs_report_field',
                   'fsgs_report_size', 'fsgs_version', 'fsgs_version_string'}
 
@@ -168,7 +170,7 @@ def functions(header):
 
 
 def lacking(name, prototype, parameters, comment):
-    """The parts that a comment lacks. A part with an empty paragraph counts as lacking."""
+    """The required parts that are missing or empty in the comment of a function."""
     wanted = list(PARAGRAPHS) + ([] if name in WITHOUT_SOURCE else [SOURCE_PARAGRAPH])
     wanted += [rf'@param\[[a-z,]+\] +{name} ' for name in parameters if name != 'void']
     if not re.match(r'(FSGS_API )?void fsgs', prototype):
@@ -177,7 +179,7 @@ def lacking(name, prototype, parameters, comment):
 
 
 class Reference(unittest.TestCase):
-    """Each function in the headers documents all that its callers need."""
+    """The comment of each function in the headers has all required parts."""
 
     def test_every_function_is_complete(self):
         seen = set()
@@ -193,7 +195,7 @@ class Reference(unittest.TestCase):
             self.assertIn(other, seen)
 
     def test_paragraphs_say_it_themselves(self):
-        """The comment itself tells where the function may be called, and does not refer to another comment."""
+        """The paragraphs of a comment contain the facts, and do not refer to the comment of another function instead."""
         for header in sorted((SOURCE / 'include').rglob('*.h')):
             for name, _, _, comment in functions(header):
                 with self.subTest(function=name):
@@ -201,7 +203,7 @@ class Reference(unittest.TestCase):
                     self.assertNotRegex(comment, r"(?m)^@par Source\nThis library's own")
 
     def test_each_gap_is_seen(self):
-        """The check fails if any one paragraph is removed from a comment."""
+        """lacking() reports each required part that is removed from the comment of fsgs_get_base()."""
         name, prototype, parameters, comment = next(
             entry for entry in functions(SOURCE / 'include/fsgscheck/base.h') if entry[0] == 'fsgs_get_base')
         self.assertEqual(lacking(name, prototype, parameters, comment), [])
@@ -221,13 +223,14 @@ class Pages(unittest.TestCase):
                     self.assertTrue((page.parent / target).exists(), f'{page.name}: {target}')
 
     def test_files_named(self):
-        """A path in backquotes exists in this tree."""
+        """Each path in backquotes exists in this tree, or is in MADE."""
         for page in PAGES:
             for path in re.findall(r'`((?:lib|include|tests|examples|doc)/[\w./-]+)`', page.read_text(encoding='utf-8')):
                 self.assertTrue(path in MADE or (SOURCE / path).exists(), f'{page.name}: {path}')
 
     def test_each_recipe_names_files(self):
-        """The contributor's page has a recipe for each kind of addition, with the file to begin with."""
+        """doc/contributing.md has a recipe for each kind of addition. Each recipe begins with a test, and names at
+        least three files."""
         page = (SOURCE / 'doc/contributing.md').read_text(encoding='utf-8')
         recipes = dict(re.findall(r'^### (.*?)\n(.*?)(?=^##)', page, re.M | re.S))
         for kind in ('finding', 'signature', 'advice', 'log wording', 'metric', 'ring 3', 'ring 0', 'machine state',
@@ -274,7 +277,8 @@ class Pages(unittest.TestCase):
             self.assertIsNone(found, f'{page.name}: {found and found[0]}')
 
     def test_marks_below_the_crash(self):
-        """The README marks the bytes of the instruction, and the digit of CR4 that contains bit 16."""
+        """Below the crash in the README, carets mark the bytes of the instruction, and the digit of CR4 that contains
+        bit 16."""
         text = (SOURCE / 'README.md').read_text(encoding='utf-8')
         for line, marked in ((r'Code: .*', '<f3> 48 0f ae c0'), (r'CR2: .* CR4: (?P<cr4>\w+)', None)):
             found = re.search(rf'^{line}\n( +)(\^+)', text, re.M)
@@ -292,7 +296,7 @@ class Pages(unittest.TestCase):
             self.assertIsNone(re.search(r'(?:^|\s)\*{1,2}`', prose(page)), page.name)
 
     def test_words(self):
-        """No page contains a word of BANNED. doc/contributing.md names the words to use instead."""
+        """No page of PLAIN contains a word of BANNED. doc/contributing.md names the words to use instead."""
         banned = re.compile(r'\b(?:' + '|'.join(word.replace(' ', r'\s+') for word in BANNED) + r')\b', re.I)
         for page in PLAIN:
             found = [match[0] for match in banned.finditer(prose(page))]
@@ -313,7 +317,7 @@ class Pages(unittest.TestCase):
         self.assertIn(', '.join(BANNED), (SOURCE / 'doc/contributing.md').read_text(encoding='utf-8'))
 
     def test_sentences(self):
-        """No sentence is too long: one sentence has one idea."""
+        """No sentence of the pages in SHORT has more than LONGEST words."""
         for page in SHORT:
             for sentence in sentences(page):
                 with self.subTest(page=page.name, words=len(sentence.split())):
@@ -328,7 +332,7 @@ class Pages(unittest.TestCase):
             self.assertEqual(rows & verdicts, verdicts, page.name)
 
     def test_number_of_states(self):
-        """The README gives the number of states on the page about the peers."""
+        """The README gives the number of machine states in the table of doc/peers.md."""
         page = (SOURCE / 'doc/peers.md').read_text(encoding='utf-8')
         states = re.findall(r'^\| (?!state \|)(?:[^|\n]*\|){9}$', page, re.M)
         told = re.search(r'(\d+) machine states', (SOURCE / 'README.md').read_text(encoding='utf-8'))

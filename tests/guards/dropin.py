@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Compiles the drop-in form as host projects do: with any compiler and any of the host's flags, without a warning."""
+"""Compiles the drop-in form as host projects do: with several compilers and with flags of the host, without a
+warning."""
 
 import concurrent.futures
 import os
@@ -15,12 +16,12 @@ MADE = Path(os.environ['DROPIN'])
 SAMPLE = SOURCE / 'doc/examples/usable.c'
 I386, AARCH64 = '/usr/i686-linux-gnu', '/usr/aarch64-linux-gnu'
 SANITIZED = ['-O1', '-fsanitize=address,undefined']
-# Flags with which a host project may compile all its files. Even with these flags, functions that run while the FS base is
-# foreign must not be instrumented.
+# Flags with which a host project may compile all its files. Even then the compiler must add nothing to the drop-in form,
+# because some functions of the form run while the FS base is foreign.
 INSTRUMENTED = (['-fstack-protector-all', '-finstrument-functions'], SANITIZED, ['-fsanitize=thread'])
 ADDED = r'\b(__stack_chk_fail|__(?:asan_report|ubsan_handle|tsan_func|tsan_read|tsan_write|cyg_profile)\w*)'
-# The ways in which host projects compile the form: the compiler, its flags, and the program that runs the result. None
-# means that this system cannot link or run the result.
+# The ways in which host projects compile the form: the compiler, its flags, and the command that runs the result
+# (empty: it runs directly). None means that this system cannot link or run the result.
 ROWS = [
     *((compiler, flags, []) for compiler in ('gcc', 'clang')
       for flags in (['-O0'], ['-O1', '-std=c2x'], ['-O2', '-std=c11', '-fstack-protector-all'], ['-O3'], SANITIZED)),
@@ -28,7 +29,7 @@ ROWS = [
     ('clang', ['-O3', '-flto', '-fuse-ld=lld'], []),
     *(('clang-19', flags, []) for flags in (['-O0'], ['-O1', '-std=c23'], ['-O2'], ['-O3'])),
     *(('musl-gcc', flags, []) for flags in (['-O0'], ['-O1'], ['-O2', '-static'], ['-O3'])),
-    # For -m32, Debian's gcc finds the headers of the cross compiler, but not its linker and libraries.
+    # With -m32, Debian's gcc can use the headers of the cross compiler, but not its linker and libraries.
     ('gcc', ['-m32', '-O0', f'-I{I386}/include'], None),
     ('i686-linux-gnu-gcc', ['-O2'], ['qemu-i386', '-L', I386]),
     ('aarch64-linux-gnu-gcc', ['-O2'], ['qemu-aarch64', '-L', AARCH64]),
@@ -71,7 +72,8 @@ class DropIn(Compiled):
         done = run(*runner, program)
         self.assertIn(done.returncode, (0, 1, 2), done.stderr)
         self.assertEqual(done.stderr, '')
-        # On another architecture there is no trial, so the verdict is known.
+        # A runner is for another architecture. There, the library runs no trial, and the verdict is always
+        # `unsupported`.
         self.assertRegex(done.stdout, r'^unsupported: .+\.\n$' if runner else r'^\w+: .+\.\n$')
 
     def test_rows(self):
@@ -105,7 +107,8 @@ class DropIn(Compiled):
                     self.assertNotRegex(output('readelf', '-lW', made.with_suffix('.so')), r'\bTLS\b')
 
     def test_users_export_nothing(self):
-        """A plug-in does not export the header's functions either, so no plug-in uses those of another one."""
+        """A plug-in does not export the inline functions of the header either, so no plug-in uses those of another
+        plug-in."""
         names = [f'fsgs_{what}_{segment}_base' for what in ('get', 'set', 'ensure') for segment in ('fs', 'gs')]
         text = '#include "fsgscheck.h"\nextern "C" int user(uint64_t *base)\n{\n\treturn ' + ' + '.join(
             f'{name}({"base" if "get" in name else "*base"})' for name in names) + ';\n}\n'
@@ -127,7 +130,7 @@ class DropIn(Compiled):
                     self.assertNotRegex(symbols, r' fsgs_')
 
     def test_consumers(self):
-        """Programs of other language standards, and in C++, can include the header."""
+        """C programs of other standards, and C++ programs, can include the header."""
         output('gcc', '-O2', '-c', MADE / 'fsgscheck.c', '-o', self.folder / 'fsgscheck.o')
         text = """#include "fsgscheck.h"
 int main(void)
@@ -163,7 +166,8 @@ class Units(Compiled):
             # The tests' objects need this system's C library, so musl is left out.
             if runner != [] or compiler == 'musl-gcc' or not shutil.which(compiler):
                 continue
-            # Meson compiles the tests with this flag, so they replace open64() instead of open().
+            # Meson compiles the tests with this flag, so they replace open64() instead of open(). The form must call
+            # the same function.
             own = ['-D_FILE_OFFSET_BITS=64', *to_compile(flags)]
             made = {form: self.compiled(compiler, form, *own) for form in ('fsgscheck', 'fsgscheck-core')}
             for name in os.environ['UNITS'].split():

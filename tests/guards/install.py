@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The library as its users get it: with pkg-config from a prefix, and as a Meson subproject."""
+"""Tests the library as its users get it: installed into a prefix, and as a Meson subproject."""
 
 import concurrent.futures
 import os
@@ -38,8 +38,9 @@ AC_PROG_CC
 {}AC_CONFIG_FILES([Makefile])
 AC_OUTPUT
 """
-# Host projects, by their build tool. Each has the program, further tools that it needs, the commands that make
-# build/user, and its build files for each form. doc/building.md gives the number of their lines that name the library.
+# Host projects, by their build tool. Each has the source of the program, further tools that it needs, the commands that
+# make build/user, and its build files for each form. doc/building.md gives the number of their lines that name the
+# library.
 FORMS = ('drop-in', 'shared')
 HOSTS = {
     'CMake': ('usable.c', ['cmake'], 'cmake -S . -B build && cmake --build build', {
@@ -147,8 +148,8 @@ class Installed(unittest.TestCase):
         self.assertRegex(verdict(program), r'^\w+: .+\.\n$')
 
     def cmake(self, lines, *options, languages='C', source=EXAMPLE):
-        """Builds a CMake project of a few lines. Returns the program's output, and CMake's messages from the
-        configuration."""
+        """Builds and runs a CMake project of a few lines. Returns the program's output (empty if the configuration
+        fails), and the error output of the configuration."""
         with tempfile.TemporaryDirectory() as directory:
             root = Path(directory)
             (root / 'CMakeLists.txt').write_text(
@@ -229,7 +230,7 @@ class Installed(unittest.TestCase):
                 self.assertIn(f'| {name} | {lines[0]} | {lines[1]} |', page)
 
     def test_static_flags(self):
-        """Only the static library needs an additional flag: that for threads."""
+        """Only the static library needs an additional flag: -pthread."""
         static = output('pkg-config', '--static', '--libs', 'fsgscheck').split()
         shared = output('pkg-config', '--libs', 'fsgscheck').split()
         self.assertIn('-lfsgscheck', shared)
@@ -256,7 +257,8 @@ class Installed(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('groff'), 'groff is not installed')
     def test_manual_on_a_terminal(self):
-        """On 60 and on 80 columns there is no warning and no hyphenated name, and prototypes fit into the line."""
+        """groff formats each page for 60 and 80 columns without a warning and without a hyphenated word, and prototypes
+        fit into the line."""
         for path in self.pages():
             if path.read_text(encoding='utf-8').startswith('.so '):
                 continue
@@ -351,7 +353,7 @@ class Installed(unittest.TestCase):
         page = self.prefix / 'share/fsgscheck/fsgscheck.html'
         if not page.exists():
             self.skipTest('the page was not built: wasi-libc, libclang-rt-dev-wasm32 or what the ISO needs is not installed')
-        # The page in the build directory of this test.
+        # The page in the build directory from which this test runs.
         again = os.environ.get('PAGE')
         if not again:
             self.skipTest('the build directory has no page: it was configured without')
@@ -430,8 +432,8 @@ class Subproject(unittest.TestCase):
             (root / 'subprojects/fsgscheck.wrap').write_text(
                 re.sub(r'(?m)^url = .*$', f'url = file://{root}/clone',
                        re.sub(r'(?m)^revision = .*$', 'revision = HEAD', wrap)), encoding='utf-8')
-            # The host chooses no kind of library, so it gets the shared one. This builds every target that a host gets
-            # from this project.
+            # The host chooses no kind of library, so it gets the shared one. Without named targets, ninja also builds
+            # all default targets of the subproject.
             self.assertTrue(is_linked_with_it(self.build(root, line, targets=(), PKG_CONFIG_LIBDIR=str(root))))
 
 

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Checks the layout (clang-format) and the width of lines in all C files. Checks the library with cppcheck, clang-tidy and
-# gcc -fanalyzer.
+# Checks the layout of all C files (clang-format), and the width of lines in C and assembly files. Checks the library with
+# cppcheck, clang-tidy and gcc -fanalyzer.
 #
 #   lint.sh SOURCE [format|width|cppcheck|tidy|analyzer]
 #
 # If a tool is missing, a run of all tools leaves it out, and a run of that tool alone is skipped. The same happens if
-# the tool is not of Debian 12's version, because each version judges layout and style differently.
+# clang-format, cppcheck or clang-tidy is not of Debian 12's version, because each version judges layout and style
+# differently.
 set -eu
 cd "$1"
 what=${2:-format width cppcheck tidy analyzer}
@@ -35,7 +36,7 @@ for tool in $what; do
 			xargs -0 clang-format --dry-run -Werror || status=1
 		;;
 	width)
-		# clang-format does not break lines in comments and strings.
+		# clang-format does not break lines in comments and strings, so their width is checked here.
 		find include lib examples tests doc \( -name '*.[chS]' -o -name '*.def' -o -name '*.lds' \) -exec awk '
 			{
 				width = 0

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Loads the library, runs a check, and unloads the library, a thousand times. Afterwards, memory,
- * mappings, descriptors, threads, signal handlers and the mask must be as before. */
+/* Loads the library, runs a check, and unloads the library, more than a thousand times. The last
+ * thousand rounds must not change memory, mappings, descriptors, threads, signal handlers or the
+ * signal mask. */
 #include <fsgscheck.h>
 
 #include <dirent.h>

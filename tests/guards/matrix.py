@@ -46,8 +46,7 @@ ROWS = {
     'musl -O0': ('musl-gcc', '', '', ['-Dbuildtype=debug'], ('command',)),
     'musl static-pie': ('musl-gcc', '-fPIE', '', ['-Doptimization=2', '-Ddefault_library=static'], STATIC_PIE),
 }
-# The row that tests/run runs. No other test of that run is similar: dropin.py has other flags, and sanitize.py another
-# compiler.
+# The row that tests/run builds, because no other test of that run links a static PIE with musl.
 FAST = ('musl static-pie',)
 
 
@@ -57,8 +56,8 @@ def call(*command, **options):
 
 
 def static_pie(build):
-    """Builds the command position-independent, but without a dynamic loader. musl-gcc has no option for that, so this
-    passes the start files by their paths."""
+    """Builds the command as a static PIE: position-independent, but without a dynamic loader. Then runs it. musl-gcc
+    has no option for this, so the start files are passed by their paths."""
     done = call('ninja', '-C', build, 'lib/libfsgscheck.a')
     if done.returncode:
         return 'FAIL', done.stdout
@@ -79,7 +78,8 @@ def static_pie(build):
 
 
 def suites(build, names):
-    # The tests of own-flags choose their own compiler flags. In each row they would repeat the tests of the main build.
+    # The tests of the suite own-flags choose their own compiler flags. In each row they would repeat the tests of the main
+    # build.
     done = call('meson', 'test', '-C', build, '--num-processes', '2', '--print-errorlogs', '--no-suite', 'own-flags',
                 *(word for name in names for word in ('--suite', name)))
     passed = re.search(r'^Ok: +(\d+)', done.stdout, re.M)
@@ -89,7 +89,7 @@ def suites(build, names):
 
 
 def build_and_test(name, work):
-    """The result of a row: OK, FAIL or SKIP, with the reason."""
+    """Builds the library as the row says, and runs its tests. Returns OK, FAIL or SKIP, with a detail."""
     compiler, cflags, ldflags, options, tests = ROWS[name]
     if not shutil.which(compiler):
         return 'SKIP', f'{compiler} is not installed'

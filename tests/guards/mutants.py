@@ -6,9 +6,9 @@ fail.
 
 An edit names a function and a pattern of C in it (support/mutation.py). So the edits here stay valid if code is
 reformatted, if variables get other names, or if a function moves to another file. The objects of the test and the
-library come from the build directory, so each defect takes one compilation and one link. The unchanged library must
-first pass the same tests. If a test hangs, the defect counts as detected: with the unchanged library, the test ends in
-a fraction of its time limit.
+library come from the build directory, so each defect takes one compilation and one link. First, the same tests run with
+the unchanged library, and must pass or skip. If a test hangs, the defect counts as detected: with the unchanged library,
+the test ends in a fraction of its time limit.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ COMPILER, LIBRARY, BUILD = os.environ['CC'].split(), os.environ['LIBRARY'], Path
 FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-pthread', '-fno-stack-protector', '-w']
 INCLUDE = [f'-I{SOURCE / folder}' for folder in ('include', 'lib', 'lib/core', 'lib/linux')]
 
-# Every run of the tests includes these defects, one of each kind.
+# The defects of --short, one of each kind. Every run of tests/run seeds them.
 SHORT = {'handler not restored on the fault path', 'mask not restored', 'RIP not looked at', 'no lock',
          'SA_ONSTACK left out', 'errno changed', 'FS written with a foreign value', 'an ignored signal is not ignored'}
 
-# Defects without an effect under a kernel that does not support the instructions, because such a kernel restores its own
-# base at each fault.
+# Defects that have no effect under a kernel that does not support the instructions: at each fault, such a kernel
+# restores the base that it has stored.
 KEPT = {'GS not put back after a fault'}
 
 LOCK = [('fsgs_lock_take', 'prepare();', 'prepare(); return acquired();'),
@@ -184,7 +184,7 @@ MUTANTS = [
 
 
 def mutated(name, edits):
-    """The only file of lib/ that the edits fit, and its new text."""
+    """Finds the only file of lib/ that the edits fit. Returns its path and its new text."""
     fits, misses = [], []
     for path in sorted((SOURCE / 'lib').rglob('*.c')):
         text, fitted = path.read_text(encoding='utf-8'), 0
@@ -205,7 +205,7 @@ def mutated(name, edits):
 
 
 def compiled(path, text, folder):
-    """The object of a changed file."""
+    """Compiles the changed text of a file. Returns the object."""
     source, target = folder / path.name, folder / f'{path.stem}.o'
     source.write_text(text, encoding='utf-8')
     output(*COMPILER, *FLAGS, *INCLUDE, f'-I{path.parent}', '-c', source, '-o', target)
@@ -227,8 +227,8 @@ def result(binary, test):
     by_row = ['-', test] if binary.name == 'torture-hostile' else ['--filter', f'*/{test}', '--timeout', '20', '--tap=-']
     arguments = by_row if test else []
     with tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace') as said:
-        # The test runs in its own session, because the children of a test that hangs would otherwise survive. A child
-        # that leaves the session has a limit of processor time.
+        # The test runs in its own session, so that killpg() also ends the children of a test that hangs. A child that
+        # has left the process group is ended by its limit of processor time.
         process = subprocess.Popen([binary, *arguments], cwd=binary.parent, stdout=said,
                                    stderr=subprocess.DEVNULL, start_new_session=True,
                                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)),
@@ -249,7 +249,6 @@ def result(binary, test):
 
 
 def main():
-    """Returns the exit status."""
     names = SHORT if sys.argv[1:] == ['--short'] else set(sys.argv[1:])
     chosen = [mutant for mutant in MUTANTS if not names or mutant[0] in names]
     if unknown := names - {mutant[0] for mutant in MUTANTS}:
@@ -261,7 +260,7 @@ def main():
 
 
 def seed(chosen, scratch):
-    """Tries the chosen defects. Returns the exit status."""
+    """Seeds each chosen defect and runs its test. Returns the exit status."""
     results = {}
     for program, test in sorted({mutant[2:] for mutant in chosen}, key=str):
         results[program, test] = result(linked(program, LIBRARY, scratch), test)

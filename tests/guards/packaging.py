@@ -15,7 +15,7 @@ RECIPES = SOURCE / 'doc/packaging'
 VERSION = re.search(r"version: '(.*?)'", (SOURCE / 'meson.build').read_text(encoding='utf-8'))[1]
 NAME = f'fsgscheck-{VERSION}'  # the folder in the tarball of examples/release
 
-# The functions of abuild that our APKBUILD uses.
+# Replacements for the functions of abuild that our APKBUILD uses.
 ABUILD = r'''
 amove() {
 	for moved; do
@@ -28,7 +28,7 @@ default_doc() { amove usr/share/man usr/share/licenses; }
 default_static() { amove usr/lib/libfsgscheck.a usr/lib/libfsgscheck-core.a; }
 '''
 
-# A replacement of Conan's modules. It runs the real CMake.
+# A replacement for Conan's modules. It runs the real CMake.
 CONAN = {
     'conan/__init__.py': 'class ConanFile:\n    class cpp_info:\n        pass\n',
     'conan/tools/__init__.py': '',
@@ -87,7 +87,7 @@ class Packaging(unittest.TestCase):
         return folder / f'{NAME}.tar.xz'
 
     def assert_owners(self, packages, wanted):
-        """Each file must be in its package and in no other one."""
+        """Each file of `wanted` must be in its package and in no other one."""
         self.assertEqual(set(packages), set(wanted))
         for owner, files in wanted.items():
             for file in files:
@@ -130,7 +130,7 @@ class Apk(Packaging):
     needs = ('git', 'musl-gcc', 'meson')
 
     def test_functions(self):
-        """Runs the functions in abuild's order, with musl's compiler."""
+        """Runs the functions of our APKBUILD in abuild's order, with musl's compiler."""
         output('tar', '-C', self.work, '-xJf', self.pack(self.work / 'sources'))
         script = self.work / 'abuild'
         script.write_text(ABUILD + f''' . {RECIPES}/APKBUILD

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Makes the release in two clones, and again in the unpacked source tarball of the first release. The files must be the
-same, byte for byte. Then uses them."""
+same, byte for byte. Then tests the files."""
 
 import base64
 import contextlib
@@ -19,7 +19,7 @@ OVMF = Path('/usr/share/OVMF/OVMF_CODE_4M.fd')
 
 
 def release(tree, *arguments, **environment):
-    """Runs examples/release of a tree. The time zone, mask and flags of the caller must not change the result."""
+    """Runs examples/release of a tree with an unusual time zone, mask and CFLAGS, which must not change the result."""
     return run('sh', '-c', 'umask 077; exec "$@"', 'sh', tree / 'examples/release', *arguments, timeout=None,
                env={**os.environ, 'TZ': 'Asia/Tokyo', 'CFLAGS': '-O0 -g', **environment})
 
@@ -29,7 +29,7 @@ def files(folder):
 
 
 def contents(archive):
-    """The bytes of each file, and whether it is executable."""
+    """The bytes of each file in a tar archive, and whether the file is executable."""
     with tarfile.open(archive) as opened:
         return {member.name: (member.mode & 0o100, opened.extractfile(member).read()) for member in opened if member.isfile()}
 
@@ -98,7 +98,8 @@ class Release(unittest.TestCase):
         self.assertEqual(checked.count(': OK\n'), len(files(self.folder)) - 1)
 
     def test_tarball_is_what_is_committed(self):
-        """The tarball has git's file modes, and does not contain the name of the user who made it."""
+        """The tarball has the committed files with git's modes, and does not contain the name of the user who made
+        it."""
         committed = self.work / 'committed.tar'
         output('git', '-C', self.clones[0], 'archive', f'--prefix=fsgscheck-{self.version}/', '-o', committed, 'HEAD')
         self.assertEqual(contents(self.tarball()), contents(committed))
@@ -139,7 +140,8 @@ class Release(unittest.TestCase):
                     f'format=raw,file=fat:rw:{self.work}/medium')
 
     def test_guard_installs_from_its_archive(self):
-        """The guard's files install into a folder like a system's root, with the images of the same release."""
+        """The installer in the guard's archive works on a folder that stands for a system's root. It installs the
+        images of the same release."""
         root = self.work / 'root'
         for folder in ('etc/grub.d', 'boot'):
             (root / folder).mkdir(parents=True)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Runs the unit tests and a short torture under one tool.
+"""Runs the unit tests and a short torture under one sanitizer or tool of valgrind, or checks the marks for CET.
 
     sanitize.py address,undefined|thread|memory|cet|memcheck|helgrind
 
 The sanitizers and CET use a build directory of their own, $SCRATCH. valgrind uses the programs of $BUILD, which Meson has
 built. $UNITS and $TORTURE name the programs that the meson.build files list. All of them run here, except those in
-LEFT_OUT, which gives the reasons. FSGSCHECK_TORTURE_SECONDS is the time that threads.c runs.
+LEFT_OUT, which gives the reasons. FSGSCHECK_TORTURE_SECONDS is the time for which torture/threads.c runs.
 """
 
 import os
@@ -23,12 +23,11 @@ VALGRIND = ('valgrind', '-q', '--error-exitcode=99', '--exit-on-first-error=yes'
 
 GUARD = {name for name in UNITS if name.startswith('guard-')}
 
-# Programs that a tool cannot follow.
+# Programs that do not run under a tool, with the reasons.
 LEFT_OUT = {
-    # These programs define C library functions that MemorySanitizer also defines. MemorySanitizer does not see that
-    # lib/linux/trial.c and lib/core/cpuid.c store results, because these files are not instrumented. So it would report
-    # these results as uninitialised in units that check a whole machine, and in the torture. These units run only under
-    # the other tools.
+    # `reading`, `text` and `efi-guard` define C library functions that MemorySanitizer also defines. Most of the others
+    # run trials or CPUID. MemorySanitizer does not see that lib/linux/trial.c and lib/core/cpuid.c store results, because
+    # these files are not instrumented. So it would report the results as uninitialised.
     'memory': {'reading', 'text', 'efi-guard', 'base', 'check', 'sweep', 'trial', *GUARD, *TORTURE},
     # valgrind runs none of the four instructions and handles signals itself.
     'memcheck': {'base', 'check', 'reading', 'device', 'text', *GUARD, *TORTURE},
@@ -36,17 +35,17 @@ LEFT_OUT = {
     'helgrind': {*UNITS, *TORTURE} - {'check'},
     # ThreadSanitizer 14 itself fails if a signal arrives at a child of vfork(), or at a thread that ends.
     'thread': {'sandbox', 'threads', 'threads-undefined'},
-    # A sandbox that refuses memory would also stop the tool, which needs more memory.
+    # A sandbox that refuses memory to the test would refuse it to the tool, too, and the tool needs more memory.
     'address,undefined': {'sandbox'},
     # For CET, only the marks of the library's objects are checked here. In the hardened rows of matrix.py, every unit test
     # is built with -fcf-protection and runs.
     'cet': {*UNITS, *TORTURE},
 }
 
-# Tests that a tool cannot follow, in any program. The tool's own code uses the FS base while a test has set another base.
-# The tool delays signals, delivers them with another mask and errno, and hides the kernel's actions. It takes the lock of
-# a new child for the parent's lock, and does not support processes that share memory. It does not know what assembly
-# writes, and it answers some system calls itself.
+# Tests that cannot pass under a tool, in any program. Depending on the test, the reason is one of these. The tool's own
+# code uses the FS base while the test has set a foreign base. The tool delays signals, delivers them with another mask
+# and errno, hides the kernel's actions, or answers system calls itself. After a bare clone, it takes the lock of the
+# child for that of the parent. It does not support processes that share memory. It does not know what assembly writes.
 TESTS_LEFT_OUT = {
     'thread': ('fs_goes_away_and_comes_back', 'the_owner_may_change_errno', 'passes_on_with_the_owners_mask',
                'runs_as_the_owners_would', 'returns_as_the_owner_does', 'a_bare_clone_is_sane',
@@ -67,7 +66,7 @@ os.environ.setdefault('FSGSCHECK_TORTURE_SECONDS', '3')
 
 
 def configured(tool, targets):
-    """Makes the build directory of a tool."""
+    """Configures the build directory of a tool, and builds the targets."""
     compiler = 'gcc' if tool == 'cet' else 'clang'
     if not shutil.which(compiler):
         raise Unavailable(f'{compiler} is not installed')
@@ -91,7 +90,6 @@ def unmarked(build):
 
 
 def main():
-    """Returns the exit status."""
     tool, = sys.argv[1:]
     units = [name for name in UNITS if name not in LEFT_OUT[tool]]
     torture = [name for name in TORTURE if name not in LEFT_OUT[tool]]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Checks the tests' own files: the number of folders, how files import shared code, and that no code is repeated.
+"""Checks the tests' own files: the number of folders, how files import shared code, which packages every suite installs,
+and that no code is repeated.
 
     PYTHONPATH=tests python3 tests/guards/tree.py
 """
@@ -35,7 +36,7 @@ class Tree(unittest.TestCase):
                 self.assertNotRegex(path.read_text(encoding='utf-8'), r'\bsys\.path\b')
 
     def test_packages_of_a_suite(self):
-        """Every suite installs the packages that the build needs."""
+        """packages_of prints the packages that the build needs, whatever the suite."""
         printed = output('sh', '-c', '. tests/install-packages.sh; packages_of no-such-suite', cwd=TESTS.parent).split()
         self.assertEqual(printed, ['gcc', 'libc6-dev', 'meson', 'ninja-build', 'pkg-config', 'python3'])
 

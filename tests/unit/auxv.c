@@ -33,8 +33,8 @@ Test(auxv, absent)
 		     "nothing after AT_NULL counts, and AT_HWCAP is not AT_HWCAP2");
 }
 
-/* A truncated copy is read up to its last whole pair, and never further. An entry that the copy
- * lacks is unknown. */
+/* Of a truncated vector, the reader uses only whole pairs. If these have neither AT_HWCAP2 nor
+ * AT_NULL, it is unknown whether AT_HWCAP2 is present. */
 Test(auxv, truncated)
 {
 	static const unsigned long absent[] = {AT_PAGESZ, 4096, AT_NULL, 0};

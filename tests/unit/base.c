@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Base access: every access must fulfil the same contract. Also tests how the access is decided. */
+/* Tests of base access: the instruction and arch_prctl must fulfil the same contract. Other tests
+ * check how the library chooses between them. */
 #include <criterion/criterion.h>
 
 #include <asm/prctl.h>
@@ -25,7 +26,7 @@
 #define SOME      UINT64_C(0x123456789000)
 #define OTHER     UINT64_C(0x00000badcafe000)
 
-/* The flag that raises a trap after each instruction. */
+/* EFLAGS.TF: the processor traps after each instruction. */
 #define TRAP_FLAG UINT64_C(0x100)
 
 static uint64_t kernels_gs(void)
@@ -242,7 +243,8 @@ Test(base, environment_decides_until_refreshed)
 	}
 }
 
-/* A program can force any access that a report can have, including FSGS_ACCESS_NONE. */
+/* A program can force FSGS_ACCESS_NONE. The choice remains over a refresh, and ends with
+ * FSGS_BASE_AUTO. */
 Test(base, forced_to_none)
 {
 	uint64_t value = SOME;
@@ -341,8 +343,7 @@ Test(base, word_of_the_program_counts_most)
 	cr_expect_eq(fsgs_base_access(FSGS_SEGMENT_GS), FSGS_ACCESS_INSTRUCTION);
 }
 
-/* Whether watch() has seen an action of SIGILL other than SIG_IGN. A trial would replace
- * SIG_IGN. */
+/* 1 if watch() has seen an action of SIGILL other than SIG_IGN. A trial would replace SIG_IGN. */
 static volatile sig_atomic_t changed;
 
 static void *watch(void *stop)
@@ -415,9 +416,9 @@ Test(base, a_set_that_does_not_read_back_has_failed)
 	}
 }
 
-/* The library reads the base back after each set, until one set has changed the base. After that, a
- * set is one system call. A new decision may be about another kernel, so after it the library reads
- * the base back again. */
+/* With arch_prctl, the library reads the base back after each set, until one set has changed the
+ * base. After that, a set is one system call. fsgs_base_force() makes a new decision, which may be
+ * about another kernel, so the library then reads the base back again. */
 Test(base, a_set_is_believed_once_it_was_seen_to_work)
 {
 	uint64_t value;
@@ -434,7 +435,8 @@ Test(base, a_set_is_believed_once_it_was_seen_to_work)
 	cr_expect_eq(fsgs_set_gs_base(SOME), -ENOTSUP, "another decision, another proof");
 }
 
-/* Setting the value that the base already has does not show that arch_prctl works. */
+/* A set of the value that the base already has does not show that arch_prctl works. So the library
+ * reads the base back after the next set, too. */
 Test(base, a_set_of_what_is_there_already_proves_nothing)
 {
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
@@ -488,7 +490,7 @@ Test(base, follows_the_check)
 	expect_limits();
 }
 
-/* The first use tries the system call, and must survive a filter that raises SIGSYS. */
+/* The first use tries arch_prctl, and must survive a filter that raises SIGSYS. */
 Test(base, no_access_where_the_filter_kills)
 {
 	atomic_store(&not_enabled, 1);
@@ -504,7 +506,7 @@ static void *look_again(void *argument)
 	return argument;
 }
 
-/* A check that began before the machine changed must not store its result after a later check. */
+/* A check that began before the machine changed must not replace the result of a later check. */
 Test(base, a_late_survey_gives_way)
 {
 	pthread_t late;
@@ -527,8 +529,8 @@ struct fs_visit {
 	uint64_t seen, after;
 };
 
-/* Between set and restore this function must not use thread-local storage, so it has no canary and
- * no sanitizer. It calls nothing but the library, and no signal may arrive. */
+/* While the FS base is foreign, this function must not use thread-local storage, so it has no
+ * canary and no sanitizer. It calls nothing but the library, and its caller blocks all signals. */
 #if defined(__clang__)
 __attribute__((noinline, no_stack_protector, no_sanitize("all")))
 #else
@@ -593,8 +595,8 @@ Test(base, fs_goes_away_and_comes_back)
 
 static _Thread_local volatile int local;
 
-/* Operations that a thread must not do while its FS base is foreign: each of them ends the
- * process. */
+/* Operations that a thread must not do while its FS base is foreign. Each of them raises
+ * SIGSEGV. */
 static void use_local(void)
 {
 	local = 1;
@@ -689,9 +691,10 @@ Test(base, many_threads_begin_at_once_while_one_changes_its_mind)
 	expect_limits();
 }
 
-/* A signal handler decides while another decision runs. The processor traps after each instruction
- * of that decision, and after instruction number `when` the handler forces the other access. Each
- * number is tried. The decision that began last must be in force, for the inline functions, too. */
+/* A signal handler forces an access while a call of fsgs_base_force() for the other access runs.
+ * The processor traps after each instruction of that call, and the handler acts after instruction
+ * number `when`. Each number is tried. The decision that began last must be in force, for the
+ * inline functions, too. */
 static volatile sig_atomic_t stepping;
 static long steps, when;
 
@@ -730,8 +733,8 @@ Test(base, a_decision_may_come_inside_another)
 		cr_expect_eq(fsgs_base_limit[FSGS_SEGMENT_GS],
 			     access == FSGS_ACCESS_INSTRUCTION ? FSGS_BASE_LIMIT : 0, "step %ld",
 			     when);
-		/* If a decision that the handler makes after one instruction is in force at the
-		 * end, so must be a decision that it makes after any later instruction. */
+		/* If the handler's decision is in force at the end for one value of `when`, it must
+		 * be in force for each larger value, too. */
 		was_later |= access == FSGS_ACCESS_ARCH_PRCTL;
 		cr_expect_eq(access,
 			     was_later && steps >= when ? FSGS_ACCESS_ARCH_PRCTL

@@ -66,7 +66,7 @@ static const uint32_t every_flag = FSGS_CHECK_CONTEXT | FSGS_CHECK_ALL_CPUS | FS
 
 Test(check, leaves_nothing_changed)
 {
-	/* The caller uses a GS base, and ignores SIGILL. */
+	/* The state to restore: the caller uses a GS base, and ignores SIGILL. */
 	syscall(SYS_arch_prctl, ARCH_SET_GS, 0x123456000UL);
 	signal(SIGILL, SIG_IGN);
 
@@ -119,8 +119,8 @@ Test(check, no_trial)
 	cr_expect_eq(r.proof, FSGS_PROOF_TRIED);
 }
 
-/* If a variable has a value that the library does not support, the report has the finding
- * `misconfigured`. */
+/* If an environment variable has a value that the library does not support, the report has the
+ * finding `misconfigured`. */
 Test(check, environment_that_is_not_known)
 {
 	static const struct {
@@ -153,7 +153,7 @@ Test(check, environment_that_is_not_known)
 	}
 }
 
-/* fsgs_check_cpu() runs the trial on the CPU that the caller names. The caller's affinity does not
+/* fsgs_check_cpu() runs the trial on the CPU that the caller names. The caller's affinity must not
  * change. */
 Test(check, one_cpu)
 {
@@ -248,7 +248,8 @@ Test(check, restores_affinity)
 	cr_expect(CPU_EQUAL(&one, &after));
 }
 
-/* The result if CPUID faults, simulated because this machine may not support CPUID faulting. */
+/* If CPUID faults, but the kernel advertises the instructions, the verdict is `inconsistent`. The
+ * filter simulates CPUID faulting, because this machine may not support it. */
 Test(check, asks_whether_cpuid_faults)
 {
 	struct fsgs_report r;
@@ -302,8 +303,8 @@ Test(check, from_many_threads)
 	}
 }
 
-/* A thread that was cancelled must end where it calls pthread_testcancel(), and not inside a check.
- * Inside a check, the state that the check restores at its end is still changed. */
+/* A check is no cancellation point: a thread that was cancelled must end at pthread_testcancel().
+ * If it ended inside a check, the state that the check restores at its end would stay changed. */
 struct cancelled {
 	uint32_t flags;
 	int checked;
@@ -386,7 +387,7 @@ static void send_to_unknown(long thread, int number)
 
 static void *send_to_all_unknown(void *together_with)
 {
-	pthread_barrier_wait(together_with); /* now this thread exists */
+	pthread_barrier_wait(together_with); /* the main thread can now list this thread */
 	pthread_barrier_wait(together_with);
 	while (!atomic_load(&all_checked))
 		each_thread(send_to_unknown);
@@ -406,7 +407,8 @@ Test(check, no_handler_runs_in_the_librarys_threads)
 	pthread_barrier_wait(&together);
 	each_thread(remember);
 	pthread_barrier_wait(&together);
-	/* The library's threads live for some milliseconds, so one check may be too short. */
+	/* The library's threads live for some milliseconds, so 30 signals may need several
+	 * checks. */
 	for (int i = 0; i < 500 && atomic_load(&sent) < 30; i++) {
 		cr_assert_eq(fsgs_check(&r, sizeof r, FSGS_CHECK_SURVIVAL), 0);
 		survived |= r.survival_tried != 0;
@@ -419,9 +421,10 @@ Test(check, no_handler_runs_in_the_librarys_threads)
 	cr_expect_eq(atomic_load(&in_unknown), 0, "signal %d", atomic_load(&in_unknown));
 }
 
-/* The canonical check writes a base of the kernel's half, which can crash a kernel that does not
- * support the instructions. So it runs only if AT_HWCAP2 advertises them or an emulator stands for
- * the kernel, and never under Xen PV or user-mode Linux. */
+/* The canonical check writes a base with bit 63 set. If the processor accepts it, a kernel that
+ * does not support the instructions can crash. So the check runs only if AT_HWCAP2 advertises them,
+ * or if the evidence shows an emulator instead of a kernel. It never runs under Xen PV or user-mode
+ * Linux. */
 Test(check, canonical_behind_other_kernels)
 {
 	static const struct {

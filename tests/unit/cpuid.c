@@ -13,7 +13,7 @@ struct leaf {
 
 struct fake {
 	const struct leaf *leaves; /* ends with an entry whose leaf is UINT32_MAX */
-	uint32_t highest_basic;    /* the leaf whose data Intel returns for higher leaves */
+	uint32_t highest_basic;    /* the leaf whose data is returned for missing leaves */
 	int asked_7;
 	int faults_from; /* execution n and all later ones fault; 0: none faults */
 	int executed;
@@ -187,7 +187,7 @@ Test(cpuid, no_hypervisor)
 	cr_expect_eq(r.model, 63);
 }
 
-/* Xen and Hyper-V return their versions in different leaves. */
+/* Xen returns its version in leaf 0x40000001, and Hyper-V in leaf 0x40000002. */
 static const struct leaf xen[] = {{0, {13, INTEL}},
 				  {1, {0x000306f2, 0, 0x80000000, 0}},
 				  {7, {0, 1, 0, 0}},
@@ -208,7 +208,8 @@ Test(cpuid, xen_has_a_version)
 	cr_expect_eq(r.hypervisor_version, 4 << 16 | 14);
 }
 
-/* The hypervisor's leaves end before the leaf with the version. */
+/* The highest leaf of the hypervisor is 0x40000001, so leaf 0x40000002 with the version must not be
+ * read. */
 Test(cpuid, short_hyperv_interface)
 {
 	static const struct leaf leaves[] = {

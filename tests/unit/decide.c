@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The decision, row by row: the evidence of a process or of ring 0, and the right answer. */
+/* Tests fsgs_decide() row by row: the evidence of a process or of ring 0, and the right verdicts,
+ * findings and accesses. Then tests the advice. */
 #include <criterion/criterion.h>
 
 #include <fsgscheck/report.h>
@@ -65,7 +66,8 @@ struct row {
 #define ABSENT            .hwcap2_present = N
 #define NO_CHECK          .canonical_check = N
 #define SET               .cr4_write = OK, .cr4_sticks = Y
-/* The results of trials in ring 0 of the same system. */
+/* Results of ring 0 in the report of a process: the bit in CR4 can be set, the trials with the bit
+ * set had `outcome`, and those with the bit clear raised #UD. */
 #define ASKED(outcome)    SET, .cr4_set = TRIALS(outcome), .cr4_cleared = TRIALS(UD)
 /* clang-format off */
 #define GVISOR_GS \
@@ -335,7 +337,7 @@ static void check_row(const struct row *row)
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_VERDICT, r.verdicts[1]),
 			 fsgs_name(FSGS_LIST_VERDICT, row->gs), "%s: GS", row->name);
 	cr_expect_str_eq(seen, wanted, "%s: findings", row->name);
-	/* The comparison includes bits that FSGS_FINDINGS does not count. */
+	/* Unlike the texts above, this also compares bits that have no name. */
 	cr_expect_eq(r.findings, row->findings, "%s: findings", row->name);
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_ACCESS, r.access[0]),
 			 fsgs_name(FSGS_LIST_ACCESS, row->fs_access), "%s: FS access", row->name);
@@ -355,8 +357,9 @@ Test(decide, ring0)
 		check_row(&ring0_rows[i]);
 }
 
-/* Each row has a reason, unless its verdict is unknown and it lacks the finding `unproven`. Each
- * row has advice, unless its verdict is usable or unsupported, or in ring 0 unknown. */
+/* fsgs_reason() returns its default text exactly if the verdict is unknown and, in a process, the
+ * finding `unproven` is absent. Each row has advice, unless its verdict is usable or unsupported,
+ * or in ring 0 unknown. */
 Test(decide, words)
 {
 	const char *nothing = fsgs_reason(NULL, 0);
@@ -398,8 +401,7 @@ static struct fsgs_report decided(const char *name)
 	return r;
 }
 
-/* The two most important steps of the advice: one before an upgrade, one before nofsgsbase is
- * removed. */
+/* The first step of the advice must warn before an upgrade, or before nofsgsbase is removed. */
 Test(decide, warns_before_the_upgrade)
 {
 	struct fsgs_report old = decided("D4 before the upgrade"),
@@ -409,7 +411,7 @@ Test(decide, warns_before_the_upgrade)
 	cr_expect(strstr(fsgs_advice(&rescued, sizeof rescued, 0), "keep nofsgsbase"));
 }
 
-/* After a test in ring 0, the first step says whether to upgrade, or to add or keep nofsgsbase. */
+/* After trials in ring 0, the first step says whether to upgrade, or to add or keep nofsgsbase. */
 Test(decide, settles_the_upgrade)
 {
 	static const struct {
@@ -464,7 +466,8 @@ Test(decide, advice_on_xen_pv)
 	cr_expect_null(strstr(steps, "not a VM"));
 }
 
-/* If the hypervisor is known, the advice has no step for a machine that is not a VM. */
+/* If the hypervisor is known, the advice has no step for a machine that is not a VM. If it is not
+ * known, the advice has one. */
 Test(decide, advice_where_the_hypervisor_is_known)
 {
 	cr_expect_null(strstr(steps_for("D2 inside TCG"), "not a VM"));
@@ -479,8 +482,9 @@ Test(decide, advice_in_a_sandbox)
 	cr_expect_null(strstr(steps, "force"));
 }
 
-/* If the instructions raise #UD in a guest of Hyper-V, the first step is the guest's command line.
- * The next step is Hyper-V's setting, with the other features that it hides. */
+/* If the instructions raise #UD in ring 0 of a guest of Hyper-V, the first step names nofsgsbase.
+ * The second step says which other features Hyper-V's setting hides, and the third step is the
+ * command for it. */
 Test(decide, advice_on_hyperv)
 {
 	struct fsgs_report r = evidence(&ring0_rows[2]);
@@ -493,7 +497,9 @@ Test(decide, advice_on_hyperv)
 	cr_expect(strstr(fsgs_advice(&r, sizeof r, 2), "    Set-VMProcessor -VMName NAME"));
 }
 
-/* A truncated report has less evidence, and must not give advice for another machine. */
+/* The advice is for the guest if the machine is a VM, and for the host if it is not. If that is not
+ * known, the advice is for both. A truncated report has less evidence, and must not give advice for
+ * the wrong machine. */
 Test(decide, advice_from_a_cut_report)
 {
 	static const struct {
@@ -539,7 +545,8 @@ Test(decide, proof)
 	cr_expect_eq(r.proof, FSGS_PROOF_ADVERTISED);
 }
 
-/* A report without evidence is `unknown`, and so is a report that is too short to have evidence. */
+/* A report without evidence is `unknown`. So is a report whose vantage is unknown, and a report
+ * that is too short to have evidence. */
 Test(decide, nothing_known)
 {
 	struct fsgs_report r = {0};
@@ -560,7 +567,7 @@ Test(decide, nothing_known)
 	cr_expect_eq(r.verdict, UNKNOWN);
 }
 
-/* The verdict is a number that only a newer library knows. */
+/* A verdict that only a newer library knows has the default reason, and no advice. */
 Test(decide, words_for_an_unknown_verdict)
 {
 	struct fsgs_report r = {.verdict = 8};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests fsgs_decide() with every combination of the evidence that it uses. In each combination, a
- * list of properties must hold.
+ * Tests fsgs_decide() with combinations of the evidence that it uses: with each, or with every
+ * STRIDE-th. In each combination, a list of properties must hold.
  *
  * The verdict and the accesses depend on few members. These are combined in full, with every
  * outcome of each of the four instructions. The findings depend on many more members. In their
@@ -24,7 +24,7 @@
 
 static const uint32_t all_outcomes = OUTCOMES * OUTCOMES * OUTCOMES * OUTCOMES;
 
-/* The property under test, for the message of a failure. */
+/* The property under test and its report, for the message of a failure. */
 static const char *property;
 static const struct fsgs_report *state;
 
@@ -84,8 +84,8 @@ static int executed(const struct fsgs_report *r)
 	return count;
 }
 
-/* Whether a trial in ring 0 failed, or setting the bit in CR4 did. A process may have these results
- * from the kernel module. */
+/* Whether a trial in ring 0 failed, or setting the bit in CR4 failed. A process may have these
+ * results from the kernel module. */
 static int failed_in_ring0(const struct fsgs_report *r)
 {
 	int failures = is_failure(r->cr4_write) || r->cr4_sticks == N;
@@ -299,8 +299,8 @@ static void words_fit(const struct fsgs_report *r)
 }
 
 static unsigned long decisions;
-/* One of `stride` combinations is tried. Sanitizers make the test slow, so they run with a stride
- * above 1. All outcomes are always combined. */
+/* Of the combinations of the other members, every `stride`-th is tried, each with all outcomes.
+ * Builds with sanitizers are slow, so they use a stride above 1. */
 static uint64_t stride = 1;
 
 static void decide(struct fsgs_report *r, int also_words)
@@ -332,7 +332,7 @@ static void decide(struct fsgs_report *r, int also_words)
 
 /* -- the combinations -- */
 
-/* Takes one digit from `code`. The digits of a number may have different bases. */
+/* Takes the lowest digit from `code`, a number in which each digit may have another base. */
 static uint32_t digit(uint64_t *code, uint32_t base)
 {
 	const uint32_t value = (uint32_t)(*code % base);
@@ -380,8 +380,8 @@ static void verdicts_in_ring_0(void)
 {
 	struct fsgs_report r = {.vantage = FSGS_VANTAGE_RING0};
 
-	/* Of the trials with the bit clear, one in a hundred combinations is tried: the rule does
-	 * not tell the instructions apart. */
+	/* Of the outcomes with the bit clear, one in 100 combinations is tried: the rule for them
+	 * does not distinguish the instructions. */
 	for (uint64_t rest = 0; rest < (uint64_t)4 * 3 * OUTCOMES * 3 * 2 * 13; rest += stride) {
 		uint64_t code = rest;
 
@@ -490,8 +490,8 @@ static void findings_of_processes(void)
 	}
 }
 
-/* The sanitizer would detect an access beyond the report's size, or to a member that is cut off.
- * Such members count as unknown. */
+/* Each report is in a block of its own size. So the sanitizer detects an access to members that are
+ * cut off. These members must count as unknown. */
 static void every_size(void)
 {
 	static const struct fsgs_report whole = {.vantage = FSGS_VANTAGE_PROCESS,

@@ -246,7 +246,8 @@ static void expect_distrust(const char *word, const char *path)
 	cr_expect_eq(memcmp(&r, &before, sizeof r), 0);
 }
 
-/* Other objects with the device's name. The command must neither wait for them nor trust them. */
+/* Other files in place of the module's device. The command must neither wait for them nor trust
+ * them. */
 Test(ring0_ask, other_files)
 {
 	const struct text text = answer("1", SOUND, NULL, "\n");
@@ -268,7 +269,7 @@ Test(ring0_ask, other_files)
 	/* All users may write to /dev/zero. */
 	expect_distrust("other than", "/dev/zero");
 
-	/* The device /dev/zero with the owner and the mode of the module's device: the command
+	/* A device like /dev/zero with the owner and the mode of the module's device: the command
 	 * reads it, but its content never ends. */
 	if (mknod(path, S_IFCHR | 0400, makedev(1, 5)) == 0) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -278,7 +279,7 @@ Test(ring0_ask, other_files)
 		}
 		unlink(path);
 	}
-	/* Normally, no driver has this device number. */
+	/* Normally, no driver has this device number, so the device cannot be opened. */
 	if (mknod(path, S_IFCHR | 0400, makedev(239, 239)) == 0) {
 		expect_distrust("", path);
 		unlink(path);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests fsgs_check_early() in an IFUNC resolver, which runs while the program is being relocated.
- * In a static program, there is no thread-local storage yet, and so there is no canary.
+ * In a static program, there is no thread-local storage yet, so the resolver has no canary.
+ * With the program of no-libc.c as the argument, also compares the verdict of that program.
  *
  *     early [PROGRAM-WITHOUT-LIBC]
  */
@@ -40,7 +41,8 @@ __attribute__((no_stack_protector, used)) static const char *(*resolve(void))(vo
 
 const char *chosen(void) __attribute__((ifunc("resolve")));
 
-/* Runs a program without a C library. The program exits with 10 + the verdict. */
+/* Runs a program without a C library, which exits with 10 + the verdict. Returns the verdict, or
+ * -1. */
 static int verdict_of(const char *program)
 {
 	int status = 0;
@@ -59,8 +61,8 @@ static int differs(const char *what, long one, long other)
 	return one != other;
 }
 
-/* Compares the early verdict with the verdict of the same evidence after start-up. A trial is left
- * out, because it could lower the verdict. */
+/* Compares the early report with a report about the same evidence after start-up. That check runs
+ * no trial, because a trial could change the verdict. */
 int main(int argc, char **argv)
 {
 	struct fsgs_report late;

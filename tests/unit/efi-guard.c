@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot guard's UEFI form with firmware that may pass any data. The guard must check what
- * the firmware passes. */
+/* Tests the boot guard's UEFI form with simulated firmware. The guard must check all data that the
+ * firmware passes. */
 #include <criterion/criterion.h>
 
 #include <setjmp.h>
@@ -43,7 +43,8 @@ static const struct efi_path_node *volume, *asked;
 static struct efi_loaded_image guard_image, next_image;
 static int self, next, device, started;
 
-/* Memory that a UEFI program allocates stays allocated when the program returns. */
+/* The pool memory of a UEFI program stays allocated when the program returns, so this is never
+ * freed. `kept` shows the blocks to leak checkers. */
 static void *reserve(size_t size)
 {
 	static void *kept[8192];
@@ -122,7 +123,7 @@ static void *exactly(const void *bytes, size_t size)
 }
 
 /* Runs the guard with a verdict, and with load options that do not end with a NUL. Returns 0 if the
- * guard left by Exit(). */
+ * guard left by Exit(), and 1 if the options do not have the word `guard`. */
 static int run(const void *bytes, size_t size, enum fsgs_verdict verdict)
 {
 	const char *words, *arguments;
@@ -267,7 +268,8 @@ Test(efi_guard, returns_its_answer_without_a_path)
 	cr_expect(left_with == EFI_ABORTED && !started);
 }
 
-/* A unified kernel image with the header, the entry of one section, and the section. */
+/* A small unified kernel image: the header, the entry of one section, and this section,
+ * .cmdline. */
 #define PE           0x40
 #define SECTION      (PE + 24)
 #define COMMAND_LINE 0x80
@@ -307,7 +309,7 @@ Test(efi_guard, leaves_an_own_line_that_is_not_ascii)
 	use_volume(partition, sizeof partition);
 	next_image.base = exactly(image, sizeof image);
 	next_image.size = sizeof image;
-	/* Options of the boot entry replace the image's own line, so the guard can add to them. */
+	/* Options after the path replace the image's own line, so the guard can add to them. */
 	cr_expect(!run_words("guard /linux.efi root=/dev/vda2", FSGS_VERDICT_BROKEN));
 	cr_expect(!strcmp(given(), "root=/dev/vda2 nofsgsbase"), "%s", given());
 	next_image.options = NULL;

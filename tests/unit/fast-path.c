@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A user of the inline functions. fast-path.py and inline-forms.py look at its compiled code. */
+/* Functions that call the inline functions. fast-path.py and inline-forms.py check their compiled
+ * code. */
 #include <fsgscheck/base.h>
 
 /* With FOREIGN, the functions that are marked USER stand for code that runs while the FS base is

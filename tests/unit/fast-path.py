@@ -12,8 +12,8 @@ import sys
 
 WANTED = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase',
           'user_set_gs': 'wrgsbase', 'user_set_fs': 'wrfsbase'}
-# At most these nine: the GOT's address, the load, the test, the jump, the instruction, the store, two for the result or for
-# saving a register, and RET. ENDBR, which -fcf-protection puts first, is not counted.
+# The most instructions on the fast path: the GOT's address, the load, the test, the jump, the instruction, the store,
+# two for the result or for saving a register, and RET. ENDBR, which -fcf-protection puts first, is not counted.
 MOST = 9
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the functions for bindings: the table of a report's fields, numbers from names, and the
+/* Tests of the functions for bindings: the table of a report's fields, fsgs_number(), and the
  * JSON. */
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Installs a sandbox for the rest of a test's process. Skips the test if there are no seccomp
+/* Installs a sandbox for the rest of a test's process. Skips the test if the kernel has no seccomp
  * filters. */
 #ifndef UNIT_FILTER_H
 #define UNIT_FILTER_H

@@ -59,8 +59,8 @@ Test(guard, keeps_floating_point_control)
 	cr_expect_eq(control, wanted);
 }
 
-/* If SIGILL stayed blocked, the fault of the trial would kill the process. After the trial, the
- * mask and each action must be as before. */
+/* The caller blocks SIGILL. If it stayed blocked during the trial, the fault would kill the
+ * process. After the trial, the mask and each action must be as before. */
 Test(guard, restores_any_action_and_mask)
 {
 	struct sigaction action = {.sa_handler = own_handler, .sa_flags = SA_RESTART | SA_NODEFER};
@@ -133,8 +133,8 @@ Test(guard, returns_as_the_owner_does)
 	cr_expect_eq(meanwhile.restorer, before.restorer);
 }
 
-/* The library has 64 handlers for a signal, one for each distinct action that it has ever replaced.
- * When none is left, there is no trial, and nothing is changed. */
+/* For each signal, the library has 64 handlers, one for each distinct action that it has ever
+ * replaced. When none is left, fsgs_guard_enter() fails and changes nothing. */
 static void exhaust(int sig)
 {
 	struct sigaction action = {.sa_handler = own_handler}, after;
@@ -182,8 +182,8 @@ struct kernel_action {
 
 #define OWNERS_FLAGS ((unsigned long)(SA_ONSTACK | SA_RESTART | SA_NODEFER))
 
-/* The signals that are blocked while actions are exchanged: all except SIGSYS, SIGTRAP, the signals
- * of a write barrier, and those that the kernel does not block. */
+/* The signals that are blocked while actions are exchanged: all except SIGSYS, SIGTRAP, those that
+ * a garbage collector may handle (SIGSEGV, SIGBUS), and those that cannot be blocked. */
 static const uint64_t exchanging =
 	~(BIT(SIGSYS) | BIT(SIGTRAP) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGKILL) | BIT(SIGSTOP));
 /* The signals that are blocked during a trial. */
@@ -192,7 +192,8 @@ static const uint64_t trying = ~(BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(
 
 static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 {
-	struct kernel_action now = {0}; /* some tools do not see the kernel fill it */
+	/* Set to 0, because some tools do not see that the kernel fills it in. */
+	struct kernel_action now = {0};
 
 	cr_assert_eq(syscall(SYS_rt_sigaction, sig, NULL, &now, sizeof now.mask), 0);
 	cr_expect(now.action > 1, "no handler of signal %d", sig);
@@ -202,8 +203,8 @@ static void expect_in_kernel(int sig, unsigned long flags, uint64_t mask)
 	cr_expect_eq(now.mask, mask, "mask %#lx of signal %d", (unsigned long)now.mask, sig);
 }
 
-/* If the process has no handler, the library's handler blocks the set `exchanging`, restarts system
- * calls, and uses the alternate stack. */
+/* If the process has no handler, the library's handler is installed with the mask `exchanging`, and
+ * with SA_RESTART and SA_ONSTACK. */
 static void installs_in_place_of(sighandler_t disposition)
 {
 	for (size_t i = 0; i < CAUGHT; i++)
@@ -239,8 +240,8 @@ Test(guard, runs_as_the_owners_would)
 						       .flags = (unsigned long)flags};
 			struct sigaction with_restorer = {.sa_handler = own_handler};
 
-			/* The first call installs the C library's restorer. The last call sets the
-			 * flags and the mask of this round. */
+			/* sigaction() installs the C library's restorer. The last call keeps it,
+			 * and sets the flags and the mask of this round. */
 			sigaction(caught[i], &with_restorer, NULL);
 			syscall(SYS_rt_sigaction, caught[i], NULL, &action, sizeof action.mask);
 			action.flags &= ~OWNERS_FLAGS;
@@ -263,8 +264,8 @@ Test(guard, runs_as_the_owners_would)
 	}
 }
 
-/* During a trial, only these signals may interrupt a stub: the four signals that the guard catches,
- * and SIGTRAP unless the caller blocks it. */
+/* During a trial, apart from SIGKILL and SIGSTOP, only these signals may interrupt a stub: the four
+ * signals that the guard catches, and SIGTRAP unless the caller blocks it. */
 Test(guard, blocks_all_but_its_own)
 {
 	const uint64_t caught_ones = BIT(SIGILL) | BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGSYS);

@@ -10,7 +10,7 @@
 
 #include "trying.h"
 
-/* Handlers that the caller registered for fork() may run trials. */
+/* The results of trials in handlers that the caller registered for fork(). */
 static int in_prepare = -1, in_child = -1, in_parent = -1;
 
 static void ask_before(void)
@@ -93,8 +93,8 @@ Test(guard, fork_takes_no_lock)
 	pthread_join(thread, NULL);
 }
 
-/* A child that is made while another thread runs a trial. The child handles its own signals, may
- * run a trial, and then has its own actions again. */
+/* Makes a child by fork() or by a bare clone, while another thread runs a trial. The child handles
+ * its own signals, may run a trial, and then has its own actions again. */
 static void *child_in_a_trial(void *argument)
 {
 	int *const way = argument;
@@ -117,7 +117,7 @@ static void *child_in_a_trial(void *argument)
 	return NULL;
 }
 
-/* Another thread makes a child while this thread runs a trial. */
+/* Calls `make` in another thread, while this thread runs a trial. */
 static void makes_a_child(void *(*make)(void *), int flags, int way)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO | flags};

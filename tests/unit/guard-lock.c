@@ -84,8 +84,8 @@ Test(guard, a_lock_that_is_not_given_back_is_waited_for_once)
 	cr_expect_leq(ended.tv_sec - begun.tv_sec, 4, "the second waited as long");
 }
 
-/* The test stores an owner without counting a turn, as if the first owner had been interrupted in
- * between. A waiter must still wait. */
+/* The test stores an owner without counting a turn, as if the first owner had been interrupted
+ * after it took the lock. A waiter must still wait. */
 Test(guard, a_first_owner_that_is_slow_is_waited_for)
 {
 	pthread_t thread;
@@ -112,7 +112,8 @@ static void *wait_by_name(void *argument)
 	return enter_and_leave(argument);
 }
 
-/* A signal ends a sleep of a waiter early. The waiter must still wait for the whole time. */
+/* A signal ends a sleep of the waiter early. Even many signals must not make it give up before its
+ * 10 s are over. */
 Test(guard, signals_do_not_shorten_the_wait)
 {
 	pthread_t thread;
@@ -195,7 +196,8 @@ Test(guard, a_process_in_the_same_memory_keeps_away)
 	cr_expect_eq(ask(), 1);
 }
 
-/* Several threads begin a trial at the same time, in a process that has run no trial yet. */
+/* Several threads begin a trial at the same time, in a process that has run no trial yet. Each must
+ * get its trial. */
 static void *ask_together(void *together)
 {
 	pthread_barrier_wait(together);

@@ -12,7 +12,7 @@
 
 #include "trying.h"
 
-/* A genuine fault of another thread reaches the owner's handler at once. */
+/* A genuine fault of another thread reaches the owner's handler during the trial. */
 Test(guard, passes_on_another_threads_fault)
 {
 	struct sigaction action = {.sa_sigaction = skip, .sa_flags = SA_SIGINFO};
@@ -192,7 +192,7 @@ Test(guard, the_owner_may_change_errno)
 	cr_expect_eq(error, EFAULT);
 }
 
-/* The owner's handler runs on the stack that the owner chose with SA_ONSTACK. */
+/* The owner's handler runs on the alternate stack exactly if the owner's action has SA_ONSTACK. */
 static char alternate[65536];
 static atomic_int on_alternate;
 
@@ -212,7 +212,7 @@ static void *genuine_with_stack(void *argument)
 
 	sigaltstack(&stack, NULL);
 	genuine(argument);
-	/* Some tools free the stack when the thread ends. */
+	/* Otherwise some tools would free the stack when the thread ends. */
 	stack.ss_flags = SS_DISABLE;
 	sigaltstack(&stack, NULL);
 	return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sandboxes that refuse or serve the system calls of the guard. */
+/* Sandboxes that refuse the system calls of the guard, or that serve system calls by SIGSYS. */
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -29,8 +29,8 @@ Test(guard, a_sandbox_may_hide_whose_a_signal_is)
 	cr_expect_eq(info.si_value.sival_int, 42);
 }
 
-/* The sandbox refuses to change the action of one signal, when the actions of earlier signals have
- * been exchanged. */
+/* The sandbox refuses to change the action of one signal, after the library has replaced the
+ * actions of earlier signals. These must be restored. */
 Test(guard, a_sandbox_may_refuse_one_action)
 {
 	const struct state before = look();
@@ -59,14 +59,14 @@ Test(guard, a_sandbox_may_refuse_siginfo)
 	filter_call(SYS_rt_sigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	filter_call(SYS_rt_tgsigqueueinfo, ANY_ARGUMENT, SECCOMP_RET_ERRNO | EPERM);
 	cr_assert_eq(ask(), 1);
-	/* The kernel delivers the thread's own signal first. */
+	/* The kernel delivers the signal of the thread before that of the process. */
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGBUS);
 	cr_expect_eq(sigtimedwait(&set, &info, &now), SIGILL);
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
 }
 
-/* The trial of another thread holds back a signal of the process. Even if it is sent again without
- * its siginfo, it must be sent to the process, and not to that thread. */
+/* The trial of another thread holds back a signal of the process. Even if the guard sends it again
+ * without its siginfo, it must be sent to the process, and not to that thread. */
 Test(guard, a_sandbox_may_refuse_siginfo_for_the_process)
 {
 	const struct timespec now = {0, 0};

@@ -105,7 +105,8 @@ Test(guard, a_killed_signal_stays_pending_for_the_process)
 	cr_expect_eq(info.si_pid, sender);
 }
 
-/* A thread and its process can each have the same signal pending. */
+/* A thread and its process can each have the same signal pending. Both must still be pending after
+ * a trial. */
 Test(guard, both_pending_signals_stay_pending)
 {
 	const struct timespec now = {0, 0};
@@ -124,7 +125,7 @@ Test(guard, both_pending_signals_stay_pending)
 	cr_expect_eq(sigtimedwait(&set, &info, &now), -1);
 }
 
-/* If the signals are not blocked, each of them is delivered. */
+/* Each of four signals that are sent during a trial is delivered after it. */
 Test(guard, each_sent_signal_reaches_its_handler)
 {
 	struct sigaction action = {.sa_sigaction = count, .sa_flags = SA_SIGINFO};
@@ -156,7 +157,8 @@ Test(guard, many_sent_signals_coalesce)
 	cr_expect_eq(atomic_load(&seen), 4);
 }
 
-/* A thread that blocks no signal. It waits until `*argument` is no longer 1. */
+/* A thread that blocks no signal. It sets `*argument` to 1, and ends when another thread changes
+ * that. */
 static void *take_whatever_comes(void *argument)
 {
 	sigset_t none;
@@ -194,8 +196,8 @@ Test(guard, a_signal_queued_to_a_thread_stays_pending_there)
 	pthread_join(thread, NULL);
 }
 
-/* BUS_MCEERR_AO reports bad memory that no instruction has touched, so it is not a fault of a
- * stub. */
+/* BUS_MCEERR_AO reports bad memory that no instruction has touched, so it is not a fault of a stub.
+ * The guard must hold it back. */
 static siginfo_t told;
 
 static void note_info(int sig, siginfo_t *info, void *context)
@@ -222,7 +224,7 @@ Test(guard, puts_aside_news_of_bad_memory)
 	cr_expect_eq(told.si_code, BUS_MCEERR_AO);
 }
 
-/* A signal that is sent to another thread arrives there at once. */
+/* A signal that is sent to another thread during a trial arrives there at once. */
 static atomic_long seen_by;
 
 static void note_thread(int sig)
@@ -251,7 +253,8 @@ Test(guard, passes_on_another_threads_sent_signal)
 	cr_expect_eq(arrived, 1);
 }
 
-/* Two signals were held back, and the handler of the first one never returns. */
+/* Two signals were held back, and the handler of the first one never returns. The second signal
+ * must still arrive. */
 static sigjmp_buf way_out;
 
 static void leave(int sig)
@@ -356,7 +359,8 @@ static int as_first_process(void)
 		return 3;
 	if (write(go[1], &byte, 1) != 1 || waitpid(sender, &status, 0) != sender || status)
 		return 4;
-	/* Waits until the other thread has received the signal, in the library's handler. */
+	/* After two more turns, the other thread has received the signal in the library's handler,
+	 * and has returned from it. */
 	wait_for_turns(2);
 
 	struct fsgs_stub io = {0};

@@ -4,9 +4,10 @@
     inline-forms.py OBJDUMP INCLUDE SOURCE COMPILER...
 
 A caller that runs while the FS base is foreign has no stack protector and is not instrumented. The other functions of its
-unit may have both. SOURCE is compiled as C and as C++, with each optimisation, position-independent and not. Each
-compiled function may call only functions of the library, and must not read the canary. The unit must not define a
-function of the library, because the compiler could instrument it, and other copies of the library could bind to it.
+unit may have both. SOURCE is compiled as C and as C++, with -O0 to -O3, position-independent and not. Each function of
+INSTRUCTIONS must contain its instruction, may call only functions of LIBRARY, and must not read the canary. The unit must
+not define a function of the library, because the compiler could instrument it, and other copies of the library could
+bind to it.
 """
 import itertools
 import re
@@ -20,7 +21,8 @@ INSTRUCTIONS = {'user_get_gs': 'rdgsbase', 'user_get_fs': 'rdfsbase', 'user_set_
 LIBRARY = {'fsgs_get_base_value', 'fsgs_set_base', 'fsgs_ensure_base'}
 LANGUAGES = {'c': 'c11', 'c++': 'c++17'}
 CANARY = re.compile(r'%fs:0x28')
-# Options of a unit, each with the code that it adds to a function that is not exempt.
+# Options of a unit, each with a pattern of the code that it adds to guarded(). None means that the test expects no such
+# code.
 ADDED = {
     '-fno-stack-protector': None,
     '-fstack-protector-strong': None,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A check on more CPUs than any test machine has. Replaced system calls simulate 1 to 4096 CPUs,
- * and each simulated CPU still gets its own trial. The test checks that:
+ * Checks on more CPUs than any test machine has. Replaced system calls simulate 1 to 4096 CPUs. For
+ * each simulated CPU, the library runs a real trial on some real CPU. The test checks that:
  *  - the cost is linear in the number of CPUs, and no memory stays allocated;
  *  - a CPU that cannot be used is left out, and the affinity of the caller never changes;
  *  - the printed report about 4096 CPUs that do not agree fits on one screen.
@@ -89,7 +89,7 @@ static void expect(int good, const char *what)
 	failures += !good;
 }
 
-/* Processor time, which does not include the time of other programs. */
+/* Processor time of this process, which does not include the time of other programs. */
 static double microseconds(void)
 {
 	struct timespec now;

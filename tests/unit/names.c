@@ -56,8 +56,8 @@ Test(names, contract)
 	cr_expect_null(fsgs_name(UINT32_MAX, 0));
 }
 
-/* Each description is one sentence. It begins with a capital, unless its first word is a name such
- * as arch_prctl. */
+/* Each description is one sentence. It begins with a capital, unless its first word is
+ * arch_prctl. */
 Test(names, describes_by_sentences)
 {
 	for (uint32_t list = FSGS_LIST_VERDICT; list <= FSGS_LIST_SEGMENT; list++)
@@ -71,7 +71,8 @@ Test(names, describes_by_sentences)
 		}
 }
 
-/* The constants are the numbers that fsgs_name() takes, and each has its bit in a report. */
+/* The constants of events and signs are the numbers that fsgs_name() takes, and each has its bit in
+ * a report. */
 Test(names, of_events_and_signs)
 {
 	cr_expect_str_eq(fsgs_name(FSGS_LIST_EVENT, FSGS_EVENT_SLEEP), "sleep");
@@ -92,8 +93,8 @@ Test(names, exit_statuses)
 	cr_expect_eq(fsgs_exit_status(UINT32_MAX), 3);
 }
 
-/* With every finding, the list of advice is finite. Each step names the side that has to act, or is
- * an indented command. */
+/* For each verdict, vantage and finding, the list of advice is finite. Each step names the side
+ * that has to act, or is an indented command after such a step. */
 Test(names, advice_names_a_side)
 {
 	struct fsgs_report r = {0};

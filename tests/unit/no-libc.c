@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests fsgs_check_early() in a program without a C library, before relocation. Without start-up
- * code, the program, linked with -static-pie, is never relocated. Its exit status is 10 + the
- * verdict.
+ * Tests fsgs_check_early() in a program without a C library, before relocation: the program is
+ * linked with -static-pie, but has no start-up code that would relocate it. Its exit status is
+ * 10 + the verdict.
  */
 #include <fsgscheck.h>
 

@@ -26,13 +26,13 @@
 #endif
 
 static struct {
-	const char *path, *text; /* a file that is replaced */
+	const char *path, *text; /* a file that is replaced, and its new content */
 	size_t size;
 	const char *missing;           /* a file that cannot be opened */
-	size_t piece;                  /* the maximum length of one read */
+	size_t piece;                  /* the maximum length of one read; 0: real reads */
 	int interrupted;               /* 1: every other read is interrupted, 2: each read */
 	int fails_at;                  /* read n and all later ones fail; 0: none fails */
-	const char *release, *version; /* the answer of uname(); "" for a failure */
+	const char *release, *version; /* the answer of uname(); "": it fails */
 	const unsigned long *auxv;     /* the answer of PR_GET_AUXV */
 	int auxv_size;                 /* size of auxv; -1: the call fails; 0: the kernel answers */
 	int reads;
@@ -99,7 +99,8 @@ ssize_t pread(int fd, void *buffer, size_t size, off_t at)
 	return syscall(SYS_pread64, fd, buffer, piece, at);
 }
 
-/* With -D_FORTIFY_SOURCE, the compiler calls these functions instead. */
+/* If the library is compiled with -D_FORTIFY_SOURCE, it calls these functions instead of read() and
+ * pread(). */
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room);
 ssize_t __pread64_chk(int fd, void *buffer, size_t size, off_t at, size_t room);
 
@@ -223,7 +224,8 @@ Test(reading, interrupted_for_ever)
 	cr_expect_eq(r.signs, 0);
 }
 
-/* If a later read fails, the part that was read does not show that an entry is absent. */
+/* If a later read fails, AT_HWCAP2 is not known to be absent: the part that was not read may have
+ * it. */
 Test(reading, error_in_the_middle)
 {
 	static const unsigned long zero[] = {AT_PAGESZ, 4096, AT_HWCAP2, 0, AT_NULL, 0};
@@ -256,8 +258,9 @@ Test(reading, no_files)
 	}
 }
 
-/* If the process's own copy is not sufficient, the kernel's copy in /proc decides. If that copy
- * cannot be read, the answer of prctl() decides. */
+/* getauxval() returns 0 both for an absent AT_HWCAP2 and for a value of 0. So the kernel's copy in
+ * /proc/self/auxv decides. If that cannot be read, the answer of prctl() decides. If one copy has
+ * the bit and another does not, the report has the sign `auxv-differs`. */
 Test(reading, three_copies_of_the_vector)
 {
 	static const unsigned long with[] = {AT_PAGESZ, 4096, AT_HWCAP2, 2, AT_NULL, 0, 0, 0},
@@ -302,8 +305,8 @@ Test(reading, three_copies_of_the_vector)
 	}
 }
 
-/* The vector is longer than any real one. Only its first part is read, from the file and from the
- * kernel. The rest might have the entry. */
+/* The vector is longer than any real one, and the library reads only its first part. The rest might
+ * have AT_HWCAP2, so it must not count as absent. */
 Test(reading, a_long_vector)
 {
 	unsigned long pairs[512];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps in ring 0, on simulated machines: a model of CPUID, CR4, the MSRs and the four
+/* Tests fsgs_core_ring0() on simulated machines: a model of CPUID, CR4, the MSRs and the four
  * instructions, with known and possible defects of hosts. */
 #include <criterion/criterion.h>
 
@@ -20,23 +20,23 @@ struct machine {
 	/* The machine's properties. */
 	int offers;           /* CPUID offers FSGSBASE */
 	uint32_t max_leaf;    /* the highest leaf; 7 unless set */
-	uint32_t cr4_write;   /* the effect of setting the bit: enum cr4_write */
-	int never_clears;     /* once set, the real bit stays set, whatever CR4 shows */
+	uint32_t cr4_write;   /* the effect of setting CR4.FSGSBASE: enum cr4_write */
+	int never_clears;     /* once CR4.FSGSBASE was set, it stays in force, whatever CR4 shows */
 	int runs_cleared;     /* the instructions run even if the real bit is clear */
 	uint32_t undefined;   /* the instructions that raise #UD: bits of enum fsgs_insn */
 	uint32_t wrong_32;    /* the instructions whose 32-bit form does not zero-extend */
-	uint32_t wrong_store; /* the instructions that store a wrong value */
-	int drops_32_late;    /* 32-bit writes do nothing when bases are compared with MSRs */
+	uint32_t wrong_store; /* the writing instructions that store a wrong base */
+	int drops_32_late;    /* 32-bit writes do nothing in the stubs that read MSRs */
 	int accepts_any;      /* no canonical check */
 	int no_msr;           /* RDMSR and WRMSR of the bases fault */
-	uint32_t msr_apart;   /* 1: WRMSR does not set the base; 2: WR*BASE does not set the MSR */
+	uint32_t msr_apart;   /* 1: WRMSR sets no base; 2: WR*BASE sets no MSR; 3: both */
 	uint32_t loses;       /* the events that lose a base: bits of enum fsgs_event */
 	int starts_set;       /* CR4 has the bit when the walk begins */
 	int no_timer;         /* HLT cannot be tried */
 	unsigned fails_after; /* after this many instructions, all later ones fail; 0: never */
 	unsigned works_after; /* after this many instructions, all later ones work; 0: never */
 	unsigned faults_once; /* stub number n faults, and the next one runs; 0: none faults */
-	int bare;             /* the caller provides only the guard and CPUID */
+	int bare;             /* the caller provides only the hooks `run` and `cpuid` */
 
 	/* The machine's state. */
 	uint64_t cr4, base[FSGS_SEGMENTS], msr[FSGS_SEGMENTS];
@@ -462,8 +462,8 @@ Test(ring0, rows)
 	}
 }
 
-/* A kernel that has set the bit may use the instructions at any time, even in an NMI. So the walk
- * must not clear the bit. */
+/* A kernel that has set the bit may use the instructions at any time, even in an NMI. So with
+ * FSGS_RING0_KEEP, the walk must not change CR4. */
 Test(ring0, takes_nothing_from_a_kernel_that_uses_it)
 {
 	for (int offers = 0; offers < 2; offers++) {
@@ -498,7 +498,7 @@ Test(ring0, failing_at_any_instruction)
 }
 
 /* If any one stub faults once, the bases must be restored. CR4 must be restored, too, unless the
- * fault was in the stub that restores it. */
+ * fault was in a stub that writes CR4. */
 Test(ring0, any_stub_may_fault_once)
 {
 	static const struct {

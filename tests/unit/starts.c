@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `explain` searches the table of the beginnings of messages by the first character of a line. So
+/* `explain` finds the message that begins a line in a table, by the line's first character. So
  * entries with the same first character must be together. If one text begins another, the longer
  * text must come first. */
 #include <criterion/criterion.h>

@@ -89,7 +89,8 @@ Test(sweep, a_refused_trial_is_no_difference)
 }
 
 /* The caller's structure may be older (shorter) or newer (longer) than the library's. The members
- * that both know are filled in, and nothing beyond the caller's structure is written. */
+ * that both know are filled in, further members are 0, and nothing beyond the structure is
+ * written. */
 Test(sweep, groups_of_any_size)
 {
 	const struct fsgs_report ok = result(FSGS_OUTCOME_OK), ud = result(FSGS_OUTCOME_UNDEFINED);

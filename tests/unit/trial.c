@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The trial on simulated machines: a model of the four instructions. Each instruction may be
- * undefined, return a wrong value, or store nothing or a wrong value, in either width. */
+/* Tests the trial on simulated machines. Each of the four instructions may fault, return a wrong
+ * value, or store nothing or a wrong value, some of this only in its 32-bit form. */
 #include <criterion/criterion.h>
 
 #include <core/stubs.h>
@@ -21,13 +21,13 @@ enum behaviour { WORKS = 0, FAULTS, LIES, FAULTS_32, LIES_32, SPOILS };
 
 struct machine {
 	uint32_t insn[FSGS_INSNS]; /* enum behaviour */
-	int signal;                /* the signal of a fault */
-	int mute;                  /* there is no second access to GS */
-	int other_lies;            /* the second access gives a wrong GS base */
+	int signal;                /* the signal of a fault; in ring 0, its vector */
+	int mute;                  /* get_base(), the second access, fails for GS */
+	int other_lies;            /* get_base() gives a wrong base for GS */
 	int checks_canonical;
 	uint32_t vantage;
-	int no_get, no_set;   /* the caller has no second access at all */
-	int cannot_set;       /* the second access refuses to write */
+	int no_get, no_set;   /* the caller has no get_base(), no set_base() */
+	int cannot_set;       /* set_base() fails */
 	unsigned faults_once; /* instruction number n faults once; 0: none */
 	unsigned executed;
 	uint64_t base[FSGS_SEGMENTS];
@@ -158,7 +158,7 @@ struct row {
 	const char *name;
 	struct machine machine;
 	uint32_t outcomes[FSGS_INSNS];
-	uint32_t width; /* of the form that failed */
+	uint32_t width; /* the operand width of the form that failed */
 };
 
 /* clang-format off */
@@ -245,7 +245,8 @@ Test(trial, bases_survive_everything)
 
 		for (unsigned i = 0, rest = code; i < FSGS_INSNS; i++, rest /= BEHAVIOURS)
 			m.insn[i] = rest % BEHAVIOURS;
-		/* Without a second access, a wrong value of RDGSBASE cannot be detected. */
+		/* Without a second access, a wrong value of RDGSBASE cannot be detected, so the
+		 * trial restores that value. */
 		const int blind = m.mute && m.insn[FSGS_INSN_RDGSBASE] == LIES;
 
 		try_machine(&m);

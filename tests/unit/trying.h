@@ -80,7 +80,7 @@ static inline void skip(int sig, siginfo_t *info, void *context)
 	count(sig, info, context);
 }
 
-/* Raises a fault outside of a trial. */
+/* Raises SIGILL outside of a stub. */
 static inline void *genuine(void *argument)
 {
 	(void)argument;
@@ -111,7 +111,7 @@ static inline int ask(void)
 	return answer;
 }
 
-/* A thread that runs one trial, and stores the result. */
+/* A thread that runs one trial, and stores the result of ask(). */
 static inline void *try_once(void *argument)
 {
 	*(int *)argument = ask();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program has a static copy of the library, exports all its symbols, and loads the shared
- * library. Neither copy may bind to the other, so a decision in one does not affect the other.
+ * This program is linked with the static library, exports all its symbols, and loads the shared
+ * library. Neither copy of the library may bind to the other: a decision in one must not affect the
+ * other.
  *
  *     two-copies LIBFSGSCHECK.SO
  */

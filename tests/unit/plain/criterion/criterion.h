@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A replacement for the part of Criterion that the unit tests use, for builds with sanitizers. With
- * it, all code that runs is instrumented. It allocates nothing. Each test is a forked child, which
- * all tools can follow.
+ * A replacement for the part of Criterion that the unit tests use, for sanitizers and valgrind. It
+ * is compiled with the tests, so all code that runs is instrumented. It allocates nothing. Each
+ * test is a forked child, which all tools can follow.
  */
 #ifndef FSGSCHECK_PLAIN_CRITERION_H
 #define FSGSCHECK_PLAIN_CRITERION_H
@@ -55,8 +55,8 @@ static inline void plain_check(int holds, int fatal, const char *file, int line,
 		_exit(1);
 }
 
-/* Each macro adds an empty string. It is the message if the caller passes none, and otherwise an
- * argument that the message does not use. */
+/* Each cr_ macro appends an empty string. It is the message if the caller passes none, and
+ * otherwise an argument that the message does not use. */
 #define PLAIN_(holds, fatal, condition, ...) \
 	plain_check(!!(holds), fatal, __FILE__, __LINE__, condition, __VA_ARGS__)
 #define PLAIN_TRUE(fatal, a, ...) PLAIN_(a, fatal, #a, __VA_ARGS__)
@@ -110,7 +110,7 @@ static int plain_runs(const struct plain_test *test)
 	return status == 0;
 }
 
-/* The arguments name tests to leave out. */
+/* Runs all tests except those that the arguments name. */
 int main(int argc, char **argv)
 {
 	int run = 0, failed = 0;
