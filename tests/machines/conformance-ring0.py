@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs the ring-0 half of the conformance suite on correct machines, on defective ones, and without FSGSBASE."""
+"""Runs the ring-0 half of the conformance suite in QEMU: with FSGSBASE, without it, and on the defective hosts."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ import conformance_table as table
 
 IMAGE, HANG, HOST = os.environ['IMAGE'], os.environ['HANG'], os.environ['HOST']
 
-# The cases that fail because QEMU does not check whether the operand of WRFSBASE, WRGSBASE and WRMSR is canonical.
+# These cases fail because QEMU does not check whether the operands of WRFSBASE, WRGSBASE and WRMSR are canonical.
 CANONICAL = set(range(1050, 1059))
 # QEMU's exit statuses: 2 * (16 + the suite's exit status) + 1.
 PASS, FAIL, CRASH, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 3, 4))

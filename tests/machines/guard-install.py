@@ -174,7 +174,7 @@ class Debian:
         self.failures = 0
 
     def copy(self):
-        """Another machine, with a copy of this machine's disk."""
+        """Returns another machine, with a copy of this machine's disk."""
         Debian.copies += 1
         file = self.file.with_name(f"disk{Debian.copies}")
         run("cp", "--sparse=always", self.file, file)
@@ -256,7 +256,7 @@ def main():
         stage = Debian(next((root / "boot").glob("vmlinuz-*")), next((root / "boot").glob("initrd.img-*")),
                        disk(root, folder))
         trees, failures, installed = [], 0, None
-        # Two machines run at a time, one with each firmware.
+        # Two machines run at a time, one for each firmware.
         with concurrent.futures.ThreadPoolExecutor(2) as both:
             for action, what, guarded in (("update-grub", "before", False), ("install", "installed", True),
                                           ("uninstall", "uninstalled", False)):

@@ -68,7 +68,7 @@ def medium(files, loader, lines, signed):
         tree, _ = aside.unpacked("shim-unsigned")
         shutil.copyfile(tree / "usr/lib/shim/shimx64.efi", first)
     else:
-        # Takes the entry from examples/guard, and puts in the file names of this volume and this test's kernel arguments.
+        # Uses the entry from examples/guard, with the file names of this volume and this test's kernel arguments.
         entry = (SOURCE / "examples/guard/fsgscheck-guard.conf").read_text(encoding="ascii")
         for old, new in (("/fsgscheck-boot.efi", "/guard.efi"), ("initrd.img", "initrd"),
                          ("root=UUID=00000000-0000-0000-0000-000000000000 ro", arguments)):

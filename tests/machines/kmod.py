@@ -105,7 +105,7 @@ def boot(kernel, module, name, what, work):
     return Steps(run, steps)
 
 
-# Machines that load a changed module: the source file, the original text, and the replacement.
+# For each machine that loads a changed module: the source file, the original text, and the replacement.
 EDITS = {
     # This module sets CR4.FSGSBASE where the correct core clears it.
     'stuck': ('core/ring0.c', 'if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) ==', 'if (write_cr4(walk, cr4 | CR4_FSGSBASE) =='),
@@ -142,7 +142,7 @@ def boot_all(machines):
                 if key not in made:
                     made[key] = kernel_and_module(*key)
                 jobs[name] = pool.submit(boot, *made[key], name, what, work)
-            except Exception as error:  # an error of this machine only
+            except Exception as error:  # fails only the tests of this machine
                 seen[name] = error
         for name, job in jobs.items():
             seen[name] = job.exception() or job.result()
@@ -304,7 +304,7 @@ class Others(Machines):
         self.settles('newer')
 
     def test_cr4_that_is_not_put_back(self):
-        """Reading the answer fails, and fsgscheck does not report the verdict as proven."""
+        """If CR4 cannot be restored, the answer cannot be read, and fsgscheck does not report the verdict as proven."""
         steps = self.machine('stuck')
         self.assertEqual(steps['read'], ('', EIO))
         self.assertIn('ring 0 was not used: /dev/fsgscheck: CR4 could not be restored', steps['check'][0])

@@ -29,8 +29,8 @@ REPRODUCERS = SOURCE / 'doc/reproducers'
 INNER = pathlib.Path(__file__).parent / 'inner' / 'init.sh'
 GUARDED = INNER.with_name('guarded.sh')
 
-# The cases that fail under QEMU's TCG and in its guests, because TCG does not check whether the operand of WRFSBASE,
-# WRGSBASE and WRMSR is canonical.
+# These cases fail on processors that QEMU's TCG emulates, and in virtual machines on them, because TCG does not check
+# whether the operands of WRFSBASE, WRGSBASE and WRMSR are canonical.
 TCG_RING0 = set(range(1050, 1059))
 TCG_USER = set(range(201, 223)) | {805, 806}
 
@@ -254,7 +254,7 @@ class Bochs(Case):
         self.assertGreater(len(passed(text)), 380)
 
     def test_kvm(self):
-        """KVM runs on VMX, and lets its guest control CR4.FSGSBASE."""
+        """Bochs emulates VMX, on which KVM runs. The images report no finding, and no case of the ring-0 suite fails."""
         kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-intel'))
         initrd = self.inner(IMAGES + guest('/ring0'), [('vmm', VMM), ('image', IMAGE), ('ring0', RING0)], modules)
         run = self.linux('KVM on VMX', initrd, kernel)

@@ -99,7 +99,7 @@ class Programs:
 
 
 def _cpuinfo(flag, amd):
-    """This machine's /proc/cpuinfo, with or without the flag, and with AMD as the vendor if requested."""
+    """This machine's /proc/cpuinfo. Without `flag`, it has no fsgsbase. With `amd`, the vendor is AMD."""
     text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     if not flag:
         text = re.sub(r" fsgsbase\b", "", text)

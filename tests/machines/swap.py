@@ -54,7 +54,7 @@ def from_process(case):
 
 
 def check(programs, one, other):
-    """Enters all states with the command in which two verdicts are exchanged. Returns the number of unexpected results."""
+    """Repeats the cases with the changed command. Returns the number of unexpected results, plus 1 if no case fails."""
     touched = {getattr(table, one), getattr(table, other)}
     failed, surprises = [], []
     for case in table.CASES:

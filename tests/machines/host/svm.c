@@ -4,8 +4,8 @@
  *
  * The VMCB gets the current state of this program. After VMRUN the program continues where it was,
  * as the guest. The guest uses the memory, the devices and the interrupts of the machine directly.
- * The host intercepts only the operations that the policy changes, and those that would show the
- * guest that there is a host.
+ * The host intercepts only what the policy changes, what makes the host look like Hyper-V, what
+ * would let the guest see or use SVM, and a shutdown.
  */
 #include <stddef.h>
 #include "console.h"

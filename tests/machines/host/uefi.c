@@ -40,7 +40,7 @@ static uint64_t make_tables(void)
 	return (uintptr_t)tables[0];
 }
 
-/* Runs in the copy of this program. */
+/* Installs the host. This function runs in the copy of this program. */
 static void launch(const struct policy *policy)
 {
 	uint64_t flags;

@@ -39,7 +39,7 @@ enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71, STATUS_RESE
 #define LEAVES          256
 #define PAGE            4096u
 
-/* Addresses of the data that a boot loader passes. */
+/* The guest's addresses of the data that a boot loader passes. */
 #define TABLES          0x5000u
 #define START_INFO      0x6000u
 #define COMMAND_LINE    0x7000u
