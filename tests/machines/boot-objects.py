@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks that the boot image is small and links the core's objects, and that the ISO can start as a disk, too."""
+"""Checks that the boot image and its ISO are small, that the image links the core, and that the ISO can start as a disk."""
 
 import argparse
 import pathlib
@@ -12,14 +12,14 @@ from support import output
 ELF_LIMIT = 64 << 10
 ISO_LIMIT = 3 << 19  # 1.5 MiB
 
-# The functions of the trial and the decision. The image must use those of the core, and not copies of its own.
+# The image must link these functions and tables of the core, so that its verdict comes from the library's own code.
 REQUIRED = {"fsgs_core_cpuid", "fsgs_core_identify", "fsgs_core_ring0", "fsgs_core_trial",
             "fsgs_core_canonical", "fsgs_decide", "fsgs_stub_recover", "fsgs_stub_table",
             "fsgs_name", "fsgs_describe", "fsgs_reason", "fsgs_advice", "fsgs_exit_status"}
 
 
 def sizes(nm, file):
-    """The size of each symbol with our prefix that a file defines."""
+    """Returns the size of each symbol fsgs_* that a file defines, by the symbol's name."""
     found = {}
     for line in output(nm, "--defined-only", "--print-size", file).splitlines():
         fields = line.split()
@@ -29,7 +29,7 @@ def sizes(nm, file):
 
 
 def undefined(tools):
-    """The symbols that the core needs from other code."""
+    """Returns the symbols that the core needs from other code. There must be none, because the core is freestanding."""
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder) / "core.o"
         output(tools.ld, "-r", "--whole-archive", tools.core, "-o", whole)
@@ -38,7 +38,7 @@ def undefined(tools):
 
 
 def check_disk(iso):
-    """The ISO must have a boot sector and a partition table, which firmware needs to start it as a disk."""
+    """Returns what the ISO lacks: firmware can start it as a disk only with a boot sector and a partition table."""
     with iso.open("rb") as file:
         head = file.read(1024)
     problems = []

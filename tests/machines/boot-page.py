@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Reads the boot image's page from the screen of a machine that a BIOS has started, and checks that it is complete.
+"""Checks that the boot image shows its whole page on the screen of a machine with a BIOS.
 
-The text of VGA's text mode is in memory, so the test needs no recognition of pictures.
+The screen is in VGA's text mode, in which the text is in memory. So the test reads that memory instead of a picture.
 """
 
 import argparse
@@ -23,8 +23,8 @@ TIMEOUT = 30.0
 BLOCK = 0xdb
 RED, GREEN, YELLOW = 4, 2, 14
 
-# Two pages: of the machine in the crash report, which is the longest page, and of a machine on which there is nothing to
-# do. For each page: the background colour of the large letters, the commands, and the text.
+# The expected pages: LIE on the host of the crash report, which is the longest page, and SOFTWARE on a host without a
+# defect. Each has the background colour of the large letters, the commands, and patterns for the text, in this order.
 LIE = (RED, ["Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $true"],
        [r"fsgscheck boot image \d+\.\d+\.\d+: 1 of 1 CPU tested .*You may switch off now\.",
         r"The machine offers FSGSBASE, but it does not work\.",
@@ -44,7 +44,7 @@ SOFTWARE = (GREEN, [], [r"Kernels and programs can use FSGSBASE on this machine\
 
 
 def wait_for(condition):
-    """Polls until the condition is true or the time is over."""
+    """Returns when the condition is true. Ends the test with an error if that takes longer than TIMEOUT."""
     deadline = time.monotonic() + TIMEOUT
     while not condition():
         if time.monotonic() > deadline:
@@ -53,7 +53,7 @@ def wait_for(condition):
 
 
 def read_screen(command, folder):
-    """Starts the machine, waits for its last line, and returns the contents of its screen memory."""
+    """Starts the machine, waits for its last line on the serial port, and returns the contents of its text memory."""
     serial, screen, monitor = (folder / name for name in ("serial", "screen", "monitor"))
     command = [*command, "-device", "VGA", "-serial", f"file:{serial}",
                "-monitor", f"unix:{monitor},server,nowait"]
@@ -72,12 +72,12 @@ def read_screen(command, folder):
 
 
 def check(memory, background, commands, words):
-    """Returns the errors of a page."""
+    """Returns the errors of a page. `memory` has the contents of the text memory."""
     problems = []
     rows = [memory[at:at + 2 * COLUMNS] for at in range(0, len(memory), 2 * COLUMNS)]
     text = "\n".join(row[::2].decode("cp437").rstrip() for row in rows)
     print(text)
-    # Long lines are wrapped on the screen, so they are joined here.
+    # The page wraps long lines and indents the rest. Such lines are joined again.
     flowing = re.sub(r"\s*\n\s+", " ", text)
     at = 0
     for expected in words:

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares two times on the same machine: from power-on to the boot image's verdict, and from power-on to a kernel's
-user space.
+"""Compares the time until the boot image prints its verdict with the time until a kernel starts its first process.
 
-The two times are measured alternately, and the minimum of some rounds counts. The image must be eight times as fast as
-the kernel, and must answer within a second.
+Both times begin when QEMU starts. They are measured alternately, and the shortest time of all rounds counts. The image must
+be at least eight times as fast as the kernel, and must print its verdict within a second.
 """
 
 import argparse
@@ -22,7 +21,7 @@ USER_SPACE = r"^=== begin "
 
 
 def seconds(kernel, until, **settings):
-    """The time from power-on to the line that matches."""
+    """The time from the start of QEMU to the first line that matches `until`."""
     run = machine.boot(kernel, until=until, debug_exit=False, **settings)
     if run.timed_out or run.status is not None:
         sys.exit(f"no line matched {until}:\n{run.log}")

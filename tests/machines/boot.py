@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Boots the image as one case of table.py describes, and checks what it prints and how QEMU ends.
+"""boot.py NAME: boots the image as the case NAME of table.py describes, and checks the output and QEMU's exit status.
 
-    boot.py NAME
-
-The image must print a TAP body, which announces each step before the step is taken. Its last line on the serial port must
-have the expected verdict, and it must write the matching status to the isa-debug-exit device.
+If the case expects a verdict, the image must print complete TAP, unless it bails out. Its last line must have the verdict,
+and it must write the verdict's status to the isa-debug-exit device, if the machine has this device.
 """
 
 import os
@@ -18,7 +16,7 @@ import tempfile
 import table
 from support import STATUS, machine, parts
 
-# QEMU's exit status is 2 * (16 + the command's exit status) + 1.
+# The image writes 16 + the command's exit status to isa-debug-exit. For a value N, QEMU exits with 2 * N + 1.
 STATUSES = {verdict: 2 * (16 + status) + 1 for verdict, status in STATUS.items()}
 
 MULTIBOOT_MAGIC = (0x1badb002).to_bytes(4, "little")
@@ -29,7 +27,7 @@ FIRMWARE_TIMEOUT = 60.0
 
 
 def without_multiboot(image, folder):
-    """A copy of the image without the Multiboot header. QEMU prefers this header. Without it, QEMU must use the PVH note."""
+    """Makes a copy of the image without its Multiboot header. QEMU would use it in place of the PVH note."""
     content = image.read_bytes()
     if content.count(MULTIBOOT_MAGIC) != 1:
         raise ValueError("not exactly one Multiboot header in the image")
@@ -39,7 +37,7 @@ def without_multiboot(image, folder):
 
 
 def patched(image, patches, folder):
-    """A patched copy of the image, for a failure that no emulated machine has."""
+    """Makes a copy of the image with some bytes replaced, to cause failures that no emulated machine has."""
     content = image.read_bytes()
     for patch in patches:
         old, new = (bytes.fromhex(part) for part in patch.split("="))
@@ -52,7 +50,7 @@ def patched(image, patches, folder):
 
 
 def uefi(folder):
-    """UEFI firmware with its own copy of the variables, because variables from another boot would change this boot."""
+    """QEMU's options for UEFI firmware. Each boot gets new variables, because those of an earlier boot would change it."""
     code, variables = OVMF / "OVMF_CODE_4M.fd", OVMF / "OVMF_VARS_4M.fd"
     if not code.exists() or not variables.exists():
         raise machine.Unavailable("ovmf is not installed")
@@ -79,7 +77,7 @@ MEDIA = {"cd": cd, "disk": disk, "stick": stick}
 
 
 def start(options, folder):
-    """Boots the image in the requested way. Returns a machine.Run."""
+    """Boots the image in the way that the case `options` requests. Returns a machine.Run."""
     settings = {"cpu": options.cpu, "smp": options.smp, "machine": options.machine, "memory": 64,
                 "append": options.append, "until": options.until,
                 "debug_exit": not options.until}
@@ -115,7 +113,7 @@ def check_tap(lines):
 
 
 def check_verdict(options, run):
-    """Returns the errors of the last line, and of the exit status that belongs to it."""
+    """Returns the errors of the last line, and of QEMU's exit status, which must match the verdict."""
     problems = []
     lines = run.log.rstrip("\n").splitlines() or [""]
     last = re.fullmatch(r"fsgscheck: verdict=(\S+) findings=(\S*) cpus=(\d+)", lines[-1])
@@ -130,7 +128,7 @@ def check_verdict(options, run):
 
 
 def check_words(options, run):
-    """Returns the errors of the expected lines. These are regular expressions for whole lines, in this order."""
+    """Returns the first expected line that is missing. options.says has regular expressions for whole lines, in order."""
     at, problems = 0, []
     for words in options.says:
         found = re.compile(f"^{words}$", re.MULTILINE).search(run.log, at)
@@ -142,7 +140,7 @@ def check_words(options, run):
 
 
 def check(options, run):
-    """Prints one run. Returns its errors."""
+    """Checks one run and prints its log. Returns the errors."""
     problems = check_verdict(options, run) if options.verdict else []
     if "Bail out!" not in run.log and options.verdict:
         problems += check_tap(run.log.splitlines())

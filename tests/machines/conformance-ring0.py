@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs the ring-0 half of the conformance suite on correct machines, on defective ones, and without FSGSBASE."""
+"""Runs the ring-0 half of the conformance suite in QEMU: with FSGSBASE, without it, and on the defective hosts."""
 
 import os
 import pathlib
@@ -14,9 +14,9 @@ import conformance_table as table
 
 IMAGE, HANG, HOST = os.environ['IMAGE'], os.environ['HANG'], os.environ['HOST']
 
-# The cases that fail because QEMU does not check whether the operand of WRFSBASE, WRGSBASE and WRMSR is canonical.
+# These cases fail because QEMU does not check whether the operands of WRFSBASE, WRGSBASE and WRMSR are canonical.
 CANONICAL = set(range(1050, 1059))
-# The exit statuses of QEMU: 2 * (16 + the kselftest status) + 1.
+# QEMU's exit statuses: 2 * (16 + the suite's exit status) + 1.
 PASS, FAIL, CRASH, SKIP = (2 * (16 + status) + 1 for status in (0, 1, 3, 4))
 
 
@@ -40,12 +40,13 @@ class Ring0(unittest.TestCase):
         self.assertEqual(failed(cases), CANONICAL)
         self.assertEqual(run.status, FAIL)
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=9 skipped=0 cpus=2\n\Z')
-        # Each deviation is reported with its rule, its source, both values, and other machines that have it.
+        # For each failed case, the image prints the rule and its source, the expected and the seen value, and a known
+        # machine with the same deviation.
         blocks = re.findall(r'\nnot ok .*\n# rule: .+\n# source: .+\n# .+: expected .+, seen .+\n# known of: QEMU', run.log)
         self.assertEqual(len(blocks), len(CANONICAL))
 
     def test_one_case(self):
-        """The image gets its command line by either boot protocol."""
+        """The image reads only= from its command line, whether it is booted by Multiboot or by PVH."""
         with tempfile.TemporaryDirectory() as folder:
             pvh = without_multiboot(pathlib.Path(IMAGE), pathlib.Path(folder))
             for image in (IMAGE, pvh):
@@ -58,7 +59,7 @@ class Ring0(unittest.TestCase):
         self.assertEqual((run.log, run.status), ('\nTAP version 13\nBail out! only=: no case has this number\n', CRASH))
 
     def test_hanging_processor(self):
-        """If a processor hangs, the case that it ran fails."""
+        """If a processor hangs in a case, this case fails. The processors after it are not tested."""
         run, cases = boot(HANG, smp=3)
         self.assertEqual(failed(cases), CANONICAL | {1045})
         self.assertIn('comes back', cases[1045]['note'])
@@ -69,7 +70,7 @@ class Ring0(unittest.TestCase):
         self.assertRegex(run.log, r'\nfsgs-conformance: passed=\d+ failed=10 skipped=0 cpus=1 of=3 hung=1 case=1045\n\Z')
 
     def test_without_timer(self):
-        """The image reports processors that it cannot start."""
+        """Without an APIC, the image has no timer and starts no other processor. It must report how many are missing."""
         run, cases = boot(smp=2, cpu='EPYC,-apic')
         self.assertEqual(failed(cases), CANONICAL)
         self.assertIn('\n# processors: 1 not started: no timer\n', run.log)
@@ -87,7 +88,7 @@ class Ring0(unittest.TestCase):
         self.assertEqual(run.status, SKIP)
 
     def test_defective_hosts(self):
-        """Each mode of the host is detected by the cases about the rule that it breaks."""
+        """On each defective host, cases fail that pass on the host `honest`: at least those in the set `first`."""
         for mode, first in (('lie', {1011, 1012, 1013, 1014, 1017}), ('drop', {1001}), ('refuse', {1001}),
                             ('unenforced', set(range(1003, 1015))), ('partial insn=wrgsbase', {1022, 1024}),
                             ('wrong', {1018, 1034}), ('lose', set())):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Runs the conformance suite on every available machine, and writes doc/conformance-runs.md.
 
-    meson compile -C BUILD && PYTHONPATH=tests python3 tests/machines/conformance_table.py --build BUILD --cache DIR [--runs FILE]
+    meson compile -C BUILD
+    export PYTHONPATH=tests
+    python3 tests/machines/conformance_table.py --build BUILD --cache DIR [--runs FILE] [--real DIR] [--render]
 
-The results are stored in FILE as JSON. With --render the page is written from that file, without new runs. --real adds the
-runs of the tests hypervisors-* and machines-real-*, which store what the suite prints in the folder $RESULTS.
+The results are stored in FILE as JSON. With --render, the page is written from that file, without new runs. With --real, the
+runs in DIR are added: with RESULTS=DIR, the tests hypervisors-* and machines-real-* store the suite's output there.
 """
 
 import argparse
@@ -26,7 +28,8 @@ LIMIT = 300
 
 
 def parse(text):
-    """Reads the TAP of the suite, in ring 3 or in ring 0, into {number: {...}}. Cases after the machine's end are missing."""
+    """Returns the name, result and note of each case, by number, from the suite's TAP in ring 3 or ring 0. If the machine
+    died, the cases after that are missing."""
     cases, last = {}, None
     for line in text.splitlines():
         if found := re.match(r'(ok|not ok) \d+ - (\d+) (\S+)(?: # SKIP ?(.*))?$', line):
@@ -101,7 +104,7 @@ def machines(build, cache, folder):
 
 
 def this_machine(build):
-    """A description of the machine `native`, from the suite, with the date."""
+    """Describes the machine `native` for the page, as the suite reports it, with the date."""
     done = subprocess.run([str(build / 'examples/conformance/fsgs-conformance'), '--json', '--only', '905'],
                           capture_output=True, text=True, timeout=60, check=False)
     seen = json.loads(done.stdout)['machine']
@@ -125,8 +128,8 @@ def collect(build, cache, real):
 
 
 def clean(text):
-    """The text without addresses that differ from run to run. Escapes a bar, which would end a table's cell, and a #
-    before a word, which Doxygen takes for a link."""
+    """Replaces addresses that differ from run to run. Escapes each bar, which would end a table's cell, and each #, because
+    Doxygen takes # before a word for a link."""
     text = re.sub(r'0x(40000|7f|55)[0-9a-f]{8,}', 'an address', str(text))
     return text.replace('|', '\\|').replace('#', '\\#')
 
@@ -140,7 +143,7 @@ def listing(build):
 
 
 def deviations(run):
-    """Groups the cases that fail for the same reason. Yields the numbers of each group, and its first case."""
+    """Groups the failed cases that have the same reason. Yields the case numbers and the first case of each group."""
     groups = {}
     for number, case in sorted(run['cases'].items(), key=lambda item: int(item[0])):
         if case['result'] != 'fail':
@@ -177,7 +180,7 @@ def render(runs, cases):
     for name, run in runs.items():
         counts = [sum(c['result'] == word for c in run['cases'].values())
                   for word in ('pass', 'classified', 'fail', 'skip')]
-        # This remark is only for a machine that did not finish all of its cases.
+        # The remark says why a machine did not finish. A run with all cases needs none.
         died = '' if len(run['cases']) == (len(ring0_names) if name.startswith('ring 0') else len(cases)) \
             else run.get('died') or ''
         remark = clean(' '.join(died) if isinstance(died, list) else died)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Runs programs that die at an FSGSBASE instruction, under `fsgscheck run`. The machine does not enable the instructions,
-or the program is 32-bit code.
+"""Tests `fsgscheck run` with programs that die at an FSGSBASE instruction, because the machine does not enable the
+instructions or because the program is 32-bit code. Tests `fsgscheck explain` with the core file of such a program.
 
     deaths.py --init FILE --command FILE --victim FILE --source FILE --wasm2c DIR --cache DIR
 
@@ -34,7 +34,7 @@ func main() {
 }
 '''
 
-# Replaces fsgs_base_access(), so that the program uses the instructions on every machine.
+# Replaces the library's fsgs_base_access() in the program wasm2c, so that it uses the instructions on every machine.
 FORCED = '''#include <fsgscheck/base.h>
 uint32_t fsgs_base_access(uint32_t segment) { (void)segment; return FSGS_ACCESS_INSTRUCTION; }
 '''
@@ -57,7 +57,8 @@ void Java_Victim_call(void *env, void *class)
 '''
 
 VICTIM = ['victim', 'wrgsbase', '0x1234']
-# For each program: its command in the machine, the module and the function of the instruction, and the caller.
+# For each program: its command in the machine, the module and the function that contain the instruction, and the function's
+# caller. None means that the name is not checked.
 DEATHS = {
     'dynamic': (VICTIM, 'victim', 'execute', 'call'),
     'rdfsbase': (['victim', 'rdfsbase', '0'], 'victim', 'execute', 'call'),
@@ -125,8 +126,8 @@ def make(folder, arguments):
 
 
 def java(folder):
-    """Builds a Java program with its C library, and a small Java runtime. Returns an empty list if they cannot be built
-    here."""
+    """Builds a Java program with its C library, and a small Java runtime. Returns pairs of a path in the machine and a file;
+    none if the JDK is not installed."""
     if not shutil.which('jlink') or not shutil.which('javac'):
         print('# without java: jlink is not installed')
         return []
@@ -158,8 +159,8 @@ class Deaths:
             if self.has(command):
                 lines.append(f'echo "== {name}"; /fsgscheck run --json /{" ".join(command)} 2>&1; s=$?; '
                              f'echo; echo "== end $s"')
-        # The kernel does not write the program's code into the core file. `fsgscheck explain` reads the code from the
-        # program's file, but not if the program's file has changed.
+        # The kernel does not write the program's code into the core file, so `fsgscheck explain` reads the code from the
+        # program's file. It must not do so after `: >/victim` has changed this file.
         lines += ['ulimit -c unlimited', f'/{" ".join(VICTIM)}', 'echo == core', '/fsgscheck explain --json /core*',
                   'echo == end $?', ': >/victim', 'echo == changed',
                   '/fsgscheck explain --json /core*', 'echo == end $?']

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Builds the sample for EFI programs, examples/boot/gnu-efi.c, with gnu-efi: once with the core's static library, and once
-with the drop-in form of the core. Firmware starts each program."""
+"""Builds examples/boot/gnu-efi.c, the sample for EFI programs, once with the core's static library and once with the core's
+drop-in form. UEFI firmware starts each program, which must print the right verdict."""
 
 import os
 import pathlib
@@ -11,11 +11,11 @@ import boot
 from support import SOURCE, for_dropin, machine, output, parts
 
 GNU_EFI = pathlib.Path('/usr/lib')
-# The same flags as in gnu-efi's own Makefiles.
+# The flags for code generation are those of gnu-efi's own Makefiles.
 CFLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-Werror', '-ffreestanding', '-fshort-wchar', '-fpic', '-fno-stack-protector',
           '-mno-red-zone', '-maccumulate-outgoing-args', '-DGNU_EFI_USE_MS_ABI', '-I/usr/include/efi',
           '-I/usr/include/efi/x86_64', f'-I{SOURCE}/include', '-DFSGS_STATIC']
-# Since 3.0.18, gnu-efi's constants are in a separate section.
+# .rodata is listed because gnu-efi has had a separate section for constants since version 3.0.18.
 SECTIONS = ('.text', '.sdata', '.data', '.rodata', '.dynamic', '.dynsym', '.rel*', '.reloc')
 
 
@@ -48,7 +48,7 @@ class Efi(unittest.TestCase):
                 self.boot(cpu, verdict)
 
     def test_drop_in(self):
-        """The drop-in form fsgscheck-core.c, compiled with the flags of the program itself."""
+        """Compiles the drop-in form, fsgscheck-core.c, with the same flags as the program."""
         dropin = pathlib.Path(os.environ['DROPIN'])
         text = (SOURCE / 'examples/boot/gnu-efi.c').read_text(encoding='utf-8')
         source = self.folder / 'efi.c'

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Boots a Debian with GRUB before the boot guard is installed, while it is installed, and after it is uninstalled.
 
-One disk has GRUB for BIOS and for UEFI. The commands that change grub.cfg run inside the machine, as an operator would
-run them. The test needs root and debootstrap, and takes many minutes, so it is run by hand.
+    guard-install.py [--boots N] [--root DIR]
 
-    guard-install.py [--boots N] [--root DIR]      DIR: a Debian from an earlier run
+Each state is booted N times with a BIOS and N times with UEFI, from one disk with GRUB for both. DIR is a Debian that make()
+has made before. The commands that change grub.cfg run inside the machine, as an operator would run them. The test needs root
+and debootstrap, and takes many minutes, so it is run by hand.
 """
 
 import argparse
@@ -27,7 +28,7 @@ GRUB = pathlib.Path("/usr/lib/grub")
 SECTOR = 512
 FIRMWARES = ("bios", "uefi")
 TIMEOUT = 500
-# In sectors of the disk: the start and the size of the EFI system partition and of the root file system.
+# The start and the size of the EFI system partition and of the root file system, in sectors.
 ESP, ESP_SECTORS = 2048, 64 << 11
 ROOT, ROOT_SECTORS = 2048 + (64 << 11), 1536 << 11
 PACKAGES = ("linux-image-cloud-amd64,initramfs-tools,grub-pc-bin,grub-efi-amd64-bin,grub2-common,systemd-sysv,"
@@ -71,7 +72,7 @@ echo o >/proc/sysrq-trigger
 sleep 60
 """
 
-# The systemd service of this test, which starts last.
+# The service with which systemd runs INIT, after the guard's own service.
 UNIT = """[Unit]
 ConditionPathExists=/opt/systemd
 After=fsgscheck-guard.service
@@ -84,7 +85,7 @@ WantedBy=multi-user.target
 
 
 def run(*command):
-    """Runs a tool. Prints its output only if the tool fails."""
+    """Runs a tool. If the tool fails, prints the end of its output and ends the test."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
@@ -92,8 +93,8 @@ def run(*command):
 
 
 def make(root):
-    """Makes a Debian. Its initrd has only the modules that this test needs, because an emulator takes half a minute to
-    unpack a full initrd."""
+    """Makes a Debian in the folder `root`. Its initrd has only the modules that this test needs, because an emulated machine
+    takes half a minute to unpack a full initrd."""
     for name, text in (("etc/initramfs-tools/conf.d/small", "MODULES=list\nBUSYBOX=no\nCOMPRESS=gzip\n"),
                        ("usr/share/initramfs-tools/modules.d/small", "virtio_pci\nvirtio_blk\next4\n")):
         (root / name).parent.mkdir(parents=True)
@@ -118,7 +119,7 @@ def fill(root):
     (wanted / "test.service").unlink(missing_ok=True)
     (wanted / "test.service").symlink_to("../test.service")
     (root / "opt/systemd").unlink(missing_ok=True)
-    # A login on the terminal would use the serial port that the test's service needs.
+    # systemd's login prompt would use the same serial port as the test's service.
     (root / "etc/systemd/system/serial-getty@.service").unlink(missing_ok=True)
     (root / "etc/systemd/system/serial-getty@.service").symlink_to("/dev/null")
     (root / "etc/default/grub").write_text(
@@ -163,7 +164,7 @@ def disk(root, folder):
 
 
 class Debian:
-    """A machine with the disk that disk() makes, or with a copy of it."""
+    """A machine with a disk from disk(), or with a copy of that disk."""
 
     copies = 0
 
@@ -173,15 +174,15 @@ class Debian:
         self.failures = 0
 
     def copy(self):
-        """Another machine, with a copy of this machine's disk."""
+        """Returns another machine, with a copy of this machine's disk."""
         Debian.copies += 1
         file = self.file.with_name(f"disk{Debian.copies}")
         run("cp", "--sparse=always", self.file, file)
         return Debian(self.kernel, self.initrd, file)
 
     def act(self, action):
-        """Boots the kernel directly, and runs a command as root. If the command is `install` or `uninstall` of the guard, it
-        runs twice. Returns a digest of /boot and /etc."""
+        """Boots the kernel without GRUB, and INIT performs the action as root. `install` and `uninstall` run twice, because
+        the second run must succeed, too. Returns a digest of /boot and /etc."""
         done = machine.boot(self.kernel, initrd=self.initrd, extra=self.drive, timeout=TIMEOUT, memory=1024,
                             append=f"console=ttyS0 panic=-1 quiet no_timer_check root=/dev/vda2 init=/opt/init fsgs.do={action}")
         tree = re.search(r"=== tree (\w+)", done.log)
@@ -189,8 +190,8 @@ class Debian:
         return tree and tree[1]
 
     def boot(self, what, firmware, guarded, word=False, said="", first="init"):
-        """Boots the disk once, and counts an error if the result is not as expected. If the machine resets, it boots
-        again, so the log may have several boots. The last boot must be as expected.
+        """Starts the machine from its disk, and counts an error if the log is not as expected. A failure in the guard resets
+        the machine, so the log may have several boots, but only the last boot reaches user space.
         """
         extra = [*self.drive, "-action", "reboot=reset"]
         if firmware == "uefi":
@@ -239,7 +240,7 @@ class Debian:
 
 
 def main():
-    """Returns the exit status: 0 if all is as expected, 1 if not, 77 if some software is missing."""
+    """Returns the exit status: 0 if all is as expected, else 1. Raises Unavailable without root or debootstrap."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--boots", type=int, default=3)
     parser.add_argument("--root", type=pathlib.Path)
@@ -255,7 +256,7 @@ def main():
         stage = Debian(next((root / "boot").glob("vmlinuz-*")), next((root / "boot").glob("initrd.img-*")),
                        disk(root, folder))
         trees, failures, installed = [], 0, None
-        # Two machines run at a time, one with each firmware.
+        # Two machines run at a time, one for each firmware.
         with concurrent.futures.ThreadPoolExecutor(2) as both:
             for action, what, guarded in (("update-grub", "before", False), ("install", "installed", True),
                                           ("uninstall", "uninstalled", False)):

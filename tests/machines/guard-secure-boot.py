@@ -3,7 +3,7 @@
 """Tests the boot guard on firmware with Secure Boot: which programs the firmware accepts, and which it refuses.
 
 OVMF's package contains firmware variables that trust one key for tests, and the key itself. The test signs the loaders
-(shim and GRUB, or systemd-boot) with this key. CASES says whether it also signs the guard and the kernel.
+(shim and GRUB, or systemd-boot) with this key. CASES says when the test also signs the guard and the kernel.
 """
 
 import pathlib
@@ -24,7 +24,7 @@ ASK = ("set word=none\nif chainloader /guard.efi guard; then if boot; then set w
        "else echo the guard is refused; fi\nlinux /vmlinuz {arguments} $word\ninitrd /initrd\nboot\n")
 CHAIN = "chainloader /guard.efi guard /vmlinuz initrd=\\\\initrd {arguments}\nboot\necho came back\nsleep 1\nhalt\n"
 
-# For each case: its name, the loader, GRUB's lines, the signed programs, and the expected log.
+# For each case: its name, the loader, GRUB's lines, which of the guard and the kernel to sign, and a pattern for the log.
 CASES = (
     ("GRUB asks the guard, all signed", "grub", ASK, ("guard", "vmlinuz"),
      r"(?s)verdict=usable.* guard=passed .*=== cmdline (?!.*(nofsgsbase|none))"),
@@ -50,7 +50,7 @@ def sign(file):
 
 
 def medium(files, loader, lines, signed):
-    """A folder that the machine gets as a FAT volume."""
+    """Makes the folder that QEMU offers to the machine as a FAT volume, and signs programs in it. Returns the folder."""
     root = files.folder / "esp"
     first = root / "EFI/BOOT/BOOTX64.EFI"
     first.parent.mkdir(parents=True)
@@ -68,7 +68,7 @@ def medium(files, loader, lines, signed):
         tree, _ = aside.unpacked("shim-unsigned")
         shutil.copyfile(tree / "usr/lib/shim/shimx64.efi", first)
     else:
-        # The entry from examples/guard, with the names of the files on this volume.
+        # Uses the entry from examples/guard, with the file names of this volume and this test's kernel arguments.
         entry = (SOURCE / "examples/guard/fsgscheck-guard.conf").read_text(encoding="ascii")
         for old, new in (("/fsgscheck-boot.efi", "/guard.efi"), ("initrd.img", "initrd"),
                          ("root=UUID=00000000-0000-0000-0000-000000000000 ro", arguments)):
@@ -79,7 +79,7 @@ def medium(files, loader, lines, signed):
         (root / "loader/entries/guard.conf").write_text(entry, encoding="ascii")
         tree, _ = aside.unpacked("systemd-boot-efi")
         shutil.copyfile(tree / "usr/lib/systemd/boot/efi/systemd-bootx64.efi", first)
-    # Shim would accept the distribution's signature of the kernel, so this signature is removed.
+    # Shim trusts the distribution's key, so the distribution's signature is removed from the kernel.
     guard.run("sbattach", "--remove", root / "vmlinuz")
     for file in to_sign:
         sign(file)

@@ -4,12 +4,12 @@
 
     guard.py FORM HOST... [--smp N]   boots once on each host
     guard.py bad-input                tests malformed modules, kernels and command lines
-    guard.py bad-options              tests malformed load options and images of UEFI
+    guard.py bad-options              tests malformed load options and malformed UEFI programs
     guard.py cost [--smp N]           measures the guard's time, and the time of a boot with and without the guard
 
 FORM is direct (the emulator is the boot loader), bios (GRUB on a disk), uefi-if (GRUB starts the guard and, after the
 guard has returned, the kernel), uefi-chain (GRUB starts the guard, and the guard starts the kernel), or plain (without
-the guard). HOST is a mode of the defective host.
+the guard, for `cost`). HOST is a mode of the defective host, or `differ`.
 """
 
 import argparse
@@ -40,7 +40,7 @@ HOSTS = {
     "drop": ("broken", "nofsgsbase", "disabled"),
     "refuse": ("broken", "nofsgsbase", "disabled"),
     "hide": ("unsupported", "passed", "unsupported"),
-    # Only one processor is inside this host, so the results of the processors differ.
+    # The host `lie` with two processors: only one processor is its guest, so their results differ.
     "differ": ("inconsistent", "nofsgsbase", "disabled"),
 }
 
@@ -48,7 +48,7 @@ LAST_LINE = re.compile(r"^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+) guard
 
 
 def run(*command):
-    """Runs a tool. Prints its output only if the tool fails."""
+    """Runs a tool. If the tool fails, prints its output and ends the test."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
@@ -56,7 +56,7 @@ def run(*command):
 
 
 def need(tool, package):
-    """Skips if a tool is missing, and names the tool's package."""
+    """Skips the test if a tool is missing. The reason names the tool's package."""
     if not shutil.which(tool):
         raise machine.Unavailable(f"{package} is not installed")
 
@@ -75,7 +75,7 @@ class Files:
 
 
 def grub_image(platform, output, configuration, folder, modules, *options):
-    """Makes GRUB as one file. Its built-in configuration finds the configuration on the medium."""
+    """Makes GRUB as one file. GRUB runs the built-in lines `configuration`, which find the medium and continue from it."""
     need("grub-mkimage", "grub-common")
     if not (pathlib.Path("/usr/lib/grub") / platform).is_dir():
         raise machine.Unavailable(f"GRUB for {platform} is not installed")
@@ -86,7 +86,7 @@ def grub_image(platform, output, configuration, folder, modules, *options):
 
 
 def bios_disk(files, host):
-    """Makes a disk with a boot sector, followed by GRUB, and one FAT partition."""
+    """Makes a disk: a boot sector, GRUB, and a FAT partition with the files. Returns QEMU's options for this disk."""
     need("mcopy", "mtools")
     folder = files.folder
     image, partition, core = folder / "disk", folder / "partition", folder / "core.img"
@@ -117,8 +117,8 @@ def bios_disk(files, host):
 
 
 def uefi_disk(files, host, form):
-    """Makes a folder that the machine gets as a FAT volume. Firmware starts GRUB, which starts the host. The host starts a
-    second GRUB, which starts the guard."""
+    """Makes a folder that QEMU offers to the machine as a FAT volume. Firmware starts GRUB, which starts the host. The host
+    starts a second GRUB, which starts the guard. Returns QEMU's options."""
     options, root = files.options, files.folder / "esp"
     code = OVMF / "OVMF_CODE_4M.fd"
     if not code.exists():
@@ -148,7 +148,7 @@ def uefi_disk(files, host, form):
 
 
 def boot(options, form, name, folder, extra=(), emulator=None):
-    """Boots once. `name` is a mode of the host, or None for the plain machine. Returns a machine.Run."""
+    """Boots once. `name` is a key of HOSTS, or None for a machine without the host. Returns a machine.Run."""
     files = Files(options, folder)
     host, smp = ("lie", max(options.smp, 2)) if name == "differ" else (name, options.smp)
     settings = {"cpu": machine.CPU_OF_REPORT, "smp": smp, "timeout": options.timeout, "extra": extra,
@@ -165,7 +165,7 @@ def boot(options, form, name, folder, extra=(), emulator=None):
 
 
 def check(options, name, log):
-    """Returns the errors of a boot through the guard."""
+    """Returns the errors in the log of a boot through the guard on the host `name`."""
     verdict, decision, linux = HOSTS[name]
     if options.off:
         verdict, decision = "unknown", "passed"
@@ -246,7 +246,7 @@ def malformed(kernel):
     ]
 
 
-# Invalid data from a boot loader: the name of a defect in the host's loader, and the expected message.
+# Invalid data from a boot loader: a defect of the host's own loader (multiboot.c), and the message of the guard.
 HANDED = [
     ("no-map", "no memory map"),
     ("empty-map", "does not lie in the memory"),
@@ -264,7 +264,8 @@ HANDED = [
 
 
 def bad_input(options):
-    """Tests that each case ends by itself within a minute and gives the reason. Returns the number of failures."""
+    """Boots with each malformed input. The machine must end by itself within a minute, and the reason must be printed.
+    Returns the number of failures."""
     path = pathlib.Path(machine.kernel(options.cache, options.kernel))
     failures = number = 0
 
@@ -273,7 +274,8 @@ def bad_input(options):
         number += 1
         stopped = re.search(r"^fsgscheck: guard stopped: (.*)$", done.log, re.M)
         said = (stopped[1] if stopped else done.errors or done.log[-200:]).strip()
-        # The emulator itself may refuse a file. If the guard refuses the file, the status must be the guard's.
+        # QEMU itself may refuse a file before the guard runs. If the guard has refused it, QEMU's status must show the
+        # guard's exit status, 3.
         good = bool(re.search(message, said)) and not done.timed_out
         good = good and (not stopped or done.status == 2 * (16 + 3) + 1)
         failures += not good
@@ -304,7 +306,7 @@ NO_FILE, NO_PROGRAM = "there is no such file on the guard's volume", "the file i
 
 
 def malformed_images(kernel):
-    """Invalid UEFI files, each with the message that the guard must print."""
+    """Malformed UEFI programs by file name: the content, and the message that the guard must print."""
     pe = struct.unpack_from("<I", kernel, 0x3c)[0]
     word16, word32 = (lambda value: struct.pack("<H", value)), (lambda value: struct.pack("<I", value))
     return {
@@ -327,7 +329,7 @@ def malformed_images(kernel):
 
 
 def malformed_options(images):
-    """A list of (name, the guard's load options, the message). The last case ends the machine."""
+    """A list of (name, the guard's load options, the message). The last case must stay last, because it ends the machine."""
     return [
         *((f"the file {name}", f"guard /{name}", message) for name, (_, message) in images.items()),
         ("no such file", "guard /missing", NO_FILE),
@@ -343,8 +345,8 @@ def malformed_options(images):
          f"(?s){NO_FILE}.*the next image returned"),
         ("the word guard behind 400 characters", "x " * 200 + "guard /missing", NO_FILE),
         ("blanks around the words", "   guard     /missing   ", NO_FILE),
-        # None of these words is "guard", so the boot image must start. A reader that saw only 128 bytes, or only the low
-        # byte of each character, would find the word.
+        # None of these words is "guard", so the program must run as the boot image. Code that reads only 128 characters, or
+        # only the low byte of each character, would find the word.
         ("words that only look like guard", "x" * 122 + " guardian \u0167uard",
          r"^fsgscheck: verdict=usable findings=\S* cpus=1$"),
     ]
@@ -357,7 +359,7 @@ def bad_options(options):
         files = Files(options, folder)
         images = malformed_images(files.kernel.read_bytes())
         cases = malformed_options(images)
-        # A word in a GRUB script can have at most 8 KiB, so longer words use this variable.
+        # A word in a GRUB script can have at most 8 KiB. This variable makes longer words.
         lines = ["set long=" + "x" * 1000]
         for number, (_, words, _) in enumerate(cases):
             words = words.replace("  ", " ' '")
@@ -388,8 +390,8 @@ GUARD_MS, BOOT_SHARE = 50, 0.02
 
 
 def counted_boot(options, form, emulator):
-    """Boots once with a clock that counts instructions, a nanosecond for each. Returns how many milliseconds the guard
-    took, and how many the kernel took."""
+    """Boots once. With -icount, QEMU's clock advances by a nanosecond for each instruction. Returns the guard's time, which
+    is 0 without the guard, and the time from the kernel's start to its end, both in milliseconds."""
     with tempfile.TemporaryDirectory() as folder:
         done = boot(options, form, None, folder, ["-icount", "shift=0,sleep=off"], emulator)
     last, end = LAST_LINE.search(done.log), re.search(r"^\[ *([0-9.]+)\] reboot: ", done.log, re.M)
@@ -399,8 +401,8 @@ def counted_boot(options, form, emulator):
 
 
 def cost(options):
-    """Compares boots with and without the guard in pairs, and measures the guard's own time. Returns the number of
-    failures.
+    """Compares boots with and without the guard in pairs, and measures the guard's own time. Returns True if the guard takes
+    longer than GUARD_MS, or adds more than BOOT_SHARE to the time of a boot.
 
     Counted instructions do not depend on the load of this machine: the times of boots differ by less than 1 %, but by
     10 % and more with a real clock. With counted instructions, Debian 12's QEMU hardly runs the second CPU, so this
@@ -420,7 +422,7 @@ def cost(options):
 
 
 def arguments(words=None):
-    """The arguments of the command line. The paths of the files are in the environment."""
+    """Parses the command line. The files' default paths are in environment variables: FSGS_ELF for --elf, for example."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("form", choices=("plain", "direct", "bios", "uefi-if", "uefi-chain", "bad-input",
                                              "bad-options", "cost"))

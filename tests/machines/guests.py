@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tests like those of real.py, but only run by hand: Linux as Xen's dom0, all forms of the image in guests of KVM and Xen and
-on Bochs, and newer versions of Bochs."""
+"""More tests on real hypervisors, which are run by hand: Linux as Xen's dom0, the ELF image and the ISO in guests of KVM and
+Xen and on Bochs, and newer versions of Bochs."""
 
 import json
 import os
@@ -15,7 +15,7 @@ LIBRARIES = '/usr/lib/x86_64-linux-gnu'
 
 
 class XenLinux(Case):
-    """Linux as Xen's first guest runs the command, and the ring-3 half of the suite."""
+    """Linux is Xen's first guest, dom0, and runs the command and the ring-3 half of the suite."""
 
     package, release, hypervisor = Xen.package, Xen.release, Xen.hypervisor
 
@@ -32,7 +32,8 @@ class XenLinux(Case):
         text, _ = run.section('suite')
         self.keep(f'Linux, first guest ({name}) of Xen {version} in QEMU', text)
         self.assertEqual((report['verdict'], report['cpuid']['hypervisor']), ('usable', 'XenVMMXenVMM'), report)
-        # QEMU does not check whether operands are canonical, and accepts a REX prefix before F3 (case 43).
+        # These cases fail because QEMU does not check whether operands are canonical, and because it accepts a REX prefix
+        # before F3 (case 43).
         self.assertEqual(failed(text), TCG_USER | {43}, text)
         self.assertGreater(len(passed(text)), 330)
 
@@ -44,7 +45,7 @@ class XenLinux(Case):
 
 
 class XenForms(XenGuard):
-    """The image in guests that xl starts: PVH guests, and HVM guests that boot the ISO by a BIOS."""
+    """Xen's tool xl starts guests: PVH guests boot the ELF image, and HVM guests boot the ISO by a BIOS."""
 
     test_guests = None
 
@@ -66,7 +67,7 @@ class XenForms(XenGuard):
         self.verdicts('PVH guests', 'type="pvh"\nkernel="/image"\nmemory=64', [('image', IMAGE)], 640)
 
     def test_hvm(self):
-        """QEMU is the device model of each guest."""
+        """An HVM guest needs a device model in dom0: Debian's QEMU for Xen."""
         tree, _ = self.available(aside.unpacked, 'qemu-system-xen', release='bookworm', libraries=True)
         model = tree / 'usr/libexec/xen-qemu-system-i386'
         firmware, _ = self.available(aside.unpacked, 'xen-utils-4.17', release='bookworm', only=['*/boot/hvmloader'])
@@ -80,8 +81,9 @@ class XenForms(XenGuard):
 
 
 class KvmForms(Kvm):
-    """QEMU is the monitor of the guests. They boot the ELF by QEMU's own loader, and the ISO by a BIOS. With UEFI, the outer
-    QEMU aborts: QEMU 7.2, 10.0 and 11.1 fail an assertion in cpu_interrupt() if a guest of SVM writes CR8."""
+    """A QEMU inside the emulated machine starts the guests of KVM. They boot the ELF image by QEMU's own loader, and the ISO
+    by a BIOS. UEFI is not tested, because the outer QEMU would abort: QEMU 7.2, 10.0 and 11.1 fail an assertion in
+    cpu_interrupt() if a guest of SVM writes CR8."""
 
     test_guests = test_refused = None
 
@@ -104,7 +106,7 @@ class KvmForms(Kvm):
 
 
 class BochsForms(Bochs):
-    """The forms of the boot image that Bochs can boot, on two of Bochs's processor models."""
+    """Bochs boots the ELF image and the ISO on two processor models, one with FSGSBASE and one without it."""
 
     test_linux = test_kvm = test_guard = test_ring0_suite = None
 

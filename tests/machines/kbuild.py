@@ -20,7 +20,7 @@ OLDEST = ('buster',)
 OLDER = ('bullseye',)
 NEWER = ('trixie', 'trixie-backports')
 
-# Libraries that the build programs of newer kernels need, and options that only newer compilers support.
+# Libraries that modpost and objtool of newer kernels need, and options in kernels' makefiles that only newer compilers know.
 LIBRARIES = ('libc6', 'libelf1t64', 'libzstd1', 'zlib1g')
 UNKNOWN = ('-fmin-function-alignment=*', '-fzero-init-padding-bits=*', '-fdiagnostics-show-context=*',
            '-fstrict-flex-arrays=*', '-Wno-format-overflow-non-kprintf')
@@ -31,7 +31,7 @@ def numbers(release):
 
 
 def releases(cache, suites=None):
-    """The available kernels with headers, oldest first."""
+    """The kernel releases that have headers, oldest first. `suites` names Debian releases; None is this machine's."""
     listed = fetched('apt-cache', 'search', '--names-only', rf'^linux-headers-[0-9].*-{FLAVOUR}$',
                   env=aside.releases_alone(cache, suites))
     found = re.findall(rf'^linux-headers-(\d+\.\d+\.\d+\S*-{FLAVOUR}) ', listed, re.M)
@@ -46,7 +46,7 @@ def _program(path, text):
 
 
 def _bring_libraries(root, environment):
-    """Makes the build programs of a newer release's kernel run here, with the C library of that release."""
+    """Replaces modpost and objtool of a newer release by scripts, which run them with the C library of that release."""
     with tempfile.TemporaryDirectory(dir=root) as folder:
         fetched('apt-get', '--quiet', 'download', *LIBRARIES, cwd=folder, env=environment)
         for file in pathlib.Path(folder).glob('*.deb'):
@@ -81,8 +81,8 @@ def headers(cache, release, suites=None):
         if suites == NEWER:
             _bring_libraries(root, environment)
         if suites:
-            # A kernel of another release needs a compiler that this machine does not have. This script calls gcc without
-            # the unknown options.
+            # The makefiles of another release's kernel have options that this machine's gcc may not know. This script calls
+            # gcc without them.
             _program(tree / 'compiler', f'for word; do shift; case $word in {"|".join(UNKNOWN)}) ;;'
                                         ' *) set -- "$@" "$word" ;; esac; done\nexec gcc "$@"')
         (root / 'complete').touch()
@@ -90,15 +90,15 @@ def headers(cache, release, suites=None):
 
 
 def image(cache, package, suites=None):
-    """The kernel image that a meta-package depends on, in this machine's release or in the releases `suites`."""
+    """The kernel image that a meta-package depends on, in this machine's Debian or in the Debian releases `suites`."""
     environment = aside.releases_alone(pathlib.Path(cache) / 'headers', suites)
     with unittest.mock.patch.dict(os.environ, environment or {}):
-        # The package depends on a different kernel in each release, so each release has its own folder.
+        # The meta-package depends on a different kernel in each Debian release, so each release has its own folder.
         return machine.kernel(pathlib.Path(cache) / 'kernels' / (suites[-1] if suites else '.'), package)
 
 
 def _make(tree, target, *arguments):
-    """Runs a target of the module's Makefile or of the kernel's Makefile."""
+    """Runs a target of the module's Makefile or of the kernel's Makefile. Returns make's output."""
     compiler = tree / 'compiler'
     if compiler.exists():
         # A kernel of another release also needs another pahole to make BTF, so the module is built without BTF.
@@ -115,14 +115,15 @@ def _make(tree, target, *arguments):
 
 
 def build(out, tree, *arguments):
-    """Builds the module. Returns the module and make's output."""
+    """Builds the module in the folder `out`. Returns the module's path and make's output."""
     shutil.rmtree(out, ignore_errors=True)
     said = _make(tree, 'all', '-C', SOURCE / 'examples/kmod', f'KDIR={tree}', f'OUT={out}', *arguments)
     return pathlib.Path(out) / 'fsgscheck.ko', said
 
 
 def built(cache, tree, edit=None):
-    """The module without debugging information, built once for the same sources. `edit` can change the sources.
+    """Returns the module without debugging information, and builds it only if the sources, the headers' folder or gcc differ
+    from an earlier build. `edit` may change a copy of the sources before.
 
     Debugging information is nine tenths of the file, and the kernel would read the whole file to load the module.
     """

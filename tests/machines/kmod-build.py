@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The module's sources build for old and new kernels, and the kernel's tools report no errors."""
+"""Tests that the module builds for old and new kernels, and that compiler, objtool, sparse and DKMS find no problem."""
 
 import os
 import pathlib
@@ -33,8 +33,8 @@ class Build(unittest.TestCase):
         self.work = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def build(self, which, suites, *arguments):
-        """Builds for the oldest (0) or newest (-1) kernel of this machine's release, or of other releases. Skips if there
-        is none."""
+        """Builds for the oldest (`which` = 0) or the newest (-1) kernel of the Debian releases `suites`; None is this
+        machine's release. Skips the test if there is none. Returns the kernel's release, the module and make's output."""
         try:
             release = kbuild.releases(CACHE, suites)[which]
             return release, *kbuild.build(self.work / release, kbuild.headers(CACHE, release, suites), *arguments)
@@ -42,8 +42,8 @@ class Build(unittest.TestCase):
             self.skipTest(str(reason))
 
     def clean(self, which, suites):
-        """The build must print no warning. This includes the additional warnings for new code (W=1) and the warnings of
-        the kernel's object checker."""
+        """The build must print no warning: from the compiler, also with W=1, or from objtool, which checks the object files.
+        Returns the kernel's release."""
         release, module, said = self.build(which, suites, 'W=1')
         self.assertEqual(complaints(said), [])
         self.assertIn('license=Dual MIT/GPL'.encode(), module.read_bytes())
@@ -60,8 +60,8 @@ class Build(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('sparse'), 'sparse is not installed')
     def test_sparse(self):
-        # The oldest kernel of this machine's release: newer headers use features that Debian's sparse does not support
-        # yet.
+        # This is the oldest kernel of this machine's release, because newer headers use features that Debian's sparse does
+        # not support yet.
         _, _, said = self.build(0, None, 'C=2', 'W=1')
         sources = set(re.findall(r'[\w/-]+\.o', (KMOD / 'Kbuild').read_text(encoding='utf-8'))) - {'fsgscheck.o', 'core/stubs.o'}
         self.assertEqual(len(re.findall(r'^  CHECK ', said, re.M)), len(sources))
@@ -69,7 +69,7 @@ class Build(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('dkms'), 'dkms is not installed')
     def test_dkms(self):
-        """DKMS builds from the source tree that is installed for it, and needs no other files."""
+        """DKMS builds from the source tree that `make install-source` makes, and needs no other files."""
         try:
             release = kbuild.releases(CACHE)[-1]
             tree = kbuild.headers(CACHE, release)
@@ -86,7 +86,7 @@ class Build(unittest.TestCase):
         self.assertEqual(complaints(log.read_text(encoding='utf-8')), [])
 
     def test_32_bit(self):
-        """For a 32-bit kernel, the compiler prints the reason, and not only errors about missing names."""
+        """For a 32-bit kernel, the compiler says that the module is only for x86-64, not only that names are missing."""
         for config, refused in (('-DCONFIG_X86_32', True), ('-DCONFIG_X86_64', False)):
             said = subprocess.run(['gcc', '-fsyntax-only', config, KMOD / 'main.c'], capture_output=True, text=True,
                                   check=False).stderr

@@ -55,7 +55,7 @@ static int unload(void)
 static int read_device(FILE *out)
 {
 	const int fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
-	char bytes[512]; /* smaller than the answer, so that the answer is read in pieces */
+	char bytes[512]; /* smaller than the answer, so that several reads are needed */
 	ssize_t got;
 	int error;
 

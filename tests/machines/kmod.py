@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Tests the kernel module on sound and on defective machines, and how fsgscheck uses the module's answer.
 
-    kmod.py --write     writes the current output into the page for operators
+    kmod.py [CLASS]     runs the tests of one class, or all
+    kmod.py --write     writes the current output into doc/kernel-module.md, the page for operators
 """
 
 import concurrent.futures
@@ -43,17 +44,17 @@ SETTLED = {
 }
 OTHERS = {
     'refuse': (machine.CLOUD, 'refuse', 1, OFF, 'load check unload log'),
-    # This host stores a wrong value into the base that the kernel itself uses.
+    # On this host, WRGSBASE stores a wrong value into the GS base, which the kernel itself uses.
     'wrong': (machine.CLOUD, 'wrong insn=wrgsbase', 1, OFF, 'load check unload log'),
     'clearcpuid': (machine.CLOUD, 'lie', 1, 'clearcpuid=fsgsbase', 'load check unload log'),
-    # In this module, the core leaves CR4.FSGSBASE set, as on a machine on which the bit cannot be cleared.
+    # This machine loads a changed module (EDITS), which leaves CR4.FSGSBASE set, as if the bit could not be cleared.
     'stuck': (machine.CLOUD, None, 1, OFF, 'load read check unload log'),
-    # Only the boot CPU is inside the host.
+    # Only the boot CPU is a guest of the host, so only this CPU is defective.
     'cpus-differ': (machine.CLOUD, 'lie', 2, OFF, 'load check unload log'),
     'newer-sound': (NEWER, None, 2, OFF, 'load check unload log'),
     'newer-lie': (NEWER, 'lie', 1, OFF, 'load check unload log'),
 }
-# The oldest kernels are from before 5.9 and do not use the instructions, so they need no nofsgsbase.
+# The kernels of oldest-* are from before 5.9 and do not use the instructions, so they need no nofsgsbase.
 OLDER = {
     'older-sound': (machine.CLOUD, None, 1, OFF, 'check load read check unload cycle-10 check log'),
     'older-lie': (machine.CLOUD, 'lie', 1, OFF, 'load check unload log'),
@@ -104,7 +105,7 @@ def boot(kernel, module, name, what, work):
     return Steps(run, steps)
 
 
-# Defective modules: the file, the original text, and the replacement.
+# For each machine that loads a changed module: the source file, the original text, and the replacement.
 EDITS = {
     # This module sets CR4.FSGSBASE where the correct core clears it.
     'stuck': ('core/ring0.c', 'if (write_cr4(walk, cr4 & ~CR4_FSGSBASE) ==', 'if (write_cr4(walk, cr4 | CR4_FSGSBASE) =='),
@@ -129,8 +130,8 @@ def kernel_and_module(package, suites, edit):
 
 
 def boot_all(machines):
-    """Boots two machines at a time. Returns the steps of each machine, or its error. Missing software is a reason to
-    skip."""
+    """Boots the machines, two at a time. Returns for each its Steps, or the exception that has stopped it. If this exception
+    is Unavailable, the machine's tests skip."""
     seen, made = {}, {}
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
         work = pathlib.Path(folder)
@@ -141,7 +142,7 @@ def boot_all(machines):
                 if key not in made:
                     made[key] = kernel_and_module(*key)
                 jobs[name] = pool.submit(boot, *made[key], name, what, work)
-            except Exception as error:  # an error of this machine only
+            except Exception as error:  # fails only the tests of this machine
                 seen[name] = error
         for name, job in jobs.items():
             seen[name] = job.exception() or job.result()
@@ -201,7 +202,7 @@ class Machines(unittest.TestCase):
                 self.assertEqual(status, 0, f'{name}: {said}')
 
     def settles(self, kernel):
-        """Tests the sound machine and the defective machine under one kernel."""
+        """Under one kernel, the module must find the sound machine proven, and the machine on the host `lie` broken."""
         sound = self.machine(f'{kernel}-sound')
         self.loaded(sound)
         self.proven(sound.report('check.2' if 'check.2' in sound else 'check'))
@@ -263,7 +264,7 @@ class Settled(Machines):
         self.broken(steps.report('check'), 'cr4-dropped')
 
     def test_page(self):
-        """The page shows the current output. The version of Linux may differ."""
+        """The page for operators shows the current output. Only the version of Linux may differ."""
         seen = {name: self.machine(name) for name in ('honest', 'lie')}
         text = PAGE.read_text(encoding='utf-8')
         shown, now = (re.sub(r'Linux \d+\.\d+', 'Linux', page) for page in (text, filled(text, seen)))
@@ -303,7 +304,7 @@ class Others(Machines):
         self.settles('newer')
 
     def test_cr4_that_is_not_put_back(self):
-        """Reading the answer fails, and fsgscheck does not report the verdict as proven."""
+        """If CR4 cannot be restored, the answer cannot be read, and fsgscheck does not report the verdict as proven."""
         steps = self.machine('stuck')
         self.assertEqual(steps['read'], ('', EIO))
         self.assertIn('ring 0 was not used: /dev/fsgscheck: CR4 could not be restored', steps['check'][0])
@@ -346,8 +347,8 @@ class Refused(Machines):
         self.assertEqual(steps.report('check')['verdict'], 'usable')
 
     def test_leaves_a_cpu_alone_where_the_kernel_uses_it(self):
-        """The module is loaded although the kernel uses the instructions. This is the state after a CPU came online
-        without the module's knowledge."""
+        """A changed module (EDITS) is loaded although the kernel uses the instructions. It must not test such a CPU, which
+        could also come online after the module was loaded."""
         steps = self.machine('pressed')
         self.assertEqual([steps[name][1] for name in ('load', 'read', 'unload')], [0, EBUSY, 0])
         self.assertIn('CPU 0: not tested: the kernel uses FSGSBASE there', steps['log'][0])
@@ -372,8 +373,8 @@ def changes(before, after):
 
 
 def filled(text, seen):
-    """The page with the current output between its marks: one whole output, and the changes that the module makes in
-    it."""
+    """Returns the page with the current output between its marks: fsgscheck's output without the module, and for each
+    machine the lines that differ once the module is loaded."""
     pages = {name: [re.sub(r'(Linux \d+\.\d+)\.\S+', r'\1', steps[step][0]) for step in ('page', 'page.2')]
              for name, steps in seen.items()}
     before = pages['honest'][0]

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints the answers of other detection code as one line of JSON. Then it runs its arguments as a
- * command, if there are any, so that one boot is enough for both programs.
+ * Prints the answers of the peers, which are other detection code, as one line of JSON. Then it
+ * executes its arguments as a command, if there are any. So one boot runs the peers and fsgscheck.
  *
  * true and false are a peer's answers to "may I use the instructions?"; null means that the peer
- * does not exist in this build.
+ * does not exist in this build, or that /proc/cpuinfo cannot be opened.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probe, for the defective host's own test. Prints what a program can see of FSGSBASE, one line
- * for each source of evidence.
+ * The probe, for the defective host's own test. Prints one line for each source of evidence about
+ * FSGSBASE: CPUID, AT_HWCAP2, and several trials of the instructions.
  *
  * The probe shares no code with the library, so that the machines are verified independently of the
  * library. It only prints its results; selftest.py compares them with the expected results.
@@ -53,7 +53,7 @@ static void wrgsbase(uint64_t base)
 	__asm__ volatile("wrgsbase %0" : : "r"(base));
 }
 
-/* By the ABI of thread-local storage, the FS base points to its own value. */
+/* By the ABI of thread-local storage, the word at the FS base contains the FS base. */
 static uint64_t thread_pointer(void)
 {
 	uint64_t base;
@@ -63,8 +63,8 @@ static uint64_t thread_pointer(void)
 }
 
 /*
- * Each instruction has a case of its own, because a fault ends the case. The last four cases use
- * RDGSBASE to read the value that WRGSBASE stored.
+ * Each instruction has a trial of its own, because a fault ends the trial. The trials GS_* use both
+ * WRGSBASE and RDGSBASE.
  */
 enum trial {
 	TRIAL_RDFSBASE,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the boot image, the command and the suite on real hypervisors and emulators from Debian packages.
 
-Each class is one test. If a program is not available, its test skips with the reason.
+Meson runs each class, or single methods of Bochs, as one test. If a program is not available, its test skips with
+the reason.
 """
 
 import gzip
@@ -28,8 +29,8 @@ REPRODUCERS = SOURCE / 'doc/reproducers'
 INNER = pathlib.Path(__file__).parent / 'inner' / 'init.sh'
 GUARDED = INNER.with_name('guarded.sh')
 
-# The cases that fail under QEMU's TCG and in its guests, because TCG does not check whether the operand of WRFSBASE,
-# WRGSBASE and WRMSR is canonical.
+# These cases fail on processors that QEMU's TCG emulates, and in virtual machines on them, because TCG does not check
+# whether the operands of WRFSBASE, WRGSBASE and WRMSR are canonical.
 TCG_RING0 = set(range(1050, 1059))
 TCG_USER = set(range(201, 223)) | {805, 806}
 
@@ -64,7 +65,7 @@ def guest(arguments):
 
 
 CPUS = (1, 2, 4)
-# The image with each number of CPUs, first with the feature and then without it.
+# A job that runs the image with each number of CPUs, first with the feature and then without it.
 IMAGES = ''.join(guest(f'{feature}-c {cpus} /image') for feature in ('', '-f 0 ') for cpus in CPUS)
 
 
@@ -90,8 +91,8 @@ class Case(unittest.TestCase):
             self.skipTest(str(reason))
 
     def keep(self, name, text):
-        """Stores a run of the suite for conformance_table.py, in the folder that RESULTS names. `name` is a name, or a function
-        that returns it."""
+        """Stores the suite's output for conformance_table.py, if the environment variable RESULTS names a folder. `name` is
+        a string, or a function that returns one."""
         if os.environ.get('RESULTS'):
             name = name() if callable(name) else name
             pathlib.Path(os.environ['RESULTS'], f'{name}.tap').write_text(text, encoding='utf-8')
@@ -108,7 +109,7 @@ class Case(unittest.TestCase):
         return program
 
     def inner(self, job, files, modules=()):
-        """An initial file system whose first process runs a job in busybox's shell."""
+        """Makes an initial file system. Its first process, inner/init.sh, loads the modules and runs `job`, a shell script."""
         tree, _ = self.available(aside.unpacked, 'busybox-static')
         (self.folder / 'job').write_text(job, encoding='ascii')
         (self.folder / 'list').write_text(''.join(f'{name}\n' for name, _ in modules), encoding='ascii')
@@ -117,8 +118,8 @@ class Case(unittest.TestCase):
             ('/modules.list', self.folder / 'list'), *((f'/{name}', file) for name, file in (*modules, *files))])
 
     def check_images(self, images, findings):
-        """Checks the output and the status of the image in six guests of KVM: with CPUS, first with the feature and then
-        without it. `findings` belongs to the guests with the feature."""
+        """Checks the output and the status of the image in six guests of KVM: with each number of CPUS, first with the
+        feature and then without it. `findings` are those of the guests with the feature."""
         self.assertEqual(len(images), 6, images)
         for (text, status), (line, cpus) in zip(images, itertools.product(
                 ((f'usable findings={findings}', 33), ('unsupported findings=', 35)), CPUS)):
@@ -128,8 +129,8 @@ class Case(unittest.TestCase):
 
 
 def guarded(text):
-    """The parts of the boot guard's last line, whether nofsgsbase ends the kernel's command line, and fsgscheck's verdict
-    under that kernel."""
+    """Returns the verdict, the number of CPUs and the decision from the boot guard's last line, then whether the kernel's
+    command line ends with nofsgsbase, and fsgscheck's verdict under that kernel."""
     found = re.search(r'^fsgscheck: verdict=(\S+) findings=\S* cpus=(\d+) guard=(\S+) ms=\d+\n'
                       r'(?:.*\n)*?.*=== cmdline (.*)\n(?:.*\n)*?.*?FSGSBASE: (\w+)', text, re.M)
     if not found:
@@ -158,8 +159,8 @@ class Kvm(Case):
         self.assertEqual(status, 35)
 
     def test_refused(self):
-        """With nofsgsbase on the host, KVM does not let a guest set CR4.FSGSBASE, even if CPUID offers the feature. The
-        advice gives the reason."""
+        """If the host of KVM was booted with nofsgsbase, no guest can set CR4.FSGSBASE, even if its CPUID offers the
+        feature. The image's advice must name nofsgsbase."""
         run = self.kvm(guest('-f 1 /image') + guest('-f 1 -c 2 /image'), append='nofsgsbase')
         for text, status in guests(run):
             self.assertRegex(text, r'(?m)^fsgscheck: verdict=broken findings=cr4-refused cpus=[12]$')
@@ -169,14 +170,16 @@ class Kvm(Case):
 
 
 class KvmGuard(Kvm):
-    """The boot guard starts a Linux on KVM: with CPUID as KVM reports it, and with the FSGSBASE bit forced on."""
+    """The boot guard starts a Linux on KVM: on a KVM that offers the feature, and on a KVM that refuses it although CPUID's
+    bit is forced on."""
 
     test_guests = test_refused = None
-    # The monitor's only device is a serial port that can only send. The guest has no ACPI tables that Linux could use.
+    # The guest's serial port can only send, so Linux prints through earlyprintk. The guest's ACPI tables list only its
+    # processors, which is not enough for Linux, so ACPI is off.
     words = '-a "guard earlyprintk=ttyS0,keep quiet panic=-1 acpi=off nohz=off highres=off nokaslr mitigations=off"'
 
     def linux(self):
-        """The only module of a PVH guest: a file with a kernel, followed by its initial file system."""
+        """Makes the only module of a PVH guest, from which the guard boots: a kernel followed by its initial file system."""
         kernel, _ = self.available(aside.kernel)
         tree, _ = self.available(aside.unpacked, 'busybox-static')
         initrd = machine.initrd(self.folder / 'guarded', [('/init', GUARDED), ('/bin/busybox', tree / 'bin/busybox'),
@@ -200,7 +203,7 @@ class KvmGuard(Kvm):
 
 
 class Bochs(Case):
-    """Bochs checks whether operands are canonical, so no case of the suite fails on it."""
+    """Bochs checks whether operands are canonical, as QEMU does not. No case of the suite may fail on Bochs."""
 
     intel, program = 'corei7_haswell_4770', None
 
@@ -251,7 +254,7 @@ class Bochs(Case):
         self.assertGreater(len(passed(text)), 380)
 
     def test_kvm(self):
-        """KVM runs on VMX, and lets its guest control CR4.FSGSBASE."""
+        """Bochs emulates VMX, on which KVM runs. The images report no finding, and no case of the ring-0 suite fails."""
         kernel, modules = self.available(aside.kernel, modules=('irqbypass', 'kvm', 'kvm-intel'))
         initrd = self.inner(IMAGES + guest('/ring0'), [('vmm', VMM), ('image', IMAGE), ('ring0', RING0)], modules)
         run = self.linux('KVM on VMX', initrd, kernel)
@@ -326,7 +329,8 @@ class GvisorWhole(Gvisor):
             append='console=ttyS0 panic=-1 quiet'))
 
     def test_reproducers(self):
-        """With the argument gs, the processes after the first die at different times. So only the first is checked."""
+        """Each reproducer must print the expected line. With the argument gs, the second wait status differs from run to
+        run, so only the first is checked."""
         expected = {('gvisor-fs-lost', 'ptrace', ''): r'not ok: the FS base is 0x[0-9a-f]+ after a system call',
                     ('gvisor-gs-call', 'systrap', ''): r'not ok: SIGSEGV at a system call',
                     ('gvisor-selector', 'systrap', ''): r'not ok: wait status 0x0, then 0x100',
@@ -356,7 +360,7 @@ class GvisorWhole(Gvisor):
 
 
 class Xen(Case):
-    """Images run as the first guest of a real Xen. As PVH guests they need neither Xen's tools nor Linux."""
+    """The images run as dom0, the first guest of a real Xen. A PVH dom0 needs neither Xen's tools nor Linux."""
 
     package, release = 'xen-hypervisor-4.17-amd64', None
     without = (1,)
@@ -426,7 +430,7 @@ xenconsoled --log=guest --log-dir=/var/log/xen
 """
 
     def with_libraries(self, tree, programs):
-        """Unpacked programs and their libraries, as files for an initial file system."""
+        """Returns unpacked programs and their libraries as (path, file) pairs for an initial file system."""
         folders = [tree / 'usr/lib/x86_64-linux-gnu', tree / 'lib/x86_64-linux-gnu']
         listed = output('env', f'LD_LIBRARY_PATH={":".join(map(str, folders))}', 'ldd', *(file for _, file in programs))
         # The C library loads libgcc_s only when a thread is cancelled, so ldd does not list it.
@@ -440,8 +444,9 @@ xenconsoled --log=guest --log-dir=/var/log/xen
         return self.with_libraries(tree, [(f'xen/{name}', tree / 'usr/lib/xen-4.17/bin' / name) for name in self.programs])
 
     def guests_of_xen(self, what, settings, files, memory=640, timeout=560):
-        """Runs guests one after another. `settings` has the lines of xl for each guest's name, in which {log} is the file of
-        its console. Returns the Run: the console of each guest is between two lines that mark it."""
+        """Runs guests of Xen one after another. `settings` has lines for xl's configuration file, by the guest's name. In
+        them, {log} stands for the file of the guest's console. Returns the Run. Its log has these files between marker
+        lines."""
         xen, version = self.hypervisor()
         first, modules = self.available(aside.kernel, machine.GENERIC, modules=self.modules)
         job = self.start
@@ -470,8 +475,8 @@ xenconsoled --log=guest --log-dir=/var/log/xen
 
 
 class Versions(Case):
-    """Runs each reproducer of QEMU, valgrind and user-mode Linux on newer versions. `mended` names the releases that no
-    longer have a defect. doc/conformance.md must agree with `mended`."""
+    """Runs the reproducers of defects in QEMU, valgrind and user-mode Linux on newer versions. `mended` names, for a
+    reproducer, the releases that do not have its defect. doc/conformance.md must say the same."""
 
     releases = ('trixie', 'sid')
     mended = {'qemu-rex': ('sid',), 'uml-fork-ldt': ('trixie', 'sid'), 'uml-fs-lost': ('trixie', 'sid'), 'uml-ptrace': ('sid',)}
@@ -500,9 +505,9 @@ class Versions(Case):
                        env={'VALGRIND_LIB': str(tree / 'usr/libexec/valgrind')})
 
     def uml(self, release):
-        """Makes a root directory with user-mode Linux and its C library. The program needs its memory directly after
-        itself in the address space. So it cannot be started as an argument of the dynamic linker, as aside.command()
-        starts other programs."""
+        """Makes a root directory with user-mode Linux and its C library. The program needs its memory directly after itself
+        in the address space. So it cannot be started as an argument of the dynamic linker, as aside.command() starts other
+        programs. Returns the version, the directory, and a command that runs its arguments in the directory."""
         tree, version = self.available(aside.unpacked, 'user-mode-linux', release=release, libraries=True)
         root = self.folder / release
         for name in ('bin', 'proc', 'dev', 'lib64', 'tmp'):
@@ -528,8 +533,8 @@ class Versions(Case):
         return done.stdout + done.stderr
 
     def uml_in_a_machine(self, root, programs):
-        """Runs user-mode Linux under a kernel that advertises the instructions, because it preserves a base only if the
-        kernel below it does."""
+        """Runs user-mode Linux in an emulated machine, under a kernel that advertises the instructions. Only then can
+        user-mode Linux preserve a base. Returns the log in parts, one for each program."""
         kernel, _ = self.available(aside.kernel)
         job = 'mount -o bind /proc /uml/proc\nmount -o bind /dev /uml/dev\n' + ''.join(
             f'echo "=== begin {program.name}"; chroot /uml /bin/linux.uml {self.words}{program.name} </dev/null 2>&1; '
@@ -564,12 +569,12 @@ class Versions(Case):
                 self.assertEqual(not line[1], release in self.mended.get(name, ()), line[0])
 
     def test_suite_in_user_mode_linux(self):
-        """Most of what fails is described in doc/conformance.md. The whole result goes into the page of runs."""
+        """Checks only that enough cases pass. doc/conformance.md describes most of the failures."""
         version, root, _ = self.uml('bookworm')
         program = root / 'bin/suite'
         shutil.copy(SUITE, program)
         self.words = self.words.replace('fsgs.args=', 'fsgs.args=--tap')
-        # User-mode Linux prints the line with which a part begins, too.
+        # init.c prints such a line in user-mode Linux, too, so the last part has the suite's output.
         text = self.uml_in_a_machine(root, [program])[-1]
         self.keep(f'user-mode Linux {version.partition("um")[0]} in Linux in QEMU', text)
         self.assertGreater(len(passed(text)), 150)

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Enters a machine state of table.py, and compares fsgscheck's report there with the table.
 
-    states.py run NAME      enters a state
+    states.py run NAME      enters the state NAME, or all states of an entry of table.EVERY
     states.py page          makes the page about the peers, and compares it with the committed page
     states.py sites         compares the instructions that the tracer finds by their bytes with what a disassembler finds
 
 The status is 0 if all is as the table says, 1 if not, and 77 with a reason if this machine cannot be put into the state.
-$STATIC and similar variables name the programs. The peers are other checks, which peers.c runs. $SCRATCH/results gets
-fsgscheck's reports and the peers' answers.
+$STATIC and similar variables name the programs. The peers are other detection code, which peers.c runs. fsgscheck's reports
+and the peers' answers are written to $SCRATCH/results.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from support import SOURCE, TESTS, Unavailable, advertised, builds, cpu_flags, l
 SCRATCH = pathlib.Path(os.environ["SCRATCH"]).resolve()
 SECONDS = 50  # the time limit of one program; a whole test has 120 s
 
-# For each build for another machine: the compiler, the cross file, and whether the program uses the shared library.
+# For each build for another ABI or architecture: the compiler, the cross file, and whether the library is shared.
 BUILDS = {
     "i386": ("i686-linux-gnu-gcc", "i386.ini", False),
     "x32": ("x86_64-linux-gnux32-gcc", "x32.ini", False),
@@ -54,7 +54,7 @@ class Programs:
         self.others = others
 
     def command(self, key):
-        """The text that replaces a word in braces: the path of a build of fsgscheck, of a helper or of a file."""
+        """The text that replaces {key} in a command: the path of a program or of a file of FILES, or the number of a CPU."""
         if key in BUILDS:
             return self._cross(key)
         if key in FILES:
@@ -89,7 +89,7 @@ class Programs:
         return str(folder / target)
 
     def _file(self, key):
-        """Writes the file under another name first, because another test may be reading it."""
+        """Writes a file of FILES and returns its path. Renames the finished file, because another test may read the old one."""
         path = SCRATCH / "peers" / f"{key}.txt"
         with locked(SCRATCH / "peers"):
             new = path.with_suffix(".new")
@@ -99,14 +99,14 @@ class Programs:
 
 
 def _cpuinfo(flag, amd):
-    """This machine's /proc/cpuinfo, with or without the flag, and with AMD as the vendor if requested."""
+    """This machine's /proc/cpuinfo. Without `flag`, it has no fsgsbase. With `amd`, the vendor is AMD."""
     text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     if not flag:
         text = re.sub(r" fsgsbase\b", "", text)
     return re.sub(r"(?m)^(vendor_id\s*: ).*", r"\1AuthenticAMD", text) if amd else text
 
 
-# Files that a tracer opens in place of others.
+# The contents of files that the tracer launch.c opens in place of files in /proc and /sys.
 FILES = {
     "cpuinfo-without": lambda: _cpuinfo(False, False),
     "cpuinfo-amd-with": lambda: _cpuinfo(True, True),
@@ -131,7 +131,7 @@ def build(command):
 
 
 def require(needs):
-    """Skips if this machine cannot be put into the state."""
+    """Skips the test if this machine lacks a feature that the state needs."""
     if "fsgsbase" in needs and not advertised():
         raise Unavailable("this kernel does not advertise FSGSBASE")
     if "cpuid_fault" in needs and "cpuid_fault" not in cpu_flags():
@@ -170,7 +170,7 @@ def _run(words, environment=None):
 
 
 def ask_process(state, programs, arguments):
-    """Returns the answers of the peers, and fsgscheck's report and status, in the state of a process."""
+    """Runs the peers' program and fsgscheck in the state. Returns the peers' answers, and fsgscheck's output and status."""
     require(state.needs)
     # The peers' program runs first, because its build is short. If this kernel cannot run programs of this kind, such as
     # 32-bit programs, the test skips before the long build of fsgscheck.
@@ -182,7 +182,8 @@ def ask_process(state, programs, arguments):
 
 
 def _split(section):
-    """The answers of the peers, and the output and status of fsgscheck. The peers' program starts fsgscheck at its end."""
+    """Splits the output of the peers' program, which ends by executing fsgscheck. Returns the peers' answers, and fsgscheck's
+    output and status."""
     if not section:
         return None
     answers, _, report = section[0].partition("\n")
@@ -190,7 +191,7 @@ def _split(section):
 
 
 def ask_system(state, programs, arguments):
-    """The same answers as from ask_process(), in an emulated machine."""
+    """Like ask_process(), but in an emulated machine."""
     words = ["console=ttyS0", "panic=-1", "quiet", "fsgs.run=/peers",
              "fsgs.args=" + ",".join(["/fsgscheck", *arguments]), *state.append.split()]
     host = {}
@@ -211,7 +212,7 @@ def ask_system(state, programs, arguments):
 
 
 def ask_uml(_, programs, arguments):
-    """The same answers as from ask_process(), in user-mode Linux."""
+    """Like ask_process(), but in user-mode Linux."""
     run = machine.user_mode_linux(programs.command("confine"), programs.command("init"),
                                   programs.peers("static"),
                                   [programs.command("static"), *arguments], timeout=SECONDS)
@@ -225,7 +226,7 @@ def ask_uml(_, programs, arguments):
 
 
 def field(report, path):
-    """The value at a path like "a.b.c", or a word that no report contains."""
+    """The value in the report at a path like "a.b.c", or "(absent)". The findings are sorted."""
     for key in path.split("."):
         if isinstance(report, list) and key.isdigit() and int(key) < len(report):
             report = report[int(key)]
@@ -243,7 +244,7 @@ def differences(expected, report):
 
 
 def parse(text, what):
-    """The JSON object in an output. A debugger may have added lines to it."""
+    """The JSON object in an output. A debugger may have printed lines before and after it."""
     try:
         return json.loads(text[text.find("{"):text.rfind("}") + 1])
     except json.JSONDecodeError as error:
@@ -264,7 +265,7 @@ def enter(case, programs):
 
 
 def run(case, programs, results):
-    """Runs one case. Returns the test's exit status."""
+    """Runs one case, and stores its result for the page about the peers. Returns the test's exit status."""
     result = results / f"{case.name}.json"
     result.unlink(missing_ok=True)
     report, answers = enter(case, programs)
@@ -287,7 +288,8 @@ OUTCOMES = {"right": "ok", **{how: table.OUTCOME_OF[how] for how in ("ud", "gp",
 
 
 def decide(offered, hwcap2, outcomes):
-    """A second implementation of the decision, written from its description, for the states of table.EVERY."""
+    """A second implementation of the library's decision, written from its description, for the states of table.EVERY.
+    Returns the expected fields of the report."""
     def segment(letter):
         own = [outcomes[insn] for insn in table.INSTRUCTIONS if insn[2] == letter]
         if hwcap2 == "promised" and not offered:
@@ -314,7 +316,7 @@ def decide(offered, hwcap2, outcomes):
 
 
 def run_combination(programs, options, hows, expected):
-    """Runs one process. Returns the errors in its report."""
+    """Runs fsgscheck with the outcomes `hows` of the four instructions. Returns the errors in its report."""
     words = [f"--insn={insn}:{how}" for insn, how in zip(table.INSTRUCTIONS, hows)]
     state = table.launched(" ".join([*options, *words]))
     text, status = run_process(state, programs.command, ["--json"])
@@ -323,7 +325,8 @@ def run_combination(programs, options, hows, expected):
 
 
 def run_every(name, programs):
-    """Runs a process for each combination of the four instructions' outcomes, with one answer of CPUID and AT_HWCAP2."""
+    """Runs a process for each combination of the four instructions' outcomes, with the CPUID and AT_HWCAP2 that `name`
+    stands for. Returns whether a report has errors."""
     offered, hwcap2 = table.EVERY[name]
     options = {"promised": [], "refused": [table.H0], "absent": [table.ABSENT]}[hwcap2]
     options += [] if offered else [table.NO_CPUID]
@@ -344,7 +347,8 @@ def run_every(name, programs):
 
 
 def run_sites(programs):
-    """The tracer must find exactly the instructions that a disassembler finds, and no bytes that only look like them."""
+    """The tracer must find each instruction as often as a disassembler does, so that it changes no bytes that only look like
+    one."""
     static = programs.command("static")
     found = _run([programs.command("launch"), "--sites", "--", static]).stdout.decode()
     code = _run(["objdump", "-d", "--no-show-raw-insn", static]).stdout.decode()
@@ -395,7 +399,7 @@ segment is broken, the truth is a no, and `fsgscheck` gives the access of each s
 
 
 def versions():
-    """The versions on which the peers' answers depend."""
+    """The versions of the software on which the peers' answers depend."""
     def version(program):
         run = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, check=False,
                              capture_output=True, text=True)
@@ -413,7 +417,7 @@ WORDS = {True: "yes", False: "no", None: "–"}
 
 
 def page_row(case, said):
-    """One row of the table. A wrong answer is in bold."""
+    """The row of one state in the page. A wrong answer is in bold."""
     def cell(answer):
         return WORDS[answer] if answer in (None, case.safe) else f"**{WORDS[answer]}**"
 
@@ -436,7 +440,7 @@ def _score(name, answers):
 
 
 def make_page(found):
-    """The page, from the results in each state."""
+    """The page. `found` has pairs: a case, and its result from run()."""
     sections = []
     scores = [_score(name, [(case, said["peers"][peer] == case.safe) for case, said in found
                             if case.steady and said["peers"][peer] is not None])
@@ -460,7 +464,7 @@ def rows_of(page):
 
 
 def run_page():
-    """Writes the page and compares it with the committed one. Returns the test's exit status."""
+    """Writes the page into $SCRATCH, and compares its rows with those of doc/peers.md. Returns the test's exit status."""
     found = [(case, json.loads(path.read_text(encoding="utf-8"))) for case in table.CASES
              if (path := SCRATCH / "results" / f"{case.name}.json").exists()]
     if len(found) < MIN_ROWS:
@@ -489,7 +493,7 @@ def run_test(name, programs):
 
 
 def main():
-    """Runs the action that the command line names."""
+    """Runs the action that the command line names. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     actions = parser.add_subparsers(dest="action", required=True)
     run_action = actions.add_parser("run", help="one case")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Repeats the crash that the project began with. CPUID and CR4 of a VM had FSGSBASE, but the VM died at boot on its first
-rdfsbase. Each of our tools must name the cause.
+"""Repeats the crash that the project began with: CPUID and CR4 of a VM had FSGSBASE, but the VM died at boot on its first
+rdfsbase. The boot image must name the cause, the boot guard must avoid the crash, and the command must warn about it.
 
 Prints TAP. Exits with 77 if QEMU or the kernel is not available."""
 
@@ -77,8 +77,8 @@ class Story:
         self.check('and QEMU ends with its status', 16 + 2, (run.status or 0) >> 1)
 
     def guarded(self, host):
-        """Boots the same kernel with the boot guard. Returns fsgscheck's report under Linux, and the kernel's command
-        line."""
+        """Boots the kernel through the boot guard on a host. Returns the outcome of fsgscheck under this kernel, and the
+        kernel's command line."""
         run = machine.boot(self.arguments.image, append='guard', host=host, host_elf=self.arguments.host_elf,
                            modules=[(self.kernel, f'{KERNEL} quiet fsgs.args=--json'), (self.initrd, '')],
                            cpu=machine.CPU_OF_REPORT)
@@ -101,7 +101,7 @@ class Story:
                           'disabled', ['switched-off', 'unproven', 'upgrade-risk'], 1)
         self.check_report('with the bit hidden it boots, and has none', self.linux('hide'),
                           'unsupported', [], 1)
-        # The emulated processor does not check addresses, whatever the host reports.
+        # QEMU causes this finding on the correct host, too: it does not check whether a base is canonical.
         self.check_report('on the honest host it boots, and works', self.linux('honest'),
                           'usable', ['no-canonical-check'], 0)
         self.the_guard_goes_first()

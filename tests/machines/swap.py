@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Breaks the decision on purpose, and expects exactly the affected cases of the table to fail.
 
-Two verdicts change places in decide_process(), and the static command is linked with this code. All cases in which a
-process runs the static command are repeated with it. The cases with one of the two verdicts must fail, and no other case.
+Two verdicts are exchanged in decide_process(), and the static command is linked with this code. Cases in which a process
+runs the static command are repeated with it. A case must fail exactly if the verdict of FS or of GS is one of the two.
 """
 
 import os
@@ -20,7 +20,7 @@ SWAPS = (("USABLE", "BROKEN"), ("DISABLED", "UNSUPPORTED"), ("UNADVERTISED", "IN
 
 
 def swap(text, one, other):
-    """The source, with two verdicts exchanged in the decision about a process."""
+    """The source, with two verdicts exchanged in decide_process()."""
     source = mutation.tokens(text)
     first, last = mutation.body(source, "decide_process")
     begin, end = source[first][1], source[last - 1][2]
@@ -48,13 +48,13 @@ def build_broken(folder, one, other):
 
 
 def from_process(case):
-    """Whether the case runs the changed command, and the changed code gives its verdict."""
+    """Whether the changed code gives the verdict of the case. Other code gives it if CPUs differ."""
     return (isinstance(case.machine, table.Process) and "{static}" in case.machine.command
             and "cpus-differ" not in case.findings)
 
 
 def check(programs, one, other):
-    """Enters all states with the command in which two verdicts are exchanged. Returns the number of unexpected results."""
+    """Repeats the cases with the changed command. Returns the number of unexpected results, plus 1 if no case fails."""
     touched = {getattr(table, one), getattr(table, other)}
     failed, surprises = [], []
     for case in table.CASES:

@@ -21,9 +21,10 @@ UNADVERTISED, BROKEN, INCONSISTENT = "unadvertised", "broken", "inconsistent"
 class Process:
     """A process on this machine.
 
-    command   the command line, split as a shell does. {static} and similar words stand for builds of fsgscheck. Further
-              arguments are added at its end.
-    needs     the features that this machine must have: "fsgsbase", "cpuid_fault", "cpus"
+    command      the command line, split as a shell does. {static} and similar words stand for builds of fsgscheck. Further
+                 arguments are added at its end.
+    environment  additional environment variables, as (name, value) pairs
+    needs        the features that this machine must have: "fsgsbase", "cpuid_fault", or "cpus" for at least two CPUs
     """
 
     command: str
@@ -48,25 +49,38 @@ class Uml:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One state, and the right answers in it."""
+    """One state, and the right answers in it.
+
+    about     a short description, for the page about the peers
+    machine   a Process, System or Uml, which says how the state is entered
+    safe      whether a program in this state may use the instructions
+    verdict   the verdict that fsgscheck must report
+    findings  exactly the findings that fsgscheck must report
+    access    the access that fsgscheck must report: one for both segments, or "FS GS"; by default the verdicts decide
+    fs, gs    the verdicts of the segments; by default the overall verdict
+    proof     "tried" or "advertised": what fsgscheck must report as its proof
+    args      further arguments of fsgscheck
+    also      expected values of other fields of the report, by the field's path
+    steady    whether the peers give the same answers on all CPUs of this machine
+    """
 
     name: str
-    about: str          # a short description
+    about: str
     machine: object
-    safe: bool          # whether a program in this state may use the instructions
-    verdict: str        # the verdict that fsgscheck must report ...
-    findings: str = ""  # ... with exactly these findings
-    access: str = None  # one access for both segments, or "FS GS"; by default it follows from the verdict
-    fs: str = None      # the verdicts of FS and GS; by default the overall verdict
+    safe: bool
+    verdict: str
+    findings: str = ""
+    access: str = None
+    fs: str = None
     gs: str = None
     proof: str = "tried"
-    args: str = ""      # further arguments of fsgscheck
-    also: dict = dataclasses.field(default_factory=dict)  # other fields: "a.b": value
-    steady: bool = True  # False: the peers' answers depend on the CPU that they happen to run on
+    args: str = ""
+    also: dict = dataclasses.field(default_factory=dict)
+    steady: bool = True
 
     @property
     def expected(self):
-        """All fields to compare, by their paths."""
+        """The expected value of each field to compare, by the field's path in the report."""
         fs, gs = self.fs or self.verdict, self.gs or self.verdict
         if self.access:
             access = (self.access.split() * 2)[:2]
@@ -79,12 +93,12 @@ class Case:
 
 
 def outcomes(default, **others):
-    """The fields with the outcomes of the four trials."""
+    """The expected outcomes of the four trials: `default`, except for the instructions in `others`."""
     return {f"trials.{insn}.outcome": others.get(insn, default) for insn in INSTRUCTIONS}
 
 
 def signal(number, code):
-    """The fields with the signal of four trials that failed in the same way."""
+    """The expected signal and si_code of four trials that end with the same signal."""
     return ({f"trials.{insn}.signal": number for insn in INSTRUCTIONS} |
             {f"trials.{insn}.si_code": code for insn in INSTRUCTIONS})
 
@@ -95,7 +109,7 @@ EVENTS = ["syscall", "signal", "yield", "sleep", "fork", "migrate", "cpuid"]
 
 
 def survival(*lost, cpus=len(os.sched_getaffinity(0))):
-    """The fields of a survival check in which only the named events lost the base."""
+    """The expected fields of a survival check in which only the events `lost` lose the base. `migrate` needs two CPUs."""
     tried = [event for event in EVENTS if event != "migrate" or cpus > 1]
     return {"survival.tried": tried, "survival.lost": list(lost)}
 
@@ -129,8 +143,8 @@ NATIVE = [
 
 
 def emulated(model, has):
-    """The case of qemu-user with a processor model that has FSGSBASE or not. qemu-user sets no AT_HWCAP2, and does not check
-    whether a base is canonical."""
+    """The case of qemu-user with a processor model. `has` says whether the model has FSGSBASE. qemu-user sets no AT_HWCAP2,
+    and does not check whether a base is canonical."""
     name = f"qemu-user-{model}".replace(",-", "-no-").lower()
     machine = Process(f"qemu-x86_64 -cpu {model} {{static}}", needs=())
     about = f"qemu-user, processor model {model}"
@@ -198,7 +212,7 @@ DEBUGGERS = [
 
 
 def launched(options, needs=("fsgsbase",)):
-    """The command under the tracer launch.c."""
+    """The static command under the tracer launch.c, with these options of the tracer."""
     return Process(f"{{launch}} {options} -- {{static}}", needs=needs)
 
 
@@ -212,7 +226,7 @@ OLD = "--uname=release:5.4.0-42-generic"
 
 
 def signature(text):
-    """Options for a CPUID that reports a hypervisor with this signature of 12 characters."""
+    """Options of launch.c that make CPUID report a hypervisor with this signature of 12 characters."""
     words = [int.from_bytes(text.encode()[i:i + 4], "little") for i in (0, 4, 8)]
     return " ".join(["--cpuid=1:ecx:0xffffffff:0x80000000", "--cpuid=0x40000000:eax:0:0x40000001",
                      *(f"--cpuid=0x40000000:{reg}:0:{word:#x}"
@@ -220,7 +234,7 @@ def signature(text):
 
 
 def vendor(text):
-    """Options for a CPUID that reports this vendor of the processor, with 12 characters."""
+    """Options of launch.c that make CPUID report this vendor, which has 12 characters."""
     words = [int.from_bytes(text.encode()[i:i + 4], "little") for i in (0, 4, 8)]
     return " ".join(f"--cpuid=0:{reg}:0:{word:#x}"
                     for reg, word in zip(("ebx", "edx", "ecx"), words))
@@ -242,7 +256,7 @@ def one_of_four(insn, how):
 
 
 def lost(event):
-    """The state in which one event changes the GS base, and the tracer hides itself."""
+    """The state in which one event changes the GS base. The tracer hides itself, so that no tool seems to be the cause."""
     return Case(f"lost-{event}", f"the GS base is lost at the event {event}",
                 launched(f"--lose={event} --untraced",
                          needs=("fsgsbase", *(["cpus"] if event == "migrate" else []))),
@@ -343,7 +357,7 @@ LAUNCHED = [
 
 # -- machines with a kernel of their own ----------------------------------------------------------
 
-# Findings that QEMU's emulation adds to a positive verdict.
+# The findings with the verdict usable on a machine that QEMU emulates.
 TCG = "emulated no-canonical-check"
 
 KERNELS = [
@@ -414,9 +428,9 @@ class Boot:
     findings  the expected findings
     cpus      how many CPUs the image must have tested: a number or a regular expression
     patches   bytes to replace in the image, OLD=NEW in hexadecimal, for failures that a machine can hardly have
-    until     if given, the machine has no exit device, and the test ends it at a line that matches
+    until     if given, the machine has no exit device, and the test ends the machine at a line that matches
     repeat    the number of boots, for results that depend on timing
-    says      the lines that it must print, in this order, as regular expressions for whole lines
+    says      the lines that the image must print, in this order, as regular expressions for whole lines
     image     the image that Meson must build; if empty, `way` determines it
 
     cpu, smp, machine, append and host are arguments of machine.boot().
@@ -455,7 +469,7 @@ def undefined(*insns):
 
 
 def hosted(mode, verdict, findings="", *says, **settings):
-    """The case of the image on the defective host."""
+    """The case of the image on the defective host. `mode` is the text after "host=" on the host's command line."""
     return Boot("host-" + mode.replace(" insn=", "-"), verdict, findings, says, host=mode, **settings)
 
 
@@ -493,13 +507,13 @@ BOOTS = [
          (r"not ok \d+ - 1 of 4 CPUs tested", r"not ok \d+ - verdict is unknown",
           r"# advice: Guest: run the test again with one CPU\. .*"),
          smp="4", patches=("fafc31c08ed8=f4ebfd90fafc",)),
-    # The processors have no long mode, and the oldest one has no CPUID, so 64-bit code cannot report this.
+    # The processors of these four cases have no long mode, so the image's 32-bit code must give the verdict.
     Boot("elf-486", UNSUPPORTED, "", ("# reason: this CPU has no 64-bit mode.*",), cpu="486"),
     Boot("elf-qemu32", UNSUPPORTED, "", ("# advice: Host: .*64-bit CPU model.*",), cpu="qemu32"),
     Boot("elf-no-long-mode", UNSUPPORTED, cpu="EPYC,-lm"),
     Boot("pvh-no-long-mode", UNSUPPORTED, way="pvh", cpu="EPYC,-lm"),
     Boot("elf-64-cpus", USABLE, EMULATED, smp="64", cpus=64),
-    # A breakpoint replaces the read of CR4.
+    # INT3 replaces the read of CR4, to cause an exception that the image does not expect.
     Boot("elf-exception", UNKNOWN, "",
          ("# CPU 0: read CR4 and the bases", "Bail out! unexpected exception 3 at 0x[0-9a-f]+"),
          cpus=0, patches=("0f20e0=cc9090",)),
@@ -533,7 +547,7 @@ BOOTS = [
     # Only the boot processor is inside the host, so the other processors are healthy.
     Boot("host-lie-4-cpus", INCONSISTENT, "cpus-differ,insn-ud",
          ("# CPU 0: broken: .*", "# CPUs 1-3: usable: .*"), host="lie", **FOUR),
-    # The write to CR4 raises #GP. The verdict is not `broken`, because CPUID does not offer the feature.
+    # With `force`, the image sets CR4.FSGSBASE although CPUID does not offer it, and gets #GP. This is not `broken`.
     Boot("host-hide-forced", UNSUPPORTED, "",
          ("# CPU 0: set CR4.FSGSBASE", r"not ok \d+ - CPU 0: CR4.FSGSBASE can be set"), host="hide",
          append="force"),

@@ -12,11 +12,11 @@
 
 #define STATUS_TRANSMIT_EMPTY 0x20
 
-/* If there is no serial port, its status may never become ready, so waits have a limit. */
+/* Without a serial port, STATUS_TRANSMIT_EMPTY may never be set, so put() polls only this often. */
 #define WAIT_LIMIT            100000
 
 #define DEBUG_EXIT_PORT       0xf4
-#define DEBUG_EXIT_HOST       0x7f /* QEMU ends with 2 * 0x7f + 1 = 255 */
+#define DEBUG_EXIT_HOST       0x7f /* QEMU exits with 2 * 0x7f + 1 = 255 */
 #define RESET_PORT            0xcf9
 #define RESET_HARD            0x06
 

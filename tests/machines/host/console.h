@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's messages go to the first serial port. The guest uses this port afterwards. */
+/* The host prints its messages on the first serial port, which the guest uses, too. */
 #ifndef HOST_CONSOLE_H
 #define HOST_CONSOLE_H
 

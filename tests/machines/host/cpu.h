@@ -38,8 +38,8 @@
 #define CPUID_EXT_ECX_SVM         (1u << 2)
 #define CPUID_EXTENDED_SVM        0x8000000au
 
-/* The end of the identity map that entry.S and uefi.c make. The host cannot read memory above this
- * address. */
+/* The end of the identity map that entry.S and uefi.c make. The host cannot access memory at or
+ * above this address. */
 #define MAPPED                    (UINT64_C(1) << 32)
 
 /* The calling convention of the functions in guest.S. It may differ from the compiler's own
@@ -48,7 +48,7 @@
 
 enum vector { VECTOR_UD = 6, VECTOR_GP = 13 };
 
-/* The numbers of the registers in an instruction's register fields. */
+/* The numbers that stand for the registers in an instruction's fields. */
 enum gpr { GPR_RAX = 0, GPR_RCX = 1, GPR_RDX = 2, GPR_RBX = 3, GPR_RSP = 4, GPR_COUNT = 16 };
 
 struct cpuid {

@@ -14,7 +14,8 @@
 
 /*
  * If the header has address fields, a loader takes the file as a flat image. Then the file may be
- * ELF64, which QEMU otherwise refuses. The test payload is also built without address fields.
+ * ELF64, which QEMU otherwise refuses. -DHEADER_FLAGS=3 builds the test payload without these
+ * fields.
  */
 #ifndef HEADER_FLAGS
 #define HEADER_FLAGS 0x00010003 /* modules on pages, memory map, address fields */
@@ -39,7 +40,7 @@ header:
 start32:
 	cli
 	cld
-	mov %eax, %ebp		/* the loader's magic; %ebx points to its information */
+	mov %eax, %ebp		/* the Multiboot magic; %ebx points to the loader's data */
 
 	mov $bss_start, %edi
 	mov $image_end, %ecx
@@ -130,9 +131,9 @@ enter_multiboot:
 	.size enter_multiboot, . - enter_multiboot
 
 	/*
-	 * The host, and this program while it is the host's guest, share one descriptor table and
-	 * one set of page tables. Neither is ever changed, and both are in memory that the guest's
-	 * memory map reserves.
+	 * The host uses this descriptor table and the page tables below. So does this program while
+	 * it runs as the host's guest. Nothing changes them, and the guest's memory map reserves
+	 * their memory.
 	 */
 	.section .rodata
 	.balign 8

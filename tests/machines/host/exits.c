@@ -105,7 +105,8 @@ static void exit_cr4_write(struct guest *guest, const struct insn *insn)
 	skip(guest, insn);
 }
 
-/* Keeps SVME set, because VMRUN refuses a guest without this bit. exit_rdmsr() hides the bit. */
+/* Keeps SVME set, because VMRUN refuses a guest without this bit. exit_rdmsr() hides the bit.
+ * Returns false if the write must raise #GP. */
 static bool write_efer(struct vmcb *vmcb, uint64_t value)
 {
 	if (value & ~EFER_KNOWN)

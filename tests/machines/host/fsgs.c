@@ -3,8 +3,8 @@
 
 #define MOD_REGISTER 3
 #define LOW_HALF     UINT64_C(0xffffffff)
-/* A wrong value differs by an addition. A flipped bit would be flipped back when a kernel saves and
- * restores the base a second time. */
+/* The host adds this number to make a value wrong. With a flipped bit instead, the value could be
+ * right again after a kernel has saved and restored the base twice. */
 #define WRONG_BY     UINT64_C(0x1000)
 
 static bool is_ours(const struct guest *guest, const struct insn *insn)

@@ -10,8 +10,8 @@
 /*
  * void become_guest(struct vmcb *vmcb, void (*host_loop)(void), uint64_t host_cr3)
  *
- * The program returns from this function once, as the guest, with its old stack. The host continues
- * in host_loop() on a stack of its own, with interrupts off. host_loop() executes VMRUN.
+ * Calls host_loop() on the host's own stack, with interrupts off. host_loop() executes VMRUN, which
+ * starts the guest at the label 1. The guest returns from this function on the program's old stack.
  */
 	.globl become_guest
 become_guest:

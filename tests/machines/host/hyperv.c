@@ -2,7 +2,8 @@
 #include "hyperv.h"
 #include "text.h"
 
-/* Numbers from the Hypervisor Top Level Functional Specification. */
+/* The leaves from HYPERV_LEAF_FIRST on, in the order of the Hypervisor Top Level Functional
+ * Specification. */
 enum leaf {
 	LEAF_VENDOR,
 	LEAF_INTERFACE,
@@ -50,7 +51,7 @@ struct cpuid hyperv_cpuid(uint32_t leaf)
 	}
 }
 
-/* Fills the guest's page for hypercalls. The real Hyper-V would map its own page at that place. */
+/* Makes each hypercall of the guest fail. The real Hyper-V would map its own page at @page. */
 static void fill_hypercall_page(uint64_t page)
 {
 	static const uint8_t invalid_hypercall_code[] = {

@@ -10,7 +10,7 @@
 #define PAGE_BITS    12
 #define TABLE_BITS   9
 #define TABLE_MASK   UINT64_C(511)
-#define LARGE_LEVELS 3 /* only the lowest three levels can end in a page */
+#define LARGE_LEVELS 3 /* only an entry of the three lowest levels can map a page */
 
 bool insn_mode_64(const struct vmcb *vmcb)
 {

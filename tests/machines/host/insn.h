@@ -27,17 +27,18 @@ struct insn {
 	uint8_t length;
 	uint8_t opcode; /* the byte after 0x0f */
 	uint8_t repeat; /* the last of the REP and REPNE prefixes, or 0 */
-	uint8_t mod;    /* mod, reg and rm are ModRM fields, for opcodes with ModRM; */
-	uint8_t reg;    /* reg and rm include the bits of REX */
-	uint8_t rm;
-	bool wide; /* REX.W */
+	uint8_t mod;    /* from ModRM; mod, reg and rm are 0 if the opcode has no ModRM byte */
+	uint8_t reg;    /* from ModRM, with REX.R as bit 3 */
+	uint8_t rm;     /* from ModRM, with REX.B as bit 3 */
+	bool wide;      /* REX.W */
 	bool lock;
 };
 
 /* Whether the guest is in 64-bit mode, as opposed to compatibility or protected mode. */
 bool insn_mode_64(const struct vmcb *vmcb);
 
-/* Returns false if the bytes cannot be read, or are none of the instructions above. */
+/* Decodes the instruction at the guest's RIP. Returns false if its bytes cannot be read, or if its
+ * opcode is none of those above. */
 bool insn_at_rip(const struct vmcb *vmcb, struct insn *insn);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The main function of the host. It reads the command line, becomes a guest of the host that the
- * line names (except with "off"), and then boots the first module as any boot loader would.
+ * The main program of the host. It reads the command line and installs the host that the line names
+ * (none with "off"). Then, as that host's guest, it boots the first module like any boot loader.
  * policy.c describes the hosts and what they model.
  */
 #include "../../../examples/boot/linux.h"

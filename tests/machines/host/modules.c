@@ -28,8 +28,8 @@ static uint64_t higher(uint64_t a, uint64_t b)
 }
 
 /*
- * Adds a region of the BIOS's map to the guest's map. Reserves the memory of the host's image, and
- * memory that the host has not mapped, because the host could not read an instruction there.
+ * Adds a region of the BIOS's map to the guest's map. Reserves two kinds of RAM: the host's
+ * image, and RAM that is not mapped, where the host could not read the guest's instructions.
  */
 static void add_visible(uint64_t base, uint64_t end, uint32_t type)
 {

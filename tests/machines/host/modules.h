@@ -16,7 +16,7 @@ extern struct memory memory;
 extern struct multiboot_module modules[MODULE_MAX];
 extern unsigned int module_count;
 
-/* The arguments of the first module, without its name. They are the guest's command line. */
+/* The guest's command line: the string of the first module, without the file name at its start. */
 extern char modules_cmdline[CMDLINE_MAX];
 
 /*
@@ -25,8 +25,8 @@ extern char modules_cmdline[CMDLINE_MAX];
  */
 void modules_init(const struct multiboot_info *info);
 
-/* Moves modules away from the addresses at which images are linked. GRUB puts modules at the lowest
- * free address. */
+/* Moves all modules above the host's image. GRUB puts modules at the lowest free address, where the
+ * image to boot may be linked. */
 void modules_move_up(void);
 
 #endif

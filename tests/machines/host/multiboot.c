@@ -120,7 +120,7 @@ static bool find_header(const uint8_t *image, uint32_t size, uint32_t *offset,
 }
 
 /* The map describes all memory. memory_lower and memory_upper, the older form, describe only the
- * memory below the host. */
+ * RAM that begins at 0 and the RAM from 1 MiB up to the host. */
 static void fill_information(void)
 {
 	for (unsigned int i = 0; i < memory.map_count; i++) {
@@ -147,8 +147,8 @@ static void fill_information(void)
 	information.map = (uint32_t)(uintptr_t)map;
 }
 
-/* Makes the data invalid, as a defective boot loader would. The boot guard must stop and give the
- * reason. */
+/* Makes the data for the image invalid, as a defective boot loader would. The boot guard, which is
+ * the image, must stop and give the reason. */
 static void spoil(const char *defect)
 {
 	struct multiboot_module *const handed = &modules[1];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The payload's two fault handlers. They store the vector, and continue at the address that the
- * trial has set. */
+/* The payload's handlers for #UD and #GP. They store the vector in payload_fault, and return to
+ * payload_resume, which TRY() in payload.c has set. */
 
 	.text
 	.globl payload_trap_ud

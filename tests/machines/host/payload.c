@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring-0 half of the host's own test: a Multiboot image that tries the features that a kernel
- * relies on, and prints one word for each result. selftest.py checks the results.
+ * The ring-0 half of the host's own test: a Multiboot image that tries what a kernel relies on, and
+ * prints a line NAME=RESULT for each trial. selftest.py checks these lines.
  *
- * The image shares the entry code, the console and the link script with the host. It shares nothing
- * with the library.
+ * The image shares the entry code, the console and the link script with the host. It shares no code
+ * with the library, because it must test the host independently.
  */
 #include <stdbool.h>
 #include "console.h"
@@ -24,7 +24,7 @@
 #define RESERVED_TYPE   2
 #define HOST_ADDRESS    0x2000000u
 #define DEBUG_EXIT_PORT 0xf4
-#define DEBUG_EXIT_DONE 16 /* QEMU ends with 33 */
+#define DEBUG_EXIT_DONE 16 /* QEMU exits with 2 * 16 + 1 = 33 */
 
 struct gate {
 	uint16_t offset_low;
@@ -127,8 +127,8 @@ static void try_writes(const char *suffix)
 	say(suffix, outcome(rdmsr(MSR_GS_BASE) == OTHER));
 }
 
-/* Tries the 32-bit forms, whether a base survives an exit to the host, and the #GP for an address
- * that is not canonical. */
+/* Tries the 32-bit forms of the GS instructions, whether the GS base survives CPUID, which exits to
+ * the host, and whether WRGSBASE raises #GP for an address that is not canonical. */
 static void try_corners(void)
 {
 	uint64_t value = UINT64_MAX;

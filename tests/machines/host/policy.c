@@ -36,7 +36,7 @@ static const struct policy policies[] = {
 	/* Without a host: the operating system gets the machine as it is. */
 	{.name = "off"},
 
-	/* CPUID is right, and the bit has the effect that the guest expects. */
+	/* CPUID offers the feature, and CR4.FSGSBASE has the effect that the guest expects. */
 	{.name = "honest",
 	 .launch = true,
 	 .cpuid = true,
@@ -51,16 +51,16 @@ static const struct policy policies[] = {
 	 .cr4_write = CR4_WRITE_ACCEPT,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* The remedy, Hyper-V's processor compatibility mode: neither CPUID nor CR4 has the
-	 * feature. */
+	/* A remedy for the reported crash, Hyper-V's processor compatibility mode: CPUID does not
+	 * offer the feature, and CR4 refuses the bit. */
 	{.name = "hide",
 	 .launch = true,
 	 .cpuid = false,
 	 .cr4_write = CR4_WRITE_FAULT,
 	 .real_bit = REAL_BIT_CLEAR},
 
-	/* CPUID offers the feature, but CR4 refuses it: the host changed CPUID, but not the mask of
-	 * CR4. */
+	/* CPUID offers the feature, but CR4 refuses the bit with #GP, as if the host had enabled
+	 * the feature only in CPUID. */
 	{.name = "refuse",
 	 .launch = true,
 	 .cpuid = true,
@@ -83,7 +83,7 @@ static const struct policy policies[] = {
 	 .cr4_write = CR4_WRITE_FAULT,
 	 .real_bit = REAL_BIT_SET},
 
-	/* The bit can be set and cleared, but has no effect: the instructions always run. */
+	/* CR4.FSGSBASE can be set and cleared, but has no effect: the instructions always run. */
 	{.name = "unenforced",
 	 .launch = true,
 	 .cpuid = true,
@@ -91,9 +91,9 @@ static const struct policy policies[] = {
 	 .real_bit = REAL_BIT_SET},
 
 	/*
-	 * The host executes the instructions in software, and correctly. Under QEMU, only the hosts
-	 * that execute them in software raise #GP for a base that is not canonical, as every
-	 * processor does.
+	 * The host emulates all four instructions correctly. Every real processor raises #GP for a
+	 * base that is not canonical. QEMU does not, so here only the hosts that emulate the
+	 * instructions do.
 	 */
 	{.name = "software",
 	 .launch = true,
@@ -103,8 +103,8 @@ static const struct policy policies[] = {
 	 .emulation = EMULATE_ALL},
 
 	/*
-	 * The host executes the instructions in software, except one of them, which raises #UD.
-	 * Linux uses all four at its first context switch, so it survives only with "ring=3".
+	 * The host emulates the instructions, except one of them, which raises #UD. Linux uses all
+	 * four in ring 0, so a kernel boots here only with "ring=3".
 	 */
 	{.name = "partial",
 	 .launch = true,
@@ -115,7 +115,7 @@ static const struct policy policies[] = {
 	 .chosen = WRGSBASE,
 	 .rings = RINGS_ALL},
 
-	/* The host executes all four instructions in software. One of them moves a wrong value. */
+	/* The host emulates all four instructions. One of them moves a wrong value. */
 	{.name = "wrong",
 	 .launch = true,
 	 .cpuid = true,
@@ -125,7 +125,7 @@ static const struct policy policies[] = {
 	 .chosen = RDGSBASE,
 	 .rings = RINGS_ALL},
 
-	/* The host executes all four instructions in software. The 32-bit form of one does not
+	/* The host emulates all four instructions. The 32-bit form of one of them does not
 	 * zero-extend. */
 	{.name = "narrow",
 	 .launch = true,

@@ -28,11 +28,11 @@ INSTRUCTIONS = ("rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase")
 
 
 def answers(**changes):
-    """The payload's output on a correct machine, with some changes ("_" in a name stands for "-")."""
+    """The payload's results on the host `honest`, with some changes. In the names of changes, "_" stands for "-"."""
     said = {"magic": "ok", "host-reserved": "1", "cmdline": "one, two", "modules": "0x1",
             "hyper-v": "1", "svm": "0", "efer-svme": "0", "cpuid": "1", "cr4-set": "ok",
             "cr4-read": "1", "rdgsbase-32": "ok", "wrgsbase-32": "ok", "survives-cpuid": "ok",
-            # Every processor raises #GP here, but QEMU does not.
+            # "ok" means that there was no #GP. Every real processor raises it, but QEMU does not.
             "non-canonical": "ok"}
     for name in INSTRUCTIONS:
         said[name] = "ok"
@@ -86,7 +86,7 @@ def said(log):
 
 
 def differences(expected, found):
-    """Compares the results. If several values of a result are right, `expected` has a set of them."""
+    """Returns the results that are not as expected. If `expected` has a set of values, each of them is right."""
     problems = []
     for name, answer in expected.items():
         right = answer if isinstance(answer, set) else {answer}
@@ -147,12 +147,13 @@ WRGSBASE_ILLEGAL = dict.fromkeys(("wrgsbase", "gs_moves", "gs_zero_extends", "gs
 RDGSBASE_WRONG = dict.fromkeys(("rdgsbase", "gs_moves", "gs_zero_extends", "gs_survives_cpuid",
                                 "gs_survives_sleep"), "wrong")
 
-# The instructions run, but the kernel does not support them, and saves no base that they wrote. A sleep always loses the
-# base. In the other trials, a context switch at the wrong moment loses it.
+# The instructions run, but the kernel does not use them, so a context switch loses a GS base that WRGSBASE wrote. A sleep
+# always causes a context switch. In the other trials, there may be one at the wrong moment.
 UNSAVED = {"gs_moves": {"ok", "wrong"}, "gs_zero_extends": {"ok", "wrong"},
            "gs_survives_cpuid": {"ok", "wrong"}, "gs_survives_sleep": "wrong"}
 
-# The host, additional arguments of the kernel, the probe's expected output, and the name of the log.
+# A host on which the kernel boots, additional arguments of the kernel, the probe's expected output, and the name of the log
+# (None: the log is not kept).
 ALIVE = [
     ("off", "", HEALTHY, None),
     ("honest", "", HEALTHY, "honest"),
@@ -177,12 +178,13 @@ BUILD = r"Hyper-V: Host Build 10\.0\.20348\.0-0-0"
 EARLY_GP = r"PANIC: early exception 0x0d"
 WRITE_CR4 = r"RIP: 0010:native_write_cr4\+"
 
-# A host on which the kernel crashes, additional arguments of the kernel, its messages, whether the CR4 in its messages has
-# the FSGSBASE bit, and the line at which the test ends the machine (None: the machine ends itself).
+# A host on which the kernel crashes, additional arguments of the kernel, patterns for its messages, whether the CR4 that it
+# prints has the FSGSBASE bit, and the line at which the test ends the machine (None: the machine ends itself).
 DEAD = [
     ("lie", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], True, None),
     ("drop", "", [HYPER_V, BUILD, INVALID_OPCODE, SAVE_FSGS, COPY_THREAD, IDLE_TASK], False, None),
-    # This kernel cannot initialise its processor. It prints only on its early console, and then hangs or reboots.
+    # On this host, the kernel faults before it has its console. It prints only on its early console, and then hangs or
+    # reboots.
     ("refuse", "earlyprintk=serial", [HYPER_V, EARLY_GP, WRITE_CR4], False, r"</TASK>$"),
 ]
 

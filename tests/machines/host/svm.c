@@ -4,8 +4,8 @@
  *
  * The VMCB gets the current state of this program. After VMRUN the program continues where it was,
  * as the guest. The guest uses the memory, the devices and the interrupts of the machine directly.
- * The host intercepts only the operations that the policy changes, and those that would show the
- * guest that there is a host.
+ * The host intercepts only what the policy changes, what makes the host look like Hyper-V, what
+ * would let the guest see or use SVM, and a shutdown.
  */
 #include <stddef.h>
 #include "console.h"
@@ -26,10 +26,10 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB layout");
 
 #define CODE64_ATTRIBUTES 0xa9b
 #define DATA_ATTRIBUTES   0xc93
-#define RFLAGS_RESERVED   0x2 /* always 1; the guest starts with interrupts off */
+#define RFLAGS_RESERVED   0x2 /* bit 1, always 1; IF is 0, so interrupts are off */
 
-/* The permission map has two bits for each MSR: for reads and for writes. The part for 0xc0000000
- * begins at 2 KiB. */
+/* The permission map has two bits for each MSR: for reads and for writes. The part for the MSRs
+ * from 0xc0000000 on begins at 2 KiB. */
 #define MSR_MAP_SIZE      8192
 #define MSR_MAP_HIGH      2048
 #define MSR_MAP_HIGH_BASE 0xc0000000u
@@ -55,8 +55,8 @@ static void require_svm(void)
 		stop("the firmware has switched SVM off; VM_CR", rdmsr(MSR_VM_CR));
 }
 
-/* The host can show the bit to the guest on any processor, but can set the real bit only if the
- * processor has it. */
+/* The host can show CR4.FSGSBASE to the guest on any processor, but can set the real bit only if
+ * the processor has FSGSBASE. */
 static void require_fsgsbase(void)
 {
 	uint32_t highest = cpuid(0, 0).eax;
@@ -83,7 +83,7 @@ static void set_intercepts(enum emulation emulation)
 			  INTERCEPT_INVLPGA | INTERCEPT_VMRUN | INTERCEPT_VMMCALL |
 			  INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI |
 			  INTERCEPT_SKINIT;
-	/* MSRs outside the map always exit, among them the synthetic MSRs of Hyper-V. */
+	/* Accesses to MSRs outside the map always exit: the synthetic MSRs of Hyper-V, too. */
 	intercept_msr(MSR_EFER, MSR_MAP_READ | MSR_MAP_WRITE);
 	if (emulation != EMULATE_NONE) {
 		vmcb.intercept_exceptions = 1u << VECTOR_UD;
@@ -103,7 +103,7 @@ static void copy_own_state(void)
 	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("sidt %0" : "=m"(idtr));
 
-	/* The guest keeps this program's selectors. All segments are flat, in 64-bit mode. */
+	/* The guest keeps this program's selectors. In 64-bit mode, these segments are flat. */
 	vmcb.cs = (struct vmcb_segment){read_cs(), CODE64_ATTRIBUTES, UINT32_MAX, 0};
 	vmcb.ds = (struct vmcb_segment){read_ds(), DATA_ATTRIBUTES, UINT32_MAX, 0};
 	vmcb.es = (struct vmcb_segment){read_es(), DATA_ATTRIBUTES, UINT32_MAX, 0};
@@ -143,7 +143,8 @@ void svm_launch(const struct policy *policy, uint64_t host_cr3)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, (uintptr_t)host_save_area);
 
-	guest.vmcb = &vmcb; /* set at run time, because the UEFI form runs in a copy */
+	/* Set at run time, because this code and its data may be a copy: see uefi.c. */
+	guest.vmcb = &vmcb;
 	guest.policy = *policy;
 	copy_own_state();
 	if (policy->real_bit == REAL_BIT_SET)

@@ -86,8 +86,8 @@ struct vmcb {
 struct guest {
 	struct vmcb *vmcb;
 	struct policy policy;
-	uint64_t gpr[GPR_COUNT]; /* by register number; RAX and RSP are valid only during an exit */
-	uint64_t shown_cr4;      /* only the FSGSBASE bit, as the guest reads it */
+	uint64_t gpr[GPR_COUNT]; /* by register number; exits_handle() alone uses RAX and RSP */
+	uint64_t shown_cr4;      /* CR4_FSGSBASE if the guest reads the bit as set, or 0 */
 };
 
 /*

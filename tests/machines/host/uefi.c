@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host as a UEFI program. It becomes the host, and starts \next.efi with the load options that
- * it has itself received.
+ * The host as a UEFI program. It installs the host that its load options name (none with
+ * "off"). Then, as that host's guest, it starts \next.efi with the same load options.
  *
  * An operating system reuses the memory of programs that firmware loaded. So the host continues in
  * a copy of itself in reserved memory. The code addresses its data relative to RIP, and the copy
@@ -40,7 +40,7 @@ static uint64_t make_tables(void)
 	return (uintptr_t)tables[0];
 }
 
-/* Runs in the copy of this program. */
+/* Installs the host. This function runs in the copy of this program. */
 static void launch(const struct policy *policy)
 {
 	uint64_t flags;

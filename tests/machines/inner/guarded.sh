@@ -1,7 +1,8 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
-# The first process of a guest that the boot guard started. The virtual serial port can only send and has no interrupt, so
-# only the kernel's early console can use it. That console prints messages of level alert.
+# The first process of a Linux that the boot guard has started in a guest of vmm.c. The guest's serial port can only send and
+# has no interrupt, so only the kernel's early console can use it. This script prints by kernel messages of level alert,
+# which that console shows.
 b=/bin/busybox
 $b mkdir -p /proc /sys
 $b mount -t devtmpfs dev /dev

@@ -1,8 +1,8 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
-# The first process of a machine that runs other machines. It loads the modules of /modules.list, runs /job, and ends the
-# machine. A sandbox must be able to change its root directory. That is not possible in the initial file system, so
-# everything moves to another file system.
+# The first process of a machine that runs other machines or sandboxes. It loads the modules of /modules.list, runs /job, and
+# ends the machine. First it copies the initial file system into a tmpfs and continues there, because a sandbox changes its
+# root directory, which is not possible in the initial file system.
 b=/bin/busybox
 if [ ! -e /moved ]; then
 	$b mkdir -p /proc /sys /new

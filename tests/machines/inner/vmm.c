@@ -7,14 +7,14 @@
  *   vmm [-c CPUS] [-f 0|1] [-a WORDS] IMAGE [MODULE]
  *
  *   -c  the number of virtual processors; the default is 1
- *   -f  the FSGSBASE bit of CPUID, whatever KVM offers
+ *   -f  sets the FSGSBASE bit of CPUID, whatever KVM offers
  *   -a  the image's command line
  *
  * The guest has 192 MiB, a serial port that can only send, the timer of a PC, and the port 0xf4.
  * MODULE is passed to the image as Xen passes a module. If the image writes to the port 0xf4, the
- * exit status is the same as with QEMU's isa-debug-exit device. It is STATUS_USAGE if an argument
- * or a file is invalid, STATUS_REFUSED if KVM or a system call fails, STATUS_SHUTDOWN after a
- * triple fault, and STATUS_RESET after a reset by the keyboard controller.
+ * exit status is the same as with QEMU's isa-debug-exit device. Otherwise the exit status is
+ * STATUS_USAGE if an argument or a file is invalid, STATUS_REFUSED if KVM or a system call fails,
+ * STATUS_SHUTDOWN after a triple fault, or STATUS_RESET after a reset by the keyboard controller.
  */
 #include <elf.h>
 #include <err.h>
@@ -39,7 +39,7 @@ enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71, STATUS_RESE
 #define LEAVES          256
 #define PAGE            4096u
 
-/* Addresses of the data that a boot loader passes. */
+/* The guest's addresses of the data that a boot loader passes. */
 #define TABLES          0x5000u
 #define START_INFO      0x6000u
 #define COMMAND_LINE    0x7000u
@@ -54,7 +54,7 @@ enum { STATUS_USAGE = 64, STATUS_REFUSED = 70, STATUS_SHUTDOWN = 71, STATUS_RESE
 #define LINE_STATUS     (COM1 + 5)
 #define SCRATCH         (COM1 + 7)
 #define LINE_IDLE       0x60 /* the transmitter is empty */
-#define DIVISOR_LATCH   0x80 /* of LINE_CONTROL: while this bit is set, COM1 is the divisor */
+#define DIVISOR_LATCH   0x80 /* a bit of LINE_CONTROL; while it is set, COM1 is the divisor */
 #define EXIT_PORT       0xf4
 #define KEYBOARD        0x64 /* the keyboard controller's port, by which a PC is reset */
 #define KEYBOARD_RESET  0xfe
@@ -110,7 +110,7 @@ static uint32_t align4(uint32_t size)
 	return (size + 3) & ~3u;
 }
 
-/* Finds the entry point in a note segment. Returns 0 if there is none. */
+/* Returns the entry point that the PVH note in a note segment gives; 0 if there is no such note. */
 static uint32_t find_entry(const uint8_t *notes, uint64_t size)
 {
 	for (uint64_t at = 0; at + sizeof(Elf64_Nhdr) <= size;) {
@@ -194,7 +194,7 @@ static void finish_description(uint8_t *table, const char *signature, uint32_t s
 	finish_table(table, size, 9);
 }
 
-/* Makes the ACPI tables with the number of processors: RSDP, RSDT, MADT. */
+/* Makes the ACPI tables from which the image learns how many processors there are. */
 static void describe_processors(unsigned cpus)
 {
 	uint8_t *const rsdp = memory + TABLES, *const rsdt = rsdp + 0x100,
@@ -203,7 +203,7 @@ static void describe_processors(unsigned cpus)
 
 	put32(madt + 36, LOCAL_APIC);
 	for (unsigned cpu = 0; cpu < cpus; cpu++, entry += 8) {
-		entry[1] = 8; /* type 0, a local APIC */
+		entry[1] = 8; /* the length; the type, entry[0], is 0: a local APIC */
 		entry[2] = entry[3] = (uint8_t)cpu;
 		entry[4] = 1; /* enabled */
 	}
@@ -411,8 +411,8 @@ int main(int argc, char **argv)
 					 .map = MEMORY_MAP,
 					 .map_entries = sizeof map / sizeof map[0]};
 
-	/* Intel processors need memory for a task state segment. On other processors, this request
-	 * fails without harm. */
+	/* On Intel processors, KVM needs an address for a task state segment. On AMD processors,
+	 * the request has no effect. */
 	ioctl(vm, KVM_SET_TSS_ADDR, (unsigned long)TASK_STATE_BASE);
 	CONTROL(vm, KVM_CREATE_IRQCHIP, NULL);
 	CONTROL(vm, KVM_CREATE_PIT2, &timer);
