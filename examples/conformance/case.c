@@ -341,7 +341,7 @@ unsigned any_selector(unsigned entry, uint32_t base)
 		skip("neither modify_ldt nor set_thread_area is available: %s, %s", why(error),
 		     why(other));
 	if (!record->note[0])
-		remark("with a descriptor for TLS, since there is no LDT");
+		remark("with a TLS descriptor, because modify_ldt is not available");
 	known[entry % 8] = tls;
 	return tls << 3 | 3;
 }

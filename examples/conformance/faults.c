@@ -218,7 +218,7 @@ static void compat(const struct test *t)
 	if (w->fault.signal && w->fault.rip == w->stub)
 		skip("this kernel has no 32-bit code segment");
 	if (t->a == FSGS_INSNS) {
-		expect(0, (uint64_t)w->fault.signal, "signal of the way through 32-bit code");
+		expect(0, (uint64_t)w->fault.signal, "signal on the way through 32-bit code");
 		expect(BASE, w->last.insn[GS], "GS base after it");
 		return;
 	}

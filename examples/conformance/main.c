@@ -419,7 +419,8 @@ static int run(const struct options *options, const struct output *output)
 	if (summary.counts[WORD_PASS] + summary.counts[WORD_CLASSIFIED])
 		return written(EXIT_PASS);
 	if (never_started) {
-		fprintf(stderr, "fsgs-conformance: no process can be made for a case\n");
+		fprintf(stderr, "fsgs-conformance: no child process can be created for a "
+				"case\n");
 		return CANNOT_RUN;
 	}
 	/* All cases were skipped. Readers of TAP treat any exit status but 0 as a failure. */
@@ -462,7 +463,8 @@ static int prepare_and_run(const struct options *options, const struct output *o
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &chld, NULL);
 	if (!examine()) {
-		fprintf(stderr, "fsgs-conformance: no process can be made: %s\n", strerror(errno));
+		fprintf(stderr, "fsgs-conformance: no child process can be created: %s\n",
+			strerror(errno));
 		return CANNOT_RUN;
 	}
 	return run(options, output);

@@ -24,7 +24,9 @@ const struct rule_text rules[RULES] = {
 			NULL},
 	[RULE_OTHERS] = {"others", "only the destination changes",
 			 SDM2 RD " and " WR ", Operation" APM, NULL},
-	[RULE_SELECTOR_KEPT] = {"selector-kept", "the segment registers keep their selectors",
+	[RULE_SELECTOR_KEPT] = {"selector-kept",
+				"the instructions do not change the "
+				"selectors of the segment registers",
 				SDM2 WR ", Operation (the base alone is loaded)" APM, NULL},
 	[RULE_LENGTH] = {"length",
 			 "the instruction has 4 bytes without REX and 5 bytes with REX, and "
@@ -88,7 +90,7 @@ const struct rule_text rules[RULES] = {
 	[RULE_GP_SIGNAL] =
 		{"gp-signal",
 		 "#GP arrives as SIGSEGV, si_code SI_KERNEL, si_addr 0, vector 13, error "
-		 "code 0, at the instruction",
+		 "code 0, RIP at the instruction",
 		 "Linux, arch/x86/kernel/traps.c, exc_general_protection",
 		 QEMU "; user-mode Linux (si_code 2)"},
 	[RULE_LOCK] = {"lock", "an instruction with the LOCK prefix raises #UD",
@@ -122,7 +124,7 @@ const struct rule_text rules[RULES] = {
 			    "kernels and sandboxes that refuse ARCH_SET_GS (a refusal is allowed)"},
 	[RULE_GET_PRCTL] = {"get-prctl", "ARCH_GET_FS and ARCH_GET_GS return the current base",
 			    FSGS "; arch_prctl(2)",
-			    "WSL1 (ARCH_GET_GS), old Asterinas and Enarx; " DIES},
+			    "WSL1 (ARCH_GET_GS), old versions of Asterinas and Enarx; " DIES},
 	[RULE_PRCTL_LIMIT] =
 		{"prctl-limit",
 		 "arch_prctl and CLONE_SETTLS refuse an address of TASK_SIZE_MAX or more "
@@ -137,11 +139,12 @@ const struct rule_text rules[RULES] = {
 	[RULE_PTRACE_READ] = {"ptrace-read",
 			      "a tracer reads the actual bases of the traced process",
 			      FSGS "; arch/x86/kernel/ptrace.c, getreg",
-			      UML "; it has no PTRACE_GETREGSET for them" NO_REQUEST},
-	[RULE_PTRACE_WRITE] = {"ptrace-write",
-			       "a traced process continues with the bases that its tracer wrote",
-			       "Linux, arch/x86/kernel/ptrace.c, putreg",
-			       UML "; it has no PTRACE_SETREGSET for them" NO_REQUEST},
+			      UML
+			      "; user-mode Linux has no PTRACE_GETREGSET for the bases" NO_REQUEST},
+	[RULE_PTRACE_WRITE] =
+		{"ptrace-write", "a traced process continues with the bases that its tracer wrote",
+		 "Linux, arch/x86/kernel/ptrace.c, putreg",
+		 UML "; user-mode Linux has no PTRACE_SETREGSET for the bases" NO_REQUEST},
 	[RULE_PTRACE_SELECTOR] = {"ptrace-selector",
 				  "a tracer's write of a base does not change the selector",
 				  "Linux, arch/x86/kernel/ptrace.c, putreg; selftest fsgsbase.c",
@@ -175,7 +178,7 @@ const struct rule_text rules[RULES] = {
 			"kernels before 5.9 with a module that sets CR4.FSGSBASE; user-mode Linux"},
 	[RULE_EVERY_CPU] = {"every-cpu", "the rules hold on each CPU",
 			    "Linux, HWCAP2_FSGSBASE (one bit for all CPUs)",
-			    "mixed hosts; Zhaoxin ZX-C before microcode 0x20e"},
+			    "hosts with different CPUs; Zhaoxin ZX-C before microcode 0x20e"},
 	[RULE_HWCAP2] =
 		{"hwcap2", "AT_HWCAP2 bit 1 is set if, and only if, the instructions work", FSGS,
 		 "qemu-user, user-mode Linux and gVisor (the instructions run, but the bit is 0)"},
@@ -183,7 +186,9 @@ const struct rule_text rules[RULES] = {
 			SDM2 RD " and " WR ", Exceptions; CPUID" APM,
 			"KVM on VMX, if the host was booted with nofsgsbase"},
 	[RULE_SOURCES] =
-		{"sources", "the kernel advertises the feature in the same way in all places",
+		{"sources",
+		 "getauxval(3), /proc/pid/auxv, PR_GET_AUXV and /proc/cpuinfo "
+		 "agree about the feature",
 		 "Linux, getauxval(3), /proc/pid/auxv, prctl(2) PR_GET_AUXV, /proc/cpuinfo",
 		 "valgrind 3.19 (AT_HWCAP2)"},
 };

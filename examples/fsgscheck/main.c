@@ -95,7 +95,9 @@ static int run(uint32_t flags, print_result *print)
 		const char *why = ring0_ask(&result.report, RING0_DEVICE);
 
 		if (why && print != print_nothing)
-			fprintf(stderr, "fsgscheck: ring 0 was not used: " RING0_DEVICE ": %s\n",
+			fprintf(stderr,
+				"fsgscheck: the report has no evidence from ring 0: " RING0_DEVICE
+				": %s\n",
 				why);
 	}
 	clean_report(&result.report);

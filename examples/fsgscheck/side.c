@@ -6,7 +6,12 @@
 #define BIT(finding) FSGS_FINDING_BIT(FSGS_FINDING_##finding)
 
 /* Conditions for a row of the table, besides its verdict and findings. */
-enum { ALWAYS, TRIED, VIRTUAL };
+enum {
+	ALWAYS,
+	TRIED,
+	VIRTUAL,
+	STEADY, /* neither the CPUs nor repeated tests gave different results */
+};
 
 /* The first matching row gives the side at fault. If a different side has to act, the advice names
  * that side. */
@@ -43,8 +48,8 @@ static const struct {
 	 {"host", "the machine's fault, or its host's if this is a VM"}},
 	{FSGS_VERDICT_INCONSISTENT,
 	 BIT(CPUID_MASKED),
-	 ALWAYS,
-	 {"process", "CPUID is masked for this process"}},
+	 STEADY,
+	 {"process", "a tool intercepts CPUID in this process"}},
 	{FSGS_VERDICT_INCONSISTENT, 0, VIRTUAL, {"host", "the host's fault"}},
 	{FSGS_VERDICT_INCONSISTENT,
 	 0,
@@ -61,6 +66,8 @@ static bool holds(uint32_t when, const struct fsgs_report *r)
 		return r->proof == FSGS_PROOF_TRIED;
 	case VIRTUAL:
 		return r->hypervisor[0] != '\0';
+	case STEADY:
+		return r->cpus_differ != FSGS_ANSWER_YES && r->samples_differ != FSGS_ANSWER_YES;
 	default:
 		return true;
 	}

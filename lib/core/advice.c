@@ -31,6 +31,8 @@ enum {
 	RECORDED = 512,    /* read from a file: the library did not run on that machine */
 	OWN = 1024,        /* the library ran on the machine of the report */
 	VIRTUAL = 2048,    /* under a hypervisor, in a guest with its own ring 0 */
+	CHANGED = 4096,    /* repeated tests gave different results */
+	STEADY = 8192,     /* no repeated test gave a different result */
 };
 
 struct condition {
@@ -82,7 +84,8 @@ static int applies(const struct condition *when, const struct fsgs_report *r)
 			     : virtual == FSGS_ANSWER_NO  ? MAYBE_BARE
 			     : virtual == FSGS_ANSWER_YES ? MAYBE_VM | VIRTUAL
 							  : MAYBE_VM | MAYBE_BARE) |
-			    (r->cpuid_max_leaf || r->cpus_checked ? OWN : RECORDED);
+			    (r->cpuid_max_leaf || r->cpus_checked ? OWN : RECORDED) |
+			    (r->samples_differ == FSGS_ANSWER_YES ? CHANGED : STEADY);
 
 	return r->verdict < 8 && (when->verdicts >> r->verdict & 1) &&
 	       (r->findings & when->with) == when->with && !(r->findings & when->without) &&

@@ -304,8 +304,7 @@ static uint64_t find_process(const struct fsgs_report *r)
 
 	return find_not_enabled(r, &around) | find_in_ring0(r) | when(proven, FSGS_FINDING_PROVEN) |
 	       when(unproven, FSGS_FINDING_UNPROVEN) | when(at_risk, FSGS_FINDING_UPGRADE_RISK) |
-	       when(r->cpuid_fsgsbase != FSGS_ANSWER_YES && r->cpuid_faulting == FSGS_ANSWER_YES,
-		    FSGS_FINDING_CPUID_MASKED) |
+	       when(r->cpuid_faulting == FSGS_ANSWER_YES, FSGS_FINDING_CPUID_MASKED) |
 	       /* An emulator affects the verdict only if an instruction ran. */
 	       when(around.emulated && any_at_all(ran, r->trials), FSGS_FINDING_EMULATED) |
 	       when(around.sandboxed, FSGS_FINDING_SANDBOXED) |

@@ -12,25 +12,29 @@
 
 /* clang-format off */
 #define VERDICT_WORDS \
-	WORD("unknown", "The evidence could not be collected.") \
+	WORD("unknown", "The evidence is missing or not sufficient.") \
 	WORD("usable", \
 	     "The kernel advertises the instructions, and nothing contradicts the kernel.") \
-	WORD("unsupported", "The instructions are not offered and do not run.") \
+	WORD("unsupported", "CPUID does not offer the instructions, or this is not 64-bit " \
+		"x86 code.") \
 	WORD("disabled", "CPUID offers the instructions, but the kernel did not enable them.") \
-	WORD("unadvertised", "The instructions run although they are not offered.") \
-	WORD("broken", "The instructions are offered and enabled, but do not work.") \
-	WORD("inconsistent", "The CPUs or the sources contradict each other.")
+	WORD("unadvertised", "The instructions run, but CPUID does not offer them or the " \
+		"kernel does not advertise them.") \
+	WORD("broken", "CPUID offers the instructions, but at least one of them, or " \
+		"CR4.FSGSBASE, does not work.") \
+	WORD("inconsistent", "The CPUs differ, repeated tests differ, or the sources " \
+		"contradict each other.")
 
 #define FINDING_WORDS \
 	WORD("kernel-too-old", \
 	     "The kernel lists the feature but does not enable it. Kernels before Linux 5.9 " \
 	     "do this.") \
 	WORD("switched-off", \
-	     "CPUID offers the feature and the kernel does not list it: it was switched " \
-	     "off by nofsgsbase, clearcpuid or a policy.") \
+	     "CPUID offers the feature, but the kernel does not list it: nofsgsbase, " \
+	     "clearcpuid or a policy has switched the feature off.") \
 	WORD("unproven", \
-	     "It is not known whether this machine would execute the instructions if they " \
-	     "were enabled; no process can find out.") \
+	     "It is not known whether this machine would execute the instructions if the " \
+	     "kernel enabled them. No process can find this out.") \
 	WORD("upgrade-risk", \
 	     "This is Hyper-V with an AMD processor, where a guest has been reported to " \
 	     "die at boot as soon as its kernel used the instructions.") \
@@ -58,8 +62,8 @@
 	     "The instructions run, but the kernel is not prepared for them: any local user " \
 	     "may be able to become root.") \
 	WORD("insn-ud", \
-	     "CPUID offers the instructions and CR4 has them enabled, yet they raise " \
-	     "invalid opcode.") \
+	     "CPUID offers the instructions, and CR4.FSGSBASE is set, but the instructions " \
+	     "raise invalid opcode.") \
 	WORD("cr4-refused", \
 	     "CPUID offers the instructions, but setting CR4.FSGSBASE raises a fault.") \
 	WORD("cr4-dropped", \
@@ -68,8 +72,9 @@
 	     "The instructions run while CR4.FSGSBASE is clear, so a kernel cannot switch " \
 	     "them off.") \
 	WORD("proven", \
-	     "Ring 0 of this running system enabled the instructions and executed all " \
-	     "four, in the 64-bit form that kernels use, with the right values.") \
+	     "A test in ring 0 of this running system enabled the instructions and " \
+	     "executed all four. In the 64-bit form, which kernels use, the values were " \
+	     "right.") \
 	WORD("misconfigured", \
 	     "FSGSCHECK_TRIAL or FSGSCHECK_BASE has an unknown value. The library ignores it.")
 
@@ -102,7 +107,7 @@
 	WORD("yes", "The source says yes.")
 
 #define MODE_WORDS \
-	WORD("unknown", "It is not known which code was running.") \
+	WORD("unknown", "It is not known for which kind of code the library was compiled.") \
 	WORD("64-bit", "This is 64-bit x86 code.") \
 	WORD("32-bit", "This is 32-bit x86 code.") \
 	WORD("not-x86", "This is code of another architecture.")
@@ -127,15 +132,16 @@
 	WORD("system", "A system call that the guard needs failed.")
 
 #define EVENT_WORDS \
-	WORD("syscall", "A base keeps its value across a system call.") \
-	WORD("signal", "A base keeps its value across a signal.") \
-	WORD("yield", "A base keeps its value across a switch to another thread.") \
-	WORD("sleep", "A base keeps its value while the thread sleeps and another runs.") \
-	WORD("fork", "A base keeps its value across a fork.") \
-	WORD("migrate", "A base keeps its value across a migration to another CPU.") \
-	WORD("cpuid", "A base keeps its value across an execution of CPUID.") \
-	WORD("port", "A base keeps its value across a read of an I/O port in ring 0.") \
-	WORD("halt", "A base keeps its value across a HLT in ring 0.")
+	WORD("syscall", "A base must keep its value across a system call.") \
+	WORD("signal", "A base must keep its value across a signal.") \
+	WORD("yield", "A base must keep its value across a switch to another thread.") \
+	WORD("sleep", "A base must keep its value while the thread sleeps and another " \
+		"thread runs.") \
+	WORD("fork", "A base must keep its value across a fork.") \
+	WORD("migrate", "A base must keep its value across a migration to another CPU.") \
+	WORD("cpuid", "A base must keep its value across an execution of CPUID.") \
+	WORD("port", "A base must keep its value across a read of an I/O port in ring 0.") \
+	WORD("halt", "A base must keep its value across a HLT in ring 0.")
 
 #define SIGN_WORDS \
 	WORD("traced", "Another process traces this one.") \

@@ -728,7 +728,7 @@ class Facts(Case):
         """The line FSGSBASE gives the verdict, and the side at fault or what the verdict rests on."""
         for text, words in ((HEAD + crash(), 'broken, the host\'s fault'),
                             (HEAD + crash(cr4='00000000000000f0', **STARTING), 'unknown, the fault of the guest'),
-                            (uname('6.1.0') + LSCPU.format('fsgsbase'), 'usable, shown by the running kernel'),
+                            (uname('6.1.0') + LSCPU.format('fsgsbase'), 'usable, used by the running kernel'),
                             ('fsgscheck: verdict=usable findings= cpus=1\n', 'usable, tried')):
             self.assertIn(f'\nFSGSBASE: {words}'.encode(), explain('-', text=text).stdout)
 

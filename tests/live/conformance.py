@@ -393,7 +393,7 @@ class Without(unittest.TestCase):
         needs_any = {33, 247, 251, 328, 525, 557, 563, 743, 752}
         without = words('modify_ldt')
         for number in needs_any:
-            self.assertEqual(without[number], ('pass', 'with a descriptor for TLS, since there is no LDT'), number)
+            self.assertEqual(without[number], ('pass', 'with a TLS descriptor, because modify_ldt is not available'), number)
         for number in (311, 319, 613, 737):
             self.assertEqual(without[number][0], 'skip', number)
             self.assertIn('modify_ldt', without[number][1])
@@ -406,7 +406,7 @@ class Without(unittest.TestCase):
         for options in (['--json'], ['--tap'], []):
             done = run(*options, wrapper=[WITHOUT, 'fork', '--'])
             self.assertEqual((done.returncode, done.stdout), (3, ''), options)
-            self.assertIn('no process can be made', done.stderr)
+            self.assertIn('no child process can be created', done.stderr)
 
 
 @unittest.skipUnless(CONFINE and shutil.which('linux.uml'), 'user-mode Linux is not installed')

@@ -376,7 +376,7 @@ test('a group of a fleet that nothing was tried on', chromium, async () => {
   const shown = await choose(...files);
   assertSame(shown, command(...files));
   assert.deepEqual(shown.cards, ['4 machines (most): unknown, too little evidence to name a fault',
-                                 '1 machine (vm5): usable, shown by the running kernel; not tried']);
+                                 '1 machine (vm5): usable, used by the running kernel; not tried']);
 });
 
 test('a hypervisor of which only the build is known', chromium, async () => {

@@ -484,7 +484,7 @@ BOOTS = [
           "# CPU 0: the instructions against MSR_GS_BASE", "# CPU 0: both bases over HLT",
           "# CPU 0: clear CR4.FSGSBASE again: .*",
           r"not ok \d+ - CPU 0: wrgsbase refuses a non-canonical address",
-          r"ok \d+ - CPU 0: A base keeps its value across a HLT in ring 0\.", "# hypervisor: TCGTCGTCGTCG")),
+          r"ok \d+ - CPU 0: A base must keep its value across a HLT in ring 0\.", "# hypervisor: TCGTCGTCGTCG")),
     Boot("elf-4-cpus", USABLE, EMULATED, ("# CPU 3: set CR4.FSGSBASE", r"ok \d+ - 4 of 4 CPUs tested"),
          **FOUR),
     # Firmware also lists processors that could be plugged in. They do not count as missing.
@@ -543,7 +543,7 @@ BOOTS = [
     hosted("narrow insn=rdfsbase", BROKEN, "", wrong("rdfsbase", 32)),
     hosted("narrow insn=wrgsbase", BROKEN, "", wrong("wrgsbase", 32)),
     hosted("lose", BROKEN, "no-canonical-check,value-lost",
-           r"not ok \d+ - CPU 0: A base keeps its value across an execution of CPUID\."),
+           r"not ok \d+ - CPU 0: A base must keep its value across an execution of CPUID\."),
     # Only the boot processor is inside the host, so the other processors are healthy.
     Boot("host-lie-4-cpus", INCONSISTENT, "cpus-differ,insn-ud",
          ("# CPU 0: broken: .*", "# CPUs 1-3: usable: .*"), host="lie", **FOUR),

@@ -228,6 +228,8 @@ static const struct row process_rows[] = {
 	 F(CPUID_MASKED), ARCH_PRCTL, ARCH_PRCTL},
 	{"G CPUID faults", U, Y, Y, ALL(OK), {.cpuid_faulting = Y}, INCONSISTENT, INCONSISTENT,
 	 F(CPUID_MASKED), ARCH_PRCTL, ARCH_PRCTL},
+	{"G emulated CPUID", Y, Y, Y, ALL(OK), {.cpuid_faulting = Y}, INCONSISTENT, INCONSISTENT,
+	 F(CPUID_MASKED), ARCH_PRCTL, ARCH_PRCTL},
 	{"H forged", N, Y, Y, ALL(UD), {0}, INCONSISTENT, INCONSISTENT, 0, ARCH_PRCTL,
 	 ARCH_PRCTL},
 	{"no AT_HWCAP2 known", Y, U, U, ALL(OK), {0}, UNKNOWN, UNKNOWN, 0, ARCH_PRCTL,
@@ -565,6 +567,45 @@ Test(decide, nothing_known)
 	r.vantage = FSGS_VANTAGE_PROCESS;
 	cr_expect_eq(fsgs_decide(&r, FSGS_REPORT_MIN), 0);
 	cr_expect_eq(r.verdict, UNKNOWN);
+}
+
+/* Each cause of `inconsistent` has its own reason and first step, whatever else is found. */
+Test(decide, inconsistent_names_its_cause)
+{
+	static const struct {
+		struct fsgs_report report;
+		const char *reason, *step;
+	} rows[] = {
+		{{.cpus_differ = Y, .cpuid_faulting = Y}, "The CPUs of this machine", "nofsgsbase"},
+		{{.samples_differ = Y}, "Repeated tests", "the machine changed"},
+		{{.samples_differ = Y, .cpuid_fsgsbase = N},
+		 "Repeated tests",
+		 "the machine changed"},
+		{{.samples_differ = Y, .cpuid_faulting = Y},
+		 "Repeated tests",
+		 "the machine changed"},
+		{{.cpuid_fsgsbase = Y, .cpuid_faulting = Y}, "a tool intercepts CPUID", "debugger"},
+		{{.cpuid_fsgsbase = N, .cpuid_faulting = Y}, "a tool intercepts CPUID", "debugger"},
+		{{.cpuid_fsgsbase = N}, "CPUID does not offer", "--all-cpus"},
+		{{.cpuid_fsgsbase = N, .cr4_write = FSGS_OUTCOME_OK},
+		 "CPUID does not offer",
+		 "--all-cpus"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct fsgs_report r = rows[i].report;
+
+		r.vantage = FSGS_VANTAGE_PROCESS;
+		r.mode = FSGS_MODE_64BIT;
+		r.hwcap2_fsgsbase = Y;
+		fsgs_decide(&r, sizeof r);
+		cr_expect_eq(r.verdict, INCONSISTENT, "row %zu", i);
+		cr_expect(strstr(fsgs_reason(&r, sizeof r), rows[i].reason), "row %zu: %s", i,
+			  fsgs_reason(&r, sizeof r));
+		cr_assert(fsgs_advice(&r, sizeof r, 0), "row %zu", i);
+		cr_expect(strstr(fsgs_advice(&r, sizeof r, 0), rows[i].step), "row %zu: %s", i,
+			  fsgs_advice(&r, sizeof r, 0));
+	}
 }
 
 /* A verdict that only a newer library knows has the default reason, and no advice. */

@@ -17,9 +17,9 @@ enum { CANNOT_RUN = 3, BAD_USAGE = 64 };
 static const char usage[] =
 	"usage: fsgscheck explain [--json] FILE...\n"
 	"\n"
-	"Says whether FSGSBASE works on another machine, from its files: kernel logs,\n"
-	"/proc/cpuinfo, the output of fsgscheck --json and of the boot image, in any\n"
-	"mixture. The file - is standard input.\n"
+	"Shows from a machine's files whether FSGSBASE works there. The files may be\n"
+	"kernel logs, /proc/cpuinfo, and the output of fsgscheck --json and of the boot\n"
+	"image, in any mixture. The file - is standard input.\n"
 	"\n"
 	"Exit status: as for fsgscheck, of the worst verdict in the files; 3 if they have\n"
 	"no evidence.\n";

@@ -403,7 +403,7 @@ const struct side *found_side(const struct explain_source *s)
 		 {"guest", "the fault of the code that executed the instruction"}},
 		{EXPLAIN_NOTE(PINNED), {"unknown", "something other than the host changed CR4"}},
 		{EXPLAIN_NOTE(MISSING_MODEL), {"host", "this host cannot provide it"}},
-		{EXPLAIN_NOTE(RUNNING), {"none", "shown by the running kernel; not tried"}},
+		{EXPLAIN_NOTE(RUNNING), {"none", "used by the running kernel; not tried"}},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

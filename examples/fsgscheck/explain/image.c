@@ -62,8 +62,11 @@ static void take_verdict(struct explain *e, const struct explain_message *m, str
 	s.cpu = -1;
 	r->vantage = FSGS_VANTAGE_RING0;
 	r->mode = FSGS_MODE_64BIT;
-	/* The line does not contain the proof. The image usually tries all four instructions. */
-	r->proof = FSGS_PROOF_TRIED;
+	/* The line does not contain the proof. Only these two results show that the image tried all
+	 * four instructions. */
+	if (r->verdict == FSGS_VERDICT_USABLE ||
+	    (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD)))
+		r->proof = FSGS_PROOF_TRIED;
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++) {
 		r->verdicts[segment] = r->verdict;
 		r->access[segment] = r->verdict == FSGS_VERDICT_USABLE ? FSGS_ACCESS_INSTRUCTION

@@ -49,9 +49,10 @@ static const struct {
 		 "the version of the kernel: run uname -r on that machine."},
 	[EXPLAIN_NO_SYMBOL] =
 		{"symbol",
-		 "The bit is not set in CR4, and the function's name in the RIP: line is missing "
-		 "or cut off. The kernel's own code runs the instructions only after it has set "
-		 "the bit. The code of a module may run them while the bit is clear."},
+		 "CR4 is missing or does not have FSGSBASE (bit 16) set, and the function's "
+		 "name in the RIP: line is missing or cut off. The kernel's own code runs "
+		 "the instructions only after it has set the bit. The code of a module may "
+		 "run them while the bit is clear."},
 	[EXPLAIN_STARTING] =
 		{NULL,
 		 "This CPU was just being started, and the kernel had not yet set "

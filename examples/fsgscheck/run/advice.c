@@ -108,8 +108,8 @@ void death_verdict(const struct death *d, struct fsgs_report *report)
 const char *death_reason(const struct death *d, const struct fsgs_report *report)
 {
 	if (d->fault.cause == FAULT_CPUID)
-		return "CPUID faults in this process: a tool switched it off by "
-		       "arch_prctl(ARCH_SET_CPUID).";
+		return "CPUID faults in this process: a tool has disabled this instruction "
+		       "with arch_prctl(ARCH_SET_CPUID).";
 	if (d->fault.cause == FAULT_VALUE)
 		return "The value is not a canonical address, so the instruction raises #GP, as it "
 		       "must. The instruction itself works.";
