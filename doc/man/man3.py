@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Makes the manual pages of the functions from the comments in the headers, one page for each group.
+"""Makes the manual pages: one page for each group of functions, from the comments in the headers; and the hand-written
+pages.
 
-    man3.py --names GROUP HEADER                the functions of a group, or of several joined by a comma
-    man3.py OUTPUT VERSION GROUP HEADER NAME... the page of a group, and for each NAME a page that includes it
-    man3.py OUTPUT VERSION PAGE [EXAMPLE]       a hand-written page, with @EXAMPLE@ and the version filled in
+    man3.py --names GROUP HEADER                prints the names of the functions of a group
+    man3.py OUTPUT VERSION GROUP HEADER NAME... writes the page of a group, and for each NAME a page that includes it
+    man3.py OUTPUT VERSION PAGE [EXAMPLE]       writes a hand-written page: fills in @EXAMPLE@, the date and the version
+
+GROUP is the name of a group, or several names joined by commas.
 """
 
 import re
@@ -11,12 +14,12 @@ import sys
 import textwrap
 from pathlib import Path
 
-# No hyphenation and no stretched lines, so that a reader can search for words. groff 1.23 takes the adjustment of lines from
-# the string AD at each heading.
+# Switches hyphenation and stretched lines off, so that a reader can search for words. At each heading, groff 1.23 sets the
+# adjustment of lines to the value of the string AD.
 LAYOUT = '.nr HY 0\n.nh\n.ds AD l\n.ad l'
 NEWS = Path(__file__).parents[2] / 'NEWS.md'
 
-# The text in the NAME section of a page. Other pages have their group's own brief there.
+# The text of the NAME section, for pages that do not use the @brief of their group.
 BRIEFS = {'fsgs_decide': 'decide from the evidence in a report, and put it into words'}
 
 COMMENT = re.compile(r'/\*\*(?!<)((?:(?!\*/).)*)\*/\s*([^/]*?[;{])', re.S)
@@ -27,7 +30,7 @@ def troff(text):
     text = re.sub(r'@p (\S*\w)', r'\\fI\1\\fP', text)
     text = re.sub(r'`([^`]*)`', r'\\fB\1\\fP', text)
     text = re.sub(r'(?<![\w*/])\*(\w+)\*(?!\w)', r'\\fI\1\\fP', text)
-    # In the headers, @ref names only the function's own group, which the page describes under DESCRIPTION.
+    # A function's comment uses @ref only for its own group, whose description is in the page's section DESCRIPTION.
     text = re.sub(r'@ref \w+', r'\\fBDESCRIPTION\\fP', text)
     text = re.sub(r'(?<!\w)::(?=FSGS_)', '', text)
     text = re.sub(r'^([.\'])', r'\\&\1', text, flags=re.M)
@@ -40,7 +43,7 @@ def plain(comment):
 
 
 def paragraphs(text):
-    """Pairs of command and text: the brief, the details, then @param, @retval, @par and so on."""
+    """Pairs of Doxygen command and text, one for each paragraph of a comment. The command is empty if there is none."""
     for part in re.split(r'\n(?=@)|(?= @since)|\n\s*\n', text.strip()):
         words = re.match(r' ?@(\w+)(?:\[[\w,]+\])?\s*', part)
         yield (words[1], part[words.end():]) if words else ('', part)
@@ -51,14 +54,14 @@ def name_of(prototype):
 
 
 def groups(header, group):
-    """The text of each group in a header, without the comment about the group itself."""
+    """The part of the header that belongs to each named group, without the comment about the group itself."""
     text = header.read_text(encoding='utf-8')
     for name in group.split(','):
         yield re.search(rf'@defgroup {name} .*?@\{{(.*?)/\*\* @\}} \*/', text, re.S)[1]
 
 
 def functions(header, group):
-    """Comment and prototype of each function of a group, or of several groups joined by a comma."""
+    """Comment and prototype of each function of the groups."""
     for text in groups(header, group):
         for comment, code in COMMENT.findall(text):
             code = re.sub(r'\s+', ' ', re.sub(r'#\w[^\n]*\n', '', code)).strip()
@@ -91,7 +94,7 @@ def members(inside, end):
 
 
 def constants(header, group):
-    """Name, value and comment of each macro that stands for a number."""
+    """Name, value and comment of each macro that has a value."""
     for text in groups(header, group):
         for comment, name, value in re.findall(
                 r'/\*\*((?:(?!\*/).)*)\*/\n#define (FSGS_\w+(?:\(\w+\))?) +([^\n]+)', text, re.S):
@@ -136,7 +139,7 @@ def short(text):
 
 
 def lists(header, group):
-    """The constants, enumerations and structures of a group."""
+    """The sections about the constants, stubs, enumerations and structures of the groups."""
     lines, numbers = [], list(constants(header, group))
     if numbers:
         lines += ['.SH CONSTANTS']
@@ -176,7 +179,7 @@ def group_page(output, version, group, header, *aliases):
              '.SH NAME', f'{", ".join(names)} \\- {troff(brief[0].lower() + brief[1:])}', '.SH SYNOPSIS', '.nf',
              f'.B #include <{include}>', '']
     lines += [f'.B "{troff(line)}"' for _, prototype in entries for line in wrapped(prototype)] + ['.fi', '.SH DESCRIPTION']
-    # The description of the whole group comes first. Its brief is in the NAME section.
+    # The section begins with the group's description, without its @brief, which is in the NAME section.
     about = re.search(rf'@defgroup {first} [^\n]*\n(.*?)@\{{', text, re.S)[1]
     lines += body(plain(about).partition('\n\n')[2] or 'The functions one by one:')
     for comment, prototype in entries:
@@ -186,13 +189,13 @@ def group_page(output, version, group, header, *aliases):
 
 
 def date(version):
-    """The date of the version's release, from the news."""
+    """The date of this version in NEWS.md; empty if NEWS.md does not have the version."""
     found = re.search(rf'^## {re.escape(version)} \(([\d-]+)\)$', NEWS.read_text(encoding='utf-8'), re.M)
     return found[1] if found else ''
 
 
 def wrapped(prototype):
-    """The lines of a prototype, broken between parameters, so that they fit on a terminal of 60 columns. The text of a
+    """The lines of a prototype, broken only between parameters. They fit on a terminal of 60 columns, where the text of a
     page begins in column 8."""
     whole = prototype.replace(' ', '\0').replace(',\0', ', ')
     return [line.replace('\0', ' ') for line in textwrap.wrap(whole, 52, subsequent_indent=' ' * 8)]
