@@ -167,14 +167,16 @@ def table(names, runs, cases):
 def render(runs, cases):
     out = ['# Conformance: the runs', '',
            '`tests/machines/conformance_table.py` generates this page from runs of `fsgs-conformance` and of its',
-           'ring-0 image: do not edit the page. Machines without a version are packages of Debian 12 (QEMU 7.2, valgrind',
-           '3.19, and Linux 6.1). The real hypervisors and Bochs come first, then the emulators, and then the defective',
-           'hosts of the tests, which `tests/machines/host/policy.c` describes. A host with `ring=3` changes what user mode',
-           'sees, and leaves the guest\'s kernel alone. All that runs in QEMU has QEMU\'s deviations.', '',
+           'ring-0 image: do not edit the page. If a name has no version, QEMU, valgrind and Linux are the packages of',
+           'Debian 12: QEMU 7.2, valgrind 3.19 and Linux 6.1. The real hypervisors and Bochs come first, then the',
+           'emulators, and then the defective hosts of the tests, which `tests/machines/host/policy.c` describes. A host',
+           'with `ring=3` changes what user mode sees, and leaves the guest\'s kernel alone. The machines in QEMU have',
+           'QEMU\'s deviations, too, except those whose host emulates the instructions (`software`, `partial`, `wrong` and',
+           '`narrow`).', '',
            *([f'`native` is {clean(runs["native"]["machine"])}.', ''] if runs['native'].get('machine') else []),
            'In the tables, `+` means that the rule holds, and **F** that it does not hold. `m` means that the behaviour',
-           'was measured, because vendors differ. `-` means that the case cannot be tested on this machine. An empty',
-           'cell means that the machine did not get that far.', '', '## Summary', '',
+           'was measured, because vendors differ or no manual specifies it. `-` means that the case cannot be tested on',
+           'this machine. An empty cell means that the machine ended before this case.', '', '## Summary', '',
            '| machine | holds | measured | fails | cannot be tested | remark |', '|---|---|---|---|---|---|']
     ring0_names = {number for name, run in runs.items() if name.startswith('ring 0') for number in run['cases']}
     for name, run in runs.items():
@@ -186,7 +188,8 @@ def render(runs, cases):
         remark = clean(' '.join(died) if isinstance(died, list) else died)
         out.append(f'| {name} | ' + ' | '.join(map(str, counts)) + f' | {remark} |')
     out += ['', '## Deviations', '',
-            'Cases that fail for the same reason share one line, which quotes the first of them.',
+            'Cases whose messages differ only in numbers share one line, which has the first message. A line lists the',
+            'numbers of at most twelve cases; … stands for further cases.',
             '[Conformance](conformance.md) describes the known deviations, and lists the reproducers.', '']
     for name, run in runs.items():
         rows = list(deviations(run))

@@ -379,17 +379,17 @@ GCC's builtin, two macros of glibc, the bare bit of `AT_HWCAP2`, and the flag in
 table of states is one machine state, in which a live process makes all these checks. A peer is right if its yes or
 no agrees with the column "truth". `fsgscheck` is right if it says `usable` exactly where the truth is yes, and if
 its findings, accesses and exit status are those that the tests' table demands. "–" means that the peer does not
-exist in that build, and is not counted. Lines marked * are not counted for the peers.
+exist in that build; such an entry is not counted. Lines marked * are not counted for the peers.
 
 The tests write this page. `tests/run --suite states` enters the states of `tests/machines/table.py` and writes the
 page to `tests/machines/peers.md` in the build directory. The last test of the suite, `states-peers-page`, compares
-each line with this copy. Lines marked * are not compared, because in these states a peer's answer depends on the CPU
-on which it happens to run. This copy was made on an x86-64 machine that has FSGSBASE, with
+each line of that page with this copy. Lines marked * are not compared, because in these states the answer of a
+peer depends on the CPU that runs it. This copy was made on an x86-64 machine that has FSGSBASE, with
 {versions}. States that this machine could not enter are not listed.
 
-"Yes" means that all four instructions can be used permanently. Instructions that run without being
-advertised count as a no, because the kernel need not preserve the bases that they write. If only one
-segment is broken, the truth is a no, and `fsgscheck` gives the access of each segment separately.
+The truth is "yes" if a program may rely on all four instructions. If the instructions run, but the kernel does
+not advertise them, the truth is "no", because the kernel need not preserve the bases that they write. If only one
+segment is broken, the truth is "no", too; `fsgscheck` then gives the access of each segment separately.
 
 | check | right, real states | answers, real states | right, all states | answers, all states |
 |---|---|---|---|---|

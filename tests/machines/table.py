@@ -126,7 +126,7 @@ NATIVE = [
     Case("native-environment", "the same, with FSGSCHECK_TRIAL=0",
          Process("{static}", environment=(("FSGSCHECK_TRIAL", "0"),)),
          True, USABLE, proof="advertised", also=outcomes("not-tried")),
-    Case("i386", "32-bit code: the kernel advertises instructions that it cannot execute",
+    Case("i386", "32-bit code, which cannot execute the instructions that the kernel advertises",
          Process("{i386}", needs=()),
          False, UNSUPPORTED, "wrong-mode", access="none", proof="advertised"),
     Case("aarch64", "a program for another architecture", Process("qemu-aarch64 {aarch64}", needs=()),
