@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Tests `fsgscheck explain` on evidence in the forms in which tools capture it: captures.py CLASS.
+"""captures.py CLASS: tests `fsgscheck explain` on kernel logs in the forms that other tools give them.
 
-Each form is made from a log of our own defective machine. If the tool that makes the form is installed, the test runs the
-tool. To add a form, add a row to one of the tables."""
+The classes Captured and Tools change a log of the defective host; the other classes write their own lines. To add a form,
+add it to PREFIXES, texts(), characters() or wrapped(). To add a kind of evidence, add a row to FACTS."""
 
 import base64
 import html
@@ -34,7 +34,7 @@ def prefixed(prefix, text):
 
 
 class Log:
-    """A log of the defective host, with and without the kernel's clock."""
+    """A log of the defective host: `text` and `lines` with the kernel's time stamps, `plain` and `bare` without them."""
 
     def __init__(self, path):
         self.text = read(path).replace(b'\r', b'').decode('latin-1')
@@ -62,7 +62,7 @@ def container(line):
 
 
 def partial_records(line, size=50):
-    """A line in the pieces into which a container runtime cuts long lines."""
+    """A long line as a container runtime splits it: each piece has the mark P, except the last, which has F."""
     pieces = [line[i:i + size] for i in range(0, max(1, len(line)), size)]
     return ''.join(f'2025-07-23T10:11:12.123456789Z stdout {"F" if piece is pieces[-1] else "P"} {piece}\n'
                    for piece in pieces)
@@ -110,7 +110,7 @@ PREFIXES = {
 
 
 def quoted_printable(text):
-    """Encodes with perl, or with Python if the modules of perl are missing, as in a minimal Debian."""
+    """Encodes with perl's module, or with Python if perl has no such module, as in a minimal Debian."""
     perl = ('perl', '-MMIME::QuotedPrint', '-0777', '-ne')
     if subprocess.run((*perl, ''), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0:
         return through(*perl, 'print encode_qp($_)', text=text)
@@ -118,7 +118,7 @@ def quoted_printable(text):
 
 
 def texts(log):
-    """The name and the bytes of each form."""
+    """Yields the names of common forms, and the log in each form."""
     text, lines, bare = log.text, log.lines, log.bare
     for width in (40, 64, 72, 80, 100, 120, 132):
         yield f'fold {width}', through('fold', '-w', str(width), text=text)
@@ -219,13 +219,13 @@ def cut(line, width):
 
 
 def docker(lines, size):
-    """The lines in Docker's json-file log: a long line is split, and only its last piece has a line end."""
+    """Docker's json-file log of these lines. Docker splits long lines: only the last piece of a line has its line end."""
     return ''.join(json.dumps({'log': piece, 'stream': 'stdout', 'time': '2025-07-23T10:11:12.1Z'}) + '\n'
                    for line in lines for piece in cut(line + '\n', size))
 
 
 def characters(log):
-    """The name and the bytes of each form in which tools have changed characters."""
+    """Yields the names of forms in which tools change or add characters, and the log in each form."""
     text, lines = log.text, log.lines
     for name, blank in (('no-break', '\u00a0'), ('narrow', '\u202f'), ('em', '\u2003'), ('wide', '\u3000'),
                         ('tab', '\t')):
@@ -267,7 +267,7 @@ def characters(log):
 
 
 def wrapped(log):
-    """Each form that a log has after a tool has wrapped, numbered or packed it: the form's name and its text."""
+    """Yields the names of forms in which tools wrap, number or embed the lines, and the log in each form."""
     for clock, lines in (('', log.lines), ('no clock, ', log.bare)):
         text = '\n'.join(lines) + '\n'
         for width in (60, 80):
@@ -313,7 +313,7 @@ def wrapped(log):
 
 
 def dmesg_json(text):
-    """The log in the form of `dmesg -J`, which reads a file of kernel records."""
+    """The output of `dmesg -J` for this log. It is empty if this dmesg has no option -J."""
     with tempfile.NamedTemporaryFile('w') as file:
         file.write(prefixed('<4>', text))
         file.flush()
@@ -322,7 +322,8 @@ def dmesg_json(text):
 
 
 class Crash(Case):
-    """The same crash in every form: `explain` must find the cause, and may report only the header as missing."""
+    """For tests of one crash in many forms. `explain` must find its cause in each form, and may report only the crash's
+    first line (`header`) as missing."""
 
     def setUp(self):
         self.log = Log(LOG[0])
@@ -338,7 +339,7 @@ class Crash(Case):
 
 @unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
 class Captured(Crash):
-    """The crash in every known form."""
+    """The crash in each form that this file makes, and in compressed files."""
 
     def test_forms(self):
         count = 0
@@ -350,7 +351,7 @@ class Captured(Crash):
         self.assertGreater(count, 330)
 
     def test_crash_alone(self):
-        """A prefix is recognised even if only the lines of the crash itself were pasted."""
+        """`explain` recognises a prefix of all lines even if the text has only the lines of the crash."""
         log = Log(LOG[0])
         plain = '\n'.join(log.bare[log.header:log.panic]) + '\n'
         for prefix in ('node[7]: ', 'INFO:serial:', 'JD> ', 'serial.log:', '2025-07-23 10:11:12,123 - serial - INFO - '):
@@ -371,7 +372,7 @@ class Captured(Crash):
             self.assertIn(f'    {command} FILE | fsgscheck explain -'.encode(), done.stdout)
 
     def test_packed_names(self):
-        """The command in the output can be copied, whatever the name of the file is."""
+        """The command that `explain` prints for a compressed file works in a shell, whatever the name of the file is."""
         with tempfile.TemporaryDirectory() as folder:
             def run(*command):
                 return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -397,7 +398,7 @@ DMESG_OPTIONS = ['', '-T', '-x', '-T -x', '-r', '-d', '-e', '-t', '-H -P --color
 
 @unittest.skipUnless(LOG, 'no log of the defective host in tests/machines/logs')
 class Tools(Crash):
-    """The crash as the real tools print it. Each test runs the tools."""
+    """The crash as installed tools print it, for example journalctl, dmesg and tmux."""
 
     def run_tool(self, *command, **other):
         done = subprocess.run(command, capture_output=True, timeout=60, check=False, **other)
@@ -428,7 +429,7 @@ class Tools(Crash):
                 self.check(f'dmesg {options}', self.run_tool('dmesg', '-F', file.name, *options.split()))
 
     def test_filters(self):
-        """Tools that transfer or convert a log before it is pasted."""
+        """The log after it has passed through a filter, for example cat -n, jq or openssl base64."""
         text = self.log.text
         for command in (('nl', '-ba'), ('cat', '-n'), ('cat', '-A'), ('cat', '-v'), ('expand',), ('unexpand', '-a'),
                         ('pr', '-t', '-o', '4'), ('grep', '-n', ''), ('grep', '--color=always', '-E', 'e|$'), ('tac',),
@@ -458,7 +459,7 @@ class Tools(Crash):
 
     @unittest.skipUnless(shutil.which('tmux'), 'no tmux')
     def test_tmux(self):
-        """A terminal wraps lines, and text that is copied from it has line ends at these places."""
+        """Text that is copied from a terminal has a line end wherever the terminal wrapped a line."""
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, 'log'), 'w', encoding='latin-1') as file:
                 file.write(self.log.text)
@@ -497,7 +498,7 @@ FORMS = [lambda t: t, lambda t: prefixed('[    1.5] ', t), lambda t: json.dumps(
 
 
 class Innocent(Case):
-    """Crashes with other causes are not evidence, and are counted as other crashes."""
+    """Crashes with other causes, and backtraces without a crash, are not evidence."""
 
     def test_others(self):
         for header in OTHER_CRASHES:
@@ -508,7 +509,7 @@ class Innocent(Case):
                     self.assertEqual((seen['crashes'], seen['other_crashes']), (1, 1), (header, symbol))
 
     def test_samples(self):
-        """A backtrace of a CPU that continues is not a crash, even if the CPU is at one of the instructions."""
+        """The dump of a CPU that continues is not a crash, even if its Code: line shows one of the four instructions."""
         for header in SAMPLES:
             for symbol in SYMBOLS:
                 text = HEAD + crash(header, symbol=symbol).replace('---[ end trace 0000000000000000 ]---\n', '')
@@ -517,7 +518,8 @@ class Innocent(Case):
                 self.assertEqual(self.expect_nothing(text)['explain']['crashes'], 0)
 
     def test_unread(self):
-        """A dump without instruction bytes and without a known symbol counts as a crash that could not be read."""
+        """A crash without instruction bytes, in a function that `explain` does not know, counts as one that could not be
+        read."""
         text = HEAD + crash(symbol='ext4_find+0x1/0x2').replace('<f3> 48 0f ae c0 48 89 83', '')
         seen = self.expect_nothing(text)['explain']
         self.assertEqual((seen['other_crashes'], seen['unread_crashes']), (0, 1))
@@ -533,8 +535,8 @@ CLOCKS = ['', '[   12.345678] ', 'Jul 23 10:11:12 vm7 kernel: ', '<6>[   12.5] '
 
 
 class Forged(Case):
-    """Text that a user has chosen does not count as text of the kernel: names of programs, files and devices, and lines
-    of other writers."""
+    """Text that a user can choose does not count as text of the kernel: names of programs, files and devices, and log
+    lines that programs wrote."""
 
     def nothing(self, lines):
         self.expect_nothing(HEAD + ''.join(lines))
@@ -564,7 +566,8 @@ class Forged(Case):
         self.nothing(['Jul 23 10:11:12 vm7 bash[123]: first\n'] + [f'{indent}{name}\n' for name in CHOSEN])
 
     def test_common_prefix(self):
-        """A common beginning of all lines is not a prefix if a name follows it, or if a program wrote it."""
+        """Text with which all lines begin does not count as a logger's prefix if a name follows it, or if the lines are
+        those of a program."""
         for line in ('traps: a[1] trap invalid opcode ip:47ed19 sp:7ffc error:0 in {}[400000+d0000]',
                      'audit: type=1701 audit(1.1:1): auid=1000 comm="a" exe="{}" sig=4', 'usb 1-1: Product: {}',
                      'input: {} as /devices/virtual', 'systemd[1]: {}', 'Memory cgroup out of memory: Killed process 1 ({})',
@@ -577,7 +580,7 @@ class Forged(Case):
             self.nothing([line.format(name) + '\n' for name in CHOSEN] * 8)
 
     def test_line_ends_in_names(self):
-        """An escaped line end in a name does not begin a line of the kernel."""
+        """An escaped line end inside a name, for example #012 or <br>, does not start a new line of the kernel."""
         for joint in ('#012', '\\n', '%0A', '<br>', '\u2028', '\u0085', '\v', '\\x0a', '&#10;', '=0A', '</p>'):
             for clock in ('[   12.5] ', 'Jul 23 10:11:12 vm7 kernel: ', ''):
                 for line in ('audit: type=1701 comm="a" exe="{}" sig=4', 'usb 1-1: Product: {}'):
@@ -640,9 +643,9 @@ def clocked(clock, text):
 
 BOTH = ('broken', ['insn-ud'])
 UNKNOWN = ('unknown', [])
-# The name, the text, the verdict with findings (None: no evidence), and a word of a note or None.
+# Each row: a name, the text, the expected verdict and findings (None: no evidence), and words of a note (None: any notes).
 FACTS = [
-    # False positives and false negatives.
+    # Texts that look like another verdict at first sight.
     ('AP before CR4', HEAD + crash(cr4='00000000000000f0', **STARTING), UNKNOWN, 'just being started'),
     ('AP, later', HEAD + crash(cr4='00000000000006b0', **STARTING), UNKNOWN, 'just being started'),
     ('AP with the bit', HEAD + crash(cr4='00000000001506f0', **STARTING), BOTH, None),
@@ -671,7 +674,7 @@ FACTS = [
                             code='8b 00', symbol='pmc_core_probe+0x138/0x190'), None, None),
     ('CET', HEAD + crash('general protection fault: 0000 [#1] SMP', code='0f 22 e7 c3', rdi='0000000000b50ef0',
                          cr4='0000000000350ef0', symbol='native_write_cr4+0x4/0x60'), None, None),
-    # Parts of a crash dump.
+    # Crash dumps that were typed, cut off, or read from a picture.
     ('typed with a symbol', 'invalid opcode: 0000 [#1]\nRIP: 0010:copy_thread+0xd2/0x280\n'
      'Kernel panic - not syncing: Attempted to kill the idle task!\n', UNKNOWN, 'Code: line'),
     ('typed without a selector', 'RIP: current_save_fsgs+0x38/0xa0\n'
@@ -681,7 +684,7 @@ FACTS = [
     ('from a picture, registers', (HEAD + crash(cr4='OOOOOOOO001506f0')), UNKNOWN, 'read from a picture'),
     ('cut at 80', ''.join(f'[    0.486493] {line}'[:80] + '\n' for line in (HEAD + crash()).splitlines()), UNKNOWN,
      'Code: line'),
-    # Output of other tools.
+    # Output of debuggers, hypervisors and lscpu, and options of the kernel.
     ('decode_stacktrace.sh', DECODED, BOTH, None),
     ('crash bt', TOOL, UNKNOWN, 'Code: line'), ('crash bt and dis', TOOL + DIS, ('broken', []), 'CR4 is missing'),
     ('crash dis and bt', DIS + TOOL, ('broken', []), 'CR4 is missing'),
@@ -713,7 +716,7 @@ FACTS = [
 
 
 class Facts(Case):
-    """Public reports with the conclusion that an expert drew from them: one row for each kind."""
+    """Each row of FACTS is a kind of report as people publish it, with the conclusion that an expert draws from it."""
 
     def test_facts(self):
         for name, text, wanted, note in FACTS:
@@ -725,7 +728,7 @@ class Facts(Case):
                 self.assertIn(note or '', notes)
 
     def test_words(self):
-        """The line FSGSBASE gives the verdict, and the side at fault or what the verdict rests on."""
+        """The line "FSGSBASE: ..." gives the verdict, and then the side at fault or what the verdict rests on."""
         for text, words in ((HEAD + crash(), 'broken, the host\'s fault'),
                             (HEAD + crash(cr4='00000000000000f0', **STARTING), 'unknown, the fault of the guest'),
                             (uname('6.1.0') + LSCPU.format('fsgsbase'), 'usable, used by the running kernel'),
@@ -733,7 +736,7 @@ class Facts(Case):
             self.assertIn(f'\nFSGSBASE: {words}'.encode(), explain('-', text=text).stdout)
 
     def test_command(self):
-        """Each command is complete, on a line of its own."""
+        """The advice gives its command complete, on a line of its own."""
         page = explain('-', text=HEAD + crash()).stdout
         self.assertIn(b'\n       Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $true\n', page)
 
@@ -745,7 +748,7 @@ class Facts(Case):
 
 
 class Processors(Case):
-    """Lists of flags as they are pasted. A truncated list does not show that the flag is missing."""
+    """Pasted lists of a processor's flags. If a list is cut off, `explain` must not conclude that the flag is missing."""
 
     AMD = read(os.path.join(OWN, 'cpuinfo-epyc-7281.txt')).decode()
 
@@ -790,7 +793,7 @@ class Processors(Case):
         self.assertEqual([s['verdict'] for s in seen['explain']['sources']], ['unknown', 'disabled'])
 
     def test_tools(self):
-        """From the output of lscpu and cpuid, `explain` gets this machine's own CPUID and flags."""
+        """`explain` reads the flag from this machine's lscpu, and the CPUID bit from its cpuid."""
         listed = ' fsgsbase' in read('/proc/cpuinfo').decode()
         for option in ([], ['-J']):
             seen = self.report(through('lscpu', *option, text=''))
@@ -802,7 +805,8 @@ class Processors(Case):
 
 
 class Linear(Case):
-    """Twice the input takes at most about three times the time, even for the inputs that take longest."""
+    """Input of twice the size takes less than three times as long (plus 0.1 s), even if it is of the slowest kinds
+    (WORST)."""
 
     WORST = {
         'quotes': lambda n: b'> ' * (n // 2),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests the command's contract: options, forms of output, exit statuses."""
+"""Tests the contract of the command fsgscheck: options, forms of output, exit statuses."""
 
 import json
 import os
@@ -60,7 +60,7 @@ class Json(unittest.TestCase):
     def test_all_cpus(self):
         report = json.loads(run('--json', '--all-cpus', '--survival').stdout)
         self.assertEqual(sum(group['count'] for group in report['cpus']), len(os.sched_getaffinity(0)))
-        # A kernel that does not enable the instructions does not save bases, so under it the command tests no survival.
+        # The command tests survival only if the kernel advertises the instructions: another kernel may lose a base.
         self.assertEqual(report.get('survival', {}).get('lost'), [] if advertised() else None)
 
     @unittest.skipIf(STATIC == COMMAND, 'a setuid program does not find its uninstalled library')
@@ -105,7 +105,7 @@ class Human(unittest.TestCase):
         for options in ([], ['--all-cpus', '--survival'], ['--no-trial']):
             lines = run(*options).stdout.splitlines()
             self.assertRegex(lines[0], r'^FSGSBASE: \S+, \w')
-            # If there are findings, their sentences make the page longer.
+            # Each finding adds a sentence, so the page may be longer if there are findings.
             if 'Findings' not in lines:
                 self.assertLessEqual(len(lines), 24)
             self.assertLessEqual(max(map(len, lines)), 80)
@@ -118,12 +118,13 @@ class Human(unittest.TestCase):
             self.assertLessEqual(max(map(len, shown.stdout.splitlines())), 80, command)
 
     def test_narrow_terminal(self):
-        """No line is wider than the terminal, except a row of the evidence with a long processor name."""
+        """No line is wider than the terminal, except rows of the evidence: these do not wrap, and a processor's name may be
+        long."""
         for columns in (40, 60, 80):
             lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
             sentences = [line for line in lines if not re.match(r'  \S+ {2,}', line)]
             self.assertLessEqual(max(map(len, sentences)), columns)
-        # If the width is unknown, below 40 or above 80 columns, the lines are the same as in a file.
+        # If the width is 0 (unknown), below 40 or above 80, the command writes the same lines as into a pipe.
         for columns in (0, 5, 200):
             lines = self.on_terminal(columns=columns, NO_COLOR='1').decode().replace('\r', '').splitlines()
             self.assertEqual(lines, run().stdout.splitlines())
@@ -174,7 +175,7 @@ class Usage(unittest.TestCase):
         self.assertRegex(run('--version').stdout, r'^fsgscheck \d+\.\d+\.\d+\n$')
 
     def test_script_takes_the_callers_paths(self):
-        """examples/run works in its own source tree, but resolves its arguments in the caller's directory."""
+        """examples/run changes to its source tree, but its arguments are paths relative to the caller's directory."""
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(os.path.join(folder, 'tree', 'examples'))
             os.makedirs(os.path.join(folder, 'tree', 'tests'))

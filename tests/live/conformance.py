@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The conformance suite as its users run it: natively, with output as TAP, KTAP or JUnit, and on machines that deviate."""
+"""conformance.py CLASS: tests the conformance suite as its users run it: natively, with output as TAP, KTAP or JUnit, in
+sandboxes, and in emulators that break rules."""
 
 import contextlib
 import json
@@ -25,7 +26,7 @@ WITHOUT = os.environ['WITHOUT']
 CONFINE, LAUNCH = os.environ.get('CONFINE'), os.environ.get('LAUNCH')
 
 CANONICAL = set(range(201, 223)) | {805, 806}
-# The deviations of qemu-user. Each was checked by hand and is described in doc/conformance.md.
+# The cases that may fail in qemu-user. Each of these deviations was checked by hand and is in doc/conformance.md.
 QEMU_USER = CANONICAL | {43, 246, 902, 626} | set(range(421, 427))
 
 
@@ -43,13 +44,13 @@ def failed(done):
 
 
 def present():
-    """Whether the instructions run here."""
+    """Whether the instructions run here. If not, the suite skips all cases, and ends with status 4."""
     return run('--only', '1').returncode != 4
 
 
 class Ktap:
-    """A parser as strict as Documentation/dev-tools/ktap.rst: version, plan, results in order. In KTAP the diagnostic
-    lines of a result come directly before it, in TAP after it."""
+    """Parses KTAP as strictly as the kernel's Documentation/dev-tools/ktap.rst: version, plan, results in order. Parses
+    TAP, too: there, the diagnostic lines of a result follow the result. In KTAP, they come directly before it."""
 
     def __init__(self, text, version='KTAP version 1'):
         lines = text.splitlines()
@@ -102,13 +103,14 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_every_case_finishes(self):
-        """Every case finishes, even on a machine that breaks rules. A case that dies would not judge its own rule."""
+        """Every case finishes, even on a machine that breaks its rule: a case that dies cannot report whether the rule
+        holds."""
         for number, case in cases(run('--json', '--repeat', '2')).items():
             self.assertNotIn('did not finish', case.get('what', ''), f'{number}: {case}')
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_inherited(self):
-        """Signals, masks and limits that a parent may pass on must not make a case fail or hang."""
+        """Ignored and blocked signals and limits that the parent passes on must not change the result of a case."""
         def ignoring():
             for number in (signal.SIGCHLD, signal.SIGQUIT, signal.SIGUSR1, signal.SIGTRAP, signal.SIGSEGV):
                 signal.signal(number, signal.SIG_IGN)
@@ -130,24 +132,26 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_repeat_goes_on_after_a_skip(self):
-        """If a run of a case is skipped, the other runs follow, and the skipped runs are counted."""
+        """If one run of a case skips, the suite still makes the other runs, and counts the runs that skip."""
         seen = cases(run('--json', '--only', '73[78]', '--repeat', '3', wrapper=[WITHOUT, 'modify_ldt', '--']))
         for case in seen.values():
             self.assertEqual((case['result'], case['runs'], case['skipped_runs']), ('skip', 3, 3))
-        # A case that needs --risky is not repeated.
+        # Without --risky, a risky case skips once and is not repeated.
         seen = cases(run('--json', '--only', '541', '--repeat', '3'))
         self.assertEqual(seen[541]['runs'], 1)
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_descriptor_that_the_processor_does_not_see(self):
-        """A case skips if the kernel accepts a descriptor but does not load the table: loading the selector would fault."""
+        """If the kernel accepts a descriptor, but the processor does not find it, the case skips: a load of its selector
+        would fault."""
         seen = cases(run('--json', '--only', '33', wrapper=[WITHOUT, 'ldt-ignored', 'set_thread_area', '--']))
         self.assertEqual(seen[33]['result'], 'skip')
         self.assertIn('LSL finds no descriptor', seen[33]['note'])
 
     @unittest.skipUnless(present(), 'the instructions do not run here')
     def test_limit(self):
-        """A case that takes longer than the limit fails, with the reason, and its process leads its own process group."""
+        """The suite ends a case that takes longer than the limit, and says so in the note. To exceed the limit, the test
+        stops the case's process, which it finds as the leader of a process group."""
         with subprocess.Popen([SUITE, '--json', '--only', '129', '--repeat', '3', '--limit', '1'], text=True,
                               stdout=subprocess.PIPE) as suite:
             stopped = None
@@ -161,7 +165,8 @@ class Native(unittest.TestCase):
         self.assertIn('stopped after 1 seconds', case['note'])
 
     def test_one_process(self):
-        """With --no-fork, each case has the same result as in its own process, even a case that is skipped."""
+        """With --no-fork, a case gives the same report as in its own process, apart from the time. Case 541 skips in
+        both."""
         for number in (201, 541, 902):
             apart, here = (cases(run('--json', '--only', str(number), *more))[number] for more in ((), ('--no-fork',)))
             for case in (apart, here):
@@ -170,8 +175,8 @@ class Native(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('gdb') and present(), 'gdb is not installed, or the instructions do not run here')
     def test_debugger(self):
-        """The gdb command in doc/conformance.md stops before the instruction. Then gdb can go to the instruction, although
-        the case has changed the FS base."""
+        """The gdb command in doc/conformance.md stops before the case sets the bases, and shows the instruction under
+        test. gdb then reaches the instruction, although the case has changed the FS base."""
         text = (SOURCE / 'doc/conformance.md').read_text(encoding='utf-8').replace('\\\n', '')
         command, = re.findall(r'^    (gdb -iex .* --args) \./fsgs-conformance (.*)$', text, re.M)
         *words, last = shlex.split(command[0])
@@ -190,7 +195,7 @@ class Native(unittest.TestCase):
         lines = [line.split('\t') for line in run('--list').stdout.splitlines()]
         numbers = [int(line[0]) for line in lines]
         self.assertEqual(numbers, sorted(set(numbers)))
-        # A case keeps its number for ever: new cases get new lines in this file, and no line is changed or removed.
+        # A case keeps its number for ever. So lines may be added to conformance-numbers.txt, but not changed or removed.
         with open(TESTS / 'live/conformance-numbers.txt', encoding='utf-8') as file:
             pinned = [tuple(line.split()) for line in file if ' ring0/' not in line]
         self.assertEqual([(line[0], line[1]) for line in lines], pinned)
@@ -254,7 +259,7 @@ class Protocols(unittest.TestCase):
                 Ktap(text)
 
     def test_junit(self):
-        """The XML is well formed, its counts are those of its cases, and each failure has a reason."""
+        """The XML is well formed, its totals match its cases, and each failure and each skip has a reason."""
         done = run('--xml', 'junit', '--only', 'faults', wrapper=[MUTATE, 'gp-missing'])
         suite, = ElementTree.fromstring(done.stdout)
         found = {case.get('name').split()[0]: case for case in suite.findall('testcase')}
@@ -276,7 +281,7 @@ class Protocols(unittest.TestCase):
     def test_prove(self):
         with tempfile.TemporaryDirectory() as directory:
             script = os.path.join(directory, 'conformance.t')
-            # Without the feature, all cases are skipped, and the suite passes.
+            # gp-missing makes cases fail. Where the instructions do not run, all cases skip instead, and prove passes.
             for wrapper, passes in (('', True), (f'{MUTATE} gp-missing', not present())):
                 with open(script, 'w', encoding='utf-8') as file:
                     file.write(f'exec {wrapper} {SUITE} --tap --only faults\n')
@@ -310,7 +315,7 @@ class Machines(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
     def test_processor_cannot_steer_a_terminal(self):
-        """The host chooses the processor's name, which must not break the output."""
+        """The host chooses the processor's name. Control characters in the name must not reach the output."""
         for form in ([], ['--json'], ['--xml', 'junit']):
             done = run('--only', '1', *form, wrapper=['qemu-x86_64', '-cpu', 'max,model-id=a\033[31m\n\u202ez'])
             self.assertEqual(done.returncode, 0, form)
@@ -332,8 +337,8 @@ class Machines(unittest.TestCase):
         self.assertEqual({case['result'] for number, case in cases(done).items() if number != 239}, {'skip'})
 
     def test_one_instruction_that_faults(self):
-        """If WRGSBASE faults, the cases that execute it fail for this reason. Case 702 does not blame system calls, no case
-        skips because of them, and case 1, which only reads FS, passes."""
+        """If WRGSBASE faults, cases 702 and 706, which execute it, fail and report the signal. They must not blame system
+        calls or skip. Case 1, which only reads FS, passes."""
         if not LAUNCH:
             self.skipTest('this build has no launcher (libzydis-dev)')
         for fault, signal in (('ud', 'signal 4'), ('gp', 'signal 11')):
@@ -348,14 +353,14 @@ class Machines(unittest.TestCase):
 
 @unittest.skipUnless(CONFINE and advertised(), 'this kernel does not advertise FSGSBASE, or has no filters')
 class Sandboxed(unittest.TestCase):
-    """If a sandbox refuses a call, the suite must not report a deviation."""
+    """If a sandbox refuses arch_prctl, or a kernel does not know AT_HWCAP2, the suite must not report deviations."""
 
     def test_refused_arch_prctl(self):
         for how, reason in (('eperm', 'not permitted'), ('enosys', 'not implemented'), ('trap', 'ends the calling process')):
             done = run('--json', wrapper=[CONFINE, f'arch_prctl={how}', '--'])
             self.assertEqual((failed(done), done.returncode), (set(), 0), how)
             words = {number: (case['result'], case['note']) for number, case in cases(done).items()}
-            # Cases about the call skip. Cases that only set a base continue without the call.
+            # Cases about arch_prctl skip. Cases that need only some base pass without the call.
             for number in (401, 416, 418, 430):
                 self.assertEqual(words[number][0], 'skip', how)
                 self.assertIn(reason, words[number][1], how)
@@ -364,13 +369,14 @@ class Sandboxed(unittest.TestCase):
 
 
     def test_unaware_kernels(self):
-        """A kernel without AT_HWCAP2 belongs to an emulator if its release is 4.11 or later. A kernel before 4.11 may be
-        genuine, and some cases would crash it, so they skip."""
+        """Linux has AT_HWCAP2 since 4.11. Where it is missing in a later release, an emulator runs the suite, and all
+        cases run. A kernel of an earlier or unreadable release may be genuine. Cases that could crash such a kernel
+        skip."""
         if not LAUNCH:
             self.skipTest('this build has no launcher (libzydis-dev)')
         for release, asked in (('6.1.0-13-amd64', True), ('4.11.0', True), ('4.10.17', False),
                                ('4.4.0-210-generic', False), ('3.10.0-1160.el7.x86_64', False), ('x', False)):
-            # The launcher can trace only a few processes, so only a few cases run.
+            # The launcher can trace 32 processes at most, and each case is a process, so only a few cases run.
             done = run('--json', '--only', '1[124][78]',
                        wrapper=[LAUNCH, '--hwcap2=absent', '--everywhere', f'--uname=release:{release}', '--'])
             seen = cases(done)
@@ -380,11 +386,12 @@ class Sandboxed(unittest.TestCase):
 
 
 class Without(unittest.TestCase):
-    """Runs in which a system call is missing."""
+    """Runs of the suite in which a system call fails or is missing."""
 
     @unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE')
     def test_no_ldt(self):
-        """Without an LDT, cases that need any descriptor use one for TLS. Cases about the LDT skip, with the reason."""
+        """Without an LDT, cases about the LDT skip, with the reason. Cases for which any descriptor will do use one for
+        TLS, made by set_thread_area, and skip if that is missing, too."""
         def words(*what):
             done = run('--json', wrapper=[WITHOUT, *what, '--'])
             self.assertEqual(failed(done), set(), what)
@@ -413,11 +420,11 @@ class Without(unittest.TestCase):
 @unittest.skipUnless(advertised(), 'this kernel does not keep the bases of user-mode Linux: no FSGSBASE')
 class UserMode(unittest.TestCase):
     def test_user_mode_linux(self):
-        """User-mode Linux breaks many rules, and the output must name it at each case that fails."""
+        """User-mode Linux breaks many rules. Each line "known of" of the output must name user-mode Linux."""
         there = machine.user_mode_linux(CONFINE, os.environ['INIT'], os.environ['STATIC'], ['--tap'], timeout=100)
         text, status = there.section('fsgs-conformance-static')
         self.assertEqual(status, 1)
-        # Three cases about FS must fail, and one case about GS must pass.
+        # In user-mode Linux, the FS cases 557, 561 and 766 fail, and the GS case 562 passes.
         self.assertRegex(text, r'not ok \d+ - 561 ')
         self.assertRegex(text, r'\nok \d+ - 562 ')
         self.assertRegex(text, r'not ok \d+ - 557 ')
@@ -429,14 +436,14 @@ class UserMode(unittest.TestCase):
 
 @unittest.skipUnless(CONFINE and shutil.which('qemu-system-x86_64'), 'QEMU is not installed')
 class Risky(unittest.TestCase):
-    """Cases that may crash a defective kernel, on a distribution's kernel in an emulated machine."""
+    """The cases that may crash a defective kernel pass on a distribution's kernel in an emulated machine."""
 
     def test_risky(self):
         try:
             kernel = machine.kernel(os.environ['KERNELS'])
         except machine.Unavailable as reason:
             self.skipTest(str(reason))
-        # Only Intel processors support SYSENTER in 64-bit code, and only AMD processors SYSCALL in 32-bit code.
+        # Case 777 uses SYSENTER in 64-bit code, which only Intel supports. Case 778 uses SYSCALL in 32-bit code: only AMD.
         for cpu, skipped in (('EPYC', {777}), ('Haswell', {778})):
             with tempfile.TemporaryDirectory() as folder:
                 initrd = machine.initrd(os.path.join(folder, 'initrd'), [
@@ -451,13 +458,14 @@ class Risky(unittest.TestCase):
 
 
 class Foreign(unittest.TestCase):
-    """Code that runs with foreign bases must not access memory through FS or GS."""
+    """The code in the object file FOREIGN runs while FS and GS have foreign bases. Only functions that test the segments
+    may access memory through them."""
 
     @unittest.skipUnless(shutil.which('objdump') and shutil.which('nm'), 'binutils are not installed')
     def test_code(self):
         text = subprocess.run(['objdump', '-d', FOREIGN], capture_output=True, text=True, check=True,
                               timeout=60).stdout
-        # Only these functions may use FS and GS, because their purpose is to test the segments.
+        # The functions listed below test the segments, so they may use FS and GS.
         function, places = None, set()
         for line in text.splitlines():
             if match := re.match(r'[0-9a-f]+ <(\w+)>:', line):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests `fsgscheck explain`, with one class for each subject: explain.py CLASS."""
+"""explain.py CLASS: tests one subject of `fsgscheck explain`. captures.py and pasted.py use the functions of this file."""
 
 import fcntl
 import glob
@@ -30,8 +30,8 @@ def explain(*arguments, text=None):
 
 
 def peak_memory(files):
-    """The peak memory in KiB after the command has read the files. The standard input is larger than a pipe's buffer, so
-    the write returns only after the files were read."""
+    """Returns the command's peak memory in KiB when it has read the files. The command reads standard input last. The
+    input is larger than a pipe's buffer, so the write returns only after the command has read the files."""
     with subprocess.Popen([COMMAND, 'explain', *files, '-'], stdin=subprocess.PIPE,
                           stdout=subprocess.DEVNULL) as child:
         child.stdin.write(b'\n' * (1 << 20))
@@ -111,7 +111,8 @@ class Case(unittest.TestCase):
 
 
 class Story(Case):
-    """The logs of the defective host under both kernels: the verdict, the finding, and the first step of the advice."""
+    """The logs of several kernels in each mode of the defective host (lie, drop, refuse ...): the verdict, the finding, and
+    the advice."""
 
     def logs(self, pattern):
         logs = machine_logs(pattern)
@@ -175,7 +176,7 @@ class Story(Case):
 
 
 class Unrelated(Case):
-    """Crashes with other causes, and lines about programs, are not evidence."""
+    """Crashes with other causes, and the kernel's lines about programs that crashed, are not evidence."""
 
     def test_ten(self):
         logs = glob.glob(os.path.join(OWN, 'unrelated-*.log'))
@@ -191,7 +192,7 @@ class Unrelated(Case):
     def test_together(self):
         text = b''.join(map(read, sorted(glob.glob(os.path.join(OWN, 'unrelated-*.log')))))
         seen = self.expect_nothing(text)['explain']
-        self.assertGreaterEqual(seen['other_crashes'], 7)  # a panic can count as the end of another log's crash
+        self.assertGreaterEqual(seen['other_crashes'], 7)  # a panic can count as the end of a crash in the log before it
         self.assertEqual(seen['other_crashes'], seen['crashes'])
 
     def test_around_ours(self):
@@ -199,14 +200,16 @@ class Unrelated(Case):
         self.expect(text + STORY.encode() + text, 'broken', ['insn-ud'])
 
     def test_other_cr4_write(self):
-        """A write to CR4 is not evidence if it sets UMIP, or FSGSBASE when FSGSBASE is set already."""
+        """A fault of a write to CR4 is not evidence if the write sets UMIP and not FSGSBASE, or if FSGSBASE was set
+        already."""
         for value in ('00000000000008b0', '0000000000010000'):
             self.expect_nothing(HEAD + crash('PANIC: early exception 0x0d IP 10:ffffffffa2c46272 error 0',
                                              code='0f 22 e7 eb 1a', rdi=value,
                                              cr4='00000000000100b0', symbol='native_write_cr4+0x2/0x60'))
 
     def test_program_in_kernel_dump(self):
-        """If a system call crashed, the bytes of the program that made it are not evidence."""
+        """The dump of a crash in a system call also shows the instruction bytes of the program (RIP: 0033). These are not
+        evidence."""
         text = crash(code='0f 0b 41 f7') + dump(selector='0033', symbol='0x7f4c1d3b1a57')
         self.expect_nothing(HEAD + text)
 
@@ -221,7 +224,7 @@ class Unrelated(Case):
 
 
 class Evidence(Case):
-    """The facts that a log shows, and what it leaves open."""
+    """What a log proves, and what `explain` must leave open."""
 
     def note(self, text, verdict, word, findings=()):
         report = self.expect(text, verdict, findings)
@@ -261,7 +264,8 @@ class Evidence(Case):
         self.note(HEAD + crash(cr4='0000000000'), 'broken', 'CR4 is missing')
 
     def test_no_header(self):
-        """Without its first line, a dump is still sufficient evidence if the log shows that a task or the machine ended."""
+        """A dump without its first line is sufficient evidence only if other lines show that the kernel ended a task or
+        panicked."""
         text = HEAD + '\n'.join(crash().split('\n')[1:])
         self.note(text, 'broken', 'why the kernel stopped is missing', ['insn-ud'])
         text = text.replace('---[ end trace', '---[ end of').replace('00000046', '00000246')
@@ -278,7 +282,7 @@ class Evidence(Case):
             self.expect_nothing(HEAD + crash(code=code, symbol='do_something+0x1/0x2'))
 
     def test_right_edge(self):
-        """Text from a picture of a screen of 80 columns: its last 24 lines, with the right edge cut off."""
+        """The last 24 lines of a screen of 80 columns, with the right edge cut off, as in a photograph."""
         for log in machine_logs('lie-6*.log'):
             lines = [line[at:at + 80] for line in read(log).decode().splitlines() if line.startswith('[')
                      for at in range(0, len(line), 80)]
@@ -300,7 +304,8 @@ class Evidence(Case):
                   ['insn-ud'])
 
     def test_no_symbol(self):
-        """A symbol that is cut off may be that of a module. This does not matter if CR4.FSGSBASE is set."""
+        """If the symbol is cut off, the code may be that of a module. With CR4.FSGSBASE clear, invalid opcode is right for a
+        module, so the verdict is unknown. With the bit set, the symbol does not matter."""
         for symbol in ('', 'current_save', '0xffffffff8107a1c0'):
             self.note(HEAD + crash(cr4='00000000001406b0', symbol=symbol), 'unknown', 'missing or cut off')
             self.note(HEAD + crash(cr4='0000', symbol=symbol), 'unknown', 'missing or cut off')
@@ -354,7 +359,7 @@ class Evidence(Case):
 
 
 class Encodings(Case):
-    """Every form of the four instructions is recognised, and none of the neighbouring opcodes."""
+    """`explain` recognises every form of the four instructions, and does not take neighbouring opcodes for them."""
 
     def test_insns(self):
         for digit, name in enumerate(INSNS):
@@ -369,7 +374,7 @@ class Encodings(Case):
 
     def test_neighbours(self):
         for code in ('f0 f3 48 0f ae c0',        # with LOCK
-                     'f3 f2 48 0f ae c0',        # the last prefix counts
+                     'f3 f2 48 0f ae c0',        # F2 overrides F3
                      '48 0f ae c0', '0f ae c0',  # no F3
                      'f3 48 0f ae 00', 'f3 48 0f ae 40 08', 'f3 48 0f ae 98 00 00 00 00',  # memory
                      'f3 48 0f ae e0', 'f3 48 0f ae e8', 'f3 0f ae f0', 'f3 0f ae f8',  # /4 to /7
@@ -391,7 +396,7 @@ class Encodings(Case):
 
 
 class Forms(Case):
-    """The same crash through every console that is known to garble text."""
+    """The same crash in the forms that consoles give to text: prefixes, line ends, colours, mixed and cut lines."""
 
     def same(self, text):
         return self.expect(text, 'broken', ['insn-ud'], 'rdfsbase')['explain']
@@ -421,7 +426,8 @@ class Forms(Case):
         self.same('\033[2J\033[01;01H\033[=3h' + STORY)
 
     def test_interleaved(self):
-        """Two CPUs print at once, with the caller in each line, and with other lines between them."""
+        """The lines of two crashing CPUs alternate, and the caller ([T0], [C3]) in each line tells them apart. Then one
+        crash alternates with other messages."""
         other = HEAD + crash(code='0f 0b 66 90', who='1 PID: 7 Comm: x', symbol='slab_free+0x1/0x2',
                              cr4='00000000001406b0')
         pairs = list(zip(STORY.splitlines(), other.splitlines()))
@@ -438,13 +444,13 @@ class Forms(Case):
         self.same(HEAD + header + '\n' + warning + rest)
 
     def test_truncated_lines(self):
-        """The first dump loses the end of each line, and the dump after the trace is whole."""
+        """The dump is cut off at the right edge, but the crash repeats the dump, whole, after the trace."""
         cut = ''.join(line[:28] + '\n' for line in dump().splitlines())
         self.same(HEAD + crash().replace(dump(), cut) + dump())
         self.same(HEAD + crash(cr4='00000000') + dump())
 
     def test_cut_anywhere(self):
-        """A truncated log never shows more than the whole log."""
+        """Wherever the log ends, the verdict is `unknown`, or `broken` with the lines that prove it still in the log."""
         for end in range(len(HEAD), len(STORY), 7):
             report = self.report(STORY[:end])
             self.assertIn(report['verdict'], ('unknown', 'broken'))
@@ -454,7 +460,7 @@ class Forms(Case):
                 self.assertIn('RIP: 0010:current_save_fsgs+0x38/0xa0', STORY[:end])
 
     def test_pieces(self):
-        """The result does not depend on the sizes of the pieces in which the input arrives."""
+        """The output does not depend on the sizes of the pieces in which the input arrives."""
         whole = explain('-', text=STORY).stdout
         for size in (1, 2, 3, 7, 64, 1000):
             child = subprocess.Popen([COMMAND, 'explain', '-'], stdin=subprocess.PIPE,
@@ -466,7 +472,7 @@ class Forms(Case):
             self.assertEqual(child.communicate()[0], whole)
 
     def test_terminal(self):
-        """Text of a file must not reach the terminal as control sequences."""
+        """Control sequences in a file must not reach the terminal."""
         out = explain('-', text=STORY.replace('current_save', 'a\x07\x9b\x1b]0;x\x07')).stdout
         self.assertNotIn(b'\x1b', out)
         self.assertNotIn(b'\x07', out)
@@ -536,7 +542,7 @@ def report_text(verdict='usable', findings=(), host=None, indent=None, **other):
 
 
 class Reports(Case):
-    """One or many reports in our own JSON."""
+    """The command's own JSON as input: one report or many."""
 
     def test_round_trip(self):
         own = subprocess.run([COMMAND, '--json'], capture_output=True, timeout=30).stdout
@@ -546,7 +552,7 @@ class Reports(Case):
             self.assertEqual(again[key], json.loads(own)[key], key)
 
     def test_own_output(self):
-        """The JSON about a crash gives the same advice when `explain` reads it."""
+        """If `explain` reads its own JSON about a crash, it gives the same verdict and advice again."""
         first = explain('--json', '-', text=STORY).stdout
         again = self.report(first)
         for key in ('verdict', 'findings', 'reason', 'advice'):
@@ -563,7 +569,7 @@ class Reports(Case):
         self.assertEqual(self.report('[\n' + report_text('disabled') + ']\n')['verdict'], 'disabled')
 
     def test_others(self):
-        """Other JSON, other schemas and damaged JSON are not our reports, and text after them is still read."""
+        """Other JSON, other schemas and damaged JSON do not count as reports. `explain` still reads the text after them."""
         for text in ('{}', '{"verdict": "broken"}', '{"schema": 2, "verdict": "broken"}',
                      '{"schema": 1, "verdict": "broken"', '{"schema": 1, "verdict": "broken",}',
                      '{"schema": 1, "verdict" "broken"}', '{"a": {"schema": 1, "verdict": "broken"}}',
@@ -583,7 +589,7 @@ class Reports(Case):
         self.assertEqual(report['cpuid']['brand'], 'a"\\\u00e9\U0001f600?')
 
     def test_first_line(self):
-        """Data packed in an overlong line counts as found in that line."""
+        """A crash inside one long line of JSON has the line number of that line."""
         report = self.report(json.dumps({'Output': STORY * 4, 'pad': 'x' * 20000}))
         self.assertEqual(report['explain']['sources'][0]['line'], 1)
 
@@ -610,7 +616,7 @@ class Reports(Case):
         self.expect_nothing('fsgscheck: verdict=nonsense findings= cpus=1\n')
 
     def test_weight(self):
-        """A report with a verdict outweighs a dump without one, but not an unknown report."""
+        """`usable` outweighs a /proc/cpuinfo, `unknown` outweighs `usable`, and `broken` outweighs `inconsistent`."""
         cpuinfo = read(Cpuinfo.AMD).decode()
         self.assertEqual(self.report(report_text() + '\n' + cpuinfo)['verdict'], 'usable')
         self.assertEqual(self.report(report_text() + '\n' + report_text('unknown'))['verdict'], 'unknown')
@@ -619,7 +625,7 @@ class Reports(Case):
 
 
 class Fleet(Case):
-    """10,000 hosts in one table take less than 2 s of processor time."""
+    """A table of 10,000 hosts takes less than 2 s of processor time and 8 MiB of memory."""
     HOSTS = 10000
 
     def make(self, folder):
@@ -663,7 +669,7 @@ class Fleet(Case):
 
 
 class Programs(Case):
-    """The files that remain when a program dies at an instruction, as the real tools wrote them."""
+    """What gdb, Go, the JVM and others print about a program that died at one of the instructions."""
 
     def source(self, name):
         return self.report(read(os.path.join(OWN, f'program-{name}.txt')))
@@ -680,7 +686,7 @@ class Programs(Case):
         self.assertIn('instrumented', self.source('valgrind')['findings'])
 
     def test_the_same_advice(self):
-        """The JSON has the same advice as the page, for each source and for the whole."""
+        """The advice in the JSON, that of the report and that of its first source, equals the advice on the page."""
         for text in (*(read(os.path.join(OWN, f'program-{name}.txt')) for name in ('gdb', 'go', 'valgrind')), STORY):
             report = self.report(text)
             page = explain('-', text=text).stdout.decode().split('\nWhat to do, cheapest first\n')[1:]
@@ -689,7 +695,7 @@ class Programs(Case):
             self.assertEqual(report['explain']['sources'][0]['advice'], report['advice'])
 
     def test_steps_of_the_guest(self):
-        """The advice has two steps for the guest. The second step is for a guest that the first step has helped."""
+        """The advice has two steps for the guest: boot once with nofsgsbase; when that works, make the option permanent."""
         guest = [step for step in self.report(STORY)['advice'].split('\n') if step.startswith('Guest: ')]
         self.assertEqual([step.split()[1:4] for step in guest], [['for', 'one', 'boot,'], ['when', 'the', 'kernel']])
 
@@ -707,7 +713,7 @@ class Programs(Case):
                 self.assertIn(finding, program['findings'])
 
     def test_never_accuses(self):
-        """A debugger's output and a flag are not enough to call a machine broken."""
+        """The death of a program, and the flag in /proc/cpuinfo, are not enough for the verdict `broken`."""
         go = read(os.path.join(OWN, 'program-go.txt')).decode()
         cpuinfo = 'processor : 0\nflags : fpu fsgsbase\npower management:\n'
         self.assertNotEqual(self.report('Linux vm 6.1.0-9-amd64 #1 SMP\n' + cpuinfo + go)['verdict'], 'broken')
@@ -720,7 +726,8 @@ class Programs(Case):
                     'unsupported', ['instrumented'], 'wrfsbase')
 
     def test_hints(self):
-        """If there is no evidence, the output has the command that provides it."""
+        """If a text has no evidence, but names a program that died, the output has the command that collects the
+        evidence."""
         systemd = ('           PID: 4711 (iwasm)\n        Signal: 4 (ILL)\n    Executable: /usr/bin/iwasm\n'
                    '                #0  0x000055d0c5a1b3c4 os_writegsbase (iwasm + 0x1b3c)\n')
         for text, command in ((systemd, 'coredumpctl'),
@@ -738,7 +745,7 @@ class Programs(Case):
 
     @unittest.skipUnless(shutil.which('qemu-x86_64'), 'qemu-user is not installed')
     def test_core(self):
-        """An emulator without the instruction writes a core file, and `explain` reads it."""
+        """`explain` reads the core file that an emulator without the instruction writes."""
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run(['qemu-x86_64', '-cpu', 'qemu64', VICTIM, 'wrgsbase', '5'], cwd=folder, timeout=60,
                            stderr=subprocess.DEVNULL, check=False,
@@ -750,7 +757,7 @@ class Programs(Case):
             source = self.report(None, cores[0])['explain']['sources'][0]
             self.assertEqual((source['kind'], source['instruction'], source['code'][:14]),
                              ('program', 'wrgsbase', 'f3 48 0f ae df'))
-            # If the file is cut off anywhere, or any byte of its tables is changed, reading must still end.
+            # `explain` must also end if the file is cut off, or if a byte of its tables is changed.
             for length in (*range(0, 8192, 397), 65536):
                 self.assertIn(explain('-', text=core[:length]).returncode, (3,))
             for at in range(16, 4096, 197):
@@ -790,7 +797,7 @@ class Usage(Case):
                 with open(os.path.join(folder, name), 'w') as file:
                     file.write(text)
             report = self.report(None, os.path.join(folder, 'a'), os.path.join(folder, 'b'))
-            # Two files are two logs, so the second log has no beginning.
+            # Each file counts as a log of its own, so the second log lacks the first line of the crash.
             self.assertIn('header', report['explain']['sources'][-1]['missing'])
 
 

@@ -4,8 +4,9 @@
  * fields of a report are empty or the same for FS and GS, so the tests would not notice a binding
  * that confuses two fields.
  *
- * SHIM_STATE chooses the machine. The shim edits the evidence of this machine and decides again.
- * After fsgs_refresh() it reports this machine, as if the process had been restored on it.
+ * SHIM_STATE chooses the machine that the shim reports. For "disabled" and "mixed", the shim edits
+ * the evidence of the real machine and calls fsgs_decide(). For "future", it edits the result.
+ * After fsgs_refresh(), it reports the real machine, as if the process had been restored there.
  */
 #include <fsgscheck.h>
 #include <fsgscheck/base.h>
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The library's own functions. meson.build renames them when it compiles them. */
+/* The functions of the real library. meson.build compiles them under these names. */
 int real_fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags);
 int real_fsgs_refresh(void);
 uint32_t real_fsgs_base_access(uint32_t segment);
@@ -40,8 +41,8 @@ static void outcome(struct fsgs_report *report, uint32_t insn, uint32_t outcome)
 	}
 }
 
-/* CPUID offers the instructions, but the kernel does not enable them: there are findings, and
- * several steps of advice. */
+/* CPUID offers the instructions, but the kernel does not enable them. So the report has findings
+ * and several steps of advice. */
 static void disable(struct fsgs_report *report)
 {
 	report->cpuid_fsgsbase = FSGS_ANSWER_YES;
@@ -67,8 +68,8 @@ static void mix(struct fsgs_report *report)
 	fsgs_decide(report, sizeof *report);
 }
 
-/* Numbers of a later library. fsgs_name() below has a name for one of them, the finding
- * FSGS_FINDINGS. */
+/* Sets numbers that only a later library returns. fsgs_name() below names just one of them: the
+ * finding with the number FSGS_FINDINGS. */
 static void advance(struct fsgs_report *report)
 {
 	report->verdict = 42;
@@ -94,8 +95,8 @@ int fsgs_check(struct fsgs_report *report, size_t size, uint32_t flags)
 		disable(report);
 	if (is("mixed"))
 		mix(report);
-	/* Without FSGS_CHECK_CONTEXT, the caller is the library itself. Its own checks never return
-	 * such numbers. */
+	/* The bindings' programs check with FSGS_CHECK_CONTEXT. A check without it is the library's
+	 * own, for fsgs_usable(), and must not get such numbers. */
 	if (is("future") && (flags & FSGS_CHECK_CONTEXT))
 		advance(report);
 	return 0;

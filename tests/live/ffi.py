@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Tests one binding: follows its README, installs its package, and compares the output of its demo and of its facts
-program.
+"""ffi.py LANGUAGE: tests a binding. Follows its README, installs its package, and checks what its demo and its facts
+program print.
 
-The facts program prints one fact a line. Its report must be equal to that of `fsgscheck --json`. Each word, field and
-number that the binding has copied must be that of the library or the header. The facts program also counts the threads
-that got the same report. All of this runs with the library that was built. Tests that depend on the machine run again
-with a library that reports other machines (ffi-shim.c).
+The facts program prints one fact a line. The report that it prints must equal that of `fsgscheck --json`. Each name,
+field and number that the binding has copied must equal that of the library or the header. All threads of the facts
+program must get the same report. All of this runs with the library of this build. The tests that depend on the machine
+run again with a library that reports other machines (ffi-shim.c).
 """
 
 import ctypes
@@ -72,25 +72,26 @@ class Binding:
     """A binding's package. The language's own tools make and install it. Only the test of Node needs a network: npm fetches
     koffi and typedoc.
 
-    `here` is a copy of the binding's folder, in which the commands of its README run. `clean` has the installed
-    package, the demo and the facts program, as a user would have them, and nothing else of the folder.
+    `here` is a copy of the binding's folder, in which the commands of its README run. `clean` has what a user
+    would have, and nothing else of the folder: the installed package, the demo, the facts program, and the sample program
+    of the README.
     """
-    # Whether the binding has a type that lists all findings.
+    # Whether findings have an enum type, which cannot hold unknown findings. The fact `known` then lists the known ones.
     closed = False
-    # Whether findings are numbers, so that findings without a name appear, too.
+    # Whether the binding also prints findings without a name, as finding-NUMBER.
     every_bit = False
     # Facts that the binding cannot print: its types exclude the values, or cgo takes them from the header.
     impossible = set()
     # The tools that the binding needs. If one is missing, the test is skipped.
     needs = ()
-    # The language of the README's program in Markdown, and the command that runs the program.
+    # The language that the README gives for its sample program after ```, and the command that runs this program.
     language, shown = '', ()
-    # Files with the library's version, or with its major number, and the pattern of each.
+    # Each pair: a file with the library's version or its major number, and a pattern that finds this number.
     versions = ()
 
     def __init__(self, work, name):
         need(*self.needs)
-        # Compilers keep their caches in this folder, and npm keeps the packages that it has fetched.
+        # In this folder, compilers keep their caches and npm keeps its packages for the next run.
         self.kept = BUILD / f'ffi-{name}'
         self.environment = {}
         self.here, self.clean = work / name, work / 'clean'
@@ -146,7 +147,7 @@ class Binding:
         return wrong
 
     def wrong_help(self):
-        """Errors in the message of a binding that does not find the library."""
+        """Returns an error unless the binding, without the library, fails and prints how to install the library."""
         if 'libfsgscheck.so.1 ' in attempt('/sbin/ldconfig', '-p').stdout:
             print('the library is installed in this system: not tried without it')
             return []
@@ -198,7 +199,7 @@ class Node(Binding):
                             'npm_config_update_notifier': 'false'}
 
     def copy(self, name):
-        # The folders are in the build directory, where koffi stays after one download.
+        # The folders are in the build directory and are kept, so that npm fetches koffi only once.
         self.here, self.clean = self.kept / 'package', self.kept / 'clean'
         shutil.copytree(SOURCE / 'examples/ffi' / name, self.here, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns('node_modules'))
@@ -215,7 +216,7 @@ class Node(Binding):
             modules = npm.packages(self.kept / 'typedoc', 'typedoc@0.28', 'typescript@5')
         except Unavailable as reason:
             skip(f'npm cannot fetch typedoc: {reason}')
-        # Links to the sources would need a remote repository, which a copy of the tree may not have.
+        # Links to the sources are left out: they need a remote repository, which a copy of the tree may not have.
         self.run('node', modules / 'typedoc/bin/typedoc', '--treatWarningsAsErrors', '--disableSources', '--out', 'checked',
                  'fsgscheck.d.ts')
 
@@ -230,7 +231,7 @@ class Node(Binding):
         self.run('npm', 'install', '--no-save', *self.here.glob('*.tgz'), cwd=self.clean)
         self.take('demo.js', 'facts.js')
         self.program('program.js')
-        # The types list exactly the library's words.
+        # tsc accepts these objects only if the types list exactly the names that the library has.
         lists = [f'const {which}: Record<keyof typeof fsgscheck.{which.capitalize()}, string> = '
                  + json.dumps({word.upper().replace('-', '_'): word for word in words.values()}) + ';'
                  for which, words in library_names().items()]
@@ -288,7 +289,7 @@ class Go(Binding):
 
     def __init__(self, work, name):
         super().__init__(work, name)
-        # The compiled standard library stays in the build directory, for the next run.
+        # Go keeps its compiled standard library in GOCACHE for the next run.
         self.environment = {'GOCACHE': str(self.kept), 'GOFLAGS': '-mod=mod', 'GOPROXY': 'off',
                             'HOME': str(work / 'home'), 'CGO_ENABLED': '1', 'CGO_CFLAGS': f'-I{SOURCE}/include',
                             'CGO_LDFLAGS': f'-L{ENVIRONMENT["LD_LIBRARY_PATH"]}'}
@@ -328,16 +329,16 @@ class Java(Binding):
             if not Path('/usr/share', file).exists():
                 skip(f'/usr/share/{file} is not installed')
         super().__init__(work, name)
-        # The client compiler compiles fast, and its code always finds a null pointer by SIGSEGV. Code of the server compiler
-        # tests the pointer instead after some faults.
+        # Facts.java needs real SIGSEGVs. Code of the client compiler (level 1) always detects a null pointer by SIGSEGV.
+        # After some faults, the server compiler makes code that tests the pointer instead.
         self.environment = {'JDK_JAVAC_OPTIONS': '-Xlint:all,-path -Werror',
                             'JAVA_TOOL_OPTIONS': f'-XX:TieredStopAtLevel=1 -Djava.io.tmpdir={work}'}
-        # Maven writes beside the files that it reads, so it reads Debian's packages through links.
+        # Maven writes files next to those that it reads, so it gets a folder of links to the files of Debian's packages.
         self.repository = work / 'repository'
         shutil.copytree('/usr/share/maven-repo', self.repository, copy_function=os.symlink)
 
     def own_version(self, found):
-        """A dependency in pom.xml, with the version that this Debian has."""
+        """The XML of a dependency in pom.xml, with a version that this Debian has."""
         name, version = found.groups()
         there = [pom.parent.name for pom in self.repository.rglob(f'{name}-*.pom')
                  if re.fullmatch(rf'{name}-\d[\d.]*\.pom', pom.name)]
@@ -405,7 +406,8 @@ def constants():
 
 
 def header_truth(work):
-    """The values of the constants, from a C compiler, and the library's own fields."""
+    """Lines with each constant of the headers and its value, by a C compiler, and with each field of the report, by the
+    library."""
     lines = [f'printf("constant {c} %d\\n", (int){c});' for c in constants()]
     program = '#include <fsgscheck.h>\n#include <stdio.h>\nint main(void) { %s return 0; }\n' % '\n'.join(lines)
     (work / 'truth.c').write_text(program, encoding='utf-8')
@@ -431,7 +433,7 @@ def library_names():
 
 
 def split(lines):
-    """The facts by their first word. Some words occur more than once."""
+    """Maps the first word of each line to a list: the rest of every line that begins with this word."""
     facts = {}
     for line in lines:
         key, _, value = line.replace('\t', ' ').partition(' ')
@@ -439,13 +441,13 @@ def split(lines):
     return facts
 
 
-# The facts that a binding must print for the state `future`. The command has no names for the numbers of this state.
+# In the state `future`, a binding must print these facts, and not those of the command, which has no names for the numbers.
 FUTURE = {'verdict': 'unknown', 'gs': 'unknown', 'proof': 'advertised', 'access.gs': 'none', 'base_access.gs': 'none',
           'trial.rdfsbase': 'not-tried', 'cpuid.fsgsbase': 'none', 'bits': hex(1 << 7 | 1 << 21 | 1 << 40 | 1 << 63)}
 
 
 def expected(state, binding, report, healthy):
-    """The facts that a binding must print for the machine that the command has checked."""
+    """The facts that a binding must print, if the command has printed this report in the same state."""
     names = library_names()['finding']
     known = {word: value for value, word in names.items() if word in report['findings']}
     facts = {'verdict': report['verdict'], 'fs': report['fs'], 'gs': report['gs'], 'proof': report['proof'],
@@ -474,7 +476,7 @@ def expect(wrong, what, got, wanted):
 
 
 def differences(binding, facts, wanted_facts, advice):
-    """Errors in the facts about this machine, and in those about calls that fail."""
+    """Returns the errors in the facts about the machine, and in the facts about calls that must fail."""
     wrong = []
     for key, wanted in wanted_facts.items():
         got = facts.get(key, [None])[0]
@@ -494,7 +496,7 @@ def differences(binding, facts, wanted_facts, advice):
 
 
 def copies(binding, facts, truth):
-    """Errors in the binding's own copies of names and numbers, and differences between its threads."""
+    """Returns the errors in names, numbers and fields that the binding has copied, and differences between its threads."""
     wrong = []
     agreed, _, all_checks = facts.get('threads', ['0 of ?'])[0].partition(' of ')
     expect(wrong, 'threads', agreed, all_checks)
@@ -520,12 +522,12 @@ def copies(binding, facts, truth):
 
 
 def look(state, binding, demos, truth):
-    """The errors on one machine: the real machine if `state` is empty, or else a machine of ffi-shim.c. `demos` has the
-    output that the demo has already printed."""
+    """Returns the errors on one machine: the real machine if `state` is empty, or else the machine that ffi-shim.c
+    simulates in this state. `demos` has the output of earlier runs of the demo, which is checked, too."""
     environment = {**binding.environment, 'SHIM_STATE': state}
     if state:
         environment['LD_LIBRARY_PATH'] = str(SHIM.parent)
-    # The exit status is ignored, because it depends on the machine.
+    # The command's exit status is ignored, because it depends on the verdict.
     report = json.loads(attempt(COMMAND, '--json', **environment).stdout)
     healthy = json.loads(attempt(COMMAND, '--json').stdout)['verdict'] == 'usable'
 
@@ -555,7 +557,7 @@ def main(name):
         binding.check()
         binding.install()
         wrong = [*binding.wrong_versions(), *binding.wrong_help()]
-        # The README's program prints the verdict unless it is `usable`.
+        # The program in the README must print something if the verdict is not `usable`.
         if not binding.run(*binding.shown, cwd=binding.clean, SHIM_STATE='disabled', LD_LIBRARY_PATH=str(SHIM.parent)).strip():
             wrong.append("the README's program printed nothing of a machine whose verdict is disabled")
         wrong += look('', binding, [readme.stdout], header_truth(work))

@@ -39,7 +39,8 @@ def fsgscheck(*options):
 
 
 def wait_for(what, seconds=40):
-    """Polls until the check succeeds. After the time limit, raises an AssertionError with the last error."""
+    """Calls what() until it returns a true value, and returns that value. After the time limit, raises an AssertionError
+    with the last error."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -94,7 +95,7 @@ def read_json(path):
 
 
 class Json(unittest.TestCase):
-    """Our output conforms to the published schema, according to jq and to a validator."""
+    """The command's JSON conforms to the published schema. schema.jq and, if installed, jsonschema check this."""
 
     def documents(self):
         for options in ((), ('--all-cpus', '--survival'), ('--no-trial',)):
@@ -106,7 +107,7 @@ class Json(unittest.TestCase):
             yield run('qemu-x86_64', '-cpu', 'Nehalem', STATIC, '--json').stdout
 
     def changes(self, good):
-        """Documents that break the schema, each in one place."""
+        """Yields documents that break the schema in one place each, and the path of this place."""
         for path, value in ((('verdict',), 'fine'), (('schema',), 2), (('findings',), ['no-such']),
                             (('cpuid', 'family'), -1), (('cpuid', 'vendor'), 7), (('more',), 1),
                             (('trials', 'rdfsbase', 'outcome'), None), (('hwcap2', 'fsgsbase'), 'yes'),
@@ -139,7 +140,7 @@ class Json(unittest.TestCase):
 
     @needs('jq')
     def test_jq_selects(self):
-        """A test harness can ask jq whether FSGSBASE is usable."""
+        """jq's exit status can tell a test harness whether FSGSBASE is usable."""
         done = run('jq', '-e', '.verdict == "usable"', input=fsgscheck('--json'))
         self.assertEqual(done.returncode == 0, run(COMMAND).returncode == 0)
 
@@ -157,7 +158,7 @@ class Json(unittest.TestCase):
             self.assertFalse(validator.is_valid(bad), path)
 
     def test_names(self):
-        """The schema lists the same names as the library, and the Prometheus output contains all of them."""
+        """The schema lists exactly the names in the Prometheus output, which has every name of the library."""
         text = fsgscheck('--prometheus')
         definitions = read_json(SCHEMA)['definitions']
         self.assertEqual(definitions['verdict']['enum'], re.findall(r'verdict="(.+?)"', text))
@@ -257,7 +258,7 @@ class Prometheus(unittest.TestCase):
 
     @staticmethod
     def set(text, metric, chosen):
-        """Sets all series of a metric to 0, except the chosen ones."""
+        """Of a metric's series, sets those with a chosen label to 1, and the others to 0."""
         return re.sub(rf'^({metric}{{\w+="(.+?)"}}) \d$',
                       lambda m: f'{m[1]} {int(m[2] in chosen)}', text, flags=re.MULTILINE)
 
@@ -306,7 +307,7 @@ class Prometheus(unittest.TestCase):
             self.assertEqual(file.read(), 'old\n')
 
     def test_textfile_on_a_full_disk(self):
-        """A limit of 512 bytes on the size of files simulates a full disk."""
+        """If the disk is full, the old file stays. A limit of 512 bytes on the size of files simulates a full disk."""
         with tempfile.TemporaryDirectory() as folder:
             script = f'{COMMAND} --prometheus; exit 3'
             child = self.textfile(folder, script, preexec_fn=lambda: (
@@ -324,7 +325,8 @@ class Prometheus(unittest.TestCase):
             self.assert_old(folder)
 
     def test_textfile_that_is_ended(self):
-        """SIGTERM at any moment, here during the move of the file into place, leaves no temporary file."""
+        """If SIGTERM ends the script, here while it moves the new file into place, the old file stays, and no temporary
+        file."""
         with tempfile.TemporaryDirectory() as folder:
             slow = os.path.join(folder, 'bin')
             os.mkdir(slow)
@@ -345,7 +347,7 @@ class Prometheus(unittest.TestCase):
 
 
 class Ansible(unittest.TestCase):
-    """The fact and the survey, run by the real Ansible. All hosts are this machine."""
+    """The script of the local fact, run alone, and the survey, run by Ansible. All hosts are this machine."""
 
     def fact(self, command):
         done = run(os.path.join(FLEET, 'fsgscheck.fact'), env={**os.environ, 'FSGSCHECK': command})
@@ -379,7 +381,7 @@ class Ansible(unittest.TestCase):
         with open(dead, 'w', encoding='utf-8') as file:
             file.write(f'#!/bin/sh\nexec {COMMAND} explain --json {CRASH}\n')
         os.chmod(dead, 0o755)
-        # If a host's answer has no valid verdict, the survey of the other hosts continues.
+        # Two hosts report no valid verdict. The survey must still list all hosts.
         for name, answer in (('mute', '{"schema": 1}'), ('list', '{"verdict": ["usable"]}')):
             with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
                 file.write(f"#!/bin/sh\necho '{answer}'\n")

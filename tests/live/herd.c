@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starts many threads or children at the same time: herd threads N, or herd children N. The first
- * thread ends only when all threads have started. Each thread or child returns its number modulo
- * 256. Prints the sum of the returned values.
+ * herd threads N, or herd children N: starts N threads or N child processes. No thread ends before
+ * all threads have started. Each thread or child returns its number, from 0, modulo 256. Prints the
+ * sum of the returned values.
  */
 #include <pthread.h>
 #include <stdio.h>

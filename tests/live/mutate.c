@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Simulates a machine that breaks one rule. Runs a program under ptrace, with a breakpoint on each
- * of the four instructions in its text, and changes the effect of an instruction or of the kernel.
+ * mutate MUTATION PROGRAM [ARGUMENT...]: runs a program as on a machine that breaks one rule. Exits
+ * with the program's status, or with 3 if a signal killed the program.
+ * mutate --list: prints the names of all mutations.
  *
- *   mutate MUTATION PROGRAM [ARGUMENT...]     exit status: that of the program
- *   mutate --list
- *
- * The processor itself executes each instruction that the mutation does not replace: the original
- * byte is restored for one step, and the mutation acts before or after that step. So the mutation
- * "none" is a control: the program must behave as it does without this tracer, except that no other
- * tracer can trace the program.
+ * Traces the program by ptrace, with a breakpoint on each of the four instructions in its text, and
+ * changes the effect of an instruction or of the kernel. Unless the mutation replaces it, the
+ * processor itself executes an instruction: the tracer restores the original byte for one step, and
+ * the mutation acts before or after this step. So the mutation "none" is a control: the program
+ * must behave as it does without a tracer, except that no other tracer can trace it.
  */
 #include <asm/prctl.h>
 #include <errno.h>
@@ -46,7 +45,7 @@ struct site {
 
 struct process {
 	pid_t pid;
-	uint64_t own_fs; /* the thread pointer, which a mutation must never change */
+	uint64_t own_fs; /* the C library's FS base: spoil() and set_shifts() keep it */
 	bool fresh, in_call;
 	long number; /* the system call that the thread is in */
 	uint64_t argument[3];
@@ -59,7 +58,7 @@ struct mutation {
 	enum verdict (*before)(const struct site *, struct user_regs_struct *);
 	void (*after)(const struct site *, struct user_regs_struct *,
 		      const struct user_regs_struct *before);
-	/* Returns the signal to deliver. May change registers and siginfo. */
+	/* Returns the signal to deliver, or 0. May change registers and siginfo. */
 	int (*at_signal)(struct process *, int signal);
 	void (*at_child)(struct process *);
 	void (*at_exec)(struct process *);
@@ -171,7 +170,8 @@ static enum verdict wr_aligns(const struct site *site, struct user_regs_struct *
 	return EXECUTE;
 }
 
-/* The source register belongs to the program, so it gets its value back. */
+/* The mutation's before() has changed the operand. The program must find the old value in the
+ * register. */
 static void restore_source(const struct site *site, struct user_regs_struct *regs,
 			   const struct user_regs_struct *before)
 {
@@ -309,7 +309,8 @@ static void spoil_exec(struct process *process)
 	ptrace(PTRACE_POKEUSER, process->pid, offsetof(struct user_regs_struct, gs_base), FOREIGN);
 }
 
-/* The stack has argc, argv, NULL, the environment, NULL, and then the auxiliary vector. */
+/* Sets AT_HWCAP2 to 0. The stack has argc, argv, NULL, the environment, NULL, and then the
+ * auxiliary vector. */
 static void no_hwcap2(struct process *process)
 {
 	struct user_regs_struct regs;
@@ -351,7 +352,8 @@ static bool sets_base(const struct user_regs_struct *regs)
 	       (regs->rdi == ARCH_SET_FS || regs->rdi == ARCH_SET_GS);
 }
 
-/* Changes only bases that a case sets, because the program must be able to restore its own base. */
+/* Leaves alone the suite's own bases, which are the thread pointer and 0, and values that the
+ * kernel refuses. */
 static void set_shifts(struct process *process, struct user_regs_struct *regs)
 {
 	if (!sets_base(regs) || regs->rsi == process->own_fs || regs->rsi == 0 || regs->rsi >> 47)
@@ -431,7 +433,7 @@ static void put_byte(pid_t pid, uint64_t address, unsigned char byte)
 	close(fd);
 }
 
-/* Finds F3 [REX] 0F AE C0-DF, with or without a LOCK prefix. */
+/* Adds each F3 [REX] 0F AE C0-DF in the text to `sites`, with or without a LOCK prefix. */
 static void scan(const unsigned char *text, size_t size, uint64_t address)
 {
 	for (size_t i = 0; i + 6 <= size; i++) {
@@ -445,8 +447,9 @@ static void scan(const unsigned char *text, size_t size, uint64_t address)
 			rex = text[at++];
 		if (text[at] != 0x0f || text[at + 1] != 0xae || text[at + 2] >> 5 != 6)
 			continue;
-		/* Leaves out the code for compatibility mode, which ends with a far jump. Only a
-		 * copy of this code, at another address, is executed. */
+		/* The template of the code for compatibility mode has a far jump after the
+		 * instruction. Only copies of the template are executed, so it gets no
+		 * breakpoint. */
 		if (text[at + 3] == 0xea)
 			continue;
 		site.insn = text[at + 2] >> 3 & 3;
@@ -463,7 +466,8 @@ static void scan(const unsigned char *text, size_t size, uint64_t address)
 	}
 }
 
-/* Sets breakpoints in the executable mappings of the program's own file. */
+/* Sets a breakpoint on each of the four instructions in the executable mappings of the program's
+ * own file. */
 static void patch(pid_t pid)
 {
 	char path[64], line[512], exe[256];
@@ -532,8 +536,8 @@ static void inject(pid_t pid, int signal, int code)
 	ptrace(PTRACE_SETSIGINFO, pid, 0, &info);
 }
 
-/* Handles one of our breakpoints. Returns the signal to continue with, or -1 if the process has
- * ended. */
+/* Handles one of our breakpoints. Returns the signal to continue with, 0 for none, or -1 if the
+ * process has ended. */
 static int instruction(pid_t pid, const struct site *site, struct user_regs_struct *regs)
 {
 	struct user_regs_struct before, changed;
@@ -560,8 +564,8 @@ static int instruction(pid_t pid, const struct site *site, struct user_regs_stru
 	default:
 		break;
 	}
-	/* PTRACE_SETREGS fails as a whole if a base is in the kernel's half. RIP and the operand
-	 * are then written alone. */
+	/* PTRACE_SETREGS writes nothing if a base is in the kernel's half. Then only RIP and the
+	 * operand are written, one by one. */
 	changed = before;
 	changed.rip = before.rip + 1;
 	if (memcmp(&changed, regs, sizeof changed) != 0 && ptrace(PTRACE_SETREGS, pid, 0, regs)) {
@@ -582,8 +586,8 @@ static int instruction(pid_t pid, const struct site *site, struct user_regs_stru
 		get_regs(pid, &after);
 		changed = after;
 		mutation->after(site, &changed, &before);
-		/* PTRACE_SETREGS fails as a whole if a base is in the kernel's half, so each word
-		 * is written alone. */
+		/* PTRACE_SETREGS writes nothing if a base is in the kernel's half, so each register
+		 * that has changed is written alone. */
 		for (size_t i = 0; i < sizeof after; i += 8)
 			if (memcmp((char *)&after + i, (char *)&changed + i, 8) != 0) {
 				long word;
@@ -623,15 +627,15 @@ static void system_call(struct process *process)
 	}
 }
 
-/* Handles the first stop of a process or thread, which still has the memory of its creator. */
+/* Handles the first stop of a new process or thread. Its memory has the creator's breakpoints. */
 static void arrived(struct process *process)
 {
 	struct user_regs_struct regs;
 
 	get_regs(process->pid, &regs);
 	process->fresh = false;
-	/* At its first stop, a process may have a foreign FS base. Every case is forked from the
-	 * first process, so the thread pointer of that process is used. */
+	/* A new process may start with a foreign FS base. All cases are forked from the first
+	 * process and inherit its thread pointer, so own_fs is that of the first process. */
 	process->own_fs = processes[0].own_fs ? processes[0].own_fs : regs.fs_base;
 	if (mutation->at_child && process != &processes[0])
 		mutation->at_child(process);
@@ -719,7 +723,7 @@ int main(int argc, char **argv)
 	if (child == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, 0, 0) == 0) {
 			/* Without randomisation, the program has the same addresses after each
-			 * exec. So `sites` is right for all of its processes. */
+			 * exec. So `sites` is right for all processes of the program. */
 			personality(ADDR_NO_RANDOMIZE);
 			raise(SIGSTOP);
 			execv(argv[2], argv + 2);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Each case fails when its rule is broken: runs the suite on simulated machines that break one rule each."""
+"""Tests that cases fail if their rule is broken: runs the suite under the tracer `mutate`, which breaks one rule at a
+time."""
 
 import json
 import os
@@ -10,17 +11,17 @@ from support import advertised
 
 SUITE, MUTATE = os.environ['CONFORMANCE'], os.environ['MUTATE']
 
-# Cases that the tracer itself disturbs: cases in which the program uses traps, or stops a process itself.
+# Cases that may fail under any tracer, because they use traps or stop a process themselves.
 DISTURBED = set(range(37, 41)) | {639, 640, 709, 710, 717, 718, 727, 728, 757, 761}
 
 
 def span(*numbers):
-    """The numbers of a list as a set. A pair stands for all numbers from the first to the second."""
+    """The arguments as a set. A pair stands for all numbers from its first to its second number."""
     return {n for item in numbers
             for n in (range(item[0], item[1] + 1) if isinstance(item, tuple) else [item])}
 
 
-# The mutation, the theme, and the cases that must fail. In a row of EXACT no other case may fail.
+# Each row: the mutation, a theme of the suite, and its cases that must fail. In rows of EXACT, no other case may fail.
 EXACT = [
     ('rd32-upper', 'encoding', span(1, 3, 9, 11, 17, 19, 25, 27, 43)),
     ('rd32-upper', 'values', span((139, 142))),
@@ -69,7 +70,7 @@ def run(mutation, theme):
 
 
 def main():
-    # A kernel that does not support the instructions loses bases by chance, even if the probe below passes.
+    # A kernel that does not support the instructions may lose bases at any context switch, even if the probe below passes.
     if not advertised():
         print('this kernel does not advertise FSGSBASE')
         return 77
@@ -94,7 +95,7 @@ def main():
             bad.append(f'{mutation}: not noticed by {sorted(missed)}')
         if wrong and row in EXACT:
             bad.append(f'{mutation}: also fails {sorted(wrong)}')
-    # Some cases need another thread or process to run in between. They must be skipped if it never ran.
+    # These cases need a second thread or process to run. rivals-held keeps it stopped, so the cases must skip.
     alone = run('rivals-held', '7[34]?') | run('rivals-held', '75[12]')
     if judged := sorted(n for n, result in alone.items() if result != 'skip'):
         bad.append(f'judged without a rival: {judged}')

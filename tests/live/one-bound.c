@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program and the shared library must use the same fsgs_base_limit, however the program was
- * compiled. Without position-independent code, the linker makes a copy of the object in the program
- * (a copy relocation), and the library must use this copy.
+ * The program and the shared library must use the same object fsgs_base_limit, whether or not the
+ * program is position-independent. If it is not, the linker places a copy of the object in the
+ * program (a copy relocation), and the library must use this copy.
  */
 #include <fsgscheck/base.h>
 

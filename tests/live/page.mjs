@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Tests fsgscheck.html in real browsers, with the clicks and keys of a user: page.mjs chromium|firefox
+// page.mjs chromium|firefox: tests fsgscheck.html in this browser, with the clicks and keys of a user.
 //
-// npm fetches puppeteer-core and axe-core into the build directory, once. puppeteer-core controls both browsers of
-// Debian.
+// npm fetches puppeteer-core and axe-core into the build directory, once. puppeteer-core controls
+// Debian's Chromium or Firefox.
 import assert from 'node:assert/strict';
 import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
@@ -73,7 +73,7 @@ async function answered() {
     return {title: texts('#answer-title')[0], reason: texts('.reason')[0], findings: texts('.findings > li'),
             notes: texts('.notes > li'), steps: texts('.steps .said, .steps code'), cards: texts('.card > h3'),
             json: JSON.parse(texts('.json')[0]),
-            // The text of the page, without the JSON, which contains everything.
+            // The visible text. The JSON is left out, because it repeats all of the text.
             text: [...document.querySelectorAll('#answer > :not(.inside), .inside > :not(details)')].map(found => found.innerText).join('\n')};
   });
 }
@@ -90,7 +90,7 @@ async function drop(...files) {
     await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {items: [], files, dragOperationsMask: 1}});
 }
 
-// Inserts the whole text at once, as pasting does.
+// Puts text into the field at once, as pasting does, and submits it.
 async function paste(text) {
   await page.evaluate(() => document.getElementById('answer').hidden = true);
   await page.focus('#text');
@@ -123,8 +123,8 @@ function command(...files) {
 const steps = advice => advice ? advice.split('\n').map(line => line.replace(/^([A-Z][a-z]+: |\s+)/, '')) : [];
 const sorted = items => [...new Set(items)].sort();
 
-// The page must contain each line of the command's text. For a row with columns, it must contain each word. The bytes
-// after an instruction are left out.
+// The page must contain each line of the command's text, apart from headings and host names. For a row with columns, it
+// must contain each word. The bytes after the instruction are not compared.
 function assertTold(shown, {text, explain}) {
   const flat = shown.text.replace(/\s+/g, ' ').replace(/(\d),(?=\d{3})/g, '$1').toLowerCase();
   const hosts = new Set(explain.groups.flatMap(({hosts}) => hosts || []));
@@ -138,7 +138,7 @@ function assertTold(shown, {text, explain}) {
   }
 }
 
-// The page must show the command's text, word for word.
+// The page must have the command's JSON, and must show the verdict, reason, advice, findings and notes in the same words.
 function assertSame(shown, {text, ...said}) {
   assert.deepEqual(shown.json, said);
   const {explain} = said;
@@ -169,7 +169,7 @@ const chromium = {skip: BROWSER !== 'chromium' && 'once is enough'};
 test('it is small and opens at once', async () => {
   const {size} = fs.statSync(PAGE);
   let least = Infinity;
-  // Other tests may run at the same time, so the shortest of several times counts.
+  // Other tests may slow this one down, so the shortest of several times counts.
   for (let i = 0; i < 10 && least > 1000; i++) {
     const before = Date.now();
     await open();
@@ -187,7 +187,7 @@ test('the story, by one click', async () => {
   assert.equal(shown.json.verdict, 'broken');
   assert.deepEqual(await page.$$eval('.steps .whole', found => found.map(({textContent}) => textContent)),
                    ['-CompatibilityForMigrationMode', '-VMName', '-CompatibilityForMigrationEnabled']);
-  // On a phone's screen, each option fits on one line.
+  // On a phone's screen, 360 pixels wide, each option of the command fits on one line.
   await page.setViewport({width: 360, height: 800});
   const lines = await page.$$eval('.steps .whole', found => found.map(whole => whole.offsetHeight / parseFloat(getComputedStyle(whole).lineHeight)));
   assert.ok(Math.max(...lines) < 1.5, String(lines));
@@ -292,8 +292,8 @@ test('UTF-16 from PowerShell, and the mark of UTF-8 with CR LF', async () => {
   }
 });
 
-// Logs with zero bytes from a disk or a console, with appended text in another encoding, and with line ends or a long
-// line across two buffers of the worker.
+// The page marks the lines that prove the verdict. It must find these lines after zero bytes from a disk or a console,
+// after text in another encoding, and where line ends or a long line lie across two buffers of the worker.
 test('the lines that prove it, whatever stands before them', chromium, async () => {
   const text = fs.readFileSync(story, 'latin1'), crlf = text.replaceAll('\n', '\r\n'), buffer = 1 << 20;
   const cases = {
@@ -312,7 +312,7 @@ test('the lines that prove it, whatever stands before them', chromium, async () 
     const shown = await choose(file);
     assertSame(shown, command(file));
     const marks = await page.$$eval('.proof mark', found => found.map(mark => mark.textContent));
-    // The page shows only a part of a long line.
+    // Of a long line, the page shows only the part with the instruction.
     assert.deepEqual(marks, content.startsWith?.('{') ? ['<f3> 48 0f ae c0'] : ['invalid opcode', '<f3> 48 0f ae c0', '00000000001506f0'],
                      name);
     const proof = new Set(Object.values(shown.json.explain.sources[0].lines));
@@ -368,7 +368,7 @@ test('of several files, those without evidence are named', chromium, async () =>
   assert.match(shown.text, /^3 of 4 files without evidence of FSGSBASE:$/m);
 });
 
-// The command and the page must use the same words for the side at fault of a group of machines.
+// For a group of machines, the page must name the side at fault in the same words as the command.
 test('a group of a fleet that nothing was tried on', chromium, async () => {
   const cpuinfo = (version, flag) => `Linux vm ${version}-18-amd64 #1 SMP x86_64 GNU/Linux\nprocessor\t: 0\nvendor_id\t: AuthenticAMD\n` +
     `cpu family\t: 23\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nstepping\t: 2\nflags\t\t: fpu syscall nx lm ${flag} avx2\nbugs\t\t: null_seg\n`;
@@ -387,13 +387,13 @@ test('a hypervisor of which only the build is known', chromium, async () => {
   assert.match(shown.text, /^build 10\.0\.20348$/m);
 });
 
-// The log contains markup, terminal escapes, text from right to left, NUL (which the reader drops), bytes that are not
+// The log contains markup, terminal escapes, text from right to left, NUL (which `explain` drops), bytes that are not
 // UTF-8, and a line of 10 MB.
 test('a hostile log', async () => {
   const bait = '<script>document.title = "hit"</script><img src=x onerror="document.title=\'hit\'"></pre><style>*{display:none}</style>';
   const log = fs.readFileSync(story, 'latin1').split('\n');
   const at = log.findIndex(line => line.includes('RIP: 0010:'));
-  // The line begins with the kernel's clock. Without it, the line would not belong to the crash.
+  // The hostile line begins with the time stamp of the crash. Without the stamp, it would not count as a line of the crash.
   const clock = log[at].slice(0, log[at].indexOf(']') + 2);
   log.splice(at + 1, 0, `${clock}${bait} \x1b[2J\x1b]0;hit\x07 \x00 &lt;b&gt; {{policy}}`);
   const file = written(`${'<img src=x onerror=alert(1)>'.replace('/', '')}.log`, Buffer.concat([
@@ -410,8 +410,8 @@ test('a hostile log', async () => {
   assert.ok(lines.some(line => line.includes(`${bait} ·[2J·]0;hit·  &lt;b&gt; {{policy}}`)), lines.join('\n'));
 });
 
-// Two names that begin alike, a name that reads backwards, and a name that is a command: the page must show each file's
-// own lines.
+// Two long names with the same beginning, names with invisible or reversing characters, and names with shell commands: the
+// page must show each file's own lines.
 test('hostile names of files', chromium, async () => {
   const text = fs.readFileSync(story, 'latin1'), long = 'a'.repeat(100);
   const files = [`${long}1.log`, `${long}2.log`, 'x\u202egol.exe', '$& $(id) `id`.log', 'a\u200bb\ttab.log'].map((name, i) =>
@@ -471,7 +471,7 @@ test('a folder, which cannot be read, is named as the trouble', chromium, async 
   assert.match(await page.$eval('[role=status]', status => status.textContent), /broken.*could not be read/);
 });
 
-// A browser reports a deleted file as empty. It would then count as a file without evidence.
+// Browsers report a deleted file as empty. The page must say so, and must not count it as a file without evidence.
 test('a file that goes away or grows is named, too', chromium, async () => {
   await open();
   await page.evaluate(() => window.addEventListener('change', event => event.stopImmediatePropagation(),
@@ -512,7 +512,7 @@ test('files are added only to those that were asked for', chromium, async () => 
   assert.equal((await answered()).json.explain.machines, 0);
 });
 
-// A browser would take long to lay out so much text, so the page does not put this text into the field.
+// A browser takes seconds to lay out so much text, so the page reads the text without putting it into the field.
 test('20 MB that are pasted into the field', chromium, async () => {
   await open();
   const longest = await page.evaluate(async text => {
@@ -530,7 +530,7 @@ test('20 MB that are pasted into the field', chromium, async () => {
 test('a browser that cannot run it says so', async () => {
   await open();
   assert.equal(await page.$('#unable'), null);
-  // Scripts are disabled by the page's policy, because the test cannot disable them in Debian's Firefox.
+  // A copy of the page whose policy bars scripts, because the test cannot disable JavaScript in Debian's Firefox.
   const without = path.join(SCRATCH, 'without-scripts.html'), text = fs.readFileSync(PAGE, 'latin1');
   const barred = text.replace(/script-src [^;"]*/, "script-src 'none'");
   assert.notEqual(barred, text);
@@ -591,7 +591,7 @@ test('the ticket is one sheet', chromium, async () => {
   await open();
   await page.click('#try');
   await answered();
-  // Printing a dark page must give black text without a background, too.
+  // Also in the dark scheme, the page must print black text without a background.
   const client = await page.createCDPSession();
   for (const scheme of ['light', 'dark']) {
     await client.send('Emulation.setEmulatedMedia', {media: 'print', features: [{name: 'prefers-color-scheme', value: scheme}]});
@@ -608,14 +608,14 @@ test('the module imports nothing', chromium, async () => {
   assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(fs.readFileSync(process.env.MODULE))), []);
 });
 
-// A server waits for requests. The page's own policy must prevent every request.
+// The page tries to send requests to a server of this test. The page's own policy must prevent each of them.
 test('no request leaves', async () => {
   let came = 0;
   const server = http.createServer((request, response) => {
     came++;
     response.end();
   });
-  // The requests of all pages and workers so far must be for local URLs.
+  // So far, all pages and workers of this file may have requested only local URLs.
   assert.deepEqual(requests.filter(url => !/^(file|blob|data):/.test(url)), []);
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${server.address().port}/`;
@@ -643,7 +643,7 @@ test('no request leaves', async () => {
   await new Promise(resolve => setTimeout(resolve, 500));
   assert.ok(refused);
   assert.equal(came, 0);
-  // A page without the policy reaches the server. So the server would have noticed a request.
+  // As a control, a page without the policy reaches the server: so the server counts requests.
   control = url;
   await page.goto(`file://${written('control.html', `<script>fetch('${url}', {mode: 'no-cors'})</script>`)}`);
   for (let i = 0; i < 100 && !came; i++)
@@ -658,7 +658,7 @@ test.after(async () => {
   assert.deepEqual(failures, []);
   if (BROWSER !== 'chromium')
     return;
-  // The browser's log of its network requests. Requests of the browser itself have no page as initiator, and are left out.
+  // The browser's log of network requests. Only the control page may have sent one. The browser's own requests do not count.
   const asked = fs.readFileSync(netLog, 'utf8').split('\n').filter(line => /"initiator":"(?!not an origin)/.test(line))
     .map(line => /"url":"([^"]*)"/.exec(line)[1]).filter(url => !/^(file|blob|data|devtools|chrome):/.test(url));
   assert.deepEqual([...new Set(asked)], [control]);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tests `fsgscheck explain` on text that people paste, and on text that a user without privileges can make a kernel
-print: pasted.py CLASS. The expected answers were written down before the command had read any of these texts."""
+"""pasted.py CLASS: tests `fsgscheck explain` on text that people paste (Pasted), and on text that a user without privileges
+can make a kernel print (Chosen). The expected answers were written before the command was run on these texts."""
 
 import base64
 import html
@@ -17,7 +17,7 @@ K = '[   12.345678] '
 
 
 def transports(log, form):
-    """Forms of a log that has been transferred, packed, or edited by hand."""
+    """Calls form() with each form of a log that was transferred, embedded in an object such as JSON, or edited by hand."""
     lines, bare, text, plain = log.lines, log.bare, log.text, log.plain
     core, bcore = lines[log.header:log.panic + 1], bare[log.header:log.panic + 1]
     # -- transports
@@ -128,7 +128,8 @@ def oops(header, cpu, rip='RIP: 0010:current_save_fsgs+0x38/0xa0', cr4='00000000
 
 
 def kernels(form, row):
-    """The dumps of kernels from 4.4 to 6.18, and of older kernels into which distributions have ported the feature."""
+    """Crashes as kernels from 4.4 to 6.18 print them. Kernels before 5.9 use the instructions only if a distribution has
+    ported the feature to them."""
     form('4.4 brackets', oops('invalid opcode: 0000 [#1] SMP ', 'CPU: 0 PID: 0 Comm: swapper/0 Not tainted 4.4.0-backport #1\ntask: ffffffff81e11500 task.stack: ffffffff81e00000', 'RIP: 0010:[<ffffffff8102c1a8>]  [<ffffffff8102c1a8>] current_save_fsgs+0x38/0xa0'))
     form('4.19', oops('invalid opcode: 0000 [#1] SMP PTI', 'CPU: 0 PID: 0 Comm: swapper/0 Not tainted 4.19.91-tencent #1'))
     form('RHEL 4.18', oops('invalid opcode: 0000 [#1] SMP NOPTI', 'CPU: 0 PID: 0 Comm: swapper/0 Not tainted 4.18.0-513.el8.x86_64 #1'))
@@ -148,7 +149,7 @@ def kernels(form, row):
 
 
 def innocents(row):
-    """Dumps, panics and reports with other causes."""
+    """Dumps, panics and warnings with other causes: none of them is evidence."""
     for name, header in {
       'machine check': 'mce: [Hardware Error]: CPU 2: Machine Check Exception: 5 Bank 4: b200000000070f0f\nmce: [Hardware Error]: RIP !INEXACT! 10:<ffffffff8102c1a8> {current_save_fsgs+0x38/0xa0}\nKernel panic - not syncing: Fatal machine check',
       'NMI': 'Uhhuh. NMI received for unknown reason 3d on CPU 0.\nKernel panic - not syncing: NMI: Not continuing\nCPU: 0 PID: 9 Comm: a Not tainted 6.1.0 #1\n' + dump(),
@@ -250,7 +251,7 @@ SEGFAULT = '{}[12]: segfault at 7f0000 ip 00007f sp 00007f error 15 in x[400000+
 CODE = 'Code: 00 00 <f3> 48 0f ae c0 48 89 83'
 NAMES = ['RIP: a/0x0', 'RIP: a+0x0/0x0', 'RIP: 0010:a/0x0', 'Code: <f30faec0', '---[ end trace', 'flags: fsgsbase', 'WARNING: ',
          'kernel BUG at ', 'Linux version 5', 'CR4: 00000000']
-# Messages in which the kernel prints a name that a user can choose.
+# Kernel messages with a name that a user can choose: in SHORT a program's name of at most 15 characters, in LONG any name.
 SHORT = [SEGFAULT, '{} invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0', '{}: page allocation failure: order:0',
          '{} (12) used greatest stack depth: 1234 bytes left', 'Out of memory: Killed process 9 ({}) total-vm:1kB',
          '[   1234]  1000  1234  1 1 0 {}', 'task:{} state:R  running task']
@@ -261,13 +262,13 @@ COARSE = ['Jul 23 10:11:12 vm7 kernel: ', '[Wed Jul 23 10:11:12 2025] ', '']
 
 
 class Chosen(Case):
-    """The kernel prints names that a user without privileges has chosen. They can be a message's first word, have several
-    lines, contain the closing quote, or be inside a crash with another cause. They must not change the verdict about a
-    machine."""
+    """The kernel prints names that a user without privileges has chosen. Such a name can be the first word of a message,
+    have several lines, contain the closing quote, or appear inside a crash with another cause. It must not change the
+    verdict about the machine."""
 
     def never(self, messages):
-        """The messages must give no evidence if each has its own time. If all have the same time or none, the verdict must
-        be unknown."""
+        """If each message has its own time stamp, the messages are no evidence. If all have the same time stamp or none,
+        the verdict must be unknown."""
         self.expect_nothing(HEAD + ''.join(prefixed(f'[   12.{345000 + n}] ', m) for n, m in enumerate(messages)))
         lines = messages
         for clock in COARSE:
@@ -303,7 +304,7 @@ class Chosen(Case):
         self.expect_nothing('Jul 23 10:11:12 vm7 joe: missing features: fsgsbase\n')
 
     def test_acquits_none(self):
-        """Such names before, inside and after the real crash do not hide it."""
+        """Chosen names before, inside and after a real crash do not hide the crash."""
         words = ['FSGSBASE disabled via kernel command line', 'Clearing CPUID bits: fsgsbase', 'kernel BUG at x.c:1!',
                  'RIP: 0010:memset+0x1/0x2', 'Code: <0f> 0b', 'Linux version 5.4.0 (x) #1']
         forged = [f"tmpfs: Unknown parameter 'x\n{word}'" for word in words] + [f'usb 1-1: Product: {word}' for word in words]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Each reproducer in doc/ has at most 35 lines, prints ok on the processor, and prints not ok under the emulator, tool or
-hypervisor that it is about."""
+"""Each reproducer in doc/reproducers has at most 35 lines. Its exit status is 0 (ok) on a processor, and 1 (not ok) under
+the emulator, tool or hypervisor that it is about."""
 
 import os
 import pathlib
@@ -27,7 +27,7 @@ def in_user_mode_linux(program):
 
 
 def in_gvisor(program):
-    """Runs the program in gVisor, on the platform that the file's name gives. runsc needs root."""
+    """Runs the program in gVisor: gvisor-fs-lost on the platform ptrace, the others on systrap. runsc needs root."""
     try:
         tree, _ = aside.unpacked('runsc', release='bookworm-backports')
     except machine.Unavailable as reason:
@@ -43,7 +43,7 @@ def in_gvisor(program):
 
 
 class Reproducers(unittest.TestCase):
-    """Each file in the folder is one test, so that none can be forgotten."""
+    """Each C file in the folder becomes a test by itself, so that a new file cannot be forgotten."""
 
     def check(self, source):
         self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 35)
@@ -76,8 +76,8 @@ class Reproducers(unittest.TestCase):
 
 
     def test_qemu_wrmsr(self):
-        """This reproducer needs ring 0, so it boots as an image. It fails on QEMU, and passes on the host `software`,
-        which checks WRMSR."""
+        """This reproducer needs ring 0, so QEMU boots it as an image. It reports not ok on QEMU's own processor, and ok
+        on the simulated host `software`, which checks WRMSR."""
         source = REPRODUCERS / 'qemu-wrmsr.S'
         self.assertLessEqual(len(source.read_text(encoding='utf-8').splitlines()), 30)
         if not shutil.which('qemu-system-x86_64'):
@@ -86,7 +86,7 @@ class Reproducers(unittest.TestCase):
             image = f'{folder}/qemu-wrmsr'
             subprocess.run([*os.environ['CC'].split(), '-m32', '-nostdlib', '-static', '-Wl,-n,-Ttext=0x100000,--build-id=none',
                             '-o', image, source], check=True, timeout=60)
-            # The debug device turns ok into status 1 and not ok into status 3.
+            # QEMU's debug device makes the exit status 1 from ok, and 3 from not ok.
             self.assertEqual(machine.boot(image, cpu='max').status, 3)
             self.assertEqual(machine.boot(image, host='software', host_elf=os.environ['HOST']).status, 1)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tests `fsgscheck run`: it must not be noticeable while the program lives, and must give the right answer if the program
-dies at one of the instructions."""
+"""run.py CLASS: tests `fsgscheck run`. The command must not change what a program does, and must explain the program's
+death if it dies at one of the four instructions."""
 
 import json
 import os
@@ -26,10 +26,10 @@ CONFINE = os.environ['CONFINE']
 SYMBOLS = os.environ['SYMBOLS'] == '1'
 RUN = [COMMAND, 'run']
 NOBODY = pwd.getpwnam('nobody').pw_uid
-BAD = '0x8000000000000000'  # no processor accepts this value as an address
+BAD = '0x8000000000000000'  # not canonical on any processor
 SECONDS = 30
 
-# A Java program, and its C library, which executes the instruction.
+# A Java program, and a C library for it, which executes WRGSBASE.
 JAVA = '''class Victim {
     static native void call();
     public static void main(String[] library) { System.load(library[0]); call(); }
@@ -58,7 +58,7 @@ def run(*command, **options):
 
 
 def dies(insn):
-    """Whether the instruction ends a program here if its value is not an address."""
+    """Whether the instruction, with a base that is not canonical, kills a program here."""
     return execute(VICTIM, insn, BAD).returncode < 0
 
 
@@ -93,13 +93,14 @@ def until(condition):
     for turn in range(SECONDS * 50):
         if value := condition():
             return value
-        # At first this polls often, so that the next step follows as closely as possible.
+        # The first polls are close together, so that the test's next step follows the event as soon as possible.
         time.sleep(0.0005 if turn < 40 else 0.02)
     raise AssertionError('it did not happen')
 
 
 class Started:
-    """A program that runs under the command, and prints a line when it is ready."""
+    """Starts a program under `fsgscheck run`, and waits for the program's first line. `front` is the process that the
+    caller started; its children are the tracer and the program."""
 
     def __init__(self, *command, **options):
         self.process = subprocess.Popen([*RUN, *command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
@@ -119,7 +120,7 @@ class Started:
         return status(self.program, 'State')[0]
 
 
-# Programs that people commonly run. Their output must not depend on the time or on a process id.
+# Commands that people often run. If you add one, its output must not depend on the time or on a process id.
 ORDINARY = {
     'true': ['true'],
     'false': ['false'],
@@ -183,11 +184,11 @@ class Invisible(Bounded):
                 for before in ([], RUN):
                     folder = self.folder()
                     done = execute(*before, *command, cwd=folder, env={**os.environ, 'HOME': folder})
-                    # Without the command, a negative code gives the signal. The command exits with 128 + the signal.
+                    # If a signal killed the program, returncode is -signal. `fsgscheck run` exits with 128 + signal.
                     code = 128 - done.returncode if done.returncode < 0 else done.returncode
                     seen.append((code, done.stdout, done.stderr,
                                  sorted(set(os.listdir(folder)) - {'trace', 'sock'})))
-                # gdb prints the id of its process.
+                # gdb prints the id of the process that it debugs.
                 self.assertEqual(*(re.sub(r'process \d+', 'process', str(result)) for result in seen))
 
     def test_input_and_standard_error(self):
@@ -195,7 +196,8 @@ class Invisible(Bounded):
         self.assertEqual((done.stdout, done.stderr, done.returncode), ('in\n', 'no\n', 0))
 
     def test_closed_output_ends(self):
-        """When the program closes its output, the reader gets end-of-file at once: the command keeps no copy."""
+        """When the program closes its output, the reader gets end-of-file at once, because the command keeps no copy of the
+        descriptor."""
         started = time.monotonic()
         with subprocess.Popen([*RUN, 'sh', '-c', 'exec >/dev/null; sleep 2'], stdout=subprocess.PIPE) as process:
             process.stdout.read()
@@ -256,7 +258,8 @@ class Contract(Bounded):
             self.assertEqual((done.returncode, done.stdout), (0, 'ran\n'), how)
 
     def test_no_room(self):
-        """If a resource limit is reached, the message points to the limits of the process, and does not blame ptrace."""
+        """If the command reaches a resource limit, its message names the limits of the process, and not ptrace, as the
+        cause."""
         limited = ['sh', '-c', 'ulimit -n 4; exec "$@"', 'sh', STATIC, 'run']
         done = execute(*limited, 'echo', 'ran')
         self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (3, '', 1))
@@ -266,7 +269,8 @@ class Contract(Bounded):
 
     @unittest.skipUnless(os.geteuid() == 0, 'becoming another user takes root')
     def test_set_user_id(self):
-        """The command refuses a set-user-id program that it cannot trace, but the program that it traces may start one."""
+        """The command refuses to start a set-user-id program that it cannot trace. A traced program may start such a
+        program."""
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
             command = shutil.copy(STATIC, folder)
@@ -284,7 +288,7 @@ class Contract(Bounded):
 
 class Signals(Bounded):
     def test_to_either(self):
-        """The program gets the sender's process id, and not that of the command, which passed the signal on."""
+        """A signal to the front process or to the program reaches the program with the sender's process id."""
         for to in ('front', 'program'):
             started = Started(TELLER)
             os.kill(getattr(started, to), signal.SIGUSR1)
@@ -314,7 +318,7 @@ class Signals(Bounded):
         for to in ('program', 'front') * 20:
             os.kill(started.program, signal.SIGSTOP)
             until(lambda: started.state() in 'tT')
-            # The command must stop, too, so that the caller's shell notices.
+            # The front process must stop, too, so that the caller's shell sees the stop.
             until(lambda: status(started.front, 'State')[0] == 'T')
             os.kill(getattr(started, to), signal.SIGCONT)
             self.assertIn('CONT', started.process.stdout.readline())
@@ -329,7 +333,7 @@ class Signals(Bounded):
         self.assertEqual(started.process.returncode, 5)
 
     def test_stopped_for_a_moment(self):
-        """However soon the program continues, the command continues with it."""
+        """The front process continues with the program, even if SIGCONT follows the stop within microseconds."""
         for stop in (signal.SIGSTOP, signal.SIGTSTP):
             started = Started(TELLER)
             for turn in range(2000):
@@ -344,7 +348,7 @@ class Signals(Bounded):
             self.assertIn(f'TERM {os.getpid()}\n', started.end())
 
     def test_first_thread_has_ended(self):
-        """The command stops and continues with its program even if the program's first thread has ended."""
+        """The front process stops and continues with the program even if the program's first thread has ended."""
         started = Started('python3', '-c', 'import ctypes, threading, time\n'
                           'threading.Thread(target=lambda: (print("ready", flush=True), time.sleep(60))).start()\n'
                           'ctypes.CDLL(None).pthread_exit(None)')
@@ -460,7 +464,7 @@ class Torture(Bounded):
                              (f'{sum(i % 256 for i in range(1000))}\n', '', 0), what)
 
     def test_orphans_are_reaped(self):
-        """No process that was traced stays behind as a zombie."""
+        """Orphans of the traced program end as usual: no process with their command line remains."""
         mark = f'orphan-{os.getpid()}'
         done = run('bash', '-c', f'for i in $(seq 50); do (exec -a {mark} sleep 0.1 &) ; done; sleep 0.5; echo done')
         self.assertEqual(done.stdout, 'done\n')
@@ -474,7 +478,8 @@ class Deaths(Bounded):
         return json.loads(done.stderr) if done.stderr else None, done.returncode
 
     def test_handlers(self):
-        """Only a death is reported: if a handler jumps out, the command prints nothing."""
+        """The command reports only a death by the fault: it prints nothing if a handler jumps out or exits with status
+        0."""
         plain = execute(VICTIM, 'wrgsbase', BAD).returncode
         expected = {'plain': 128 - plain, 'jump': None, 'late': None, 'quiet': None, 'exit': 2, 'abort': 134,
                     'stack': 134, 'again': 128 - plain, 'raise': 128 - plain, 'blocked': 128 - plain,
@@ -514,7 +519,8 @@ class Deaths(Bounded):
         self.assertLessEqual(max(map(len, text.splitlines())), max(80, len(VICTIM) + 30))
 
     def test_closed_descriptors(self):
-        """The command does not reuse descriptors that the caller has closed, and still prints the page."""
+        """If the caller has closed descriptor 0 or 1, it is closed in the program, too, and the command still prints the
+        page."""
         for closed in ('<&-', '>&-', '<&- >&-'):
             start = ['sh', '-c', f'exec "$@" {closed}', 'sh']
             self.assertIn('What to do', execute(*start, *RUN, VICTIM, 'wrgsbase', BAD).stderr, closed)
@@ -523,7 +529,8 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(execute('unshare', '-m', 'true').returncode == 0, 'no mount namespace is available')
     def test_other_root(self):
-        """The command reads the program's own files, and not those that this process has at the same path."""
+        """In another mount namespace, the command reads the file that the program sees at a path, and not the command's
+        own."""
         with tempfile.TemporaryDirectory() as folder:
             path = shutil.copy(shutil.which('true'), folder)
             script = f'mount --bind {VICTIM} {path}; exec {path} wrgsbase {BAD}'
@@ -555,7 +562,7 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(shutil.which('gcc'), 'gcc is not installed')
     def test_threads_of_a_program_that_may_trace(self):
-        """If a program may trace others, the command traces its threads, but not its children."""
+        """If a program imports ptrace(), it may trace its children itself, so the command traces its threads only."""
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'victim.c')
         with tempfile.TemporaryDirectory() as folder:
             imports, path = os.path.join(folder, 'imports.c'), os.path.join(folder, 'tracer')
@@ -588,7 +595,7 @@ class Deaths(Bounded):
 
     @unittest.skipUnless(shutil.which('javac') and shutil.which('gcc'), 'javac or gcc is not installed')
     def test_java(self):
-        """The JVM's handler gets the signal, writes its report, and aborts, while threads end."""
+        """The JVM's handler gets the signal, writes the JVM's report and aborts, while other threads end."""
         with tempfile.TemporaryDirectory() as folder:
             library = os.path.join(folder, 'libvictim.so')
             for file, text in (('Victim.java', JAVA), ('victim.c', JAVA_LIBRARY)):
@@ -614,7 +621,7 @@ class Deaths(Bounded):
                          (without.stdout, without.stderr, without.returncode))
 
     def test_name_cannot_steer_a_terminal(self):
-        """A process is named after its file, so the name may have control characters. The command must not print them."""
+        """A process has the name of its file, which may contain control characters. The command must not print them."""
         for steers in ('\n\033[31m', '\x9b31m', '\u202e', '\u2028'):
             with self.subTest(steers=steers), tempfile.TemporaryDirectory() as folder:
                 path = shutil.copy(VICTIM, os.path.join(folder, f'\u00e4{steers}z'))

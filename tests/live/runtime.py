@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Runs a runtime in every state that this machine can be put into, and prints TAP.
+"""runtime.py [--native-only] PROGRAM FSGSCHECK: runs PROGRAM, an example runtime, in several states, and prints TAP.
 
-    runtime.py [--native-only] PROGRAM FSGSCHECK
-
-A state is a machine (this machine, an emulated one, or one under a tool) and the access: chosen by the library, or
-forced. The program prints `ok: ... by ACCESS`. If the library chooses the access, the choice must be the access that the
-command reports in the same state. If the instruction is forced, the program must run where the instruction runs, and must
-die of SIGILL elsewhere. That shows that the program really uses the instruction, and that this test can fail.
+A state has two parts. The first is where the program runs: on this machine, in an emulator, or under valgrind. The second
+is the access to the GS base: the library chooses it, or FSGSCHECK_BASE forces it. The program prints `ok: ... by ACCESS`.
+If the library chooses, ACCESS must be the access that the command reports in the same state. If the instruction is
+forced, the program must pass where WRGSBASE runs, and must die of SIGILL elsewhere. That shows that the program really
+executes the instruction, and that this test can fail.
 """
 import json
 import os
@@ -16,7 +15,7 @@ import signal
 import subprocess
 import sys
 
-# The name, the wrapper, and whether the machine is known to lack the instructions.
+# Each row: a name, the words in front of the command, and whether the instructions are known to be missing there.
 MACHINES = [
     ('native', [], False),
     ('qemu-user max', ['qemu-x86_64', '-cpu', 'max'], False),
@@ -24,7 +23,7 @@ MACHINES = [
     ('valgrind', ['valgrind', '-q', '--error-exitcode=99'], True),
 ]
 SECONDS = 120
-# The exit status after SIGILL: negative from the program itself, 128 + the signal from a shell or an emulator.
+# The status after SIGILL: negative if the program itself died, 128 + the signal if a shell or an emulator reports it.
 ILLEGAL = (-signal.SIGILL, 128 + signal.SIGILL)
 
 
@@ -72,7 +71,7 @@ def stage(tap, machine, wrapper, lacking, program, command):
 
     expect_access(tap, f'{machine}, left to itself', run([*wrapper, program]), access)
     expect_access(tap, f'{machine}, arch_prctl', run([*wrapper, program], 'arch_prctl'), 'arch_prctl')
-    # An emulator keeps the bases. A kernel that does not advertise the instructions may lose a base that they wrote.
+    # A kernel that does not advertise the instructions may lose a base that they wrote. An emulator does not.
     if runs and not wrapper and report['verdict'] == 'unadvertised':
         tap.skip(f'{machine}, instruction', 'this kernel does not advertise FSGSBASE')
         return

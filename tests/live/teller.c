@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints each signal that arrives and the process that sent it. SIGTERM ends this program with
- * status 5. */
+/* Prints each SIGUSR1, SIGCONT, SIGTERM and SIGRTMIN, with the id of the process that sent it.
+ * SIGTERM ends this program with status 5. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@ static void tell(int number, siginfo_t *info, void *context)
 	char text[64];
 
 	(void)context;
-	/* Writes the whole line at once, so that lines of two handlers do not mix. */
+	/* Calls write(), because stdio's buffers are not safe in a signal handler. */
 	snprintf(text, sizeof text, "%s %d\n", number == SIGRTMIN ? "RTMIN" : sigabbrev_np(number),
 		 (int)info->si_pid);
 	if (write(STDOUT_FILENO, text, strlen(text)) < 0 || number == SIGTERM)

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Executes one of the four instructions with a value, and handles the fault in one of these ways:
- *
- *   victim INSTRUCTION VALUE [HOW]
+ * victim INSTRUCTION VALUE [HOW]: executes an instruction with this value. HOW says what the
+ * process does about the fault.
  *
  *   INSTRUCTION  rdfsbase, rdgsbase, wrfsbase, wrgsbase: executes the 64-bit form
  *                cpuid: makes CPUID fault, and executes it
  *   HOW          plain    no handler: the fault ends the process
- *                jump     the handler jumps out; the process exits with status 7
- *                late     the handler jumps out; later the process calls abort()
+ *                jump     the handler jumps out, and the process exits with status 7
+ *                late     the handler jumps out, and the process then calls abort()
  *                exit     the handler exits with status 2, as Go's handler does
  *                quiet    the handler exits with status 0
  *                abort    the handler aborts, as the JVM's handler does
- *                stack    the handler aborts, and runs on an alternate stack
+ *                stack    the handler runs on an alternate stack, and aborts
  *                again    the handler restores the default action and returns: the instruction
  *                         faults again
  *                raise    the handler restores the default action and raises the signal, as
@@ -117,8 +116,8 @@ static void *in_thread(void *none)
 	return none;
 }
 
-/* Executes the instruction after the first thread has ended. Then /proc/self/maps is empty, because
- * the kernel reads it through that thread. */
+/* Waits until the first thread has ended, then executes the instruction. /proc/self/maps is empty
+ * from then on, because the kernel finds the maps through the first thread. */
 static void *in_last_thread(void *none)
 {
 	ssize_t got;

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Tests a client that this project did not write: C code from wasm2c, which addresses its memory through GS.
+"""wasm2c.py SOURCE-ROOT LIBRARY DROP-IN FSGSCHECK SCRATCH: tests the library with code that this project did not write, C
+code from wasm2c, which addresses its memory through GS.
 
-    wasm2c.py SOURCE-ROOT LIBRARY DROP-IN FSGSCHECK SCRATCH
-
-Fetches the npm package wabt by name and turns sum.wat into C. Compiles the C code with clang -mfsgsbase, connects it
-with the library by the three hooks of examples/runtime/wasm2c, and runs it in every state. The same hooks with the
-drop-in form run natively. If a tool is missing or the package is not available, the test skips with the reason. The
-generated code stays in SCRATCH.
+Fetches the npm package wabt, whose wasm2c turns sum.wat into C. Compiles this C code with clang -mfsgsbase, connects it
+with the library by the three hooks of examples/runtime/wasm2c, and runs it in each state of runtime.py. Two variants run
+only natively: one has GS for itself, the other uses the drop-in form in place of the library. If a tool is missing or
+npm cannot fetch the package, the test skips with the reason. The generated code stays in SCRATCH.
 """
 import os
 import shutil
@@ -16,7 +15,7 @@ import sys
 import runtime
 from support import Unavailable, for_dropin, npm
 
-# The first version with Segue. Debian's package is older.
+# The first version that can address memory through GS (Segue). Debian's package is older.
 PACKAGE = 'wabt@1.0.39'
 NEEDED = ('clang', 'node', 'npm')
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""fsgscheck-explain.exe, run under Wine, prints the same as the command."""
+"""Tests that fsgscheck-explain.exe, run under Wine, prints the same as `fsgscheck explain`."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from support import SOURCE, parts
 
 COMMAND = os.environ['FSGSCHECK']
 EXE = os.environ.get('EXE')
-# Debian's package wine64 alone does not put Wine on the path.
+# Without Debian's package wine, wine64 is not in a folder of PATH.
 WINE = next((found for name in ('wine64', 'wine', '/usr/lib/wine/wine64') if (found := shutil.which(name))), None)
 LOGS = [SOURCE / 'tests/machines/logs/lie-6.1-generic.log', SOURCE / 'tests/live/logs/cpuinfo-epyc-7281.txt',
         SOURCE / 'tests/live/logs/unrelated-gp.log']
@@ -56,13 +56,13 @@ class Windows(unittest.TestCase):
         self.both(*(log.name for log in LOGS), 'missing.log')
 
     def test_byte_26(self):
-        """On Windows, CTRL-Z ends a text file, but it must not end a log."""
+        """On Windows, byte 26 (CTRL-Z) ends a text file. It must not end a log."""
         self.assertIn(b'FSGSBASE: broken', self.both('-', input=b'\x1a\n' + LOGS[0].read_bytes()))
         (Path(self.folder.name) / 'ctrl-z').write_bytes(b'\x1a\n' + LOGS[0].read_bytes())
         self.assertIn(b'FSGSBASE: broken', self.both('ctrl-z'))
 
     def test_wildcard_and_folder(self):
-        """The program itself expands wildcards, because the Windows shell does not."""
+        """fsgscheck-explain.exe expands wildcards itself, because the Windows shell does not."""
         folder = Path(self.folder.name) / 'dumps'
         folder.mkdir()
         for name in ('a', 'b'):

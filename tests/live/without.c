@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a program for which a system call fails or does nothing. The seccomp filter that answers the
- * call stays in force after exec.
+ * without WHAT... -- PROGRAM [ARGUMENT...]: runs a program with a seccomp filter that makes system
+ * calls fail or do nothing. The filter stays in force after exec. WHAT is one of these:
  *
- *   without WHAT... -- PROGRAM [ARGUMENT...]
- *
- *   fork             fails with EAGAIN, as if a limit of processes were reached
+ *   fork             fork and clone fail with EAGAIN, as if a limit of processes were reached
  *   modify_ldt       fails with ENOSYS, as in a kernel that is built without it
- *   set_thread_area  fails with ENOSYS if made as a 32-bit call, as the suite makes it
+ *   set_thread_area  fails with ENOSYS as a 32-bit call, the kind that the conformance suite makes
  *   ldt-ignored      modify_ldt reports success and changes nothing
  */
 #include <errno.h>
