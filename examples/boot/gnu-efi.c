@@ -43,7 +43,7 @@ static EFI_STATUS test(struct fsgs_report *report)
 	while (!EFI_ERROR(status) && caught < 2)
 		status = cpu->register_handler(cpu, vectors[caught++], on_fault);
 	if (!EFI_ERROR(status)) {
-		/* TPL_HIGH_LEVEL also turns interrupts off, as fsgs_core_ring0() requires. */
+		/* TPL_HIGH_LEVEL also turns interrupts off, as the test requires. */
 		const EFI_TPL before = BS->RaiseTPL(TPL_HIGH_LEVEL);
 
 		if (fsgs_core_ring0(report, sizeof *report, &ops, sizeof ops, 0))

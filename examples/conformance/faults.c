@@ -233,9 +233,9 @@ static void compat(const struct test *t)
 	expect(0x12345678, w->out[RAX] & 0xffffffff, "EAX after it");
 }
 
-/* a: segment, b: the base is that of an LDT or TLS descriptor (0), that of a TLS descriptor (1), or
- * one that the instruction wrote over a descriptor's base (2). 32-bit code loads through the
- * segment. */
+/* 32-bit code loads through the segment. a: segment; b: where the base comes from: 0 for an LDT or
+ * TLS descriptor, 1 for a TLS descriptor, 2 for the instruction, which replaced a descriptor's
+ * base. */
 static void compat_load(const struct test *t)
 {
 	const int s = (int)t->a;

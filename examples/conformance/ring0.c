@@ -370,7 +370,7 @@ void boot_main(uint32_t magic, const void *information)
 	if (have_timer && present != 1)
 		started = smp_start(present);
 	others_run = run_others(started);
-	/* If firmware reports no number, or one that is too small, count the processors that
+	/* If firmware reports no number or too small a number, count the processors that
 	 * started. */
 	if (present < started + 1)
 		present = started + 1;

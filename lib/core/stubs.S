@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stubs. A handler recognises a guarded instruction, one that may fault, by its address, and
- * continues at the code that ends a stub after a fault.
+ * The stubs. A handler recognises a guarded instruction (an instruction that may fault) by its
+ * address, and continues at the code that ends a stub after a fault.
  *
  * Rules for every stub, because a fault may end it at any guarded instruction:
  *  - RDI points to the argument block from entry to return, so that a handler can find the block;

@@ -32,7 +32,7 @@ LIE = (RED, ["Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled $tr
         r"1\. Guest: add nofsgsbase",
         r"2\. Host: with the VM off, run this in PowerShell",
         r"Set-VMProcessor -VMName NAME -CompatibilityForMigrationEnabled \$true",
-        r"Why: CPUID and CR4 both offer",
+        r"Why: CPUID offers the instructions, and CR4\.FSGSBASE is set",
         r"Hypervisor: Microsoft Hv, version 10\.0, build 20348",
         r"Processor: +AMD EPYC 7281 16-Core Processor \(family 23, model 1, stepping 2\)",
         r"fsgscheck: verdict=broken findings=insn-ud cpus=1"])

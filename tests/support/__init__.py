@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Code that the suites share. Meson sets PYTHONPATH (tests/meson.build), so no test file changes sys.path.
+"""Code that the suites share. Meson sets PYTHONPATH (tests/meson.build), so no test file inserts a path.
 
 A test finds the project's programs by environment variables. The test's `depends` in meson.build lists these programs, so
 that they are built before.
