@@ -110,8 +110,8 @@ uint64_t loader_root_pointer(void)
 }
 
 static const char damaged_map[] = "the boot loader's memory map is damaged",
-		  endless_map[] = "the boot loader's memory map has too many regions, or one "
-				  "without an end";
+		  endless_map[] = "the boot loader's memory map has too many regions, or a "
+				  "region beyond 2^52";
 
 static const char *read_multiboot_map(void)
 {
@@ -202,7 +202,7 @@ static const char *keep_modules(const struct module modules[MODULES_USED], uint3
 		    !memory_is_ram(&memory, module->start, module->size))
 			return "a module does not lie in the memory below 4 GiB";
 		if (!memory_is_free(&memory, module->start, module->size))
-			return "two modules overlap, or one lies over this program";
+			return "two modules overlap, or a module overlaps this program";
 		(void)memory_keep(&memory, module->start, module->size);
 	}
 	return NULL;

@@ -174,5 +174,5 @@ const char *smp_run(uint32_t cpu)
 	smp_turn = SMP_NOBODY;
 	apic_init(id);
 	clock_wait_us(INIT_US);
-	return failure ? failure : "no progress after its last step: given up";
+	return failure ? failure : "no progress after its last step, so it was stopped";
 }

@@ -44,7 +44,7 @@ static const char usage[] =
 	"                        [--no-fork]\n";
 
 static const char help[] =
-	"Checks each rule of FSGSBASE, one numbered case a rule.\n"
+	"Checks the rules of FSGSBASE by numbered cases.\n"
 	"\n"
 	"Output (default: a summary for a person)\n"
 	"  --tap           Test Anything Protocol 13, as prove reads it\n"
@@ -493,7 +493,7 @@ int main(int argc, char **argv)
 			break;
 		case 'x':
 			if (strcmp(optarg, "junit") != 0)
-				return bad_usage("not a form of XML that is known: ", optarg);
+				return bad_usage("unknown form of XML: ", optarg);
 			chosen = &output_junit;
 			break;
 		case 'l':

@@ -549,7 +549,7 @@ static struct row rows[ROWS] = {
 	[GET_OWN_LINE] = BOUND(GET_GS, RATIO, 1.25, "limit in its own line, hot data around it",
 			       get_disturbed, FAST, around_own_line),
 	[GET_OWN_LINE_SPEEDUP] =
-		BOUND(GET_SHARED_LINE, SPEEDUP, 1.25, "the same, by the limit beside hot data",
+		BOUND(GET_SHARED_LINE, SPEEDUP, 1.25, "own line: speedup over the shared line",
 		      get_disturbed, FAST, around_own_line),
 	[SET_GS] = BOUND(RAW_WRGS, RATIO, 1.05, "inline set of GS", set_gs, FAST, automatic),
 	[SET_FS] = BOUND(RAW_WRFS, RATIO, 1.05, "inline set of FS", set_fs, FAST, automatic),
@@ -559,14 +559,14 @@ static struct row rows[ROWS] = {
 				   call_get_gs, FAST, automatic),
 	[CALL_SET_GS] = AGAINST(RAW_WRGS, "out-of-line set of GS", call_set_gs, FAST, automatic),
 	[ENSURE_SAME] = AGAINST(SET_GS, "ensure, base is right", ensure_same, FAST, automatic),
-	[ENSURE_OTHER] = AGAINST(SET_GS, "ensure, base is another", ensure_other, FAST, automatic),
+	[ENSURE_OTHER] = AGAINST(SET_GS, "ensure, base differs", ensure_other, FAST, automatic),
 	[GET_AND_SET] =
 		AGAINST(RAW_SWAP, "inline get, then set of GS", get_and_set, FAST, automatic),
 	[FALLBACK_GET] =
 		BOUND(PRCTL_GET, RATIO, 1.10, "fallback get of GS", call_get_gs, CALL, by_prctl),
 	[FALLBACK_SET] = BOUND(PRCTL_SET, RATIO, 1.10, "fallback set of GS", call_set_gs, CALL,
 			       by_trusted_prctl),
-	[FALLBACK_FIRST_SET] = BOUND(PRCTL_SET, RATIO, 2.2, "the first after a decision, read back",
+	[FALLBACK_FIRST_SET] = BOUND(PRCTL_SET, RATIO, 2.2, "fallback set of GS, read back",
 				     call_set_gs, CALL, by_prctl),
 	[FALLBACK_ENSURE] = AGAINST(FALLBACK_SET, "fallback ensure, base is right", ensure_same,
 				    CALL, by_prctl),
@@ -578,7 +578,7 @@ static struct row rows[ROWS] = {
 		AGAINST(NO_FLOOR, "floor: two CPUID, 17 system calls", check_floor, 4, floor_once),
 	[CHECK] =
 		BOUND(CHECK_FLOOR, RATIO, 1.25, "whole check, all four work", check, 4, check_once),
-	[USABLE] = BOUND(NO_FLOOR, ABSOLUTE, 2, "cached question", usable, FAST, NULL),
+	[USABLE] = BOUND(NO_FLOOR, ABSOLUTE, 2, "fsgs_usable(), cached", usable, FAST, NULL),
 	[BUILTIN] = AGAINST(USABLE, "__builtin_cpu_supports", builtin, FAST, NULL),
 	[FORK] = AGAINST(CHECK, "fork, RDFSBASE, wait", fork_and_wait, 1, NULL),
 	[SIGSETJMP] = AGAINST(CHECK, "sigsetjmp(1) and sigaction each, no CPUID", sigsetjmp_each, 4,
@@ -632,7 +632,7 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < sizeof instruction_rows / sizeof *instruction_rows; i++)
 			rows[instruction_rows[i]].skip = "the instructions do not run here";
 	if (!fsgs_usable())
-		rows[SANDBOX].skip = "the kernel does not keep the base that it needs";
+		rows[SANDBOX].skip = "the kernel does not keep the GS base of the sandbox";
 	if (start_writer())
 		rows[GET_SHARED_LINE].skip = rows[GET_OWN_LINE].skip =
 			rows[GET_OWN_LINE_SPEEDUP].skip = "there is no second CPU";

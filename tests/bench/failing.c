@@ -116,8 +116,8 @@ enum { DELIVERIES, FLOOR, FAILING, ROWS };
 static const struct row rows[ROWS] = {
 	[DELIVERIES] = {"four raw signal deliveries", deliveries, 4, NO_FLOOR, NO_BOUND, 0, install,
 			NULL},
-	[FLOOR] = {"the same plus the floor of a check", deliveries_and_floor, 4, NO_FLOOR,
-		   NO_BOUND, 0, install, NULL},
+	[FLOOR] = {"four raw signal deliveries and the floor of a check", deliveries_and_floor, 4,
+		   NO_FLOOR, NO_BOUND, 0, install, NULL},
 	[FAILING] = {"whole check, UD2 in place of all four", failing_check, 4, FLOOR, RATIO, 1.25,
 		     uninstall, NULL},
 };

@@ -120,7 +120,7 @@ class Baseline(unittest.TestCase):
         for compiler in filter(shutil.which, ('gcc', 'clang')):
             with self.subTest(compiler=compiler):
                 breaks, news = judge(dump(SOURCE, self.work, compiler), self.work)
-                self.assertEqual(breaks, '', 'programs would break; where that is meant: see "update" above')
+                self.assertEqual(breaks, '', 'old programs would break; if that is intended, run compatibility.py update')
                 if news:
                     print('Compatible additions, to be put into the baseline:', news, sep='\n')
 

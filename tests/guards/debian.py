@@ -162,7 +162,7 @@ def main():
             print(f'skipped: {tool} is not installed')
             return 77
     if not (SOURCE / '.git').exists():
-        print('skipped: not a clone, so what belongs into the package is not known')
+        print('skipped: not a git clone, so the files of the package are unknown')
         return 77
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)

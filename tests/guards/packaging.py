@@ -79,7 +79,7 @@ class Packaging(unittest.TestCase):
     def pack(self, folder):
         """Packs the files that git lists into a source tarball."""
         if not (SOURCE / '.git').exists():
-            raise Unavailable('not a clone, so what belongs into the package is not known')
+            raise Unavailable('not a git clone, so the files of the package are unknown')
         files = output('git', '-C', SOURCE, 'ls-files', '-z')
         folder.mkdir(parents=True)
         output('tar', '-C', SOURCE, '--null', '-T', '-', f'--transform=s,^,{NAME}/,', '-cJf', folder / f'{NAME}.tar.xz',

@@ -417,7 +417,7 @@ class Without(unittest.TestCase):
 
 
 @unittest.skipUnless(CONFINE and shutil.which('linux.uml'), 'user-mode Linux is not installed')
-@unittest.skipUnless(advertised(), 'this kernel does not keep the bases of user-mode Linux: no FSGSBASE')
+@unittest.skipUnless(advertised(), 'this kernel does not advertise FSGSBASE, so it may lose the bases of user-mode Linux')
 class UserMode(unittest.TestCase):
     def test_user_mode_linux(self):
         """User-mode Linux breaks many rules. Each line "known of" of the output must name user-mode Linux."""

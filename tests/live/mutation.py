@@ -98,7 +98,7 @@ def main():
     # These cases need a second thread or process to run. rivals-held keeps it stopped, so the cases must skip.
     alone = run('rivals-held', '7[34]?') | run('rivals-held', '75[12]')
     if judged := sorted(n for n, result in alone.items() if result != 'skip'):
-        bad.append(f'judged without a rival: {judged}')
+        bad.append(f'did not skip although no other thread ran: {judged}')
     print(f'{len(shown)} cases fail when their rule is broken')
     if len(shown) < 50:
         bad.append('fewer than 50')

@@ -369,7 +369,7 @@ test('of several files, those without evidence are named', chromium, async () =>
 });
 
 // For a group of machines, the page must name the side at fault in the same words as the command.
-test('a group of a fleet that nothing was tried on', chromium, async () => {
+test('a group of machines without a trial', chromium, async () => {
   const cpuinfo = (version, flag) => `Linux vm ${version}-18-amd64 #1 SMP x86_64 GNU/Linux\nprocessor\t: 0\nvendor_id\t: AuthenticAMD\n` +
     `cpu family\t: 23\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nstepping\t: 2\nflags\t\t: fpu syscall nx lm ${flag} avx2\nbugs\t\t: null_seg\n`;
   const files = [1, 2, 3, 4, 5].map(i => written(`mixed/vm${i}`, cpuinfo('6.1.0', i === 5 ? 'fsgsbase' : 'bmi1')));
@@ -379,7 +379,7 @@ test('a group of a fleet that nothing was tried on', chromium, async () => {
                                  '1 machine (vm5): usable, used by the running kernel; not tried']);
 });
 
-test('a hypervisor of which only the build is known', chromium, async () => {
+test('a known build of an unknown hypervisor', chromium, async () => {
   const file = written('build.log', fs.readFileSync(story, 'latin1').replaceAll('Hypervisor detected: Microsoft Hyper-V', 'Hypervisor detected: Other'));
   const shown = await choose(file);
   assertSame(shown, command(file));
@@ -492,7 +492,7 @@ test('a file that goes away or grows is named, too', chromium, async () => {
     document.querySelector('[role=status]').textContent));
 });
 
-test('what is dropped and is neither file nor text', chromium, async () => {
+test('a drop of neither a file nor text', chromium, async () => {
   const client = await page.createCDPSession();
   for (const type of ['dragEnter', 'dragOver', 'drop'])
     await client.send('Input.dispatchDragEvent', {type, x: 300, y: 300, data: {
@@ -500,7 +500,7 @@ test('what is dropped and is neither file nor text', chromium, async () => {
   await page.waitForFunction(() => /neither a file nor text/.test(document.querySelector('[role=status]').textContent));
 });
 
-test('files are added only to those that were asked for', chromium, async () => {
+test('added files join only the answer that asked for them', chromium, async () => {
   const add = async () => (await Promise.all([page.waitForFileChooser(), page.click('.inside > .buttons button:last-child')]))[0];
   await choose(cpuinfos[0]);
   await (await add()).accept([cpuinfos[1]]);

@@ -33,9 +33,9 @@ def in_gvisor(program):
     except machine.Unavailable as reason:
         raise unittest.SkipTest(str(reason)) from reason
     if os.geteuid() != 0:
-        raise unittest.SkipTest('runsc wants to be root')
+        raise unittest.SkipTest('runsc needs root')
     if status('unshare', '--user', 'true'):
-        raise unittest.SkipTest('runsc wants a user namespace, and this kernel gives none here; in a chroot it never does')
+        raise unittest.SkipTest('runsc needs a user namespace, and none can be made here (never in a chroot)')
     platform = 'ptrace' if 'fs-lost' in program else 'systrap'
     with tempfile.TemporaryDirectory() as folder:
         return status(tree / 'usr/bin/runsc', '--ignore-cgroups', '--network=none', f'--root={folder}',
@@ -67,7 +67,7 @@ class Reproducers(unittest.TestCase):
                 self.skipTest(f'{tool} is not installed')
             if tool == 'linux.uml':
                 if not advertised():
-                    self.skipTest('this kernel does not keep the bases of user-mode Linux: no FSGSBASE')
+                    self.skipTest('this kernel does not advertise FSGSBASE, so it may lose the bases of user-mode Linux')
                 self.assertEqual(in_user_mode_linux(program), NOT_OK)
             elif tool == 'valgrind':
                 self.assertEqual(status(tool, '-q', program), NOT_OK)

@@ -3,9 +3,10 @@
 code from wasm2c, which addresses its memory through GS.
 
 Fetches the npm package wabt, whose wasm2c turns sum.wat into C. Compiles this C code with clang -mfsgsbase, connects it
-with the library by the three hooks of examples/runtime/wasm2c, and runs it in each state of runtime.py. Two variants run
-only natively: one has GS for itself, the other uses the drop-in form in place of the library. If a tool is missing or
-npm cannot fetch the package, the test skips with the reason. The generated code stays in SCRATCH.
+with the library by the three hooks of examples/runtime/wasm2c, and runs it in each state of runtime.py. Two variants
+run only natively: one does not restore GS (WASM_RT_SEGUE_FREE_SEGMENT=1), the other uses the drop-in form in place of
+the library. If a tool is missing or npm cannot fetch the package, the test skips with the reason. The generated code
+stays in SCRATCH.
 """
 import os
 import shutil
@@ -72,7 +73,7 @@ def main():
     client = build(root, library, scratch, tools)
     tap = runtime.Tap()
     runtime.every_state(tap, client, command)
-    runtime.stage(tap, 'native, with GS for itself', [], False, client + '-free', command)
+    runtime.stage(tap, 'native, without restoring GS', [], False, client + '-free', command)
     runtime.stage(tap, 'native, with the drop-in form', [], False, build_dropin(root, dropin, scratch), command)
     return tap.end()
 

@@ -48,7 +48,7 @@ def wait_for(condition):
     deadline = time.monotonic() + TIMEOUT
     while not condition():
         if time.monotonic() > deadline:
-            sys.exit("the machine did not come to its last line")
+            sys.exit("the condition did not become true in time")
         time.sleep(0.02)
 
 
@@ -92,7 +92,7 @@ def check(memory, background, commands, words):
         problems.append(f"{len(blocks)} blocks of large letters on background {set(blocks)}")
     shown = ["".join(chr(row[at]) if row[at + 1] == YELLOW else " " for at in range(0, len(row), 2)).strip() for row in rows]
     if [row for row in shown if row] != commands:
-        problems.append(f"not the commands alone have a colour of their own: {shown}")
+        problems.append(f"the coloured rows are not exactly the commands: {shown}")
     return problems
 
 

@@ -223,7 +223,7 @@ def main():
     parser.add_argument('--cache', type=pathlib.Path, default=pathlib.Path('build/kernels'))
     parser.add_argument('--runs', type=pathlib.Path, default=pathlib.Path('conformance-runs.json'))
     parser.add_argument('--real', type=pathlib.Path, help='the folder RESULTS of the other tests')
-    parser.add_argument('--render', action='store_true', help='write the page from the runs of before')
+    parser.add_argument('--render', action='store_true', help='write the page from the stored runs')
     options = parser.parse_args()
     build = options.build.resolve()
     if not options.render:

@@ -32,7 +32,7 @@ CASES = (
      r"(?s)the guard is refused.*=== cmdline .* none"),
     ("GRUB starts the guard, and the guard the kernel", "grub", CHAIN, ("guard", "vmlinuz"),
      r"(?s)verdict=usable.* guard=passed .*=== cmdline "),
-    ("the same with a kernel that is not signed", "grub", CHAIN, ("guard",),
+    ("GRUB starts the guard, and the kernel is not signed", "grub", CHAIN, ("guard",),
      r"(?s)cannot load the next image: Secure Boot does not accept its signature.*came back"),
     ("systemd-boot, all signed", "systemd-boot", "", ("guard", "vmlinuz"),
      r"(?s)verdict=usable.* guard=passed .*=== cmdline "),

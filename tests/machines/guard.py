@@ -431,7 +431,7 @@ def arguments(words=None):
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--words", default="guard")
     parser.add_argument("--append", default="")
-    parser.add_argument("--off", action="store_true", help="the command line asks for no test")
+    parser.add_argument("--off", action="store_true", help="give the kernel nofsgsbase, so the guard does not test")
     parser.add_argument("--kernel", default=machine.CLOUD)
     parser.add_argument("--timeout", type=float, default=120.0)
     for name in ("elf", "efi", "host-elf", "host-efi", "init", "command", "cache"):

@@ -379,7 +379,7 @@ def filled(text, seen):
              for name, steps in seen.items()}
     before = pages['honest'][0]
     if pages['lie'][0] != before:
-        raise ValueError('without the module the two machines can be told apart')
+        raise ValueError('without the module, the output on the two machines differs')
     blocks = {'without the module': f'```\n# fsgscheck\n{before}```\n'}
     for name, (_, after) in pages.items():
         blocks[f'{name}, with the module'] = f'```diff\n{changes(before, after)}```\n'

@@ -281,7 +281,7 @@ class Gvisor(Case):
 
     def run_in(self, platform, *program):
         if os.geteuid() != 0:
-            self.skipTest('runsc wants to be root')
+            self.skipTest('runsc needs root')
         started = time.monotonic()
         done = subprocess.run([self.sandbox(), '--ignore-cgroups', '--network=none', f'--root={self.folder}',
                                f'--platform={platform}', 'do', '--force-overlay=true', *program], text=True,

@@ -207,7 +207,7 @@ def ask_system(state, programs, arguments):
                            smp=state.smp, timeout=2 * SECONDS, **host)
     answers = _split(run.section("peers"))
     if not answers:
-        raise Failed(f"the machine did not run it to its end\n{run.log[-4000:]}{run.errors}")
+        raise Failed(f"fsgscheck did not end in the machine\n{run.log[-4000:]}{run.errors}")
     return answers
 
 
@@ -218,7 +218,7 @@ def ask_uml(_, programs, arguments):
                                   [programs.command("static"), *arguments], timeout=SECONDS)
     answers = _split(run.section("static"))
     if not answers:
-        raise Failed(f"it did not run to its end\n{run.log[-4000:]}{run.errors}")
+        raise Failed(f"fsgscheck did not end\n{run.log[-4000:]}{run.errors}")
     return answers
 
 

@@ -87,7 +87,7 @@ class Story:
 
     def the_guard_goes_first(self):
         report, line = self.guarded('lie')
-        self.check_report('behind the boot guard it boots by itself', report,
+        self.check_report('through the boot guard, the VM boots without help', report,
                           'disabled', ['switched-off', 'unproven', 'upgrade-risk'], 1)
         self.check('with nofsgsbase on its command line', f'{KERNEL} quiet fsgs.args=--json nofsgsbase', line)
         report, line = self.guarded('honest')
@@ -99,7 +99,7 @@ class Story:
         self.the_image_says_why()
         self.check_report('with nofsgsbase it boots, and is warned', self.linux('lie', 'nofsgsbase'),
                           'disabled', ['switched-off', 'unproven', 'upgrade-risk'], 1)
-        self.check_report('with the bit hidden it boots, and has none', self.linux('hide'),
+        self.check_report('with the CPUID bit hidden, the VM boots and reports unsupported', self.linux('hide'),
                           'unsupported', [], 1)
         # QEMU causes this finding on the correct host, too: it does not check whether a base is canonical.
         self.check_report('on the honest host it boots, and works', self.linux('honest'),

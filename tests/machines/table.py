@@ -297,7 +297,7 @@ LAUNCHED = [
          False, UNADVERTISED, "kernel-too-old privilege-risk"),
     Case("xen-pv-leaks", "a PV guest of Xen before 4.12, XSA-293",
          launched(f"{H0} {P0} {XEN_PV}"), False, UNADVERTISED, "privilege-risk"),
-    Case("gvisor", "a sandbox with an arch_prctl that does not know GS",
+    Case("gvisor", "a sandbox whose arch_prctl does not support GS",
          launched(f"{H0} --arch_prctl=0x1004:einval"),
          False, UNADVERTISED, "sandboxed arch-prctl-denied", access="arch_prctl none"),
     Case("nameless-emulator", "there is no AT_HWCAP2, but the instructions run", launched(ABSENT),
@@ -524,7 +524,7 @@ BOOTS = [
     # printing: the last line must be whole, and must not count a processor that finished later. How many processors are
     # counted depends on how busy this system is.
     Boot("given-up", UNKNOWN, EMULATED,
-         ("# CPU [12]: no progress after its last step: given up", r"not ok \d+ - [12] of 3 CPUs tested"),
+         ("# CPU [12]: no progress after its last step, so it was stopped", r"not ok \d+ - [12] of 3 CPUs tested"),
          cpus="[12]", image="hasty", smp="3", repeat=5),
     hosted("off", USABLE, EMULATED),
     hosted("honest", USABLE, HOSTED, "# hypervisor: Microsoft Hv, version 10.0, build 20348"),

@@ -53,10 +53,10 @@ static int owns_sigill(int argc, char **argv, char **environment)
 	sigaction(SIGILL, &mine, NULL);
 	status = real_main(argc, argv, environment);
 	if (seen != 0)
-		give_up("the handler saw a fault that was not its own");
+		give_up("the handler received a fault of the trial");
 	raise(SIGILL);
 	if (seen != 1)
-		give_up("the handler did not see its own signal");
+		give_up("the handler did not receive the raised SIGILL");
 	return status;
 }
 

@@ -339,7 +339,7 @@ def _arguments():
     action.add_argument("--machine", default="q35")
     action.add_argument("--until", metavar="REGEX")
     action.add_argument("--timeout", type=float, default=30.0)
-    action.add_argument("extra", nargs="*", help="further arguments for QEMU, behind --")
+    action.add_argument("extra", nargs="*", help="further arguments for QEMU, after --")
 
     arguments = parser.parse_args()
     if arguments.action == "boot" and arguments.host and not arguments.host_elf:

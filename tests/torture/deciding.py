@@ -106,7 +106,7 @@ class Model:
 
     def stored(self, state, t):
         kept = {'access': t.old.access, 'usable': t.old.usable, 'trusted': t.old.trusted}
-        if self.defect == 'what was not found is forgotten':
+        if self.defect == 'undetermined fields are dropped':
             kept = {}
         new = {**kept, **t.found}
         if 'access' in t.found:
@@ -192,7 +192,7 @@ class Model:
         holds(3, (was.access is None or word.access) and (was.usable is None or word.usable is not None),
               f'{was} became {word}')
         if state.settled and word.access:
-            holds(1, word.access == truth(state), f'{word} is left of what was before')
+            holds(1, word.access == truth(state), f'{word} is the decision from before the change')
         if state.settled and word.trusted:
             holds(4, state.proof == state.machine, f'{word} rests on a set on another machine')
         if all(t.at in ('idle', 'call', 'trust') for t in state.threads):
@@ -252,7 +252,7 @@ DEFECTS = {
     'no ticket': 1,
     'the ticket after the survey': 1,
     'no second survey': 2,
-    'what was not found is forgotten': 3,
+    'undetermined fields are dropped': 3,
     'trusted without comparing tickets': 4,
     'no second look': 5,
 }

@@ -401,7 +401,7 @@ CONFIGURATIONS = {
     'its own fault': (checker(OWN_FAULT, OWN_FAULT), other('replacer', 'second'), other('bystander', 1)),
     'a signal for the trying thread': (checker(TRIAL, TRIAL), other('sender', 0, 0), other('replacer', 'second')),
     'a signal that it has blocked': (checker(TRIAL, TRIAL, blocked=True), other('sender', 0), other('replacer', 'second')),
-    'one who saves and puts back': (checker(TRIAL, TRIAL), other('saver', 'saver'), other('bystander', 1, 2)),
+    'a thread that saves and restores': (checker(TRIAL, TRIAL), other('saver', 'saver'), other('bystander', 1, 2)),
     'a fork': (checker(TRIAL, TRIAL), checker(TRIAL), other('forker', 1, 2), other('replacer', 'second')),
     'an owner that dies': (checker(DIES), checker(TRIAL, TRIAL), other('replacer', 'second')),
     'two copies': (checker(TRIAL, TRIAL), checker(TRIAL, TRIAL, copy=1)),

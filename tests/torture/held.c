@@ -138,7 +138,7 @@ static void local_descriptors(const char *name)
 	 * it. */
 	__asm__("lar %1, %0" : "+r"(rights) : "r"(selector) : "cc");
 	if (!rights)
-		skip(name, "the processor does not know the segment that modify_ldt() made");
+		skip(name, "the processor cannot load the segment of modify_ldt()");
 	__asm__ volatile("mov %0, %%gs" : : "r"(selector));
 	check_as_usual(name);
 	__asm__ volatile("mov %%gs, %0" : "=r"(now));

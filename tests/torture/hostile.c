@@ -550,7 +550,7 @@ static void forged_files(const char *name)
 		}
 		waitpid(child, &status, 0);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
-			printf("%s: no namespace of its own for mounts here\n", name);
+			printf("%s: no mount namespace here\n", name);
 			exit(atomic_load(&torture_failures) ? 1 : EXIT_SKIP);
 		}
 		EXPECT(status == 0, "%s: %s as %s: status %#x", name, forgery_names[forgery], path,
@@ -584,7 +584,7 @@ int main(int argc, char **argv)
 
 	if (child == 0)
 		_exit(fsgs_check(reference, sizeof *reference, EVERYTHING) != 0);
-	EXPECT(child_is_well(child), "no answer at all");
+	EXPECT(child_is_well(child), "the check of an ordinary process failed");
 	return torture_rows("hostile", rows, sizeof rows / sizeof *rows, 60,
 			    argc > 2 ? argv[2] : NULL);
 }

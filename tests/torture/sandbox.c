@@ -401,7 +401,7 @@ int main(void)
 			ended += by_death != 0;
 			printf("%s %s %s", set ? "," : "", sets[set].name, by_death ? "yes" : "no");
 		}
-		printf("%s%s\n", call->put_aside ? "; with signals put aside" : "",
+		printf("%s%s\n", call->put_aside ? "; with signals held back" : "",
 		       is_second_choice(call) ? ", and their siginfo refused" : "");
 		/* SIGSYS is tried only for arch_prctl, because the library expects SIGSYS only at
 		 * this call. Success without an effect is tried only for arch_prctl, too, because

@@ -59,7 +59,7 @@ static void raise_in_thread(int machine, int program)
 	if (pthread_create(&thread, NULL, raise_genuine, NULL))
 		exit(EXIT_SKIP);
 	pthread_join(thread, NULL);
-	EXPECT(atomic_exchange(&by_machine, 0) == machine, "the machine's handler");
+	EXPECT(atomic_exchange(&by_machine, 0) == machine, "the JVM's handler");
 	EXPECT(atomic_exchange(&by_program, 0) == program, "the program's handler");
 }
 

@@ -275,7 +275,7 @@ Test(base, refresh_tells_of_a_change)
 	cr_expect_eq(fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL), 0);
 	cr_expect_eq(fsgs_refresh(), 0, "force has done it already");
 	cr_expect_eq(fsgs_set_gs_base(SOME), 0);
-	cr_expect_eq(fsgs_refresh(), 0, "that a set was verified is no change");
+	cr_expect_eq(fsgs_refresh(), 0, "a verified set is not a change");
 }
 
 /* fsgs_base_limit has a cache line of its own. The elements after the two segments are reserved. */
@@ -432,7 +432,7 @@ Test(base, a_set_is_believed_once_it_was_seen_to_work)
 	cr_expect_eq(fsgs_get_gs_base(&value), -ENOTSUP);
 	cr_expect_eq(fsgs_set_gs_base(OTHER), 0);
 	fsgs_base_force(FSGS_SEGMENT_GS, FSGS_ACCESS_ARCH_PRCTL);
-	cr_expect_eq(fsgs_set_gs_base(SOME), -ENOTSUP, "another decision, another proof");
+	cr_expect_eq(fsgs_set_gs_base(SOME), -ENOTSUP, "a new decision needs a new proof");
 }
 
 /* A set of the value that the base already has does not show that arch_prctl works. So the library

@@ -242,7 +242,7 @@ Test(check, restores_affinity)
 	CPU_SET((size_t)sched_getcpu(), &one);
 	cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
 	cr_assert_eq(fsgs_check(&r, sizeof r, FSGS_CHECK_ALL_CPUS), 0);
-	cr_expect_eq(r.cpus_checked, 1, "only what is allowed");
+	cr_expect_eq(r.cpus_checked, 1, "only the allowed CPU");
 	cr_expect_eq(r.cpus_differ, FSGS_ANSWER_NO);
 	sched_getaffinity(0, sizeof after, &after);
 	cr_expect(CPU_EQUAL(&one, &after));
@@ -440,7 +440,7 @@ Test(check, canonical_behind_other_kernels)
 		{"on one from before", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 10), 0, 0},
 		{"a module behind 3.10", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(3, 10), 0, 0},
 		{"a module behind 4.4", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 4), 0, 0},
-		{"nobody knows which", FSGS_ANSWER_NO, FSGS_ANSWER_NO, 0, 0, 0},
+		{"unknown kernel", FSGS_ANSWER_NO, FSGS_ANSWER_NO, 0, 0, 0},
 		{"copies that differ", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(4, 4),
 		 FSGS_SIGN_BIT(FSGS_SIGN_AUXV_DIFFERS), 1},
 		{"user-mode Linux", FSGS_ANSWER_NO, FSGS_ANSWER_NO, LINUX(6, 1),

@@ -562,7 +562,7 @@ Test(decide, nothing_known)
 	for (size_t i = 0; i < 4; i++)
 		r.trials[i].outcome = r.cr4_set[i].outcome = UD;
 	cr_expect_eq(fsgs_decide(&r, sizeof r), 0);
-	cr_expect_eq(r.verdict, UNKNOWN, "of a vantage that is not known");
+	cr_expect_eq(r.verdict, UNKNOWN, "if the vantage is unknown");
 	cr_expect_eq(r.findings, 0);
 	r.vantage = FSGS_VANTAGE_PROCESS;
 	cr_expect_eq(fsgs_decide(&r, FSGS_REPORT_MIN), 0);

@@ -99,8 +99,8 @@ static int failed_in_ring0(const struct fsgs_report *r)
 
 static void instruction_only_where_it_is_safe(const struct fsgs_report *r)
 {
-	property = "access is `instruction` only if whoever runs the machine says yes and no trial "
-		   "says no";
+	property = "access is `instruction` only if the kernel, or CR4 in ring 0, enables "
+		   "the instructions, and no trial failed";
 	for (unsigned s = 0; s < FSGS_SEGMENTS; s++) {
 		const uint32_t rd = trials_of(r)[s].outcome, wr = trials_of(r)[2 + s].outcome;
 
@@ -294,7 +294,7 @@ static void words_fit(const struct fsgs_report *r)
 			named |= strncmp(step, sides[side], strlen(sides[side])) == 0;
 		holds(named && i < 16);
 	}
-	property = "what needs a person has advice";
+	property = "a verdict with exit status 2 has advice";
 	holds(fsgs_exit_status(r->verdict) != 2 || fsgs_advice(r, sizeof *r, 0));
 }
 

@@ -149,7 +149,9 @@ Test(guard, a_chain_has_an_end)
 	sigaction(SIGILL, &first, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
 	sigaction(SIGILL, &theirs, &saved);
-	cr_expect_eq(fault(&io), 1, "our own fault comes to us through the chain");
+	cr_expect_eq(fault(&io), 1,
+		     "the program's handler passes the stub's fault to the "
+		     "guard");
 	fsgs_guard_leave();
 	cr_expect_eq(atomic_load(&chained), 1);
 	for (int i = 1; i <= 3; i++) {

@@ -46,7 +46,7 @@ Test(guard, a_sent_signal_reaches_its_handler)
 	sigaction(SIGILL, &action, NULL);
 	cr_assert_eq(fsgs_guard_enter(), 0);
 	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGILL);
-	cr_expect_eq(fault(&io), 1, "and it is not taken for the stub's");
+	cr_expect_eq(fault(&io), 1, "the sent signal is not taken for the stub's fault");
 	cr_expect_eq(atomic_load(&seen), 0, "not while the bases may be foreign");
 	fsgs_guard_leave();
 	cr_expect_eq(atomic_load(&seen), 1);

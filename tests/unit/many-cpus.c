@@ -182,7 +182,7 @@ static void leave_one_out(void)
 	expect(checked == 99, "an unusable CPU is left out");
 	simulated.absent = 99;
 	time_sweep(1, &checked);
-	expect(checked == 99, "nor one at the end");
+	expect(checked == 99, "an unusable last CPU is left out, too");
 	expect(simulated.of_caller == 0, "the caller's affinity is not touched");
 }
 
@@ -215,7 +215,7 @@ static void print_disagreement(void)
 	}
 	free(text);
 	printf("# the report has %zu lines of %zu columns at most\n", lines, width);
-	expect(result.group_count == MAX_GROUPS, "results are told apart as far as there is room");
+	expect(result.group_count == MAX_GROUPS, "every group is used");
 	expect(lines <= SCREEN_LINES && width <= SCREEN_WIDTH, "the report is one screen");
 }
 

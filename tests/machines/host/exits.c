@@ -218,6 +218,6 @@ void exits_handle(struct guest *guest)
 		    (vmcb->exit_code >= EXIT_VMRUN && vmcb->exit_code <= EXIT_SKINIT))
 			inject(guest, VECTOR_UD);
 		else
-			stop("an exit that was not asked for (-1: VMRUN refused)", vmcb->exit_code);
+			stop("an unexpected exit code (-1: VMRUN refused)", vmcb->exit_code);
 	}
 }

@@ -195,7 +195,7 @@ void multiboot_boot(const struct multiboot_module *module, const char *defect)
 	if (!find_header(image, size, &offset, &header))
 		return;
 	if (header.flags & FLAGS_MUST_BE_KNOWN & ~FLAGS_KNOWN)
-		stop("the image asks for what this loader has not; flags", header.flags);
+		stop("the image needs features that this loader lacks; flags", header.flags);
 	if (header.flags & FLAG_ADDRESS_FIELDS)
 		entry = load_by_address_fields(image, size, offset, &header);
 	else
