@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A sandbox that is entered after the first use of GS. For the library, its filter allows only
- * arch_prctl(2). */
+/* A sandbox that is entered after the first use of GS. Of the library's system calls,
+ * the sandbox's filter allows only arch_prctl(2). */
 #define _GNU_SOURCE
 #include <fsgscheck/base.h>
 #include <linux/filter.h>

@@ -6,7 +6,7 @@
  * The exit status is 1 (ok) if the handler at gp ran, and 3 (not ok) if WRMSR did not fault. */
 	.text
 	.globl _start
-base:	.long 0x1badb002, 0, -0x1badb002	/* Multiboot: protected mode, code segment 8 */
+base:	.long 0x1badb002, 0, -0x1badb002	/* Multiboot; QEMU sets CS to 8 */
 _start:	lidt idtr
 	movl $0xc0000100, %ecx
 	xorl %eax, %eax

@@ -10,7 +10,7 @@
 #define FSGS       "Linux, Documentation/arch/x86/x86_64/fsgs.rst"
 #define QEMU       "QEMU (user and system emulation), which does not check the operand"
 #define XENPV      "Xen before 4.15, 64-bit paravirtual guests"
-#define UML        "user-mode Linux (a context switch loses an FS base that the instruction wrote)"
+#define UML        "user-mode Linux 6.1 (a context switch loses an FS base that WRFSBASE wrote)"
 #define GVISOR     "gVisor (uses GS itself; its ptrace platform loses the FS base at system calls)"
 #define NO_REQUEST "; gVisor has no PTRACE_ARCH_PRCTL"
 /* User-mode Linux also kills a process that uses the selectors 1 and 2, the trap flag or 32-bit
@@ -136,15 +136,16 @@ const struct rule_text rules[RULES] = {
 		 "the instructions accept any canonical address at any privilege level, also an "
 		 "address of the kernel's half",
 		 SDM2 WR APM, DIES},
-	[RULE_PTRACE_READ] = {"ptrace-read",
-			      "a tracer reads the actual bases of the traced process",
-			      FSGS "; arch/x86/kernel/ptrace.c, getreg",
-			      UML
-			      "; user-mode Linux has no PTRACE_GETREGSET for the bases" NO_REQUEST},
+	[RULE_PTRACE_READ] =
+		{"ptrace-read", "a tracer reads the actual bases of the traced process",
+		 FSGS "; arch/x86/kernel/ptrace.c, getreg",
+		 UML
+		 "; user-mode Linux 6.1 and 6.12 lack PTRACE_GETREGSET for the bases" NO_REQUEST},
 	[RULE_PTRACE_WRITE] =
 		{"ptrace-write", "a traced process continues with the bases that its tracer wrote",
 		 "Linux, arch/x86/kernel/ptrace.c, putreg",
-		 UML "; user-mode Linux has no PTRACE_SETREGSET for the bases" NO_REQUEST},
+		 UML
+		 "; user-mode Linux 6.1 and 6.12 lack PTRACE_SETREGSET for the bases" NO_REQUEST},
 	[RULE_PTRACE_SELECTOR] = {"ptrace-selector",
 				  "a tracer's write of a base does not change the selector",
 				  "Linux, arch/x86/kernel/ptrace.c, putreg; selftest fsgsbase.c",

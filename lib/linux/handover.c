@@ -3,10 +3,11 @@
  * Replaces and restores the actions of signals. doc/handover.md has the required properties and
  * their tests.
  *
- * Each action that the library replaces gets a handler of its own. That handler always passes
- * signals to the same action. So a handler that runs late, or that another thread saved and
- * installs or calls long after the trial, still leads to the action that it replaced, without a
- * lock and without a wait. It runs with that action's mask and flags, which the kernel applies.
+ * For each signal, each different action that the library replaces gets a handler of its own. That
+ * handler always passes this signal to the same action. So a handler may run late, or another
+ * thread may save it, and install or call it long after the trial. It still leads to the action
+ * that it replaced, without a lock and without a wait. It runs with that action's mask and flags,
+ * which the kernel applies.
  *
  * Two copies of the library in one process recognise each other only by the mark before each
  * handler's entry. The action of SIGILL, the first signal, is their lock. A copy that replaces

@@ -188,8 +188,8 @@ def render(runs, cases):
         remark = clean(' '.join(died) if isinstance(died, list) else died)
         out.append(f'| {name} | ' + ' | '.join(map(str, counts)) + f' | {remark} |')
     out += ['', '## Deviations', '',
-            'Cases whose messages differ only in numbers share one line, which has the first message. A line lists the',
-            'numbers of at most twelve cases; … stands for further cases.',
+            'Cases whose messages differ only in numbers share one line, which has the name and message of the first. A',
+            'line lists the numbers of at most twelve cases; … stands for further cases.',
             '[Conformance](conformance.md) describes the known deviations, and lists the reproducers.', '']
     for name, run in runs.items():
         rows = list(deviations(run))

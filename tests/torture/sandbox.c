@@ -45,7 +45,7 @@ static const struct {
 static const struct call {
 	const char *name;
 	int number;
-	/* The kinds of checks, as bits, in which the test does not let this call fail with an
+	/* A bit for each kind of check in which the test does not make this call fail with an
 	 * error, because the process could not continue. If the call fails when a thread begins or
 	 * ends, the C library ends the process or hangs. Without rt_sigreturn, no handler can
 	 * return. */

@@ -47,8 +47,9 @@
 
 struct row {
 	const char *name;
-	/* The evidence. evidence() fills in what `more` leaves at 0: 64-bit mode, a process, Linux
-	 * 6.1, and AT_HWCAP2 as present if `hwcap2` is known. */
+	/* The evidence. evidence() fills in what `more` leaves at 0: 64-bit mode and a process; for
+	 * a process, also Linux 6.1 and, except in the rows "no context", AT_HWCAP2 as present if
+	 * `hwcap2` is known. */
 	uint32_t cpuid, cpuinfo, hwcap2;
 	uint32_t trials[FSGS_INSNS];
 	struct fsgs_report more;
@@ -359,9 +360,9 @@ Test(decide, ring0)
 		check_row(&ring0_rows[i]);
 }
 
-/* fsgs_reason() returns its default text exactly if the verdict is unknown and, in a process, the
- * finding `unproven` is absent. Each row has advice, unless its verdict is usable or unsupported,
- * or in ring 0 unknown. */
+/* fsgs_reason() returns its default text only for the verdict unknown: in ring 0 always, in a
+ * process only without the finding `unproven`. Each row has advice, except rows with the verdict
+ * usable or unsupported, and rows of ring 0 with the verdict unknown. */
 Test(decide, words)
 {
 	const char *nothing = fsgs_reason(NULL, 0);

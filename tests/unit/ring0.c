@@ -484,7 +484,7 @@ Test(ring0, failing_at_any_instruction)
 	struct machine healthy = {.offers = 1};
 
 	walk(&healthy, 0);
-	/* The last four instructions run with the bit clear, where they must fault. */
+	/* The walk tries the last four instructions with the bit clear, so they must fault. */
 	for (unsigned n = 1; n < healthy.executed - 4; n++) {
 		struct machine m = {.offers = 1, .fails_after = n};
 		const struct fsgs_report r = walk(&m, 0);

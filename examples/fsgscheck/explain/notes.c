@@ -79,9 +79,9 @@ static const struct {
 		 "of one machine differ: the list is incomplete, or it may be from several "
 		 "machines."},
 	[EXPLAIN_RUNNING] = {NULL,
-			     "A kernel of Linux 5.9 or later that lists the flag executes the "
-			     "instructions at each context switch, and this kernel was running. No "
-			     "program tried them."},
+			     "This running kernel is Linux 5.9 or later and lists the flag, so it "
+			     "executes the instructions at each context switch. No program tried "
+			     "them."},
 	[EXPLAIN_INTERPRETED] =
 		{NULL,
 		 "KVM did not let the processor execute the instruction. It gave the instruction "

@@ -41,7 +41,8 @@ static bool followed_by(const char *bytes, size_t size, char first, const char *
 
 /* -- Messages of several lines */
 
-/* Whether the held message ends in an incomplete value: a colon, or fewer than 16 digits. */
+/* Whether the held message may end in an incomplete value: a colon, digits directly after a colon,
+ * or fewer than 16 digits, unless they follow a parenthesis. */
 static bool is_cut_value(const struct explain_unwrap *u)
 {
 	uint32_t digits = 0;
