@@ -129,7 +129,7 @@
 	WORD("mode", "This is not 64-bit x86 code.") \
 	WORD("flag", "The caller turned the trial off.") \
 	WORD("environment", "FSGSCHECK_TRIAL=0 is set.") \
-	WORD("system", "A system call that the guard needs failed.")
+	WORD("system", "The guard needs a system call that failed.")
 
 #define EVENT_WORDS \
 	WORD("syscall", "A base must keep its value across a system call.") \

@@ -140,8 +140,8 @@ fsgs_guard_run:
 	.cfi_endproc
 	.size fsgs_guard_run, . - fsgs_guard_run
 
-/* After a fault, the handler continues here instead of in the stub. The stub has changed neither
- * RDI, its argument, nor the stack pointer, so RET returns to the stub's caller. */
+/* After a fault, the handler continues here instead of in the stub. The stub has not
+ * changed RDI (its argument) or the stack pointer, so RET returns to the stub's caller. */
 	.type fsgs_stub_faulted, @function
 fsgs_stub_faulted:
 	movl %eax, FAULT(%rdi)

@@ -195,9 +195,10 @@ static unsigned variant_for(int slot, const struct kernel_action *found)
 	return variant;
 }
 
-/* Our handler with the mask and most flags of the action that it replaces; fsgs_handover_pass()
- * applies SA_RESETHAND. In place of a default or ignored action it restarts system calls and uses
- * the alternate stack, which some runtimes require of every handler. */
+/* Our handler. From a handler that it replaces, it takes the mask and the flags, except
+ * SA_RESETHAND, which fsgs_handover_pass() applies. In place of a default or ignored action, it has
+ * the mask EXCHANGING, restarts system calls, and uses the alternate stack, which some runtimes
+ * require of every handler. */
 static struct kernel_action ours(int slot, unsigned variant)
 {
 	const struct kernel_action *const old = &behind[slot][variant];

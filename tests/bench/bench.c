@@ -372,8 +372,8 @@ static void check_floor(unsigned times)
 	}
 }
 
-/* After the fork in another row, the first write to each data page copies the page. This check runs
- * before the sample, so that the copies are not measured. */
+/* After the fork in another row, the first write to each data page raises a page fault. This check
+ * runs before the sample, so that these faults are not measured. */
 static void check_once(void)
 {
 	check(1);

@@ -253,12 +253,12 @@ HANDED = [
     ("damaged-map", "memory map is damaged"),
     ("map-beyond", "memory map is damaged"),
     ("modules-beyond", "unexpected exception 14"),
-    ("endless-map", "one without an end"),
+    ("endless-map", r"a region beyond 2\^52"),
     ("no-modules", "no module"),
     ("backwards", "empty"),
     ("same-place", "overlap"),
     ("overlap", "overlap"),
-    ("over-image", "over this program"),
+    ("over-image", "overlaps this program"),
     ("no-memory-there", "does not lie in the memory"),
 ]
 
@@ -359,7 +359,7 @@ def bad_options(options):
         files = Files(options, folder)
         images = malformed_images(files.kernel.read_bytes())
         cases = malformed_options(images)
-        # A word in a GRUB script can have at most 8 KiB. This variable makes longer words.
+        # A word in a GRUB script can have at most 8 KiB before its variables are replaced. So the long options repeat $long.
         lines = ["set long=" + "x" * 1000]
         for number, (_, words, _) in enumerate(cases):
             words = words.replace("  ", " ' '")

@@ -20,7 +20,7 @@ def run():
 
 
 def run_main(main):
-    """Runs a program that does not use unittest. Its main() returns the exit status. Does not return."""
+    """Runs main(), which returns the exit status, and exits with this status. For programs that do not use unittest."""
     try:
         sys.exit(main())
     except Unavailable as missing:

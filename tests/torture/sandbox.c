@@ -219,8 +219,8 @@ static uint64_t signals(const char *text, const char *name)
 /* Does not use fopen(), because the children must not inherit memory of malloc(). */
 static struct outside look_at(pid_t pid)
 {
-	/* When the C library creates the first thread, it installs handlers for its own signals, 32
-	 * and 33. */
+	/* The C library installs handlers for its own signals, 32 and 33, when it first needs
+	 * them: at the first thread, or at the first pthread_cancel(). */
 	const uint64_t librarys = UINT64_C(3) << 31;
 	static char text[8192];
 	struct outside seen;

@@ -555,9 +555,9 @@ static void replace_and_fault(unsigned turn)
 	installed_here = 1 + turn % 2;
 	action.sa_sigaction = turn % 2 ? received_second : received_first;
 	sigaddset(&action.sa_mask, SIGUSR2);
-	/* In the other half, the thread settles before it faults, and uses another mask. The
-	 * library may install an older action again for a moment, and cannot distinguish it from an
-	 * equal new action (doc/handover.md). */
+	/* In the other half, the thread settles before it faults. The library may install an older
+	 * action again for a moment. It could not distinguish a new action that is equal to the
+	 * older one (doc/handover.md), so the new action has another mask. */
 	if (turn / 2 % 2)
 		sigaddset(&action.sa_mask, SIGUSR1);
 	EXPECT(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");

@@ -234,7 +234,8 @@ Test(trial, each_instruction_on_its_own)
 	}
 }
 
-/* With every combination of behaviours, the bases must be restored. */
+/* With every combination of behaviours, the bases must be restored, except after a wrong value that
+ * the trial cannot detect. */
 Test(trial, bases_survive_everything)
 {
 	const unsigned combinations = BEHAVIOURS * BEHAVIOURS * BEHAVIOURS * BEHAVIOURS;

@@ -218,8 +218,8 @@ function M.set_base(segment, base)
 	return given(C.fsgs_set_base(fit(segment, 32), fit(base, 64)), true)
 end
 
---- Writes a base of the calling thread only if the segment has another base. Cheaper than set_base() if the segment often
--- has it already.
+--- Writes a base of the calling thread only if the segment has another base. Cheaper than set_base() if the two
+-- are often equal.
 -- @param segment FS or GS
 -- @param base a number or a uint64\_t
 -- @return true, or nil, a message and the errno

@@ -95,7 +95,7 @@ export function getBase(segment: number): bigint;
 /** Writes the base of a segment in the calling thread. FS is the C library's: leave it alone. */
 export function setBase(segment: number, base: bigint | number): void;
 
-/** Writes a base only if the segment has another base. Cheaper than setBase() if the segment often has it already. */
+/** Writes a base only if the segment has another base. Cheaper than setBase() if the two are often equal. */
 export function ensureBase(segment: number, base: bigint | number): void;
 
 /** The sentence that explains a number of a list; null for a number that the library does not know. */

@@ -155,7 +155,7 @@ function setBase(segment, base) {
 	succeed('fsgs_set_base', C.setBase(u32(segment), u64(base)));
 }
 
-// Writes a base only if the segment has another base. Cheaper than setBase() if the segment often has it already.
+// Writes a base only if the segment has another base. Cheaper than setBase() if the two are often equal.
 function ensureBase(segment, base) {
 	succeed('fsgs_ensure_base', C.ensureBase(u32(segment), u64(base)));
 }

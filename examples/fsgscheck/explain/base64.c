@@ -77,7 +77,7 @@ static struct text body(const char *line, size_t size)
 }
 
 /* Whether the text, which consists of base64 digits, is base64, and not a word or a hexadecimal
- * number. After a line of base64, any such text is. */
+ * number. After a line of base64, any such text counts as base64. */
 static bool is_base64(const struct explain_stream *s, struct text t)
 {
 	const size_t size = (size_t)(t.end - t.at);

@@ -113,10 +113,11 @@ const char *death_reason(const struct death *d, const struct fsgs_report *report
 	if (d->fault.cause == FAULT_VALUE)
 		return "The value is not a canonical address, so the instruction raises #GP, as it "
 		       "must. The instruction itself works.";
-	if (d->fault.mode != FSGS_MODE_COMPAT &&
+	/* The outcomes are those of one CPU. */
+	if (d->fault.mode != FSGS_MODE_COMPAT && report->cpus_differ == FSGS_ANSWER_NO &&
 	    report->trials[d->fault.insn].outcome == FSGS_OUTCOME_OK)
 		return "The instruction runs in fsgscheck on every CPU here, but not in this "
-		       "program: a tool or "
-		       "an emulator between the program and the processor refuses it.";
+		       "program: a tool or an emulator between the program and the processor "
+		       "refuses it.";
 	return fsgs_reason(report, sizeof *report);
 }

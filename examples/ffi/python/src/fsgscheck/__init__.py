@@ -211,7 +211,7 @@ def set_base(segment, base):
 
 
 def ensure_base(segment, base):
-    """Write a base only if the segment has another base. Cheaper than set_base() if the segment often has it already."""
+    """Write a base only if the segment has another base. Cheaper than set_base() if the two are often equal."""
     _raise(_library.fsgs_ensure_base(_fit(segment, 32), _fit(base, 64)))
 
 

@@ -311,7 +311,7 @@ public final class Fsgscheck {
         succeed("fsgs_set_base", LIBRARY.fsgs_set_base(segment.ordinal(), base));
     }
 
-    /** Writes a base only if the segment has another base. Cheaper than setBase() if the segment often has it already. */
+    /** Writes a base only if the segment has another base. Cheaper than setBase() if the two are often equal. */
     public static void ensureBase(Segment segment, long base) {
         succeed("fsgs_ensure_base", LIBRARY.fsgs_ensure_base(segment.ordinal(), base));
     }
