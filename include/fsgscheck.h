@@ -110,9 +110,10 @@ struct fsgs_cpu_group {
  * Any number of threads may call this at once; trials take turns. fork() does not wait for a trial.
  * A child that is forked during a trial keeps the library's handlers until its own first check;
  * these handlers pass every signal on. Do not call this in a signal handler: if the handler
- * interrupts a check of its own thread, its check is made without a trial (::FSGS_REFUSAL_SYSTEM
- * with EDEADLK). Not a cancellation point. A check waits up to 10 s for a trial of another thread
- * or of another copy of the library, then continues without a trial (EDEADLK).
+ * interrupts a check of its own thread, the handler's check is made without a trial
+ * (::FSGS_REFUSAL_SYSTEM with EDEADLK). Not a cancellation point. A check waits up to 10 s for a
+ * trial of another thread or of another copy of the library, then continues without a trial
+ * (EDEADLK).
  * @par Early use
  * Works in a constructor, but not in an IFUNC resolver or before relocation: call
  * fsgs_check_early() there.

@@ -10,7 +10,7 @@ enum {
 	ALWAYS,
 	TRIED,
 	VIRTUAL,
-	STEADY, /* neither the CPUs nor repeated tests gave different results */
+	SAME_RESULTS, /* neither the CPUs nor repeated tests gave different results */
 };
 
 /* The first matching row gives the side at fault. If a different side has to act, the advice names
@@ -48,14 +48,14 @@ static const struct {
 	 {"host", "the machine's fault, or its host's if this is a VM"}},
 	{FSGS_VERDICT_INCONSISTENT,
 	 BIT(CPUID_MASKED),
-	 STEADY,
+	 SAME_RESULTS,
 	 {"process", "a tool intercepts CPUID in this process"}},
 	{FSGS_VERDICT_INCONSISTENT, 0, VIRTUAL, {"host", "the host's fault"}},
 	{FSGS_VERDICT_INCONSISTENT,
 	 0,
 	 ALWAYS,
 	 {"host", "the machine's fault, or its host's if this is a VM"}},
-	{FSGS_VERDICT_UNKNOWN, BIT(UNPROVEN), ALWAYS, {"unknown", "advertised, but not tried"}},
+	{FSGS_VERDICT_UNKNOWN, BIT(UNPROVEN), ALWAYS, {"unknown", "listed, but not tried"}},
 	{FSGS_VERDICT_UNKNOWN, 0, ALWAYS, {"unknown", "too little evidence to name a fault"}},
 };
 
@@ -66,8 +66,9 @@ static bool holds(uint32_t when, const struct fsgs_report *r)
 		return r->proof == FSGS_PROOF_TRIED;
 	case VIRTUAL:
 		return r->hypervisor[0] != '\0';
-	case STEADY:
-		return r->cpus_differ != FSGS_ANSWER_YES && r->samples_differ != FSGS_ANSWER_YES;
+	case SAME_RESULTS:
+		/* A report from JSON may lack cpus_differ, but has the finding. */
+		return !(r->findings & BIT(CPUS_DIFFER)) && r->samples_differ != FSGS_ANSWER_YES;
 	default:
 		return true;
 	}

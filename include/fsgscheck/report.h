@@ -67,7 +67,8 @@ enum fsgs_verdict {
 	/** The instructions are offered or advertised, but one of them, or their bit in CR4, does
 	 *  not work. */
 	FSGS_VERDICT_BROKEN = 5,
-	/** CPUs or repeated samples differ, or the kernel advertises what CPUID does not offer. */
+	/** CPUs or repeated samples differ, or the kernel advertises what CPUID does not offer, or
+	 *  a tool intercepts CPUID. */
 	FSGS_VERDICT_INCONSISTENT = 6
 };
 

@@ -31,8 +31,8 @@ enum {
 	RECORDED = 512,    /* read from a file: the library did not run on that machine */
 	OWN = 1024,        /* the library ran on the machine of the report */
 	VIRTUAL = 2048,    /* under a hypervisor, in a guest with its own ring 0 */
-	CHANGED = 4096,    /* repeated tests gave different results */
-	STEADY = 8192,     /* no repeated test gave a different result */
+	CHANGED = 4096,    /* repeated tests differ, or this is ring 0: see applies() */
+	STEADY = 8192,     /* not CHANGED */
 };
 
 struct condition {
@@ -70,6 +70,9 @@ static const struct {
 #include "advice.def"
 };
 
+/* Only rows for `inconsistent` use CHANGED and STEADY. In ring 0, CPUs that differ have a reason of
+ * their own, and the only other cause is a test that changed. The report need not show this cause:
+ * the boot image's last line does not have it, and a report may be cut off before it. */
 static int applies(const struct condition *when, const struct fsgs_report *r)
 {
 	const int paravirtual = !!(r->signs & FSGS_SIGN_BIT(FSGS_SIGN_XEN_PV));
@@ -78,14 +81,16 @@ static int applies(const struct condition *when, const struct fsgs_report *r)
 				 : r->cr4_write                       ? PROCESS | ASKED
 								      : PROCESS | UNASKED;
 	const uint32_t virtual = r->hypervisor[0] ? FSGS_ANSWER_YES : r->hypervisor_present;
-	const uint32_t is = vantage | (r->proof == FSGS_PROOF_TRIED ? TRIED : 0u) |
-			    (r->cpuid_fsgsbase == FSGS_ANSWER_YES ? OFFERED : 0u) |
-			    (paravirtual                  ? PARAVIRTUAL
-			     : virtual == FSGS_ANSWER_NO  ? MAYBE_BARE
-			     : virtual == FSGS_ANSWER_YES ? MAYBE_VM | VIRTUAL
-							  : MAYBE_VM | MAYBE_BARE) |
-			    (r->cpuid_max_leaf || r->cpus_checked ? OWN : RECORDED) |
-			    (r->samples_differ == FSGS_ANSWER_YES ? CHANGED : STEADY);
+	const uint32_t is =
+		vantage | (r->proof == FSGS_PROOF_TRIED ? TRIED : 0u) |
+		(r->cpuid_fsgsbase == FSGS_ANSWER_YES ? OFFERED : 0u) |
+		(paravirtual                  ? PARAVIRTUAL
+		 : virtual == FSGS_ANSWER_NO  ? MAYBE_BARE
+		 : virtual == FSGS_ANSWER_YES ? MAYBE_VM | VIRTUAL
+					      : MAYBE_VM | MAYBE_BARE) |
+		(r->cpuid_max_leaf || r->cpus_checked ? OWN : RECORDED) |
+		(r->samples_differ == FSGS_ANSWER_YES || r->vantage == FSGS_VANTAGE_RING0 ? CHANGED
+											  : STEADY);
 
 	return r->verdict < 8 && (when->verdicts >> r->verdict & 1) &&
 	       (r->findings & when->with) == when->with && !(r->findings & when->without) &&

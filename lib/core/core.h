@@ -29,7 +29,7 @@ static inline void fsgs_copy_out(void *to, size_t to_size, const void *from, siz
 	const unsigned char *f = from;
 
 	for (size_t i = 0; i < to_size; i++)
-		/* The analyzer reports bytes that memcpy() has initialised as uninitialised. */
+		/* The analyzer takes bytes that memcpy() has set to be uninitialised. */
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 		t[i] = i < from_size ? f[i] : 0;
 }

@@ -20,7 +20,7 @@
 	WORD("disabled", "CPUID offers the instructions, but the kernel did not enable them.") \
 	WORD("unadvertised", "The instructions run, but CPUID does not offer them or the " \
 		"kernel does not advertise them.") \
-	WORD("broken", "CPUID offers the instructions, but at least one of them, or " \
+	WORD("broken", "The instructions are offered or advertised, but at least one of them, or " \
 		"CR4.FSGSBASE, does not work.") \
 	WORD("inconsistent", "The CPUs differ, repeated tests differ, or the sources " \
 		"contradict each other.")

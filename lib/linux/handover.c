@@ -409,7 +409,7 @@ static int install_handler(int slot, struct kernel_action expected, struct kerne
 		expected = action;
 		found = out;
 	}
-	/* The error came after an exchange, so our handler is installed: put the other thread's
+	/* If the error came after an exchange, our handler is installed: put the other thread's
 	 * action back, which that exchange removed. */
 	if (atomic_exchange(&installed[slot], 0))
 		replace(slot, &expected, &found);

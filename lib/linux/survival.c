@@ -70,7 +70,7 @@ static int runs_here(void)
 	int runs;
 
 	if (fsgs_guard_enter())
-		return 0; /* GCOV_EXCL_LINE: fails only if the trial could not enter, either */
+		return 0; /* GCOV_EXCL_LINE: the trial would have failed to enter, too */
 	runs = !fsgs_guard_run(NULL, fsgs_stub_rdgs64, &io);
 	io.in[0] = io.out[0];
 	runs = runs && !fsgs_guard_run(NULL, fsgs_stub_wrgs64, &io);
@@ -116,7 +116,7 @@ static void outlive_signal(struct arena *arena)
 	struct fsgs_stub io = {0};
 
 	if (fsgs_guard_enter())
-		return; /* GCOV_EXCL_LINE: fails only if the trial could not enter, either */
+		return; /* GCOV_EXCL_LINE: the trial would have failed to enter, too */
 	begin();
 	fsgs_guard_run(NULL, fsgs_stub_undefined, &io);
 	end(arena, FSGS_EVENT_SIGNAL);
@@ -130,7 +130,7 @@ static void outlive_cpuid(struct arena *arena)
 	struct fsgs_stub io = {0};
 
 	if (fsgs_guard_enter())
-		return; /* GCOV_EXCL_LINE: fails only if the trial could not enter, either */
+		return; /* GCOV_EXCL_LINE: the trial would have failed to enter, too */
 	begin();
 	fsgs_guard_run(NULL, fsgs_stub_cpuid, &io);
 	end(arena, FSGS_EVENT_CPUID);

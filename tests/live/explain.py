@@ -612,6 +612,10 @@ class Reports(Case):
         self.assertEqual(report['cpuid']['hypervisor_build'], 20348)
         self.assertIn('CompatibilityForMigrationEnabled', report['advice'])
         self.expect('fsgscheck: verdict=usable findings= cpus=1\n', 'usable')
+        # The line does not say what is inconsistent. If the CPUs agree, it was a test that was repeated.
+        said = explain('-', text=b'fsgscheck: verdict=inconsistent findings= cpus=1\n').stdout
+        self.assertIn(b'Repeated tests on this machine gave different results.', said)
+        self.assertIn(b'1. Host: the machine changed during the test.', said)
         self.expect_nothing('fsgscheck: verdict=usable findings=\n')
         self.expect_nothing('fsgscheck: verdict=nonsense findings= cpus=1\n')
 

@@ -579,6 +579,12 @@ Test(decide, inconsistent_names_its_cause)
 	} rows[] = {
 		{{.cpus_differ = Y, .cpuid_faulting = Y}, "The CPUs of this machine", "nofsgsbase"},
 		{{.samples_differ = Y}, "Repeated tests", "the machine changed"},
+		{{.vantage = FSGS_VANTAGE_RING0, .samples_differ = Y},
+		 "Repeated tests",
+		 "the machine changed"},
+		{{.vantage = FSGS_VANTAGE_RING0, .cpus_differ = Y},
+		 "The CPUs of this machine",
+		 "nofsgsbase"},
 		{{.samples_differ = Y, .cpuid_fsgsbase = N},
 		 "Repeated tests",
 		 "the machine changed"},
@@ -596,7 +602,7 @@ Test(decide, inconsistent_names_its_cause)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct fsgs_report r = rows[i].report;
 
-		r.vantage = FSGS_VANTAGE_PROCESS;
+		r.vantage = r.vantage ? r.vantage : FSGS_VANTAGE_PROCESS;
 		r.mode = FSGS_MODE_64BIT;
 		r.hwcap2_fsgsbase = Y;
 		fsgs_decide(&r, sizeof r);

@@ -56,7 +56,7 @@ Test(names, contract)
 	cr_expect_null(fsgs_name(UINT32_MAX, 0));
 }
 
-/* Each description is one sentence. It begins with a capital, unless its first word is
+/* Each description is one sentence or two. It begins with a capital, unless its first word is
  * arch_prctl. */
 Test(names, describes_by_sentences)
 {

@@ -64,7 +64,7 @@ export interface Report {
 	vendor: string;
 	/** The kernel's release. */
 	kernel: string;
-	/** Why the verdict is what it is, in one sentence. */
+	/** Why the verdict is what it is, in one or two sentences. */
 	reason: string;
 	/** What to do, cheapest first; empty on a healthy machine. */
 	advice: string[];

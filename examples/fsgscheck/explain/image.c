@@ -62,10 +62,11 @@ static void take_verdict(struct explain *e, const struct explain_message *m, str
 	s.cpu = -1;
 	r->vantage = FSGS_VANTAGE_RING0;
 	r->mode = FSGS_MODE_64BIT;
-	/* The line does not contain the proof. Only these two results show that the image tried all
-	 * four instructions. */
+	/* The line does not contain the proof. These results come only after the image has tried
+	 * all four instructions. */
 	if (r->verdict == FSGS_VERDICT_USABLE ||
-	    (r->findings & FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD)))
+	    (r->findings &
+	     (FSGS_FINDING_BIT(FSGS_FINDING_INSN_UD) | FSGS_FINDING_BIT(FSGS_FINDING_VALUE_LOST))))
 		r->proof = FSGS_PROOF_TRIED;
 	for (uint32_t segment = 0; segment < FSGS_SEGMENTS; segment++) {
 		r->verdicts[segment] = r->verdict;

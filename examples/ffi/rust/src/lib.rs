@@ -281,7 +281,7 @@ impl Report {
     pub fn kernel(&self) -> String {
         self.characters("kernel")
     }
-    /// The reason for the verdict, in one sentence.
+    /// The reason for the verdict, in one or two sentences.
     pub fn reason(&self) -> &'static str {
         // SAFETY: a whole report, with its size.
         text(unsafe { sys::fsgs_reason(self.raw.as_ptr(), self.raw.len()) }).unwrap_or("")

@@ -150,7 +150,7 @@ class Report:
 
     @property
     def reason(self):
-        """The reason for the verdict, in one sentence."""
+        """The reason for the verdict, in one or two sentences."""
         return _library.fsgs_reason(self._report, len(self._report)).decode()
 
     @property

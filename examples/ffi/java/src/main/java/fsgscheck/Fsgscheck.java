@@ -257,7 +257,7 @@ public final class Fsgscheck {
             return text("kernel");
         }
 
-        /** Why the verdict is what it is, in one sentence. */
+        /** Why the verdict is what it is, in one or two sentences. */
         public String reason() {
             return LIBRARY.fsgs_reason(memory, size());
         }
