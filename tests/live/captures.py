@@ -518,8 +518,7 @@ class Innocent(Case):
                 self.assertEqual(self.expect_nothing(text)['explain']['crashes'], 0)
 
     def test_unread(self):
-        """A crash without instruction bytes, in a function that `explain` does not know, counts as one that could not be
-        read."""
+        """A crash without instruction bytes, in a function that `explain` does not know, is counted in `unread_crashes`."""
         text = HEAD + crash(symbol='ext4_find+0x1/0x2').replace('<f3> 48 0f ae c0 48 89 83', '')
         seen = self.expect_nothing(text)['explain']
         self.assertEqual((seen['other_crashes'], seen['unread_crashes']), (0, 1))
